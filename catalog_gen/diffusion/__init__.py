@@ -1,0 +1,1 @@
+"""From recipes to pictures: loading pipelines, batching, and the engine that draws."""

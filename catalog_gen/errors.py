@@ -1,0 +1,65 @@
+"""Every error that catalog_gen raises on purpose.
+
+    CatalogError                    exit code
+    ├── InputError                      2      what the user gave is wrong
+    │   ├── ConfigError                        catalog.toml, rubric.toml, a template
+    │   ├── FeedError                          a feed that can't be read, or that shrank too far
+    │   └── ModelError                         a model folder that is missing, unsafe or no pipeline
+    └── InfrastructureError             3      the machine is at fault; trying again later may help
+        ├── StoreError                         the database, the outbox or a snapshot
+        │   ├── StoreBusyError                 another process holds the database
+        │   └── CorruptionError                stored bytes are not what was stored
+        └── DrawingError                       the engine as a whole; one bad picture is a ledger row
+
+A failed *product* is data (a ledger row, a rejection), never an exception.
+"""
+
+
+class CatalogError(Exception):
+    """An error with three parts: the value, the rule that it breaks, and the next step."""
+
+    exit_code = 3
+
+    def __init__(self, value: str, rule: str, next_step: str) -> None:
+        super().__init__(f"{value}: {rule}. {next_step}")
+        self.value = value
+        self.rule = rule
+        self.next_step = next_step
+
+
+class InputError(CatalogError):
+    """What the user gave is wrong; running again without a change fails again."""
+
+    exit_code = 2
+
+
+class ConfigError(InputError):
+    """A setting, a rubric threshold or a template that can't be used."""
+
+
+class FeedError(InputError):
+    """A feed that can't be read at all, or one that shrank more than the guard allows."""
+
+
+class ModelError(InputError):
+    """A model that is missing, is no diffusers or open_clip folder, or has unsafe weights."""
+
+
+class InfrastructureError(CatalogError):
+    """The machine is at fault: disk, database, GPU. Trying again later may help."""
+
+
+class StoreError(InfrastructureError):
+    """The database, the outbox or a snapshot can't do what was asked."""
+
+
+class StoreBusyError(StoreError):
+    """Another process holds the database file; the message names it where it is known."""
+
+
+class CorruptionError(StoreError):
+    """Bytes that were stored no longer hash to their address."""
+
+
+class DrawingError(InfrastructureError):
+    """The engine as a whole can't go on; what was drawn before is kept."""

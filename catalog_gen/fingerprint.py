@@ -1,0 +1,43 @@
+"""Stable identities: canonical JSON, SHA-256 of values, files and folders, and hash shards.
+
+Identities are stored for years, so nothing here may depend on the Python version, on dictionary
+order or on the machine. It does not decide what belongs into an identity: see ``recipe``.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Final
+
+SHARDS: Final = 64
+
+
+def canonical_json(value: object) -> str:
+    """JSON with sorted keys, no spaces and plain UTF-8; NaN and infinities raise ValueError."""
+    return json.dumps(
+        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    )
+
+
+def sha256_text(text: str) -> str:
+    """SHA-256 of the UTF-8 bytes, as 64 lower-case hexadecimal digits.
+
+    Lone surrogates, which JSON feeds can carry, are hashed as they are instead of raising.
+    """
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def sha256_json(value: object) -> str:
+    """SHA-256 of the canonical JSON of a value."""
+    return sha256_text(canonical_json(value))
+
+
+def sha256_file(path: Path) -> str:
+    """SHA-256 of a file's bytes, read in blocks."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def shard_of(product_id: str) -> int:
+    """The hash shard of a product, 0..63: uniform, and the same forever."""
+    return int(sha256_text(product_id), 16) % SHARDS

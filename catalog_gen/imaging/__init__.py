@@ -1,0 +1,1 @@
+"""Pictures as bytes: encoding, decoding safely, and provenance inside the file."""

@@ -1,0 +1,1 @@
+"""From a product to a prompt: templates, their fingerprints, and the text encoder's token limit."""

@@ -1,0 +1,219 @@
+"""The settings of a catalog: ``catalog.toml``, read once, frozen, with every field described.
+
+Relative paths in the file are relative to the file's own folder. Nothing here checks that a model
+loads or a feed parses; the rooms that use them do.
+"""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Final, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from catalog_gen.errors import ConfigError
+from catalog_gen.fingerprint import sha256_json
+from catalog_gen.recipe import Method, SchedulerName
+
+EditPolicy = Literal["cosmetic", "variant", "unlimited"]
+
+#: How far img2img may go from the reference photo. Above 0.60 the product is another product.
+MAX_STRENGTH: Final[Mapping[EditPolicy, float]] = {
+    "cosmetic": 0.40,
+    "variant": 0.60,
+    "unlimited": 1.0,
+}
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class FeedSettings(_Section):
+    path: Path = Field(description="the product feed: CSV, TSV, JSONL, Parquet, XML, or .gz")
+    shrink_limit: Share = Field(
+        0.30, description="a feed that lost more than this share of products stops the refresh"
+    )
+    max_field_length: int = Field(20_000, ge=1, description="characters; longer values are bad")
+    reference_folders: tuple[Path, ...] = Field(
+        (), description="the only folders that reference photos may be read from"
+    )
+    aliases: dict[str, str] = Field({}, description="further column names, to canonical fields")
+
+
+class ModelSettings(_Section):
+    id: str = Field(description="a diffusers folder, or the id of one on a hub")
+    revision: str | None = Field(None, description="the hub revision, to pin a hub id")
+    dtype: Literal["auto", "fp32", "fp16", "bf16"] = Field(
+        "auto", description="auto: fp32 on the CPU, bf16 on a GPU"
+    )
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    batch_size: int = Field(8, ge=1, description="every batch is padded to this size")
+    compile: bool = Field(False, description="torch.compile the whole UNet (GPU)")
+
+
+class ScorerSettings(_Section):
+    id: str = Field(description="an open_clip folder ('local-dir:PATH'), or an open_clip name")
+    batch_size: int = Field(32, ge=1)
+
+
+class ViewSettings(_Section):
+    """One kind of picture that every product gets."""
+
+    template: str = Field(min_length=1, description="Jinja2, over the product's fields")
+    negative_prompt: str = Field("", description="Jinja2, too")
+    method: Method = "text2img"
+    candidates: int = Field(1, ge=1, le=64)
+    scheduler: SchedulerName = "ddim"
+    steps: int = Field(20, ge=1, le=1000)
+    guidance: float = Field(3.0, ge=0, le=50)
+    width: int = Field(128, ge=8, multiple_of=8)
+    height: int = Field(128, ge=8, multiple_of=8)
+    strength: float | None = Field(None, gt=0, le=1, description="img2img only")
+    edit_policy: EditPolicy = "cosmetic"
+    background: Literal["white", "any"] = Field(
+        "any", description="'white': the rubric holds the picture's border to pure white"
+    )
+
+    @model_validator(mode="after")
+    def _strength_fits(self) -> Self:
+        if self.method == "text2img" and self.strength is not None:
+            raise ValueError("strength is for img2img; delete it or set method = 'img2img'")
+        if self.method == "img2img":
+            if self.strength is None:
+                raise ValueError("img2img needs a strength, e.g. strength = 0.35")
+            limit = MAX_STRENGTH[self.edit_policy]
+            if self.strength > limit:
+                raise ValueError(
+                    f"strength {self.strength} is above {limit}, the limit of edit_policy "
+                    f"'{self.edit_policy}'; lower it, or choose 'variant' (to review) or "
+                    "'unlimited'"
+                )
+        return self
+
+    @property
+    def settings_hash(self) -> str:
+        """SHA-256 over what decides the pixels, apart from templates, model and product."""
+        return sha256_json(
+            self.model_dump(
+                mode="json",
+                exclude={"template", "negative_prompt", "edit_policy", "background", "candidates"},
+            )
+        )
+
+
+class LimitSettings(_Section):
+    tries: int = Field(3, ge=1, description="how often a failed picture is drawn before giving up")
+    budget: int | None = Field(None, ge=0, description="pictures a refresh may draw; none: all")
+
+
+class PublishSettings(_Section):
+    min_coverage: Share = Field(
+        0.5, description="share of active products with a live picture, below which nothing changes"
+    )
+    base_url: str = Field("https://shop.example/images", description="for exported feeds")
+
+
+class ScheduleSettings(_Section):
+    cron: str = "0 2 * * *"
+    timezone: str = "UTC"
+
+
+class CatalogSettings(_Section):
+    """The whole of ``catalog.toml``."""
+
+    feed: FeedSettings
+    model: ModelSettings
+    scorer: ScorerSettings
+    views: dict[str, ViewSettings] = Field(min_length=1)
+    rubric: Path = Field(description="the rubric's thresholds, a TOML file")
+    limits: LimitSettings = LimitSettings()
+    publish: PublishSettings = PublishSettings()
+    schedule: ScheduleSettings = ScheduleSettings()
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """``$CATALOG_HOME``: everything that a catalog writes lies below this folder."""
+
+    root: Path
+
+    @property
+    def database(self) -> Path:
+        return self.root / "catalog.duckdb"
+
+    @property
+    def outbox(self) -> Path:
+        return self.root / "outbox"
+
+    @property
+    def snapshots(self) -> Path:
+        return self.root / "snapshots"
+
+    @property
+    def site(self) -> Path:
+        return self.root / "site"
+
+    @property
+    def dagster(self) -> Path:
+        return self.root / "dagster"
+
+    @classmethod
+    def from_environment(cls) -> "Home":
+        """``$CATALOG_HOME``, or ``.catalog`` in the working directory; always absolute."""
+        return cls(Path(os.environ.get("CATALOG_HOME", ".catalog")).absolute())
+
+
+def load_settings(path: Path) -> CatalogSettings:
+    """Read and check ``catalog.toml``.
+
+    Raises:
+        ConfigError: the file is missing, is no TOML, or breaks a rule; every broken rule is named.
+    """
+    try:
+        raw = tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(
+            str(path), "there is no such file", "Name a catalog.toml with --config."
+        ) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise ConfigError(str(path), f"is no readable TOML ({error})", "Mend the file.") from error
+    try:
+        settings = CatalogSettings.model_validate(raw)
+    except ValidationError as error:
+        rules = "; ".join(
+            f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}"
+            for item in error.errors()
+        )
+        raise ConfigError(str(path), rules, "Mend these settings.") from error
+    return _with_absolute_paths(settings, path.absolute().parent)
+
+
+def _with_absolute_paths(settings: CatalogSettings, folder: Path) -> CatalogSettings:
+    """Paths against the file's folder; a model id that is no existing folder stays a hub id."""
+    feed = settings.feed.model_copy(
+        update={
+            "path": folder / settings.feed.path,
+            "reference_folders": tuple(folder / each for each in settings.feed.reference_folders),
+        }
+    )
+    model = settings.model
+    if (folder / model.id).is_dir():
+        model = model.model_copy(update={"id": str(folder / model.id)})
+    scorer = settings.scorer
+    prefix = "local-dir:"
+    if scorer.id.startswith(prefix):
+        local = folder / scorer.id.removeprefix(prefix)
+        scorer = scorer.model_copy(update={"id": f"{prefix}{local}"})
+    return settings.model_copy(
+        update={
+            "feed": feed,
+            "model": model,
+            "scorer": scorer,
+            "rubric": folder / settings.rubric,
+        }
+    )

@@ -1,0 +1,1 @@
+"""The studio model: product photos that we render, and the small models trained on them."""

@@ -1,0 +1,77 @@
+"""What the studio model knows: the closed word lists that its photos and captions are made of.
+
+Pure data with no imports, so that planning can ask "does this model know a teal kettle?" in
+microseconds. It does not say how a thing looks; that is ``meshes``, ``materials`` and ``render``.
+"""
+
+from typing import Final, Literal
+
+Category = Literal[
+    "mug",
+    "bottle",
+    "perfume bottle",
+    "bowl",
+    "vase",
+    "table lamp",
+    "watch",
+    "headphones",
+    "backpack",
+    "gaming mouse",
+    "air fryer",
+    "chair",
+]
+Colour = Literal[
+    "black", "white", "grey", "red", "orange", "yellow", "green", "blue", "purple", "pink"
+]
+Material = Literal["matte", "glossy", "metallic", "glass"]
+Background = Literal["white", "light grey", "warm wood"]
+Angle = Literal["front", "three-quarter"]
+
+CATEGORIES: Final[tuple[Category, ...]] = (
+    "mug",
+    "bottle",
+    "perfume bottle",
+    "bowl",
+    "vase",
+    "table lamp",
+    "watch",
+    "headphones",
+    "backpack",
+    "gaming mouse",
+    "air fryer",
+    "chair",
+)
+COLOURS: Final[tuple[Colour, ...]] = (
+    "black",
+    "white",
+    "grey",
+    "red",
+    "orange",
+    "yellow",
+    "green",
+    "blue",
+    "purple",
+    "pink",
+)
+MATERIALS: Final[tuple[Material, ...]] = ("matte", "glossy", "metallic", "glass")
+BACKGROUNDS: Final[tuple[Background, ...]] = ("white", "light grey", "warm wood")
+ANGLES: Final[tuple[Angle, ...]] = ("front", "three-quarter")
+COUNTS: Final[tuple[int, ...]] = (1, 2)
+
+#: Pairs that no generator photo shows. ``evaluate`` asks for them to measure composition.
+HELD_OUT_PAIRS: Final[frozenset[tuple[Category, Colour]]] = frozenset(
+    {
+        ("mug", "purple"),
+        ("bottle", "yellow"),
+        ("perfume bottle", "green"),
+        ("bowl", "pink"),
+        ("vase", "orange"),
+        ("table lamp", "blue"),
+        ("watch", "red"),
+        ("headphones", "yellow"),
+        ("backpack", "purple"),
+        ("gaming mouse", "pink"),
+        ("air fryer", "green"),
+        ("chair", "orange"),
+    }
+)
