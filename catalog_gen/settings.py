@@ -97,11 +97,11 @@ class ViewSettings(_Section):
 
     @property
     def settings_hash(self) -> str:
-        """SHA-256 over what decides the pixels, apart from templates, model and product."""
+        """SHA-256 over what decides which pictures are drawn, apart from templates and model."""
         return sha256_json(
             self.model_dump(
                 mode="json",
-                exclude={"template", "negative_prompt", "edit_policy", "background", "candidates"},
+                exclude={"template", "negative_prompt", "edit_policy", "background"},
             )
         )
 

@@ -36,6 +36,8 @@ SPLIT_STARTS: Final[dict[Split, int]] = {
     "judge": 4_000 * BLOCK,
     "held-out": 6_000 * BLOCK,
 }
+#: Degrees that the camera rises for things that lie flat and are known from above.
+_LIFT: Final[dict[Category, float]] = {"gaming mouse": 24.0, "bowl": 7.0}
 #: How many free proportions a mesh may read; each is uniform in [0, 1).
 PROPORTIONS: Final[int] = 8
 
@@ -66,7 +68,7 @@ class Scene:
     key_side: float
     """-1 where the key light stands on the left, 1 on the right."""
     key_height: float
-    """Height of the key light above the floor, in units of the subject's size."""
+    """Rise of the key light over its sideways distance from the camera."""
     key_level: float
     """Radiance of the key light over its nominal value."""
 
@@ -107,6 +109,7 @@ def scene_at(seed: int) -> Scene:
     category = categories[member]
     chance = random.Random(f"studio scene {seed}")
     three_quarter = angle == "three-quarter"
+    low, high = (22.0, 28.0) if three_quarter else (5.0, 9.0)
     return Scene(
         seed=seed,
         category=category,
@@ -118,10 +121,10 @@ def scene_at(seed: int) -> Scene:
         proportions=tuple(chance.random() for _ in range(PROPORTIONS)),
         yaw=chance.uniform(30.0, 42.0) if three_quarter else chance.uniform(-4.0, 4.0),
         second_yaw=chance.choice((-1, 1)) * chance.uniform(6.0, 14.0),
-        elevation=chance.uniform(22.0, 28.0) if three_quarter else chance.uniform(5.0, 9.0),
+        elevation=chance.uniform(low, high) + _LIFT.get(category, 0.0),
         fill=chance.uniform(0.765, 0.835),
         key_side=chance.choice((-1.0, 1.0)),
-        key_height=chance.uniform(1.7, 2.3),
+        key_height=chance.uniform(0.8, 1.2),
         key_level=chance.uniform(0.85, 1.15),
     )
 

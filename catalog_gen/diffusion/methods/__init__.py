@@ -1,1 +1,1 @@
-"""How a recipe's method calls a pipeline: one module a method, found by name in a registry."""
+"""The ways to draw, one module each; ``registry`` lists them."""

@@ -1,0 +1,63 @@
+# Everything a newcomer needs: `make refresh` and `make test` set themselves up.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+UV     := $(BIN)/uv
+LOCK   := requirements.lock
+
+# Debian packages that widen what can be done; everything works without them, only slower
+# (rendering photos) or not at all (screenshots, reading provenance back).
+DEBIAN := libllvm19 chromium libimage-exiftool-perl
+
+.DEFAULT_GOAL := help
+.PHONY: help refresh test check dev bench lock studio-model debian clean
+
+help: ## this list
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+$(READY): $(LOCK) pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "catalog_gen needs Python 3.11 or newer: make PYTHON=python3.12 ..."; exit 2; }
+	@echo "Installing the locked set into $(VENV) (once; about 6 GB with PyTorch) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r uv.txt
+	@$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r $(LOCK)
+	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@touch $@
+
+refresh: $(READY) ## the nightly job on the sample catalog, end to end
+	@$(BIN)/catalog-gen refresh
+
+test: $(READY) ## the whole test suite
+	@$(BIN)/python -m pytest
+
+check: $(READY) ## ruff, strict types, import contracts
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+dev: $(READY) ## Dagster's web UI with the nightly schedule on
+	@$(BIN)/catalog-gen dev
+
+bench: $(READY) ## every benchmark, as ratios of one run
+	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+studio-model: $(READY) debian ## render the photos and train the studio model again (hours on a CPU)
+	@$(BIN)/python -m catalog_gen.studio.train
+
+lock: ## resolve the dependencies anew
+	@$(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
+		--all-extras pyproject.toml -o $(LOCK)
+	@echo 'uv==0.13.8' | $(UV) pip compile --quiet --universal --generate-hashes \
+		--no-emit-index-url --no-header - -o uv.txt
+
+debian:
+	@command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] \
+		&& apt-get install -y -qq $(DEBIAN) >/dev/null \
+		|| echo "Not installed (no apt-get, or not root): $(DEBIAN)"
+
+clean: ## remove the virtual environment and everything drawn
+	rm -rf $(VENV) .catalog

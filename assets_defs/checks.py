@@ -1,0 +1,93 @@
+"""Asset checks: what a person should look at after a night, each with the number behind it."""
+
+from typing import Final
+
+import dagster as dg
+
+from assets_defs.catalog_assets import products
+from assets_defs.picture_assets import candidate_images, prompts, verdicts
+from assets_defs.publication_assets import published_catalog
+from catalog_gen.store.figures import (
+    coverage_figures,
+    feed_figures,
+    prompt_figures,
+    verdict_figures,
+)
+from catalog_gen.store.images import verify_images
+from resources.catalog import CatalogResource
+
+#: A feed with a larger share of bad rows was probably exported wrongly.
+MOST_REJECTED: Final = 0.20
+#: Below this share of accepted pictures, the model, a template or the rubric is wrong.
+LEAST_ACCEPTED: Final = 0.50
+
+
+@dg.asset_check(asset=products)
+def feed_quality(catalog: CatalogResource) -> dg.AssetCheckResult:
+    """At most a fifth of the feed's rows are rejected."""
+    with catalog.open().store.reading() as connection:
+        feed = feed_figures(connection)
+    share = feed.rejected / feed.rows_read if feed.rows_read else 1.0
+    return dg.AssetCheckResult(
+        passed=share <= MOST_REJECTED,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=f"{feed.rejected} of {feed.rows_read} rows were rejected",
+        metadata={"rejected": feed.rejected, "rows_read": feed.rows_read, "share": share},
+    )
+
+
+@dg.asset_check(asset=prompts)
+def prompt_budget(catalog: CatalogResource) -> dg.AssetCheckResult:
+    """Every prompt fits the text encoder, so no clause was dropped."""
+    with catalog.open().store.reading() as connection:
+        figures = prompt_figures(connection)
+    return dg.AssetCheckResult(
+        passed=figures.trimmed == 0,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=f"{figures.trimmed} of {figures.prompts} prompts lost clauses; shorten the "
+        "template" if figures.trimmed else f"all {figures.prompts} prompts fit",
+        metadata={"trimmed": figures.trimmed, "unsupported": figures.unsupported},
+    )
+
+
+@dg.asset_check(asset=candidate_images)
+def stored_bytes(catalog: CatalogResource) -> dg.AssetCheckResult:
+    """Every stored picture still hashes to its address."""
+    with catalog.open().store.reading() as connection:
+        damaged = verify_images(connection)
+    return dg.AssetCheckResult(
+        passed=not damaged,
+        severity=dg.AssetCheckSeverity.ERROR,
+        description=f"{len(damaged)} stored pictures are damaged",
+        metadata={"damaged": damaged[:20]},
+    )
+
+
+@dg.asset_check(asset=verdicts)
+def pass_rate(catalog: CatalogResource) -> dg.AssetCheckResult:
+    """At least half of the pictures are accepted."""
+    with catalog.open().store.reading() as connection:
+        figures = verdict_figures(connection)
+    share = figures.accepted / figures.judged if figures.judged else 1.0
+    return dg.AssetCheckResult(
+        passed=share >= LEAST_ACCEPTED,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=f"{figures.accepted} of {figures.judged} pictures were accepted",
+        metadata={"accepted": figures.accepted, "review": figures.review,
+                  "rejected": figures.rejected},
+    )
+
+
+@dg.asset_check(asset=published_catalog)
+def publish_coverage(catalog: CatalogResource) -> dg.AssetCheckResult:
+    """The share of active products with a live picture is what the settings ask for."""
+    opened = catalog.open()
+    with opened.store.reading() as connection:
+        figures = coverage_figures(connection)
+    share = figures.live / figures.active if figures.active else 1.0
+    return dg.AssetCheckResult(
+        passed=share >= opened.settings.publish.min_coverage,
+        severity=dg.AssetCheckSeverity.ERROR,
+        description=f"{figures.live} of {figures.active} active products have a live picture",
+        metadata={"live": figures.live, "active": figures.active, "coverage": share},
+    )

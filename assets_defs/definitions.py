@@ -1,0 +1,38 @@
+"""The composition root: the only place of the pipeline that reads the environment.
+
+``CATALOG_CONFIG`` names the settings (default ``data/catalog.toml``), ``CATALOG_HOME`` the folder
+for everything that is written (default ``.catalog``), ``CATALOG_DEPLOYMENT`` the resources
+(default ``local``).
+"""
+
+import os
+from pathlib import Path
+
+import dagster as dg
+
+from assets_defs.checks import (
+    feed_quality,
+    pass_rate,
+    prompt_budget,
+    publish_coverage,
+    stored_bytes,
+)
+from assets_defs.jobs import ASSETS, nightly_refresh, nightly_schedule
+from catalog_gen.settings import Home, load_settings
+from resources.deployments import resources_for
+
+_config = Path(os.environ.get("CATALOG_CONFIG", "data/catalog.toml")).absolute()
+
+defs = dg.Definitions(
+    assets=ASSETS,
+    asset_checks=[feed_quality, prompt_budget, stored_bytes, pass_rate, publish_coverage],
+    jobs=[nightly_refresh],
+    schedules=[nightly_schedule(load_settings(_config).schedule)],
+    resources=resources_for(
+        os.environ.get("CATALOG_DEPLOYMENT", "local"),
+        config=str(_config),
+        home=Home.from_environment(),
+    ),
+    # Dagster's default starts a process for each step, and each would load the model again.
+    executor=dg.in_process_executor,
+)

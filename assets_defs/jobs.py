@@ -1,0 +1,57 @@
+"""The nightly job and its schedule."""
+
+import dagster as dg
+
+from assets_defs.catalog_assets import product_feed, products
+from assets_defs.partitions import ALL_SHARDS, shards
+from assets_defs.picture_assets import candidate_images, clip_scores, prompts, verdicts
+from assets_defs.publication_assets import (
+    channel_feeds,
+    gallery,
+    lineage_snapshot,
+    published_catalog,
+)
+from catalog_gen.settings import ScheduleSettings
+from catalog_gen.stages.catalog import Stamp
+from catalog_gen.stages.runs import finish
+
+ASSETS = [
+    product_feed,
+    products,
+    prompts,
+    candidate_images,
+    clip_scores,
+    verdicts,
+    published_catalog,
+    gallery,
+    channel_feeds,
+    lineage_snapshot,
+]
+
+
+@dg.failure_hook(required_resource_keys={"catalog"})
+def mark_run_failed(context: dg.HookContext) -> None:
+    """Write the failure into the runs table, so that `status` and SQL tell it, too."""
+    finish(context.resources.catalog.open(), Stamp.at_once(context.run_id), "failed")
+
+
+nightly_refresh = dg.define_asset_job(
+    "nightly_refresh",
+    selection=dg.AssetSelection.assets(*ASSETS) | dg.AssetSelection.checks_for_assets(*ASSETS),
+    partitions_def=shards,
+    hooks={mark_run_failed},
+    tags=ALL_SHARDS,
+    description="Feed in, pictures out: draws what changed and publishes what passed.",
+)
+
+
+def nightly_schedule(settings: ScheduleSettings) -> dg.ScheduleDefinition:
+    """One run a night over all shards, on by default."""
+    return dg.ScheduleDefinition(
+        name="nightly_refresh",
+        job=nightly_refresh,
+        cron_schedule=settings.cron,
+        execution_timezone=settings.timezone,
+        tags=ALL_SHARDS,
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+    )

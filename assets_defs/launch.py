@@ -1,0 +1,104 @@
+"""Run the nightly job in this process, recorded in the same Dagster instance as the schedule's.
+
+The run is created with its origin, so that Dagster's UI can re-execute it.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import dagster as dg
+from dagster._core.definitions.reconstruct import ReconstructableRepository
+from dagster._core.execution.api import execute_run
+from dagster._core.remote_origin import (
+    ManagedGrpcPythonEnvCodeLocationOrigin,
+    RemoteJobOrigin,
+    RemoteRepositoryOrigin,
+)
+from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
+
+from assets_defs.partitions import ALL_SHARDS
+from catalog_gen.settings import Home
+
+MODULE: Final = "assets_defs.definitions"
+LOCATION: Final = "catalog_gen"
+JOB: Final = "nightly_refresh"
+
+_INSTANCE_YAML: Final = """\
+telemetry:
+  enabled: false
+run_monitoring:
+  enabled: true
+  free_slots_after_run_end_seconds: 30
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class RunFailure:
+    """What ended a run: the innermost error's class name and message."""
+
+    kind: str
+    message: str
+
+
+def dagster_instance(home: Home) -> dg.DagsterInstance:
+    """The instance below the catalog's folder, created with its settings on first use."""
+    folder = home.dagster
+    folder.mkdir(parents=True, exist_ok=True)
+    settings = folder / "dagster.yaml"
+    if not settings.exists():
+        settings.write_text(_INSTANCE_YAML, "utf-8")
+    os.environ["DAGSTER_HOME"] = str(folder)  # Dagster's own code asks the environment
+    return dg.DagsterInstance.from_config(str(folder))
+
+
+def run_nightly(instance: dg.DagsterInstance, catalog: Mapping[str, object]) -> dg.DagsterRun:
+    """Run the job over all shards; ``catalog`` is the configuration of the catalog resource.
+
+    Returns:
+        The finished run, whether it succeeded or not.
+    """
+    repository = ReconstructableRepository.for_module(MODULE, "defs", os.getcwd())
+    job = repository.get_reconstructable_job(JOB)
+    run = instance.create_run_for_job(
+        job.get_definition(),
+        run_config={
+            "resources": {"catalog": {"config": dict(catalog)}},
+            "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
+        },
+        tags=ALL_SHARDS,
+        remote_job_origin=RemoteJobOrigin(
+            RemoteRepositoryOrigin(
+                ManagedGrpcPythonEnvCodeLocationOrigin(
+                    LoadableTargetOrigin(module_name=MODULE), LOCATION
+                ),
+                "__repository__",
+            ),
+            JOB,
+        ),
+        job_code_origin=job.get_python_origin(),
+    )
+    execute_run(job, run, instance, raise_on_error=False)
+    finished = instance.get_run_by_id(run.run_id)
+    assert finished is not None  # it was created above
+    return finished
+
+
+def failure_of(instance: dg.DagsterInstance, run_id: str) -> RunFailure:
+    """Why a run failed, from its event log; the first step that failed tells."""
+    records = instance.get_records_for_run(run_id, of_type=dg.DagsterEventType.STEP_FAILURE)
+    for record in records.records:
+        event = record.event_log_entry.dagster_event
+        error = event.step_failure_data.error if event else None
+        while error is not None and error.cause is not None:
+            error = error.cause
+        if error is not None:
+            return RunFailure(error.cls_name or "Error", _message(error.message))
+    return RunFailure("InfrastructureError", "the run failed before its first step")
+
+
+def _message(text: str) -> str:
+    """The message without the class name that Dagster writes before it."""
+    head, _, rest = text.strip().partition(": ")
+    return rest if rest and "." in head and " " not in head else text.strip()

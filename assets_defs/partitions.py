@@ -1,0 +1,35 @@
+"""The 64 hash shards: stable, evenly filled, and independent of what the products are."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import dagster as dg
+
+from catalog_gen.fingerprint import SHARDS
+
+SHARD_KEYS: Final = tuple(f"{shard:02d}" for shard in range(SHARDS))
+
+shards = dg.StaticPartitionsDefinition(SHARD_KEYS)
+
+#: All shards of a run in one process: one model load, one set of batches.
+in_one_run = dg.BackfillPolicy.single_run()
+
+#: Run tags that ask for every shard.
+ALL_SHARDS: Final = {
+    "dagster/asset_partition_range_start": SHARD_KEYS[0],
+    "dagster/asset_partition_range_end": SHARD_KEYS[-1],
+}
+
+
+def shards_of(context: dg.AssetExecutionContext) -> Sequence[int]:
+    """The shards that this run is for.
+
+    Raises:
+        dg.Failure: the run names none. Dagster would call that a success with nothing done.
+    """
+    if not context.has_partition_key and not context.has_partition_key_range:
+        raise dg.Failure(
+            "This run names no shard. Choose partitions in the launch dialog, or use the "
+            "nightly_refresh schedule or `catalog-gen refresh`, which ask for all of them."
+        )
+    return [int(key) for key in context.partition_keys]

@@ -1,0 +1,125 @@
+"""From prompts to verdicts: the assets that are partitioned into 64 shards."""
+
+import dagster as dg
+
+from assets_defs.catalog_assets import products, retry_twice
+from assets_defs.partitions import in_one_run, shards, shards_of
+from assets_defs.previews import attach_previews
+from catalog_gen.stages.catalog import Stamp
+from catalog_gen.stages.images import draw_missing
+from catalog_gen.stages.prompts import write_prompts
+from catalog_gen.stages.runs import note
+from catalog_gen.stages.scores import score_images
+from catalog_gen.stages.verdicts import judge_images
+from resources.catalog import CatalogResource
+from resources.diffusion import DiffusionPipelineResource
+from resources.scorer import ClipScorerResource
+
+
+@dg.asset(
+    deps=[products],
+    partitions_def=shards,
+    backfill_policy=in_one_run,
+    retry_policy=retry_twice,
+    group_name="pictures",
+    kinds={"jinja", "duckdb"},
+    code_version="1",
+)
+def prompts(context: dg.AssetExecutionContext, catalog: CatalogResource) -> None:
+    """What each product and view asks for; only new and changed wishes are written."""
+    opened = catalog.open()
+    stamp = Stamp.at_once(context.run_id)
+    result = write_prompts(opened, shards_of(context), stamp, budget=catalog.picture_budget)
+    figures = {
+        "planned": result.plan.planned,
+        "reused": result.plan.reused,
+        "deferred": result.plan.deferred,
+    }
+    note(opened, stamp, "images", figures)
+    note(opened, stamp, "prompts", {"unsupported": result.unsupported, "trimmed": result.trimmed})
+    context.log.info(
+        f"{result.prompts} prompts are new or changed; {result.plan.planned} pictures planned, "
+        f"{result.plan.reused} reused, {result.unsupported} wishes that the model can't draw"
+    )
+
+
+@dg.asset(
+    deps=[prompts],
+    partitions_def=shards,
+    backfill_policy=in_one_run,
+    retry_policy=retry_twice,
+    group_name="pictures",
+    kinds={"pytorch", "duckdb"},
+    code_version="1",
+    pool="gpu",
+)
+def candidate_images(
+    context: dg.AssetExecutionContext,
+    catalog: CatalogResource,
+    diffusion_pipeline: DiffusionPipelineResource,
+) -> None:
+    """Candidate pictures: what the ledger still wants, and nothing else, is drawn."""
+    opened = catalog.open()
+    stamp = Stamp.at_once(context.run_id)
+    wanted = shards_of(context)
+    result = draw_missing(
+        opened, lambda: diffusion_pipeline.engine(opened.settings.model), wanted, stamp
+    )
+    note(opened, stamp, "images", {"generated": result.generated, "failed": result.failed})
+    note(
+        opened,
+        stamp,
+        "seconds",
+        {"generate": round(result.seconds, 3), "store": round(result.store_seconds, 3)},
+    )
+    context.log.info(f"{result.generated} pictures drawn, {result.failed} failed")
+    for error in result.errors:
+        context.log.warning(error)
+    attach_previews(context, opened)
+
+
+@dg.asset(
+    deps=[candidate_images],
+    partitions_def=shards,
+    backfill_policy=in_one_run,
+    retry_policy=retry_twice,
+    group_name="pictures",
+    kinds={"pytorch", "duckdb"},
+    code_version="1",
+)
+def clip_scores(
+    context: dg.AssetExecutionContext,
+    catalog: CatalogResource,
+    clip_scorer: ClipScorerResource,
+) -> None:
+    """CLIP similarity and margin, image embeddings, and everything measured on the pixels."""
+    opened = catalog.open()
+    stamp = Stamp.at_once(context.run_id)
+    result = score_images(
+        opened, clip_scorer.scorer(opened.settings.scorer), shards_of(context), stamp
+    )
+    note(opened, stamp, "seconds", {"score": round(result.seconds, 3)})
+    context.log.info(f"{result.scored} pictures scored")
+
+
+@dg.asset(
+    deps=[clip_scores],
+    partitions_def=shards,
+    backfill_policy=in_one_run,
+    retry_policy=retry_twice,
+    group_name="pictures",
+    kinds={"duckdb"},
+    code_version="1",
+)
+def verdicts(
+    context: dg.AssetExecutionContext,
+    catalog: CatalogResource,
+    clip_scorer: ClipScorerResource,
+) -> None:
+    """The rubric's answer for each picture: five criteria, a total of 10, a decision."""
+    opened = catalog.open()
+    stamp = Stamp.at_once(context.run_id)
+    scorer = clip_scorer.scorer(opened.settings.scorer)
+    result = judge_images(opened, scorer.scorer_hash, shards_of(context), stamp)
+    note(opened, stamp, "verdicts", result.counts)
+    context.log.info(", ".join(f"{count} {name}" for name, count in result.counts.items()))

@@ -1,0 +1,95 @@
+"""What a refresh ends with: the live set, the gallery, the channels' feeds, the snapshot."""
+
+from datetime import timedelta
+
+import dagster as dg
+
+from assets_defs.catalog_assets import retry_twice
+from assets_defs.picture_assets import verdicts
+from catalog_gen.stages.catalog import Stamp
+from catalog_gen.stages.gallery import write_catalog_gallery
+from catalog_gen.stages.publication import publish_best, write_channel_feeds
+from catalog_gen.stages.runs import finish, note
+from catalog_gen.store.snapshot import publish_snapshot
+from resources.catalog import CatalogResource
+from resources.scorer import ClipScorerResource
+
+
+@dg.asset(
+    deps=[verdicts],
+    group_name="publication",
+    kinds={"duckdb"},
+    code_version="1",
+    retry_policy=retry_twice,
+    freshness_policy=dg.FreshnessPolicy.time_window(
+        fail_window=timedelta(hours=36), warn_window=timedelta(hours=26)
+    ),
+)
+def published_catalog(
+    context: dg.AssetExecutionContext,
+    catalog: CatalogResource,
+    clip_scorer: ClipScorerResource,
+) -> dg.MaterializeResult[None]:
+    """The best accepted picture of each product and view, switched in one transaction."""
+    opened = catalog.open()
+    stamp = Stamp.at_once(context.run_id)
+    scorer = clip_scorer.scorer(opened.settings.scorer)
+    published = publish_best(opened, scorer.scorer_hash, stamp)
+    figures = {"products": published.products, "coverage": round(published.coverage, 4)}
+    note(opened, stamp, "published", figures)
+    return dg.MaterializeResult(metadata={**figures, "images": published.images})
+
+
+@dg.asset(
+    deps=[published_catalog],
+    group_name="publication",
+    kinds={"html"},
+    code_version="1",
+    retry_policy=retry_twice,
+)
+def gallery(
+    context: dg.AssetExecutionContext,
+    catalog: CatalogResource,
+    clip_scorer: ClipScorerResource,
+) -> dg.MaterializeResult[None]:
+    """A page with every product, its live pictures, the other candidates and the reasons."""
+    opened = catalog.open()
+    scorer = clip_scorer.scorer(opened.settings.scorer)
+    page = write_catalog_gallery(opened, scorer.scorer_hash)
+    return dg.MaterializeResult(metadata={"page": dg.MetadataValue.path(str(page))})
+
+
+@dg.asset(
+    deps=[published_catalog],
+    group_name="publication",
+    kinds={"csv"},
+    code_version="1",
+    retry_policy=retry_twice,
+)
+def channel_feeds(
+    context: dg.AssetExecutionContext, catalog: CatalogResource
+) -> dg.MaterializeResult[None]:
+    """The live pictures as sales channels want to read them."""
+    feed = write_channel_feeds(catalog.open())
+    return dg.MaterializeResult(
+        metadata={"feed": dg.MetadataValue.path(str(feed.path)), "rows": feed.rows}
+    )
+
+
+@dg.asset(
+    deps=[published_catalog, gallery, channel_feeds],
+    group_name="publication",
+    kinds={"duckdb"},
+    code_version="1",
+    retry_policy=retry_twice,
+)
+def lineage_snapshot(
+    context: dg.AssetExecutionContext, catalog: CatalogResource
+) -> dg.MaterializeResult[None]:
+    """A copy of the database for analysts, so that no query ever waits for a refresh."""
+    opened = catalog.open()
+    finish(opened, Stamp.at_once(context.run_id), "succeeded")
+    path = publish_snapshot(opened.store, opened.home)
+    return dg.MaterializeResult(
+        metadata={"snapshot": dg.MetadataValue.path(str(path)), "bytes": path.stat().st_size}
+    )

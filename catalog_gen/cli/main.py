@@ -1,0 +1,158 @@
+"""The `catalog-gen` command: what there is to say to it, and how errors leave it.
+
+Each command's work is in a module of its own that is imported when the command runs, so that
+`--help` costs nothing but this file.
+"""
+
+import sys
+import traceback
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from catalog_gen.errors import CatalogError, InfrastructureError
+
+app = typer.Typer(
+    name="catalog-gen",
+    help="Keep a product catalog's pictures up to date.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+
+ConfigOption = Annotated[
+    Path, typer.Option("--config", "-c", envvar="CATALOG_CONFIG", help="The settings file.")
+]
+FeedOption = Annotated[
+    Path | None, typer.Option("--feed", "-f", help="A feed, instead of the settings' one.")
+]
+BudgetOption = Annotated[
+    int | None, typer.Option(min=0, help="Draw at most so many pictures, the most valuable first.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object, nothing else.")]
+
+DEFAULT_CONFIG = Path("data/catalog.toml")
+
+
+@app.command()
+def refresh(
+    config: ConfigOption = DEFAULT_CONFIG,
+    feed: FeedOption = None,
+    budget: BudgetOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Run the nightly job now, in this process: draw what changed, publish what passed."""
+    from catalog_gen.cli.refresh import run
+
+    raise typer.Exit(run(config, feed, budget, json))
+
+
+@app.command()
+def plan(
+    config: ConfigOption = DEFAULT_CONFIG,
+    feed: FeedOption = None,
+    budget: BudgetOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Show what a refresh would draw, why, and at what cost. Touches nothing."""
+    from catalog_gen.cli.plan import run
+
+    run(config, feed, budget, json)
+
+
+@app.command()
+def status(json: JsonOption = False) -> None:
+    """Show products, coverage, open failures and the last runs."""
+    from catalog_gen.cli.status import run
+
+    run(json)
+
+
+@app.command()
+def lineage(
+    image: Annotated[str, typer.Argument(help="The start of an image's id or SHA-256.")],
+    json: JsonOption = False,
+) -> None:
+    """Tell everything about one image: product, prompt, recipe, environment, scores, verdict."""
+    from catalog_gen.cli.lineage import run
+
+    run(image, json)
+
+
+@app.command()
+def sql(
+    query: Annotated[str, typer.Argument(help="One SELECT over the newest snapshot.")],
+    json: JsonOption = False,
+) -> None:
+    """Query the newest snapshot in SQL, read-only."""
+    from catalog_gen.cli.sql import run
+
+    run(query, json)
+
+
+@app.command()
+def gallery(
+    config: ConfigOption = DEFAULT_CONFIG,
+    open_page: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
+) -> None:
+    """Write the gallery page from the store and say where it is."""
+    from catalog_gen.cli.gallery import run
+
+    run(config, open_page)
+
+
+@app.command()
+def dev(
+    config: ConfigOption = DEFAULT_CONFIG,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="On the loopback interface.")] = 3000,
+) -> None:
+    """Start Dagster's web UI with the nightly schedule on."""
+    from catalog_gen.cli.dev import run
+
+    raise typer.Exit(run(config, port))
+
+
+def main() -> None:
+    """The entry point: errors become one message and an exit code, never a bare traceback."""
+    sys.exit(_run())
+
+
+def _run() -> int:
+    console = Console(stderr=True)
+    try:
+        return app(standalone_mode=False) or 0
+    except CatalogError as error:
+        console.print(f"[bold red]{type(error).__name__}[/]: ", end="")
+        console.print(str(error), markup=False, highlight=False)
+        return error.exit_code
+    except typer.Abort:
+        console.print("Stopped; what was drawn is kept, and the next refresh continues.")
+        return 130
+    except Exception as error:
+        if _is_usage_error(error):
+            error.show()  # type: ignore[attr-defined]
+            return 2
+        report = _write_crash_report()
+        console.print(
+            f"[bold red]Unexpected {type(error).__name__}[/]: ", error, "\nThis is a fault of "
+            f"catalog_gen. The details are in {report}; please report them.", sep=""
+        )
+        return InfrastructureError.exit_code
+
+
+def _is_usage_error(error: Exception) -> bool:
+    """Typer carries its own copy of click; its usage errors know how to show themselves."""
+    return hasattr(error, "show") and hasattr(error, "exit_code")
+
+
+def _write_crash_report() -> Path:
+    from catalog_gen.settings import Home
+
+    folder = Home.from_environment().root
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "crash.txt"
+    path.write_text(traceback.format_exc(), "utf-8")
+    return path

@@ -1,0 +1,126 @@
+"""`catalog-gen refresh`: run the nightly job here, and say what came of it."""
+
+import logging
+import os
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from rich.panel import Panel
+from rich.table import Table
+
+from catalog_gen import errors
+from catalog_gen.cli.output import answers, duration, messages, print_json, progress_bars
+from catalog_gen.errors import CatalogError, InfrastructureError
+from catalog_gen.settings import Home, load_settings
+from catalog_gen.store.connection import Store
+from catalog_gen.store.runs import run_summary
+
+
+def run(config: Path, feed: Path | None, budget: int | None, as_json: bool) -> int:
+    """Refresh, print the summary, and return the exit code: 0, or 1 with failed products.
+
+    Raises:
+        CatalogError: what stopped the run.
+    """
+    load_settings(config)  # a wrong setting is told before Dagster starts
+    home = Home.from_environment()
+    os.environ["CATALOG_CONFIG"] = str(config.absolute())
+    started = perf_counter()
+    _quiet()
+    with messages.status("Starting Dagster ..."):
+        from assets_defs.launch import dagster_instance, failure_of, run_nightly
+    with dagster_instance(home) as instance, progress_bars():
+        finished = run_nightly(
+            instance,
+            {
+                "config": str(config.absolute()),
+                "home": str(home.root),
+                "feed": str(feed.absolute()) if feed else None,
+                "budget": budget,
+            },
+        )
+        failure = None if finished.is_success else failure_of(instance, finished.run_id)
+    if failure is not None:
+        raise _as_error(failure.kind, failure.message, finished.run_id)
+    with Store(home).reading() as connection:
+        summary = run_summary(connection, finished.run_id)
+    summary = _complete(finished.run_id, summary, perf_counter() - started)
+    if as_json:
+        print_json(summary)
+    else:
+        _print(summary, home)
+    return 1 if summary["images"]["failed"] else 0
+
+
+def _quiet() -> None:
+    """The libraries' own chatter would tear the progress bars."""
+    warnings.filterwarnings("ignore")
+    logging.disable(logging.WARNING)
+
+
+def _as_error(kind: str, message: str, run_id: str) -> CatalogError:
+    """The error of our own that ended a step, with the exit code of its class."""
+    found = getattr(errors, kind, None)
+    error_type = (
+        found
+        if isinstance(found, type) and issubclass(found, CatalogError)
+        else InfrastructureError
+    )
+    return error_type(
+        f"run {run_id}",
+        message.strip().rstrip("."),
+        "What was done before is kept; `catalog-gen dev` shows the run's log.",
+    )
+
+
+def _complete(run_id: str, noted: Mapping[str, Any], total: float) -> dict[str, Any]:
+    """The summary with every promised key, whatever the stages had to note."""
+    shape: dict[str, dict[str, float]] = {
+        "products": dict.fromkeys(("active", "added", "changed", "retired", "rejected"), 0),
+        "images": dict.fromkeys(("planned", "generated", "reused", "deferred", "failed"), 0),
+        "prompts": dict.fromkeys(("unsupported", "trimmed"), 0),
+        "verdicts": dict.fromkeys(("accepted", "review", "rejected"), 0),
+        "published": {"products": 0, "coverage": 0.0},
+        "seconds": dict.fromkeys(("total", "generate", "score", "store"), 0.0),
+    }
+    summary = {name: {**zero, **noted.get(name, {})} for name, zero in shape.items()}
+    summary["seconds"]["total"] = round(total, 3)
+    return {"run_id": run_id, **summary}
+
+
+def _print(summary: Mapping[str, Any], home: Home) -> None:
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    table.add_column(style="bold")
+    for name in ("products", "images", "verdicts", "published"):
+        figures = dict(summary[name])
+        if name == "published":
+            figures = {
+                "products": figures["products"],
+                "coverage": f"{figures['coverage']:.0%}",
+            }
+        if name == "products":
+            figures["not drawable"] = summary["prompts"]["unsupported"]
+        cells = (_figure(what, value) for what, value in figures.items())
+        table.add_row(name.capitalize(), "   ".join(cells))
+    seconds = summary["seconds"]
+    table.add_row(
+        "Time",
+        f"{duration(seconds['total'])}   [dim]of it drawing {duration(seconds['generate'])}, "
+        f"scoring {duration(seconds['score'])}, storing {duration(seconds['store'])}[/]",
+    )
+    table.add_row("Gallery", str(home.site / "index.html"))
+    answers.print(Panel(table, title="[bold]Refresh done[/]", title_align="left", expand=False))
+    if summary["images"]["failed"]:
+        messages.print("Some pictures failed; `catalog-gen status` says which and why.")
+    if summary["prompts"]["unsupported"]:
+        messages.print("Some products are beyond this model; `catalog-gen plan` says which.")
+
+
+def _figure(what: str, value: object) -> str:
+    alarming = what in ("failed", "rejected") and value
+    return f"[{'yellow' if alarming else 'cyan'}]{value}[/] {what}"
+
+

@@ -1,0 +1,66 @@
+"""`catalog-gen status`: products, coverage, open failures, the last runs."""
+
+from dataclasses import asdict
+
+from rich.table import Table
+
+from catalog_gen.cli.output import answers, print_json
+from catalog_gen.settings import Home
+from catalog_gen.store.connection import Store
+from catalog_gen.store.figures import (
+    coverage_figures,
+    feed_figures,
+    prompt_figures,
+    verdict_figures,
+)
+from catalog_gen.store.ledger import open_failures
+from catalog_gen.store.runs import last_runs
+
+
+def run(as_json: bool) -> None:
+    """Read the store and print its figures."""
+    with Store(Home.from_environment()).peek() as connection:
+        feed = feed_figures(connection)
+        prompts = prompt_figures(connection)
+        verdicts = verdict_figures(connection)
+        coverage = coverage_figures(connection)
+        failures = open_failures(connection)
+        runs = last_runs(connection, 5)
+    share = coverage.live / coverage.active if coverage.active else 0.0
+    if as_json:
+        print_json(
+            {
+                "feed": asdict(feed),
+                "products": {"active": coverage.active, "unsupported": prompts.unsupported},
+                "published": {
+                    "products": coverage.live,
+                    "images": coverage.images,
+                    "coverage": round(share, 4),
+                },
+                "verdicts": asdict(verdicts),
+                "open_failures": [asdict(failure) for failure in failures],
+                "runs": [asdict(each) for each in runs],
+            }
+        )
+        return
+    facts = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    facts.add_column(style="bold")
+    facts.add_row("Products", f"{coverage.active} active, {feed.rejected} feed rows rejected")
+    facts.add_row("Live", f"{coverage.live} products ({share:.0%}), {coverage.images} pictures")
+    facts.add_row(
+        "Verdicts",
+        f"{verdicts.accepted} accepted, {verdicts.review} to review, {verdicts.rejected} rejected",
+    )
+    facts.add_row(
+        "Failures", f"{coverage.open_failures} open, {coverage.given_up} given up"
+    )
+    answers.print(facts)
+    for failure in failures[:10]:
+        answers.print(f"  [yellow]{failure.product_id}[/] {failure.view}: {failure.error}")
+    if not runs:
+        answers.print("No refresh has run yet: `catalog-gen refresh`.")
+    for each in runs:
+        colour = {"succeeded": "green", "failed": "red"}.get(each.status, "yellow")
+        answers.print(
+            f"  [dim]{each.started_at:%Y-%m-%d %H:%M}[/] [{colour}]{each.status}[/] {each.run_id}"
+        )

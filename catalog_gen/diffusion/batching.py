@@ -1,0 +1,92 @@
+"""Which jobs may share a batch, in which order, and how a batch is padded. Pure; no torch.
+
+The caller's order is kept: groups come in the order of their first job, and jobs keep their order
+inside a group, so that the most valuable pictures, which a plan puts first, are drawn first.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, TypeVar
+
+from catalog_gen.diffusion.jobs import DrawJob
+from catalog_gen.recipe import Method, Recipe, SchedulerName
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class BatchKey:
+    """What all pictures of a batch have in common. ``dtype`` "own" is the pipeline's."""
+
+    method: Method
+    width: int
+    height: int
+    steps: int
+    guidance: float
+    scheduler: SchedulerName
+    strength: float | None
+    dtype: Literal["own", "fp32"] = "own"
+
+    @classmethod
+    def of(cls, recipe: Recipe) -> "BatchKey":
+        """The key of a recipe."""
+        return cls(
+            method=recipe.method,
+            width=recipe.width,
+            height=recipe.height,
+            steps=recipe.steps,
+            guidance=recipe.guidance,
+            scheduler=recipe.scheduler,
+            strength=recipe.strength,
+        )
+
+    def in_fp32(self) -> "BatchKey":
+        """The same, to be drawn in single precision."""
+        return replace(self, dtype="fp32")
+
+
+class Pending:
+    """The jobs still to be drawn, grouped by what they can share."""
+
+    def __init__(self, jobs: Iterable[DrawJob]) -> None:
+        self._groups: dict[BatchKey, deque[DrawJob]] = {}
+        for job in jobs:
+            self.add(BatchKey.of(job.recipe), [job])
+
+    def __bool__(self) -> bool:
+        return bool(self._groups)
+
+    @property
+    def next_key(self) -> BatchKey:
+        """The group whose turn it is."""
+        return next(iter(self._groups))
+
+    def take(self, size: int) -> list[DrawJob]:
+        """Remove and return up to ``size`` jobs of the group whose turn it is."""
+        key = self.next_key
+        group = self._groups[key]
+        taken = [group.popleft() for _ in range(min(size, len(group)))]
+        if not group:
+            del self._groups[key]
+        return taken
+
+    def add(self, key: BatchKey, jobs: Sequence[DrawJob]) -> None:
+        """Append jobs to their group; a group that is new waits behind all others."""
+        if jobs:
+            self._groups.setdefault(key, deque()).extend(jobs)
+
+    def put_back(self, key: BatchKey, jobs: Sequence[DrawJob]) -> None:
+        """Return jobs that were taken, to be taken next."""
+        group = self._groups.pop(key, deque())
+        group.extendleft(reversed(jobs))
+        self._groups = {key: group, **self._groups}
+
+
+def pad(items: Sequence[T], size: int) -> list[T]:
+    """Repeat the last item up to ``size``; what is drawn for the repeats is dropped.
+
+    A picture depends on the size of its batch (another size takes other kernels), and on nothing
+    else in it, so every batch gets the same size.
+    """
+    return [*items, *[items[-1]] * (size - len(items))]

@@ -1,0 +1,58 @@
+"""What goes into the engine and what comes out: jobs, pictures and failures. No torch here."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from catalog_gen.errors import InputError
+from catalog_gen.recipe import Environment, Recipe
+
+Pixels = npt.NDArray[np.uint8]
+
+
+class RecipeError(InputError):
+    """A recipe that this model or machine can't draw; the engine makes it a ``NotDrawn``."""
+
+
+@dataclass(frozen=True, slots=True)
+class DrawJob:
+    """One picture to draw. ``reference`` is the photo that img2img starts from."""
+
+    recipe_id: str
+    recipe: Recipe
+    reference: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A picture: ``pixels`` is (H, W, 3); ``png`` encodes it; ``sha256`` is that of ``png``.
+
+    ``seconds`` is its share of its batch's time on the device. ``environment`` is the real one:
+    after an out-of-memory fallback or an fp32 retry it is not what the settings asked for.
+    """
+
+    recipe_id: str
+    pixels: Pixels
+    png: bytes
+    sha256: str
+    seconds: float
+    environment: Environment
+
+    @property
+    def batch_size(self) -> int:
+        """The size that the picture's batch was padded to."""
+        return self.environment.batch_size
+
+
+@dataclass(frozen=True, slots=True)
+class NotDrawn:
+    """A job that came to nothing, with a sentence that says why and what to do."""
+
+    recipe_id: str
+    error: str
+    seconds: float
+
+
+Outcome = Drawn | NotDrawn

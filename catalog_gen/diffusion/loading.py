@@ -1,0 +1,188 @@
+"""Load a checked model folder into diffusers pipelines on the right device and in the right dtype.
+
+Importing this module imports torch; import it inside functions. It draws nothing: see ``engine``.
+"""
+
+import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import torch
+
+from catalog_gen.diffusion.model import check_model, hash_folder
+from catalog_gen.errors import ConfigError
+from catalog_gen.recipe import Environment
+from catalog_gen.settings import ModelSettings
+
+Dtype = Literal["fp32", "fp16", "bf16"]
+
+TORCH_DTYPES: Final[dict[Dtype, torch.dtype]] = {
+    "fp32": torch.float32,
+    "fp16": torch.float16,
+    "bf16": torch.bfloat16,
+}
+
+#: The libraries whose version can change a picture or its encoded bytes.
+_LIBRARIES: Final = (
+    *("torch", "diffusers", "transformers", "tokenizers"),  # the pixels
+    *("pillow", "isal"),  # reference photos on the way in, PNG bytes on the way out
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedPipeline:
+    """One model in memory, as the two pipelines that share its weights.
+
+    ``token_limit`` counts the prompt's tokens with the begin and end marks: 77 for CLIP.
+    """
+
+    text2img: Any
+    img2img: Any
+    model_hash: str
+    device: torch.device
+    dtype: Dtype
+    compiled: bool
+    token_limit: int
+
+    def environment(self, batch_size: int, dtype: Dtype | None = None) -> Environment:
+        """What decides pixels here, for pictures drawn in batches padded to ``batch_size``.
+
+        ``dtype`` is given where the drawing left the pipeline's own (see ``in_dtype``).
+        """
+        drawn_in = dtype or self.dtype
+        libraries = {name: version(name) for name in _LIBRARIES}
+        machine = f"{platform.system()} {platform.machine()}"
+        if self.device.type == "cuda":
+            name = torch.cuda.get_device_name(self.device)
+            libraries["cuda"] = str(torch.version.cuda)
+            libraries["cudnn"] = str(torch.backends.cudnn.version())
+        else:
+            name = "cpu"
+            # Kernels are chosen by instruction set, and sum in another order in each.
+            machine += f" {torch.backends.cpu.get_cpu_capability()}"
+        return Environment(
+            device=name,
+            dtype=drawn_in,
+            batch_size=batch_size,
+            threads=torch.get_num_threads(),
+            compiled=self.compiled and drawn_in == self.dtype,
+            platform=machine,
+            libraries=libraries,
+        )
+
+    @contextmanager
+    def in_dtype(self, dtype: Dtype) -> Iterator[None]:
+        """The same weights in another dtype for a while, eager; back afterwards.
+
+        Going from fp16 or bf16 to fp32 and back is exact. It costs a copy of the weights.
+        """
+        if dtype == self.dtype:
+            yield
+            return
+        stance = torch.compiler.set_stance("force_eager")
+        self.text2img.to(TORCH_DTYPES[dtype])
+        try:
+            with stance:
+                yield
+        finally:
+            self.text2img.to(TORCH_DTYPES[self.dtype])
+
+
+def load_pipeline(settings: ModelSettings, cache: Path) -> LoadedPipeline:
+    """Load a Stable Diffusion 1.x, 2.x or XL folder or hub id.
+
+    Args:
+        settings: the model's id, device, dtype and whether to compile the UNet on a GPU.
+        cache: the JSON file that remembers the hashes of large files.
+
+    Raises:
+        ModelError: the model is missing, unsafe or broken (see ``check_model``).
+        ConfigError: ``device = "cuda"`` on a machine without a GPU that torch can use.
+    """
+    from diffusers import AutoPipelineForImage2Image, AutoPipelineForText2Image
+
+    folder = check_model(settings.id, settings.revision)
+    device = _device(settings)
+    dtype = _dtype(settings, device)
+    # An invisible watermark would depend on whether an unrelated package is installed.
+    extra = {"add_watermarker": False} if folder.pipeline == "StableDiffusionXLPipeline" else {}
+    with _quiet():
+        text2img = AutoPipelineForText2Image.from_pretrained(
+            str(folder.path), use_safetensors=True, dtype=TORCH_DTYPES[dtype], **extra
+        )
+    text2img.to(device)
+    text2img.vae.enable_slicing()
+    on_gpu = device.type == "cuda"
+    if on_gpu:
+        # Autotuning picks kernels by stopwatch, so that two runs may pick different ones.
+        torch.backends.cudnn.benchmark = False
+        text2img.unet.to(memory_format=torch.channels_last)
+        text2img.vae.to(memory_format=torch.channels_last)
+    compiled = settings.compile and on_gpu
+    if compiled:
+        text2img.unet.compile(fullgraph=True, dynamic=False)
+    img2img = AutoPipelineForImage2Image.from_pipe(text2img, **extra)
+    for pipeline in (text2img, img2img):
+        pipeline.set_progress_bar_config(disable=True)
+    return LoadedPipeline(
+        text2img=text2img,
+        img2img=img2img,
+        model_hash=hash_folder(folder, cache),
+        device=device,
+        dtype=dtype,
+        compiled=compiled,
+        token_limit=_token_limit(text2img),
+    )
+
+
+def _device(settings: ModelSettings) -> torch.device:
+    available = torch.cuda.is_available()
+    if settings.device == "cuda" and not available:
+        raise ConfigError(
+            "model.device = 'cuda'",
+            "torch sees no GPU on this machine",
+            "Set it to 'auto' or 'cpu', or mend the driver (nvidia-smi shows whether it works).",
+        )
+    return torch.device("cuda" if available and settings.device != "cpu" else "cpu")
+
+
+def _dtype(settings: ModelSettings, device: torch.device) -> Dtype:
+    """fp32 on the CPU, bf16 on a GPU; fp16 on GPUs too old for bf16."""
+    if settings.dtype != "auto":
+        return settings.dtype
+    if device.type == "cpu":
+        return "fp32"
+    return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
+
+
+def _token_limit(pipeline: Any) -> int:
+    limits = [pipeline.tokenizer.model_max_length, _positions(pipeline.text_encoder)]
+    if "tokenizer_2" in pipeline.components:
+        limits += [pipeline.tokenizer_2.model_max_length, _positions(pipeline.text_encoder_2)]
+    return int(min(limits))
+
+
+def _positions(text_encoder: Any) -> int:
+    return int(text_encoder.config.max_position_embeddings)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """No progress bars from the libraries: standard error belongs to the caller's own."""
+    from diffusers.utils import logging as diffusers_logging
+    from transformers.utils import logging as transformers_logging
+
+    libraries = [
+        each for each in (diffusers_logging, transformers_logging) if each.is_progress_bar_enabled()
+    ]
+    for library in libraries:
+        library.disable_progress_bar()
+    try:
+        yield
+    finally:
+        for library in libraries:
+            library.enable_progress_bar()

@@ -1,0 +1,250 @@
+"""What a model folder is, checked and hashed without loading it: no torch, no weights in memory.
+
+A model is a diffusers folder (``model_index.json`` and one folder a component) on disk, or the id
+of one on a hub. This module resolves it, refuses what is unsafe or broken before any work starts,
+and gives it an identity: a hash over its bytes, never its name. It does not load it: see
+``loading``.
+"""
+
+import json
+import re
+import struct
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from catalog_gen.diffusion.hash_cache import HashCache
+from catalog_gen.errors import ModelError
+from catalog_gen.fingerprint import sha256_json
+
+#: The pipelines that the engine can drive, and the components each can't do without.
+PIPELINES: Final[Mapping[str, frozenset[str]]] = {
+    "StableDiffusionPipeline": frozenset({"unet", "vae", "text_encoder", "tokenizer", "scheduler"}),
+    "StableDiffusionXLPipeline": frozenset(
+        {
+            *("unet", "vae", "text_encoder", "text_encoder_2"),
+            *("tokenizer", "tokenizer_2", "scheduler"),
+        }
+    ),
+}
+
+#: Components whose folder holds weights; the others (tokenizers, schedulers) are text.
+_WEIGHTED: Final = frozenset(
+    {"unet", "vae", "text_encoder", "text_encoder_2", "safety_checker", "image_encoder"}
+)
+#: Where a component's class may come from. Anything else is code inside the model folder.
+_LIBRARIES: Final = frozenset({"diffusers", "transformers", "stable_diffusion"})
+_PICKLED: Final = frozenset({".bin", ".ckpt", ".pt", ".pth", ".pkl"})
+_TEXT: Final = frozenset({".json", ".txt"})
+_HUB_ID: Final = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
+_VARIANT: Final = re.compile(r"\.(fp16|bf16|fp32|non_ema|ema)(-\d{5}-of-\d{5})?\.safetensors$")
+#: A safetensors header above this size is refused by the format's own readers, too.
+_MAX_HEADER: Final = 100_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFolder:
+    """A checked diffusers folder.
+
+    ``components`` are the names with a folder of their own; ``files`` those that decide pixels.
+    """
+
+    path: Path
+    pipeline: str
+    components: tuple[str, ...]
+    files: tuple[Path, ...]
+
+
+def check_model(model_id: str, revision: str | None = None) -> ModelFolder:
+    """Refuse a model that can't be loaded safely, before any work.
+
+    Weights are checked by their safetensors header and length; nothing is read into memory. A hub
+    id is fetched first (weights as safetensors only), or found in the local hub cache when
+    ``HF_HUB_OFFLINE`` is set.
+
+    Raises:
+        ModelError: no such folder or hub id; no ``model_index.json``; a pipeline class that the
+            engine can't drive; a component that is missing, has pickled weights only, brings its
+            own code, or is truncated.
+    """
+    path = _resolve(model_id, revision)
+    index = _read_json(path / "model_index.json")
+    pipeline = index.get("_class_name")
+    if not isinstance(pipeline, str) or pipeline not in PIPELINES:
+        raise ModelError(
+            str(path),
+            f"its pipeline class is {pipeline!r}, which the engine can't drive",
+            f"Use a folder of one of: {', '.join(sorted(PIPELINES))}.",
+        )
+    components = tuple(_components(path, index))
+    missing = PIPELINES[pipeline] - set(components)
+    if missing:
+        raise ModelError(
+            str(path),
+            f"its model_index.json lists no {', '.join(sorted(missing))}",
+            f"Fetch or save the whole {pipeline} again.",
+        )
+    files = [path / "model_index.json"]
+    for component in components:
+        files += _component_files(path / component, weighted=component in _WEIGHTED)
+    return ModelFolder(path, pipeline, components, tuple(files))
+
+
+def model_hash(model_id: str, revision: str | None, cache: Path) -> str:
+    """The identity of a model: SHA-256 over the names and hashes of the files that decide pixels.
+
+    These are ``model_index.json`` and, for each component that it lists, the weights that would
+    be loaded and the JSON and text files beside them (configuration, vocabulary, schedule).
+    ``cache`` is a small JSON file that remembers each file's hash by path, size and times, so
+    that gigabytes are read only once.
+
+    Raises:
+        ModelError: as ``check_model``.
+    """
+    return hash_folder(check_model(model_id, revision), cache)
+
+
+def hash_folder(folder: ModelFolder, cache: Path) -> str:
+    """``model_hash`` of a folder that is checked already."""
+    hashes = HashCache(cache)
+    parts = {file.relative_to(folder.path).as_posix(): hashes.sha256(file) for file in folder.files}
+    hashes.save()
+    return sha256_json(parts)
+
+
+def _resolve(model_id: str, revision: str | None) -> Path:
+    path = Path(model_id)
+    if path.is_dir():
+        return path.absolute()
+    if _HUB_ID.fullmatch(model_id) is None:
+        raise ModelError(
+            model_id, "there is no such folder", "Set model.id to a diffusers folder or a hub id."
+        )
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    try:
+        fetched = snapshot_download(
+            model_id,
+            revision=revision,
+            # "*/": the single-file checkpoints at the top of many repositories stay away.
+            allow_patterns=["model_index.json", "*/*.safetensors", "*/*.json", "*/*.txt"],
+            ignore_patterns=["*.fp16*.safetensors", "*.non_ema*.safetensors"],
+        )
+    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+        raise ModelError(
+            model_id,
+            f"is no folder here, and no hub gave it ({type(error).__name__})",
+            "Check the spelling, the network and HF_HUB_OFFLINE, or set model.id to a folder.",
+        ) from error
+    return Path(fetched)
+
+
+def _components(path: Path, index: Mapping[str, object]) -> Iterator[str]:
+    """Names of the components that the index fills, in its order."""
+    for name, value in index.items():
+        if not (isinstance(value, list) and len(value) == 2) or value[0] is None:
+            continue
+        if value[0] not in _LIBRARIES:
+            raise ModelError(
+                f"{path}: {name}",
+                f"it is made by code of its own ({value[0]!r}), which is never run",
+                "Use a model whose components come from diffusers and transformers.",
+            )
+        if not (path / name).is_dir():
+            raise ModelError(
+                str(path / name),
+                "model_index.json lists this component, and its folder is missing",
+                "Fetch or save the model again.",
+            )
+        yield name
+
+
+def _component_files(folder: Path, *, weighted: bool) -> list[Path]:
+    """The files of one component that are read when it is loaded, checked and sorted."""
+    present = sorted(each for each in folder.iterdir() if each.is_file())
+    weights = [
+        each
+        for each in present
+        if each.suffix == ".safetensors" and _VARIANT.search(each.name) is None
+    ]
+    if weighted and not weights:
+        if any(each.suffix in _PICKLED for each in present):
+            raise ModelError(
+                str(folder),
+                "its weights are pickled, and a pickle can run any code",
+                "Convert them: load the model where you trust it and call "
+                "save_pretrained(folder, safe_serialization=True).",
+            )
+        raise ModelError(
+            str(folder),
+            "it has no safetensors weights (files of a variant such as fp16 don't count)",
+            "Fetch the model again, or save it without a variant.",
+        )
+    texts = [each for each in present if each.suffix in _TEXT]
+    for file in weights:
+        _check_safetensors(file)
+    for file in texts:
+        if file.name.endswith(".safetensors.index.json") and _VARIANT.search(
+            file.name.removesuffix(".index.json")
+        ) is None:
+            _check_shards(file)
+    return sorted(weights + texts)
+
+
+def _check_safetensors(file: Path) -> None:
+    """Compare a file's length with what its header announces.
+
+    The format: 8 bytes of header length (little-endian), a JSON header that gives each tensor's
+    begin and end, then the tensors without gaps.
+    """
+    size = file.stat().st_size
+    with file.open("rb") as stream:
+        prefix = stream.read(8)
+        length = struct.unpack("<Q", prefix)[0] if len(prefix) == 8 else -1
+        if not 2 <= length <= min(_MAX_HEADER, size - 8):
+            raise _broken(file, "its header is cut off or no safetensors header")
+        raw = stream.read(length)
+    try:
+        header = json.loads(raw)
+        ends = [
+            int(entry["data_offsets"][1]) for name, entry in header.items() if name != "__metadata__"
+        ]
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+        raise _broken(file, "its header is no safetensors header") from error
+    announced = 8 + length + max(ends, default=0)
+    if size != announced:
+        raise _broken(file, f"it has {size} bytes where its header announces {announced}")
+
+
+def _check_shards(index: Path) -> None:
+    shards = _read_json(index).get("weight_map")
+    if not isinstance(shards, dict):
+        raise _broken(index, "it lists no shards")
+    for name in sorted({str(shard) for shard in shards.values()}):
+        if not (index.parent / name).is_file():
+            raise _broken(index.parent / name, f"{index.name} lists this shard, and it is missing")
+
+
+def _broken(file: Path, rule: str) -> ModelError:
+    return ModelError(str(file), rule, "Fetch or copy the model again.")
+
+
+def _read_json(file: Path) -> dict[str, object]:
+    try:
+        value = json.loads(file.read_text("utf-8"))
+    except FileNotFoundError:
+        raise ModelError(
+            str(file.parent),
+            f"it has no {file.name}, so it is no diffusers folder",
+            "Name the folder that save_pretrained wrote; a single-file checkpoint has to be "
+            "converted to one first.",
+        ) from None
+    except (OSError, ValueError) as error:
+        raise ModelError(
+            str(file), f"is no readable JSON ({error})", "Fetch or copy the model again."
+        ) from error
+    if not isinstance(value, dict):
+        raise ModelError(str(file), "is no JSON object", "Fetch or copy the model again.")
+    return value

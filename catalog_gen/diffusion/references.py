@@ -1,0 +1,30 @@
+"""The photo that img2img starts from, proven to be the one that the recipe names."""
+
+import hashlib
+
+from catalog_gen.diffusion.jobs import DrawJob, Pixels, RecipeError
+from catalog_gen.imaging.decode import contain_on_white, read_bytes, read_image
+
+
+def load_reference(job: DrawJob) -> Pixels:
+    """The job's photo, whole on white, in the recipe's size: (H, W, 3).
+
+    Raises:
+        RecipeError: the job names no photo, or the file is another one than at planning.
+        PictureError: the file is missing, damaged, too large or no still picture.
+    """
+    recipe = job.recipe
+    if job.reference is None or recipe.reference_sha256 is None:
+        raise RecipeError(
+            "reference photo",
+            f"{recipe.method} needs one, and the product has none",
+            "Give the product a reference photo, or leave it out of this view.",
+        )
+    data = read_bytes(job.reference)
+    if hashlib.sha256(data).hexdigest() != recipe.reference_sha256:
+        raise RecipeError(
+            job.reference.name,
+            "the reference photo has changed since this recipe was made",
+            "Plan again; to draw the old picture, put the old photo back.",
+        )
+    return contain_on_white(read_image(data), recipe.width, recipe.height)

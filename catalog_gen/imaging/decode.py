@@ -1,0 +1,173 @@
+"""Read pictures that others made, safely, as 8-bit sRGB pixels.
+
+A file may be of any size, kind and condition: what can't be read as one still picture is refused
+with a sentence, never with a crash, and before memory is spent on it. Nothing is fetched, and
+which folders may be read is decided elsewhere.
+"""
+
+import struct
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from catalog_gen.errors import InputError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image as PillowImage
+
+#: 64 megapixels: more than most cameras, 192 MB as pixels.
+MAX_PIXELS: Final = 64_000_000
+#: A file larger than this is refused before it is read.
+MAX_BYTES: Final = 200_000_000
+FORMATS: Final = ("JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP")
+
+#: What Pillow's readers raise on damaged files, besides OSError.
+_DAMAGE: Final = (
+    *(SyntaxError, ValueError, TypeError, KeyError, IndexError, EOFError),
+    *(OverflowError, struct.error, MemoryError),
+)
+
+
+class PictureError(InputError):
+    """A picture that can't be used: missing, too large, damaged, animated or of another kind."""
+
+
+def read_image(source: Path | bytes, max_pixels: int = MAX_PIXELS) -> npt.NDArray[np.uint8]:
+    """Decode one still picture to (H, W, 3) of uint8 in sRGB.
+
+    The EXIF rotation is applied; an embedded colour profile, CMYK, grey, palettes and 16 bits a
+    channel are converted; transparency becomes white.
+
+    Args:
+        source: a file, or its bytes.
+        max_pixels: width times height above which the picture is refused undecoded.
+
+    Raises:
+        PictureError: names the picture, what is wrong and what to do.
+    """
+    from PIL import Image, ImageOps, UnidentifiedImageError
+
+    name = source.name if isinstance(source, Path) else "the picture"
+    data = read_bytes(source) if isinstance(source, Path) else source
+    try:
+        with Image.open(BytesIO(data), formats=FORMATS) as image:
+            _check_kind(image, name, max_pixels)
+            image.load()
+            return _to_srgb(ImageOps.exif_transpose(image), name)
+    except UnidentifiedImageError:
+        raise PictureError(
+            name, f"is none of {', '.join(FORMATS)}", "Convert it to JPEG or PNG."
+        ) from None
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise _too_large(name, max_pixels) from None
+    except (OSError, *_DAMAGE) as error:
+        raise PictureError(
+            name, f"is damaged ({type(error).__name__}: {error})", "Export or copy it again."
+        ) from error
+
+
+def read_bytes(path: Path) -> bytes:
+    """A picture file's bytes.
+
+    Raises:
+        PictureError: it is missing, no regular file, unreadable, or larger than ``MAX_BYTES``.
+    """
+    try:
+        if not path.is_file():
+            raise PictureError(path.name, "there is no such file", "Put it back, or name another.")
+        if path.stat().st_size > MAX_BYTES:
+            raise PictureError(
+                path.name, f"has more than {MAX_BYTES:,} bytes", "Export a smaller one."
+            )
+        return path.read_bytes()
+    except (OSError, ValueError) as error:
+        raise PictureError(
+            path.name, f"can't be read ({error})", "Mend its permissions."
+        ) from error
+
+
+def contain_on_white(
+    pixels: npt.NDArray[np.uint8], width: int, height: int
+) -> npt.NDArray[np.uint8]:
+    """The whole picture, as large as fits into ``width`` x ``height``, centred on white.
+
+    Cropping could cut the product; stretching would make it another one.
+    """
+    if pixels.shape == (height, width, 3):
+        return pixels
+    from PIL import Image
+
+    scale = min(width / pixels.shape[1], height / pixels.shape[0])
+    inner = (
+        max(1, min(width, round(pixels.shape[1] * scale))),
+        max(1, min(height, round(pixels.shape[0] * scale))),
+    )
+    resized = Image.fromarray(pixels).resize(inner, Image.Resampling.LANCZOS)
+    canvas = Image.new("RGB", (width, height), "white")
+    canvas.paste(resized, ((width - inner[0]) // 2, (height - inner[1]) // 2))
+    return np.asarray(canvas)
+
+
+def _check_kind(image: "PillowImage", name: str, max_pixels: int) -> None:
+    if image.width * image.height > max_pixels:
+        raise _too_large(name, max_pixels)
+    # A multi-picture JPEG is a still with extras (depth, a second exposure) that cameras append.
+    if image.format != "MPO" and getattr(image, "n_frames", 1) > 1:
+        raise PictureError(
+            name, "has several frames or pages", "Save the one that shows the product."
+        )
+
+
+def _too_large(name: str, max_pixels: int) -> PictureError:
+    return PictureError(name, f"has more than {max_pixels:,} pixels", "Scale it down first.")
+
+
+def _to_srgb(image: "PillowImage", name: str) -> npt.NDArray[np.uint8]:
+    from PIL import Image
+
+    if image.mode.startswith(("I", "F")):
+        image = _eight_bits(image, name)
+    profiled = _through_profile(image)
+    # A palette or a plain colour can be transparent, too: PNG's tRNS chunk.
+    if profiled.mode in {"RGBA", "LA", "PA", "La", "RGBa"} or "transparency" in profiled.info:
+        layer = profiled.convert("RGBA")
+        profiled = Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)
+    return np.asarray(profiled.convert("RGB"))
+
+
+def _eight_bits(image: "PillowImage", name: str) -> "PillowImage":
+    """Grey of 16 bits (whatever Pillow's mode) as grey of 8: Pillow itself would clip it."""
+    from PIL import Image
+
+    values = np.asarray(image)
+    if image.mode == "F" or values.min() < 0 or values.max() > 65_535:
+        raise PictureError(
+            name, f"has samples beyond 16 bits (mode {image.mode})", "Save it with 8 bits."
+        )
+    return Image.fromarray(((values.astype(np.uint32) + 128) // 257).astype(np.uint8))
+
+
+def _through_profile(image: "PillowImage") -> "PillowImage":
+    """Convert from the embedded colour profile to sRGB; a broken profile is no profile."""
+    from PIL import Image, ImageCms
+
+    embedded = image.info.get("icc_profile")
+    if not embedded or image.mode not in {"RGB", "RGBA", "CMYK", "L"}:
+        return image
+    alpha = image.getchannel("A") if image.mode == "RGBA" else None
+    opaque = image.convert("RGB") if alpha is not None else image
+    try:
+        converted: Any = ImageCms.profileToProfile(
+            opaque,
+            ImageCms.ImageCmsProfile(BytesIO(embedded)),
+            ImageCms.createProfile("sRGB"),
+            outputMode="RGB",
+        )
+    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
+        return image
+    if alpha is not None:
+        converted.putalpha(alpha)
+    return cast(Image.Image, converted)

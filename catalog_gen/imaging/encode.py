@@ -1,0 +1,88 @@
+"""Pixels as bytes: the PNG that is stored, and the renditions that are exported.
+
+The stored PNG is lossless and standard. Its bytes depend on the pixels and on the version of the
+compressor (isal) alone, which is why an ``Environment`` records that version. It adds no metadata
+about where a picture came from: see ``provenance``.
+"""
+
+import struct
+import zlib
+from functools import cache
+from io import BytesIO
+from typing import Any, Final, Literal
+
+import numpy as np
+import numpy.typing as npt
+from isal import isal_zlib
+
+Rendition = Literal["PNG", "JPEG", "WEBP"]
+
+_SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
+_UP: Final = 2  # the filter that stores each byte minus the one above it
+_PERCEPTUAL: Final = b"\x00"
+#: Where an ICC header (ICC.1:2022, 7.2) keeps its creation date: 12 bytes.
+_ICC_DATE: Final = slice(24, 36)
+
+
+def encode_png(pixels: npt.NDArray[np.uint8]) -> bytes:
+    """The PNG of an (H, W, 3) picture in sRGB: 8 bits a channel, no interlacing, filter Up.
+
+    PNG specification: https://www.w3.org/TR/png-3/. The fixed filter and isal's fastest useful
+    level make this some twenty times as fast as the usual encoder, in about as many bytes.
+
+    Raises:
+        ValueError: the array is not (H, W, 3) of uint8, or is empty.
+    """
+    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3 or not pixels.size:
+        raise ValueError(f"a picture is (H, W, 3) of uint8, not {pixels.shape} of {pixels.dtype}")
+    height, width, _ = pixels.shape
+    rows = pixels.reshape(height, width * 3)
+    filtered = np.empty((height, 1 + width * 3), np.uint8)
+    filtered[:, 0] = _UP
+    filtered[0, 1:] = rows[0]
+    np.subtract(rows[1:], rows[:-1], out=filtered[1:, 1:])
+    colour_type = 2  # three channels, no palette, no alpha
+    return b"".join(
+        (
+            _SIGNATURE,
+            _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, colour_type, 0, 0, 0)),
+            _chunk(b"sRGB", _PERCEPTUAL),
+            _chunk(b"IDAT", isal_zlib.compress(filtered.data, 1)),
+            _chunk(b"IEND", b""),
+        )
+    )
+
+
+def encode(pixels: npt.NDArray[np.uint8], rendition: Rendition, quality: int = 90) -> bytes:
+    """A picture in the format that a channel wants, with an sRGB profile.
+
+    Args:
+        pixels: (H, W, 3) of uint8, sRGB.
+        rendition: PNG is lossless and ignores the quality.
+        quality: 1..100, for JPEG (with full-resolution colour from 90 up) and WebP.
+    """
+    if rendition == "PNG":
+        return encode_png(pixels)
+    from PIL import Image
+
+    options: dict[str, Any] = {"quality": quality, "icc_profile": srgb_profile()}
+    if rendition == "JPEG":
+        options |= {"optimize": True, "subsampling": "4:4:4" if quality >= 90 else "4:2:0"}
+    stream = BytesIO()
+    Image.fromarray(pixels).save(stream, rendition, **options)
+    return stream.getvalue()
+
+
+@cache
+def srgb_profile() -> bytes:
+    """An ICC profile of sRGB, without the date on which it was made: the same bytes always."""
+    from PIL import ImageCms
+
+    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    profile[_ICC_DATE] = struct.pack(">6H", 2000, 1, 1, 0, 0, 0)
+    return bytes(profile)
+
+
+def _chunk(name: bytes, data: bytes) -> bytes:
+    checksum = zlib.crc32(data, zlib.crc32(name))
+    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", checksum)

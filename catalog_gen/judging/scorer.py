@@ -1,0 +1,306 @@
+"""The CLIP scorer: unit embeddings of pictures and texts, similarity and margin, with open_clip.
+
+It loads a model and multiplies matrices. It keeps nothing on disk, and it does not say what a good
+margin is: that is the rubric's section for this scorer.
+"""
+
+import hashlib
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from catalog_gen.errors import ModelError
+from catalog_gen.fingerprint import sha256_file, sha256_json, sha256_text
+from catalog_gen.settings import ScorerSettings
+
+if TYPE_CHECKING:
+    import torch
+
+#: Other products' prompts that a margin is taken over, at most. The best of 512 out of 100,000 is
+#: a little lower than the best of all; the same sample for every picture keeps margins comparable.
+MAX_OTHERS: Final = 512
+#: What stands for "any other product" where there is none: the empty text.
+NO_PROMPT: Final = ""
+
+_LOCAL: Final = "local-dir:"
+_HUB: Final = "hf-hub:"
+_CONFIG: Final = "open_clip_config.json"
+_TOKENIZER_FILES: Final = (
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "vocab.json",
+    "merges.txt",
+    "vocab.txt",
+)
+_WEIGHTS: Final = frozenset({".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".npz"})
+_MAX_CACHED_TEXTS: Final = 20_000
+_REMEDY: Final = (
+    "Set scorer.id to 'local-dir:FOLDER' with an open_clip folder, to 'hf-hub:OWNER/NAME', "
+    "or to 'ARCHITECTURE:TAG' as open_clip.list_pretrained() names them."
+)
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class ClipScore:
+    """How well a picture fits its prompt."""
+
+    similarity: float
+    """Cosine of picture and prompt, -1..1; its level means little by itself."""
+    margin: float
+    """Similarity minus that of the best other product's prompt, -2..2; above 0: its own wins."""
+    embedding: NDArray[np.float32]
+    """Of the picture, (D,), unit length."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Loaded:
+    model: Any
+    tokenizer: Any
+    geometry: Any
+    """Resize and crop of the model's own transform, on uint8 tensors (3, H, W)."""
+    normalize: Any
+    device: str
+    logit_scale: float
+
+
+class ClipScorer:
+    """An open_clip model, loaded at first use and then kept. Safe to share between threads.
+
+    ``settings.id`` is a folder (``local-dir:PATH``), a hub model (``hf-hub:OWNER/NAME``), or an
+    open_clip architecture with its pretrained tag (``ViT-B-32:laion2b_s34b_b79k``). Every batch is
+    padded to ``settings.batch_size``, so that an embedding does not depend on its neighbours.
+    """
+
+    def __init__(self, settings: ScorerSettings) -> None:
+        self._id = settings.id
+        self._batch_size = settings.batch_size
+        self._lock = threading.Lock()
+        self._loaded: _Loaded | None = None
+        self._hash: str | None = None
+        self._texts: dict[str, NDArray[np.float32]] = {}
+
+    @property
+    def scorer_hash(self) -> str:
+        """SHA-256 of the scorer: of a folder's weights, configuration and tokenizer, without
+        loading it; of any other model over its loaded tensors.
+
+        Raises:
+            ModelError: there is no such model, or its weights are no safetensors.
+        """
+        if self._hash is None:
+            if self._id.startswith(_LOCAL):
+                self._hash = _folder_hash(_checked_folder(self._id))
+            else:
+                self._hash = _tensor_hash(self._model().model.state_dict())
+        return self._hash
+
+    @property
+    def logit_scale(self) -> float:
+        """The model's learned inverse temperature: cosines times it are logits."""
+        return self._model().logit_scale
+
+    def embed_images(self, pixels: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+        """Unit embeddings (N, D) of pictures, each uint8 (H, W, 3) sRGB of any size.
+
+        Raises:
+            ValueError: a picture has another type or shape.
+            ModelError: the model can't be loaded.
+        """
+        import torch
+
+        for picture in pixels:
+            if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3:
+                raise ValueError(f"a picture is uint8 (H, W, 3), not {picture.dtype} {picture.shape}")
+        loaded = self._model()
+        batches = []
+        for batch in _batches(pixels, self._batch_size):
+            tensors = torch.stack([_prepared(picture, loaded) for picture in batch])
+            tensors = _padded(tensors, self._batch_size).to(loaded.device)
+            with torch.inference_mode():
+                found = loaded.model.encode_image(tensors, normalize=True)
+            batches.append(found[: len(batch)].float().cpu().numpy())
+        return np.concatenate(batches) if batches else self._no_embeddings()
+
+    def embed_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Unit embeddings (N, D) of texts; each distinct text is encoded once and remembered.
+
+        Raises:
+            ModelError: the model can't be loaded.
+        """
+        import torch
+
+        loaded = self._model()
+        known = {text: self._texts[text] for text in set(texts) & self._texts.keys()}
+        new = [text for text in dict.fromkeys(texts) if text not in known]
+        for batch in _batches(new, self._batch_size):
+            tokens = _padded(loaded.tokenizer(list(batch)), self._batch_size).to(loaded.device)
+            with torch.inference_mode():
+                found = loaded.model.encode_text(tokens, normalize=True)
+            vectors = found[: len(batch)].float().cpu().numpy()
+            known.update(zip(batch, vectors, strict=True))
+        if len(self._texts) > _MAX_CACHED_TEXTS:
+            self._texts = {}
+        self._texts = {**self._texts, **known}
+        return np.stack([known[text] for text in texts]) if texts else self._no_embeddings()
+
+    def score(
+        self,
+        images: Sequence[NDArray[np.uint8]],
+        prompts: Sequence[str],
+        others: Iterable[str],
+    ) -> list[ClipScore]:
+        """Similarity of each picture with its own prompt, and its margin over ``others``.
+
+        ``others`` are the prompts of all products (of the same view); a text that equals a
+        picture's own prompt is no other, so twins in a catalog don't spoil each other's margin.
+        Where nothing else remains, the empty text stands for "something else".
+
+        Raises:
+            ValueError: not one prompt for each picture.
+            ModelError: the model can't be loaded.
+        """
+        if len(images) != len(prompts):
+            raise ValueError(f"{len(images)} pictures have {len(prompts)} prompts")
+        if not images:
+            return []
+        pictures = self.embed_images(images)
+        own = np.sum(pictures * self.embed_texts(prompts), axis=1)
+        rivals = sampled_prompts(others)
+        matches = pictures @ self.embed_texts(rivals).T
+        for row, prompt in enumerate(prompts):
+            if prompt in rivals:
+                matches[row, rivals.index(prompt)] = -np.inf
+        best = matches.max(axis=1, initial=-np.inf)
+        nothing = pictures @ self.embed_texts([NO_PROMPT])[0]
+        best = np.where(np.isneginf(best), nothing, best)
+        return [
+            ClipScore(float(similarity), float(similarity - rival), picture)
+            for similarity, rival, picture in zip(own, best, pictures, strict=True)
+        ]
+
+    def _no_embeddings(self) -> NDArray[np.float32]:
+        return np.empty((0, len(self.embed_texts([NO_PROMPT])[0])), dtype=np.float32)
+
+    def _model(self) -> _Loaded:
+        with self._lock:
+            if self._loaded is None:
+                self._loaded = _load(self._id)
+            return self._loaded
+
+
+def sampled_prompts(prompts: Iterable[str], limit: int = MAX_OTHERS) -> list[str]:
+    """The distinct prompts, at most ``limit``: those whose SHA-256 is lowest.
+
+    The choice depends neither on order nor on what else is in the catalog, so a new product
+    replaces at most one text of the sample.
+    """
+    return sorted(set(prompts), key=sha256_text)[:limit]
+
+
+def _batches(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
+
+
+def _padded(batch: "torch.Tensor", size: int) -> "torch.Tensor":
+    """The batch with its last row repeated up to ``size`` rows."""
+    import torch
+
+    return torch.cat([batch, batch[-1:].expand(size - len(batch), *batch.shape[1:])])
+
+
+def _prepared(picture: NDArray[np.uint8], loaded: _Loaded) -> "torch.Tensor":
+    """Float32 (3, S, S) as the model wants it.
+
+    The same steps as open_clip's transform, on a tensor instead of a PIL image: several times
+    faster, and the antialiased bicubic resize differs by at most one level of 255.
+    """
+    import torch
+
+    tensor = torch.from_numpy(picture.copy()).permute(2, 0, 1)
+    resized = loaded.geometry(tensor)
+    return cast("torch.Tensor", loaded.normalize(resized.float() / 255))
+
+
+def _load(model_id: str) -> _Loaded:
+    import open_clip
+    import torch
+    from open_clip.transform import PreprocessCfg, image_transform_v2
+
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    name, pretrained = _name_and_tag(model_id)
+    try:
+        model = open_clip.create_model(
+            name, pretrained=pretrained, device=device, require_pretrained=True
+        )
+        tokenizer = open_clip.get_tokenizer(name)
+    except (OSError, RuntimeError, ValueError, KeyError, TypeError) as error:
+        raise ModelError(
+            model_id, f"open_clip can't load this scorer ({error})", _REMEDY
+        ) from error
+    model.eval()
+    transform = image_transform_v2(PreprocessCfg(**model.visual.preprocess_cfg), is_train=False)
+    # The last three steps: to RGB, to a float tensor, normalize; ``_prepared`` does the first two.
+    *geometry, _, _, normalize = transform.transforms
+    return _Loaded(
+        model=model,
+        tokenizer=tokenizer,
+        geometry=torch.nn.Sequential(*geometry),
+        normalize=normalize,
+        device=device,
+        logit_scale=float(model.logit_scale.detach().exp()),
+    )
+
+
+def _name_and_tag(model_id: str) -> tuple[str, str | None]:
+    """What open_clip calls the model, and its pretrained tag."""
+    if model_id.startswith(_LOCAL):
+        _checked_folder(model_id)
+        return model_id, None
+    if model_id.startswith(_HUB):
+        return model_id, None
+    name, _, tag = model_id.partition(":")
+    if not tag:
+        raise ModelError(model_id, "names no pretrained weights for this architecture", _REMEDY)
+    return name, tag
+
+
+def _checked_folder(model_id: str) -> Path:
+    """The model's folder, if it has a configuration and one safetensors file and no pickles."""
+    folder = Path(model_id.removeprefix(_LOCAL))
+    if not (folder / _CONFIG).is_file():
+        raise ModelError(str(folder), f"is no open_clip folder: it has no {_CONFIG}", _REMEDY)
+    weights = [each for each in sorted(folder.iterdir()) if each.suffix in _WEIGHTS]
+    if [each.suffix for each in weights] != [".safetensors"]:
+        found = ", ".join(each.name for each in weights) or "none"
+        raise ModelError(
+            str(folder),
+            f"has to hold its weights in one safetensors file and no other format; found: {found}",
+            "Convert pickled weights to safetensors, and delete the rest.",
+        )
+    return folder
+
+
+def _folder_hash(folder: Path) -> str:
+    names = {_CONFIG, *_TOKENIZER_FILES}
+    files = sorted(
+        each for each in folder.iterdir() if each.name in names or each.suffix == ".safetensors"
+    )
+    return sha256_json({each.name: sha256_file(each) for each in files})
+
+
+def _tensor_hash(tensors: Mapping[str, "torch.Tensor"]) -> str:
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        values = tensors[name].detach().cpu().contiguous().float().numpy()
+        digest.update(f"{name} {values.shape}".encode())
+        digest.update(values.tobytes())
+    return digest.hexdigest()

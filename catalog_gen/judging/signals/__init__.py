@@ -1,0 +1,1 @@
+"""Measured signals: small pure functions from pixels to numbers, one theme a module."""

@@ -1,0 +1,250 @@
+"""Colour signals: CIELAB, CIEDE2000, colour words of shops, and the colour of a subject.
+
+It compares what is seen with what a word means. It knows nothing of prompts, and a word that isn't
+in its table gets no number at all rather than a guess.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from catalog_gen.studio.vocabulary import COLOURS
+
+Lab = NDArray[np.float32]
+
+#: What a lit product of a colour looks like in a photo, sRGB 0-255. The ten words of the studio
+#: vocabulary have several looks: a dark room, a clear material and a highlight change a colour's
+#: lightness and chroma, and the nearest look counts.
+_LOOKS: Final[Mapping[str, tuple[tuple[int, int, int], ...]]] = {
+    "black": ((15, 15, 15), (45, 45, 46)),
+    "white": ((250, 250, 250), (212, 212, 211)),
+    "grey": ((112, 112, 112), (152, 152, 152), (82, 82, 82)),
+    "red": ((205, 35, 40), (130, 18, 20), (240, 85, 85)),
+    "orange": ((240, 130, 30), (185, 85, 15), (250, 165, 85)),
+    "yellow": ((245, 220, 40), (185, 160, 20), (250, 235, 125)),
+    "green": ((35, 150, 65), (15, 85, 30), (100, 190, 120)),
+    "blue": ((45, 85, 210), (20, 35, 110), (100, 150, 235)),
+    "purple": ((130, 50, 195), (65, 20, 100), (170, 115, 225)),
+    "pink": ((240, 130, 190), (190, 75, 135), (250, 190, 215)),
+}
+#: Further words of shops, with the one look that they mean.
+_SHOP_LOOKS: Final[Mapping[str, tuple[int, int, int]]] = {
+    "anthracite": (56, 58, 61),
+    "aqua": (80, 200, 205),
+    "beige": (222, 203, 170),
+    "bordeaux": (95, 20, 35),
+    "bronze": (150, 105, 55),
+    "brown": (110, 70, 40),
+    "burgundy": (105, 20, 45),
+    "camel": (190, 145, 95),
+    "champagne": (235, 215, 180),
+    "charcoal": (62, 64, 67),
+    "copper": (185, 110, 75),
+    "coral": (250, 125, 100),
+    "cream": (250, 240, 212),
+    "cyan": (20, 190, 215),
+    "gold": (205, 165, 70),
+    "indigo": (60, 45, 130),
+    "ivory": (250, 245, 228),
+    "khaki": (150, 140, 95),
+    "lavender": (185, 165, 225),
+    "lilac": (200, 165, 210),
+    "lime": (165, 215, 50),
+    "magenta": (210, 30, 140),
+    "maroon": (110, 25, 30),
+    "mint": (165, 225, 195),
+    "mustard": (210, 165, 40),
+    "navy": (25, 35, 80),
+    "olive": (115, 115, 50),
+    "peach": (250, 195, 160),
+    "rose": (225, 120, 140),
+    "rust": (165, 75, 35),
+    "salmon": (245, 145, 120),
+    "sand": (215, 190, 150),
+    "silver": (190, 192, 195),
+    "tan": (200, 160, 115),
+    "taupe": (135, 120, 105),
+    "teal": (15, 125, 125),
+    "turquoise": (50, 190, 180),
+    "violet": (125, 60, 190),
+}
+_SPELLINGS: Final[Mapping[str, str]] = {"gray": "grey", "golden": "gold", "silvery": "silver"}
+_NEUTRALS: Final = frozenset({"black", "white", "grey"})
+
+#: Weight of lightness in CIEDE2000: 2, as the textile industry sets it (CIE 142-2001), because
+#: a lit object shows one colour at many lightnesses.
+_TEXTILE: Final = 2.0
+#: A subject is measured at this many of its pixels, evenly spread; more change nothing.
+_SAMPLE: Final = 600
+#: Neutral trims (a watch's dial, a lamp's stem) lose against a hue that covers this share.
+_HUE_WINS: Final = 0.12
+
+
+@lru_cache(maxsize=1)
+def _linear() -> NDArray[np.float32]:
+    """Linear light 0..1 of every 8-bit sRGB level (IEC 61966-2-1), (256,)."""
+    level = np.arange(256) / 255
+    light = np.where(level <= 0.04045, level / 12.92, ((level + 0.055) / 1.055) ** 2.4)
+    return light.astype(np.float32)
+
+
+#: Linear sRGB to XYZ (IEC 61966-2-1), rows divided by the D65 white point.
+_TO_XYZ: Final = np.array(
+    [
+        [0.4124564 / 0.95047, 0.3575761 / 0.95047, 0.1804375 / 0.95047],
+        [0.2126729, 0.7151522, 0.0721750],
+        [0.0193339 / 1.08883, 0.1191920 / 1.08883, 0.9503041 / 1.08883],
+    ],
+    dtype=np.float32,
+)
+
+
+def srgb_to_lab(pixels: NDArray[np.uint8]) -> Lab:
+    """CIELAB under D65 of sRGB levels: (..., 3) uint8 to (..., 3), L* 0..100 (CIE 15:2018)."""
+    xyz = _linear()[pixels] @ _TO_XYZ.T
+    root = np.where(xyz > (6 / 29) ** 3, np.cbrt(xyz), xyz * (841 / 108) + 4 / 29)
+    x, y, z = root[..., 0], root[..., 1], root[..., 2]
+    return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=-1).astype(np.float32)
+
+
+def ciede2000(
+    one: NDArray[np.floating], other: NDArray[np.floating], lightness_weight: float = 1.0
+) -> NDArray[np.float64]:
+    """Colour difference of CIELAB values (..., 3), broadcast: 0 the same, about 1 just visible.
+
+    CIEDE2000 as in G. Sharma, W. Wu and E. N. Dalal, "The CIEDE2000 color-difference formula",
+    Color Research and Application 30 (2005); ``lightness_weight`` is their k_L.
+    """
+    l1, a1, b1 = (np.asarray(one[..., k], dtype=np.float64) for k in range(3))
+    l2, a2, b2 = (np.asarray(other[..., k], dtype=np.float64) for k in range(3))
+    mean_chroma7 = ((np.hypot(a1, b1) + np.hypot(a2, b2)) / 2) ** 7
+    stretch = 1.5 - 0.5 * np.sqrt(mean_chroma7 / (mean_chroma7 + 25.0**7))
+    a1, a2 = a1 * stretch, a2 * stretch
+    c1, c2 = np.hypot(a1, b1), np.hypot(a2, b2)
+    h1, h2 = np.degrees(np.arctan2(b1, a1)) % 360, np.degrees(np.arctan2(b2, a2)) % 360
+    grey = c1 * c2 == 0
+    turn = np.where(grey, 0.0, (h2 - h1 + 180) % 360 - 180)
+    # A turn of exactly half a circle counts forwards where h2 is the greater hue.
+    turn = np.where((turn == -180) & (h2 > h1), 180.0, turn)
+    delta_hue = 2 * np.sqrt(c1 * c2) * np.sin(np.radians(turn / 2))
+    mean_l, mean_c = (l1 + l2) / 2, (c1 + c2) / 2
+    wraps = np.abs(h1 - h2) > 180
+    mean_h = np.where(grey, h1 + h2, ((h1 + h2 + np.where(wraps, 360, 0)) / 2) % 360)
+    t = (
+        1
+        - 0.17 * np.cos(np.radians(mean_h - 30))
+        + 0.24 * np.cos(np.radians(2 * mean_h))
+        + 0.32 * np.cos(np.radians(3 * mean_h + 6))
+        - 0.20 * np.cos(np.radians(4 * mean_h - 63))
+    )
+    s_l = 1 + 0.015 * (mean_l - 50) ** 2 / np.sqrt(20 + (mean_l - 50) ** 2)
+    s_c, s_h = 1 + 0.045 * mean_c, 1 + 0.015 * mean_c * t
+    chroma7 = mean_c**7
+    rotation = (
+        -2
+        * np.sqrt(chroma7 / (chroma7 + 25.0**7))
+        * np.sin(np.radians(60 * np.exp(-(((mean_h - 275) / 25) ** 2))))
+    )
+    dl, dc, dh = (l2 - l1) / (lightness_weight * s_l), (c2 - c1) / s_c, delta_hue / s_h
+    squared = dl**2 + dc**2 + dh**2 + rotation * dc * dh
+    return np.asarray(np.sqrt(np.maximum(squared, 0.0)))
+
+
+def known_colour(words: str) -> str | None:
+    """The colour of the table that a shop's words mean: "Navy Blue" is navy, "sky blue" is blue.
+
+    The first word of the table wins, unless it stands before a basic one that it only shades
+    ("rose red" is red). Two basic colours ("black/white") or an unknown word give None.
+    """
+    found = [
+        _SPELLINGS.get(word, word)
+        for word in re.findall(r"[a-z]+", words.lower())
+        if _SPELLINGS.get(word, word) in _LOOKS or _SPELLINGS.get(word, word) in _SHOP_LOOKS
+    ]
+    basic = [word for word in found if word in _LOOKS]
+    if len(set(basic)) > 1 or not found:
+        return None
+    shop = [word for word in found if word in _SHOP_LOOKS]
+    if shop and basic:
+        # "navy blue" keeps the narrower word; "rose red" is red: the noun decides where they clash.
+        return shop[0] if _nearest_basic(shop[0]) == basic[0] else basic[0]
+    return found[0]
+
+
+@lru_cache(maxsize=64)
+def _nearest_basic(shop_word: str) -> str:
+    look = srgb_to_lab(np.array(_SHOP_LOOKS[shop_word], dtype=np.uint8))
+    distances = {
+        word: float(ciede2000(_looks(word), look, _TEXTILE).min()) for word in COLOURS
+    }
+    return min(distances, key=lambda word: distances[word])
+
+
+@lru_cache(maxsize=128)
+def _looks(word: str) -> Lab:
+    """CIELAB of a word's looks, (K, 3)."""
+    looks = _LOOKS[word] if word in _LOOKS else (_SHOP_LOOKS[word],)
+    return srgb_to_lab(np.array(looks, dtype=np.uint8))
+
+
+@dataclass(frozen=True, slots=True)
+class SubjectColour:
+    """The colour of a subject, and how it fits the word that was asked for."""
+
+    lightness: float
+    """L* of the dominant colour, 0..100."""
+    a: float
+    b: float
+    word: str
+    """The basic colour word that is nearest to the dominant colour."""
+    delta_e: float | None
+    """CIEDE2000 (k_L = 2) of the dominant colour to the asked word; None: no known word."""
+    asked_share: float | None
+    """Share of the subject that is nearest to the asked word, 0..1."""
+    rival_share: float | None
+    """Share of the subject that has a hue, and not the asked one, 0..1."""
+
+
+def subject_colour(lab: Lab, mask: NDArray[np.bool_], asked: str) -> SubjectColour | None:
+    """The colour of the pixels (H, W, 3) in CIELAB under the mask (H, W); None: no pixels.
+
+    Each sampled pixel gets the nearest colour word. The word that most pixels have is dominant,
+    where neutral words stand back behind a hue that covers a seventh: straps, dials and stems are
+    neutral whatever colour a product is sold in. The dominant colour is the median of its pixels.
+    """
+    pixels = lab[mask]
+    if not len(pixels):
+        return None
+    pixels = pixels[:: max(1, len(pixels) // _SAMPLE)]
+    target = known_colour(asked)
+    words = [*COLOURS] if target is None or target in COLOURS else [*COLOURS, target]
+    looks = np.concatenate([_looks(word) for word in words])
+    owner = np.repeat(np.arange(len(words)), [len(_looks(word)) for word in words])
+    named = owner[ciede2000(pixels[:, None], looks[None], _TEXTILE).argmin(axis=1)]
+    shares = np.bincount(named, minlength=len(words)) / len(pixels)
+    hues = np.array([0.0 if word in _NEUTRALS else 1.0 for word in words])
+    winner = int((shares * hues).argmax())
+    if shares[winner] < _HUE_WINS:
+        winner = int(shares.argmax())
+    dominant = np.median(pixels[named == winner], axis=0)
+    delta = None if target is None else float(ciede2000(_looks(target), dominant, _TEXTILE).min())
+    asked_share = rival_share = None
+    if target is not None:
+        own = words.index(target)
+        asked_share = float(shares[own])
+        rival_share = float((shares * hues).sum() - shares[own] * hues[own])
+    basic = words[winner] if words[winner] in _LOOKS else _nearest_basic(words[winner])
+    return SubjectColour(
+        lightness=float(dominant[0]),
+        a=float(dominant[1]),
+        b=float(dominant[2]),
+        word=basic,
+        delta_e=delta,
+        asked_share=asked_share,
+        rival_share=rival_share,
+    )

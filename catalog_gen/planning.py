@@ -1,0 +1,135 @@
+"""What has to be drawn, why, and at what cost: pure functions from values to values.
+
+Reading the store, rendering templates and drawing are other rooms' work. The reasons are for
+people: a merchant reads "changed: colour" and knows which edit of theirs it was.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from catalog_gen.recipe import Recipe, candidate_seed
+from catalog_gen.settings import ViewSettings
+
+#: The parts of a view's spec in the order in which a change of them is told.
+SPEC_PARTS: Final = ("model", "template", "settings")
+
+#: Which plan items a budget takes first: what has no picture yet is worth most.
+_VALUE: Final = {"new": 0, "changed": 1, "template": 2, "model": 2, "settings": 2, "rejected": 3}
+
+#: Seconds a picture is assumed to take before any was drawn on this machine.
+UNMEASURED_SECONDS: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One field that differs from when the picture was last asked for."""
+
+    field: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why something is to be drawn: a short name, and the fields behind it."""
+
+    name: str
+    changes: tuple[Change, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PlanItem:
+    """One picture to be drawn."""
+
+    product_id: str
+    view: str
+    reason: str
+    changes: tuple[Change, ...]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Budgeted:
+    """A plan cut to a budget: positions in the given order."""
+
+    taken: tuple[int, ...]
+    deferred: tuple[int, ...]
+
+
+def reason_for(
+    inputs: Mapping[str, str],
+    spec: Mapping[str, str],
+    previous_inputs: Mapping[str, str] | None,
+    previous_spec: Mapping[str, str] | None,
+) -> Reason:
+    """Compare what is asked for now with what was asked for last.
+
+    A changed template may read other fields than before; then the fields say nothing about the
+    shop's edits, and the template is the reason.
+    """
+    if previous_inputs is None or previous_spec is None:
+        return Reason("new")
+    changed_parts = [part for part in SPEC_PARTS if spec.get(part) != previous_spec.get(part)]
+    if changed_parts:
+        return Reason(changed_parts[0])
+    changes = tuple(
+        Change(field, previous_inputs.get(field, ""), inputs.get(field, ""))
+        for field in sorted(inputs.keys() | previous_inputs.keys())
+        if inputs.get(field, "") != previous_inputs.get(field, "")
+    )
+    return Reason(f"changed: {', '.join(change.field for change in changes)}", changes)
+
+
+def recipes_for(
+    view_name: str,
+    view: ViewSettings,
+    *,
+    product_id: str,
+    prompt: str,
+    negative_prompt: str,
+    model_hash: str,
+    reference_sha256: str | None,
+    attempt: int = 0,
+) -> list[Recipe]:
+    """The recipes of all candidates of one product and view."""
+    return [
+        Recipe(
+            method=view.method,
+            model_hash=model_hash,
+            prompt=prompt,
+            negative_prompt=negative_prompt,
+            seed=candidate_seed(product_id, view_name, candidate, attempt),
+            scheduler=view.scheduler,
+            steps=view.steps,
+            guidance=view.guidance,
+            width=view.width,
+            height=view.height,
+            strength=view.strength,
+            reference_sha256=reference_sha256,
+        )
+        for candidate in range(view.candidates)
+    ]
+
+
+def within_budget(reasons: Sequence[str], budget: int | None) -> Budgeted:
+    """Take the most valuable items first: new products, then changed ones, then the rest.
+
+    Among equals the given order decides, so that the same plan is cut the same way twice.
+    """
+    order = sorted(range(len(reasons)), key=lambda index: (_value(reasons[index]), index))
+    cut = len(order) if budget is None else budget
+    return Budgeted(tuple(sorted(order[:cut])), tuple(sorted(order[cut:])))
+
+
+def count_reasons(reasons: Iterable[str]) -> dict[str, int]:
+    """How often each reason stands in a plan, the most frequent first."""
+    counts: dict[str, int] = defaultdict(int)
+    for reason in reasons:
+        counts[reason] += 1
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+
+def _value(reason: str) -> int:
+    return _VALUE.get(reason.split(":")[0], len(_VALUE))

@@ -1,0 +1,51 @@
+"""A catalog that is open for work: its settings, its folder, its store and its outbox."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+
+from catalog_gen.settings import CatalogSettings, Home, load_settings
+from catalog_gen.store.connection import Store
+from catalog_gen.store.outbox import Outbox
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """What every stage needs. Opening one touches no disk; using its parts does."""
+
+    settings: CatalogSettings
+    home: Home
+
+    @classmethod
+    def open(cls, config: Path, home: Home, feed: Path | None = None) -> "Catalog":
+        """Read ``catalog.toml``; ``feed`` replaces the feed that it names.
+
+        Raises:
+            ConfigError: the settings can't be used.
+        """
+        settings = load_settings(config)
+        if feed is not None:
+            changed = settings.feed.model_copy(update={"path": feed.absolute()})
+            settings = settings.model_copy(update={"feed": changed})
+        return cls(settings, home)
+
+    @cached_property
+    def store(self) -> Store:
+        return Store(self.home)
+
+    @cached_property
+    def outbox(self) -> Outbox:
+        return Outbox(self.home.outbox)
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """Who writes, and when: stored with every row."""
+
+    run_id: str
+    now: datetime
+
+    @classmethod
+    def at_once(cls, run_id: str) -> "Stamp":
+        return cls(run_id, datetime.now(UTC))

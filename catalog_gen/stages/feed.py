@@ -1,0 +1,94 @@
+"""Take the feed: a copy of the file as it was when the refresh began.
+
+The shop may overwrite its feed at any moment; everything after this stage works from the copy.
+"""
+
+import json
+import os
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final
+
+from catalog_gen.errors import FeedError, InputError
+from catalog_gen.fingerprint import sha256_file
+from catalog_gen.settings import Home
+from catalog_gen.stages.catalog import Catalog
+
+#: How many copies are kept, the newest first, to ask later what a night was given.
+KEPT_COPIES: Final = 7
+
+
+@dataclass(frozen=True, slots=True)
+class FeedFile:
+    """A feed as it was taken."""
+
+    copy: str
+    source: str
+    sha256: str
+    size: int
+
+    @property
+    def path(self) -> Path:
+        return Path(self.copy)
+
+
+def take_feed(catalog: Catalog) -> FeedFile:
+    """Copy the feed into the catalog's folder and make the copy the current one.
+
+    Raises:
+        FeedError: there is no such file, or it can't be read.
+    """
+    source = catalog.settings.feed.path
+    folder = _folder(catalog.home)
+    folder.mkdir(parents=True, exist_ok=True)
+    arriving = folder / f".arriving-{os.getpid()}"
+    try:
+        shutil.copyfile(source, arriving)
+        sha256 = sha256_file(arriving)
+        copy = folder / f"{sha256[:16]}-{source.name}"
+        arriving.replace(copy)
+    except OSError as error:
+        arriving.unlink(missing_ok=True)
+        raise FeedError(
+            str(source),
+            f"the feed can't be read ({error.strerror})",
+            "Set feed.path in catalog.toml, or name a file with --feed.",
+        ) from error
+    taken = FeedFile(str(copy), str(source), sha256, copy.stat().st_size)
+    pointer = folder / "current.json"
+    draft = folder / f".current-{os.getpid()}"
+    draft.write_text(json.dumps(asdict(taken)), "utf-8")
+    draft.replace(pointer)
+    _forget_old_copies(folder, copy)
+    return taken
+
+
+def current_feed(home: Home) -> FeedFile:
+    """The feed that was taken last.
+
+    Raises:
+        InputError: none was ever taken, or the copy is gone.
+    """
+    pointer = _folder(home) / "current.json"
+    try:
+        taken = FeedFile(**json.loads(pointer.read_text("utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise InputError(
+            str(pointer), "no feed was taken yet", "Materialise product_feed first."
+        ) from error
+    if not taken.path.is_file():
+        raise InputError(taken.copy, "the feed's copy is gone", "Materialise product_feed again.")
+    return taken
+
+
+def _folder(home: Home) -> Path:
+    return home.root / "feeds"
+
+
+def _forget_old_copies(folder: Path, current: Path) -> None:
+    copies = [path for path in folder.iterdir() if path.is_file() and path.name[0] != "."]
+    copies = [path for path in copies if path not in (current, folder / "current.json")]
+    copies.sort(key=lambda path: path.stat().st_mtime, reverse=True)
+    for path in copies[KEPT_COPIES - 1 :]:
+        path.unlink(missing_ok=True)

@@ -1,0 +1,105 @@
+"""What a refresh would draw now, why, and how long it would take. Touches nothing."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Final
+
+from duckdb import DuckDBPyConnection
+
+from catalog_gen.planning import UNMEASURED_SECONDS, PlanItem, within_budget
+from catalog_gen.stages.catalog import Catalog
+from catalog_gen.stages.products import read_products
+from catalog_gen.stages.prompts import Drawer, compile_views, desired_prompts, plan_items
+from catalog_gen.store.figures import seconds_by_view
+from catalog_gen.store.ledger import made_among, open_work
+from catalog_gen.store.products import FeedChanges, compare_feed, incoming_products
+
+ALL_SHARDS: Final = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unsupported:
+    """A product that the configured model can't draw, and what to do about it."""
+
+    product_id: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a refresh would do."""
+
+    products: FeedChanges
+    items: tuple[PlanItem, ...]
+    deferred: tuple[PlanItem, ...]
+    reused: int
+    unsupported: tuple[Unsupported, ...]
+
+    @property
+    def seconds(self) -> float:
+        """Estimated drawing time of the items, in seconds."""
+        return sum(item.seconds for item in self.items)
+
+
+def make_plan(catalog: Catalog, *, budget: int | None = None) -> Plan:
+    """Compare the feed with the store.
+
+    Raises:
+        InputError: the feed, a template or the model can't be used.
+    """
+    contents = read_products(catalog, catalog.settings.feed.path)
+    attributes = {name for product in contents.products for name in product.attributes}
+    views = compile_views(catalog.settings, attributes)
+    drawer = Drawer.of(catalog)
+    with catalog.store.peek() as connection:
+        changes = compare_feed(connection, contents)
+        seconds = seconds_by_view(connection)
+        default = median(seconds.values()) if seconds else UNMEASURED_SECONDS
+        relation = incoming_products(connection, contents.products)
+        wishes = list(desired_prompts(connection, views, drawer, relation=relation))
+        made = made_among(
+            connection, [recipe.recipe_id for wish in wishes for recipe in wish.recipes]
+        )
+        items = [
+            item
+            for wish in wishes
+            for item, recipe in zip(plan_items(wish, seconds, default), wish.recipes, strict=True)
+            if recipe.recipe_id not in made
+        ]
+        replaced = {(wish.stale.product_id, wish.stale.view) for wish in wishes}
+        active = {product.product_id for product in contents.products}
+        items += [
+            item
+            for item in _open_items(connection, catalog, seconds, default)
+            if item.product_id in active and (item.product_id, item.view) not in replaced
+        ]
+    unsupported = {
+        wish.stale.product_id: Unsupported(wish.stale.product_id, wish.unsupported)
+        for wish in wishes
+        if wish.unsupported
+    }
+    cut = within_budget([item.reason for item in items], budget)
+    return Plan(
+        products=changes,
+        items=tuple(items[index] for index in cut.taken),
+        deferred=tuple(items[index] for index in cut.deferred),
+        reused=len(made),
+        unsupported=tuple(unsupported.values()),
+    )
+
+
+def _open_items(
+    connection: DuckDBPyConnection, catalog: Catalog, seconds: dict[str, float], default: float
+) -> Sequence[PlanItem]:
+    """What earlier refreshes planned and have not made: crashed, deferred or failed."""
+    return [
+        PlanItem(
+            product_id=work.product_id,
+            view=work.view,
+            reason="failed" if work.error else work.reason,
+            changes=(),
+            seconds=seconds.get(work.view, default),
+        )
+        for work in open_work(connection, ALL_SHARDS, catalog.settings.limits.tries)
+    ]

@@ -1,0 +1,57 @@
+"""From the feed's copy to the products table."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from catalog_gen.catalog.feeds import read_feed
+from catalog_gen.catalog.product import FeedContents, Product
+from catalog_gen.catalog.reference import resolve_reference
+from catalog_gen.errors import InputError
+from catalog_gen.fingerprint import sha256_file
+from catalog_gen.stages.catalog import Catalog, Stamp
+from catalog_gen.stages.feed import FeedFile
+from catalog_gen.store.products import FeedChanges, record_feed
+
+#: The attribute that carries the hash of a product's reference photo: a new photo under the old
+#: name changes the product, and so redraws what was made from it.
+REFERENCE_HASH: Final = "reference_sha256"
+
+
+def read_products(catalog: Catalog, path: Path) -> FeedContents:
+    """Parse a feed and hash the reference photos that it names. Writes nothing."""
+    contents = read_feed(path, catalog.settings.feed)
+    folders = catalog.settings.feed.reference_folders
+    products = tuple(_with_reference_hash(product, folders) for product in contents.products)
+    return replace(contents, products=products)
+
+
+def record_products(catalog: Catalog, feed: FeedFile, stamp: Stamp) -> FeedChanges:
+    """Parse the feed's copy and bring the products table up to date, whole or not at all.
+
+    Raises:
+        FeedError: the feed can't be read, or it lost more products than the settings allow.
+    """
+    contents = read_products(catalog, feed.path)
+    with catalog.store.writing() as connection:
+        return record_feed(
+            connection,
+            contents,
+            source=feed.source,
+            sha256=feed.sha256,
+            shrink_limit=catalog.settings.feed.shrink_limit,
+            run_id=stamp.run_id,
+            now=stamp.now,
+        )
+
+
+def _with_reference_hash(product: Product, folders: Sequence[Path]) -> Product:
+    """A photo that can't be read hashes to '': the drawing stage then fails that product by name."""
+    if not product.reference:
+        return product
+    try:
+        digest = sha256_file(resolve_reference(product.reference, folders))
+    except (InputError, OSError):
+        digest = ""
+    return replace(product, attributes={**product.attributes, REFERENCE_HASH: digest})

@@ -1,0 +1,258 @@
+"""What every product and view asks for now, compared with what was asked for before.
+
+``desired_prompts`` is the one place where that is worked out: the plan prints its answer, the
+refresh stores it. It costs by the number of changes, not by the size of the catalog.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from duckdb import DuckDBPyConnection
+
+from catalog_gen.catalog.aliases import CANONICAL_ATTRIBUTES
+from catalog_gen.catalog.product import CORE_FIELDS
+from catalog_gen.diffusion.model import local_model, model_hash
+from catalog_gen.fingerprint import sha256_json
+from catalog_gen.planning import PlanItem, Reason, reason_for, recipes_for, within_budget
+from catalog_gen.prompting.budget import TokenBudget
+from catalog_gen.prompting.support import unsupported_by_studio
+from catalog_gen.prompting.templates import PromptTemplate, compile_template
+from catalog_gen.recipe import Recipe
+from catalog_gen.settings import CatalogSettings, ViewSettings
+from catalog_gen.stages.catalog import Catalog, Stamp
+from catalog_gen.stages.products import REFERENCE_HASH
+from catalog_gen.store.ledger import PlannedItem, PlanResult, save_plan
+from catalog_gen.store.prompts import (
+    PromptRow,
+    StaleInput,
+    ViewSpec,
+    known_attributes,
+    retire_prompts,
+    save_prompts,
+    stale_inputs,
+)
+
+
+@dataclass(frozen=True)
+class Drawer:
+    """The model as planning sees it: its identity, its token limit, what it can't draw."""
+
+    folder: Path
+    hash: str
+
+    @classmethod
+    def of(cls, catalog: Catalog) -> "Drawer":
+        """Find and hash the configured model.
+
+        Raises:
+            ModelError: it is missing, unsafe, or no pipeline.
+        """
+        model = catalog.settings.model
+        folder = local_model(model.id, model.revision)
+        return cls(folder, model_hash(folder, cache=catalog.home.root / "model-hashes.json"))
+
+    @cached_property
+    def budget(self) -> TokenBudget:
+        return TokenBudget(self.folder / "tokenizer")
+
+    @cached_property
+    def is_studio(self) -> bool:
+        return (self.folder / "studio.json").is_file()
+
+
+@dataclass(frozen=True)
+class View:
+    """A view's settings with its templates compiled."""
+
+    name: str
+    settings: ViewSettings
+    template: PromptTemplate
+    negative: PromptTemplate
+
+    def spec(self, drawer: Drawer) -> ViewSpec:
+        """The fields that the view reads, and the hashes of all else that decides its pictures."""
+        fields = self.template.fields | self.negative.fields
+        from_photo = self.settings.method == "img2img"
+        return ViewSpec(
+            view=self.name,
+            fields=tuple(sorted(fields | {REFERENCE_HASH} if from_photo else fields)),
+            spec={
+                "template": sha256_json([self.template.source_hash, self.negative.source_hash]),
+                "model": drawer.hash,
+                "settings": self.settings.settings_hash,
+            },
+            needs_reference=from_photo,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class DesiredPrompt:
+    """A new or changed wish of one product and view, with the recipes that fulfil it."""
+
+    stale: StaleInput
+    prompt: str
+    negative_prompt: str
+    tokens: int
+    dropped: tuple[str, ...]
+    unsupported: str
+    reason: Reason
+    recipes: tuple[Recipe, ...]
+
+    @property
+    def prompt_id(self) -> str:
+        stale = self.stale
+        return sha256_json([stale.product_id, stale.view, stale.fingerprint])
+
+
+@dataclass(frozen=True, slots=True)
+class PromptsResult:
+    """What the stage stored."""
+
+    prompts: int
+    trimmed: int
+    unsupported: int
+    plan: PlanResult
+
+
+def compile_views(settings: CatalogSettings, attributes: Collection[str]) -> list[View]:
+    """Compile the templates of all views against the fields that products can have.
+
+    Raises:
+        ConfigError: a template is broken, or reads a field that no product has.
+    """
+    known = {*CORE_FIELDS, *CANONICAL_ATTRIBUTES, *attributes}
+    return [
+        View(
+            name,
+            view,
+            compile_template(view.template, known),
+            compile_template(view.negative_prompt, known),
+        )
+        for name, view in settings.views.items()
+    ]
+
+
+def desired_prompts(
+    connection: DuckDBPyConnection,
+    views: Sequence[View],
+    drawer: Drawer,
+    *,
+    relation: str = "products",
+    shards: Collection[int] | None = None,
+) -> Iterator[DesiredPrompt]:
+    """Every product and view whose wish is new or changed, view by view."""
+    for view in views:
+        for stale in stale_inputs(connection, view.spec(drawer), relation=relation, shards=shards):
+            yield _desired(view, stale, drawer)
+
+
+def write_prompts(
+    catalog: Catalog, shards: Collection[int], stamp: Stamp, *, budget: int | None
+) -> PromptsResult:
+    """Store what changed in these shards, and plan its candidates, most valuable first.
+
+    Raises:
+        ConfigError: a template can't be used.
+        ModelError: the model can't be used.
+    """
+    drawer = Drawer.of(catalog)
+    with catalog.store.writing() as connection:
+        views = compile_views(catalog.settings, known_attributes(connection))
+        retire_prompts(connection, catalog.settings.views.keys())
+        desired = list(desired_prompts(connection, views, drawer, shards=shards))
+        save_prompts(connection, [_row(wish, stamp) for wish in desired])
+        items = [item for wish in desired for item in _items(wish)]
+        cut = within_budget([item.reason for item in items], budget)
+        deferred = {items[index].recipe_id for index in cut.deferred}
+        plan = save_plan(connection, items, deferred, run_id=stamp.run_id, now=stamp.now)
+    return PromptsResult(
+        prompts=len(desired),
+        trimmed=sum(bool(wish.dropped) for wish in desired),
+        unsupported=sum(bool(wish.unsupported) for wish in desired),
+        plan=plan,
+    )
+
+
+def plan_items(wish: DesiredPrompt, seconds: Mapping[str, float], default: float) -> list[PlanItem]:
+    """The wish as lines of a plan: one a candidate."""
+    stale = wish.stale
+    return [
+        PlanItem(
+            product_id=stale.product_id,
+            view=stale.view,
+            reason=wish.reason.name,
+            changes=wish.reason.changes,
+            seconds=seconds.get(stale.view, default),
+        )
+        for _ in wish.recipes
+    ]
+
+
+def _desired(view: View, stale: StaleInput, drawer: Drawer) -> DesiredPrompt:
+    fields = {name: "" for name in view.template.fields | view.negative.fields}
+    fields |= stale.product.fields()
+    fitted = drawer.budget.fit(view.template.render(fields))
+    negative = drawer.budget.fit(view.negative.render(fields))
+    unsupported = unsupported_by_studio(stale.product) if drawer.is_studio else ""
+    recipes = recipes_for(
+        view.name,
+        view.settings,
+        product_id=stale.product_id,
+        prompt=fitted.text,
+        negative_prompt=negative.text,
+        model_hash=drawer.hash,
+        reference_sha256=stale.inputs.get(REFERENCE_HASH) or None,
+    )
+    return DesiredPrompt(
+        stale=stale,
+        prompt=fitted.text,
+        negative_prompt=negative.text,
+        tokens=fitted.tokens,
+        dropped=(*fitted.dropped, *negative.dropped),
+        unsupported=unsupported,
+        reason=reason_for(
+            stale.inputs, view.spec(drawer).spec, stale.previous_inputs, stale.previous_spec
+        ),
+        recipes=() if unsupported else tuple(recipes),
+    )
+
+
+def _row(wish: DesiredPrompt, stamp: Stamp) -> PromptRow:
+    stale = wish.stale
+    return PromptRow(
+        prompt_id=wish.prompt_id,
+        product_id=stale.product_id,
+        shard=stale.shard,
+        view=stale.view,
+        fingerprint=stale.fingerprint,
+        inputs=stale.inputs,
+        spec=stale.spec,
+        prompt=wish.prompt,
+        negative_prompt=wish.negative_prompt,
+        tokens=wish.tokens,
+        dropped=wish.dropped,
+        unsupported=wish.unsupported,
+        reason=wish.reason.name,
+        created_at=stamp.now,
+        run_id=stamp.run_id,
+    )
+
+
+def _items(wish: DesiredPrompt) -> list[PlannedItem]:
+    stale = wish.stale
+    return [
+        PlannedItem(
+            recipe_id=recipe.recipe_id,
+            recipe=recipe,
+            prompt_id=wish.prompt_id,
+            product_id=stale.product_id,
+            shard=stale.shard,
+            view=stale.view,
+            candidate=candidate,
+            attempt=0,
+            reason=wish.reason.name,
+        )
+        for candidate, recipe in enumerate(wish.recipes)
+    ]

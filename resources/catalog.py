@@ -1,0 +1,37 @@
+"""The catalog store: settings, database and outbox, opened for a run."""
+
+from pathlib import Path
+
+import dagster as dg
+from pydantic import PrivateAttr
+
+from catalog_gen.settings import Home
+from catalog_gen.stages.catalog import Catalog
+
+
+class CatalogResource(dg.ConfigurableResource[Catalog]):
+    """Opens the catalog that ``catalog.toml`` describes."""
+
+    config: str
+    home: str
+    feed: str | None = None
+    budget: int | None = None
+
+    _catalog: Catalog | None = PrivateAttr(default=None)
+
+    def open(self) -> Catalog:
+        """The catalog; settings are read once for each resource.
+
+        Raises:
+            ConfigError: ``catalog.toml`` can't be used.
+        """
+        if self._catalog is None:
+            self._catalog = Catalog.open(
+                Path(self.config), Home(Path(self.home)), Path(self.feed) if self.feed else None
+            )
+        return self._catalog
+
+    @property
+    def picture_budget(self) -> int | None:
+        """How many pictures this run may plan: the run's own limit, else the settings'."""
+        return self.open().settings.limits.budget if self.budget is None else self.budget

@@ -1,0 +1,31 @@
+"""The resources of each deployment, by name."""
+
+from collections.abc import Mapping
+
+import dagster as dg
+
+from catalog_gen.settings import Home
+from resources.catalog import CatalogResource
+from resources.diffusion import DiffusionPipelineResource
+from resources.scorer import ClipScorerResource
+
+
+def resources_for(deployment: str, *, config: str, home: Home) -> Mapping[str, object]:
+    """The resources of a deployment: ``local`` (a laptop; GPU if there is one) or ``gpu``.
+
+    Raises:
+        dg.DagsterInvalidDefinitionError: there is no deployment of that name.
+    """
+    pipelines = {
+        "local": DiffusionPipelineResource(),
+        "gpu": DiffusionPipelineResource(device="cuda"),  # refuses to fall back to the CPU
+    }
+    if deployment not in pipelines:
+        raise dg.DagsterInvalidDefinitionError(
+            f"CATALOG_DEPLOYMENT={deployment!r} is none of: {', '.join(pipelines)}"
+        )
+    return {
+        "catalog": CatalogResource(config=config, home=str(home.root)),
+        "diffusion_pipeline": pipelines[deployment],
+        "clip_scorer": ClipScorerResource(),
+    }

@@ -1,0 +1,40 @@
+"""The diffusion pipeline on the GPU, or on the CPU where there is none."""
+
+from threading import Lock
+from typing import TYPE_CHECKING, Literal
+
+import dagster as dg
+
+from catalog_gen.settings import ModelSettings
+
+if TYPE_CHECKING:
+    from catalog_gen.diffusion.engine import Engine
+
+_engines: dict[ModelSettings, "Engine"] = {}
+_lock = Lock()
+
+
+class DiffusionPipelineResource(dg.ConfigurableResource["Engine"]):
+    """Loads a pipeline once in a process, the first time that something is to be drawn.
+
+    Dagster may set a resource up more than once in a run; the engine outlives that.
+    """
+
+    device: Literal["settings", "cuda", "cpu"] = "settings"
+
+    def engine(self, settings: ModelSettings) -> "Engine":
+        """The engine for a model.
+
+        Raises:
+            ModelError: the model is missing, unsafe or no pipeline; or CUDA is asked for and absent.
+        """
+        from catalog_gen.diffusion.engine import Engine
+        from catalog_gen.diffusion.loading import load_pipeline
+
+        if self.device != "settings":
+            settings = settings.model_copy(update={"device": self.device})
+        with _lock:
+            if settings not in _engines:
+                _engines.clear()  # one model at a time in the GPU's memory
+                _engines[settings] = Engine(load_pipeline(settings), settings.batch_size)
+            return _engines[settings]

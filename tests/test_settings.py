@@ -1,0 +1,81 @@
+"""Settings: what a newcomer gets wrong is told by name, with the rule and the way out."""
+
+from pathlib import Path
+
+import pytest
+
+from catalog_gen.errors import ConfigError
+from catalog_gen.settings import ViewSettings, load_settings
+
+MINIMAL = """
+rubric = "rubric.toml"
+[feed]
+path = "feed.csv"
+[model]
+id = "{model}"
+[scorer]
+id = "local-dir:clip"
+[views.packshot]
+template = "{{{{ title }}}}"
+"""
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "catalog.toml"
+    path.write_text(text, "utf-8")
+    return path
+
+
+def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
+    (tmp_path / "sd").mkdir()
+    settings = load_settings(write(tmp_path, MINIMAL.format(model="sd")))
+    assert settings.feed.path == tmp_path / "feed.csv"
+    assert settings.rubric == tmp_path / "rubric.toml"
+    assert settings.model.id == str(tmp_path / "sd")
+    assert settings.scorer.id == f"local-dir:{tmp_path / 'clip'}"
+
+
+def test_a_hub_id_stays_a_hub_id(tmp_path: Path) -> None:
+    settings = load_settings(write(tmp_path, MINIMAL.format(model="someone/some-checkpoint")))
+    assert settings.model.id == "someone/some-checkpoint"
+
+
+@pytest.mark.parametrize(
+    ("addition", "told"),
+    [
+        ("candidate = 3", "views.packshot.candidate"),
+        ("steps = 0", "views.packshot.steps"),
+        ("width = 100", "views.packshot.width"),
+        ('scheduler = "magic"', "views.packshot.scheduler"),
+        ("strength = 0.3", "strength is for img2img"),
+        ('method = "img2img"', "img2img needs a strength"),
+        ('method = "img2img"\nstrength = 0.5', "above 0.4"),
+        ('method = "img2img"\nstrength = 0.7\nedit_policy = "variant"', "above 0.6"),
+    ],
+)
+def test_a_wrong_setting_is_named(tmp_path: Path, addition: str, told: str) -> None:
+    with pytest.raises(ConfigError, match=told):
+        load_settings(write(tmp_path, MINIMAL.format(model="sd") + addition))
+
+
+def test_more_strength_needs_an_explicit_word(tmp_path: Path) -> None:
+    addition = '\nmethod = "img2img"\nstrength = 0.7\nedit_policy = "unlimited"'
+    settings = load_settings(write(tmp_path, MINIMAL.format(model="sd") + addition))
+    assert settings.views["packshot"].strength == 0.7
+
+
+@pytest.mark.parametrize("text", ["views = [", "\x00", ""])
+def test_a_broken_file_is_an_error_with_its_name(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ConfigError, match=r"catalog\.toml"):
+        load_settings(write(tmp_path, text))
+
+
+def test_a_missing_file_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="--config"):
+        load_settings(tmp_path / "nowhere.toml")
+
+
+def test_what_changes_no_pixel_changes_no_hash() -> None:
+    view = ViewSettings(template="a")
+    assert view.settings_hash == ViewSettings(template="b", background="white").settings_hash
+    assert view.settings_hash != ViewSettings(template="a", steps=21).settings_hash
