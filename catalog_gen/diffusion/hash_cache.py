@@ -12,11 +12,11 @@ from catalog_gen.fingerprint import sha256_file
 
 
 class HashCache:
-    """The hashes of files in one small JSON file."""
+    """The hashes of files in one small JSON file; without a file, in memory only."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path | None) -> None:
         self._path = path
-        self._known = _read(path)
+        self._known = {} if path is None else _read(path)
         self._changed = False
 
     def sha256(self, file: Path) -> str:
@@ -34,7 +34,7 @@ class HashCache:
 
     def save(self) -> None:
         """Write what was learned; whole or not at all."""
-        if not self._changed:
+        if self._path is None or not self._changed:
             return
         self._path.parent.mkdir(parents=True, exist_ok=True)
         draft = self._path.with_name(f"{self._path.name}.{os.getpid()}.tmp")

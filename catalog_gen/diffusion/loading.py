@@ -7,13 +7,13 @@ import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.metadata import version
+from importlib import metadata
 from pathlib import Path
 from typing import Any, Final, Literal
 
 import torch
 
-from catalog_gen.diffusion.model import check_model, hash_folder
+from catalog_gen.diffusion.model import check_model, local_model, model_hash
 from catalog_gen.errors import ConfigError
 from catalog_gen.recipe import Environment
 from catalog_gen.settings import ModelSettings
@@ -54,12 +54,13 @@ class LoadedPipeline:
         ``dtype`` is given where the drawing left the pipeline's own (see ``in_dtype``).
         """
         drawn_in = dtype or self.dtype
-        libraries = {name: version(name) for name in _LIBRARIES}
+        libraries = _versions()
         machine = f"{platform.system()} {platform.machine()}"
         if self.device.type == "cuda":
             name = torch.cuda.get_device_name(self.device)
             libraries["cuda"] = str(torch.version.cuda)
-            libraries["cudnn"] = str(torch.backends.cudnn.version())
+            cudnn: Any = torch.backends.cudnn
+            libraries["cudnn"] = str(cudnn.version())
         else:
             name = "cpu"
             # Kernels are chosen by instruction set, and sum in another order in each.
@@ -83,36 +84,37 @@ class LoadedPipeline:
         if dtype == self.dtype:
             yield
             return
-        stance = torch.compiler.set_stance("force_eager")
-        self.text2img.to(TORCH_DTYPES[dtype])
         try:
-            with stance:
+            self.text2img.to(TORCH_DTYPES[dtype])
+            with torch.compiler.set_stance("force_eager"):
                 yield
         finally:
             self.text2img.to(TORCH_DTYPES[self.dtype])
 
 
-def load_pipeline(settings: ModelSettings, cache: Path) -> LoadedPipeline:
+def load_pipeline(settings: ModelSettings, cache: Path | None = None) -> LoadedPipeline:
     """Load a Stable Diffusion 1.x, 2.x or XL folder or hub id.
 
     Args:
         settings: the model's id, device, dtype and whether to compile the UNet on a GPU.
-        cache: the JSON file that remembers the hashes of large files.
+        cache: the JSON file that remembers the hashes of large files (see ``model_hash``).
 
     Raises:
-        ModelError: the model is missing, unsafe or broken (see ``check_model``).
+        ModelError: the model is missing, unsafe or broken (see ``local_model``).
         ConfigError: ``device = "cuda"`` on a machine without a GPU that torch can use.
     """
     from diffusers import AutoPipelineForImage2Image, AutoPipelineForText2Image
 
-    folder = check_model(settings.id, settings.revision)
+    path = local_model(settings.id, settings.revision)
     device = _device(settings)
     dtype = _dtype(settings, device)
     # An invisible watermark would depend on whether an unrelated package is installed.
-    extra = {"add_watermarker": False} if folder.pipeline == "StableDiffusionXLPipeline" else {}
+    is_xl = check_model(path).pipeline == "StableDiffusionXLPipeline"
+    extra = {"add_watermarker": False} if is_xl else {}
     with _quiet():
-        text2img = AutoPipelineForText2Image.from_pretrained(
-            str(folder.path), use_safetensors=True, dtype=TORCH_DTYPES[dtype], **extra
+        pipelines: Any = AutoPipelineForText2Image
+        text2img = pipelines.from_pretrained(
+            str(path), use_safetensors=True, dtype=TORCH_DTYPES[dtype], **extra
         )
     text2img.to(device)
     text2img.vae.enable_slicing()
@@ -131,12 +133,16 @@ def load_pipeline(settings: ModelSettings, cache: Path) -> LoadedPipeline:
     return LoadedPipeline(
         text2img=text2img,
         img2img=img2img,
-        model_hash=hash_folder(folder, cache),
+        model_hash=model_hash(path, cache),
         device=device,
         dtype=dtype,
         compiled=compiled,
         token_limit=_token_limit(text2img),
     )
+
+
+def _versions() -> dict[str, str]:
+    return {name: metadata.distribution(name).version for name in _LIBRARIES}
 
 
 def _device(settings: ModelSettings) -> torch.device:

@@ -56,19 +56,30 @@ class ModelFolder:
     files: tuple[Path, ...]
 
 
-def check_model(model_id: str, revision: str | None = None) -> ModelFolder:
-    """Refuse a model that can't be loaded safely, before any work.
+def local_model(model_id: str, revision: str | None = None) -> Path:
+    """The folder of a model, checked: see ``check_model``.
 
-    Weights are checked by their safetensors header and length; nothing is read into memory. A hub
-    id is fetched first (weights as safetensors only), or found in the local hub cache when
+    A hub id is fetched first (weights as safetensors only), or found in the local hub cache when
     ``HF_HUB_OFFLINE`` is set.
 
     Raises:
-        ModelError: no such folder or hub id; no ``model_index.json``; a pipeline class that the
-            engine can't drive; a component that is missing, has pickled weights only, brings its
-            own code, or is truncated.
+        ModelError: no such folder or hub id, or a folder that ``check_model`` refuses.
     """
-    path = _resolve(model_id, revision)
+    path = Path(model_id)
+    folder = path.absolute() if path.is_dir() else _from_hub(model_id, revision)
+    return check_model(folder).path
+
+
+def check_model(path: Path) -> ModelFolder:
+    """Refuse a folder that can't be loaded safely, before any work.
+
+    Weights are checked by their safetensors header and length; nothing is read into memory.
+
+    Raises:
+        ModelError: no ``model_index.json``; a pipeline class that the engine can't drive; a
+            component that is missing, has pickled weights only, brings its own code, or is
+            truncated.
+    """
     index = _read_json(path / "model_index.json")
     pipeline = index.get("_class_name")
     if not isinstance(pipeline, str) or pipeline not in PIPELINES:
@@ -91,32 +102,28 @@ def check_model(model_id: str, revision: str | None = None) -> ModelFolder:
     return ModelFolder(path, pipeline, components, tuple(files))
 
 
-def model_hash(model_id: str, revision: str | None, cache: Path) -> str:
+def model_hash(path: Path, cache: Path | None = None) -> str:
     """The identity of a model: SHA-256 over the names and hashes of the files that decide pixels.
 
     These are ``model_index.json`` and, for each component that it lists, the weights that would
     be loaded and the JSON and text files beside them (configuration, vocabulary, schedule).
-    ``cache`` is a small JSON file that remembers each file's hash by path, size and times, so
-    that gigabytes are read only once.
+
+    Args:
+        path: a diffusers folder.
+        cache: a small JSON file that remembers each file's hash by path, size and times, so that
+            gigabytes are read only once.
 
     Raises:
         ModelError: as ``check_model``.
     """
-    return hash_folder(check_model(model_id, revision), cache)
-
-
-def hash_folder(folder: ModelFolder, cache: Path) -> str:
-    """``model_hash`` of a folder that is checked already."""
+    folder = check_model(path)
     hashes = HashCache(cache)
-    parts = {file.relative_to(folder.path).as_posix(): hashes.sha256(file) for file in folder.files}
+    parts = {file.relative_to(path).as_posix(): hashes.sha256(file) for file in folder.files}
     hashes.save()
     return sha256_json(parts)
 
 
-def _resolve(model_id: str, revision: str | None) -> Path:
-    path = Path(model_id)
-    if path.is_dir():
-        return path.absolute()
+def _from_hub(model_id: str, revision: str | None) -> Path:
     if _HUB_ID.fullmatch(model_id) is None:
         raise ModelError(
             model_id, "there is no such folder", "Set model.id to a diffusers folder or a hub id."
@@ -186,9 +193,10 @@ def _component_files(folder: Path, *, weighted: bool) -> list[Path]:
     for file in weights:
         _check_safetensors(file)
     for file in texts:
-        if file.name.endswith(".safetensors.index.json") and _VARIANT.search(
-            file.name.removesuffix(".index.json")
-        ) is None:
+        if (
+            file.name.endswith(".safetensors.index.json")
+            and _VARIANT.search(file.name.removesuffix(".index.json")) is None
+        ):
             _check_shards(file)
     return sorted(weights + texts)
 
@@ -209,7 +217,9 @@ def _check_safetensors(file: Path) -> None:
     try:
         header = json.loads(raw)
         ends = [
-            int(entry["data_offsets"][1]) for name, entry in header.items() if name != "__metadata__"
+            int(entry["data_offsets"][1])
+            for name, entry in header.items()
+            if name != "__metadata__"
         ]
     except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
         raise _broken(file, "its header is no safetensors header") from error

@@ -27,4 +27,5 @@ def load_reference(job: DrawJob) -> Pixels:
             "the reference photo has changed since this recipe was made",
             "Plan again; to draw the old picture, put the old photo back.",
         )
-    return contain_on_white(read_image(data), recipe.width, recipe.height)
+    photo = read_image(data, name=job.reference.name)
+    return contain_on_white(photo, recipe.width, recipe.height)

@@ -35,7 +35,9 @@ class PictureError(InputError):
     """A picture that can't be used: missing, too large, damaged, animated or of another kind."""
 
 
-def read_image(source: Path | bytes, max_pixels: int = MAX_PIXELS) -> npt.NDArray[np.uint8]:
+def read_image(
+    source: Path | bytes, max_pixels: int = MAX_PIXELS, name: str | None = None
+) -> npt.NDArray[np.uint8]:
     """Decode one still picture to (H, W, 3) of uint8 in sRGB.
 
     The EXIF rotation is applied; an embedded colour profile, CMYK, grey, palettes and 16 bits a
@@ -44,13 +46,15 @@ def read_image(source: Path | bytes, max_pixels: int = MAX_PIXELS) -> npt.NDArra
     Args:
         source: a file, or its bytes.
         max_pixels: width times height above which the picture is refused undecoded.
+        name: what messages call the picture; the file's name by default.
 
     Raises:
         PictureError: names the picture, what is wrong and what to do.
     """
     from PIL import Image, ImageOps, UnidentifiedImageError
 
-    name = source.name if isinstance(source, Path) else "the picture"
+    if name is None:
+        name = source.name if isinstance(source, Path) else "the picture"
     data = read_bytes(source) if isinstance(source, Path) else source
     try:
         with Image.open(BytesIO(data), formats=FORMATS) as image:

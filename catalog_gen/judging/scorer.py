@@ -118,7 +118,9 @@ class ClipScorer:
 
         for picture in pixels:
             if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3:
-                raise ValueError(f"a picture is uint8 (H, W, 3), not {picture.dtype} {picture.shape}")
+                raise ValueError(
+                    f"a picture is uint8 (H, W, 3), not {picture.dtype} {picture.shape}"
+                )
         loaded = self._model()
         batches = []
         for batch in _batches(pixels, self._batch_size):

@@ -5,6 +5,7 @@ the database takes them over at intervals. A crash loses at most the batch that 
 """
 
 import fcntl
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Final
 
 from catalog_gen.catalog.reference import resolve_reference
+from catalog_gen.diffusion.jobs import DrawJob, Drawn, Outcome
 from catalog_gen.errors import InputError, StoreBusyError
 from catalog_gen.progress import report
 from catalog_gen.stages.catalog import Catalog, Stamp
@@ -21,27 +23,65 @@ from catalog_gen.store.ledger import Failure, WorkItem, open_work, record_failur
 from catalog_gen.store.outbox import DrawnImage, ingest
 
 if TYPE_CHECKING:
-    from catalog_gen.diffusion.engine import DrawJob, Drawn, Engine, NotDrawn
+    from catalog_gen.diffusion.engine import Engine
 
 #: Pictures between two takings of the outbox into the database.
 INGEST_EVERY: Final = 256
 
 
-@dataclass
+@dataclass(slots=True)
 class DrawResult:
-    """What a drawing stage did."""
+    """What a drawing stage did, counted as it goes."""
 
     generated: int = 0
-    failed: int = 0
-    duplicates: int = 0
+    errors: list[str] = field(default_factory=list)
+    by_shard: Counter[int] = field(default_factory=Counter)
     seconds: float = 0.0
     store_seconds: float = 0.0
-    errors: list[str] = field(default_factory=list)
+    waiting: str = ""
+    """Why pictures still wait in the outbox; empty: none do."""
+
+    @property
+    def failed(self) -> int:
+        return len(self.errors)
+
+
+def draw_missing(
+    catalog: Catalog, engine: "Callable[[], Engine]", shards: Collection[int], stamp: Stamp
+) -> DrawResult:
+    """Draw all open work of these shards.
+
+    Args:
+        engine: called once, and only if there is something to draw.
+
+    Raises:
+        StoreError: the database or the outbox failed; what was drawn before is kept.
+        DrawingError: the engine as a whole failed; likewise.
+    """
+    result = DrawResult()
+    tries = catalog.settings.limits.tries
+    with _drawing_lock(catalog):
+        _take_over(catalog, stamp, result)  # what a crashed run left behind
+        with catalog.store.reading() as connection:
+            work = open_work(connection, shards, tries)
+        jobs, failures = _jobs(catalog, work)
+        if failures:
+            result.errors += [failure.error for failure in failures]
+            with catalog.store.writing() as connection:
+                record_failures(connection, failures, tries, stamp.run_id, stamp.now)
+        if jobs:
+            started = perf_counter()
+            _draw(catalog, engine(), jobs, stamp, result)
+            result.seconds = perf_counter() - started - result.store_seconds
+            shard_of = {item.recipe_id: item.shard for item in work}
+            result.by_shard.update(shard_of[job.recipe_id] for job in jobs)
+            _take_over(catalog, stamp, result)
+    return result
 
 
 @contextmanager
-def drawing_lock(catalog: Catalog) -> Iterator[None]:
-    """One process draws at a time; a second waits here, then finds the work done.
+def _drawing_lock(catalog: Catalog) -> Iterator[None]:
+    """One process draws at a time; a second waits here, and then finds the work done.
 
     The lock belongs to the open file, so that it dies with its process.
     """
@@ -52,70 +92,101 @@ def drawing_lock(catalog: Catalog) -> Iterator[None]:
         yield
 
 
-def draw_missing(
-    catalog: Catalog, engine: "Callable[[], Engine]", shards: Collection[int], stamp: Stamp
-) -> DrawResult:
-    """Draw all open work of these shards.
-
-    Raises:
-        StoreError: the database or the outbox failed; what was drawn before is kept.
-        DrawingError: the engine as a whole failed; likewise.
-    """
-    result = DrawResult()
-    with drawing_lock(catalog):
-        _ingest(catalog, stamp, result)  # what a crashed run left behind
-        with catalog.store.reading() as connection:
-            work = open_work(connection, shards, catalog.settings.limits.tries)
-        jobs, failures = _jobs(catalog, work)
-        if failures:
-            with catalog.store.writing() as connection:
-                record_failures(
-                    connection,
-                    failures,
-                    max_tries=catalog.settings.limits.tries,
-                    run_id=stamp.run_id,
-                    now=stamp.now,
-                )
-            result.failed += len(failures)
-            result.errors += [failure.error for failure in failures]
-        if jobs:
-            _draw(catalog, engine(), jobs, stamp, result)
-    return result
+def _jobs(catalog: Catalog, work: Sequence[WorkItem]) -> tuple[list[DrawJob], list[Failure]]:
+    """Find the reference photos; a product whose photo may not be read fails here, by name."""
+    jobs: list[DrawJob] = []
+    failures: list[Failure] = []
+    for item in work:
+        reference: Path | None = None
+        if item.recipe.method == "img2img":
+            try:
+                folders = catalog.settings.feed.reference_folders
+                reference = resolve_reference(item.reference, folders)
+            except InputError as error:
+                failures.append(Failure(item.recipe_id, str(error), 0.0))
+                continue
+        jobs.append(DrawJob(item.recipe_id, item.recipe, reference))
+    return jobs, failures
 
 
 def _draw(
     catalog: Catalog,
     engine: "Engine",
-    jobs: "Sequence[DrawJob]",
+    jobs: Sequence[DrawJob],
     stamp: Stamp,
     result: DrawResult,
 ) -> None:
-    from catalog_gen.diffusion.engine import Drawn
-
-    started = perf_counter()
+    """Draw the jobs and hand them to the outbox, one batch while the next is drawn."""
     report("draw", 0, len(jobs))
-    since_ingest = 0
+    writing: list[Future[None]] = []
+    batch: list[Outcome] = []
+
+    def hand_over() -> None:
+        writing.append(writer.submit(_to_outbox, catalog, engine, tuple(batch), stamp))
+        batch.clear()
+
     with ThreadPoolExecutor(1, "outbox") as writer:
-        writing: list[Future[Path]] = []
-        batch: list[Drawn | NotDrawn] = []
-        for done, outcome in enumerate(engine.draw(jobs), start=1):
-            batch.append(outcome)
-            report("draw", done, len(jobs))
-            if isinstance(outcome, Drawn):
-                result.generated += 1
-            else:
-                result.failed += 1
-                result.errors.append(outcome.error)
-            if len(batch) == engine.batch_size:
-                writing.append(writer.submit(_to_outbox, catalog, engine, batch))
-                since_ingest += len(batch)
-                batch = []
-            if since_ingest >= INGEST_EVERY:
-                _finish(writing)
-                _ingest(catalog, stamp, result)
-                since_ingest = 0
-        if batch:
-            writing.append(writer.submit(_to_outbox, catalog, engine, batch))
+        try:
+            for done, outcome in enumerate(engine.draw(jobs), start=1):
+                batch.append(outcome)
+                if isinstance(outcome, Drawn):
+                    result.generated += 1
+                else:
+                    result.errors.append(outcome.error)
+                if len(batch) == engine.batch_size:
+                    hand_over()
+                if done % INGEST_EVERY == 0:
+                    _finish(writing)
+                    _take_over(catalog, stamp, result)
+                report("draw", done, len(jobs))
+        finally:
+            if batch:
+                hand_over()
         _finish(writing)
-    result.seconds = perf_counter() - started - result.store_seconds
-    _ingest(catalog, stamp, result)
+
+
+def _to_outbox(
+    catalog: Catalog, engine: "Engine", batch: Sequence[Outcome], stamp: Stamp
+) -> None:
+    """Acknowledge a batch. Pictures share a file if they share an environment."""
+    failures = [
+        Failure(outcome.recipe_id, outcome.error, outcome.seconds)
+        for outcome in batch
+        if not isinstance(outcome, Drawn)
+    ]
+    if failures:
+        catalog.outbox.write([], failures, engine.environment, run_id=stamp.run_id)
+    drawn = [outcome for outcome in batch if isinstance(outcome, Drawn)]
+    environments = {outcome.environment.environment_id: outcome.environment for outcome in drawn}
+    for environment in environments.values():
+        images = [_image(outcome) for outcome in drawn if outcome.environment == environment]
+        catalog.outbox.write(images, [], environment, run_id=stamp.run_id)
+
+
+def _image(drawn: Drawn) -> DrawnImage:
+    height, width, _ = drawn.pixels.shape
+    return DrawnImage(drawn.recipe_id, drawn.png, drawn.sha256, width, height, drawn.seconds)
+
+
+def _finish(writing: list[Future[None]]) -> None:
+    """Wait for the outbox; a batch that could not be written ends the stage."""
+    for future in writing:
+        future.result()
+    writing.clear()
+
+
+def _take_over(catalog: Catalog, stamp: Stamp, result: DrawResult) -> None:
+    """Take the outbox into the database; if another process holds that, the pictures wait."""
+    started = perf_counter()
+    try:
+        taken = ingest(
+            catalog.store,
+            catalog.outbox,
+            stamp.run_id,
+            max_tries=catalog.settings.limits.tries,
+        )
+        result.errors += taken.corrupt
+        result.waiting = ""
+    except StoreBusyError as error:
+        result.waiting = str(error)
+    result.store_seconds += perf_counter() - started

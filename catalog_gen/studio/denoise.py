@@ -19,7 +19,7 @@ _REACH: Final[int] = 3
 #: Step of each pass in pixels: the second, wider one takes out what is left of slow mottle.
 _STEPS: Final[tuple[int, int]] = (1, 3)
 #: Tolerated difference, in standard deviations of the noise; larger smooths more.
-_STRENGTH: Final[float] = 0.8
+_STRENGTH: Final[float] = 1.0
 
 
 def _spread(image: Image, radius: int) -> Image:
@@ -29,7 +29,7 @@ def _spread(image: Image, radius: int) -> Image:
         wide = np.moveaxis(np.pad(image, pad, mode="edge"), axis, 0)
         size = image.shape[axis]
         total = sum(wide[k : k + size] for k in range(2 * radius + 1))
-        image = np.moveaxis(np.asarray(total) / np.float32(2 * radius + 1), 0, axis)
+        image = np.moveaxis(np.asarray(total, np.float32) / np.float32(2 * radius + 1), 0, axis)
     return image
 
 
@@ -44,8 +44,8 @@ def denoise(first: Image, second: Image, features: Image) -> Image:
     Returns:
         (H, W, C). All channels share their weights, so that blends of channels stay blends.
     """
-    picture = (first + second) / 2
-    variance = _spread((first - second) ** 2 / 4, 2) + np.float32(1e-6)
+    picture = np.float32(0.5) * (first + second)
+    variance = _spread(np.float32(0.25) * np.square(first - second), 2) + np.float32(1e-6)
     for step in _STEPS:
         picture, variance = _pass(picture, variance, features, step)
     return picture

@@ -2,7 +2,8 @@
 
 Light transport in one colour channel depends on the product's reflectance in that channel only,
 and smoothly. So a scene is rendered at three grey ``LEVELS``, and every colour's channel is read
-off a parabola through them (``channel_weights``). This module holds the numbers; it renders nothing.
+off a parabola through them (``channel_weights``). This module holds the numbers; it renders
+nothing.
 """
 
 from typing import Any, Final
@@ -27,14 +28,29 @@ LEVELS: Final[dict[Material, tuple[float, float, float]]] = {
 _PLACES: Final[dict[Colour, tuple[float, float, float]]] = {
     "black": (0.0, 0.0, 0.0),
     "white": (2.0, 2.0, 2.0),
-    "grey": (0.85, 0.85, 0.85),
-    "red": (1.9, 0.03, 0.08),
-    "orange": (2.0, 0.8, 0.0),
+    "grey": (0.9, 0.9, 0.9),
+    "red": (1.9, 0.0, 0.05),
+    "orange": (2.0, 0.9, 0.0),
     "yellow": (2.0, 1.72, 0.05),
-    "green": (0.05, 1.1, 0.2),
-    "blue": (0.05, 0.4, 1.85),
+    "green": (0.0, 1.0, 0.12),
+    "blue": (0.0, 0.35, 1.9),
     "purple": (0.8, 0.08, 1.35),
     "pink": (2.0, 0.85, 1.3),
+}
+
+#: Glass is seen through several tinted surfaces, a response of higher degree than a parabola: its
+#: colours stay on whole places wherever the eye allows.
+_GLASS_PLACES: Final[dict[Colour, tuple[float, float, float]]] = {
+    "black": (0.0, 0.0, 0.0),
+    "white": (2.0, 2.0, 2.0),
+    "grey": (1.0, 1.0, 1.0),
+    "red": (2.0, 0.0, 0.0),
+    "orange": (2.0, 1.0, 0.0),
+    "yellow": (2.0, 1.72, 0.0),
+    "green": (0.0, 1.0, 0.0),
+    "blue": (0.0, 0.0, 2.0),
+    "purple": (1.0, 0.0, 1.4),
+    "pink": (2.0, 1.2, 1.6),
 }
 
 #: How the parameter that carries the level is called, by the end of its name in Mitsuba's scene.
@@ -57,8 +73,9 @@ _FINISHES: Final[dict[Finish, tuple[float, float, float]]] = {
 
 def reflectance(colour: Colour, material: Material) -> tuple[float, float, float]:
     """The (R, G, B) level, linear in [0, 1], at which ``colour`` is made in ``material``."""
+    places = _GLASS_PLACES if material == "glass" else _PLACES
     red, green, blue = (
-        float(np.interp(place, (0.0, 1.0, 2.0), LEVELS[material])) for place in _PLACES[colour]
+        float(np.interp(place, (0.0, 1.0, 2.0), LEVELS[material])) for place in places[colour]
     )
     return red, green, blue
 
@@ -166,4 +183,4 @@ def wood_grain(seed: int, size: int = 384) -> NDArray[np.float32]:
     dark, light = np.array([0.17, 0.075, 0.03]), np.array([0.62, 0.36, 0.175])
     wood = dark + (light - dark) * tone
     wood[groove] *= 0.45
-    return wood.astype(np.float32)
+    return np.asarray(wood, dtype=np.float32)

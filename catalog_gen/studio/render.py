@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalog_gen.studio.denoise import denoise
+from catalog_gen.studio.exposure import expose
 from catalog_gen.studio.materials import (
     LEVELS,
     TINTS,
@@ -28,24 +29,19 @@ from catalog_gen.studio.materials import (
 from catalog_gen.studio.meshes import Arrangement, arrange
 from catalog_gen.studio.meshes.shapes import Mesh
 from catalog_gen.studio.scene import Scene
-from catalog_gen.studio.vocabulary import Background, Colour
+from catalog_gen.studio.vocabulary import Colour
 
 #: Side of a photo in pixels.
 SIDE: Final[int] = 128
-#: Paths per pixel of the finished photo. Rendered at twice the side, a quarter of them each.
-SAMPLES: Final[int] = 64
+#: Paths per pixel of the finished photo, as four points of six each, in two halves.
+SAMPLES: Final[int] = 24
 #: Longest path: glass needs many surfaces, the rest converges early.
-_DEPTH: Final[dict[bool, int]] = {True: 12, False: 5}
+_DEPTH: Final[dict[bool, int]] = {True: 10, False: 4}
 _FIELD_OF_VIEW: Final[float] = 22.0
-#: What the frame's border is developed to, linear: white must survive 8-bit rounding above 250.
-_BORDER_LEVEL: Final[dict[Background, float]] = {"white": 1.0, "light grey": 0.68}
-_WHITE_FLOOR: Final[float] = 0.97
-#: Exposure of the wooden table, which has no even border to meter on.
-_WOOD_EXPOSURE: Final[float] = 0.85
+#: Where the backdrop begins to rise behind the subject.
+_WALL: Final[float] = 2.0
 #: Radiance of the lights: the dim room, the box overhead, the key, the rim strip, the fill strip.
 _ROOM, _TOP, _KEY, _RIM, _FILL = 0.15, 2.4, 1.7, 2.4, 0.9
-#: Distance of the black cards from the middle.
-_CARD: Final[float] = 0.95
 #: Brightest value kept of one rendered point: rarer, brighter ones are noise of the path tracer.
 _FIREFLY: Final[float] = 8.0
 
@@ -104,7 +100,7 @@ def _loaded(mesh: Mesh, name: str, bsdf: dict[str, Any], looks: NDArray[np.float
 
 
 def _trims(arrangement: Arrangement) -> tuple[Mesh, NDArray[np.float32]]:
-    """All trims as one mesh, so that every scene has the same few shapes and one compiled kernel."""
+    """All trims as one mesh: scenes with the same few shapes share their compiled kernels."""
     vertices, normals, faces, looks, start = [], [], [], [], 0
     for name, mesh in arrangement.trims:
         vertices.append(mesh.vertices)
@@ -146,26 +142,21 @@ def _camera(scene: Scene, vertices: NDArray[np.float64]) -> _Camera:
 
 
 def _sweep() -> Mesh:
-    """The seamless backdrop: floor, hollow curve and wall in one sheet."""
+    """The seamless backdrop: floor, hollow curve and wall in one sheet.
+
+    No wider than the frame needs: past its sides lies the dark room, which draws the edges of
+    white, metal and glass.
+    """
     turn = np.linspace(-90, 0, 24)
     y = np.concatenate([[-1.8], 2.2 + 1.6 * np.cos(np.radians(turn)), [3.8]])
     z = np.concatenate([[0.0], 1.6 + 1.6 * np.sin(np.radians(turn)), [6.0]])
-    vertices = np.concatenate([np.stack([np.full_like(y, x), y, z], 1) for x in (-4.0, 4.0)])
+    vertices = np.concatenate([np.stack([np.full_like(y, x), y, z], 1) for x in (-1.9, 1.9)])
     ny = np.concatenate([[0.0], -np.cos(np.radians(turn)), [-1.0]])
     nz = np.concatenate([[1.0], -np.sin(np.radians(turn)), [0.0]])
     normals = np.tile(np.stack([np.zeros_like(ny), ny, nz], 1), (2, 1))
     i, n = np.arange(len(y) - 1), len(y)
     faces = np.concatenate([np.stack([i, i + n, i + n + 1], 1), np.stack([i, i + n + 1, i + 1], 1)])
     return Mesh(vertices, normals, faces)
-
-
-def _card(x: float) -> dict[str, Any]:
-    """A black card standing at one side, just outside the frame: it draws the subject's edge."""
-    mi = _mitsuba()
-    place = mi.ScalarTransform4f().look_at(origin=[x, -0.2, 0.5], target=[0, -0.2, 0.5], up=[0, 0, 1])
-    place = place @ mi.ScalarTransform4f().scale([0.5, 0.7, 1])
-    black = {"type": "diffuse", "reflectance": {"type": "rgb", "value": [0.02] * 3}}
-    return {"type": "rectangle", "to_world": place, "bsdf": {"type": "twosided", "bsdf": black}}
 
 
 def _softbox(
@@ -215,12 +206,10 @@ def _lights(scene: Scene) -> Any:
 
 
 def _studio(scene: Scene) -> dict[str, Any]:
-    """Backdrop, lights and two black cards."""
+    """Backdrop and lights."""
     mi = _mitsuba()
     studio: dict[str, Any] = {
         "lights": _lights(scene),
-        "card left": _card(-_CARD),
-        "card right": _card(_CARD),
     }
     if scene.background == "warm wood":
         grain = {"type": "bitmap", "bitmap": mi.Bitmap(wood_grain(scene.seed)), "raw": True}
@@ -289,7 +278,7 @@ def _halved(image: NDArray[np.float32]) -> NDArray[np.float32]:
         pad = [(1, 1) if a == axis else (0, 0) for a in range(3)]
         wide = np.moveaxis(np.pad(image, pad, mode="edge"), axis, 0)
         n = image.shape[axis]
-        image = sum(kernel[k] * wide[k : k + n : 2] for k in range(4))  # type: ignore[assignment]
+        image = sum(kernel[k] * wide[k : k + n : 2] for k in range(4))
         image = np.moveaxis(image, 0, axis)
     return image
 
@@ -305,17 +294,17 @@ class _Surfaces:
 def _surfaces(loaded: Any, camera: _Camera) -> _Surfaces:
     """Normals, places and albedo for the denoiser, (128, 128, F), and the subject's mask."""
     mi = _mitsuba()
-    aovs = "normal:sh_normal,place:position,albedo:albedo,what:shape_index"
+    aovs = "normal:sh_normal,place:position,albedo:albedo"
     integrator = mi.load_dict({"type": "aov", "aovs": aovs})
     sensor = _sensor(camera, 2 * SIDE, "independent")
     picture = mi.render(loaded, sensor=sensor, integrator=integrator, spp=1, seed=0)
     values = np.array(picture, dtype=np.float32)
-    shapes = [shape.id() for shape in loaded.shapes()]
-    subject = [shapes.index("body"), shapes.index("trims")]
-    seen = np.isin(np.round(values[..., -1:]), subject).astype(np.float32)
+    # Everything above the floor and before the wall is the subject.
+    behind, height = values[..., 4:5], values[..., 5:6]
+    seen = ((height > 1e-3) & (behind < _WALL)).astype(np.float32)
     scales = np.array([0.25] * 3 + [0.15] * 3 + [0.06] * 3, dtype=np.float32)
     shape_edge = seen / np.float32(0.2)
-    features = _halved(np.concatenate([values[..., :-1] / scales, shape_edge], axis=-1))
+    features = _halved(np.concatenate([values / scales, shape_edge], axis=-1))
     return _Surfaces(features, _halved(seen)[..., 0] > 0.5)
 
 
@@ -375,7 +364,7 @@ def render_direct(
 ) -> NDArray[np.uint8]:
     """The photo of one (R, G, B) reflectance, traced for itself: the check on ``develop``."""
     picture, _ = _trace(scene, arrange(scene), [level], samples)
-    return _expose(picture, scene.background)
+    return expose(picture, scene.background)
 
 
 def develop(negative: Negative, scene: Scene, colour: Colour) -> NDArray[np.uint8]:
@@ -389,49 +378,7 @@ def develop(negative: Negative, scene: Scene, colour: Colour) -> NDArray[np.uint
         ],
         axis=-1,
     )
-    return _expose(linear, scene.background)
-
-
-@lru_cache(maxsize=1)
-def _flat_field() -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]:
-    """A quadratic's terms over the picture (P, 6), its solver on the border (6, B), the border."""
-    axis = np.linspace(-1, 1, SIDE, dtype=np.float32)
-    x, y = (part.ravel() for part in np.meshgrid(axis, axis))
-    terms = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=1)
-    border = np.maximum(np.abs(x), np.abs(y)) > 1 - 2 * 5 / SIDE
-    return terms, np.linalg.pinv(terms[border]).astype(np.float32), border
-
-
-def _expose(linear: NDArray[np.float32], background: Background) -> NDArray[np.uint8]:
-    """Sets the white point on the backdrop and encodes sRGB (IEC 61966-2-1).
-
-    An even backdrop is metered along the frame's border and flat-field corrected, as a
-    photographer does with a picture of the empty table; the border of white ends above 250.
-    """
-    if background == "warm wood":
-        picture = linear * _WOOD_EXPOSURE
-    else:
-        terms, solver, border = _flat_field()
-        flat = linear.reshape(-1, 3)
-        field = terms @ (solver @ flat[border])
-        level = _BORDER_LEVEL[background]
-        even = flat / np.maximum(field, 1e-3) * level
-        if background == "white":
-            even *= np.maximum(1.0, _WHITE_FLOOR / even[_edge()].min())
-        picture = even.reshape(linear.shape)
-    picture = np.clip(picture, 0.0, 1.0)
-    encoded = np.where(
-        picture <= 0.0031308, 12.92 * picture, 1.055 * picture ** (1 / 2.4) - 0.055
-    )
-    return np.round(encoded * 255).astype(np.uint8)
-
-
-@lru_cache(maxsize=1)
-def _edge() -> NDArray[np.bool_]:
-    """The outermost pixels, flattened."""
-    edge = np.ones((SIDE, SIDE), dtype=bool)
-    edge[2:-2, 2:-2] = False
-    return edge.ravel()
+    return expose(linear, scene.background)
 
 
 def render_photo(scene: Scene, colour: Colour, samples: int = SAMPLES) -> NDArray[np.uint8]:

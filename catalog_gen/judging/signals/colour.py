@@ -80,9 +80,9 @@ _NEUTRALS: Final = frozenset({"black", "white", "grey"})
 #: a lit object shows one colour at many lightnesses.
 _TEXTILE: Final = 2.0
 #: A subject is measured at this many of its pixels, evenly spread; more change nothing.
-_SAMPLE: Final = 600
+_SAMPLE: Final = 300
 #: Neutral trims (a watch's dial, a lamp's stem) lose against a hue that covers this share.
-_HUE_WINS: Final = 0.12
+_HUE_WINS: Final = 0.125
 
 
 @lru_cache(maxsize=1)
@@ -114,27 +114,28 @@ def srgb_to_lab(pixels: NDArray[np.uint8]) -> Lab:
 
 def ciede2000(
     one: NDArray[np.floating], other: NDArray[np.floating], lightness_weight: float = 1.0
-) -> NDArray[np.float64]:
+) -> NDArray[np.floating]:
     """Colour difference of CIELAB values (..., 3), broadcast: 0 the same, about 1 just visible.
 
     CIEDE2000 as in G. Sharma, W. Wu and E. N. Dalal, "The CIEDE2000 color-difference formula",
     Color Research and Application 30 (2005); ``lightness_weight`` is their k_L.
     """
-    l1, a1, b1 = (np.asarray(one[..., k], dtype=np.float64) for k in range(3))
-    l2, a2, b2 = (np.asarray(other[..., k], dtype=np.float64) for k in range(3))
+    l1, a1, b1 = one[..., 0], one[..., 1], one[..., 2]
+    l2, a2, b2 = other[..., 0], other[..., 1], other[..., 2]
     mean_chroma7 = ((np.hypot(a1, b1) + np.hypot(a2, b2)) / 2) ** 7
     stretch = 1.5 - 0.5 * np.sqrt(mean_chroma7 / (mean_chroma7 + 25.0**7))
     a1, a2 = a1 * stretch, a2 * stretch
     c1, c2 = np.hypot(a1, b1), np.hypot(a2, b2)
     h1, h2 = np.degrees(np.arctan2(b1, a1)) % 360, np.degrees(np.arctan2(b2, a2)) % 360
     grey = c1 * c2 == 0
-    turn = np.where(grey, 0.0, (h2 - h1 + 180) % 360 - 180)
-    # A turn of exactly half a circle counts forwards where h2 is the greater hue.
-    turn = np.where((turn == -180) & (h2 > h1), 180.0, turn)
+    turn = h2 - h1
+    turn = np.where(turn > 180, turn - 360, np.where(turn < -180, turn + 360, turn))
+    turn = np.where(grey, 0, turn)
     delta_hue = 2 * np.sqrt(c1 * c2) * np.sin(np.radians(turn / 2))
     mean_l, mean_c = (l1 + l2) / 2, (c1 + c2) / 2
     wraps = np.abs(h1 - h2) > 180
-    mean_h = np.where(grey, h1 + h2, ((h1 + h2 + np.where(wraps, 360, 0)) / 2) % 360)
+    mean_h = np.where(wraps, (h1 + h2 + 360) / 2 % 360, (h1 + h2) / 2)
+    mean_h = np.where(grey, h1 + h2, mean_h)
     t = (
         1
         - 0.17 * np.cos(np.radians(mean_h - 30))
@@ -152,26 +153,24 @@ def ciede2000(
     )
     dl, dc, dh = (l2 - l1) / (lightness_weight * s_l), (c2 - c1) / s_c, delta_hue / s_h
     squared = dl**2 + dc**2 + dh**2 + rotation * dc * dh
-    return np.asarray(np.sqrt(np.maximum(squared, 0.0)))
+    return np.asarray(np.sqrt(np.maximum(squared, 0)))
 
 
 def known_colour(words: str) -> str | None:
     """The colour of the table that a shop's words mean: "Navy Blue" is navy, "sky blue" is blue.
 
-    The first word of the table wins, unless it stands before a basic one that it only shades
-    ("rose red" is red). Two basic colours ("black/white") or an unknown word give None.
+    A shade that stands beside its own basic colour is kept ("navy blue"); beside another one it
+    only shades that ("rose red" is red). Two basic colours ("black/white") or an unknown word
+    give None.
     """
-    found = [
-        _SPELLINGS.get(word, word)
-        for word in re.findall(r"[a-z]+", words.lower())
-        if _SPELLINGS.get(word, word) in _LOOKS or _SPELLINGS.get(word, word) in _SHOP_LOOKS
-    ]
+    spoken: list[str] = re.findall(r"[a-z]+", words.lower())
+    plain = [_SPELLINGS.get(word, word) for word in spoken]
+    found = [word for word in plain if word in _LOOKS or word in _SHOP_LOOKS]
     basic = [word for word in found if word in _LOOKS]
     if len(set(basic)) > 1 or not found:
         return None
     shop = [word for word in found if word in _SHOP_LOOKS]
     if shop and basic:
-        # "navy blue" keeps the narrower word; "rose red" is red: the noun decides where they clash.
         return shop[0] if _nearest_basic(shop[0]) == basic[0] else basic[0]
     return found[0]
 
@@ -179,9 +178,7 @@ def known_colour(words: str) -> str | None:
 @lru_cache(maxsize=64)
 def _nearest_basic(shop_word: str) -> str:
     look = srgb_to_lab(np.array(_SHOP_LOOKS[shop_word], dtype=np.uint8))
-    distances = {
-        word: float(ciede2000(_looks(word), look, _TEXTILE).min()) for word in COLOURS
-    }
+    distances = {word: float(ciede2000(_looks(word), look, _TEXTILE).min()) for word in COLOURS}
     return min(distances, key=lambda word: distances[word])
 
 
@@ -214,7 +211,7 @@ def subject_colour(lab: Lab, mask: NDArray[np.bool_], asked: str) -> SubjectColo
     """The colour of the pixels (H, W, 3) in CIELAB under the mask (H, W); None: no pixels.
 
     Each sampled pixel gets the nearest colour word. The word that most pixels have is dominant,
-    where neutral words stand back behind a hue that covers a seventh: straps, dials and stems are
+    where neutral words stand back behind a hue that covers an eighth: straps, dials and stems are
     neutral whatever colour a product is sold in. The dominant colour is the median of its pixels.
     """
     pixels = lab[mask]
@@ -222,7 +219,9 @@ def subject_colour(lab: Lab, mask: NDArray[np.bool_], asked: str) -> SubjectColo
         return None
     pixels = pixels[:: max(1, len(pixels) // _SAMPLE)]
     target = known_colour(asked)
-    words = [*COLOURS] if target is None or target in COLOURS else [*COLOURS, target]
+    words: list[str] = [*COLOURS]
+    if target is not None and target not in words:
+        words.append(target)
     looks = np.concatenate([_looks(word) for word in words])
     owner = np.repeat(np.arange(len(words)), [len(_looks(word)) for word in words])
     named = owner[ciede2000(pixels[:, None], looks[None], _TEXTILE).argmin(axis=1)]

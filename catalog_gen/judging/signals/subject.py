@@ -1,11 +1,10 @@
 """Subject signals: the mask of what stands before the background, its box, parts and place.
 
 It needs no model: a product picture has its background along the border, so whatever departs from
-a smooth continuation of the border is the subject. It does not say what the subject is.
+a continuation of the border is the subject. It does not say what the subject is.
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -17,17 +16,23 @@ Mask = NDArray[np.bool_]
 
 #: Width of the border that the background is read from, as a share of the shorter side.
 _BORDER: Final = 0.04
-#: Colour distances (CIELAB units) between which the cut from background to subject is sought.
-_LOWEST_CUT: Final = 4.0
-_HIGHEST_CUT: Final = 14.0
+#: A pixel this many spreads of the background away from it is subject, within limits that keep
+#: the noise of an even background out and a white product on white in (CIELAB units).
+_SPREADS: Final = 4.0
+_LOWEST_CUT: Final = 3.0
+_HIGHEST_CUT: Final = 12.0
+#: Colour difference between the left and the right border of a row that no lighting explains.
+_SIDES_DISAGREE: Final = 12.0
 #: A smaller share of the subject is a speck, no part of its own.
 _SMALLEST_PART: Final = 0.04
 #: A smaller share of the picture is no subject at all.
 _SMALLEST_SUBJECT: Final = 0.002
-#: Soft shadows: at most this much darker (L*), this much more colourful, this steep (L* a pixel).
+#: Soft shadows and pools of light: at most this much darker or brighter than the background (L*),
+#: this much more colourful, and this steep (L* a pixel).
 _SHADOW_DEPTH: Final = 22.0
-_SHADOW_CHROMA: Final = 4.0
-_SHADOW_SLOPE: Final = 2.6
+_POOL_HEIGHT: Final = 10.0
+_SOFT_CHROMA: Final = 6.0
+_SOFT_SLOPE: Final = 2.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,57 +51,60 @@ class Placement:
     """Connected parts of the subject; specks are no parts."""
 
 
-@lru_cache(maxsize=8)
-def _surface(height: int, width: int) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
-    """The terms of a cubic surface (H*W, 10), and the flat indices of the border."""
-    y, x = np.meshgrid(
-        np.linspace(-1, 1, height, dtype=np.float32),
-        np.linspace(-1, 1, width, dtype=np.float32),
-        indexing="ij",
-    )
-    powers = [(i, j) for i in range(4) for j in range(4 - i)]
-    terms = np.stack([(x**i * y**j).ravel() for i, j in powers], axis=1)
-    ring = max(2, round(_BORDER * min(height, width)))
-    border = np.ones((height, width), dtype=bool)
-    border[ring:-ring, ring:-ring] = False
-    return terms, np.flatnonzero(border)
-
-
 def background_of(lab: Lab) -> tuple[Lab, float]:
     """The background (H, W, 3) that the border suggests, and its spread around it in CIELAB units.
 
-    A cubic surface fitted to the border, twice: the second time without the pixels that depart
-    from the first fit by more than three spreads, such as a subject that touches the edge.
+    Each row runs from the colour of its left border to that of its right one, which follows
+    lighting, tables and horizons. The corners tell how the two sides differ by lighting; where
+    they differ otherwise, a subject that is cut off covers one of them, and the other stands in.
     """
     height, width, _ = lab.shape
-    terms, border = _surface(height, width)
-    flat = lab.reshape(-1, 3)
-    kept = border
-    for _ in range(2):
-        weights, *_ = np.linalg.lstsq(terms[kept], flat[kept], rcond=None)
-        away = np.linalg.norm(flat[border] - terms[border] @ weights, axis=1)
-        spread = 1.4826 * float(np.median(away))
-        kept = border[away <= max(3 * spread, 2.0)]
-        if len(kept) < len(border) // 4:
-            break
-    return (terms @ weights).reshape(lab.shape), spread
+    ring = max(2, round(_BORDER * min(height, width)))
+    left, right = (
+        ndimage.median_filter(np.median(side, axis=1), size=(5, 1), mode="nearest")
+        for side in (lab[:, :ring], lab[:, -ring:])
+    )
+    down = np.linspace(0, 1, height, dtype=np.float32)[:, None]
+    expected = _between((left - right)[:ring], (left - right)[-ring:], down)
+    covered = np.linalg.norm(left - right - expected, axis=1) > _SIDES_DISAGREE
+    left_off, right_off = (
+        np.linalg.norm(side - _between(side[:ring], side[-ring:], down), axis=1)
+        for side in (left, right)
+    )
+    on_left = (covered & (left_off > right_off))[:, None]
+    on_right = (covered & (left_off <= right_off))[:, None]
+    left, right = (
+        np.where(on_left, right + expected, left),
+        np.where(on_right, left - expected, right),
+    )
+    across = np.linspace(0, 1, width, dtype=np.float32)[None, :, None]
+    background = left[:, None] * (1 - across) + right[:, None] * across
+    away = np.linalg.norm(lab - background, axis=2)
+    border = np.concatenate(
+        [away[:ring].ravel(), away[-ring:].ravel(), away[:, :ring].ravel(), away[:, -ring:].ravel()]
+    )
+    return background.astype(np.float32), 1.4826 * float(np.median(border))
+
+
+def _between(first: Lab, last: Lab, share: NDArray[np.float32]) -> Lab:
+    """From the mean of the first rows to the mean of the last ones, (H, 3)."""
+    return np.asarray(first.mean(axis=0) * (1 - share) + last.mean(axis=0) * share)
 
 
 def subject_mask(lab: Lab) -> Mask:
     """The subject of a picture in CIELAB (H, W, 3), as (H, W); empty where nothing stands out.
 
-    The distance to the background is cut by Otsu's rule (N. Otsu, 1979) within limits, soft
-    shadows are taken out, holes filled, and specks dropped.
+    What departs from the background by several of its spreads is subject; soft shadows are taken
+    out, holes filled, and specks dropped.
     """
     background, spread = background_of(lab)
-    smooth = ndimage.uniform_filter(lab, size=(3, 3, 1), mode="nearest")
-    difference = smooth - background
+    difference = lab - background
     distance = np.linalg.norm(difference, axis=2)
-    lowest = max(_LOWEST_CUT, 2.5 * spread)
-    cut = float(np.clip(_otsu(distance), lowest, max(_HIGHEST_CUT, lowest)))
-    mask = (distance > cut) & ~_shadow(smooth, difference)
-    mask = ndimage.binary_fill_holes(ndimage.binary_closing(_framed(mask), iterations=2))
-    mask = ndimage.binary_opening(mask, iterations=1)[2:-2, 2:-2]
+    cut = float(np.clip(_SPREADS * spread, _LOWEST_CUT, _HIGHEST_CUT))
+    mask = (distance > cut) & ~_soft_light(lab, difference)
+    # A frame of background lets the morphology treat the picture's edge like any other place.
+    mask = ndimage.binary_closing(np.pad(mask, 2))
+    mask = ndimage.binary_opening(ndimage.binary_fill_holes(mask))[2:-2, 2:-2]
     labels, count = ndimage.label(mask)
     if not count:
         return np.zeros(mask.shape, dtype=bool)
@@ -106,33 +114,16 @@ def subject_mask(lab: Lab) -> Mask:
     return np.asarray(large[labels])
 
 
-def _framed(mask: Mask) -> Mask:
-    return np.pad(mask, 2)
-
-
-def _shadow(smooth: Lab, difference: Lab) -> Mask:
-    """Where the picture is only a darker background with no edge in it: a soft shadow."""
-    lightness = smooth[..., 0]
+def _soft_light(lab: Lab, difference: Lab) -> Mask:
+    """Where only light differs from the background, with no edge in it: shadows, pools of light."""
+    lightness = lab[..., 0]
     slope = np.hypot(
         ndimage.sobel(lightness, axis=0, mode="nearest"),
         ndimage.sobel(lightness, axis=1, mode="nearest"),
-    ) / 8
-    chroma = np.hypot(difference[..., 1], difference[..., 2])
-    darker = -difference[..., 0]
-    soft = (darker > 0) & (darker < _SHADOW_DEPTH) & (chroma < _SHADOW_CHROMA)
-    return np.asarray(soft & (slope < _SHADOW_SLOPE))
-
-
-def _otsu(values: NDArray[np.float32]) -> float:
-    """The value that splits the histogram into the two classes farthest apart."""
-    counts, edges = np.histogram(values, bins=64, range=(0.0, float(values.max()) + 1e-6))
-    middles = (edges[:-1] + edges[1:]) / 2
-    below = np.cumsum(counts)
-    above = below[-1] - below
-    total = np.cumsum(counts * middles)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        apart = below * above * (total / below - (total[-1] - total) / above) ** 2
-    return float(edges[int(np.nanargmax(apart)) + 1]) if np.isfinite(apart).any() else 0.0
+    )
+    within = (difference[..., 0] > -_SHADOW_DEPTH) & (difference[..., 0] < _POOL_HEIGHT)
+    neutral = np.hypot(difference[..., 1], difference[..., 2]) < _SOFT_CHROMA
+    return np.asarray(within & neutral & (slope < 8 * _SOFT_SLOPE))
 
 
 def placement_of(mask: Mask) -> Placement:

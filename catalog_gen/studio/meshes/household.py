@@ -25,20 +25,19 @@ def table_lamp(shape: Sequence[float]) -> Product:
     top, bottom = mix(shape[0], 0.16, 0.24), mix(shape[1], 0.34, 0.4)
     tall, low = mix(shape[2], 0.36, 0.44), 0.58
     wall = 0.014
-    shade = lathe(
-        rounded(
-            [(bottom - wall, low), (bottom, low), (top, low + tall), (top - wall, low + tall)],
-            0.008,
-        )
-        + [(bottom - wall, low)],
-        128,
-    )
+    rim = (bottom - wall, low)
+    sheet = [rim, (bottom, low), (top, low + tall), (top - wall, low + tall)]
+    shade = lathe([*rounded(sheet, 0.008), rim], 128)
     foot = mix(shape[3], 0.22, 0.28)
     if shape[4] < 0.5:
         base = disc(foot, 0.06, 0.02)
     else:  # a round ceramic belly
         base = lathe(
-            [(0.0, 0.0), *spline([(0.1, 0.0), (foot * 0.85, 0.16), (0.1, 0.34), (0.04, 0.4)]), (0, 0.4)]
+            [
+                (0.0, 0.0),
+                *spline([(0.1, 0.0), (foot * 0.85, 0.16), (0.1, 0.34), (0.04, 0.4)]),
+                (0, 0.4),
+            ]
         )
     stem = lathe([(0.0, 0.03), (0.022, 0.03), (0.022, low + tall * 0.55), (0.0, low + tall * 0.55)])
     bulb = ball(0.13, 0.13, 0.17).moved(z=low + tall * 0.5)
@@ -46,7 +45,7 @@ def table_lamp(shape: Sequence[float]) -> Product:
     knob = ball(0.045, 0.045, 0.05).moved(z=low + tall + 0.03)
     post = lathe([(0, low), (0.01, low), (0.01, low + tall + 0.02), (0, low + tall + 0.02)], 24)
     return Product(
-        join([shade]),
+        join([shade, base]),
         (Trim(join([stem, bar, knob, post]), "steel"), Trim(bulb, "white")),
     )
 
@@ -113,7 +112,7 @@ def gaming_mouse(shape: Sequence[float]) -> Product:
 
     def along(xs: Floats, ys: Floats, lift: float) -> Floats:
         heights = mould(np.stack([xs, ys, np.full_like(xs, tall)], 1))
-        return heights + [0.0, 0.0, lift]
+        return np.asarray(heights + np.array([0.0, 0.0, lift]))
 
     ys = np.linspace(-0.44, 0.02, 30)
     seam = tube(along(np.zeros(30), ys, -0.002), 0.011, 0.011, 10)
@@ -125,7 +124,8 @@ def gaming_mouse(shape: Sequence[float]) -> Product:
     grips = []
     for side in (-1, 1):
         points = np.stack(
-            [np.full(24, side * wide * 0.5), np.linspace(-0.2, 0.3, 24), np.full(24, tall * 0.42)], 1
+            [np.full(24, side * wide * 0.5), np.linspace(-0.2, 0.3, 24), np.full(24, tall * 0.42)],
+            1,
         )
         path = mould(points) * [0.985, 1, 1]
         grips.append(tube(path, 0.03, 0.055, 14))
@@ -168,11 +168,12 @@ def air_fryer(shape: Sequence[float], compartments: int) -> Product:
     drawer_tall = tall * 0.54
     for x in places:
         middle = 0.07 + drawer_tall / 2
-        seams.append(
-            box(drawer_wide + 0.035, 0.05, drawer_tall + 0.035, 0.024).moved(
-                x=x, y=front + 0.012, z=middle
-            )
-        )
+        gap, half = 0.022, (drawer_wide / 2, drawer_tall / 2)
+        for end in (-1, 1):
+            upright = box(gap, 0.03, drawer_tall + 2 * gap, 0.01)
+            level = box(drawer_wide + 2 * gap, 0.03, gap, 0.01)
+            seams.append(upright.moved(x=x + end * (half[0] + gap / 2), y=front, z=middle))
+            seams.append(level.moved(x=x, y=front, z=middle + end * (half[1] + gap / 2)))
         drawers.append(
             box(drawer_wide, 0.09, drawer_tall, 0.04, detail=8).moved(x=x, y=front, z=middle)
         )

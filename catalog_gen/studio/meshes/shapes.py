@@ -76,10 +76,12 @@ def join(meshes: Iterable[Mesh]) -> Mesh:
 
 def _grid_faces(rows: int, columns: int, wrap_rows: bool) -> NDArray[np.int64]:
     """Triangles of a grid of vertices, the columns closed into a ring."""
-    i, j = np.meshgrid(np.arange(rows if wrap_rows else rows - 1), np.arange(columns), indexing="ij")
-    i, j = i.ravel(), j.ravel()
+    i, j = np.meshgrid(
+        np.arange(rows if wrap_rows else rows - 1), np.arange(columns), indexing="ij"
+    )
     down, right = (i + 1) % rows, (j + 1) % columns
-    a, b, c, d = i * columns + j, i * columns + right, down * columns + right, down * columns + j
+    corners = (i * columns + j, i * columns + right, down * columns + right, down * columns + j)
+    a, b, c, d = (corner.ravel() for corner in corners)
     return np.concatenate([np.stack([a, b, c], 1), np.stack([a, c, d], 1)])
 
 
@@ -147,7 +149,11 @@ def prism(profile: Points, sides: int) -> Mesh:
 
 
 def tube(
-    path: Floats, width: float | Floats, depth: float | Floats, around: int = 24, closed: bool = False
+    path: Floats,
+    width: float | Floats,
+    depth: float | Floats,
+    around: int = 24,
+    closed: bool = False,
 ) -> Mesh:
     """An elliptical section swept along ``path`` (N, 3); ends are capped round.
 
@@ -209,7 +215,11 @@ def arc(
     """Points of an ellipse in the xz, yz or xy plane, angles in degrees from the first axis."""
     angles = np.radians(np.linspace(start, end, steps))
     first, second, zero = radius_x * np.cos(angles), radius_z * np.sin(angles), np.zeros(steps)
-    columns = {"xz": (first, zero, second), "yz": (zero, first, second), "xy": (first, second, zero)}
+    columns = {
+        "xz": (first, zero, second),
+        "yz": (zero, first, second),
+        "xy": (first, second, zero),
+    }
     return np.stack(columns[plane], axis=1)
 
 

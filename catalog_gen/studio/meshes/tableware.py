@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from catalog_gen.studio.meshes.product import Product, Trim, mix
+from catalog_gen.studio.meshes.product import Finish, Product, Trim, mix
 from catalog_gen.studio.meshes.shapes import (
     Points,
     box,
@@ -75,10 +75,8 @@ def bottle(shape: Sequence[float]) -> Product:
     ]
     cap = rounded([(0.0, 0.885), (neck * 1.22, 0.885), (neck * 1.22, height), (0.0, height)], 0.02)
     collar = ring(neck * 1.12, 0.016).moved(z=0.868)
-    finish = "rubber" if shape[4] < 0.4 else "steel"
-    return Product(
-        join([lathe(rounded(outside, 0.02)), collar]), (Trim(lathe(cap), finish),)
-    )
+    finish: Finish = "rubber" if shape[4] < 0.4 else "steel"
+    return Product(join([lathe(rounded(outside, 0.02)), collar]), (Trim(lathe(cap), finish),))
 
 
 def perfume_bottle(shape: Sequence[float]) -> Product:
@@ -96,7 +94,6 @@ def perfume_bottle(shape: Sequence[float]) -> Product:
         body = prism(cut, 8).turned("z", 22.5).scaled(1.0, 0.72, 1.0)
     else:  # a square flacon with bevelled edges
         width = mix(shape[2], 0.64, 0.78)
-        turn = 45.0
         side = width / 2 * math.sqrt(2)
         cut = [
             (0.0, 0.0),
@@ -106,7 +103,7 @@ def perfume_bottle(shape: Sequence[float]) -> Product:
             (side * 0.82, height),
             (0.0, height),
         ]
-        body = prism(cut, 4).turned("z", turn).scaled(1.0, mix(shape[3], 0.5, 0.66), 1.0)
+        body = prism(cut, 4).turned("z", 45.0).scaled(1.0, mix(shape[3], 0.5, 0.66), 1.0)
     neck = disc(0.11, 0.08, 0.01).moved(z=height - 0.005)
     band = ring(0.115, 0.022).moved(z=height + 0.03)
     top = height + 0.07
@@ -116,7 +113,7 @@ def perfume_bottle(shape: Sequence[float]) -> Product:
         cap = box(0.28, 0.24, 0.25, 0.03).moved(z=top + 0.125)
     label = box(0.24, 0.01, 0.13, 0.004)
     front = -float(body.vertices[:, 1].max())
-    lid = "screen" if shape[5] < 0.5 else "chrome"
+    lid: Finish = "screen" if shape[5] < 0.5 else "chrome"
     trims = [Trim(join([neck, band]), "chrome"), Trim(cap, lid)]
     trims.append(Trim(label.moved(y=front, z=height * 0.44), "white"))
     return Product(body, tuple(trims))

@@ -13,9 +13,9 @@ from catalog_gen.studio.meshes.shapes import (
     box,
     disc,
     join,
+    lathe,
     ring,
     rounded,
-    lathe,
     tube,
 )
 
@@ -33,8 +33,15 @@ def watch(shape: Sequence[float]) -> Product:
     strap = tube(loop, taper, 0.035, around=32, closed=True)
     case = lathe(
         rounded(
-            [(0, 0), (radius * 0.9, 0), (radius, 0.05), (radius, 0.12), (radius * 0.84, 0.16),
-             (radius * 0.82, 0.13), (0, 0.13)],
+            [
+                (0, 0),
+                (radius * 0.9, 0),
+                (radius, 0.05),
+                (radius, 0.12),
+                (radius * 0.84, 0.16),
+                (radius * 0.82, 0.13),
+                (0, 0.13),
+            ],
             0.02,
         )
     )
@@ -78,13 +85,17 @@ def headphones(shape: Sequence[float]) -> Product:
     half, tall = mix(shape[0], 0.4, 0.46), mix(shape[1], 0.52, 0.62)
     centre = 0.3
     band = tube(
-        arc(half, tall, -6.0, 186.0, 64) + [0, 0, centre + 0.12],
+        arc(half, tall, -6.0, 186.0, 64) + np.array([0, 0, centre + 0.12]),
         mix(shape[2], 0.035, 0.045),
         mix(shape[3], 0.085, 0.11),
         around=28,
     )
     # tube() takes its first direction along x where it can: at the ends of the arc that is across.
-    pad = tube(arc(half - 0.055, tall - 0.055, 48.0, 132.0, 32) + [0, 0, centre + 0.12], 0.03, 0.075)
+    pad = tube(
+        arc(half - 0.055, tall - 0.055, 48.0, 132.0, 32) + np.array([0, 0, centre + 0.12]),
+        0.03,
+        0.075,
+    )
     radius = mix(shape[4], 0.25, 0.29)
     cup = lathe(
         rounded([(0, 0), (radius, 0), (radius, 0.1), (radius * 0.72, 0.17), (0, 0.17)], 0.04)
@@ -145,7 +156,7 @@ def backpack(shape: Sequence[float]) -> Product:
         .moved(y=-deep / 2 + 0.004, z=0.56)
         .warped(dome),
     ]
-    grip_arc = arc(0.11, 0.11, 10.0, 170.0, 24) + [0, 0.05, 0.97]
+    grip_arc = arc(0.11, 0.11, 10.0, 170.0, 24) + np.array([0, 0.05, 0.97])
     grip = tube(grip_arc, 0.03, 0.02, 14)
     pull = box(0.03, 0.02, 0.09, 0.008).moved(x=wide * 0.2, y=-deep / 2 - 0.125, z=0.08 + low * 0.7)
     patch = box(0.15, 0.02, 0.07, 0.008).moved(y=-deep / 2 - 0.11, z=0.08 + low * 0.38)

@@ -1,0 +1,131 @@
+"""Planning a large catalog: nothing changed, and a few products changed.
+
+Writes a feed, records it and its prompts as a refresh would (drawing nothing), then measures the
+plan in fresh processes: seconds after imports, and the process's peak memory.
+
+    python benchmarks/planning.py [--products N] [--json]
+"""
+
+import argparse
+import csv
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from time import perf_counter
+from typing import Any, Final
+
+ROOT: Final = Path(__file__).parent.parent
+CONFIG: Final = ROOT / "data" / "catalog.toml"
+COLOURS: Final = ("red", "blue", "green", "black", "white", "yellow")
+CATEGORIES: Final = ("mug", "bottle", "bowl", "vase", "chair", "backpack")
+CHANGED: Final = 100
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--products", type=int, default=100_000)
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--step", choices=("record", "plan"), help=argparse.SUPPRESS)
+    parser.add_argument("--feed", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--home", type=Path, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.step:
+        step = record if arguments.step == "record" else plan
+        print(json.dumps(step(arguments.feed, arguments.home)))
+        return
+    figures = measure(arguments.products)
+    if arguments.json:
+        print(json.dumps(figures, indent=2))
+        return
+    for name in ("nothing_changed", "some_changed"):
+        each = figures[name]
+        print(
+            f"{arguments.products} products, {name.replace('_', ' ')}: "
+            f"{each['planned']} pictures planned in {each['seconds']:.1f} s, "
+            f"{each['peak_mb']:.0f} MB"
+        )
+
+
+def measure(products: int) -> dict[str, Any]:
+    """Record a catalog of that size, then plan it unchanged and with some products changed."""
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
+        before, after = home / "before.csv", home / "after.csv"
+        write_feed(before, products, changed=0)
+        write_feed(after, products, changed=CHANGED)
+        recorded = _step("record", before, home)
+        return {
+            "products": products,
+            "recorded": recorded,
+            "nothing_changed": _step("plan", before, home),
+            "some_changed": _step("plan", after, home),
+        }
+
+
+def write_feed(path: Path, products: int, *, changed: int) -> None:
+    """A feed whose prices all differ from the last one's, and whose first colours do."""
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(("id", "title", "product_type", "color", "material", "price"))
+        for number in range(products):
+            shift = 1 if number < changed else 0
+            colour = COLOURS[(number + shift) % len(COLOURS)]
+            category = CATEGORIES[number % len(CATEGORIES)]
+            price = f"{number % 90 + 9 + 0.5 * bool(changed):.2f} EUR"
+            title = f"{colour.title()} {category.title()} No. {number}"
+            writer.writerow((f"sku-{number:07d}", title, category, colour, "ceramic", price))
+
+
+def record(feed: Path, home: Path) -> dict[str, Any]:
+    """Record the feed, its prompts, and the ledger's rows as made."""
+    from catalog_gen.fingerprint import SHARDS
+    from catalog_gen.stages.catalog import Stamp
+    from catalog_gen.stages.feed import take_feed
+    from catalog_gen.stages.products import record_products
+    from catalog_gen.stages.prompts import write_prompts
+
+    catalog = _open(feed, home)
+    started = perf_counter()
+    stamp = Stamp.at_once("benchmark")
+    record_products(catalog, take_feed(catalog), stamp)
+    write_prompts(catalog, range(SHARDS), stamp, budget=None)
+    with catalog.store.writing() as connection:
+        connection.execute("UPDATE ledger SET status = 'made'")
+    return _figures(started, 0)
+
+
+def plan(feed: Path, home: Path) -> dict[str, Any]:
+    """Plan as `catalog-gen plan` does."""
+    from catalog_gen.stages.plan import make_plan
+
+    catalog = _open(feed, home)
+    started = perf_counter()
+    return _figures(started, len(make_plan(catalog).items))
+
+
+def _open(feed: Path, home: Path) -> Any:
+    from catalog_gen.settings import Home
+    from catalog_gen.stages.catalog import Catalog
+
+    return Catalog.open(CONFIG, Home(home / "home"), feed)
+
+
+def _figures(started: float, planned: int) -> dict[str, Any]:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return {"seconds": perf_counter() - started, "peak_mb": peak, "planned": planned}
+
+
+def _step(name: str, feed: Path, home: Path) -> dict[str, Any]:
+    command = [sys.executable, __file__, "--step", name, "--feed", str(feed), "--home", str(home)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, check=True, env=os.environ)
+    figures: dict[str, Any] = json.loads(done.stdout)
+    return figures
+
+
+if __name__ == "__main__":
+    main()

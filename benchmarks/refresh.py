@@ -1,0 +1,177 @@
+"""How much a whole refresh costs over the bare diffusers loop that draws the same pictures.
+
+Two processes in one run: a script that loads the pipeline and draws the recipes of the plan in the
+same batches, with PNGs written by Pillow; and `catalog-gen refresh` on an empty home. Then a second
+refresh with nothing changed. The ratios count the work after imports and the whole processes.
+
+    python benchmarks/refresh.py [--products N] [--json]
+"""
+
+import argparse
+import csv
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from itertools import groupby
+from pathlib import Path
+from time import perf_counter
+from typing import Any, Final
+
+ROOT: Final = Path(__file__).parent.parent
+CONFIG: Final = ROOT / "data" / "catalog.toml"
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--products", type=int, default=0, help="only the first N feed rows")
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--bare", type=Path, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.bare:
+        print(json.dumps(draw_bare(json.loads(arguments.bare.read_text("utf-8")))))
+        return
+    figures = measure(arguments.products)
+    if arguments.json:
+        print(json.dumps(figures, indent=2))
+        return
+    print(f"{figures['images']} pictures, whole process over whole process")
+    print(f"refresh / bare loop, work after imports: {figures['ratio_work']:.2f}   (asked: 1.15)")
+    print(f"refresh / bare loop, whole processes:    {figures['ratio_process']:.2f}")
+    print(f"second refresh, nothing changed: {figures['second_seconds']:.1f} s   (asked: 20 s)")
+    print(f"pictures drawn by the second refresh: {figures['second_generated']}")
+
+
+def measure(products: int) -> dict[str, Any]:
+    """Run the loop and two refreshes, and compare."""
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
+        feed = _feed(home, products)
+        jobs = home / "jobs.json"
+        jobs.write_text(json.dumps(planned_recipes(feed, home)), "utf-8")
+        bare, bare_process = _run([sys.executable, __file__, "--bare", str(jobs)], home)
+        refresh = [sys.executable, "-m", "catalog_gen.cli", "refresh", "--json"]
+        refresh += ["--config", str(CONFIG), "--feed", str(feed)]
+        first, first_process = _run(refresh, home)
+        second, _ = _run(refresh, home)
+    return {
+        "images": first["images"]["generated"],
+        "ratio_work": first["seconds"]["total"] / bare["seconds"],
+        "ratio_process": first_process / bare_process,
+        "second_seconds": second["seconds"]["total"],
+        "second_generated": second["images"]["generated"],
+        "bare": bare,
+        "first": first,
+    }
+
+
+def planned_recipes(feed: Path, home: Path) -> list[dict[str, Any]]:
+    """The recipes that a first refresh of the feed would draw from text alone."""
+    from catalog_gen.settings import Home
+    from catalog_gen.stages.catalog import Catalog
+    from catalog_gen.stages.products import read_products
+    from catalog_gen.stages.prompts import Drawer, compile_views, desired_prompts
+    from catalog_gen.store.products import incoming_products
+
+    catalog = Catalog.open(CONFIG, Home(home / "plan"), feed)
+    contents = read_products(catalog, feed)
+    views = compile_views(
+        catalog.settings, {name for each in contents.products for name in each.attributes}
+    )
+    drawer = Drawer.of(catalog)
+    with catalog.store.peek() as connection:
+        relation = incoming_products(connection, contents.products)
+        wishes = list(desired_prompts(connection, views, drawer, relation=relation))
+    model = catalog.settings.model
+    references = {product.product_id: product.reference for product in contents.products}
+    return [
+        {
+            **recipe.model_dump(mode="json"),
+            "model": model.id,
+            "batch_size": model.batch_size,
+            "reference": references[wish.stale.product_id],
+            "folder": str(catalog.settings.feed.reference_folders[0]),
+        }
+        for wish in wishes
+        for recipe in wish.recipes
+    ]
+
+
+def draw_bare(jobs: list[dict[str, Any]]) -> dict[str, float]:
+    """The loop that anybody would write: same recipes, same batches, PNG files on disk."""
+    import torch
+    from diffusers import AutoPipelineForImage2Image, StableDiffusionPipeline
+    from diffusers.utils import logging
+    from PIL import Image
+
+    logging.disable_progress_bar()
+    started = perf_counter()
+    text2img = StableDiffusionPipeline.from_pretrained(jobs[0]["model"], safety_checker=None)
+    img2img = AutoPipelineForImage2Image.from_pipe(text2img)
+    for pipeline in (text2img, img2img):
+        pipeline.set_progress_bar_config(disable=True)
+
+    def alike(job: dict[str, Any]) -> tuple[Any, ...]:
+        keys = ("method", "scheduler", "steps", "guidance", "width", "height")
+        return *(job[key] for key in keys), job["strength"] or 0.0
+
+    drawn = 0
+    with tempfile.TemporaryDirectory() as folder:
+        for _, group in groupby(sorted(jobs, key=alike), key=alike):
+            same = list(group)
+            size = same[0]["batch_size"]
+            for start in range(0, len(same), size):
+                batch = same[start : start + size]
+                arguments: dict[str, Any] = {
+                    "prompt": [job["prompt"] for job in batch],
+                    "negative_prompt": [job["negative_prompt"] for job in batch],
+                    "num_inference_steps": batch[0]["steps"],
+                    "guidance_scale": batch[0]["guidance"],
+                    "generator": [torch.Generator().manual_seed(job["seed"]) for job in batch],
+                }
+                if batch[0]["method"] == "img2img":
+                    arguments["strength"] = batch[0]["strength"]
+                    arguments["image"] = [
+                        Image.open(Path(job["folder"]) / job["reference"])
+                        .convert("RGB")
+                        .resize((job["width"], job["height"]))
+                        for job in batch
+                    ]
+                    images = img2img(**arguments).images
+                else:
+                    arguments |= {"width": batch[0]["width"], "height": batch[0]["height"]}
+                    images = text2img(**arguments).images
+                for image in images:
+                    image.save(Path(folder) / f"{drawn}.png")
+                    drawn += 1
+    return {"seconds": perf_counter() - started, "images": drawn}
+
+
+def _feed(home: Path, products: int) -> Path:
+    """The sample feed, or its first rows."""
+    source = ROOT / "data" / "feed.csv"
+    if not products:
+        return source
+    with source.open(newline="", encoding="utf-8") as stream:
+        rows = list(csv.reader(stream))[: products + 1]
+    path = home / "feed.csv"
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        csv.writer(stream).writerows(rows)
+    return path
+
+
+def _run(command: list[str], home: Path) -> tuple[dict[str, Any], float]:
+    started = perf_counter()
+    environment = os.environ | {"CATALOG_HOME": str(home / "home")}
+    done = subprocess.run(
+        command, env=environment, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False
+    )
+    if done.returncode not in (0, 1):
+        raise SystemExit(f"{' '.join(command)} ended with {done.returncode}")
+    return json.loads(done.stdout), perf_counter() - started
+
+
+if __name__ == "__main__":
+    main()

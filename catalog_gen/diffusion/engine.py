@@ -1,0 +1,247 @@
+"""The engine: from recipes to pictures, batch by batch, whatever happens to one of them.
+
+Denoising runs in a background thread, one batch ahead; encoding, and whatever the caller does
+between two pictures, runs beside it. The same recipe gives the same bytes in any order, beside any
+neighbours and in any process, as long as the environment is the same. The engine stores nothing,
+judges nothing beyond "is it a picture at all", and knows no products.
+"""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from functools import partial
+from threading import Event
+from time import perf_counter
+from typing import Final
+
+import torch
+
+from catalog_gen.diffusion.batching import BatchKey, Pending
+from catalog_gen.diffusion.drawing import BatchDrawer, DrawnPicture, ReadyJob
+from catalog_gen.diffusion.faults import DeadlineExceeded, is_out_of_memory
+from catalog_gen.diffusion.jobs import DrawJob, Drawn, NotDrawn, Outcome, Pixels, RecipeError
+from catalog_gen.diffusion.loading import Dtype, LoadedPipeline
+from catalog_gen.diffusion.methods.registry import METHODS
+from catalog_gen.diffusion.references import load_reference
+from catalog_gen.diffusion.watch import Meter, Progress, StepWatch
+from catalog_gen.diffusion.worker import Worker
+from catalog_gen.errors import DrawingError
+from catalog_gen.imaging.decode import PictureError
+from catalog_gen.imaging.encode import encode_png
+from catalog_gen.recipe import Environment
+
+#: Seconds after which a batch is given up. A batch of 8 large pictures on a CPU takes minutes.
+DEADLINE: Final = 3600.0
+#: Seconds to wait for the step at work when the caller stops early.
+_PATIENCE: Final = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Picture:
+    """A finished picture that is not encoded yet."""
+
+    recipe_id: str
+    pixels: Pixels
+    seconds: float
+    environment: Environment
+
+
+@dataclass(frozen=True, slots=True)
+class _Finished:
+    """What became of one batch."""
+
+    pictures: list[_Picture]
+    failures: list[NotDrawn]
+
+
+class Engine:
+    """Draws jobs with one loaded pipeline; one ``draw`` at a time.
+
+    Args:
+        loaded: the model.
+        batch_size: every batch is padded to this size. Where memory runs out it is halved, for
+            pictures of that size from then on, and recorded with each picture.
+        deadline: seconds for a batch; one that is slower fails at its next step, and one whose
+            step hangs for as long again fails the whole drawing.
+    """
+
+    def __init__(self, loaded: LoadedPipeline, batch_size: int, deadline: float = DEADLINE) -> None:
+        self._loaded = loaded
+        self._batch_size = batch_size
+        self._deadline = deadline
+        self._drawer = BatchDrawer(loaded)
+        self._fits: dict[tuple[int, int, str], int] = {}
+
+    @property
+    def batch_size(self) -> int:
+        """The size that batches are padded to as long as memory lasts."""
+        return self._batch_size
+
+    @property
+    def environment(self) -> Environment:
+        """The environment of a picture that met no trouble; each ``Drawn`` carries its own."""
+        return self._loaded.environment(self._batch_size)
+
+    def draw(self, jobs: Sequence[DrawJob], progress: Progress | None = None) -> Iterator[Outcome]:
+        """Draw all jobs; yield each one's outcome as soon as its batch is finished.
+
+        Args:
+            jobs: in order of importance; those that can share a batch are drawn together.
+            progress: called with the number of pictures done so far, parts included, from
+                another thread.
+
+        Raises:
+            DrawingError: the GPU is lost or a step hangs; everything finished was yielded before.
+        """
+        pending, meter, stop = Pending(jobs), Meter(progress), Event()
+        worker: Worker[_Finished] = Worker("denoising")
+
+        def begin() -> Future[_Finished] | None:
+            # Only called while the worker is idle, so that looking at what is pending is safe.
+            task = partial(self._next_batch, pending, meter, stop)
+            return worker.submit(task) if pending else None
+
+        try:
+            coming = begin()
+            while coming is not None:
+                finished = self._awaited(coming)
+                coming = begin()
+                yield from finished.failures
+                yield from map(_encoded, finished.pictures)
+        finally:
+            stop.set()
+            worker.close(patience=min(_PATIENCE, self._deadline))
+
+    def _awaited(self, coming: Future[_Finished]) -> _Finished:
+        try:
+            return coming.result(timeout=2 * self._deadline)
+        except TimeoutError:
+            raise DrawingError(
+                "a denoising step",
+                f"has not ended for {2 * self._deadline:g} s and can't be interrupted",
+                "End this process and run again; if it hangs again, look at the GPU "
+                "(nvidia-smi, dmesg).",
+            ) from None
+
+    def _next_batch(self, pending: Pending, meter: Meter, stop: Event) -> _Finished:
+        """Draw the next batch, in the background thread; what must be drawn again is put back."""
+        key = pending.next_key
+        size = self._fits.get(_memory_class(key), self._batch_size)
+        ready, failures = self._prepared(pending.take(size))
+        pictures: list[_Picture] = []
+        if ready:
+            watch = StepWatch(len(ready), meter, stop, self._deadline)
+            started = perf_counter()
+            try:
+                with torch.inference_mode(), self._loaded.in_dtype(self._dtype(key)):
+                    drawn = self._drawer.draw(key, ready, size, watch)
+            except DeadlineExceeded:
+                problem = f"its batch took more than {self._deadline:g} s and was stopped"
+                failures += _all_failed(ready, problem, perf_counter() - started)
+            except RecipeError as error:
+                failures += _all_failed(ready, str(error), perf_counter() - started)
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise _drawing_error(error, self._loaded.device) from error
+                failures += self._with_less_memory(key, ready, size, pending)
+            else:
+                seconds = (perf_counter() - started) / len(ready)
+                pictures, bad = self._sorted_out(key, ready, drawn, seconds, pending)
+                failures += bad
+        meter.finished(len(pictures) + len(failures))
+        return _Finished(pictures, failures)
+
+    def _dtype(self, key: BatchKey) -> Dtype:
+        return "fp32" if key.dtype == "fp32" else self._loaded.dtype
+
+    def _prepared(self, jobs: Sequence[DrawJob]) -> tuple[list[ReadyJob], list[NotDrawn]]:
+        """Load reference photos; a job whose photo or model is not the recipe's own fails."""
+        ready: list[ReadyJob] = []
+        failures: list[NotDrawn] = []
+        for job in jobs:
+            started = perf_counter()
+            try:
+                self._check_model(job)
+                needs_photo = METHODS[job.recipe.method].needs_reference
+                ready.append(ReadyJob(job, load_reference(job) if needs_photo else None))
+            except (RecipeError, PictureError) as error:
+                failures.append(NotDrawn(job.recipe_id, str(error), perf_counter() - started))
+        return ready, failures
+
+    def _check_model(self, job: DrawJob) -> None:
+        if job.recipe.model_hash != self._loaded.model_hash:
+            raise RecipeError(
+                f"model {job.recipe.model_hash[:12]}",
+                f"the recipe was made for it, and {self._loaded.model_hash[:12]} is loaded",
+                "Set model.id to the recipe's model, or plan again.",
+            )
+
+    def _with_less_memory(
+        self, key: BatchKey, ready: Sequence[ReadyJob], size: int, pending: Pending
+    ) -> list[NotDrawn]:
+        """Put a batch back to be drawn in halves; a single picture that doesn't fit has failed."""
+        if self._loaded.device.type == "cuda":
+            torch.cuda.empty_cache()
+        if size == 1:
+            problem = f"no memory for one picture of {key.width} x {key.height}"
+            return _all_failed(ready, problem, 0.0)
+        self._fits[_memory_class(key)] = size // 2
+        pending.put_back(key, [each.job for each in ready])
+        return []
+
+    def _sorted_out(
+        self,
+        key: BatchKey,
+        ready: Sequence[ReadyJob],
+        drawn: Sequence[DrawnPicture],
+        seconds: float,
+        pending: Pending,
+    ) -> tuple[list[_Picture], list[NotDrawn]]:
+        """Tell pictures from failures; a bad one of lower precision is tried again in fp32."""
+        dtype = self._dtype(key)
+        size = self._fits.get(_memory_class(key), self._batch_size)
+        environment = self._loaded.environment(size, dtype)
+        pictures: list[_Picture] = []
+        failures: list[NotDrawn] = []
+        again: list[DrawJob] = []
+        for each, picture in zip(ready, drawn, strict=True):
+            if picture.defect is None:
+                pictures.append(_Picture(each.job.recipe_id, picture.pixels, seconds, environment))
+            elif dtype != "fp32":
+                again.append(each.job)
+            else:
+                problem = f"the model drew {picture.defect}"
+                failures.append(NotDrawn(each.job.recipe_id, problem, seconds))
+        pending.add(key.in_fp32(), again)
+        return pictures, failures
+
+
+def _memory_class(key: BatchKey) -> tuple[int, int, str]:
+    """What decides how many pictures fit into memory."""
+    return key.width, key.height, key.dtype
+
+
+def _all_failed(ready: Sequence[ReadyJob], problem: str, seconds: float) -> list[NotDrawn]:
+    return [NotDrawn(each.job.recipe_id, problem, seconds / len(ready)) for each in ready]
+
+
+def _drawing_error(error: Exception, device: torch.device) -> DrawingError:
+    return DrawingError(
+        f"drawing on {device}",
+        f"torch failed ({error})",
+        "What was drawn before is kept; run again, and look at the GPU (nvidia-smi, dmesg) if it "
+        "fails again.",
+    )
+
+
+def _encoded(picture: _Picture) -> Drawn:
+    png = encode_png(picture.pixels)
+    return Drawn(
+        recipe_id=picture.recipe_id,
+        pixels=picture.pixels,
+        png=png,
+        sha256=hashlib.sha256(png).hexdigest(),
+        seconds=picture.seconds,
+        environment=picture.environment,
+    )

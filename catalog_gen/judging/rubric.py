@@ -1,0 +1,280 @@
+"""The rubric: from measured numbers to a verdict, by thresholds in a file.
+
+Five criteria give 0, 1 or 2 points each. A criterion is worth what its worst rule is worth, and
+says so in words with the numbers. It needs no model and no pixels: stored signals are judged again
+whenever a threshold changes. Where thresholds come from is the business of calibration.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal, Self, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from catalog_gen.errors import ConfigError
+from catalog_gen.fingerprint import sha256_json
+from catalog_gen.judging.facts import FACTS, Facts, JudgingContext, facts_of
+from catalog_gen.judging.measurement import Signals
+from catalog_gen.judging.scorer import ClipScore
+
+Criterion = Literal[
+    "prompt_adherence", "visual_realism", "artifacts", "ecommerce_usability", "reproducibility"
+]
+CRITERIA: Final[tuple[Criterion, ...]] = get_args(Criterion)
+Decision = Literal["accepted", "review", "rejected"]
+Points = Literal[0, 1, 2]
+
+#: The section for every scorer that has none of its own.
+DEFAULT_SCORER: Final = "default"
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Rule(_Section):
+    """One signal's worth: 2 points from ``two`` on, 1 point from ``one`` on, else none.
+
+    Whether higher or lower is better follows from the two thresholds.
+    """
+
+    criterion: Criterion
+    signal: str = Field(description="one of facts.FACTS")
+    two: float
+    one: float
+    says: str = Field(description="a clause with {value}, or {percent} for a share, or {seen}")
+
+    @model_validator(mode="after")
+    def _usable(self) -> Self:
+        _check_words(self.signal, self.says)
+        if self.two == self.one:
+            raise ValueError(f"{self.signal}: two and one are both {self.two}; one of them differs")
+        return self
+
+    def points(self, value: float) -> Points:
+        """What a measured value is worth."""
+        sign = 1 if self.two > self.one else -1
+        if sign * value >= sign * self.two:
+            return 2
+        return 1 if sign * value >= sign * self.one else 0
+
+    def sentence(self, value: float, facts: Facts) -> str:
+        """The clause with its numbers, and the thresholds where points were lost."""
+        words = _worded(self.says, value, facts.seen.get(self.signal, ""))
+        if self.points(value) == 2:
+            return words
+        limit = "at least" if self.two > self.one else "at most"
+        share = "{percent}" in self.says
+        two, one = (_percent(x) if share else _number(x) for x in (self.two, self.one))
+        return f"{words} (2 points take {limit} {two}, 1 point {one})"
+
+
+class HardRule(_Section):
+    """A value beyond which a picture is rejected whatever its total."""
+
+    signal: str = Field(description="one of facts.FACTS")
+    below: float | None = None
+    above: float | None = None
+    says: str = Field(description="a clause with {value}, {percent} or {seen}")
+
+    @model_validator(mode="after")
+    def _usable(self) -> Self:
+        _check_words(self.signal, self.says)
+        if (self.below is None) == (self.above is None):
+            raise ValueError(f"{self.signal}: name one of below and above")
+        return self
+
+    def broken(self, value: float) -> bool:
+        """Whether a measured value rejects the picture."""
+        if self.below is not None:
+            return value < self.below
+        return self.above is not None and value > self.above
+
+    def sentence(self, value: float, facts: Facts) -> str:
+        """The clause with its number and the limit."""
+        words = _worded(self.says, value, facts.seen.get(self.signal, ""))
+        bound = self.below if self.below is not None else self.above
+        assert bound is not None
+        limit = _percent(bound) if "{percent}" in self.says else _number(bound)
+        return f"{words} (the limit is {limit})"
+
+
+class Bands(_Section):
+    """What a total of 0..10 means."""
+
+    accept: int = Field(8, ge=0, le=10)
+    review: int = Field(6, ge=0, le=10)
+    floor: Points = Field(1, description="least points in each criterion of an accepted picture")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.review > self.accept:
+            raise ValueError(f"review {self.review} is above accept {self.accept}")
+        return self
+
+
+class ScorerSection(_Section):
+    """Thresholds that hold for one scorer model only."""
+
+    calibrated: bool = Field(
+        description="whether these thresholds were set on labelled pictures of this scorer"
+    )
+    rules: tuple[Rule, ...] = ()
+    hard: tuple[HardRule, ...] = ()
+
+
+class Rubric(_Section):
+    """The whole of ``rubric.toml``."""
+
+    bands: Bands = Bands()
+    rules: tuple[Rule, ...] = ()
+    hard: tuple[HardRule, ...] = ()
+    scorers: dict[str, ScorerSection] = Field(description="by scorer hash, and 'default'")
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if DEFAULT_SCORER not in self.scorers:
+            raise ValueError("scorers.default is missing")
+        for name, section in self.scorers.items():
+            ruled = {rule.criterion for rule in (*self.rules, *section.rules)}
+            missing = set(CRITERIA) - ruled
+            if missing:
+                raise ValueError(f"scorers.{name}: no rule for {', '.join(sorted(missing))}")
+        return self
+
+    def section(self, scorer_hash: str) -> ScorerSection:
+        """The scorer's own section, or the default one."""
+        return self.scorers.get(scorer_hash, self.scorers[DEFAULT_SCORER])
+
+    def rubric_hash(self, scorer_hash: str) -> str:
+        """SHA-256 over everything that decides a verdict: shared rules, the section, the scorer."""
+        return sha256_json(
+            {
+                "shared": self.model_dump(mode="json", exclude={"scorers"}),
+                "section": self.section(scorer_hash).model_dump(mode="json"),
+                "scorer": scorer_hash,
+            }
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """One criterion's points, and why."""
+
+    points: Points
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The rubric's answer for one picture."""
+
+    decision: Decision
+    total: int
+    """0..10."""
+    criteria: Mapping[Criterion, Score]
+    hard_failures: tuple[str, ...]
+    """Sentences; any of them rejects the picture."""
+
+
+def load_rubric(path: Path) -> Rubric:
+    """Read and check ``rubric.toml``.
+
+    Raises:
+        ConfigError: the file is missing, is no TOML, or breaks a rule; every broken rule is named.
+    """
+    try:
+        return Rubric.model_validate(tomllib.loads(path.read_text("utf-8")))
+    except FileNotFoundError:
+        raise ConfigError(
+            str(path), "there is no such rubric", "Name one with 'rubric' in catalog.toml."
+        ) from None
+    except ValidationError as error:
+        rules = "; ".join(
+            f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}"
+            for item in error.errors()
+        )
+        raise ConfigError(str(path), rules, "Mend these thresholds.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise ConfigError(str(path), f"is no readable TOML ({error})", "Mend the file.") from error
+
+
+def judge(signals: Signals, clip: ClipScore, rubric: Rubric, context: JudgingContext) -> Verdict:
+    """The verdict on one picture; the same values always give the same verdict."""
+    facts = facts_of(signals, clip, context)
+    section = rubric.section(context.scorer_hash)
+    rules = (*rubric.rules, *section.rules)
+    criteria = {criterion: _score(criterion, rules, facts) for criterion in CRITERIA}
+    held = _held_back(section, context)
+    if held:
+        adherence = criteria["prompt_adherence"]
+        criteria["prompt_adherence"] = Score(adherence.points, f"{adherence.why} {held}")
+    hard = tuple(
+        _sentence(rule.sentence(value, facts))
+        for rule in (*rubric.hard, *section.hard)
+        if (value := facts.values.get(rule.signal)) is not None and rule.broken(value)
+    )
+    total = sum(score.points for score in criteria.values())
+    weakest = min(score.points for score in criteria.values())
+    decision: Decision
+    if hard or total < rubric.bands.review:
+        decision = "rejected"
+    elif total < rubric.bands.accept or weakest < rubric.bands.floor or held:
+        decision = "review"
+    else:
+        decision = "accepted"
+    return Verdict(decision, total, criteria, hard)
+
+
+def _score(criterion: Criterion, rules: tuple[Rule, ...], facts: Facts) -> Score:
+    """The worst rule's points; rules that lost points come first in the sentence."""
+    found = [
+        (rule.points(value), rule.sentence(value, facts))
+        for rule in rules
+        if rule.criterion == criterion and (value := facts.values.get(rule.signal)) is not None
+    ]
+    if not found:
+        return Score(0, "Nothing that this criterion asks for could be measured.")
+    found.sort(key=lambda each: each[0])
+    return Score(found[0][0], _sentence("; ".join(words for _, words in found)))
+
+
+def _held_back(section: ScorerSection, context: JudgingContext) -> str:
+    """Why this picture goes to review at best; empty: nothing speaks against accepting it."""
+    reasons = []
+    if not section.calibrated:
+        reasons.append("This scorer was never calibrated, so a person decides.")
+    if context.edit_policy == "variant":
+        reasons.append("The edit policy 'variant' changes the product, so a person decides.")
+    return " ".join(reasons)
+
+
+def _check_words(signal: str, says: str) -> None:
+    if signal not in FACTS:
+        raise ValueError(f"{signal!r} is no signal; choose one of {', '.join(sorted(FACTS))}")
+    try:
+        _worded(says, 0.5, "word")
+    except (KeyError, IndexError, ValueError) as error:
+        raise ValueError(f"{says!r} may hold {{value}}, {{percent}} and {{seen}} only") from error
+
+
+def _worded(says: str, value: float, seen: str) -> str:
+    return says.format(value=_number(value), percent=_percent(value), seen=seen)
+
+
+def _number(value: float) -> str:
+    """Three significant digits, without an exponent or idle zeros."""
+    if value == int(value) or abs(value) >= 100:
+        return f"{value:.0f}"
+    digits = 1 if abs(value) >= 10 else 2 if abs(value) >= 1 else 3
+    return f"{value:.{digits}f}".rstrip("0").rstrip(".").replace("-0", "0") or "0"
+
+
+def _percent(share: float) -> str:
+    return f"{_number(round(share * 100, 1))} %"
+
+
+def _sentence(words: str) -> str:
+    return f"{words[:1].upper()}{words[1:]}."

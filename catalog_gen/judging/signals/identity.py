@@ -1,0 +1,37 @@
+"""Identity signals of img2img: is the drawn product still the one of the reference photo?"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from catalog_gen.judging.signals.colour import ciede2000
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """How a drawn subject compares with the reference's."""
+
+    overlap: float
+    """Intersection over union of the two masks, 0..1."""
+    colour_change: float
+    """CIEDE2000 between the subjects' mean colours; below 5 is the same product's colour."""
+
+
+def identity_of(
+    lab: NDArray[np.float32],
+    mask: NDArray[np.bool_],
+    reference_lab: NDArray[np.float32],
+    reference_mask: NDArray[np.bool_],
+) -> Identity | None:
+    """Compares two pictures of one size, (H, W, 3) in CIELAB; None: one shows no subject."""
+    if not (mask.any() and reference_mask.any()):
+        return None
+    overlap = (mask & reference_mask).sum() / (mask | reference_mask).sum()
+    change = ciede2000(lab[mask].mean(axis=0), reference_lab[reference_mask].mean(axis=0))
+    return Identity(float(overlap), float(change))
+
+
+def embedding_distance(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
+    """1 minus the cosine of two unit embeddings, 0..2: 0 the same."""
+    return float(1 - one @ other)

@@ -1,0 +1,87 @@
+"""What the gallery page shows, as plain values: it asks no database and decides nothing."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+Decision = Literal["accepted", "review", "rejected", "unjudged"]
+
+
+@dataclass(frozen=True, slots=True)
+class GalleryImage:
+    """One candidate of a product and view."""
+
+    image_id: str
+    sha256: str
+    """Of the PNG's bytes: names the file beside the page."""
+    number: int
+    """The candidate's number within its product and view."""
+    decision: Decision
+    live: bool
+    total: int | None
+    """0..10; None: not judged yet."""
+    criteria: Mapping[str, tuple[int, str]]
+    """Points of 0..2 and their sentence, by criterion."""
+    hard_failures: tuple[str, ...]
+    reason: str
+    """Why it was drawn: new, changed: colour, ..."""
+    prompt: str
+    negative_prompt: str
+    seed: int
+    model_hash: str
+    settings: str
+    """Method, scheduler, steps and guidance, as one line."""
+    similarity: float | None = None
+    margin: float | None = None
+    reviewer: str = ""
+    """Who decided; empty: the rubric."""
+
+
+@dataclass(frozen=True, slots=True)
+class GalleryView:
+    """One view of a product: its candidates, and what kept it from having any."""
+
+    name: str
+    images: tuple[GalleryImage, ...]
+    failures: tuple[str, ...] = ()
+    """Errors of pictures that could not be drawn."""
+    unsupported: str = ""
+    """Why the model can't draw it; empty: it can."""
+
+
+@dataclass(frozen=True, slots=True)
+class GalleryProduct:
+    """One active product."""
+
+    product_id: str
+    title: str
+    category: str
+    views: tuple[GalleryView, ...]
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class GalleryRejection:
+    """A row of the feed that became no product."""
+
+    line: int
+    product_id: str
+    field: str
+    value: str
+    rule: str
+
+
+@dataclass(frozen=True, slots=True)
+class GalleryData:
+    """The whole page."""
+
+    title: str
+    written_at: datetime
+    run_id: str
+    publication_id: int | None
+    """The live publication; None: nothing was published yet."""
+    coverage: float
+    """Share of active products with a live picture, 0..1."""
+    products: tuple[GalleryProduct, ...]
+    rejections: tuple[GalleryRejection, ...] = ()

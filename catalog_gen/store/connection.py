@@ -1,0 +1,244 @@
+"""Open the catalog's database, for a moment: one transaction, then closed again.
+
+DuckDB locks its file for the whole process: a writer keeps everybody else out, readers keep
+writers out. So connections are short, waiting for another process is bounded, and analysts get
+snapshots (see ``snapshot``). Nothing here knows a table, apart from the schema's version.
+
+The database file is never opened by this process other than through DuckDB: closing any other
+handle of it would silently drop DuckDB's POSIX lock.
+"""
+
+import random
+import re
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+import duckdb
+from duckdb import DuckDBPyConnection
+
+from catalog_gen.errors import CorruptionError, StoreBusyError, StoreError
+from catalog_gen.settings import Home
+from catalog_gen.store.migrations import (
+    latest_version,
+    migrate,
+    require_not_newer,
+    schema_version,
+)
+
+#: Seconds to wait for another process before giving up.
+PATIENCE: Final = 20.0
+
+#: Seconds between two attempts: the first pause, and the longest.
+FIRST_PAUSE: Final = 0.02
+LONGEST_PAUSE: Final = 1.0
+
+_HOLDER: Final = re.compile(r"Conflicting lock is held in (?P<program>.+?) \(PID (?P<pid>\d+)\)")
+
+
+class Store:
+    """The database of one catalog; usable from several threads, which wait for each other."""
+
+    def __init__(self, home: Home, *, patience: float = PATIENCE) -> None:
+        """Touches nothing; ``patience`` is how many seconds to wait for other processes."""
+        self.path = home.database
+        self._patience = patience
+        self._turn = threading.Lock()
+        self._holder: int | None = None
+
+    @contextmanager
+    def writing(self, *, checkpoint: bool = False) -> Iterator[DuckDBPyConnection]:
+        """A transaction on the live file, committed at the end; rolled back on any error.
+
+        With ``checkpoint`` everything committed is in the main file, and no longer in the
+        write-ahead log, when the block is left without an error.
+
+        Raises:
+            StoreBusyError: another process holds the file, and did not let go in time.
+            StoreError: whatever else the database has to complain about.
+        """
+        with self._my_turn(), _translated(self.path):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with self._opened(read_only=False) as connection:
+                migrate(connection)
+                with _transaction(connection):
+                    yield connection
+                if checkpoint:
+                    connection.execute("CHECKPOINT")
+
+    @contextmanager
+    def reading(self) -> Iterator[DuckDBPyConnection]:
+        """The live file, read-only; made first if there is none. Keep it short.
+
+        Raises:
+            StoreBusyError: another process writes, and did not finish in time.
+            StoreError: whatever else the database has to complain about.
+        """
+        with self._my_turn(), _translated(self.path):
+            if not self.path.exists() or self._version() < latest_version():
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+                with self._opened(read_only=False) as connection:
+                    migrate(connection)
+            with self._opened(read_only=True) as connection:
+                yield connection
+
+    @contextmanager
+    def peek(self) -> Iterator[DuckDBPyConnection]:
+        """The live file read-only, or an empty schema in memory; writes nothing to any disk.
+
+        Raises:
+            StoreBusyError: another process writes, and did not finish in time.
+            StoreError: the database is of an earlier or later version, or damaged.
+        """
+        with self._my_turn(), _translated(self.path):
+            if not self.path.exists():
+                with open_memory() as connection:
+                    yield connection
+                return
+            with self._opened(read_only=True) as connection:
+                version = schema_version(connection)
+                require_not_newer(version)
+                if version < latest_version():
+                    raise StoreError(
+                        f"{self.path} (schema version {version})",
+                        f"the database is older than this catalog_gen ({latest_version()})",
+                        "Run `catalog-gen status` once: it brings the database up to date.",
+                    )
+                # Without a folder for temporary files a big plan stays in memory or fails.
+                connection.execute("SET temp_directory = ''")
+                yield connection
+
+    def _version(self) -> int:
+        with self._opened(read_only=True) as connection:
+            version = schema_version(connection)
+        require_not_newer(version)
+        return version
+
+    @contextmanager
+    def _my_turn(self) -> Iterator[None]:
+        me = threading.get_ident()
+        if self._holder == me:
+            raise StoreError(
+                str(self.path),
+                "this thread has the database open already",
+                "Leave one `writing`, `reading` or `peek` block before the next.",
+            )
+        with self._turn:
+            self._holder = me
+            try:
+                yield
+            finally:
+                self._holder = None
+
+    @contextmanager
+    def _opened(self, *, read_only: bool) -> Iterator[DuckDBPyConnection]:
+        connection = self._connect(read_only)
+        try:
+            _configure(connection)
+            yield connection
+        finally:
+            # Closing a database that a fatal error has invalidated raises once more.
+            with suppress(duckdb.Error):
+                connection.close()
+
+    def _connect(self, read_only: bool) -> DuckDBPyConnection:
+        deadline = time.monotonic() + self._patience
+        pause = FIRST_PAUSE
+        while True:
+            try:
+                return duckdb.connect(self.path, read_only=read_only)
+            except duckdb.IOException as error:
+                if "Could not set lock" not in str(error):
+                    raise
+                if time.monotonic() + pause > deadline:
+                    raise _busy(self.path, str(error), self._patience) from error
+            # Two waiting processes must not keep step with each other.
+            time.sleep(pause * random.uniform(0.5, 1.0))
+            pause = min(2 * pause, LONGEST_PAUSE)
+
+
+@contextmanager
+def open_memory() -> Iterator[DuckDBPyConnection]:
+    """An empty, migrated database in memory, closed at the end."""
+    connection = duckdb.connect(":memory:")
+    try:
+        _configure(connection)
+        migrate(connection)
+        yield connection
+    finally:
+        connection.close()
+
+
+def _configure(connection: DuckDBPyConnection) -> None:
+    connection.execute("SET TimeZone = 'UTC'")
+    # Few big checkpoints: with the default of 16 MB, images are written four times over.
+    connection.execute("SET wal_autocheckpoint = '1GB'")
+    # Bars of a library on standard error would tear our own.
+    connection.execute("SET enable_progress_bar = false")
+
+
+@contextmanager
+def _transaction(connection: DuckDBPyConnection) -> Iterator[None]:
+    connection.execute("BEGIN")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        # A commit after a failed statement returns normally and stores nothing: always roll back.
+        with suppress(duckdb.Error):
+            connection.execute("ROLLBACK")
+        raise
+
+
+@contextmanager
+def _translated(path: Path) -> Iterator[None]:
+    """DuckDB's errors and the file system's as ours."""
+    try:
+        yield
+    except duckdb.Error as error:
+        raise _store_error(path, error) from error
+    except OSError as error:
+        raise StoreError(
+            str(error.filename or path),
+            f"the database can't be used ({error.strerror})",
+            "Make the folder writable, or set CATALOG_HOME to another one.",
+        ) from error
+
+
+def _store_error(path: Path, error: duckdb.Error) -> StoreError:
+    text = " ".join(str(error).split())
+    if "No space left" in text or "out of disk" in text.lower():
+        return StoreError(
+            str(path),
+            f"the disk is full ({text})",
+            "Free space and run again: nothing that was committed is lost, and pictures that "
+            "were not stored yet wait in the outbox.",
+        )
+    if "checksum" in text or "not a valid DuckDB database" in text or "Corrupt" in text:
+        return CorruptionError(
+            str(path), f"the database is damaged ({text})", "Restore a backup or a snapshot."
+        )
+    if isinstance(error, duckdb.FatalException):
+        return StoreError(
+            str(path),
+            f"the database stopped ({text})",
+            "Run again: the file is opened anew, and everything committed is still there.",
+        )
+    return StoreError(
+        str(path),
+        f"the database refused ({text})",
+        "Nothing of this step was stored; mend the cause and run again.",
+    )
+
+
+def _busy(path: Path, text: str, patience: float) -> StoreBusyError:
+    found = _HOLDER.search(text)
+    holder = f"process {found['pid']} ({found['program']})" if found else "another process"
+    return StoreBusyError(
+        str(path),
+        f"{holder} holds the database, for {patience:g} s or longer",
+        "Close it there; to read, use `catalog-gen sql` or the newest file in snapshots/.",
+    )

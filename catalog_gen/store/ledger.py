@@ -1,0 +1,357 @@
+"""The ledger: for each planned candidate, what became of it.
+
+Work is what is wanted now (current prompts of active products) and not made yet. A product's
+failure is a row here, with its error and the number of tries, never an exception. Nothing here
+decides what to plan (see ``planning``) or draws.
+"""
+
+import json
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+import pyarrow as pa
+from duckdb import DuckDBPyConnection
+
+from catalog_gen.catalog.product import Product
+from catalog_gen.recipe import Recipe
+from catalog_gen.store.relations import (
+    TEXT,
+    arrow_table,
+    registered,
+    shard_list,
+    strings,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedItem:
+    """One candidate that somebody asks for, and why."""
+
+    recipe_id: str
+    recipe: Recipe
+    prompt_id: str
+    product_id: str
+    shard: int
+    view: str
+    candidate: int
+    attempt: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlanResult:
+    """What saving a plan did: pictures to draw, pictures that exist, pictures put off."""
+
+    planned: int
+    reused: int
+    deferred: int
+
+
+@dataclass(frozen=True, slots=True)
+class WorkItem:
+    """One candidate to draw.
+
+    ``error`` is the last try's, '' for a first try; ``deferred`` says that a budget put it off.
+    """
+
+    recipe_id: str
+    recipe: Recipe
+    prompt_id: str
+    product_id: str
+    shard: int
+    view: str
+    candidate: int
+    attempt: int
+    reason: str
+    tries: int
+    error: str
+    deferred: bool
+    product: Product
+
+    @property
+    def reference(self) -> str:
+        """The photo as the feed names it, '' for none."""
+        return self.product.reference
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A candidate that could not be drawn; ``seconds`` is the drawing time it cost."""
+
+    recipe_id: str
+    error: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerCounts:
+    """Candidates that current prompts of active products ask for, by what became of them."""
+
+    planned: int
+    deferred: int
+    made: int
+    failed: int
+    given_up: int
+
+
+_PLANNED: Final = pa.schema(
+    [
+        ("recipe_id", TEXT),
+        ("recipe", TEXT),
+        ("method", TEXT),
+        ("model_hash", TEXT),
+        ("scheduler", TEXT),
+        ("seed", pa.int64()),
+        ("reference_sha256", TEXT),
+        ("prompt_id", TEXT),
+        ("product_id", TEXT),
+        ("shard", pa.uint8()),
+        ("view", TEXT),
+        ("candidate", pa.int32()),
+        ("attempt", pa.int32()),
+        ("reason", TEXT),
+        ("deferred", pa.bool_()),
+    ]
+)
+
+_FAILURES: Final = pa.schema([("recipe_id", TEXT), ("error", TEXT), ("seconds", pa.float64())])
+
+#: Ledger rows that are wanted now: the prompt is current and the product is active.
+_WANTED: Final = """
+    ledger
+    JOIN (SELECT prompt_id FROM prompts WHERE current) USING (prompt_id)
+    JOIN (SELECT * EXCLUDE (shard) FROM products WHERE retired_at IS NULL) USING (product_id)
+"""
+
+
+def save_plan(
+    connection: DuckDBPyConnection,
+    items: Sequence[PlannedItem],
+    deferred: Collection[str],
+    run_id: str,
+    now: datetime,
+) -> PlanResult:
+    """Ask for these candidates; saving the same plan again changes nothing.
+
+    A candidate that has an image counts as reused; one that failed or was given up keeps its
+    tries. Two prompts may lead to one recipe: the newest prompt that asks owns it.
+
+    Args:
+        deferred: ids of the recipes that wait for a later budget.
+    """
+    if not items:
+        return PlanResult(0, 0, 0)
+    put_off = frozenset(deferred)
+    table = arrow_table(items, _PLANNED, lambda item: _planned_values(item, put_off))
+    with registered(connection, "plan_to_save", table):
+        connection.execute(
+            """
+            INSERT INTO recipes
+            SELECT DISTINCT ON (recipe_id) recipe_id, recipe, method, model_hash, scheduler, seed,
+                reference_sha256
+            FROM plan_to_save ANTI JOIN recipes USING (recipe_id)
+            """
+        )
+        connection.execute(
+            """
+            UPDATE ledger SET
+                prompt_id = plan.prompt_id,
+                status = CASE
+                    WHEN ledger.status <> 'deferred' OR plan.deferred THEN ledger.status
+                    ELSE 'planned' END,
+                updated_at = $now,
+                run_id = $run_id
+            FROM plan_to_save AS plan
+            WHERE plan.recipe_id = ledger.recipe_id AND (
+                plan.prompt_id <> ledger.prompt_id
+                OR (ledger.status = 'deferred' AND NOT plan.deferred))
+            """,
+            {"now": now, "run_id": run_id},
+        )
+        # An image may be there without a ledger row after a restore: outbox files outlive both.
+        connection.execute(
+            """
+            INSERT INTO ledger
+            SELECT DISTINCT ON (recipe_id) recipe_id, plan.prompt_id, product_id, shard, view,
+                candidate, attempt,
+                CASE WHEN images.image_id IS NOT NULL THEN 'made'
+                    WHEN deferred THEN 'deferred' ELSE 'planned' END,
+                reason, 0, '', coalesce(images.seconds, 0), $now, $run_id
+            FROM plan_to_save AS plan
+            ANTI JOIN ledger USING (recipe_id)
+            LEFT JOIN images ON images.image_id = plan.recipe_id
+            """,
+            {"now": now, "run_id": run_id},
+        )
+        row = connection.execute(
+            """
+            SELECT count(*) FILTER (status IN ('planned', 'failed')),
+                count(*) FILTER (status = 'made'), count(*) FILTER (status = 'deferred')
+            FROM ledger SEMI JOIN plan_to_save USING (recipe_id)
+            """
+        ).fetchone()
+    assert row is not None
+    return PlanResult(*row)
+
+
+def open_work(
+    connection: DuckDBPyConnection,
+    shards: Collection[int] | None,
+    max_tries: int,
+    *,
+    include_deferred: bool = False,
+) -> list[WorkItem]:
+    """What is wanted now and not made: planned, or failed fewer than ``max_tries`` times.
+
+    In the order of view and product, so that recipes that can share a batch are neighbours.
+    """
+    rows = connection.execute(
+        f"""
+        SELECT recipe_id, recipe, prompt_id, product_id, shard, view, candidate, attempt, reason,
+            tries, error, status = 'deferred',
+            title, category, description, group_id, reference, to_json(attributes)::VARCHAR
+        FROM {_WANTED} JOIN recipes USING (recipe_id)
+        WHERE ($shards IS NULL OR shard IN (SELECT unnest($shards::UTINYINT[])))
+            AND (status = 'planned'
+                OR (status = 'failed' AND tries < $max_tries)
+                OR (status = 'deferred' AND $include_deferred))
+        ORDER BY view, product_id, candidate, attempt
+        """,
+        {
+            "shards": shard_list(shards),
+            "max_tries": max_tries,
+            "include_deferred": include_deferred,
+        },
+    ).fetchall()
+    return [_work_item(row) for row in rows]
+
+
+def record_failures(
+    connection: DuckDBPyConnection,
+    failures: Sequence[Failure],
+    max_tries: int,
+    run_id: str,
+    now: datetime,
+) -> None:
+    """Count a try that failed; with ``max_tries`` of them a candidate is given up.
+
+    A candidate that has been made meanwhile stays made.
+    """
+    if not failures:
+        return
+    with registered(connection, "failures_to_record", arrow_table(failures, _FAILURES, _failure)):
+        connection.execute(
+            """
+            UPDATE ledger SET
+                tries = tries + failed.times,
+                status = CASE WHEN tries + failed.times >= $max_tries
+                    THEN 'given up' ELSE 'failed' END,
+                error = failed.error,
+                seconds = ledger.seconds + failed.seconds,
+                updated_at = $now,
+                run_id = $run_id
+            FROM (
+                SELECT recipe_id, count(*)::INTEGER AS times, last(error) AS error,
+                    sum(seconds) AS seconds
+                FROM failures_to_record GROUP BY recipe_id
+            ) AS failed
+            WHERE failed.recipe_id = ledger.recipe_id AND ledger.status <> 'made'
+            """,
+            {"max_tries": max_tries, "now": now, "run_id": run_id},
+        )
+
+
+def reopen(
+    connection: DuckDBPyConnection, recipe_ids: Iterable[str], run_id: str, now: datetime
+) -> int:
+    """Put deferred candidates, and given-up ones with no tries counted, back to work.
+
+    Returns how many; those that are made, planned or failed already are left alone.
+    """
+    with registered(connection, "recipes_to_reopen", strings(recipe_ids)):
+        row = connection.execute(
+            """
+            UPDATE ledger SET status = 'planned', tries = 0, updated_at = $now, run_id = $run_id
+            WHERE status IN ('deferred', 'given up')
+                AND recipe_id IN (SELECT value FROM recipes_to_reopen)
+            """,
+            {"now": now, "run_id": run_id},
+        ).fetchone()
+    return int(row[0]) if row else 0
+
+
+def made_among(connection: DuckDBPyConnection, recipe_ids: Iterable[str]) -> set[str]:
+    """Those of the recipes that have an image."""
+    with registered(connection, "recipes_to_find", strings(recipe_ids)):
+        rows = connection.execute(
+            "SELECT image_id FROM images WHERE image_id IN (SELECT value FROM recipes_to_find)"
+        ).fetchall()
+    return {image_id for (image_id,) in rows}
+
+
+def ledger_counts(
+    connection: DuckDBPyConnection, shards: Collection[int] | None = None
+) -> LedgerCounts:
+    """Count the candidates that are wanted now, by status."""
+    row = connection.execute(
+        f"""
+        SELECT
+            count(*) FILTER (status = 'planned'),
+            count(*) FILTER (status = 'deferred'),
+            count(*) FILTER (status = 'made'),
+            count(*) FILTER (status = 'failed'),
+            count(*) FILTER (status = 'given up')
+        FROM {_WANTED}
+        WHERE $shards IS NULL OR shard IN (SELECT unnest($shards::UTINYINT[]))
+        """,
+        {"shards": shard_list(shards)},
+    ).fetchone()
+    assert row is not None
+    return LedgerCounts(*row)
+
+
+def _work_item(row: tuple[Any, ...]) -> WorkItem:
+    recipe_id, recipe, prompt_id, product_id, shard, view, candidate, attempt, *rest = row
+    reason, tries, error, deferred, *core, attributes = rest
+    return WorkItem(
+        recipe_id=recipe_id,
+        recipe=Recipe.model_validate_json(recipe),
+        prompt_id=prompt_id,
+        product_id=product_id,
+        shard=shard,
+        view=view,
+        candidate=candidate,
+        attempt=attempt,
+        reason=reason,
+        tries=tries,
+        error=error,
+        deferred=deferred,
+        product=Product(product_id, *core, attributes=json.loads(attributes)),
+    )
+
+
+def _planned_values(item: PlannedItem, deferred: Collection[str]) -> tuple[object, ...]:
+    recipe = item.recipe
+    return (
+        item.recipe_id,
+        recipe.canonical,
+        recipe.method,
+        recipe.model_hash,
+        recipe.scheduler,
+        recipe.seed,
+        recipe.reference_sha256,
+        item.prompt_id,
+        item.product_id,
+        item.shard,
+        item.view,
+        item.candidate,
+        item.attempt,
+        item.reason,
+        item.recipe_id in deferred,
+    )
+
+
+def _failure(failure: Failure) -> tuple[object, ...]:
+    return (failure.recipe_id, failure.error, failure.seconds)

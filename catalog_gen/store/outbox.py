@@ -1,0 +1,359 @@
+"""The outbox: drawn pictures on disk before they are in the database.
+
+A picture is acknowledged when its file is here: written under a temporary name, synced, renamed,
+and the folder synced. One writer takes files over into the database, idempotently, and removes a
+file only when its rows are in the database's main file; any process may die between any two steps.
+
+A file's name ends with the SHA-256 of its bytes, so that a torn or flipped file is noticed before
+anything in it is believed. Nothing here draws, or decides what to draw.
+"""
+
+import io
+import json
+import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Final
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from duckdb import DuckDBPyConnection
+
+from catalog_gen.errors import CorruptionError, StoreError
+from catalog_gen.fingerprint import canonical_json
+from catalog_gen.recipe import Environment
+from catalog_gen.settings import LimitSettings
+from catalog_gen.store.connection import Store
+from catalog_gen.store.files import sync_folder
+from catalog_gen.store.ledger import Failure, record_failures
+from catalog_gen.store.relations import TEXT, arrow_table, registered
+
+#: Bytes of outbox files that one transaction takes over; bounds its memory.
+GROUP_BYTES: Final = 128 * 1024**2
+
+#: Seconds after which a temporary file belongs to a process that died.
+ABANDONED_AFTER: Final = 3600.0
+
+_SUFFIX: Final = ".parquet"
+_TEMPORARY: Final = ".writing-"
+_METADATA: Final = b"catalog_gen"
+
+_SCHEMA: Final = pa.schema(
+    [
+        ("recipe_id", TEXT),
+        ("png", pa.binary()),  # null: a failure
+        ("sha256", TEXT),
+        ("width", pa.int32()),
+        ("height", pa.int32()),
+        ("seconds", pa.float64()),
+        ("error", TEXT),  # null: an image
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnImage:
+    """A finished picture: its PNG file, the SHA-256 of that, pixels, and drawing time."""
+
+    recipe_id: str
+    png: bytes
+    sha256: str
+    width: int
+    height: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Ingested:
+    """What was taken over; ``corrupt`` names the files that were set aside unread."""
+
+    images: int = 0
+    duplicates: int = 0
+    failures: int = 0
+    corrupt: tuple[str, ...] = ()
+
+
+class Outbox:
+    """The folder of files that wait for the database. Making the object touches no disk."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def write(
+        self,
+        images: Sequence[DrawnImage],
+        failures: Sequence[Failure],
+        environment: Environment,
+        *,
+        run_id: str = "",
+    ) -> Path:
+        """Keep what was drawn; when this returns, it survives the death of the machine.
+
+        Args:
+            run_id: the run that draws; '' leaves it to the run that takes the file over.
+
+        Raises:
+            CorruptionError: an image's bytes are not those that were hashed.
+            StoreError: the disk is full, or the folder can't be written.
+        """
+        for image in images:
+            if sha256(image.png).hexdigest() != image.sha256:
+                raise CorruptionError(
+                    f"image of recipe {image.recipe_id}",
+                    "its bytes changed between hashing and writing",
+                    "Run again; if it happens twice, test this machine's memory.",
+                )
+        content = _serialised(images, failures, environment, run_id)
+        digest = sha256(content).hexdigest()
+        path = self.folder / f"{time.time_ns():020d}-{digest}{_SUFFIX}"
+        temporary = self.folder / f"{_TEMPORARY}{os.getpid()}-{digest}"
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with temporary.open("wb") as stream:
+                stream.write(content)
+                stream.flush()
+                os.fsync(stream.fileno())
+            temporary.rename(path)
+            sync_folder(self.folder)
+        except OSError as error:
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
+            raise StoreError(
+                str(self.folder),
+                f"the outbox can't take {len(images)} pictures ({error.strerror})",
+                "Free space or mend the folder and run again: these pictures are drawn again, "
+                "all earlier ones are safe.",
+            ) from error
+        return path
+
+    def pending(self) -> list[Path]:
+        """The files that wait, the oldest first."""
+        return sorted(self.folder.glob(f"*{_SUFFIX}"))
+
+    def set_aside(self, path: Path) -> Path:
+        """Rename a damaged file, so that it is never read again but can be examined."""
+        damaged = path.with_name(path.name + ".corrupt")
+        path.rename(damaged)
+        sync_folder(self.folder)
+        return damaged
+
+    def remove(self, paths: Sequence[Path]) -> None:
+        """Forget files that are in the database, and what dead processes left half-written."""
+        for path in paths:
+            path.unlink(missing_ok=True)
+        for leftover in self.folder.glob(f"{_TEMPORARY}*"):
+            with suppress(FileNotFoundError):  # its process may be renaming it just now
+                if time.time() - leftover.stat().st_mtime > ABANDONED_AFTER:
+                    leftover.unlink()
+        if paths:
+            sync_folder(self.folder)
+
+
+def ingest(
+    store: Store,
+    outbox: Outbox,
+    run_id: str,
+    *,
+    max_tries: int = LimitSettings().tries,
+) -> Ingested:
+    """Take all waiting files over into the database; safe to repeat, safe to kill.
+
+    Args:
+        max_tries: failed candidates with so many tries are given up.
+
+    Raises:
+        StoreBusyError: another process holds the database; the files wait.
+        StoreError: the database failed; the files wait.
+    """
+    total = Ingested()
+    for group in _groups(outbox.pending()):
+        total = _sum(total, _ingest_group(store, outbox, group, run_id, max_tries))
+    return total
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """A file that was read and believed."""
+
+    name: str
+    rows: pa.Table
+    environment: Environment
+    written_at: datetime
+    run_id: str
+
+
+def _ingest_group(
+    store: Store, outbox: Outbox, paths: Sequence[Path], run_id: str, max_tries: int
+) -> Ingested:
+    result = Ingested()
+    batches: list[_Batch] = []
+    for path in paths:
+        try:
+            batches.append(_read(path))
+        except CorruptionError:
+            damaged = outbox.set_aside(path)
+            result = _sum(result, Ingested(corrupt=(damaged.name,)))
+    if batches:
+        with store.writing(checkpoint=True) as connection:
+            for batch in batches:
+                result = _sum(result, _store(connection, batch, run_id, max_tries))
+        outbox.remove([outbox.folder / batch.name for batch in batches])
+    return result
+
+
+def _store(
+    connection: DuckDBPyConnection, batch: _Batch, ingest_run: str, max_tries: int
+) -> Ingested:
+    pictures = batch.rows.num_rows - batch.rows["png"].null_count
+    known = connection.execute(
+        "SELECT 1 FROM outbox_batches WHERE batch = ?", [batch.name]
+    ).fetchone()
+    if known is not None:
+        return Ingested(duplicates=pictures)
+    run_id = batch.run_id or ingest_run
+    with registered(connection, "outbox_rows", batch.rows):
+        stored = _store_images(connection, batch, run_id)
+    failures = [
+        Failure(row["recipe_id"], row["error"], row["seconds"])
+        for row in batch.rows.select(["recipe_id", "error", "seconds"]).to_pylist()
+        if row["error"] is not None
+    ]
+    record_failures(connection, failures, max_tries, run_id, batch.written_at)
+    connection.execute(
+        "INSERT INTO outbox_batches VALUES (?, ?, ?, now(), ?)",
+        [batch.name, stored, len(failures), ingest_run],
+    )
+    return Ingested(images=stored, duplicates=pictures - stored, failures=len(failures))
+
+
+def _store_images(connection: DuckDBPyConnection, batch: _Batch, run_id: str) -> int:
+    """The batch's images that the database lacks; returns how many they were."""
+    parameters = {
+        "environment": batch.environment.environment_id,
+        "batch": batch.name,
+        "now": batch.written_at,
+        "run_id": run_id,
+    }
+    connection.execute(
+        "INSERT INTO environments VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+        [
+            batch.environment.environment_id,
+            canonical_json(batch.environment.model_dump(mode="json")),
+            batch.written_at,
+        ],
+    )
+    row = connection.execute(
+        """
+        INSERT INTO images
+        SELECT DISTINCT ON (drawn.recipe_id) drawn.recipe_id, drawn.sha256,
+            coalesce(ledger.prompt_id, ''), $environment, drawn.width, drawn.height,
+            drawn.seconds, $batch, $now, $run_id
+        FROM outbox_rows AS drawn LEFT JOIN ledger USING (recipe_id)
+        WHERE drawn.png IS NOT NULL
+        ON CONFLICT DO NOTHING
+        """,
+        parameters,
+    ).fetchone()
+    connection.execute(
+        """
+        INSERT INTO image_bytes
+        SELECT DISTINCT ON (drawn.sha256) drawn.sha256, drawn.png
+        FROM outbox_rows AS drawn
+        JOIN images ON images.image_id = drawn.recipe_id AND images.sha256 = drawn.sha256
+        WHERE drawn.png IS NOT NULL AND images.batch = $batch
+        ON CONFLICT DO NOTHING
+        """,
+        {"batch": batch.name},
+    )
+    connection.execute(
+        """
+        UPDATE ledger SET
+            status = 'made', tries = tries + 1, error = '',
+            seconds = ledger.seconds + images.seconds, updated_at = $now, run_id = $run_id
+        FROM images
+        WHERE images.image_id = ledger.recipe_id AND images.batch = $batch
+        """,
+        {"batch": batch.name, "now": batch.written_at, "run_id": run_id},
+    )
+    return int(row[0]) if row else 0
+
+
+def _serialised(
+    images: Sequence[DrawnImage],
+    failures: Sequence[Failure],
+    environment: Environment,
+    run_id: str,
+) -> bytes:
+    rows: list[tuple[object, ...]] = [
+        (each.recipe_id, each.png, each.sha256, each.width, each.height, each.seconds, None)
+        for each in images
+    ]
+    rows += [
+        (each.recipe_id, None, None, None, None, each.seconds, each.error) for each in failures
+    ]
+    about = {
+        "environment": environment.model_dump(mode="json"),
+        "written_at": datetime.now(UTC).isoformat(),
+        "run_id": run_id,
+    }
+    table = arrow_table(rows, _SCHEMA, tuple)
+    table = table.replace_schema_metadata({_METADATA: json.dumps(about).encode()})
+    stream = io.BytesIO()
+    # PNG is compressed already, and Parquet's dictionaries would hash every image in vain.
+    pq.write_table(table, stream, compression="none", use_dictionary=False, write_statistics=False)
+    return stream.getvalue()
+
+
+def _read(path: Path) -> _Batch:
+    """Read a file and check it.
+
+    Raises:
+        CorruptionError: its bytes, or an image's, are not what was written.
+    """
+    content = path.read_bytes()
+    digest = path.name.removesuffix(_SUFFIX).rpartition("-")[2]
+    if sha256(content).hexdigest() != digest:
+        raise _corrupt(path, "the file's bytes do not hash to its name")
+    rows = pq.read_table(pa.BufferReader(content))
+    for png, expected in zip(rows["png"], rows["sha256"], strict=True):
+        if png.is_valid and sha256(png.as_buffer()).hexdigest() != expected.as_py():
+            raise _corrupt(path, f"image {expected.as_py()} does not hash to its address")
+    about = json.loads(rows.schema.metadata[_METADATA])
+    return _Batch(
+        name=path.name,
+        rows=rows,
+        environment=Environment.model_validate(about["environment"]),
+        written_at=datetime.fromisoformat(about["written_at"]),
+        run_id=about["run_id"],
+    )
+
+
+def _corrupt(path: Path, rule: str) -> CorruptionError:
+    return CorruptionError(str(path), rule, "It is set aside; its pictures are drawn again.")
+
+
+def _groups(paths: Sequence[Path]) -> Iterator[list[Path]]:
+    group: list[Path] = []
+    size = 0
+    for path in paths:
+        group.append(path)
+        size += path.stat().st_size
+        if size >= GROUP_BYTES:
+            yield group
+            group, size = [], 0
+    if group:
+        yield group
+
+
+def _sum(left: Ingested, right: Ingested) -> Ingested:
+    return Ingested(
+        images=left.images + right.images,
+        duplicates=left.duplicates + right.duplicates,
+        failures=left.failures + right.failures,
+        corrupt=left.corrupt + right.corrupt,
+    )

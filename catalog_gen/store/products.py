@@ -1,0 +1,275 @@
+"""The products table: what the newest feed says, and how it differs from the one before.
+
+Nothing here reads feeds. Whole feeds go through Arrow and set operations, so that a million
+products take seconds.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+import pyarrow as pa
+from duckdb import DuckDBPyConnection
+
+from catalog_gen.catalog.product import FeedContents, Product, Rejection
+from catalog_gen.errors import FeedError
+from catalog_gen.fingerprint import sha256_json
+from catalog_gen.store.relations import TEXT, TEXT_MAP, arrow_table, registered
+
+_INCOMING: Final = pa.schema(
+    [
+        ("product_id", TEXT),
+        ("title", TEXT),
+        ("category", TEXT),
+        ("description", TEXT),
+        ("group_id", TEXT),
+        ("reference", TEXT),
+        ("attributes", TEXT_MAP),
+    ]
+)
+
+_REJECTIONS: Final = pa.schema(
+    [("line", pa.int64()), ("product_id", TEXT), ("field", TEXT), ("value", TEXT), ("rule", TEXT)]
+)
+
+#: The hash over a whole row; ``to_json`` separates the values, and attributes come sorted.
+_ROW_HASH: Final = """
+    sha256(to_json([title, category, description, group_id, reference])::VARCHAR
+        || to_json(map_keys(attributes))::VARCHAR || to_json(map_values(attributes))::VARCHAR)
+"""
+
+#: The last six bits of SHA-256 are the hash modulo 64.
+_SHARD: Final = "(('0x' || right(sha256(product_id), 2))::UTINYINT & 63)::UTINYINT"
+
+
+@dataclass(frozen=True, slots=True)
+class FeedChanges:
+    """How a feed differs from the products that were active before it."""
+
+    active: int
+    added: int
+    changed: int
+    retired: int
+    unchanged: int
+    rejected: int
+
+
+def incoming_products(
+    connection: DuckDBPyConnection, products: Iterable[Product], name: str = "incoming"
+) -> str:
+    """Make products that are not stored readable as ``name``, in the form of the products table.
+
+    The relation lives as long as the connection; nothing is written. Returns the name.
+    """
+    table = arrow_table(products, _INCOMING, _values)
+    connection.register(f"{name}_rows", table)
+    connection.execute(
+        f"""
+        CREATE OR REPLACE TEMP VIEW "{name}" AS
+        SELECT product_id, {_SHARD} AS shard, title, category, description, group_id, reference,
+            attributes, {_ROW_HASH} AS row_hash, '' AS feed_id,
+            NULL::TIMESTAMPTZ AS first_seen, NULL::TIMESTAMPTZ AS changed_at,
+            NULL::TIMESTAMPTZ AS retired_at
+        FROM "{name}_rows"
+        """
+    )
+    return name
+
+
+def compare_feed(connection: DuckDBPyConnection, contents: FeedContents) -> FeedChanges:
+    """What ``record_feed`` would change; writes nothing.
+
+    A product that was retired and is back counts as added.
+    """
+    name = incoming_products(connection, contents.products, "feed_to_compare")
+    try:
+        return _changes(connection, name, contents)
+    finally:
+        _forget(connection, name)
+
+
+def record_feed(
+    connection: DuckDBPyConnection,
+    contents: FeedContents,
+    *,
+    source: str,
+    sha256: str,
+    shrink_limit: float,
+    run_id: str,
+    now: datetime,
+) -> FeedChanges:
+    """Bring the products up to date with a feed, and keep what it was and what it rejected.
+
+    Args:
+        source: the feed's path as configured.
+        sha256: of the feed file's bytes.
+        shrink_limit: the share of active products, 0..1, that one feed may retire.
+
+    Raises:
+        FeedError: more products than that would be retired; nothing was written.
+    """
+    name = incoming_products(connection, contents.products, "feed_to_record")
+    try:
+        changes = _changes(connection, name, contents)
+        _require_no_collapse(changes, source, shrink_limit)
+        feed_id = sha256_json([sha256, now.isoformat()])
+        if changes.added or changes.changed or changes.retired:
+            _write(connection, name, feed_id, now)
+    finally:
+        _forget(connection, name)
+    _write_snapshot(connection, feed_id, contents, changes, source, sha256, run_id, now)
+    _write_rejections(connection, feed_id, contents)
+    return changes
+
+
+def product(connection: DuckDBPyConnection, product_id: str) -> Product | None:
+    """A product as it is now, active or retired; None if no feed ever had it."""
+    row = connection.execute(
+        "SELECT title, category, description, group_id, reference, attributes "
+        "FROM products WHERE product_id = ?",
+        [product_id],
+    ).fetchone()
+    return None if row is None else Product(product_id, *row)
+
+
+def _changes(connection: DuckDBPyConnection, name: str, contents: FeedContents) -> FeedChanges:
+    row = connection.execute(
+        f"""
+        SELECT
+            count(*) FILTER (feed.product_id IS NOT NULL),
+            count(*) FILTER (feed.product_id IS NOT NULL AND
+                (known.product_id IS NULL OR known.retired_at IS NOT NULL)),
+            count(*) FILTER (known.retired_at IS NULL AND feed.row_hash <> known.row_hash),
+            count(*) FILTER (feed.product_id IS NULL AND known.retired_at IS NULL),
+            count(*) FILTER (known.retired_at IS NULL AND feed.row_hash = known.row_hash)
+        FROM (SELECT product_id, row_hash FROM "{name}") AS feed
+        FULL JOIN (SELECT product_id, row_hash, retired_at FROM products) AS known
+            ON known.product_id = feed.product_id
+        """
+    ).fetchone()
+    assert row is not None
+    active, added, changed, retired, unchanged = row
+    return FeedChanges(active, added, changed, retired, unchanged, len(contents.rejections))
+
+
+def _require_no_collapse(changes: FeedChanges, source: str, shrink_limit: float) -> None:
+    before = changes.changed + changes.unchanged + changes.retired
+    if before and changes.retired / before > shrink_limit:
+        raise FeedError(
+            source,
+            f"the feed lacks {changes.retired} of {before} active products "
+            f"({changes.retired / before:.0%}), more than feed.shrink_limit = {shrink_limit:g}",
+            "Nothing was changed. Send a whole feed, or raise feed.shrink_limit in catalog.toml "
+            "if so many products are really gone.",
+        )
+
+
+def _write(connection: DuckDBPyConnection, name: str, feed_id: str, now: datetime) -> None:
+    """The feed's rows into the products table; rows that did not change are not touched."""
+    parameters = {"feed": feed_id, "now": now}
+    connection.execute(
+        f"""
+        UPDATE products SET retired_at = $now, feed_id = $feed
+        WHERE retired_at IS NULL AND product_id NOT IN (SELECT product_id FROM "{name}")
+        """,
+        parameters,
+    )
+    connection.execute(
+        f"""
+        UPDATE products SET
+            title = feed.title,
+            category = feed.category,
+            description = feed.description,
+            group_id = feed.group_id,
+            reference = feed.reference,
+            attributes = feed.attributes,
+            row_hash = feed.row_hash,
+            feed_id = $feed,
+            changed_at = $now,
+            retired_at = NULL
+        FROM "{name}" AS feed
+        WHERE feed.product_id = products.product_id
+            AND (feed.row_hash <> products.row_hash OR products.retired_at IS NOT NULL)
+        """,
+        parameters,
+    )
+    connection.execute(
+        f"""
+        INSERT INTO products
+        SELECT * REPLACE ($feed AS feed_id, $now AS first_seen, $now AS changed_at)
+        FROM "{name}" ANTI JOIN products USING (product_id)
+        """,
+        parameters,
+    )
+
+
+def _write_snapshot(
+    connection: DuckDBPyConnection,
+    feed_id: str,
+    contents: FeedContents,
+    changes: FeedChanges,
+    source: str,
+    sha256: str,
+    run_id: str,
+    now: datetime,
+) -> None:
+    connection.execute(
+        """
+        INSERT INTO feed_snapshots
+        VALUES ($feed_id, $sha256, $source, $format, $encoding, $rows_read, $accepted, $rejected,
+            $added, $changed, $retired, $now, $run_id)
+        ON CONFLICT DO NOTHING
+        """,
+        {
+            "feed_id": feed_id,
+            "sha256": sha256,
+            "source": source,
+            "format": contents.format,
+            "encoding": contents.encoding,
+            "rows_read": contents.rows_read,
+            "accepted": len(contents.products),
+            "rejected": changes.rejected,
+            "added": changes.added,
+            "changed": changes.changed,
+            "retired": changes.retired,
+            "now": now,
+            "run_id": run_id,
+        },
+    )
+
+
+def _write_rejections(connection: DuckDBPyConnection, feed_id: str, contents: FeedContents) -> None:
+    connection.execute("DELETE FROM rejections WHERE feed_id = ?", [feed_id])
+    table = arrow_table(contents.rejections, _REJECTIONS, _rejection_values)
+    with registered(connection, "rejected_rows", table):
+        connection.execute(
+            "INSERT INTO rejections SELECT $feed, * FROM rejected_rows", {"feed": feed_id}
+        )
+
+
+def _forget(connection: DuckDBPyConnection, name: str) -> None:
+    connection.execute(f'DROP VIEW IF EXISTS "{name}"')
+    connection.unregister(f"{name}_rows")
+
+
+def _values(product: Product) -> tuple[object, ...]:
+    return (
+        product.product_id,
+        product.title,
+        product.category,
+        product.description,
+        product.group_id,
+        product.reference,
+        product.attributes,
+    )
+
+
+def _rejection_values(rejection: Rejection) -> tuple[object, ...]:
+    return (
+        rejection.line,
+        rejection.product_id,
+        rejection.field,
+        rejection.value,
+        rejection.rule,
+    )

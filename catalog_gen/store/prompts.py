@@ -1,0 +1,285 @@
+"""What was asked for, and which products ask for something else now.
+
+The fingerprint of a product's inputs is computed inside the database, so that planning costs by
+the number of changes and not by the size of the catalog. Nothing here renders templates.
+"""
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+import pyarrow as pa
+from duckdb import DuckDBPyConnection
+
+from catalog_gen.catalog.product import CORE_FIELDS, Product
+from catalog_gen.fingerprint import canonical_json, sha256_json, sha256_text
+from catalog_gen.store.relations import (
+    MOMENT,
+    TEXT,
+    TEXT_MAP,
+    arrow_table,
+    registered,
+    shard_list,
+    strings,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ViewSpec:
+    """What decides a view's prompts and pictures.
+
+    Attributes:
+        view: its name.
+        fields: the product fields that it reads, in a stable order.
+        spec: the hashes of everything else, by part: ``template``, ``model``, ``settings``.
+        needs_reference: whether products without a reference photo are left out.
+    """
+
+    view: str
+    fields: tuple[str, ...]
+    spec: Mapping[str, str]
+    needs_reference: bool
+
+    @property
+    def head(self) -> str:
+        """The part of the fingerprint that all products share: a SHA-256."""
+        return sha256_json({"fields": self.fields, "spec": dict(self.spec)})
+
+    def fingerprint(self, values: Mapping[str, str]) -> str:
+        """SHA-256 over the head and the values of the fields, each as a netstring.
+
+        A netstring is ``<length in bytes>:<bytes>,``: no value can pose as two others. This is
+        the definition; ``stale_inputs`` computes the same in SQL.
+        """
+        parts = (values.get(name, "") for name in self.fields)
+        return sha256_text(self.head + "".join(f"{len(part.encode())}:{part}," for part in parts))
+
+
+@dataclass(frozen=True, slots=True)
+class StaleInput:
+    """A product and view whose current prompt is missing or made from other inputs.
+
+    ``previous_inputs`` and ``previous_spec`` are those of the current prompt; None if the product
+    has none for this view, because it is new, or was retired and is back.
+    """
+
+    product_id: str
+    shard: int
+    view: str
+    fingerprint: str
+    inputs: dict[str, str]
+    spec: dict[str, str]
+    product: Product
+    previous_inputs: dict[str, str] | None = None
+    previous_spec: dict[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PromptRow:
+    """One state of a product's inputs for one view, and the prompt made from it."""
+
+    prompt_id: str
+    product_id: str
+    shard: int
+    view: str
+    fingerprint: str
+    inputs: Mapping[str, str]
+    spec: Mapping[str, str]
+    prompt: str
+    negative_prompt: str
+    tokens: int
+    reason: str
+    created_at: datetime
+    run_id: str
+    dropped: tuple[str, ...] = field(default=())
+    unsupported: str = ""
+
+
+_PROMPTS: Final = pa.schema(
+    [
+        ("prompt_id", TEXT),
+        ("product_id", TEXT),
+        ("shard", pa.uint8()),
+        ("view", TEXT),
+        ("fingerprint", TEXT),
+        ("inputs", TEXT_MAP),
+        ("spec", TEXT),
+        ("prompt", TEXT),
+        ("negative_prompt", TEXT),
+        ("tokens", pa.int32()),
+        ("dropped", pa.list_(TEXT)),
+        ("unsupported", TEXT),
+        ("reason", TEXT),
+        ("current", pa.bool_()),
+        ("created_at", MOMENT),
+        ("run_id", TEXT),
+    ]
+)
+
+
+def stale_inputs(
+    connection: DuckDBPyConnection,
+    view: ViewSpec,
+    *,
+    relation: str = "products",
+    shards: Collection[int] | None = None,
+) -> list[StaleInput]:
+    """Active products whose current prompt for this view is missing or outdated, by product id.
+
+    Args:
+        relation: the products table, or a relation of the same form (``incoming_products``).
+        shards: which shards; None means all.
+    """
+    rows = connection.execute(
+        f"""
+        WITH wanted AS (
+            SELECT product_id, {_fingerprint_sql(view.fields)} AS fingerprint
+            FROM "{relation}"
+            WHERE retired_at IS NULL
+                AND ($shards IS NULL OR shard IN (SELECT unnest($shards::UTINYINT[])))
+                AND (NOT $needs_reference OR reference <> '')
+        ), stale AS (
+            SELECT wanted.*, held.inputs AS previous_inputs, held.spec AS previous_spec
+            FROM wanted LEFT JOIN (
+                SELECT product_id, fingerprint, inputs, spec FROM prompts
+                WHERE current AND view = $view
+            ) AS held USING (product_id)
+            WHERE held.fingerprint IS DISTINCT FROM wanted.fingerprint
+        )
+        SELECT product_id, shard, fingerprint, to_json(previous_inputs)::VARCHAR, previous_spec,
+            title, category, description, group_id, reference, to_json(attributes)::VARCHAR
+        FROM stale JOIN "{relation}" USING (product_id)
+        ORDER BY product_id
+        """,
+        {
+            "view": view.view,
+            "head": view.head,
+            "shards": shard_list(shards),
+            "needs_reference": view.needs_reference,
+            **{f"field_{index}": name for index, name in _attributes(view.fields)},
+        },
+    ).fetchall()
+    return [_stale_input(view, row) for row in rows]
+
+
+def save_prompts(connection: DuckDBPyConnection, rows: Sequence[PromptRow]) -> None:
+    """Make these the current prompts of their products and views, new or known before."""
+    if not rows:
+        return
+    with registered(connection, "prompts_to_save", arrow_table(rows, _PROMPTS, _values)):
+        connection.execute(
+            """
+            UPDATE prompts SET current = false
+            FROM prompts_to_save AS newer
+            WHERE prompts.current AND prompts.product_id = newer.product_id
+                AND prompts.view = newer.view AND prompts.prompt_id <> newer.prompt_id
+            """
+        )
+        connection.execute(
+            """
+            UPDATE prompts SET current = true
+            FROM prompts_to_save AS newer WHERE prompts.prompt_id = newer.prompt_id
+            """
+        )
+        connection.execute(
+            """
+            INSERT INTO prompts
+            SELECT newer.* FROM prompts_to_save AS newer ANTI JOIN prompts USING (prompt_id)
+            """
+        )
+
+
+def retire_prompts(
+    connection: DuckDBPyConnection,
+    views: Collection[str],
+    *,
+    needing_reference: Collection[str] = (),
+) -> int:
+    """End the prompts of retired products and of views that no longer exist; returns how many.
+
+    Args:
+        views: the views that exist.
+        needing_reference: those of them whose prompts end when a product loses its photo.
+    """
+    with (
+        registered(connection, "kept_views", strings(views)),
+        registered(connection, "photo_views", strings(needing_reference)),
+    ):
+        row = connection.execute(
+            """
+            UPDATE prompts SET current = false
+            WHERE current AND (
+                view NOT IN (SELECT value FROM kept_views)
+                OR product_id NOT IN (SELECT product_id FROM products WHERE retired_at IS NULL)
+                OR (view IN (SELECT value FROM photo_views) AND product_id IN
+                    (SELECT product_id FROM products WHERE reference = ''))
+            )
+            """
+        ).fetchone()
+    return int(row[0]) if row else 0
+
+
+def known_attributes(connection: DuckDBPyConnection) -> list[str]:
+    """The names of the attributes that any active product has, in alphabetical order."""
+    rows = connection.execute(
+        """
+        SELECT DISTINCT unnest(map_keys(attributes)) AS name
+        FROM products WHERE retired_at IS NULL ORDER BY name
+        """
+    ).fetchall()
+    return [name for (name,) in rows]
+
+
+def _attributes(fields: Sequence[str]) -> list[tuple[int, str]]:
+    return [(index, name) for index, name in enumerate(fields) if name not in CORE_FIELDS]
+
+
+def _fingerprint_sql(fields: Sequence[str]) -> str:
+    """SQL for ``ViewSpec.fingerprint``; names of attributes come as parameters."""
+    values = [
+        name if name in CORE_FIELDS else f"coalesce(attributes[$field_{index}], '')"
+        for index, name in enumerate(fields)
+    ]
+    netstrings = [f"strlen({value}), ':', {value}, ','" for value in values]
+    return f"sha256(concat({', '.join(['$head', *netstrings])}))"
+
+
+def _stale_input(view: ViewSpec, row: tuple[Any, ...]) -> StaleInput:
+    # Maps come as JSON: fetching them as maps takes five times as long.
+    product_id, shard, fingerprint, previous_inputs, previous_spec, *core, attributes = row
+    product = Product(product_id, *core, attributes=json.loads(attributes))
+    values = product.fields()
+    return StaleInput(
+        product_id=product_id,
+        shard=shard,
+        view=view.view,
+        fingerprint=fingerprint,
+        inputs={name: values.get(name, "") for name in view.fields},
+        spec=dict(view.spec),
+        product=product,
+        previous_inputs=None if previous_inputs is None else json.loads(previous_inputs),
+        previous_spec=None if previous_spec is None else json.loads(previous_spec),
+    )
+
+
+def _values(row: PromptRow) -> tuple[object, ...]:
+    return (
+        row.prompt_id,
+        row.product_id,
+        row.shard,
+        row.view,
+        row.fingerprint,
+        row.inputs,
+        canonical_json(dict(row.spec)),
+        row.prompt,
+        row.negative_prompt,
+        row.tokens,
+        list(row.dropped),
+        row.unsupported,
+        row.reason,
+        True,
+        row.created_at,
+        row.run_id,
+    )

@@ -1,0 +1,125 @@
+"""The photos of a split as training examples: random crops, whole pictures, caption tokens.
+
+It holds arrays in memory-mapped files and grows while photos are still being rendered. It trains
+nothing and writes nothing.
+"""
+
+import random
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from catalog_gen.studio.captions import canonical_caption, captions
+from catalog_gen.studio.photos import Photos, load_photos
+from catalog_gen.studio.scene import Scene, Split
+from catalog_gen.studio.sizes import CONTEXT
+from catalog_gen.studio.vocabulary import Colour
+
+#: Share of crops whose centre lies inside the subject's box.
+SUBJECT_SHARE: Final[float] = 0.85
+#: Free captions kept for each photo, beside its canonical one.
+FREE_CAPTIONS: Final[int] = 4
+
+
+def scene_caption(scene: Scene, colour: Colour) -> str:
+    """The canonical caption of a photo."""
+    return canonical_caption(
+        scene.category, colour, scene.material, scene.background, scene.angle, scene.count
+    )
+
+
+def subject_boxes(masks: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Boxes (N, 4) of masks (N, H, W): top, bottom, left, right, the last row and column included.
+
+    A mask without a subject gets the whole picture.
+    """
+    boxes = np.empty((len(masks), 4), np.int64)
+    for place, mask in enumerate(masks):
+        rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+        if len(rows) == 0:
+            boxes[place] = (0, mask.shape[0] - 1, 0, mask.shape[1] - 1)
+        else:
+            boxes[place] = (rows[0], rows[-1], columns[0], columns[-1])
+    return boxes
+
+
+def to_signed(images: NDArray[np.uint8]) -> Tensor:
+    """uint8 (N, H, W, 3) to float (N, 3, H, W) in [-1, 1]."""
+    return torch.from_numpy(images).permute(0, 3, 1, 2).float() / 127.5 - 1.0
+
+
+class Album:
+    """The photos of one split; ``reload`` takes in those that were rendered meanwhile."""
+
+    def __init__(self, folder: Path, split: Split, limit: int | None = None) -> None:
+        self._folder, self._split, self._limit = folder, split, limit
+        self.photos: Photos = load_photos(folder, split, limit)
+        self.boxes = subject_boxes(self.photos.masks)
+
+    def __len__(self) -> int:
+        return len(self.photos.scenes)
+
+    def reload(self) -> bool:
+        """Takes in new photos; true where there were any."""
+        newer = load_photos(self._folder, self._split, self._limit)
+        known = len(self)
+        if len(newer.scenes) == known:
+            return False
+        self.boxes = np.concatenate([self.boxes, subject_boxes(newer.masks[known:])])
+        self.photos = newer
+        return True
+
+    def crops(self, count: int, side: int, generator: torch.Generator) -> Tensor:
+        """``count`` random crops (count, 3, side, side) in [-1, 1], mostly of subjects, flipped."""
+        boxes, images = self.boxes, self.photos.images
+        picks = torch.randint(len(boxes), (count,), generator=generator).tolist()
+        draws = torch.rand((count, 4), generator=generator).tolist()
+        height, width = images.shape[1:3]
+        out = np.empty((count, side, side, 3), np.uint8)
+        for place, (pick, (inside, down, across, flip)) in enumerate(
+            zip(picks, draws, strict=True)
+        ):
+            top, bottom, left, right = boxes[pick]
+            if inside >= SUBJECT_SHARE:
+                top, bottom, left, right = 0, height - 1, 0, width - 1
+            y = int(top + down * (bottom - top)) - side // 2
+            x = int(left + across * (right - left)) - side // 2
+            y, x = min(max(y, 0), height - side), min(max(x, 0), width - side)
+            crop = images[pick, y : y + side, x : x + side]
+            out[place] = crop[:, ::-1] if flip < 0.5 else crop
+        return to_signed(out)
+
+    def pictures(self, picks: list[int], flips: list[bool]) -> NDArray[np.uint8]:
+        """Whole pictures (N, H, W, 3), each flipped or not."""
+        images = self.photos.images
+        return np.stack(
+            [images[p][:, ::-1] if f else images[p] for p, f in zip(picks, flips, strict=True)]
+        )
+
+
+def tokenize(tokenizer: Any, texts: list[str]) -> Tensor:
+    """Token ids (N, ``CONTEXT``) as the Stable Diffusion pipeline makes them: padded, cut."""
+    encoded = tokenizer(
+        texts, padding="max_length", max_length=CONTEXT, truncation=True, return_tensors="pt"
+    )
+    ids: Tensor = encoded.input_ids
+    return ids
+
+
+def caption_tokens(album: Album, tokenizer: Any, start: int = 0) -> Tensor:
+    """Token ids (N - start, 1 + ``FREE_CAPTIONS``, ``CONTEXT``): the canonical caption first.
+
+    The free captions of a photo are drawn by its seed and colour, so they are always the same.
+    """
+    texts: list[str] = []
+    photos = album.photos
+    for scene, colour in zip(photos.scenes[start:], photos.colours[start:], strict=True):
+        chance = random.Random(f"captions {scene.seed} {colour}")
+        free = captions(scene, colour, chance)
+        texts.append(scene_caption(scene, colour))
+        texts.extend(chance.choices(free, k=FREE_CAPTIONS))
+    return tokenize(tokenizer, texts).view(-1, 1 + FREE_CAPTIONS, CONTEXT)

@@ -1,0 +1,63 @@
+"""One file per training stage, from which the stage goes on exactly where it stopped.
+
+A checkpoint holds tensors and numbers only and is read with ``weights_only``: no code is ever
+rebuilt from it. It does not say how a network is built; that follows from ``sizes``.
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from catalog_gen.errors import CorruptionError
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Everything that a stage needs to go on. Noise needs no state: it is seeded by the step."""
+
+    step: int
+    seconds: float
+    """Training time spent so far, over all runs."""
+    modules: dict[str, dict[str, Any]]
+    optimizer: dict[str, Any]
+
+
+def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
+    """Writes the file under a temporary name, syncs it and renames it over the old one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    with partial.open("wb") as stream:
+        torch.save(
+            {
+                "step": checkpoint.step,
+                "seconds": checkpoint.seconds,
+                "modules": checkpoint.modules,
+                "optimizer": checkpoint.optimizer,
+            },
+            stream,
+        )
+        stream.flush()
+        os.fsync(stream.fileno())
+    partial.replace(path)
+
+
+def load_checkpoint(path: Path) -> Checkpoint | None:
+    """The checkpoint in ``path``, on the CPU; None where there is none yet.
+
+    Raises:
+        CorruptionError: the file is no checkpoint.
+    """
+    if not path.exists():
+        return None
+    try:
+        stored = torch.load(path, map_location="cpu", weights_only=True)
+        return Checkpoint(
+            stored["step"], stored["seconds"], stored["modules"], stored["optimizer"]
+        )
+    except (RuntimeError, KeyError, EOFError) as error:
+        raise CorruptionError(
+            str(path), f"is no checkpoint of this training ({error})", "Remove it to start anew."
+        ) from error

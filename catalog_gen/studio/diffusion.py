@@ -1,0 +1,260 @@
+"""The generator: a CLIP text encoder and a UNet, trained together on latents and captions.
+
+The UNet predicts v (Salimans & Ho 2022, arXiv:2202.00512) under a schedule whose last step is pure
+noise (Lin et al. 2023, arXiv:2305.08891), which is what makes a white background white. It decodes
+pictures only for its sample sheets.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor, nn
+
+from catalog_gen.studio.album import tokenize
+from catalog_gen.studio.captions import canonical_caption
+from catalog_gen.studio.hardware import full_precision_norms, mixed_precision, training_device
+from catalog_gen.studio.sheets import tile
+from catalog_gen.studio.sizes import CONTEXT, LATENT_SIDE, SIDE, GeneratorSize
+from catalog_gen.studio.vocabulary import ANGLES, BACKGROUNDS, CATEGORIES, COLOURS, MATERIALS
+
+#: Share of training captions that are empty, so that guidance has something to lead away from.
+CAPTION_DROPOUT: Final[float] = 0.12
+CANONICAL_SHARE: Final[float] = 0.5
+EMA: Final[float] = 0.999
+STEPS: Final[int] = 20
+GUIDANCE: Final[float] = 3.0
+SHOWN: Final[int] = 24
+
+
+def build_text_encoder(size: GeneratorSize, tokenizer: Any) -> Any:
+    """A fresh ``CLIPTextModel`` for ids (B, ``CONTEXT``); hidden states (B, ``CONTEXT``, W)."""
+    from transformers import CLIPTextConfig, CLIPTextModel
+
+    return CLIPTextModel(
+        CLIPTextConfig(
+            vocab_size=len(tokenizer),
+            hidden_size=size.text_width,
+            intermediate_size=3 * size.text_width,
+            num_hidden_layers=size.text_layers,
+            num_attention_heads=size.text_heads,
+            max_position_embeddings=CONTEXT,
+            projection_dim=size.text_width,
+            bos_token_id=tokenizer.bos_token_id,
+            eos_token_id=tokenizer.eos_token_id,
+            pad_token_id=tokenizer.pad_token_id,
+            attn_implementation="sdpa",
+        )
+    )
+
+
+def build_unet(size: GeneratorSize, latent_channels: int) -> Any:
+    """A fresh ``UNet2DConditionModel`` of two levels.
+
+    Both levels read the caption; only the lower one, of 8x8 places, compares the picture with
+    itself: at 16x16 that costs twice as much time as it does good.
+    """
+    from diffusers import UNet2DConditionModel
+
+    return UNet2DConditionModel(
+        sample_size=LATENT_SIDE,
+        in_channels=latent_channels,
+        out_channels=latent_channels,
+        block_out_channels=size.channels,
+        down_block_types=("CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D"),
+        only_cross_attention=(True, False),
+        layers_per_block=1,
+        cross_attention_dim=size.text_width,
+        attention_head_dim=size.heads,
+        norm_num_groups=16,
+        use_linear_projection=True,
+    )
+
+
+def build_scheduler() -> Any:
+    """The noise schedule as a stock scheduler, from which every other one can be configured."""
+    from diffusers import DDIMScheduler
+
+    return DDIMScheduler(
+        num_train_timesteps=1000,
+        beta_start=0.00085,
+        beta_end=0.012,
+        beta_schedule="scaled_linear",
+        prediction_type="v_prediction",
+        rescale_betas_zero_snr=True,
+        timestep_spacing="trailing",
+        clip_sample=False,
+        set_alpha_to_one=True,
+        steps_offset=0,
+    )
+
+
+def assemble(vae: Any, text_encoder: Any, unet: Any, tokenizer: Any) -> Any:
+    """A stock ``StableDiffusionPipeline`` of these parts, without a safety checker."""
+    from diffusers import StableDiffusionPipeline
+
+    pipeline = StableDiffusionPipeline(
+        vae=vae,
+        text_encoder=text_encoder,
+        tokenizer=tokenizer,
+        unet=unet,
+        scheduler=build_scheduler(),
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline
+
+
+@dataclass
+class Lessons:
+    """What the generator learns from; photos that are rendered later are appended."""
+
+    latents: NDArray[np.float16]
+    """(N, 2, C, 16, 16); see ``latents.encode_album``."""
+    tokens: Tensor
+    """(N, 1 + K, ``CONTEXT``), the canonical caption first; see ``album.caption_tokens``."""
+
+
+def sheet_prompts(count: int) -> list[str]:
+    """Captions that run through the vocabulary, so that a sheet shows some of everything."""
+    return [
+        canonical_caption(
+            CATEGORIES[place % 12],
+            COLOURS[(place * 7 + 3) % 10],
+            MATERIALS[(place + place // 12) % 4],
+            BACKGROUNDS[0 if place % 4 < 2 else 1 + place % 2],
+            ANGLES[(place + place // 4) % 2],
+            1 if place % 5 else 2,
+        )
+        for place in range(count)
+    ]
+
+
+class GeneratorStage:
+    """Text encoder and UNet in training; see ``loop.Stage``."""
+
+    name = "unet"
+    learning_rate = 1.2e-3
+    weight_decay = 1e-3
+
+    def __init__(
+        self,
+        size: GeneratorSize,
+        vae: Any,
+        tokenizer: Any,
+        lessons: Lessons,
+        newer: Callable[[Lessons], Lessons],
+    ) -> None:
+        """``newer`` returns the lessons with what was rendered meanwhile."""
+        torch.manual_seed(1)
+        self.batch = size.batch
+        self._device = training_device()
+        self._vae, self._tokenizer = vae, tokenizer
+        self._lessons, self._newer = lessons, newer
+        unet = build_unet(size, vae.config.latent_channels)
+        text_encoder = build_text_encoder(size, tokenizer)
+        if self._device.type == "cpu":
+            from diffusers.models.attention_processor import AttnProcessor
+
+            # Plain matrix products: the backward pass of the fused kernel is slower on a CPU.
+            unet.set_attn_processor(AttnProcessor())
+        self.parts = nn.ModuleDict({"unet": unet, "text_encoder": text_encoder})
+        self.parts.to(self._device)
+        unet.to(memory_format=torch.channels_last)
+        full_precision_norms(self.parts)
+        self._average = torch.optim.swa_utils.AveragedModel(
+            self.parts, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(EMA)
+        )
+        self._levels: Tensor = build_scheduler().alphas_cumprod.to(self._device)
+        self._empty = tokenize(tokenizer, [""])[0]
+
+    @property
+    def average(self) -> Any:
+        """The ``ModuleDict`` of ``unet`` and ``text_encoder`` with averaged weights."""
+        return self._average.module
+
+    def trained(self) -> list[nn.Parameter]:
+        return [value for value in self.parts.parameters() if value.requires_grad]
+
+    def modules(self) -> Mapping[str, nn.Module]:
+        return {"parts": self.parts, "average": self._average}
+
+    def _batch(self, size: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        lessons = self._lessons
+        picks = torch.randint(len(lessons.latents), (size,), generator=generator)
+        sides = torch.randint(2, (size,), generator=generator)
+        latents = torch.from_numpy(lessons.latents[picks.numpy(), sides.numpy()]).float()
+        wordings = torch.randint(1, lessons.tokens.shape[1], (size,), generator=generator)
+        wordings[torch.rand(size, generator=generator) < CANONICAL_SHARE] = 0
+        tokens = lessons.tokens[picks, wordings].clone()
+        tokens[torch.rand(size, generator=generator) < CAPTION_DROPOUT] = self._empty
+        return latents.to(self._device), tokens.to(self._device)
+
+    def losses(self, size: int, generator: torch.Generator) -> dict[str, Tensor]:
+        latents, tokens = self._batch(size, generator)
+        noise = torch.randn(latents.shape, generator=generator).to(self._device)
+        # One timestep from each of ``size`` equal strata: the loss varies less than with free draws.
+        strata = (torch.arange(size) + torch.rand(size, generator=generator)) / size
+        times = (strata * len(self._levels)).long().to(self._device)
+        level = self._levels[times].view(-1, 1, 1, 1)
+        signal, spread = level.sqrt(), (1.0 - level).sqrt()
+        noisy = signal * latents + spread * noise
+        wanted = signal * noise - spread * latents
+        parts: Any = self.parts
+        with mixed_precision(self._device):
+            hidden = parts["text_encoder"](tokens).last_hidden_state
+            drawn = parts["unet"](
+                noisy.contiguous(memory_format=torch.channels_last), times, hidden
+            ).sample
+        error = (drawn.float() - wanted).square().mean((1, 2, 3))
+        third = size // 3
+        figures = {"loss": error.mean()}
+        if third:
+            figures |= {"early": error[:third].mean(), "late": error[-third:].mean()}
+        return figures
+
+    def stepped(self, step: int) -> None:
+        self._average.update_parameters(self.parts)
+
+    def reload(self) -> None:
+        self._lessons = self._newer(self._lessons)
+
+    @torch.no_grad()
+    def sheet(self) -> tuple[Image.Image, dict[str, float]]:
+        average = self.average
+        pipeline = assemble(self._vae, average["text_encoder"], average["unet"], self._tokenizer)
+        pictures = []
+        prompts = sheet_prompts(SHOWN)
+        for start in range(0, SHOWN, 8):
+            chosen = prompts[start : start + 8]
+            pictures.append(draw(pipeline, chosen, range(start, start + len(chosen))))
+        return tile(np.concatenate(pictures), 8), {"photos": float(len(self._lessons.latents))}
+
+
+def draw(
+    pipeline: Any,
+    prompts: list[str],
+    seeds: range | list[int],
+    steps: int = STEPS,
+    guidance: float = GUIDANCE,
+) -> NDArray[np.uint8]:
+    """Pictures (N, 128, 128, 3) of ``prompts``, each from its own seeded generator."""
+    generators = [torch.Generator("cpu").manual_seed(seed) for seed in seeds]
+    images = pipeline(
+        prompts,
+        num_inference_steps=steps,
+        guidance_scale=guidance,
+        height=SIDE,
+        width=SIDE,
+        generator=generators,
+        output_type="np",
+    ).images
+    pictures: NDArray[np.uint8] = (images * 255.0).round().astype(np.uint8)
+    return pictures

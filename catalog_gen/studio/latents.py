@@ -1,0 +1,83 @@
+"""Every training photo and its mirror image as latents, encoded once and kept in files.
+
+One file holds ``CHUNK`` photos in the album's order, which only ever grows at its end; a new
+autoencoder gets a new folder. It trains nothing.
+"""
+
+import hashlib
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from catalog_gen.studio.album import Album, to_signed
+from catalog_gen.studio.hardware import mixed_precision
+from catalog_gen.studio.vae import fold_statistics
+
+CHUNK: Final[int] = 250
+BATCH: Final[int] = 25
+#: Photos whose latents say what the mean and the deviation are.
+MEASURED: Final[int] = 400
+
+
+def weights_digest(module: Any) -> str:
+    """The first 12 hex digits of the SHA-256 of a module's weights in order of their names."""
+    digest = hashlib.sha256()
+    for name, value in sorted(module.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(value.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()[:12]
+
+
+@torch.no_grad()
+def normalise_latents(vae: Any, album: Album) -> None:
+    """Folds the mean and deviation of the album's latents into ``vae``, in place."""
+    stride = max(1, len(album) // MEASURED)
+    parts = []
+    picks = list(range(0, len(album), stride))
+    for start in range(0, len(picks), BATCH):
+        chosen = picks[start : start + BATCH]
+        pictures = album.pictures(chosen, [pick % 2 == 0 for pick in chosen])
+        parts.append(vae.encode(to_signed(pictures).to(vae.device)).latent_dist.mean.cpu())
+    latents = torch.cat(parts)
+    fold_statistics(vae, latents.mean((0, 2, 3)), latents.std((0, 2, 3)))
+
+
+@torch.no_grad()
+def encode_album(vae: Any, album: Album, folder: Path) -> NDArray[np.float16]:
+    """Latents (N, 2, C, 16, 16) of the photos [:, 0] and of their mirror images [:, 1].
+
+    Only what no file under ``folder`` holds is encoded, so an interrupted call goes on.
+    """
+    home = folder / weights_digest(vae)
+    home.mkdir(parents=True, exist_ok=True)
+    chunks = []
+    for start in range(0, len(album), CHUNK):
+        count = min(CHUNK, len(album) - start)
+        path = home / f"{start:06d}-{count:04d}.npy"
+        if not path.exists():
+            encoded = _encode(vae, album, start, count)
+            partial = path.with_suffix(".partial")
+            with partial.open("wb") as stream:
+                np.save(stream, encoded)
+            partial.replace(path)
+            print(f"latents  {start + count}/{len(album)}", file=sys.stderr, flush=True)
+        chunks.append(np.load(path))
+    return np.concatenate(chunks)
+
+
+def _encode(vae: Any, album: Album, start: int, count: int) -> NDArray[np.float16]:
+    halves = []
+    for begin in range(start, start + count, BATCH):
+        picks = list(range(begin, min(begin + BATCH, start + count)))
+        sides = []
+        for flip in (False, True):
+            signed = to_signed(album.pictures(picks, [flip] * len(picks))).to(vae.device)
+            with mixed_precision(vae.device):
+                mean = vae.encode(signed).latent_dist.mean
+            sides.append(mean.float().cpu().numpy())
+        halves.append(np.stack(sides, 1).astype(np.float16))
+    return np.concatenate(halves)

@@ -1,0 +1,25 @@
+"""Contact sheets for the eye: rows of pictures, tiled without a gap. It draws no text."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+
+def to_bytes(pictures: Tensor) -> NDArray[np.uint8]:
+    """Float (N, 3, H, W) in [-1, 1], or beyond, to uint8 (N, H, W, 3)."""
+    scaled = ((pictures.detach().float().cpu() + 1.0) * 127.5).round().clamp(0, 255)
+    array: NDArray[np.uint8] = scaled.to(torch.uint8).permute(0, 2, 3, 1).contiguous().numpy()
+    return array
+
+
+def tile(pictures: NDArray[np.uint8], columns: int) -> Image.Image:
+    """uint8 pictures (N, H, W, 3) in reading order; empty places at the end are white."""
+    rows = -(-len(pictures) // columns)
+    height, width = pictures.shape[1:3]
+    sheet = np.full((rows * height, columns * width, 3), 255, np.uint8)
+    for place, picture in enumerate(pictures):
+        row, column = divmod(place, columns)
+        sheet[row * height : (row + 1) * height, column * width : (column + 1) * width] = picture
+    return Image.fromarray(sheet)

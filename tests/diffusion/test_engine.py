@@ -1,0 +1,370 @@
+"""The engine against the plain diffusers pipeline, and against everything that goes wrong."""
+
+import random
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from catalog_gen.diffusion.engine import Engine
+from catalog_gen.diffusion.jobs import DrawJob, Drawn, NotDrawn, Outcome
+from catalog_gen.diffusion.loading import LoadedPipeline, load_pipeline
+from catalog_gen.errors import DrawingError
+from catalog_gen.fingerprint import sha256_file
+from catalog_gen.imaging.encode import encode_png
+from catalog_gen.settings import ModelSettings
+
+from .conftest import MakeJob
+
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
+MIXED: list[dict[str, Any]] = [
+    {},
+    {"scheduler": "euler-a", "guidance": 1.0},
+    {"scheduler": "dpm++2m-karras", "negative_prompt": "blurry"},
+    {"scheduler": "lcm", "height": 48},
+    {"method": "img2img"},
+    {"method": "img2img", "scheduler": "unipc", "strength": 0.5, "steps": 4},
+]
+
+
+def _drawn(outcomes: Sequence[Outcome] | Iterator[Outcome]) -> dict[str, Drawn]:
+    pictures: dict[str, Drawn] = {}
+    for outcome in outcomes:
+        assert isinstance(outcome, Drawn), outcome
+        pictures[outcome.recipe_id] = outcome
+    return pictures
+
+
+@contextmanager
+def _before_each_unet_call(loaded: LoadedPipeline, action: Any) -> Iterator[None]:
+    handle = loaded.text2img.unet.register_forward_pre_hook(
+        lambda unet, arguments: action(arguments[0])
+    )
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+@contextmanager
+def _changed_pictures(loaded: LoadedPipeline, change: Any) -> Iterator[None]:
+    """Let the decoder's output, (1, 3, H, W), be changed in place."""
+    handle = loaded.text2img.vae.decoder.register_forward_hook(
+        lambda decoder, arguments, output: change(output)
+    )
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+@pytest.mark.parametrize("family", ["sd", "sdxl"])
+def test_pictures_are_those_of_the_plain_pipeline(
+    family: str, request: pytest.FixtureRequest, make_job: MakeJob
+) -> None:
+    loaded: LoadedPipeline = request.getfixturevalue(family)
+    jobs = [make_job(loaded, seed) for seed in range(2)]
+    ours = _drawn(Engine(loaded, batch_size=2).draw(jobs))
+    plain = loaded.text2img(
+        [job.recipe.prompt for job in jobs],
+        width=32,
+        height=32,
+        num_inference_steps=3,
+        guidance_scale=3.0,
+        generator=[torch.Generator().manual_seed(job.recipe.seed) for job in jobs],
+    ).images
+    for job, picture in zip(jobs, plain, strict=True):
+        difference = np.abs(np.asarray(picture, np.int16) - ours[job.recipe_id].pixels)
+        assert difference.max() <= 1  # prompts are encoded alone here, together there
+
+
+@pytest.mark.parametrize("family", ["sd", "sdxl"])
+def test_bytes_depend_on_no_order_neighbour_or_engine(
+    family: str, request: pytest.FixtureRequest, make_job: MakeJob
+) -> None:
+    loaded: LoadedPipeline = request.getfixturevalue(family)
+    jobs = [make_job(loaded, seed, **changes) for changes in MIXED for seed in range(3)]
+    first = _drawn(Engine(loaded, batch_size=4).draw(jobs))
+    assert len({drawn.sha256 for drawn in first.values()}) == len(jobs)
+
+    shuffled = random.Random(1).sample(jobs, len(jobs))
+    engine = Engine(loaded, batch_size=4)
+    again = _drawn(engine.draw(shuffled[:7])) | _drawn(engine.draw(shuffled[7:]))
+    assert {key: drawn.png for key, drawn in again.items()} == {
+        key: drawn.png for key, drawn in first.items()
+    }
+    for drawn in first.values():
+        assert drawn.batch_size == 4
+        assert drawn.seconds > 0
+        assert np.array_equal(_decoded(drawn.png), drawn.pixels)
+
+
+def _decoded(png: bytes) -> Any:
+    import io
+
+    return np.asarray(Image.open(io.BytesIO(png)))
+
+
+DRAW_AGAIN = """
+import sys
+from pathlib import Path
+import torch
+torch.set_num_threads(int(sys.argv[1]))
+from catalog_gen.diffusion.engine import Engine
+from catalog_gen.diffusion.jobs import DrawJob
+from catalog_gen.diffusion.loading import load_pipeline
+from catalog_gen.recipe import Recipe
+from catalog_gen.settings import ModelSettings
+loaded = load_pipeline(ModelSettings(id=sys.argv[2], device="cpu"), Path(sys.argv[3]))
+recipes = [Recipe.model_validate_json(line) for line in sys.stdin]
+jobs = [DrawJob(recipe.recipe_id, recipe, Path(sys.argv[4])) for recipe in recipes]
+for drawn in Engine(loaded, batch_size=4).draw(jobs):
+    print(drawn.recipe_id, drawn.sha256)
+"""
+
+
+def test_another_process_draws_the_same_bytes(
+    sd: LoadedPipeline, sd_folder: Path, cache: Path, photo: Path, make_job: MakeJob
+) -> None:
+    jobs = [make_job(sd, 7, **changes) for changes in MIXED]
+    here = _drawn(Engine(sd, batch_size=4).draw(jobs))
+    there = subprocess.run(
+        [
+            *(sys.executable, "-c", DRAW_AGAIN),
+            *(str(torch.get_num_threads()), str(sd_folder), str(cache), str(photo)),
+        ],
+        input="\n".join(job.recipe.canonical for job in reversed(jobs)),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert dict(line.split() for line in there.stdout.splitlines()) == {
+        key: drawn.sha256 for key, drawn in here.items()
+    }
+
+
+def test_the_photo_decides_less_the_higher_the_strength(
+    sd: LoadedPipeline, tmp_path: Path, make_job: MakeJob
+) -> None:
+    other = tmp_path / "other.png"
+    other.write_bytes(encode_png(np.full((32, 32, 3), (10, 60, 10), np.uint8)))
+
+    def difference_between_photos(strength: float) -> float:
+        one = make_job(sd, method="img2img", steps=10, strength=strength)
+        recipe = one.recipe.model_copy(update={"reference_sha256": sha256_file(other)})
+        two = DrawJob(recipe.recipe_id, recipe, other)
+        pictures = _drawn(Engine(sd, batch_size=2).draw([one, two]))
+        first, second = (pictures[job.recipe_id].pixels.astype(int) for job in (one, two))
+        return float(np.abs(first - second).mean())
+
+    assert difference_between_photos(0.1) > 2 * difference_between_photos(1.0) > 0
+
+
+@pytest.mark.parametrize(
+    "shortage",
+    [
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"),
+        RuntimeError("[enforce fail at alloc_cpu.cpp:116] data. DefaultCPUAllocator: can't "
+                     "allocate memory: you tried to allocate 68719476736 bytes."),
+        MemoryError(),
+    ],
+    ids=["gpu", "cpu", "python"],
+)  # fmt: skip
+def test_a_lack_of_memory_halves_the_batch_and_loses_nothing(
+    sd: LoadedPipeline, make_job: MakeJob, shortage: Exception
+) -> None:
+    sizes: list[int] = []
+
+    def short_of_memory(latents: torch.Tensor) -> None:
+        sizes.append(len(latents))
+        if len(latents) > 4:  # with guidance, two rows a picture
+            raise shortage
+
+    jobs = [make_job(sd, seed, steps=1) for seed in range(5)]
+    engine = Engine(sd, batch_size=8)
+    with _before_each_unet_call(sd, short_of_memory):
+        pictures = _drawn(engine.draw(jobs))
+        later = _drawn(engine.draw(jobs[:1]))
+    assert sizes == [16, 8, 4, 4, 4, 4]  # what fits is remembered
+    assert {drawn.batch_size for drawn in pictures.values()} == {2}
+    # The recorded environment is true: an engine with that batch size draws the same bytes.
+    reproduced = _drawn(Engine(sd, batch_size=2).draw(jobs[::-1]))
+    assert {key: drawn.png for key, drawn in reproduced.items()} == {
+        key: drawn.png for key, drawn in pictures.items()
+    }
+    assert later[jobs[0].recipe_id].png == pictures[jobs[0].recipe_id].png
+
+
+def test_a_picture_that_never_fits_fails_alone(sd: LoadedPipeline, make_job: MakeJob) -> None:
+    def short_of_memory(latents: torch.Tensor) -> None:
+        if latents.shape[-1] > 16:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+
+    large, small = make_job(sd, 1, width=64), make_job(sd, 2)
+    with _before_each_unet_call(sd, short_of_memory):
+        outcomes = list(Engine(sd, batch_size=2).draw([large, small]))
+    assert isinstance(outcomes[0], NotDrawn)
+    assert "64 x 32" in outcomes[0].error
+    assert isinstance(outcomes[1], Drawn)
+    assert outcomes[1].batch_size == 2
+
+
+@pytest.mark.parametrize(("value", "word"), [(-1.0, "black"), (0.5, "flat"), (float("nan"), "NaN")])
+def test_a_picture_of_nothing_is_a_failure_and_its_neighbour_is_not(
+    sd: LoadedPipeline, make_job: MakeJob, value: float, word: str
+) -> None:
+    decoded = 0
+
+    def spoil_the_first(output: torch.Tensor) -> None:
+        nonlocal decoded
+        decoded += 1
+        if decoded == 1:
+            output.fill_(value)
+
+    bad, good = make_job(sd, 1), make_job(sd, 2)
+    with _changed_pictures(sd, spoil_the_first):
+        outcomes = {each.recipe_id: each for each in Engine(sd, batch_size=2).draw([bad, good])}
+    failure = outcomes[bad.recipe_id]
+    assert isinstance(failure, NotDrawn)
+    assert word in failure.error
+    assert isinstance(outcomes[good.recipe_id], Drawn)
+
+
+def test_a_bad_picture_of_lower_precision_is_drawn_again_in_fp32(
+    sd_folder: Path, cache: Path, sd: LoadedPipeline, make_job: MakeJob
+) -> None:
+    low = load_pipeline(ModelSettings(id=str(sd_folder), device="cpu", dtype="bf16"), cache)
+
+    def overflow(output: torch.Tensor) -> None:
+        if output.dtype == torch.bfloat16:
+            output.fill_(float("nan"))
+
+    jobs = [make_job(low, seed) for seed in range(3)]
+    with _changed_pictures(low, overflow):
+        pictures = _drawn(Engine(low, batch_size=2).draw(jobs))
+    assert {drawn.environment.dtype for drawn in pictures.values()} == {"fp32"}
+    assert low.text2img.unet.dtype == torch.bfloat16
+
+
+def test_the_deadline_stops_a_slow_batch(sd: LoadedPipeline, make_job: MakeJob) -> None:
+    slow, quick = make_job(sd, 1, steps=5), make_job(sd, 2, steps=1, guidance=1.0)
+
+    def sleep_with_guidance(latents: torch.Tensor) -> None:
+        if len(latents) == 2:
+            time.sleep(3)
+
+    with _before_each_unet_call(sd, sleep_with_guidance):
+        outcomes = list(Engine(sd, batch_size=1, deadline=2.5).draw([slow, quick]))
+    assert isinstance(outcomes[0], NotDrawn)
+    assert "2.5 s" in outcomes[0].error
+    assert isinstance(outcomes[1], Drawn)
+
+
+def test_a_step_that_never_ends_fails_the_drawing(sd: LoadedPipeline, make_job: MakeJob) -> None:
+    release = threading.Event()
+    drawing = Engine(sd, batch_size=1, deadline=0.1).draw([make_job(sd)])
+    with _before_each_unet_call(sd, lambda latents: release.wait(60)):
+        with pytest.raises(DrawingError, match="can't be interrupted"):
+            next(drawing)
+        release.set()
+        _no_denoising_thread_is_left()
+
+
+def test_a_lost_gpu_ends_the_drawing_after_what_is_done(
+    sd: LoadedPipeline, make_job: MakeJob
+) -> None:
+    calls = 0
+
+    def lose_the_gpu(latents: torch.Tensor) -> None:
+        nonlocal calls
+        calls += 1
+        if calls > 4:
+            raise RuntimeError("CUDA error: unspecified launch failure")
+
+    received: list[Outcome] = []
+    jobs = [make_job(sd, seed, steps=2) for seed in range(6)]
+    with (
+        _before_each_unet_call(sd, lose_the_gpu),
+        pytest.raises(DrawingError, match="unspecified launch failure"),
+    ):
+        received.extend(Engine(sd, batch_size=2).draw(jobs))
+    # ``extend`` keeps what came before the exception.
+    assert len(_drawn(received)) == 4
+
+
+def test_photos_that_are_gone_changed_or_damaged_are_named(
+    sd: LoadedPipeline, photo: Path, tmp_path: Path, make_job: MakeJob
+) -> None:
+    damaged = tmp_path / "damaged.png"
+    damaged.write_bytes(photo.read_bytes()[:60])
+    template = make_job(sd, method="img2img")
+    cases = {
+        "none": (None, template.recipe.reference_sha256),
+        "gone.png": (tmp_path / "gone.png", template.recipe.reference_sha256),
+        "mug.png": (photo, "0" * 64),
+        "damaged.png": (damaged, sha256_file(damaged)),
+    }
+    jobs = [
+        DrawJob(name, template.recipe.model_copy(update={"reference_sha256": digest}), path)
+        for name, (path, digest) in cases.items()
+    ]
+    outcomes = {each.recipe_id: each for each in Engine(sd, 4).draw([*jobs, template])}
+    for name in cases:
+        failure = outcomes[name]
+        assert isinstance(failure, NotDrawn)
+        assert name in failure.error
+    assert isinstance(outcomes[template.recipe_id], Drawn)
+
+
+def test_recipes_that_cannot_be_drawn_are_failures_with_a_remedy(
+    sd: LoadedPipeline, make_job: MakeJob
+) -> None:
+    jobs = [
+        make_job(sd, model_hash="f" * 64),
+        make_job(sd, method="img2img", steps=2, strength=0.3),
+        make_job(sd, scheduler="lcm", steps=80),
+    ]
+    outcomes = {each.recipe_id: each for each in Engine(sd, batch_size=2).draw(jobs)}
+    errors = [getattr(outcomes[job.recipe_id], "error", "drawn") for job in jobs]
+    assert "is loaded" in errors[0]
+    assert "at least 4 steps" in errors[1]
+    assert "steps = 80" in errors[2]
+
+
+def test_progress_counts_up_to_all_pictures(sd: LoadedPipeline, make_job: MakeJob) -> None:
+    seen: list[float] = []
+    jobs = [make_job(sd, seed) for seed in range(5)]
+    list(Engine(sd, batch_size=2).draw(jobs, seen.append))
+    assert seen == sorted(seen)
+    assert seen[-1] == 5
+    assert any(value % 1 for value in seen)
+
+
+def test_a_caller_who_stops_early_leaves_no_thread_behind(
+    sd: LoadedPipeline, make_job: MakeJob
+) -> None:
+    outcomes = Engine(sd, batch_size=1).draw([make_job(sd, seed, steps=20) for seed in range(50)])
+    assert isinstance(next(outcomes), Drawn)
+    outcomes.close()  # type: ignore[attr-defined]
+    _no_denoising_thread_is_left()
+
+
+def test_no_jobs_draw_nothing(sd: LoadedPipeline) -> None:
+    assert list(Engine(sd, batch_size=2).draw([])) == []
+
+
+def _no_denoising_thread_is_left() -> None:
+    for thread in threading.enumerate():
+        if thread.name == "denoising":
+            thread.join(20)
+            assert not thread.is_alive()

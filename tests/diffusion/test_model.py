@@ -1,0 +1,142 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from catalog_gen.diffusion.model import check_model, local_model, model_hash
+from catalog_gen.errors import ModelError
+from tests.tiny_models import tiny_sd
+
+UNET = "unet/diffusion_pytorch_model.safetensors"
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    return tiny_sd(tmp_path / "model")
+
+
+@pytest.fixture
+def hashes(tmp_path: Path) -> Path:
+    return tmp_path / "hashes.json"
+
+
+def test_hashing_needs_no_torch() -> None:
+    code = "import sys, catalog_gen.diffusion.model; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_hash_is_the_same_wherever_the_folder_lies(tmp_path: Path, hashes: Path) -> None:
+    one, two = tiny_sd(tmp_path / "one"), tiny_sd(tmp_path / "elsewhere" / "two")
+    assert model_hash(one, hashes) == model_hash(two, hashes)
+
+
+@pytest.mark.parametrize("name", [UNET, "vae/config.json", "tokenizer/tokenizer.json"])
+def test_any_changed_byte_is_another_model(model: Path, hashes: Path, name: str) -> None:
+    before = model_hash(model, hashes)
+    content = bytearray((model / name).read_bytes())
+    content[-2] ^= 1
+    (model / name).write_bytes(content)
+    assert model_hash(model, hashes) != before
+
+
+def test_files_that_decide_no_pixels_are_not_hashed(model: Path, hashes: Path) -> None:
+    before = model_hash(model, hashes)
+    (model / "README.md").write_text("About this model")
+    (model / "unet" / "diffusion_pytorch_model.fp16.safetensors").write_bytes(b"never loaded")
+    assert model_hash(model, hashes) == before
+
+
+def test_unchanged_files_are_hashed_once(
+    model: Path, hashes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = model_hash(model, hashes)
+    monkeypatch.setattr("catalog_gen.diffusion.hash_cache.sha256_file", pytest.fail)
+    assert model_hash(model, hashes) == before
+
+
+def test_a_damaged_cache_is_filled_again(model: Path, hashes: Path) -> None:
+    before = model_hash(model, hashes)
+    hashes.write_text('{"cut of')
+    assert model_hash(model, hashes) == before
+
+
+def test_a_sound_folder_is_described(model: Path) -> None:
+    folder = check_model(model)
+    assert folder.pipeline == "StableDiffusionPipeline"
+    assert set(folder.components) == {"unet", "vae", "text_encoder", "tokenizer", "scheduler"}
+    assert model / UNET in folder.files
+
+
+def _refusal(model: Path | str) -> str:
+    with pytest.raises(ModelError) as caught:
+        local_model(str(model))
+    return str(caught.value)
+
+
+def test_a_missing_folder_is_refused() -> None:
+    assert "no such folder" in _refusal("/nowhere/at/all")
+
+
+def test_a_hub_id_that_is_not_here_is_refused_offline(tmp_path: Path) -> None:
+    assert "HF_HUB_OFFLINE" in _refusal("nobody/no-such-model")
+
+
+def test_a_single_file_checkpoint_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "model.safetensors").write_bytes(b"weights")
+    assert "converted" in _refusal(tmp_path)
+
+
+def test_pickled_weights_are_refused_with_the_way_out(model: Path) -> None:
+    (model / UNET).rename(model / "unet" / "diffusion_pytorch_model.bin")
+    assert "safe_serialization" in _refusal(model)
+
+
+def test_missing_weights_are_refused(model: Path) -> None:
+    (model / UNET).unlink()
+    assert "no safetensors weights" in _refusal(model)
+
+
+@pytest.mark.parametrize("keep", [0, 5, 100, -1])
+def test_truncated_weights_are_refused_by_name(model: Path, keep: int) -> None:
+    (model / UNET).write_bytes((model / UNET).read_bytes()[:keep])
+    assert UNET in _refusal(model)
+
+
+def test_text_in_place_of_weights_is_refused(model: Path) -> None:
+    (model / UNET).write_text("version https://git-lfs.github.com/spec/v1\n" * 4)
+    assert "no safetensors header" in _refusal(model)
+
+
+def test_a_missing_shard_is_refused_by_name(model: Path) -> None:
+    index = {"weight_map": {"conv_in.weight": "diffusion-00002-of-00002.safetensors"}}
+    (model / f"{UNET}.index.json").write_text(json.dumps(index))
+    assert "diffusion-00002-of-00002.safetensors" in _refusal(model)
+
+
+def _change_index(model: Path, **changes: object) -> None:
+    path = model / "model_index.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def test_an_unknown_pipeline_is_refused_with_those_known(model: Path) -> None:
+    _change_index(model, _class_name="FluxPipeline")
+    message = _refusal(model)
+    assert "FluxPipeline" in message
+    assert "StableDiffusionXLPipeline" in message
+
+
+def test_code_inside_the_folder_is_never_run(model: Path) -> None:
+    _change_index(model, unet=["my_unet", "MyUNet"])
+    assert "never run" in _refusal(model)
+
+
+def test_a_component_that_is_missing_is_named(model: Path) -> None:
+    _change_index(model, vae=[None, None])
+    assert "vae" in _refusal(model)
+
+
+def test_damaged_json_is_refused(model: Path) -> None:
+    (model / "model_index.json").write_text("{")
+    assert "JSON" in _refusal(model)
