@@ -2,17 +2,16 @@
 
 import dagster as dg
 
+from assets_defs.retries import input_errors_are_final, retry_twice
 from catalog_gen.stages.catalog import Stamp
 from catalog_gen.stages.feed import current_feed, take_feed
 from catalog_gen.stages.products import record_products
 from catalog_gen.stages.runs import note
 from resources.catalog import CatalogResource
 
-#: Reading and recording a feed again changes nothing, so a passing disk fault may be tried again.
-retry_twice = dg.RetryPolicy(max_retries=2, delay=5, backoff=dg.Backoff.EXPONENTIAL)
-
 
 @dg.asset(group_name="catalog", kinds={"file"}, code_version="1", retry_policy=retry_twice)
+@input_errors_are_final
 def product_feed(
     context: dg.AssetExecutionContext, catalog: CatalogResource
 ) -> dg.MaterializeResult[None]:
@@ -27,7 +26,14 @@ def product_feed(
     )
 
 
-@dg.asset(deps=[product_feed], group_name="catalog", kinds={"duckdb"}, code_version="1")
+@dg.asset(
+    deps=[product_feed],
+    group_name="catalog",
+    kinds={"duckdb"},
+    code_version="1",
+    retry_policy=retry_twice,
+)
+@input_errors_are_final
 def products(
     context: dg.AssetExecutionContext, catalog: CatalogResource
 ) -> dg.MaterializeResult[None]:

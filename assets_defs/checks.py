@@ -45,7 +45,9 @@ def prompt_budget(catalog: CatalogResource) -> dg.AssetCheckResult:
         passed=figures.trimmed == 0,
         severity=dg.AssetCheckSeverity.WARN,
         description=f"{figures.trimmed} of {figures.prompts} prompts lost clauses; shorten the "
-        "template" if figures.trimmed else f"all {figures.prompts} prompts fit",
+        "template"
+        if figures.trimmed
+        else f"all {figures.prompts} prompts fit",
         metadata={"trimmed": figures.trimmed, "unsupported": figures.unsupported},
     )
 
@@ -73,8 +75,11 @@ def pass_rate(catalog: CatalogResource) -> dg.AssetCheckResult:
         passed=share >= LEAST_ACCEPTED,
         severity=dg.AssetCheckSeverity.WARN,
         description=f"{figures.accepted} of {figures.judged} pictures were accepted",
-        metadata={"accepted": figures.accepted, "review": figures.review,
-                  "rejected": figures.rejected},
+        metadata={
+            "accepted": figures.accepted,
+            "review": figures.review,
+            "rejected": figures.rejected,
+        },
     )
 
 

@@ -3,7 +3,7 @@
 import dagster as dg
 
 from assets_defs.catalog_assets import product_feed, products
-from assets_defs.partitions import ALL_SHARDS, shards
+from assets_defs.partitions import ALL_SHARDS
 from assets_defs.picture_assets import candidate_images, clip_scores, prompts, verdicts
 from assets_defs.publication_assets import (
     channel_feeds,
@@ -38,7 +38,6 @@ def mark_run_failed(context: dg.HookContext) -> None:
 nightly_refresh = dg.define_asset_job(
     "nightly_refresh",
     selection=dg.AssetSelection.assets(*ASSETS) | dg.AssetSelection.checks_for_assets(*ASSETS),
-    partitions_def=shards,
     hooks={mark_run_failed},
     tags=ALL_SHARDS,
     description="Feed in, pictures out: draws what changed and publishes what passed.",
@@ -47,11 +46,15 @@ nightly_refresh = dg.define_asset_job(
 
 def nightly_schedule(settings: ScheduleSettings) -> dg.ScheduleDefinition:
     """One run a night over all shards, on by default."""
-    return dg.ScheduleDefinition(
+
+    @dg.schedule(
         name="nightly_refresh",
         job=nightly_refresh,
         cron_schedule=settings.cron,
         execution_timezone=settings.timezone,
-        tags=ALL_SHARDS,
         default_status=dg.DefaultScheduleStatus.RUNNING,
     )
+    def schedule() -> dg.RunRequest:
+        return dg.RunRequest(tags=ALL_SHARDS)
+
+    return schedule

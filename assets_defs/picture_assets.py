@@ -2,9 +2,10 @@
 
 import dagster as dg
 
-from assets_defs.catalog_assets import products, retry_twice
+from assets_defs.catalog_assets import products
 from assets_defs.partitions import in_one_run, shards, shards_of
 from assets_defs.previews import attach_previews
+from assets_defs.retries import input_errors_are_final, retry_twice
 from catalog_gen.stages.catalog import Stamp
 from catalog_gen.stages.images import draw_missing
 from catalog_gen.stages.prompts import write_prompts
@@ -25,6 +26,7 @@ from resources.scorer import ClipScorerResource
     kinds={"jinja", "duckdb"},
     code_version="1",
 )
+@input_errors_are_final
 def prompts(context: dg.AssetExecutionContext, catalog: CatalogResource) -> None:
     """What each product and view asks for; only new and changed wishes are written."""
     opened = catalog.open()
@@ -53,6 +55,7 @@ def prompts(context: dg.AssetExecutionContext, catalog: CatalogResource) -> None
     code_version="1",
     pool="gpu",
 )
+@input_errors_are_final
 def candidate_images(
     context: dg.AssetExecutionContext,
     catalog: CatalogResource,
@@ -62,20 +65,16 @@ def candidate_images(
     opened = catalog.open()
     stamp = Stamp.at_once(context.run_id)
     wanted = shards_of(context)
-    result = draw_missing(
-        opened, lambda: diffusion_pipeline.engine(opened.settings.model), wanted, stamp
-    )
+    result = draw_missing(opened, lambda: diffusion_pipeline.engine(opened), wanted, stamp)
     note(opened, stamp, "images", {"generated": result.generated, "failed": result.failed})
-    note(
-        opened,
-        stamp,
-        "seconds",
-        {"generate": round(result.seconds, 3), "store": round(result.store_seconds, 3)},
-    )
+    seconds = {"generate": round(result.seconds, 3), "store": round(result.store_seconds, 3)}
+    note(opened, stamp, "seconds", seconds)
     context.log.info(f"{result.generated} pictures drawn, {result.failed} failed")
+    if result.waiting:
+        context.log.warning(f"Pictures wait in the outbox: {result.waiting}")
     for error in result.errors:
         context.log.warning(error)
-    attach_previews(context, opened)
+    attach_previews(context, opened, result.by_shard)
 
 
 @dg.asset(
@@ -87,6 +86,7 @@ def candidate_images(
     kinds={"pytorch", "duckdb"},
     code_version="1",
 )
+@input_errors_are_final
 def clip_scores(
     context: dg.AssetExecutionContext,
     catalog: CatalogResource,
@@ -111,6 +111,7 @@ def clip_scores(
     kinds={"duckdb"},
     code_version="1",
 )
+@input_errors_are_final
 def verdicts(
     context: dg.AssetExecutionContext,
     catalog: CatalogResource,

@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import dagster as dg
 
-from assets_defs.catalog_assets import retry_twice
 from assets_defs.picture_assets import verdicts
+from assets_defs.retries import input_errors_are_final, retry_twice
 from catalog_gen.stages.catalog import Stamp
 from catalog_gen.stages.gallery import write_catalog_gallery
 from catalog_gen.stages.publication import publish_best, write_channel_feeds
@@ -25,6 +25,7 @@ from resources.scorer import ClipScorerResource
         fail_window=timedelta(hours=36), warn_window=timedelta(hours=26)
     ),
 )
+@input_errors_are_final
 def published_catalog(
     context: dg.AssetExecutionContext,
     catalog: CatalogResource,
@@ -37,6 +38,8 @@ def published_catalog(
     published = publish_best(opened, scorer.scorer_hash, stamp)
     figures = {"products": published.products, "coverage": round(published.coverage, 4)}
     note(opened, stamp, "published", figures)
+    if published.held_back:
+        context.log.warning(published.held_back)
     return dg.MaterializeResult(metadata={**figures, "images": published.images})
 
 
@@ -47,15 +50,12 @@ def published_catalog(
     code_version="1",
     retry_policy=retry_twice,
 )
+@input_errors_are_final
 def gallery(
-    context: dg.AssetExecutionContext,
-    catalog: CatalogResource,
-    clip_scorer: ClipScorerResource,
+    context: dg.AssetExecutionContext, catalog: CatalogResource
 ) -> dg.MaterializeResult[None]:
     """A page with every product, its live pictures, the other candidates and the reasons."""
-    opened = catalog.open()
-    scorer = clip_scorer.scorer(opened.settings.scorer)
-    page = write_catalog_gallery(opened, scorer.scorer_hash)
+    page = write_catalog_gallery(catalog.open())
     return dg.MaterializeResult(metadata={"page": dg.MetadataValue.path(str(page))})
 
 
@@ -66,6 +66,7 @@ def gallery(
     code_version="1",
     retry_policy=retry_twice,
 )
+@input_errors_are_final
 def channel_feeds(
     context: dg.AssetExecutionContext, catalog: CatalogResource
 ) -> dg.MaterializeResult[None]:
@@ -83,6 +84,7 @@ def channel_feeds(
     code_version="1",
     retry_policy=retry_twice,
 )
+@input_errors_are_final
 def lineage_snapshot(
     context: dg.AssetExecutionContext, catalog: CatalogResource
 ) -> dg.MaterializeResult[None]:

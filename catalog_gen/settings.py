@@ -34,6 +34,8 @@ class _Section(BaseModel):
 
 
 class FeedSettings(_Section):
+    """Where products come from, and how much of a feed is believed."""
+
     path: Path = Field(description="the product feed: CSV, TSV, JSONL, Parquet, XML, or .gz")
     shrink_limit: Share = Field(
         0.30, description="a feed that lost more than this share of products stops the refresh"
@@ -46,6 +48,8 @@ class FeedSettings(_Section):
 
 
 class ModelSettings(_Section):
+    """The diffusion model, and how it is run."""
+
     id: str = Field(description="a diffusers folder, or the id of one on a hub")
     revision: str | None = Field(None, description="the hub revision, to pin a hub id")
     dtype: Literal["auto", "fp32", "fp16", "bf16"] = Field(
@@ -57,6 +61,8 @@ class ModelSettings(_Section):
 
 
 class ScorerSettings(_Section):
+    """The CLIP model that scores."""
+
     id: str = Field(description="an open_clip folder ('local-dir:PATH'), or an open_clip name")
     batch_size: int = Field(32, ge=1)
 
@@ -107,18 +113,24 @@ class ViewSettings(_Section):
 
 
 class LimitSettings(_Section):
-    tries: int = Field(3, ge=1, description="how often a failed picture is drawn before giving up")
+    """How much a refresh may try and spend."""
+
+    tries: int = Field(3, ge=1, description="how often drawing is tried before giving up")
     budget: int | None = Field(None, ge=0, description="pictures a refresh may draw; none: all")
 
 
 class PublishSettings(_Section):
+    """When a new set of pictures goes live, and where they are served from."""
+
     min_coverage: Share = Field(
-        0.5, description="share of active products with a live picture, below which nothing changes"
+        0.5, description="least share of products with a picture that a new set must have"
     )
     base_url: str = Field("https://shop.example/images", description="for exported feeds")
 
 
 class ScheduleSettings(_Section):
+    """When the nightly refresh starts."""
+
     cron: str = "0 2 * * *"
     timezone: str = "UTC"
 
@@ -157,6 +169,10 @@ class Home:
     @property
     def site(self) -> Path:
         return self.root / "site"
+
+    @property
+    def hashes(self) -> Path:
+        return self.root / "hashes.json"
 
     @property
     def dagster(self) -> Path:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 import dagster as dg
 
 from catalog_gen.settings import ModelSettings
+from catalog_gen.stages.catalog import Catalog
 
 if TYPE_CHECKING:
     from catalog_gen.diffusion.engine import Engine
@@ -22,19 +23,23 @@ class DiffusionPipelineResource(dg.ConfigurableResource["Engine"]):
 
     device: Literal["settings", "cuda", "cpu"] = "settings"
 
-    def engine(self, settings: ModelSettings) -> "Engine":
-        """The engine for a model.
+    def engine(self, catalog: Catalog) -> "Engine":
+        """The engine for the catalog's model.
 
         Raises:
-            ModelError: the model is missing, unsafe or no pipeline; or CUDA is asked for and absent.
+            ModelError: the model is missing, unsafe or no pipeline.
+            ConfigError: CUDA is asked for and absent.
         """
         from catalog_gen.diffusion.engine import Engine
         from catalog_gen.diffusion.loading import load_pipeline
 
+        settings = catalog.settings.model
         if self.device != "settings":
             settings = settings.model_copy(update={"device": self.device})
         with _lock:
             if settings not in _engines:
                 _engines.clear()  # one model at a time in the GPU's memory
-                _engines[settings] = Engine(load_pipeline(settings), settings.batch_size)
+                _engines[settings] = Engine(
+                    load_pipeline(settings, catalog.home.hashes), settings.batch_size
+                )
             return _engines[settings]

@@ -18,8 +18,18 @@ def run(config: Path, port: int) -> int:
     with dagster_instance(home):
         pass  # writes dagster.yaml on first use
     command = [
-        sys.executable, "-m", "dagster", "dev", "-m", MODULE, "-d", os.getcwd(),
-        "--host", "127.0.0.1", "--port", str(port),
+        sys.executable,
+        "-m",
+        "dagster",
+        "dev",
+        "-m",
+        MODULE,
+        "-d",
+        os.getcwd(),
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
     ]
     environment = os.environ | {
         "DAGSTER_HOME": str(home.dagster),

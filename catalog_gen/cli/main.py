@@ -137,8 +137,10 @@ def _run() -> int:
             return 2
         report = _write_crash_report()
         console.print(
-            f"[bold red]Unexpected {type(error).__name__}[/]: ", error, "\nThis is a fault of "
-            f"catalog_gen. The details are in {report}; please report them.", sep=""
+            f"[bold red]Unexpected {type(error).__name__}[/]: ",
+            error,
+            f"\nThis is a fault of catalog_gen. The details are in {report}; please report them.",
+            sep="",
         )
         return InfrastructureError.exit_code
 

@@ -122,5 +122,3 @@ def _print(summary: Mapping[str, Any], home: Home) -> None:
 def _figure(what: str, value: object) -> str:
     alarming = what in ("failed", "rejected") and value
     return f"[{'yellow' if alarming else 'cyan'}]{value}[/] {what}"
-
-

@@ -51,9 +51,7 @@ def run(as_json: bool) -> None:
         "Verdicts",
         f"{verdicts.accepted} accepted, {verdicts.review} to review, {verdicts.rejected} rejected",
     )
-    facts.add_row(
-        "Failures", f"{coverage.open_failures} open, {coverage.given_up} given up"
-    )
+    facts.add_row("Failures", f"{coverage.open_failures} open, {coverage.given_up} given up")
     answers.print(facts)
     for failure in failures[:10]:
         answers.print(f"  [yellow]{failure.product_id}[/] {failure.view}: {failure.error}")

@@ -7,6 +7,7 @@ import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -25,6 +26,8 @@ TORCH_DTYPES: Final[dict[Dtype, torch.dtype]] = {
     "fp16": torch.float16,
     "bf16": torch.bfloat16,
 }
+
+_NAMES: Final = {dtype: name for name, dtype in TORCH_DTYPES.items()}
 
 #: The libraries whose version can change a picture or its encoded bytes.
 _LIBRARIES: Final = (
@@ -54,7 +57,7 @@ class LoadedPipeline:
         ``dtype`` is given where the drawing left the pipeline's own (see ``in_dtype``).
         """
         drawn_in = dtype or self.dtype
-        libraries = _versions()
+        libraries = dict(_versions())
         machine = f"{platform.system()} {platform.machine()}"
         if self.device.type == "cuda":
             name = torch.cuda.get_device_name(self.device)
@@ -85,25 +88,25 @@ class LoadedPipeline:
             yield
             return
         try:
-            self.text2img.to(TORCH_DTYPES[dtype])
+            _cast(self.text2img, TORCH_DTYPES[dtype])
             with torch.compiler.set_stance("force_eager"):
                 yield
         finally:
-            self.text2img.to(TORCH_DTYPES[self.dtype])
+            _cast(self.text2img, TORCH_DTYPES[self.dtype])
 
 
-def load_pipeline(settings: ModelSettings, cache: Path | None = None) -> LoadedPipeline:
+def load_pipeline(settings: ModelSettings, hashes: Path | None = None) -> LoadedPipeline:
     """Load a Stable Diffusion 1.x, 2.x or XL folder or hub id.
 
     Args:
         settings: the model's id, device, dtype and whether to compile the UNet on a GPU.
-        cache: the JSON file that remembers the hashes of large files (see ``model_hash``).
+        hashes: the JSON file that remembers the hashes of large files (see ``model_hash``).
 
     Raises:
         ModelError: the model is missing, unsafe or broken (see ``local_model``).
         ConfigError: ``device = "cuda"`` on a machine without a GPU that torch can use.
     """
-    from diffusers import AutoPipelineForImage2Image, AutoPipelineForText2Image
+    from diffusers import AutoPipelineForText2Image
 
     path = local_model(settings.id, settings.revision)
     device = _device(settings)
@@ -116,31 +119,52 @@ def load_pipeline(settings: ModelSettings, cache: Path | None = None) -> LoadedP
         text2img = pipelines.from_pretrained(
             str(path), use_safetensors=True, dtype=TORCH_DTYPES[dtype], **extra
         )
-    text2img.to(device)
-    text2img.vae.enable_slicing()
+    return wrap_pipeline(text2img.to(device), model_hash(path, hashes), compiled=settings.compile)
+
+
+def wrap_pipeline(text2img: Any, identity: str, *, compiled: bool = False) -> LoadedPipeline:
+    """Prepare a text-to-image pipeline, which is on its device and in its dtype already.
+
+    Args:
+        text2img: a ``StableDiffusionPipeline`` or ``StableDiffusionXLPipeline``.
+        identity: its model hash.
+        compiled: compile the whole UNet; ignored on the CPU, where it gains little.
+    """
+    from diffusers import AutoPipelineForImage2Image
+
+    device = text2img.device
     on_gpu = device.type == "cuda"
+    text2img.vae.enable_slicing()
     if on_gpu:
         # Autotuning picks kernels by stopwatch, so that two runs may pick different ones.
         torch.backends.cudnn.benchmark = False
         text2img.unet.to(memory_format=torch.channels_last)
         text2img.vae.to(memory_format=torch.channels_last)
-    compiled = settings.compile and on_gpu
-    if compiled:
-        text2img.unet.compile(fullgraph=True, dynamic=False)
+        if compiled:
+            text2img.unet.compile(fullgraph=True, dynamic=False)
+    extra = {"add_watermarker": False} if "text_encoder_2" in text2img.components else {}
     img2img = AutoPipelineForImage2Image.from_pipe(text2img, **extra)
     for pipeline in (text2img, img2img):
         pipeline.set_progress_bar_config(disable=True)
     return LoadedPipeline(
         text2img=text2img,
         img2img=img2img,
-        model_hash=model_hash(path, cache),
+        model_hash=identity,
         device=device,
-        dtype=dtype,
-        compiled=compiled,
+        dtype=_NAMES[text2img.unet.dtype],
+        compiled=compiled and on_gpu,
         token_limit=_token_limit(text2img),
     )
 
 
+def _cast(pipeline: Any, dtype: torch.dtype) -> None:
+    """Cast all weights; by torch's own ``to``, since diffusers' warns at every cast."""
+    for component in pipeline.components.values():
+        if isinstance(component, torch.nn.Module):
+            torch.nn.Module.to(component, dtype=dtype)
+
+
+@cache
 def _versions() -> dict[str, str]:
     return {name: metadata.distribution(name).version for name in _LIBRARIES}
 

@@ -14,17 +14,16 @@ from typing import Final, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from catalog_gen.studio.captions import SYNONYMS
 from catalog_gen.studio.vocabulary import CATEGORIES, COLOURS, COUNTS, MATERIALS
 
 Attribute = Literal["count", "material", "colour", "category"]
 ATTRIBUTES: Final[tuple[Attribute, ...]] = ("count", "material", "colour", "category")
 
 _NUMBERS: Final = {1: "one", 2: "two"}
-_IRREGULAR: Final = {
-    "watch": "watches",
-    "headphones": "headphones",
-    "gaming mouse": "gaming mice",
-}
+#: What two of a category are called.
+_PLURALS: Final[dict[str, str]] = {category: names[0][1] for category, names in SYNONYMS.items()}
+_SINGULARS: Final[dict[str, str]] = {plural: category for category, plural in _PLURALS.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +61,7 @@ class PromptWords:
         """The whole prompt with one word exchanged; a noun keeps or takes its number."""
         words = {**self.words, attribute: word}
         plural = self.plural if attribute != "count" else word != _NUMBERS[1]
-        noun = _plural(words["category"]) if plural else words["category"]
+        noun = _PLURALS[words["category"]] if plural else words["category"]
         parts = [words[name] for name in ATTRIBUTES if name != "category" and name in words]
         return f"{self.opening}{' '.join([*parts, noun])}{self.ending}"
 
@@ -83,16 +82,8 @@ def words_of(prompt: str) -> PromptWords | None:
     if found is None:
         return None
     noun = found["category"]
-    singular = {_plural(each): each for each in CATEGORIES} | {each: each for each in CATEGORIES}
-    count = found["count"]
-    words: dict[Attribute, str] = {}
-    if count:
-        words["count"] = count
-    if found["material"]:
-        words["material"] = found["material"]
-    if found["colour"]:
-        words["colour"] = found["colour"]
-    words["category"] = singular[noun]
+    words: dict[Attribute, str] = {name: found[name] for name in ATTRIBUTES if found[name]}
+    words["category"] = _SINGULARS.get(noun, noun)
     return PromptWords(
         opening=found["opening"],
         words=words,
@@ -145,16 +136,12 @@ def _contrasts(
     return found
 
 
-def _plural(noun: str) -> str:
-    return _IRREGULAR.get(noun, f"{noun}s")
-
-
 @lru_cache(maxsize=1)
 def _form() -> re.Pattern[str]:
     def one_of(words: Sequence[str]) -> str:
         return "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))
 
-    nouns = [*CATEGORIES, *(_plural(each) for each in CATEGORIES)]
+    nouns = [*CATEGORIES, *_SINGULARS]
     return re.compile(
         r"(?P<opening>(?:product photo of )?)"
         rf"(?:(?P<count>{one_of(list(_NUMBERS.values()))}) )?"

@@ -273,7 +273,7 @@ def _number(value: float) -> str:
 
 
 def _percent(share: float) -> str:
-    return f"{_number(round(share * 100, 1))} %"
+    return f"{_number(round(share * 100, 1))}%"
 
 
 def _sentence(words: str) -> str:

@@ -57,17 +57,21 @@ def render_gallery(data: GalleryData) -> str:
     """The page as HTML. All product text is data in it, never markup or script."""
     style, script = _asset("gallery.css"), _asset("gallery.js")
     products = [_product(product) for product in data.products]
-    return _environment().get_template("gallery.html.j2").render(
-        data=data,
-        counts=_counts(data),
-        troubles=list(_troubles(data)),
-        rejections=data.rejections,
-        longest=_LONGEST_VALUE,
-        style=Markup(style),
-        script=Markup(script),
-        style_hash=_csp_hash(style),
-        script_hash=_csp_hash(script),
-        products_json=Markup(_json_in_html(products)),
+    return (
+        _environment()
+        .get_template("gallery.html.j2")
+        .render(
+            data=data,
+            counts=_counts(data),
+            troubles=list(_troubles(data)),
+            rejections=data.rejections,
+            longest=_LONGEST_VALUE,
+            style=Markup(style),
+            script=Markup(script),
+            style_hash=_csp_hash(style),
+            script_hash=_csp_hash(script),
+            products_json=Markup(_json_in_html(products)),
+        )
     )
 
 

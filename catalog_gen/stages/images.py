@@ -19,6 +19,7 @@ from catalog_gen.diffusion.jobs import DrawJob, Drawn, Outcome
 from catalog_gen.errors import InputError, StoreBusyError
 from catalog_gen.progress import report
 from catalog_gen.stages.catalog import Catalog, Stamp
+from catalog_gen.store.figures import drawn_in_run
 from catalog_gen.store.ledger import Failure, WorkItem, open_work, record_failures
 from catalog_gen.store.outbox import DrawnImage, ingest
 
@@ -31,19 +32,16 @@ INGEST_EVERY: Final = 256
 
 @dataclass(slots=True)
 class DrawResult:
-    """What a drawing stage did, counted as it goes."""
+    """What a drawing stage did; ``generated`` and ``failed`` count over all tries of the run."""
 
     generated: int = 0
+    failed: int = 0
     errors: list[str] = field(default_factory=list)
     by_shard: Counter[int] = field(default_factory=Counter)
     seconds: float = 0.0
     store_seconds: float = 0.0
     waiting: str = ""
     """Why pictures still wait in the outbox; empty: none do."""
-
-    @property
-    def failed(self) -> int:
-        return len(self.errors)
 
 
 def draw_missing(
@@ -76,6 +74,9 @@ def draw_missing(
             shard_of = {item.recipe_id: item.shard for item in work}
             result.by_shard.update(shard_of[job.recipe_id] for job in jobs)
             _take_over(catalog, stamp, result)
+        with catalog.store.reading() as connection:
+            drawn = drawn_in_run(connection, stamp.run_id)
+        result.generated, result.failed = drawn.generated, drawn.failed
     return result
 
 
@@ -129,9 +130,7 @@ def _draw(
         try:
             for done, outcome in enumerate(engine.draw(jobs), start=1):
                 batch.append(outcome)
-                if isinstance(outcome, Drawn):
-                    result.generated += 1
-                else:
+                if not isinstance(outcome, Drawn):
                     result.errors.append(outcome.error)
                 if len(batch) == engine.batch_size:
                     hand_over()
@@ -145,9 +144,7 @@ def _draw(
         _finish(writing)
 
 
-def _to_outbox(
-    catalog: Catalog, engine: "Engine", batch: Sequence[Outcome], stamp: Stamp
-) -> None:
+def _to_outbox(catalog: Catalog, engine: "Engine", batch: Sequence[Outcome], stamp: Stamp) -> None:
     """Acknowledge a batch. Pictures share a file if they share an environment."""
     failures = [
         Failure(outcome.recipe_id, outcome.error, outcome.seconds)

@@ -47,7 +47,7 @@ def record_products(catalog: Catalog, feed: FeedFile, stamp: Stamp) -> FeedChang
 
 
 def _with_reference_hash(product: Product, folders: Sequence[Path]) -> Product:
-    """A photo that can't be read hashes to '': the drawing stage then fails that product by name."""
+    """A photo that can't be read hashes to ''; drawing then fails that product by name."""
     if not product.reference:
         return product
     try:

@@ -51,7 +51,7 @@ class Drawer:
         """
         model = catalog.settings.model
         folder = local_model(model.id, model.revision)
-        return cls(folder, model_hash(folder, cache=catalog.home.root / "model-hashes.json"))
+        return cls(folder, model_hash(folder, catalog.home.hashes))
 
     @cached_property
     def budget(self) -> TokenBudget:
@@ -191,7 +191,7 @@ def plan_items(wish: DesiredPrompt, seconds: Mapping[str, float], default: float
 
 
 def _desired(view: View, stale: StaleInput, drawer: Drawer) -> DesiredPrompt:
-    fields = {name: "" for name in view.template.fields | view.negative.fields}
+    fields = dict.fromkeys(view.template.fields | view.negative.fields, "")
     fields |= stale.product.fields()
     fitted = drawer.budget.fit(view.template.render(fields))
     negative = drawer.budget.fit(view.negative.render(fields))

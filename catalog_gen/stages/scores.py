@@ -76,9 +76,7 @@ def _score(
         prompts = [chunk[place].recipe.prompt for place in places]
         images = [pictures[place] for place in places]
         scores = scorer.score(images, prompts, rivals.get(view, ()))
-        contrasts = contrasts_of(
-            np.stack([score.embedding for score in scores]), prompts, scorer
-        )
+        contrasts = contrasts_of(np.stack([score.embedding for score in scores]), prompts, scorer)
         for place, score, contrast in zip(places, scores, contrasts, strict=True):
             signals = _measure(catalog, scorer, chunk[place], pictures[place], score.embedding)
             rows.append(

@@ -74,9 +74,7 @@ def _twin_bits(todo: Sequence[ToJudge], signals: Sequence[Signals]) -> list[int 
     bits: list[int | None] = []
     for place in range(len(todo)):
         rivals = (
-            (views == views[place])
-            & (products != products[place])
-            & (prompts != prompts[place])
+            (views == views[place]) & (products != products[place]) & (prompts != prompts[place])
         )
         distances = np.bitwise_count(hashes[rivals] ^ hashes[place])
         bits.append(int(distances.min()) if distances.size else None)
@@ -85,8 +83,7 @@ def _twin_bits(todo: Sequence[ToJudge], signals: Sequence[Signals]) -> list[int 
 
 def _row(item: ToJudge, verdict: Verdict, filed_under: str, stamp: Stamp) -> VerdictRow:
     criteria = {
-        name: {"points": score.points, "why": score.why}
-        for name, score in verdict.criteria.items()
+        name: {"points": score.points, "why": score.why} for name, score in verdict.criteria.items()
     }
     return VerdictRow(
         image_id=item.image_id,

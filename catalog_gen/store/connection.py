@@ -78,10 +78,16 @@ class Store:
             StoreError: whatever else the database has to complain about.
         """
         with self._my_turn(), _translated(self.path):
-            if not self.path.exists() or self._version() < latest_version():
-                self.path.parent.mkdir(parents=True, exist_ok=True)
-                with self._opened(read_only=False) as connection:
-                    migrate(connection)
+            if self.path.exists():
+                with self._opened(read_only=True) as connection:
+                    version = schema_version(connection)
+                    require_not_newer(version)
+                    if version == latest_version():
+                        yield connection
+                        return
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with self._opened(read_only=False) as connection:
+                migrate(connection)
             with self._opened(read_only=True) as connection:
                 yield connection
 
@@ -110,12 +116,6 @@ class Store:
                 # Without a folder for temporary files a big plan stays in memory or fails.
                 connection.execute("SET temp_directory = ''")
                 yield connection
-
-    def _version(self) -> int:
-        with self._opened(read_only=True) as connection:
-            version = schema_version(connection)
-        require_not_newer(version)
-        return version
 
     @contextmanager
     def _my_turn(self) -> Iterator[None]:
@@ -185,9 +185,10 @@ def _transaction(connection: DuckDBPyConnection) -> Iterator[None]:
     connection.execute("BEGIN")
     try:
         yield
+        # A commit after a failed statement returns normally and stores nothing; a query does not.
+        connection.execute("SELECT 1").fetchall()
         connection.execute("COMMIT")
     except BaseException:
-        # A commit after a failed statement returns normally and stores nothing: always roll back.
         with suppress(duckdb.Error):
             connection.execute("ROLLBACK")
         raise

@@ -1,6 +1,150 @@
-"""Figures over the whole store that planning and summaries ask for. Reads only."""
+"""Figures over the whole store that plans, checks and summaries ask for. Reads only."""
+
+from dataclasses import dataclass
 
 from duckdb import DuckDBPyConnection
+
+from catalog_gen.store.relations import first_row, only_row
+
+
+@dataclass(frozen=True, slots=True)
+class FeedFigures:
+    """The newest feed's rows; all 0 before the first."""
+
+    rows_read: int
+    accepted: int
+    rejected: int
+
+
+@dataclass(frozen=True, slots=True)
+class PromptFigures:
+    """Current prompts of active products: all, those that lost clauses, those beyond the model."""
+
+    prompts: int
+    trimmed: int
+    unsupported: int
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictFigures:
+    """Pictures that are wanted now, by the newest verdict; a person's word overrules it."""
+
+    accepted: int
+    review: int
+    rejected: int
+
+    @property
+    def judged(self) -> int:
+        """All of them."""
+        return self.accepted + self.review + self.rejected
+
+
+@dataclass(frozen=True, slots=True)
+class CoverageFigures:
+    """Active products, those with a live picture, live pictures, and what could not be drawn."""
+
+    active: int
+    live: int
+    images: int
+    open_failures: int
+    given_up: int
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnFigures:
+    """Pictures that a run made, and those that failed."""
+
+    generated: int
+    failed: int
+
+
+def feed_figures(connection: DuckDBPyConnection) -> FeedFigures:
+    """Rows of the feed that was recorded last."""
+    row = first_row(
+        connection.execute(
+            """
+        SELECT rows_read, accepted, rejected FROM feed_snapshots
+        ORDER BY read_at DESC, feed_id LIMIT 1
+        """
+        )
+    )
+    return FeedFigures(0, 0, 0) if row is None else FeedFigures(*row)
+
+
+def prompt_figures(connection: DuckDBPyConnection) -> PromptFigures:
+    """Current prompts of active products."""
+    row = only_row(
+        connection.execute(
+            """
+        SELECT count(*), count(*) FILTER (len(dropped) > 0), count(*) FILTER (unsupported <> '')
+        FROM prompts
+        SEMI JOIN (SELECT product_id FROM products WHERE retired_at IS NULL) USING (product_id)
+        WHERE current
+        """
+        )
+    )
+    return PromptFigures(*row)
+
+
+def verdict_figures(connection: DuckDBPyConnection) -> VerdictFigures:
+    """Decisions on the pictures of current prompts of active products."""
+    row = only_row(
+        connection.execute(
+            """
+        WITH decided AS (
+            SELECT ledger.recipe_id, coalesce(review.decision, verdict.decision) AS decision
+            FROM ledger
+            SEMI JOIN (SELECT prompt_id FROM prompts WHERE current) USING (prompt_id)
+            SEMI JOIN (SELECT product_id FROM products WHERE retired_at IS NULL) USING (product_id)
+            JOIN (
+                SELECT image_id, max_by(decision, judged_at) AS decision
+                FROM verdicts GROUP BY image_id
+            ) AS verdict ON verdict.image_id = ledger.recipe_id
+            LEFT JOIN (
+                SELECT image_id, max_by(decision, reviewed_at) AS decision
+                FROM reviews GROUP BY image_id
+            ) AS review ON review.image_id = ledger.recipe_id
+        )
+        SELECT count(*) FILTER (decision = 'accepted'), count(*) FILTER (decision = 'review'),
+            count(*) FILTER (decision = 'rejected')
+        FROM decided
+        """
+        )
+    )
+    return VerdictFigures(*row)
+
+
+def coverage_figures(connection: DuckDBPyConnection) -> CoverageFigures:
+    """How much of the catalog is live, and what stands in the way."""
+    row = only_row(
+        connection.execute(
+            """
+        SELECT
+            (SELECT count(*) FROM products WHERE retired_at IS NULL),
+            (SELECT count(DISTINCT product_id) FROM live_images
+                SEMI JOIN (SELECT product_id FROM products WHERE retired_at IS NULL) AS active
+                USING (product_id)),
+            (SELECT count(*) FROM live_images),
+            (SELECT count(*) FROM open_failures WHERE status = 'failed'),
+            (SELECT count(*) FROM open_failures WHERE status = 'given up')
+        """
+        )
+    )
+    return CoverageFigures(*row)
+
+
+def drawn_in_run(connection: DuckDBPyConnection, run_id: str) -> DrawnFigures:
+    """What a run drew and failed to draw, over all tries of its steps."""
+    row = connection.execute(
+        """
+        SELECT (SELECT count(*) FROM images WHERE run_id = $run_id),
+               (SELECT count(*) FROM ledger
+                WHERE run_id = $run_id AND status IN ('failed', 'given up'))
+        """,
+        {"run_id": run_id},
+    ).fetchone()
+    assert row is not None  # an aggregate always has a row
+    return DrawnFigures(*row)
 
 
 def seconds_by_view(connection: DuckDBPyConnection) -> dict[str, float]:

@@ -5,7 +5,6 @@ failure is a row here, with its error and the number of tries, never an exceptio
 decides what to plan (see ``planning``) or draws.
 """
 
-import json
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,9 +15,12 @@ from duckdb import DuckDBPyConnection
 
 from catalog_gen.catalog.product import Product
 from catalog_gen.recipe import Recipe
+from catalog_gen.store.products import PRODUCT_COLUMNS, stored_product
 from catalog_gen.store.relations import (
     TEXT,
     arrow_table,
+    first_row,
+    only_row,
     registered,
     shard_list,
     strings,
@@ -86,6 +88,19 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenFailure:
+    """A wanted candidate that could not be drawn so far."""
+
+    product_id: str
+    view: str
+    candidate: int
+    status: str
+    tries: int
+    error: str
+    recipe_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class LedgerCounts:
     """Candidates that current prompts of active products ask for, by what became of them."""
 
@@ -122,7 +137,8 @@ _FAILURES: Final = pa.schema([("recipe_id", TEXT), ("error", TEXT), ("seconds", 
 _WANTED: Final = """
     ledger
     JOIN (SELECT prompt_id FROM prompts WHERE current) USING (prompt_id)
-    JOIN (SELECT * EXCLUDE (shard) FROM products WHERE retired_at IS NULL) USING (product_id)
+    JOIN (SELECT * EXCLUDE (shard) FROM products WHERE retired_at IS NULL) AS products
+        USING (product_id)
 """
 
 
@@ -185,14 +201,15 @@ def save_plan(
             """,
             {"now": now, "run_id": run_id},
         )
-        row = connection.execute(
-            """
+        row = only_row(
+            connection.execute(
+                """
             SELECT count(*) FILTER (status IN ('planned', 'failed')),
                 count(*) FILTER (status = 'made'), count(*) FILTER (status = 'deferred')
             FROM ledger SEMI JOIN plan_to_save USING (recipe_id)
             """
-        ).fetchone()
-    assert row is not None
+            )
+        )
     return PlanResult(*row)
 
 
@@ -209,9 +226,8 @@ def open_work(
     """
     rows = connection.execute(
         f"""
-        SELECT recipe_id, recipe, prompt_id, product_id, shard, view, candidate, attempt, reason,
-            tries, error, status = 'deferred',
-            title, category, description, group_id, reference, to_json(attributes)::VARCHAR
+        SELECT recipe_id, recipe, prompt_id, shard, view, candidate, attempt, reason, tries, error,
+            status = 'deferred', {PRODUCT_COLUMNS}
         FROM {_WANTED} JOIN recipes USING (recipe_id)
         WHERE ($shards IS NULL OR shard IN (SELECT unnest($shards::UTINYINT[])))
             AND (status = 'planned'
@@ -271,14 +287,16 @@ def reopen(
     Returns how many; those that are made, planned or failed already are left alone.
     """
     with registered(connection, "recipes_to_reopen", strings(recipe_ids)):
-        row = connection.execute(
-            """
+        row = first_row(
+            connection.execute(
+                """
             UPDATE ledger SET status = 'planned', tries = 0, updated_at = $now, run_id = $run_id
             WHERE status IN ('deferred', 'given up')
                 AND recipe_id IN (SELECT value FROM recipes_to_reopen)
             """,
-            {"now": now, "run_id": run_id},
-        ).fetchone()
+                {"now": now, "run_id": run_id},
+            )
+        )
     return int(row[0]) if row else 0
 
 
@@ -291,12 +309,24 @@ def made_among(connection: DuckDBPyConnection, recipe_ids: Iterable[str]) -> set
     return {image_id for (image_id,) in rows}
 
 
+def open_failures(connection: DuckDBPyConnection) -> list[OpenFailure]:
+    """What is wanted and failed or was given up, by product, view and candidate."""
+    rows = connection.execute(
+        """
+        SELECT product_id, view, candidate, status, tries, error, recipe_id
+        FROM open_failures ORDER BY product_id, view, candidate, recipe_id
+        """
+    ).fetchall()
+    return [OpenFailure(*row) for row in rows]
+
+
 def ledger_counts(
     connection: DuckDBPyConnection, shards: Collection[int] | None = None
 ) -> LedgerCounts:
     """Count the candidates that are wanted now, by status."""
-    row = connection.execute(
-        f"""
+    row = only_row(
+        connection.execute(
+            f"""
         SELECT
             count(*) FILTER (status = 'planned'),
             count(*) FILTER (status = 'deferred'),
@@ -306,20 +336,21 @@ def ledger_counts(
         FROM {_WANTED}
         WHERE $shards IS NULL OR shard IN (SELECT unnest($shards::UTINYINT[]))
         """,
-        {"shards": shard_list(shards)},
-    ).fetchone()
-    assert row is not None
+            {"shards": shard_list(shards)},
+        )
+    )
     return LedgerCounts(*row)
 
 
 def _work_item(row: tuple[Any, ...]) -> WorkItem:
-    recipe_id, recipe, prompt_id, product_id, shard, view, candidate, attempt, *rest = row
-    reason, tries, error, deferred, *core, attributes = rest
+    recipe_id, recipe, prompt_id, shard, view, candidate, attempt, *rest = row
+    reason, tries, error, deferred, *columns = rest
+    product = stored_product(columns)
     return WorkItem(
         recipe_id=recipe_id,
         recipe=Recipe.model_validate_json(recipe),
         prompt_id=prompt_id,
-        product_id=product_id,
+        product_id=product.product_id,
         shard=shard,
         view=view,
         candidate=candidate,
@@ -328,7 +359,7 @@ def _work_item(row: tuple[Any, ...]) -> WorkItem:
         tries=tries,
         error=error,
         deferred=deferred,
-        product=Product(product_id, *core, attributes=json.loads(attributes)),
+        product=product,
     )
 
 

@@ -11,6 +11,7 @@ from importlib.resources import files
 from duckdb import DuckDBPyConnection
 
 from catalog_gen.errors import StoreError
+from catalog_gen.store.relations import first_row
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +42,15 @@ def latest_version() -> int:
 
 def schema_version(connection: DuckDBPyConnection) -> int:
     """The version that a database is at; 0 is an empty one."""
-    exists = connection.execute(
-        "SELECT 1 FROM duckdb_tables() "
-        "WHERE database_name = current_database() AND table_name = 'schema_version'"
-    ).fetchone()
+    exists = first_row(
+        connection.execute(
+            "SELECT 1 FROM duckdb_tables() "
+            "WHERE database_name = current_database() AND table_name = 'schema_version'"
+        )
+    )
     if exists is None:
         return 0
-    row = connection.execute("SELECT coalesce(max(version), 0) FROM schema_version").fetchone()
+    row = first_row(connection.execute("SELECT coalesce(max(version), 0) FROM schema_version"))
     return int(row[0]) if row else 0
 
 

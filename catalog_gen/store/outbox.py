@@ -27,11 +27,10 @@ from duckdb import DuckDBPyConnection
 from catalog_gen.errors import CorruptionError, StoreError
 from catalog_gen.fingerprint import canonical_json
 from catalog_gen.recipe import Environment
-from catalog_gen.settings import LimitSettings
 from catalog_gen.store.connection import Store
 from catalog_gen.store.files import sync_folder
 from catalog_gen.store.ledger import Failure, record_failures
-from catalog_gen.store.relations import TEXT, arrow_table, registered
+from catalog_gen.store.relations import TEXT, arrow_table, first_row, registered
 
 #: Bytes of outbox files that one transaction takes over; bounds its memory.
 GROUP_BYTES: Final = 128 * 1024**2
@@ -159,7 +158,7 @@ def ingest(
     outbox: Outbox,
     run_id: str,
     *,
-    max_tries: int = LimitSettings().tries,
+    max_tries: int,
 ) -> Ingested:
     """Take all waiting files over into the database; safe to repeat, safe to kill.
 
@@ -210,9 +209,9 @@ def _store(
     connection: DuckDBPyConnection, batch: _Batch, ingest_run: str, max_tries: int
 ) -> Ingested:
     pictures = batch.rows.num_rows - batch.rows["png"].null_count
-    known = connection.execute(
-        "SELECT 1 FROM outbox_batches WHERE batch = ?", [batch.name]
-    ).fetchone()
+    known = first_row(
+        connection.execute("SELECT 1 FROM outbox_batches WHERE batch = ?", [batch.name])
+    )
     if known is not None:
         return Ingested(duplicates=pictures)
     run_id = batch.run_id or ingest_run
@@ -247,8 +246,9 @@ def _store_images(connection: DuckDBPyConnection, batch: _Batch, run_id: str) ->
             batch.written_at,
         ],
     )
-    row = connection.execute(
-        """
+    row = first_row(
+        connection.execute(
+            """
         INSERT INTO images
         SELECT DISTINCT ON (drawn.recipe_id) drawn.recipe_id, drawn.sha256,
             coalesce(ledger.prompt_id, ''), $environment, drawn.width, drawn.height,
@@ -257,8 +257,9 @@ def _store_images(connection: DuckDBPyConnection, batch: _Batch, run_id: str) ->
         WHERE drawn.png IS NOT NULL
         ON CONFLICT DO NOTHING
         """,
-        parameters,
-    ).fetchone()
+            parameters,
+        )
+    )
     connection.execute(
         """
         INSERT INTO image_bytes

@@ -4,10 +4,12 @@ Nothing here reads feeds. Whole feeds go through Arrow and set operations, so th
 products take seconds.
 """
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 import pyarrow as pa
 from duckdb import DuckDBPyConnection
@@ -15,7 +17,12 @@ from duckdb import DuckDBPyConnection
 from catalog_gen.catalog.product import FeedContents, Product, Rejection
 from catalog_gen.errors import FeedError
 from catalog_gen.fingerprint import sha256_json
-from catalog_gen.store.relations import TEXT, TEXT_MAP, arrow_table, registered
+from catalog_gen.store.relations import TEXT, TEXT_MAP, arrow_table, only_row, registered
+
+#: What ``stored_product`` reads. Maps come as JSON: as maps they take five times as long to fetch.
+PRODUCT_COLUMNS: Final = """products.product_id, products.title, products.category,
+    products.description, products.group_id, products.reference,
+    to_json(products.attributes)::VARCHAR"""
 
 _INCOMING: Final = pa.schema(
     [
@@ -62,18 +69,8 @@ def incoming_products(
 
     The relation lives as long as the connection; nothing is written. Returns the name.
     """
-    table = arrow_table(products, _INCOMING, _values)
-    connection.register(f"{name}_rows", table)
-    connection.execute(
-        f"""
-        CREATE OR REPLACE TEMP VIEW "{name}" AS
-        SELECT product_id, {_SHARD} AS shard, title, category, description, group_id, reference,
-            attributes, {_ROW_HASH} AS row_hash, '' AS feed_id,
-            NULL::TIMESTAMPTZ AS first_seen, NULL::TIMESTAMPTZ AS changed_at,
-            NULL::TIMESTAMPTZ AS retired_at
-        FROM "{name}_rows"
-        """
-    )
+    connection.register(f"{name}_rows", arrow_table(products, _INCOMING, _values))
+    _make_view(connection, name)
     return name
 
 
@@ -82,11 +79,8 @@ def compare_feed(connection: DuckDBPyConnection, contents: FeedContents) -> Feed
 
     A product that was retired and is back counts as added.
     """
-    name = incoming_products(connection, contents.products, "feed_to_compare")
-    try:
+    with _incoming(connection, contents.products, "feed_to_compare") as name:
         return _changes(connection, name, contents)
-    finally:
-        _forget(connection, name)
 
 
 def record_feed(
@@ -109,33 +103,29 @@ def record_feed(
     Raises:
         FeedError: more products than that would be retired; nothing was written.
     """
-    name = incoming_products(connection, contents.products, "feed_to_record")
-    try:
+    with _incoming(connection, contents.products, "feed_to_record") as name:
         changes = _changes(connection, name, contents)
         _require_no_collapse(changes, source, shrink_limit)
         feed_id = sha256_json([sha256, now.isoformat()])
         if changes.added or changes.changed or changes.retired:
             _write(connection, name, feed_id, now)
-    finally:
-        _forget(connection, name)
     _write_snapshot(connection, feed_id, contents, changes, source, sha256, run_id, now)
     _write_rejections(connection, feed_id, contents)
     return changes
 
 
-def product(connection: DuckDBPyConnection, product_id: str) -> Product | None:
-    """A product as it is now, active or retired; None if no feed ever had it."""
-    row = connection.execute(
-        "SELECT title, category, description, group_id, reference, attributes "
-        "FROM products WHERE product_id = ?",
-        [product_id],
-    ).fetchone()
-    return None if row is None else Product(product_id, *row)
+def stored_product(row: Sequence[Any]) -> Product:
+    """A product from the columns of ``PRODUCT_COLUMNS``."""
+    product_id, title, category, description, group_id, reference, attributes = row
+    return Product(
+        product_id, title, category, description, group_id, reference, json.loads(attributes)
+    )
 
 
 def _changes(connection: DuckDBPyConnection, name: str, contents: FeedContents) -> FeedChanges:
-    row = connection.execute(
-        f"""
+    row = only_row(
+        connection.execute(
+            f"""
         SELECT
             count(*) FILTER (feed.product_id IS NOT NULL),
             count(*) FILTER (feed.product_id IS NOT NULL AND
@@ -147,8 +137,8 @@ def _changes(connection: DuckDBPyConnection, name: str, contents: FeedContents) 
         FULL JOIN (SELECT product_id, row_hash, retired_at FROM products) AS known
             ON known.product_id = feed.product_id
         """
-    ).fetchone()
-    assert row is not None
+        )
+    )
     active, added, changed, retired, unchanged = row
     return FeedChanges(active, added, changed, retired, unchanged, len(contents.rejections))
 
@@ -248,9 +238,28 @@ def _write_rejections(connection: DuckDBPyConnection, feed_id: str, contents: Fe
         )
 
 
-def _forget(connection: DuckDBPyConnection, name: str) -> None:
-    connection.execute(f'DROP VIEW IF EXISTS "{name}"')
-    connection.unregister(f"{name}_rows")
+@contextmanager
+def _incoming(
+    connection: DuckDBPyConnection, products: Iterable[Product], name: str
+) -> Iterator[str]:
+    """``incoming_products`` while the block runs."""
+    with registered(connection, f"{name}_rows", arrow_table(products, _INCOMING, _values)):
+        _make_view(connection, name)
+        yield name
+        connection.execute(f'DROP VIEW "{name}"')
+
+
+def _make_view(connection: DuckDBPyConnection, name: str) -> None:
+    connection.execute(
+        f"""
+        CREATE OR REPLACE TEMP VIEW "{name}" AS
+        SELECT product_id, {_SHARD} AS shard, title, category, description, group_id, reference,
+            attributes, {_ROW_HASH} AS row_hash, '' AS feed_id,
+            NULL::TIMESTAMPTZ AS first_seen, NULL::TIMESTAMPTZ AS changed_at,
+            NULL::TIMESTAMPTZ AS retired_at
+        FROM "{name}_rows"
+        """
+    )
 
 
 def _values(product: Product) -> tuple[object, ...]:

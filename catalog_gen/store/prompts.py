@@ -15,11 +15,13 @@ from duckdb import DuckDBPyConnection
 
 from catalog_gen.catalog.product import CORE_FIELDS, Product
 from catalog_gen.fingerprint import canonical_json, sha256_json, sha256_text
+from catalog_gen.store.products import PRODUCT_COLUMNS, stored_product
 from catalog_gen.store.relations import (
     MOMENT,
     TEXT,
     TEXT_MAP,
     arrow_table,
+    first_row,
     registered,
     shard_list,
     strings,
@@ -148,10 +150,10 @@ def stale_inputs(
             ) AS held USING (product_id)
             WHERE held.fingerprint IS DISTINCT FROM wanted.fingerprint
         )
-        SELECT product_id, shard, fingerprint, to_json(previous_inputs)::VARCHAR, previous_spec,
-            title, category, description, group_id, reference, to_json(attributes)::VARCHAR
-        FROM stale JOIN "{relation}" USING (product_id)
-        ORDER BY product_id
+        SELECT products.shard, stale.fingerprint, to_json(stale.previous_inputs)::VARCHAR,
+            stale.previous_spec, {PRODUCT_COLUMNS}
+        FROM stale JOIN "{relation}" AS products USING (product_id)
+        ORDER BY products.product_id
         """,
         {
             "view": view.view,
@@ -207,8 +209,9 @@ def retire_prompts(
         registered(connection, "kept_views", strings(views)),
         registered(connection, "photo_views", strings(needing_reference)),
     ):
-        row = connection.execute(
-            """
+        row = first_row(
+            connection.execute(
+                """
             UPDATE prompts SET current = false
             WHERE current AND (
                 view NOT IN (SELECT value FROM kept_views)
@@ -217,8 +220,24 @@ def retire_prompts(
                     (SELECT product_id FROM products WHERE reference = ''))
             )
             """
-        ).fetchone()
+            )
+        )
     return int(row[0]) if row else 0
+
+
+def current_prompts(connection: DuckDBPyConnection) -> dict[str, list[str]]:
+    """The distinct current prompts of active products by view, in alphabetical order.
+
+    Prompts that the model can't draw are left out.
+    """
+    rows = connection.execute(
+        """
+        SELECT view, list(DISTINCT prompt ORDER BY prompt) FROM prompts
+        SEMI JOIN (SELECT product_id FROM products WHERE retired_at IS NULL) USING (product_id)
+        WHERE current AND unsupported = '' GROUP BY view ORDER BY view
+        """
+    ).fetchall()
+    return dict(rows)
 
 
 def known_attributes(connection: DuckDBPyConnection) -> list[str]:
@@ -247,12 +266,11 @@ def _fingerprint_sql(fields: Sequence[str]) -> str:
 
 
 def _stale_input(view: ViewSpec, row: tuple[Any, ...]) -> StaleInput:
-    # Maps come as JSON: fetching them as maps takes five times as long.
-    product_id, shard, fingerprint, previous_inputs, previous_spec, *core, attributes = row
-    product = Product(product_id, *core, attributes=json.loads(attributes))
+    shard, fingerprint, previous_inputs, previous_spec, *columns = row
+    product = stored_product(columns)
     values = product.fields()
     return StaleInput(
-        product_id=product_id,
+        product_id=product.product_id,
         shard=shard,
         view=view.view,
         fingerprint=fingerprint,

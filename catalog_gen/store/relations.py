@@ -1,14 +1,15 @@
-"""Rows from Python into SQL: Arrow tables that a statement can read by name.
+"""Rows from Python into SQL and back: Arrow tables that a statement can read by name.
 
 Sets of rows go through here instead of ``executemany``, which is a hundred times slower. Nothing
 here knows a table of the schema.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import accumulate, islice
 from typing import Any, Final, TypeVar
 
+import duckdb
 import pyarrow as pa
 from duckdb import DuckDBPyConnection
 
@@ -28,8 +29,28 @@ def registered(connection: DuckDBPyConnection, name: str, table: pa.Table) -> It
     connection.register(name, table)
     try:
         yield
-    finally:
-        connection.unregister(name)
+    except BaseException:
+        # In a failed transaction this fails, too, and would hide the first error.
+        with suppress(duckdb.Error):
+            connection.unregister(name)
+        raise
+    connection.unregister(name)
+
+
+def first_row(result: DuckDBPyConnection) -> tuple[Any, ...] | None:
+    """The first row of a result, None for an empty one.
+
+    DuckDB's own ``fetchone`` leaves the result unfinished, and the connection refuses to register
+    or unregister relations until it is.
+    """
+    rows = result.fetchall()
+    return rows[0] if rows else None
+
+
+def only_row(result: DuckDBPyConnection) -> tuple[Any, ...]:
+    """The row of a result that has exactly one, such as counts."""
+    (row,) = result.fetchall()
+    return row
 
 
 def arrow_table(

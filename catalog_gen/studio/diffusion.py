@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from catalog_gen.studio.album import tokenize
 from catalog_gen.studio.captions import canonical_caption
 from catalog_gen.studio.hardware import full_precision_norms, mixed_precision, training_device
+from catalog_gen.studio.loop import warmed_average
 from catalog_gen.studio.sheets import tile
 from catalog_gen.studio.sizes import CONTEXT, LATENT_SIDE, SIDE, GeneratorSize
 from catalog_gen.studio.vocabulary import ANGLES, BACKGROUNDS, CATEGORIES, COLOURS, MATERIALS
@@ -25,7 +26,6 @@ from catalog_gen.studio.vocabulary import ANGLES, BACKGROUNDS, CATEGORIES, COLOU
 #: Share of training captions that are empty, so that guidance has something to lead away from.
 CAPTION_DROPOUT: Final[float] = 0.12
 CANONICAL_SHARE: Final[float] = 0.5
-EMA: Final[float] = 0.999
 STEPS: Final[int] = 20
 GUIDANCE: Final[float] = 3.0
 SHOWN: Final[int] = 24
@@ -90,7 +90,7 @@ def build_scheduler() -> Any:
         timestep_spacing="trailing",
         clip_sample=False,
         set_alpha_to_one=True,
-        steps_offset=0,
+        steps_offset=1,
     )
 
 
@@ -141,7 +141,7 @@ class GeneratorStage:
     """Text encoder and UNet in training; see ``loop.Stage``."""
 
     name = "unet"
-    learning_rate = 1.2e-3
+    learning_rate = 2e-3
     weight_decay = 1e-3
 
     def __init__(
@@ -169,9 +169,7 @@ class GeneratorStage:
         self.parts.to(self._device)
         unet.to(memory_format=torch.channels_last)
         full_precision_norms(self.parts)
-        self._average = torch.optim.swa_utils.AveragedModel(
-            self.parts, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(EMA)
-        )
+        self._average = torch.optim.swa_utils.AveragedModel(self.parts, avg_fn=warmed_average)
         self._levels: Tensor = build_scheduler().alphas_cumprod.to(self._device)
         self._empty = tokenize(tokenizer, [""])[0]
 
@@ -180,8 +178,8 @@ class GeneratorStage:
         """The ``ModuleDict`` of ``unet`` and ``text_encoder`` with averaged weights."""
         return self._average.module
 
-    def trained(self) -> list[nn.Parameter]:
-        return [value for value in self.parts.parameters() if value.requires_grad]
+    def network(self) -> nn.Module:
+        return self.parts
 
     def modules(self) -> Mapping[str, nn.Module]:
         return {"parts": self.parts, "average": self._average}
@@ -200,7 +198,7 @@ class GeneratorStage:
     def losses(self, size: int, generator: torch.Generator) -> dict[str, Tensor]:
         latents, tokens = self._batch(size, generator)
         noise = torch.randn(latents.shape, generator=generator).to(self._device)
-        # One timestep from each of ``size`` equal strata: the loss varies less than with free draws.
+        # One timestep from each of ``size`` equal strata: the loss varies less so.
         strata = (torch.arange(size) + torch.rand(size, generator=generator)) / size
         times = (strata * len(self._levels)).long().to(self._device)
         level = self._levels[times].view(-1, 1, 1, 1)

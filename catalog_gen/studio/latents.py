@@ -23,10 +23,12 @@ BATCH: Final[int] = 25
 MEASURED: Final[int] = 400
 
 
-def weights_digest(module: Any) -> str:
-    """The first 12 hex digits of the SHA-256 of a module's weights in order of their names."""
+def encoder_digest(vae: Any) -> str:
+    """The first 12 hex digits of the SHA-256 of all weights that latents depend on, by name."""
     digest = hashlib.sha256()
-    for name, value in sorted(module.state_dict().items()):
+    for name, value in sorted(vae.state_dict().items()):
+        if not name.startswith(("encoder.", "quant_conv.")):
+            continue
         digest.update(name.encode())
         digest.update(value.detach().cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()[:12]
@@ -52,7 +54,7 @@ def encode_album(vae: Any, album: Album, folder: Path) -> NDArray[np.float16]:
 
     Only what no file under ``folder`` holds is encoded, so an interrupted call goes on.
     """
-    home = folder / weights_digest(vae)
+    home = folder / encoder_digest(vae)
     home.mkdir(parents=True, exist_ok=True)
     chunks = []
     for start in range(0, len(album), CHUNK):

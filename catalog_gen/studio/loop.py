@@ -1,7 +1,7 @@
 """The training loop that all four networks share: budget, gradients, checkpoints, log, sheets.
 
-It knows no network: a ``Stage`` gives it losses and modules. AdamW with warm-up and a cosine
-that ends where the budget ends, whether that is counted in steps or in minutes.
+It knows no network: a ``Stage`` gives it losses and modules. Warm-up, then a cosine that ends where
+the budget ends, whether that is counted in steps or in minutes.
 """
 
 import json
@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from catalog_gen.studio.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from catalog_gen.studio.hardware import training_device, workers
+from catalog_gen.studio.optimizer import MuonAdamW
 
 WARM_UP_STEPS: Final[int] = 100
 FLOOR: Final[float] = 0.01
@@ -52,7 +53,7 @@ class Stage(Protocol):
     weight_decay: float
     batch: int
 
-    def trained(self) -> list[nn.Parameter]:
+    def network(self) -> nn.Module:
         """What the optimizer changes."""
 
     def modules(self) -> Mapping[str, nn.Module]:
@@ -77,11 +78,21 @@ def learning_rate_share(spent: float, step: int) -> float:
     return min(1.0, (step + 1) / WARM_UP_STEPS) * (FLOOR + (1.0 - FLOOR) * cosine)
 
 
+def warmed_average(averaged: Tensor, current: Tensor, count: Tensor | int) -> Tensor:
+    """Exponential moving average of weights, over a tenth of the steps so far, at most 500."""
+    kept = min(0.998, (1.0 + float(count)) / (10.0 + float(count)))
+    return averaged.lerp(current, 1.0 - kept)
+
+
+def _parameters(stage: Stage) -> list[nn.Parameter]:
+    return [value for value in stage.network().parameters() if value.requires_grad]
+
+
 def _gradients(
     stage: Stage, step: int, pool: ThreadPoolExecutor, count: int
 ) -> tuple[list[Tensor], dict[str, float]]:
     """The mean gradient over ``count`` micro-batches; each has its own seeded generator."""
-    parameters = stage.trained()
+    parameters = _parameters(stage)
 
     def one(worker: int) -> tuple[tuple[Tensor | None, ...], dict[str, float]]:
         generator = torch.Generator().manual_seed(step * 64 + worker)
@@ -108,10 +119,8 @@ def train_stage(stage: Stage, budget: Budget, work: Path) -> int:
     Returns the number of steps that the stage has made in all its runs.
     """
     device = training_device()
-    parameters = stage.trained()
-    optimizer = torch.optim.AdamW(
-        parameters, stage.learning_rate, betas=(0.9, 0.99), weight_decay=stage.weight_decay
-    )
+    parameters = _parameters(stage)
+    optimizer = MuonAdamW(stage.network(), stage.learning_rate, stage.weight_decay)
     path = work / "checkpoints" / f"{stage.name}.pt"
     step, seconds = 0, 0.0
     if (found := load_checkpoint(path)) is not None:

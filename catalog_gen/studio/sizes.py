@@ -1,4 +1,4 @@
-"""How large each network of the studio model is: pure numbers, so that a test can train a miniature.
+"""How large each network of the studio model is: pure numbers, so that a test can train them small.
 
 ``STANDARD`` is what ``data/models/studio`` holds; ``MINIATURE`` runs the same code in seconds.
 It builds nothing; ``vae``, ``diffusion``, ``clip`` and ``judge`` do.

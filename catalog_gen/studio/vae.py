@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from catalog_gen.studio.album import Album, to_signed
 from catalog_gen.studio.hardware import full_precision_norms, mixed_precision, training_device
+from catalog_gen.studio.loop import warmed_average
 from catalog_gen.studio.measures import psnr
 from catalog_gen.studio.sheets import tile, to_bytes
 from catalog_gen.studio.sizes import SIDE, VaeSize
@@ -33,7 +34,7 @@ def build_vae(size: VaeSize) -> Any:
     """A fresh ``AutoencoderKL`` for (B, 3, H, W) in [-1, 1]; latents (B, C, H/8, W/8)."""
     from diffusers import AutoencoderKL
 
-    return AutoencoderKL(
+    vae = AutoencoderKL(
         down_block_types=("DownEncoderBlock2D",) * 4,
         up_block_types=("UpDecoderBlock2D",) * 4,
         block_out_channels=size.channels,
@@ -44,19 +45,25 @@ def build_vae(size: VaeSize) -> Any:
         scaling_factor=1.0,
         mid_block_add_attention=False,
     )
+    # Residual blocks begin as identities: levels reach the other end from the first step on.
+    for name, value in vae.named_parameters():
+        if name.endswith("conv2.weight"):
+            nn.init.zeros_(value)
+    return vae
 
 
-def reconstruction_losses(drawn: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
-    """Absolute error, and absolute error of the differences between neighbours.
+def error_planes(drawn: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Absolute errors of levels, and of differences between neighbours across and down.
 
-    Both (B, 3, H, W) in [-1, 1]. Where white is wanted, whiter than white is right as well.
+    From two (B, 3, H, W) in [-1, 1] to (B, 3, H, W), (B, 3, H, W-1) and (B, 3, H-1, W). Where
+    white is wanted, whiter than white is right as well.
     """
     wanted = torch.where(wanted >= WHITE, BEYOND_WHITE, wanted)
     settled = torch.where((wanted == BEYOND_WHITE) & (drawn > wanted), wanted, drawn)
     error = settled - wanted
     across = error[..., :, 1:] - error[..., :, :-1]
     down = error[..., 1:, :] - error[..., :-1, :]
-    return error.abs().mean(), across.abs().mean() + down.abs().mean()
+    return error.abs(), across.abs(), down.abs()
 
 
 def box_psnr(
@@ -76,7 +83,7 @@ class VaeStage:
     """The autoencoder in training; see ``loop.Stage``."""
 
     name = "vae"
-    learning_rate = 2e-3
+    learning_rate = 3e-3
     weight_decay = 1e-4
 
     def __init__(self, size: VaeSize, album: Album, unseen: Album) -> None:
@@ -87,7 +94,7 @@ class VaeStage:
         self.vae: nn.Module = build_vae(size).to(self._device, memory_format=torch.channels_last)
         full_precision_norms(self.vae)
         self._average = torch.optim.swa_utils.AveragedModel(
-            self.vae, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.998)
+            self.vae, avg_fn=warmed_average
         )
         self._album, self._unseen = album, unseen
 
@@ -96,8 +103,8 @@ class VaeStage:
         """The autoencoder with averaged weights, which is the one to use."""
         return self._average.module
 
-    def trained(self) -> list[nn.Parameter]:
-        return list(self.vae.parameters())
+    def network(self) -> nn.Module:
+        return self.vae
 
     def modules(self) -> Mapping[str, nn.Module]:
         return {"vae": self.vae, "average": self._average}
@@ -111,7 +118,8 @@ class VaeStage:
             noise = torch.randn(posterior.mean.shape, generator=generator).to(self._device)
             latents = posterior.mean + posterior.std * noise
             drawn = vae.decode(latents).sample
-        level, edges = reconstruction_losses(drawn.float(), crops)
+        level, across, down = (plane.mean() for plane in error_planes(drawn.float(), crops))
+        edges = across + down
         kl = 0.5 * (
             posterior.mean.float() ** 2
             + posterior.var.float()

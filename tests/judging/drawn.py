@@ -19,8 +19,8 @@ def product(
     background: tuple[int, int, int] = (255, 255, 255),
     side: int = 128,
 ) -> Pixels:
-    """A shaded bottle (or two), ``size`` tall, drawn at four times the resolution."""
-    fine = 4 * side
+    """A shaded bottle (or two), ``size`` tall, drawn finer and reduced."""
+    fine = max(2 * side, 512)
     x, y = np.meshgrid((np.arange(fine) + 0.5) / fine, (np.arange(fine) + 0.5) / fine)
     picture = np.full((fine, fine, 3), background, dtype=np.float64)
     for number in range(count):

@@ -1,5 +1,6 @@
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import product as product_of
 
 import numpy as np
 import pytest
@@ -7,6 +8,8 @@ from numpy.typing import NDArray
 
 from catalog_gen.judging.contrasts import contrasts_of, words_of
 from catalog_gen.judging.measurement import Asked, Signals, measure
+from catalog_gen.studio.captions import canonical_caption
+from catalog_gen.studio.vocabulary import CATEGORIES, COLOURS, COUNTS, MATERIALS
 from tests.judging.drawn import product
 
 PROMPT = "product photo of one matte red mug, three-quarter view, white background"
@@ -35,6 +38,19 @@ def test_a_canonical_prompt_is_taken_apart() -> None:
     assert form.with_word("count", "two") == PROMPT.replace(
         "one matte red mug", "two matte red mugs"
     )
+
+
+def test_every_prompt_of_the_studio_is_of_the_form() -> None:
+    for category, colour, material, count in product_of(CATEGORIES, COLOURS, MATERIALS, COUNTS):
+        prompt = canonical_caption(category, colour, material, "white", "front", count)
+        form = words_of(prompt)
+        assert form is not None
+        assert form.words["category"] == category
+        assert form.with_word("colour", colour) == prompt
+        for other in CATEGORIES:
+            assert form.with_word("category", other) == canonical_caption(
+                other, colour, material, "white", "front", count
+            )
 
 
 def test_words_may_be_missing_and_nouns_have_two_words() -> None:

@@ -187,7 +187,7 @@ def test_black_and_flat_pictures_have_no_subject() -> None:
 
 
 def test_size_hardly_matters(good: Signals) -> None:
-    large = measure(product(side=512), asked=Asked("red"))
+    large = measure(product(side=400), asked=Asked("red"))
     assert large.fill == pytest.approx(good.fill, abs=0.02)
     assert large.colour_delta == pytest.approx(good.colour_delta, abs=3)
 

@@ -18,7 +18,7 @@
   const grid = byId("products"), dialog = byId("detail"), found = byId("found");
   const inputs = ["find", "category", "view", "decision"].map(byId);
 
-  function make(tag, options, ...children) {
+  function make(tag, options = {}, ...children) {
     const node = document.createElement(tag);
     for (const [name, value] of Object.entries(options)) {
       if (name === "class") node.className = value;
@@ -44,11 +44,12 @@
     return make("span", { class: `badge ${kind}` }, image && image.live ? "Live" : DECISIONS[kind]);
   }
   function picture(view, image, alternative, eager) {
-    const box = make("span", { class: image && !image.live && image.decision === "rejected" ? "picture dim" : "picture" });
+    const look = !image ? " blank" : image.decision === "rejected" ? " dim" : "";
+    const box = make("div", { class: `picture${look}` });
     if (image) {
       box.append(make("img", { src: image.file, alt: alternative, loading: eager ? "eager" : "lazy", decoding: "async" }));
     } else {
-      box.append(make("span", { class: "none" }, view ? view.failures[0] || view.unsupported || "Not drawn yet" : "No view"));
+      box.append(make("p", { class: "none" }, view ? view.failures[0] || view.unsupported || "Not drawn yet" : "No view"));
     }
     if (view) box.append(badge(view, image));
     return box;
@@ -75,7 +76,8 @@
       make("div", { class: "words" },
         make("h2", {}, make("button", { type: "button", class: "open", "aria-haspopup": "dialog",
           onclick: () => show(product, view, image) }, product.title)),
-        make("p", { class: "id" }, [product.id, product.category].filter(Boolean).join(" · ")),
+        make("p", { class: "id" }, [product.id, product.category,
+          product.views.length > 1 ? `${product.views.length} views` : ""].filter(Boolean).join(" · ")),
         image && image.total !== null
           ? make("div", { class: "row" }, bars(image), make("span", { class: "score" }, make("b", {}, String(image.total)), " / 10"))
           : null),
@@ -117,10 +119,11 @@
         make("div", { class: "top" }, make("div", {},
           make("h2", { id: "detail-title" }, product.title),
           make("p", { class: "stamp" }, [product.id, product.category].filter(Boolean).join(" · "))),
-          make("button", { type: "button", class: "close", "aria-label": "Close", onclick: () => dialog.close() }, "×")),
+          make("button", { type: "button", class: "close", autofocus: "", "aria-label": "Close", onclick: () => dialog.close() }, "×")),
         attributes.length ? make("ul", { class: "chips" }, ...attributes.map(([name, value]) => make("li", {}, `${name}: ${value}`))) : null,
         ...(view ? verdict(view, image) : []))));
     if (!dialog.open) dialog.showModal();
+    else (dialog.querySelector(".thumbs [aria-pressed=true]") || dialog.querySelector(".close")).focus();
     history.replaceState(null, "", `#${encodeURIComponent(product.id)}`);
   }
   dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });

@@ -211,9 +211,9 @@ SELECT
             field := field, old := previous_inputs[field], new := inputs[field]
         )
     ) AS changes,
-    spec ->> 'template' <> previous_spec ->> 'template' AS template_changed,
-    spec ->> 'model' <> previous_spec ->> 'model' AS model_changed,
-    spec ->> 'settings' <> previous_spec ->> 'settings' AS settings_changed,
+    (spec ->> 'template') <> (previous_spec ->> 'template') AS template_changed,
+    (spec ->> 'model') <> (previous_spec ->> 'model') AS model_changed,
+    (spec ->> 'settings') <> (previous_spec ->> 'settings') AS settings_changed,
     prompt_id,
     previous_prompt_id,
     run_id

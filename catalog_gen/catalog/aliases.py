@@ -1,0 +1,118 @@
+"""Which column is which field: spellings in, canonical names out.
+
+Spelling ignores case, spaces, underscores, hyphens and a ``g:`` prefix. Where a feed has several
+columns for one field, the better one fills it row by row, and the others stay attributes under
+their own names. Values are not looked at here.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from catalog_gen.catalog.product import CORE_FIELDS
+
+#: The spellings of each field, best first: ``product_type`` wins over ``google_product_category``.
+SPELLINGS: Final[Mapping[str, tuple[str, ...]]] = {
+    "product_id": ("product_id", "id", "sku", "item_id", "article_number", "handle"),
+    "title": ("title", "name", "product_name", "product_title", "item_name"),
+    "category": (
+        "product_type",
+        "category",
+        "product_category",
+        "google_product_category",
+    ),
+    "description": ("description", "body_html", "body (html)", "body", "long_description"),
+    "group_id": ("group_id", "item_group_id", "group", "parent_sku", "parent_id"),
+    "reference": ("reference", "reference_image", "source_image", "reference_photo"),
+    "colour": ("colour", "color"),
+    "material": ("material", "fabric"),
+    "price": ("price",),
+    "sale_price": ("sale_price",),
+    "brand": ("brand", "vendor", "manufacturer"),
+    "gender": ("gender",),
+    "size": ("size",),
+    "pattern": ("pattern",),
+    "gtin": ("gtin", "ean", "upc", "barcode"),
+    "mpn": ("mpn",),
+    "link": ("link", "url", "product_url"),
+    "image_link": ("image_link", "image_url", "image"),
+    "availability": ("availability",),
+    "condition": ("condition",),
+    "count": ("count", "pack_size", "multipack"),
+    "style": ("style",),
+    "shape": ("shape",),
+    "finish": ("finish",),
+    "age_group": ("age_group",),
+}
+
+#: The attributes that have a meaning of their own; feeds may bring any others.
+CANONICAL_ATTRIBUTES: Final = frozenset(SPELLINGS) - frozenset(CORE_FIELDS)
+
+_NOT_WORD: Final = re.compile(r"[\W_]+")
+_CAMEL: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_MAX_PLANS: Final = 256
+_MAX_NAME: Final = 100
+
+
+def snake_case(name: str) -> str:
+    """A column's name as an attribute's: lower case, words joined by "_", at most 100 characters.
+
+    >>> snake_case("g:Care Instructions")
+    'care_instructions'
+    """
+    bare = name.strip()
+    if bare[:2].casefold() == "g:":
+        bare = bare[2:]
+    words = _NOT_WORD.sub("_", _CAMEL.sub("_", bare[: 2 * _MAX_NAME])).strip("_").lower()
+    return words[:_MAX_NAME]
+
+
+def _key(name: str) -> str:
+    return snake_case(name).replace("_", "")
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a feed: its place, the field it can fill, and its own name as an attribute."""
+
+    index: int
+    field: str
+    own: str
+
+
+class Naming:
+    """The names of one feed's columns, with the user's further aliases, which win."""
+
+    def __init__(self, aliases: Mapping[str, str]) -> None:
+        self._fields: dict[str, tuple[int, str]] = {}
+        for field, spellings in SPELLINGS.items():
+            for rank, spelling in enumerate(spellings, start=1):
+                self._fields[_key(spelling)] = (rank, field)
+        for spelling, target in aliases.items():
+            _, field = self._fields.get(_key(target), (0, snake_case(target)))
+            self._fields[_key(spelling)] = (0, field)
+        self._plans: dict[tuple[str, ...], tuple[Column, ...]] = {}
+
+    def plan(self, names: tuple[str, ...]) -> tuple[Column, ...]:
+        """The columns that carry a name, best first for every field; cached by ``names``."""
+        plan = self._plans.get(names)
+        if plan is None:
+            if len(self._plans) >= _MAX_PLANS:  # JSONL may bring other keys on every line
+                self._plans.clear()
+            plan = self._plans[names] = self._columns(names)
+        return plan
+
+    def _columns(self, names: tuple[str, ...]) -> tuple[Column, ...]:
+        ranked: list[tuple[int, Column]] = []
+        for index, name in enumerate(names):
+            own = snake_case(name)
+            if own:
+                rank, field = self._fields.get(_key(name), (0, own))
+                ranked.append((rank, Column(index, field, own)))
+        ranked.sort(key=lambda each: each[0])  # stable: equal ranks keep the feed's order
+        return tuple(column for _, column in ranked)
+
+    def knows(self, names: tuple[str, ...], field: str) -> bool:
+        """Whether some column can fill a field."""
+        return any(column.field == field for column in self.plan(names))

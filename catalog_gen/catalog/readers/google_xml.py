@@ -1,0 +1,147 @@
+"""Google Merchant feeds: RSS 2.0 items or Atom entries with ``g:`` fields.
+
+Source of the vocabulary: Google's product data specification, namespace
+http://base.google.com/ns/1.0. No tree is built, so memory is bounded by one item, and document
+type declarations (entities, external files) are refused. XML that is not well-formed can't be read
+beyond the break (XML 1.0, section 1.2), so it fails the feed as a whole: to keep only the first
+half would retire the other half's products.
+"""
+
+import re
+from collections import deque
+from collections.abc import Iterator
+from typing import Any, Final
+from xml.etree.ElementTree import ParseError
+
+from catalog_gen.catalog.readers.lines import MAX_LINE
+from catalog_gen.catalog.readers.record import Record, Row, reject
+from catalog_gen.catalog.readers.source import FeedSource
+from catalog_gen.errors import FeedError
+
+GOOGLE: Final = "{http://base.google.com/ns/1.0}"
+MAX_DEPTH: Final = 64
+MAX_FIELDS: Final = 2000
+
+_BLOCK: Final = 64 * 1024
+#: A tag or attribute that the parser has to hold in one piece.
+_MAX_TOKEN: Final = 4 * MAX_LINE
+_DECLARED: Final = re.compile(rb"""^[^<]*<\?xml[^>]*encoding=["']([A-Za-z0-9._-]{1,40})["']""")
+
+
+def xml_encoding(source: FeedSource) -> str:
+    """The encoding that the XML declaration or a byte order mark names; UTF-8 otherwise."""
+    if source.head.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in source.head[:4]:
+        return "utf-16"
+    declared = _DECLARED.match(source.head)
+    return declared[1].decode("ascii").lower() if declared else "utf-8"
+
+
+def read_google_xml(source: FeedSource) -> Iterator[Row]:
+    """A record for each item, with repeated fields joined by ", ".
+
+    Raises:
+        FeedError: the XML is not well-formed, or holds a DTD, or goes beyond the bounds.
+    """
+    from defusedxml import DefusedXmlException
+    from defusedxml.ElementTree import DefusedXMLParser
+
+    target = _Items(str(source.path))
+    parser = DefusedXMLParser(target=target, forbid_dtd=True)
+    target.expat = parser.parser
+    fed = 0
+    try:
+        with source.open() as stream:
+            while block := stream.read(_BLOCK):
+                parser.feed(block)
+                fed += len(block)
+                if fed - parser.parser.CurrentByteIndex > _MAX_TOKEN:
+                    rule = f"holds a tag longer than {_MAX_TOKEN:,} bytes"
+                    raise FeedError(str(source.path), rule, "Mend the XML.")
+                yield from target.take()
+            parser.close()
+    except DefusedXmlException as error:
+        rule = f"holds a document type or entity declaration ({type(error).__name__})"
+        raise FeedError(str(source.path), rule, "Delete the <!DOCTYPE ...>.") from error
+    except (ParseError, LookupError, ValueError) as error:
+        rule = f"is no well-formed XML ({error})"
+        raise FeedError(str(source.path), rule, "Mend the XML, or export it again.") from error
+    yield from target.take()
+
+
+class _Items:
+    """The parser's target: collects the fields of the item that is open."""
+
+    def __init__(self, path: str) -> None:
+        self.expat: Any = None
+        self._path = path
+        self._done: deque[Row] = deque()
+        self._depth = 0
+        self._item_depth = 0
+        self._fields: dict[str, list[str]] = {}
+        self._names: list[str] = []
+        self._texts: list[list[str]] = []
+        self._line = 0
+        self._size = 0
+        self._count = 0
+
+    def take(self) -> Iterator[Row]:
+        while self._done:
+            yield self._done.popleft()
+
+    def start(self, tag: str, attributes: dict[str, str]) -> None:
+        self._depth += 1
+        if self._depth > MAX_DEPTH:
+            raise FeedError(self._path, f"nests deeper than {MAX_DEPTH} elements", "Mend the XML.")
+        name = _field_name(tag)
+        if not self._item_depth:
+            if name in ("item", "entry"):
+                self._item_depth = self._depth
+                self._line = self.expat.CurrentLineNumber
+                self._fields, self._size, self._count = {}, 0, 0
+            return
+        if self._names and name.startswith("g:"):
+            name = f"{self._names[-1]}_{name.removeprefix('g:')}"  # g:shipping/g:price
+        elif self._names:
+            name = self._names[-1]  # markup inside a description
+        self._names.append(name)
+        self._texts.append([])
+        if name == "link" and "href" in attributes:
+            self.data(attributes["href"])
+
+    def data(self, text: str) -> None:
+        if self._texts:
+            self._size += len(text)
+            if self._size <= MAX_LINE:
+                self._texts[-1].append(text)
+
+    def end(self, tag: str) -> None:
+        if self._item_depth == self._depth:
+            self._item_depth = 0
+            self._done.append(self._row())
+        elif self._names:
+            name = self._names.pop()
+            text = "".join(self._texts.pop()).strip()
+            self._count += 1
+            if self._names and self._names[-1] == name:
+                self._texts[-1].append(f" {text} ")
+            elif text and self._count <= MAX_FIELDS:
+                self._fields.setdefault(name, []).append(text)
+        self._depth -= 1
+
+    def close(self) -> None:
+        return None
+
+    def _row(self) -> Row:
+        if self._size > MAX_LINE:
+            return reject(self._line, "", "", f"the item is longer than {MAX_LINE:,} characters")
+        if self._count > MAX_FIELDS:
+            return reject(self._line, "", "", f"the item has more than {MAX_FIELDS:,} fields")
+        # g:title before title: Google's own field is the product's, RSS's the reader's.
+        names = tuple(sorted(self._fields, key=lambda name: not name.startswith("g:")))
+        return Record(self._line, names, [", ".join(self._fields[name]) for name in names])
+
+
+def _field_name(tag: str) -> str:
+    if tag.startswith(GOOGLE):
+        return f"g:{tag.removeprefix(GOOGLE)}"
+    return tag.rpartition("}")[2]

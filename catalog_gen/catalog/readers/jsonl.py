@@ -1,0 +1,49 @@
+"""JSON Lines: one object a line, UTF-8 or another text encoding.
+
+Numbers keep the digits that the feed wrote ("10.50" stays "10.50"). A JSON array over the whole
+file is not JSONL and is refused in ``feeds``.
+"""
+
+import json
+from collections.abc import Iterator
+
+from catalog_gen.catalog.readers.lines import read_lines
+from catalog_gen.catalog.readers.record import Record, Row, reject
+from catalog_gen.catalog.readers.source import FeedSource
+
+
+def read_jsonl(source: FeedSource, encoding: str) -> Iterator[Row]:
+    """A record for each object; any other line that is not blank is a rejection."""
+    for line in read_lines(source, encoding):
+        if line.fault:
+            yield reject(line.number, "", line.text, line.fault)
+            continue
+        if not line.text.strip():
+            continue
+        try:
+            value = json.loads(line.text, parse_int=str, parse_float=str, parse_constant=str)
+        except (ValueError, RecursionError) as error:
+            yield reject(line.number, "", line.text, f"the line is no JSON object ({error})")
+            continue
+        if not isinstance(value, dict):
+            yield reject(line.number, "", line.text, "the line is no JSON object")
+            continue
+        try:
+            values = [as_text(each) for each in value.values()]
+        except RecursionError:
+            yield reject(line.number, "", line.text, "the JSON object is nested too deep")
+            continue
+        yield Record(line.number, tuple(value), values)
+
+
+def as_text(value: object) -> str:
+    """A JSON value as a cell: lists joined by ", ", objects as compact JSON, null as ''."""
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list):
+        return ", ".join(filter(None, map(as_text, value)))
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)

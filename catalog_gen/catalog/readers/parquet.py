@@ -1,0 +1,94 @@
+"""Parquet through pyarrow, batch by batch. Columns of any type become text."""
+
+import datetime
+import math
+from collections.abc import Iterator
+from typing import Any, Final
+
+from catalog_gen.catalog.readers.jsonl import as_text
+from catalog_gen.catalog.readers.record import Record, Row, reject
+from catalog_gen.catalog.readers.source import FeedSource, unpacked_limit
+from catalog_gen.errors import FeedError
+
+BATCH_ROWS: Final = 1024
+BATCH_BYTES: Final = 16 * 1024**2
+
+
+def read_parquet(source: FeedSource) -> Iterator[Row]:
+    """A record for each row, numbered from 1; a row whose text is no UTF-8 is a rejection.
+
+    Raises:
+        FeedError: the file is broken, or unpacks beyond the bounds that ``source`` sets for gzip.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    row_number = 0
+    try:
+        metadata = pq.read_metadata(source.path)
+        texts = _check_size(source, metadata)
+        with pq.ParquetFile(source.path, metadata=metadata, read_dictionary=texts) as file:
+            names = tuple(file.schema_arrow.names)
+            for batch in file.iter_batches(batch_size=_batch_rows(metadata)):
+                for index in range(batch.num_rows):
+                    row_number += 1
+                    yield _row(row_number, names, batch.columns, index)
+    except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
+        raise FeedError(
+            str(source.path),
+            f"is broken Parquet after row {row_number} ({str(error)[:200]})",
+            "Write or transfer the file again.",
+        ) from error
+
+
+def _check_size(source: FeedSource, metadata: Any) -> list[str]:
+    """The columns of text, of a file that unpacks within the bounds.
+
+    Read as dictionaries, repeated values stay one in memory: a few hundred bytes can say "a
+    megabyte of x" a million times over, and no size in the file's footer would show it.
+    """
+    groups = [metadata.row_group(index) for index in range(metadata.num_row_groups)]
+    size = sum(group.total_byte_size for group in groups)
+    limit = unpacked_limit(source.path.stat().st_size)
+    if size > limit:
+        raise FeedError(
+            str(source.path),
+            f"unpacks to {size:,} bytes, more than {limit:,}",
+            "Split the feed, drop columns, or give it as CSV if it is genuine.",
+        )
+    columns = [metadata.schema.column(index) for index in range(metadata.num_columns)]
+    return [column.path for column in columns if column.physical_type == "BYTE_ARRAY"]
+
+
+def _batch_rows(metadata: Any) -> int:
+    """Rows of a batch that stays near ``BATCH_BYTES``, as the footer tells the rows' size."""
+    groups = [metadata.row_group(index) for index in range(metadata.num_row_groups)]
+    widest = max((each.total_byte_size // max(each.num_rows, 1) for each in groups), default=0)
+    return max(1, min(BATCH_ROWS, BATCH_BYTES // max(widest, 1)))
+
+
+def _row(number: int, names: tuple[str, ...], columns: list[Any], index: int) -> Row:
+    values: list[str] = []
+    for name, column in zip(names, columns, strict=True):
+        try:
+            values.append(cell_text(column[index].as_py()))
+        except (ValueError, OverflowError) as error:  # includes text that is no UTF-8
+            return reject(number, name, "", f"the value can't be read ({error})")
+    return Record(number, names, values)
+
+
+def cell_text(value: object) -> str:
+    """A Parquet value as text: NaN is empty, 12.0 is "12" (pandas writes integers so)."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bytes):
+        return value.decode("utf-8")
+    if isinstance(value, float):
+        if math.isnan(value):
+            return ""
+        return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
+    if isinstance(value, (datetime.date, datetime.time)):
+        return value.isoformat()
+    if isinstance(value, (bool, list, dict)) or value is None:
+        return as_text(value)
+    return str(value)

@@ -1,0 +1,114 @@
+"""A feed's bytes, decompressed within bounds, readable more than once.
+
+It does not decode text and knows no format beyond gzip's two magic bytes.
+"""
+
+import gzip
+import io
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from catalog_gen.errors import FeedError
+
+HEAD_BYTES: Final = 64 * 1024
+MAX_UNPACKED: Final = 4 * 1024**3
+MAX_RATIO: Final = 200
+#: Small files may unpack beyond the ratio: a few KiB of gzip are no danger whatever they hold.
+RATIO_FREE: Final = 16 * 1024**2
+
+_GZIP_MAGIC: Final = b"\x1f\x8b"
+
+
+@dataclass(frozen=True, slots=True)
+class FeedSource:
+    """A readable file; ``head`` is its first 64 KiB, unpacked."""
+
+    path: Path
+    packed: bool
+    head: bytes
+
+    @property
+    def name(self) -> str:
+        """The file's name in lower case, without ``.gz``."""
+        return self.path.name.lower().removesuffix(".gz")
+
+    @contextmanager
+    def open(self) -> Iterator[io.BufferedReader]:
+        """The unpacked bytes from the start.
+
+        Raises:
+            FeedError: while reading, if the gzip data is broken or unpacks beyond the bounds.
+        """
+        with _open(self.path, self.packed) as stream:
+            yield stream
+
+
+def inspect_source(path: Path) -> FeedSource:
+    """Look at a feed's first bytes.
+
+    Raises:
+        FeedError: the file is missing, is no regular file, can't be read or is empty.
+    """
+    try:
+        if not path.is_file():
+            problem = "is no regular file" if path.exists() else "there is no such file"
+            raise FeedError(str(path), problem, "Set feed.path in catalog.toml to the feed.")
+        with path.open("rb") as stream:
+            packed = stream.read(2) == _GZIP_MAGIC
+        with _open(path, packed) as unpacked:
+            head = unpacked.read(HEAD_BYTES)
+    except OSError as error:
+        rule = f"can't be read ({error.strerror or error})"
+        raise FeedError(str(path), rule, "Check the file and its permissions.") from error
+    if not head.strip():
+        raise FeedError(str(path), "is empty", "Export the feed again.")
+    return FeedSource(path, packed, head)
+
+
+def unpacked_limit(packed_size: int) -> int:
+    """Bytes that a packed file of this size may unpack to."""
+    return min(MAX_UNPACKED, max(RATIO_FREE, MAX_RATIO * packed_size))
+
+
+@contextmanager
+def _open(path: Path, packed: bool) -> Iterator[io.BufferedReader]:
+    with path.open("rb") as stream:
+        if packed:
+            with gzip.GzipFile(fileobj=stream, mode="rb") as unpacked:
+                bounded = _BoundedGzip(unpacked, path, path.stat().st_size)
+                yield io.BufferedReader(bounded, HEAD_BYTES)
+        else:
+            yield stream
+
+
+class _BoundedGzip(io.RawIOBase):
+    """Gzip output that stops with a FeedError at the size or ratio bound, or where data breaks."""
+
+    def __init__(self, stream: gzip.GzipFile, path: Path, packed_size: int) -> None:
+        self._stream = stream
+        self._path = path
+        self._limit = unpacked_limit(packed_size)
+        self._total = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        try:
+            block = self._stream.read(len(buffer))
+        except (OSError, EOFError, zlib.error) as error:
+            rule = f"is broken gzip ({error})"
+            raise FeedError(str(self._path), rule, "Transfer the file again, whole.") from error
+        self._total += len(block)
+        if self._total > self._limit:
+            raise FeedError(
+                str(self._path),
+                f"unpacks to more than {self._limit:,} bytes, {MAX_RATIO} times its size or 4 GiB",
+                "Give the feed unpacked if it is genuine.",
+            )
+        buffer[: len(block)] = block
+        return len(block)

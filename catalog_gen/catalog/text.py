@@ -1,0 +1,94 @@
+"""Clean text: HTML to plain text, one kind of space, no control characters, Unicode NFC.
+
+It does not shorten, translate or judge text, and its output is not escaped for HTML.
+"""
+
+import html
+import re
+import unicodedata
+from html.parser import HTMLParser
+from typing import Final
+
+#: Controls, lone surrogates, and marks that steer bidirectional text or hide in words.
+_UNWANTED: Final = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]"
+)
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+_SPACES: Final = re.compile(r"\s+")
+_TAG: Final = re.compile(r"<[^>]*>?")
+#: A "<" whose tag does not end before the next one. The parser would scan to the end for each.
+_UNCLOSED: Final = re.compile(r"<(?![^<>]*>)")
+_LOOKS_LIKE_TAG: Final = re.compile(r"<[A-Za-z/!?]")
+_HIDDEN: Final = frozenset({"script", "style", "template"})
+#: Elements that end a line, so words on either side stay apart.
+_BLOCKS: Final = frozenset(
+    {
+        *("address", "article", "aside", "blockquote", "br", "dd", "div", "dl", "dt", "figure"),
+        *("footer", "h1", "h2", "h3", "h4", "h5", "h6", "header", "hr", "li", "main", "nav"),
+        *("ol", "p", "pre", "section", "table", "td", "th", "tr", "ul"),
+    }
+)
+
+
+def clean_text(value: str) -> str:
+    """One line of printable Unicode in NFC; lone surrogates become U+FFFD.
+
+    Idempotent: cleaning twice changes nothing.
+    """
+    if value.isascii() and value.isprintable():
+        return " ".join(value.split()) if "  " in value else value.strip()
+    value = _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", value)
+    value = unicodedata.normalize("NFC", _UNWANTED.sub(" ", value))
+    return _SPACES.sub(" ", value).strip()
+
+
+def html_to_text(value: str) -> str:
+    """The text that a reader of the HTML sees, cleaned; scripts and styles are left out.
+
+    Plain text passes unchanged: "a < b" is no tag.
+    """
+    if "<" not in value:
+        return clean_text(html.unescape(value) if "&" in value else value)
+    if not _LOOKS_LIKE_TAG.search(value):
+        return clean_text(html.unescape(value))
+    markup = _UNCLOSED.sub("&lt;", _without_comments(value))
+    reader = _TextReader()
+    try:
+        reader.feed(markup)
+        reader.close()
+    except AssertionError:  # how html.parser refuses some malformed declarations
+        return clean_text(html.unescape(_TAG.sub(" ", markup)))
+    return clean_text("".join(reader.pieces))
+
+
+def _without_comments(markup: str) -> str:
+    first, *rest = markup.split("<!--")
+    return first + "".join(part.partition("-->")[2] if "-->" in part else part for part in rest)
+
+
+class _TextReader(HTMLParser):
+    """Collects what is visible; the standard library's parser is several times faster than a tree.
+
+    Comments, declarations and processing instructions have no handler here, so they vanish.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.pieces: list[str] = []
+        self._hidden = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag in _BLOCKS:
+            self.pieces.append(" ")
+        elif tag in _HIDDEN and not self._hidden:
+            self._hidden = tag
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in _BLOCKS:
+            self.pieces.append(" ")
+        elif tag == self._hidden:
+            self._hidden = ""
+
+    def handle_data(self, data: str) -> None:
+        if not self._hidden:
+            self.pieces.append(data)

@@ -1,0 +1,114 @@
+"""From a record to a product, or to the one rule that it broke first."""
+
+import re
+import unicodedata
+from typing import Final
+
+from catalog_gen.catalog.aliases import Naming
+from catalog_gen.catalog.product import CORE_FIELDS, Product, Rejection
+from catalog_gen.catalog.readers.record import Record, reject
+from catalog_gen.catalog.text import clean_text, html_to_text
+from catalog_gen.settings import FeedSettings
+
+MAX_ID: Final = 200
+
+ID_MISSING: Final = "a product needs an id"
+ID_LONG: Final = f"an id has at most {MAX_ID} characters"
+ID_CONTROL: Final = "an id holds no control or invisible characters"
+ID_TWICE: Final = "an id appears once; the feed's first row with it is kept"
+TITLE_MISSING: Final = "a product needs a title"
+FIELD_LONG: Final = "a field has at most {limit:,} characters (feed.max_field_length)"
+
+#: Controls, surrogates, formats (bidirectional marks, zero-width), line and paragraph separators.
+_NOT_IN_IDS: Final = frozenset({"Cc", "Cs", "Cf", "Zl", "Zp"})
+_TAXONOMY_NUMBER: Final = re.compile(r"\d+")
+_CORE: Final = frozenset(CORE_FIELDS)
+
+
+class Validator:
+    """The rules over one feed; it remembers the ids that it has accepted."""
+
+    def __init__(self, settings: FeedSettings, naming: Naming) -> None:
+        self._limit = settings.max_field_length
+        self._naming = naming
+        self._seen: set[str] = set()
+
+    def judge(self, record: Record) -> Product | Rejection:
+        """A product with clean fields, or a rejection that names field, value and rule."""
+        core, attributes = self._fields(record)
+        product_id = unicodedata.normalize("NFC", core.get("product_id", "").strip())
+        rejection = self._judge_id(record.line, product_id) or self._judge_lengths(
+            record, product_id
+        )
+        if rejection is not None:
+            return rejection
+        title = clean_text(core.get("title", ""))
+        if not title:
+            return reject(record.line, "title", core.get("title", ""), TITLE_MISSING, product_id)
+        self._seen.add(product_id)
+        return Product(
+            product_id=product_id,
+            title=title,
+            category=leaf_category(core.get("category", "")),
+            description=html_to_text(core.get("description", "")),
+            group_id=clean_text(core.get("group_id", "")),
+            reference=core.get("reference", "").strip(),
+            attributes=attributes,
+        )
+
+    def _fields(self, record: Record) -> tuple[dict[str, str], dict[str, str]]:
+        """Raw core fields and clean attributes; long values stay raw, they are rejected next."""
+        core: dict[str, str] = {}
+        attributes: dict[str, str] = {}
+        values = record.values
+        for column in self._naming.plan(record.names):
+            value = values[column.index]
+            if not value or value.isspace():
+                continue
+            if column.field in _CORE and column.field not in core:
+                core[column.field] = value
+                continue
+            if core.get(column.field) == value:
+                continue
+            name = column.field
+            if name in _CORE or name in attributes:
+                name = column.own
+            if name not in attributes and name not in _CORE and len(value) <= self._limit:
+                cleaned = clean_text(value)
+                if cleaned:
+                    attributes[name] = cleaned
+        return core, attributes
+
+    def _judge_id(self, line: int, product_id: str) -> Rejection | None:
+        if not product_id:
+            return reject(line, "product_id", product_id, ID_MISSING)
+        if len(product_id) > MAX_ID:
+            return reject(line, "product_id", product_id, ID_LONG, product_id)
+        if not product_id.isprintable() and any(
+            unicodedata.category(each) in _NOT_IN_IDS for each in product_id
+        ):
+            return reject(line, "product_id", product_id, ID_CONTROL, product_id)
+        if product_id in self._seen:
+            return reject(line, "product_id", product_id, ID_TWICE, product_id)
+        return None
+
+    def _judge_lengths(self, record: Record, product_id: str) -> Rejection | None:
+        limit = self._limit
+        if max(map(len, record.values), default=0) <= limit:
+            return None
+        for name, value in zip(record.names, record.values, strict=True):
+            if len(value) > limit:
+                rule = FIELD_LONG.format(limit=limit)
+                return reject(record.line, clean_text(name[:100]), value, rule, product_id)
+        return None
+
+
+def leaf_category(path: str) -> str:
+    """The last part of "A > B > C"; a bare number of Google's taxonomy says nothing and is ''.
+
+    >>> leaf_category("Home > Kitchen > Mugs")
+    'Mugs'
+    """
+    parts = [clean_text(part) for part in path.split(">")]
+    leaf = next((part for part in reversed(parts) if part), "")
+    return "" if _TAXONOMY_NUMBER.fullmatch(leaf) else leaf

@@ -1,0 +1,66 @@
+"""`catalog-gen lineage`: everything about one image, as a tree."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.tree import Tree
+
+from catalog_gen.cli.output import answers, print_json
+from catalog_gen.settings import Home
+from catalog_gen.store.connection import Store
+from catalog_gen.store.images import find_image
+from catalog_gen.store.lineage import lineage_of
+
+
+def run(image: str, as_json: bool) -> None:
+    """Find the image by the start of its id or of its SHA-256, and tell where it came from.
+
+    Raises:
+        InputError: there is no such image, or more than one.
+    """
+    with Store(Home.from_environment()).peek() as connection:
+        facts = lineage_of(connection, find_image(connection, image))
+    if as_json:
+        print_json(facts)
+    else:
+        answers.print(_tree(facts))
+
+
+def _tree(facts: Mapping[str, Any]) -> Tree:
+    live = "[green]live[/]" if facts["live"] else "[dim]not live[/]"
+    tree = Tree(f"[bold]{facts['image_id'][:16]}[/]  {facts['view']}  {live}")
+    product = tree.add(f"[bold]product[/] {facts['product_id']}  {facts['title_now'] or ''}")
+    for name, value in sorted((facts["product_then"] or {}).items()):
+        product.add(f"{name}: {value}")
+    prompt = tree.add(f"[bold]prompt[/] [dim]asked because[/] {facts['asked_because']}")
+    prompt.add(facts["prompt"])
+    if facts["negative_prompt"]:
+        prompt.add(f"[dim]not[/] {facts['negative_prompt']}")
+    recipe = tree.add(
+        f"[bold]recipe[/] {facts['method']}, {facts['scheduler']}, {facts['steps']} steps, "
+        f"guidance {facts['guidance']:g}, seed {facts['seed']}"
+    )
+    recipe.add(f"model {facts['model_hash'][:16]}")
+    if facts["reference_sha256"]:
+        recipe.add(f"from photo {facts['reference_sha256'][:16]}, strength {facts['strength']:g}")
+    environment = facts["environment"] or {}
+    made = tree.add(
+        f"[bold]drawn[/] {facts['created_at']:%Y-%m-%d %H:%M:%S} in {facts['seconds']:.2f} s, "
+        f"run {facts['run_id'][:8]}, shard {facts['shard']:02d}"
+    )
+    made.add(
+        f"{environment.get('device')}, {environment.get('dtype')}, "
+        f"batches of {environment.get('batch_size')}, {environment.get('threads')} threads"
+    )
+    made.add(", ".join(f"{k} {v}" for k, v in environment.get("libraries", {}).items()))
+    if facts["similarity"] is not None:
+        tree.add(
+            f"[bold]score[/] similarity {facts['similarity']:.3f}, margin {facts['margin']:+.3f}"
+        )
+    if facts["decision"]:
+        verdict = tree.add(f"[bold]verdict[/] {facts['decision']}, {facts['total']} of 10")
+        for name, criterion in (facts["criteria"] or {}).items():
+            verdict.add(f"{criterion['points']} {name.replace('_', ' ')}: {criterion['why']}")
+        for failure in facts["hard_failures"] or ():
+            verdict.add(f"[red]{failure}[/]")
+    return tree

@@ -1,0 +1,118 @@
+"""The filters that prompt templates have beside Jinja's own: text in, text out.
+
+Product text is untrusted and unbounded, so every filter runs in linear time and keeps no state.
+Raise ``FILTERS_VERSION`` with every change of what a filter returns: prompts are planned again
+only when their fingerprint says so, and the version is part of it.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from catalog_gen.prompting.words import category_in, colour_in, count_in, material_in
+from catalog_gen.studio.captions import SYNONYMS
+
+FILTERS_VERSION: Final = 1
+
+_NOISE: Final = tuple(
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        # article numbers: "SKU: AB-12", "Art. 4411", "#20931", "(HX-2041)"
+        r"\b(?:sku|art(?:icle)?|item|model|ref)\b\.?\s?(?:no\.?|nr\.?|number)?\s?[:#]?\s?[\w-]{0,20}\d[\w-]*",
+        r"#\s?\d[\w-]*",
+        r"\b(?=[a-z-]{0,20}\d)[a-z]{2,20}-?\d{3,}[\w-]*\b",
+        # sizes and packs: "350 ml", "12 x 8 cm", "2-pack", "set of 4"
+        r"\b\d+(?:[.,]\d+)?(?:\s?[x\u00d7]\s?\d+(?:[.,]\d+)?){0,2}\s?"
+        r"(?:ml|cl|l|litres?|liters?|oz|fl\.?\s?oz|g|kg|lbs?|mm|cm|m|inch(?:es)?|w|v|mah|hz)\b",
+        r"\b(?:set|pack|box|bundle) of (?:\d+|two|three|four|six)\b",
+        r"\b\d+[- ]?(?:pack|pk|pcs|pieces?|count)\b",
+        # exclamations: "NEW!", "- Sale", "Free shipping"
+        r"\b(?:new(?: arrival| in)?|sale|hot|best ?seller|top deal|limited offer|wow)\s?!+",
+        r"[-\u2013\u2014|*]\s?(?:new|sale|best ?seller|top deal)\b",
+        r"\bfree (?:shipping|delivery)\b",
+        r"\b\d{1,2}\s?% off\b",
+    )
+)
+_WORD: Final = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)*")
+_EMPTY_BRACKETS: Final = re.compile(r"[(\[][,;\s]*[)\]]")
+_DANGLING: Final = re.compile(r"\s*[,;|]\s*(?=[,;|)\]]|$)|\s[-\u2013\u2014]\s*(?=[,;|]|$)")
+_EDGES: Final = " ,;|-\u2013\u2014!*"
+_SENTENCE_END: Final = re.compile(r"[.!?]['\")\]]*\s+(?=[\"'(\[]?[^\W_])")
+_ABBREVIATIONS: Final = ("approx.", "ca.", "dr.", "e.g.", "i.e.", "mr.", "mrs.", "no.", "st.")
+
+
+def clean_title(text: str) -> str:
+    """A shop's title without article numbers, sizes, packs and exclamations.
+
+    Words in capitals become title case, short ones (LED, USB) stay unless the whole title shouts.
+
+    >>> clean_title("HEARTHSIDE COFFEE MUG, 350 ml (SKU: HX-2041) - NEW!")
+    'Hearthside Coffee Mug'
+    """
+    for pattern in _NOISE:
+        text = pattern.sub(" ", text)
+    text = _EMPTY_BRACKETS.sub(" ", text)
+    text = " ".join(text.replace("!", " ").split())
+    text = _DANGLING.sub("", re.sub(r"\s+([,;])", r"\1", text)).strip(_EDGES)
+    shouts = text.isupper() and " " in text
+    return _WORD.sub(lambda word: _calm(word[0], shouts), text)
+
+
+def join_list(text: str) -> str:
+    """Comma or | separated values as a phrase.
+
+    >>> join_list("oak | steel | felt")
+    'oak, steel and felt'
+    """
+    parts = [part.strip() for part in re.split(r"[,|]", text) if part.strip()]
+    return " and ".join([*([", ".join(parts[:-1])] if parts[1:] else []), *parts[-1:]])
+
+
+def first_sentence(text: str) -> str:
+    """The text up to its first full stop, without the stop itself; no break after "approx."."""
+    text = " ".join(text.split())
+    for match in _SENTENCE_END.finditer(text):
+        if not text[: match.start() + 1].lower().endswith(_ABBREVIATIONS):
+            return text[: match.start()]
+    return text.rstrip(".!? ")
+
+
+def _calm(word: str, shouts: bool) -> str:
+    if not word.isupper() or (len(word) <= 3 and not shouts):
+        return word
+    return word[0] + word[1:].lower()
+
+
+def studio_category(text: str, count: str = "one") -> str:
+    """The studio's name of the product, in the plural where ``count`` is "two"; '' if unknown."""
+    category = category_in(text)
+    return SYNONYMS[category][0][count == "two"] if category else ""
+
+
+def studio_colour(text: str) -> str:
+    """The studio's colour, or ''."""
+    return colour_in(text) or ""
+
+
+def studio_material(text: str) -> str:
+    """The studio's finish (matte, glossy, metallic, glass), or ''."""
+    return material_in(text) or ""
+
+
+def studio_count(text: str) -> str:
+    """ "one" or "two", as the studio's captions count; '' for more."""
+    return {1: "one", 2: "two"}.get(count_in(text), "")
+
+
+FILTERS: Final[Mapping[str, Callable[..., str]]] = {
+    each.__name__: each
+    for each in (
+        clean_title,
+        join_list,
+        first_sentence,
+        studio_category,
+        studio_colour,
+        studio_material,
+        studio_count,
+    )
+}

@@ -1,0 +1,113 @@
+"""The gallery page, from what the store shows."""
+
+from collections import defaultdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import cast
+
+from catalog_gen.catalog.product import Product
+from catalog_gen.reporting.gallery import write_gallery
+from catalog_gen.reporting.gallery_data import (
+    Decision,
+    GalleryData,
+    GalleryImage,
+    GalleryProduct,
+    GalleryRejection,
+    GalleryView,
+)
+from catalog_gen.stages.catalog import Catalog
+from catalog_gen.store.figures import coverage_figures
+from catalog_gen.store.images import read_image
+from catalog_gen.store.publications import publications
+from catalog_gen.store.runs import last_runs
+from catalog_gen.store.showcase import (
+    ShownPicture,
+    Trouble,
+    active_products,
+    newest_rejections,
+    shown_pictures,
+    troubles,
+)
+
+
+def write_catalog_gallery(catalog: Catalog) -> Path:
+    """Write the page and its pictures below the site folder; returns the page."""
+    with catalog.store.reading() as connection:
+        pictures: dict[tuple[str, str], list[ShownPicture]] = defaultdict(list)
+        for picture in shown_pictures(connection):
+            pictures[picture.product_id, picture.view].append(picture)
+        trouble = {(each.product_id, each.view): each for each in troubles(connection)}
+        figures = coverage_figures(connection)
+        published = publications(connection)
+        runs = last_runs(connection, 1)
+        data = GalleryData(
+            title="Catalog",
+            written_at=datetime.now(UTC),
+            run_id=runs[0].run_id if runs else "",
+            publication_id=published[-1].publication_id if published else None,
+            coverage=figures.live / figures.active if figures.active else 0.0,
+            products=tuple(
+                _product(product, list(catalog.settings.views), pictures, trouble)
+                for product in active_products(connection)
+            ),
+            rejections=tuple(
+                GalleryRejection(each.line, each.product_id, each.field, each.value, each.rule)
+                for each in newest_rejections(connection)
+            ),
+        )
+        holder = {each.sha256: each.image_id for alike in pictures.values() for each in alike}
+        return write_gallery(
+            data, catalog.home.site, lambda sha256: read_image(connection, holder[sha256])
+        )
+
+
+def _product(
+    product: Product,
+    views: list[str],
+    pictures: dict[tuple[str, str], list[ShownPicture]],
+    trouble: dict[tuple[str, str], Trouble],
+) -> GalleryProduct:
+    shown: list[GalleryView] = []
+    for view in views:
+        key = (product.product_id, view)
+        wrong = trouble.get(key)
+        if key in pictures or wrong:
+            shown.append(
+                GalleryView(
+                    name=view,
+                    images=tuple(_image(picture) for picture in pictures.get(key, ())),
+                    failures=wrong.errors if wrong else (),
+                    unsupported=wrong.unsupported if wrong else "",
+                )
+            )
+    return GalleryProduct(
+        product_id=product.product_id,
+        title=product.title,
+        category=product.category,
+        views=tuple(shown),
+        attributes=dict(product.attributes),
+    )
+
+
+def _image(picture: ShownPicture) -> GalleryImage:
+    strength = f", strength {picture.strength:g}" if picture.strength else ""
+    return GalleryImage(
+        image_id=picture.image_id,
+        sha256=picture.sha256,
+        number=picture.candidate,
+        decision=cast(Decision, picture.decision or "unjudged"),
+        live=picture.live,
+        total=picture.total,
+        criteria={name: (each["points"], each["why"]) for name, each in picture.criteria.items()},
+        hard_failures=picture.hard_failures,
+        reason=picture.drawn_because,
+        prompt=picture.prompt,
+        negative_prompt=picture.negative_prompt,
+        seed=picture.seed,
+        model_hash=picture.model_hash,
+        settings=f"{picture.method}, {picture.scheduler}, {picture.steps} steps, "
+        f"guidance {picture.guidance:g}{strength}",
+        similarity=picture.similarity,
+        margin=picture.margin,
+        reviewer=picture.reviewer,
+    )

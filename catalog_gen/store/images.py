@@ -1,0 +1,157 @@
+"""Stored pictures: their bytes, checked against their address each time they are read.
+
+Pictures come in through the outbox only; nothing here writes.
+"""
+
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Final
+
+from duckdb import DuckDBPyConnection
+
+from catalog_gen.errors import CorruptionError, InputError
+from catalog_gen.recipe import Environment, Recipe
+from catalog_gen.store.relations import first_row
+
+#: Hexadecimal digits below which a prefix is more likely a mistake than an address.
+SHORTEST_PREFIX: Final = 4
+
+
+@dataclass(frozen=True, slots=True)
+class StoredImage:
+    """A picture's row, with what is needed to draw it again."""
+
+    image_id: str
+    sha256: str
+    recipe: Recipe
+    environment: Environment
+    product_id: str
+    view: str
+    reference: str
+
+
+def read_image(connection: DuckDBPyConnection, image_id: str) -> bytes:
+    """The bytes of a picture's PNG file.
+
+    Raises:
+        InputError: there is no such picture.
+        CorruptionError: its bytes are gone, or no longer hash to their address.
+    """
+    row = first_row(
+        connection.execute(
+            """
+        SELECT images.sha256, image_bytes.bytes
+        FROM images LEFT JOIN image_bytes USING (sha256) WHERE image_id = ?
+        """,
+            [image_id],
+        )
+    )
+    if row is None:
+        raise _unknown(image_id)
+    address, content = row
+    if content is None or sha256(content).hexdigest() != address:
+        raise CorruptionError(
+            f"image {image_id}",
+            f"its bytes are {'gone' if content is None else 'not what was stored'}",
+            "Restore a backup, or draw it again with `catalog-gen reproduce`.",
+        )
+    return bytes(content)
+
+
+def find_image(connection: DuckDBPyConnection, prefix: str) -> str:
+    """The id of the one picture whose id, or whose bytes' SHA-256, begins so.
+
+    Raises:
+        InputError: the prefix is no hexadecimal, too short, unknown, or fits several pictures.
+    """
+    wanted = prefix.strip().lower()
+    if len(wanted) < SHORTEST_PREFIX or set(wanted) - set("0123456789abcdef"):
+        raise InputError(
+            repr(prefix),
+            f"an image is named by at least {SHORTEST_PREFIX} hexadecimal digits",
+            "Take image_id or sha256 from `catalog-gen sql 'FROM live_images'`.",
+        )
+    rows = connection.execute(
+        """
+        SELECT image_id FROM images
+        WHERE starts_with(image_id, $wanted) OR starts_with(sha256, $wanted)
+        ORDER BY image_id LIMIT 4
+        """,
+        {"wanted": wanted},
+    ).fetchall()
+    if not rows:
+        raise _unknown(prefix)
+    if len(rows) > 1:
+        raise InputError(
+            prefix,
+            "fits several images: " + ", ".join(image_id[:16] for (image_id,) in rows),
+            "Give more digits.",
+        )
+    return str(rows[0][0])
+
+
+def stored_image(connection: DuckDBPyConnection, image_id: str) -> StoredImage:
+    """A picture's recipe, environment and origin.
+
+    Raises:
+        InputError: there is no such picture, or its recipe is not in this database.
+    """
+    row = first_row(
+        connection.execute(
+            """
+        SELECT images.image_id, images.sha256, recipes.recipe, environments.environment,
+            coalesce(ledger.product_id, ''), coalesce(ledger.view, ''),
+            coalesce(products.reference, '')
+        FROM images
+        JOIN recipes ON recipes.recipe_id = images.image_id
+        JOIN environments USING (environment_id)
+        LEFT JOIN ledger ON ledger.recipe_id = images.image_id
+        LEFT JOIN products ON products.product_id = ledger.product_id
+        WHERE images.image_id = ?
+        """,
+            [image_id],
+        )
+    )
+    if row is None:
+        raise _unknown(image_id)
+    identity, address, recipe, environment, product_id, view, reference = row
+    return StoredImage(
+        identity,
+        address,
+        Recipe.model_validate_json(recipe),
+        Environment.model_validate_json(environment),
+        product_id,
+        view,
+        reference,
+    )
+
+
+def verify_images(connection: DuckDBPyConnection) -> list[str]:
+    """The ids of pictures whose bytes are missing or do not hash to their address, in order.
+
+    Reads everything: about 200 MB of pictures a second on one core.
+    """
+    rows = connection.execute(
+        """
+        SELECT image_id FROM images LEFT JOIN image_bytes USING (sha256)
+        WHERE bytes IS NULL OR sha256(bytes) <> images.sha256
+        ORDER BY image_id
+        """
+    ).fetchall()
+    return [image_id for (image_id,) in rows]
+
+
+def _unknown(image: str) -> InputError:
+    return InputError(
+        image,
+        "no stored image has this id or SHA-256",
+        "Take image_id or sha256 from `catalog-gen sql 'FROM live_images'`.",
+    )
+
+
+def images_of_run(connection: DuckDBPyConnection, run_id: str, limit: int) -> list[str]:
+    """The ids of a run's first pictures, in the order of their ids."""
+    rows = connection.execute(
+        "SELECT image_id FROM images WHERE run_id = ? ORDER BY image_id LIMIT ?", [run_id, limit]
+    ).fetchall()
+    return [image_id for (image_id,) in rows]

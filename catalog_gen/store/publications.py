@@ -1,0 +1,222 @@
+"""The sets of pictures that are or were live: switched whole, kept as differences.
+
+Publication ``p`` shows the rows with ``since <= p`` and (``until`` is NULL or ``until > p``), so a
+night writes as many rows as changed, and every past moment can be shown again.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+import pyarrow as pa
+from duckdb import DuckDBPyConnection
+
+from catalog_gen.errors import InputError
+from catalog_gen.store.relations import TEXT, arrow_table, first_row, only_row, registered
+
+
+@dataclass(frozen=True, slots=True)
+class LiveImage:
+    """The picture that one product shows in one view."""
+
+    product_id: str
+    view: str
+    image_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """A set that went live; ``added`` and ``removed`` count the differences to the one before."""
+
+    publication_id: int
+    coverage: float
+    products: int
+    images: int
+    published_at: datetime
+    run_id: str
+    added: int
+    removed: int
+
+
+_SELECTION: Final = pa.schema([("product_id", TEXT), ("view", TEXT), ("image_id", TEXT)])
+
+_PUBLICATIONS: Final = """
+    SELECT publication_id, coverage, products, images, published_at, run_id,
+        (SELECT count(*) FROM publication_items WHERE since = publication_id),
+        (SELECT count(*) FROM publication_items WHERE until = publication_id)
+    FROM publications
+"""
+
+
+def candidates_for_publication(connection: DuckDBPyConnection, rubric: str) -> list[LiveImage]:
+    """The best accepted picture of each current product and view; people overrule the rubric.
+
+    Best is the highest total, then the widest margin over other products' prompts, then the first
+    candidate: a choice that two runs make alike. Pictures whose view has none are absent.
+    """
+    rows = connection.execute(
+        """
+        WITH review AS (
+            SELECT image_id, max_by(decision, reviewed_at) AS decision
+            FROM reviews GROUP BY image_id
+        ), margins AS (
+            SELECT image_id, max_by(margin, scored_at) AS margin FROM scores GROUP BY image_id
+        )
+        SELECT ledger.product_id, ledger.view, ledger.recipe_id
+        FROM ledger
+        JOIN images ON images.image_id = ledger.recipe_id
+        JOIN prompts ON prompts.prompt_id = ledger.prompt_id AND prompts.current
+        SEMI JOIN (SELECT product_id FROM products WHERE retired_at IS NULL) AS active
+            ON active.product_id = ledger.product_id
+        LEFT JOIN verdicts ON verdicts.image_id = ledger.recipe_id AND verdicts.rubric = $rubric
+        LEFT JOIN review ON review.image_id = ledger.recipe_id
+        LEFT JOIN margins ON margins.image_id = ledger.recipe_id
+        WHERE ledger.status = 'made' AND coalesce(review.decision, verdicts.decision) = 'accepted'
+        QUALIFY row_number() OVER (
+            PARTITION BY ledger.product_id, ledger.view
+            ORDER BY review.decision IS NOT NULL DESC, verdicts.total DESC NULLS LAST,
+                margins.margin DESC NULLS LAST, ledger.candidate, ledger.attempt, ledger.recipe_id
+        ) = 1
+        ORDER BY ledger.product_id, ledger.view
+        """,
+        {"rubric": rubric},
+    ).fetchall()
+    return [LiveImage(*row) for row in rows]
+
+
+def publish(
+    connection: DuckDBPyConnection,
+    selection: Sequence[LiveImage],
+    *,
+    coverage: float,
+    run_id: str,
+    now: datetime,
+) -> Publication:
+    """Make exactly these pictures live, all of them when the transaction commits.
+
+    If they are live already, with the same coverage, nothing is written and the publication that
+    is live comes back.
+
+    Args:
+        coverage: the share of active products with a picture, 0..1.
+    """
+    with registered(connection, "selection", arrow_table(selection, _SELECTION, _values)):
+        live = _current(connection)
+        if live and live.coverage == coverage and not _differences(connection):
+            return live
+        number = live.publication_id + 1 if live else 1
+        connection.execute(
+            """
+            UPDATE publication_items SET until = $number
+            WHERE until IS NULL AND (product_id, view, image_id) NOT IN (FROM selection)
+            """,
+            {"number": number},
+        )
+        connection.execute(
+            """
+            INSERT INTO publication_items
+            SELECT selection.*, $number, NULL
+            FROM selection ANTI JOIN (FROM publication_items WHERE until IS NULL) AS live
+                USING (product_id, view, image_id)
+            """,
+            {"number": number},
+        )
+    connection.execute(
+        "INSERT INTO publications VALUES (?, ?, ?, ?, ?, ?)",
+        [
+            number,
+            coverage,
+            len({image.product_id for image in selection}),
+            len(selection),
+            now,
+            run_id,
+        ],
+    )
+    return _publication(connection, number)
+
+
+def rollback_to(
+    connection: DuckDBPyConnection, publication_id: int, *, run_id: str, now: datetime
+) -> Publication:
+    """Make an earlier set live again, as a publication of its own: history only grows.
+
+    Coverage is counted over the products that are active now.
+
+    Raises:
+        InputError: there is no such publication.
+    """
+    _publication(connection, publication_id)
+    selection = _items(connection, publication_id)
+    with registered(connection, "selection", arrow_table(selection, _SELECTION, _values)):
+        row = only_row(
+            connection.execute(
+                """
+            SELECT count(*) FILTER (product_id IN (SELECT product_id FROM selection)), count(*)
+            FROM products WHERE retired_at IS NULL
+            """
+            )
+        )
+    covered, active = row
+    coverage = covered / active if active else 0.0
+    return publish(connection, selection, coverage=coverage, run_id=run_id, now=now)
+
+
+def live_at(connection: DuckDBPyConnection, moment: datetime) -> list[LiveImage]:
+    """What was live at a moment, by product and view; nothing before the first publication."""
+    row = first_row(
+        connection.execute(
+            "SELECT max(publication_id) FROM publications WHERE published_at <= ?", [moment]
+        )
+    )
+    return [] if row is None or row[0] is None else _items(connection, row[0])
+
+
+def publications(connection: DuckDBPyConnection) -> list[Publication]:
+    """Everything that ever went live, the newest first."""
+    rows = connection.execute(f"{_PUBLICATIONS} ORDER BY publication_id DESC").fetchall()
+    return [Publication(*row) for row in rows]
+
+
+def _current(connection: DuckDBPyConnection) -> Publication | None:
+    row = first_row(connection.execute(f"{_PUBLICATIONS} ORDER BY publication_id DESC LIMIT 1"))
+    return None if row is None else Publication(*row)
+
+
+def _publication(connection: DuckDBPyConnection, number: int) -> Publication:
+    row = first_row(connection.execute(f"{_PUBLICATIONS} WHERE publication_id = ?", [number]))
+    if row is None:
+        raise InputError(
+            f"publication {number}",
+            "there is none with this number",
+            "`catalog-gen sql 'FROM publications'` lists them.",
+        )
+    return Publication(*row)
+
+
+def _items(connection: DuckDBPyConnection, number: int) -> list[LiveImage]:
+    rows = connection.execute(
+        """
+        SELECT product_id, view, image_id FROM publication_items
+        WHERE since <= $number AND (until IS NULL OR until > $number)
+        ORDER BY product_id, view
+        """,
+        {"number": number},
+    ).fetchall()
+    return [LiveImage(*row) for row in rows]
+
+
+def _differences(connection: DuckDBPyConnection) -> bool:
+    row = first_row(
+        connection.execute(
+            """
+        WITH live AS (SELECT product_id, view, image_id FROM publication_items WHERE until IS NULL)
+        SELECT EXISTS (FROM selection EXCEPT FROM live) OR EXISTS (FROM live EXCEPT FROM selection)
+        """
+        )
+    )
+    return bool(row and row[0])
+
+
+def _values(image: LiveImage) -> tuple[object, ...]:
+    return (image.product_id, image.view, image.image_id)

@@ -1,0 +1,123 @@
+"""Scores: what the scorer says of a picture, and what was measured on it. Nothing here scores."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+from duckdb import DuckDBPyConnection
+from numpy.typing import NDArray
+
+from catalog_gen.catalog.product import Product
+from catalog_gen.recipe import Recipe
+from catalog_gen.store.products import PRODUCT_COLUMNS, stored_product
+from catalog_gen.store.relations import MOMENT, TEXT, arrow_table, registered, shard_list
+
+
+@dataclass(frozen=True, slots=True)
+class ToScore:
+    """A picture that a scorer has not seen; ``product`` is as the newest feed has it."""
+
+    image_id: str
+    view: str
+    recipe: Recipe
+    product: Product
+
+    @property
+    def product_id(self) -> str:
+        """The product that the picture shows."""
+        return self.product.product_id
+
+    @property
+    def prompt(self) -> str:
+        """What the picture was drawn from, and is compared with."""
+        return self.recipe.prompt
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class ScoreRow:
+    """A scorer's answer for one picture.
+
+    Attributes:
+        scorer: hash of the scorer's weights.
+        similarity: cosine of picture and prompt, -1..1.
+        margin: similarity minus that of the best other product's prompt.
+        embedding: of the picture, (D,), unit length.
+        signals: JSON, everything else that was measured.
+    """
+
+    image_id: str
+    scorer: str
+    similarity: float
+    margin: float
+    embedding: NDArray[np.float32]
+    signals: str
+    scored_at: datetime
+    run_id: str
+
+
+_SCORES: Final = pa.schema(
+    [
+        ("image_id", TEXT),
+        ("scorer", TEXT),
+        ("similarity", pa.float64()),
+        ("margin", pa.float64()),
+        ("embedding", pa.list_(pa.float32())),
+        ("signals", TEXT),
+        ("scored_at", MOMENT),
+        ("run_id", TEXT),
+    ]
+)
+
+
+def unscored(
+    connection: DuckDBPyConnection, scorer: str, shards: Collection[int] | None
+) -> list[ToScore]:
+    """Pictures of current prompts of active products without this scorer's answer.
+
+    In the order of view and product.
+    """
+    rows = connection.execute(
+        f"""
+        SELECT ledger.recipe_id, ledger.view, recipes.recipe, {PRODUCT_COLUMNS}
+        FROM ledger
+        JOIN images ON images.image_id = ledger.recipe_id
+        JOIN recipes ON recipes.recipe_id = ledger.recipe_id
+        JOIN prompts ON prompts.prompt_id = ledger.prompt_id AND prompts.current
+        JOIN products ON products.product_id = ledger.product_id AND products.retired_at IS NULL
+        WHERE ledger.status = 'made'
+            AND ($shards IS NULL OR ledger.shard IN (SELECT unnest($shards::UTINYINT[])))
+            AND NOT EXISTS (
+                FROM scores WHERE scores.image_id = ledger.recipe_id AND scores.scorer = $scorer
+            )
+        ORDER BY ledger.view, ledger.product_id, ledger.candidate, ledger.attempt
+        """,
+        {"scorer": scorer, "shards": shard_list(shards)},
+    ).fetchall()
+    return [
+        ToScore(image_id, view, Recipe.model_validate_json(recipe), stored_product(columns))
+        for image_id, view, recipe, *columns in rows
+    ]
+
+
+def save_scores(connection: DuckDBPyConnection, rows: Sequence[ScoreRow]) -> None:
+    """Keep answers; one that is there already stays as it is."""
+    if not rows:
+        return
+    with registered(connection, "scores_to_save", arrow_table(rows, _SCORES, _values)):
+        connection.execute("INSERT INTO scores SELECT * FROM scores_to_save ON CONFLICT DO NOTHING")
+
+
+def _values(row: ScoreRow) -> tuple[object, ...]:
+    return (
+        row.image_id,
+        row.scorer,
+        row.similarity,
+        row.margin,
+        row.embedding,
+        row.signals,
+        row.scored_at,
+        row.run_id,
+    )

@@ -1,0 +1,136 @@
+"""What is shown of the catalog today: active products with their pictures and troubles."""
+
+import json
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import Any
+
+from duckdb import DuckDBPyConnection
+
+from catalog_gen.catalog.product import Product, Rejection
+
+
+@dataclass(frozen=True, slots=True)
+class ShownPicture:
+    """A picture that a current prompt asked for, as the ``lineage`` view tells it."""
+
+    image_id: str
+    sha256: str
+    product_id: str
+    view: str
+    candidate: int
+    attempt: int
+    drawn_because: str
+    prompt: str
+    negative_prompt: str
+    seed: int
+    model_hash: str
+    method: str
+    scheduler: str
+    steps: int
+    guidance: float
+    strength: float | None
+    similarity: float | None
+    margin: float | None
+    decision: str | None
+    total: int | None
+    criteria: dict[str, Any]
+    hard_failures: tuple[str, ...]
+    reviewer: str
+    live: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Why a wanted picture does not exist: the model can't draw it, or drawing failed."""
+
+    product_id: str
+    view: str
+    unsupported: str
+    errors: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LiveProduct:
+    """An active product with the SHA-256 of its live picture by view."""
+
+    product: Product
+    images: dict[str, str]
+
+
+def active_products(connection: DuckDBPyConnection) -> list[Product]:
+    """The products of the newest feed, by id."""
+    rows = connection.execute(
+        """
+        SELECT product_id, title, category, description, group_id, reference, attributes
+        FROM products WHERE retired_at IS NULL ORDER BY product_id
+        """
+    ).fetchall()
+    return [Product(*row) for row in rows]
+
+
+def shown_pictures(connection: DuckDBPyConnection) -> list[ShownPicture]:
+    """All pictures of current prompts of active products, by product, view and candidate."""
+    rows = connection.execute(
+        """
+        SELECT image_id, sha256, product_id, view, candidate, attempt, drawn_because, prompt,
+            negative_prompt, seed, model_hash, method, scheduler, steps, guidance, strength,
+            similarity, margin, decision, total, coalesce(criteria, '{}'),
+            coalesce(hard_failures, []), coalesce(reviewer, ''), live
+        FROM lineage WHERE still_wanted AND retired_at IS NULL
+        ORDER BY product_id, view, candidate, attempt
+        """
+    ).fetchall()
+    return [
+        ShownPicture(*(*facts, json.loads(criteria), tuple(failures), reviewer, live))
+        for *facts, criteria, failures, reviewer, live in rows
+    ]
+
+
+def troubles(connection: DuckDBPyConnection) -> list[Trouble]:
+    """Current wishes that the model can't draw, or whose drawing failed."""
+    rows = connection.execute(
+        """
+        SELECT product_id, prompts.view, any_value(unsupported),
+            coalesce(list(DISTINCT error) FILTER (status IN ('failed', 'given up')), [])
+        FROM prompts LEFT JOIN ledger USING (prompt_id, product_id)
+        JOIN products USING (product_id)
+        WHERE current AND retired_at IS NULL
+            AND (unsupported <> '' OR status IN ('failed', 'given up'))
+        GROUP BY product_id, prompts.view ORDER BY product_id, prompts.view
+        """
+    ).fetchall()
+    return [
+        Trouble(product_id, view, unsupported, tuple(errors))
+        for product_id, view, unsupported, errors in rows
+    ]
+
+
+def newest_rejections(connection: DuckDBPyConnection) -> list[Rejection]:
+    """The rows that the newest feed was refused, by line."""
+    rows = connection.execute(
+        """
+        SELECT line, field, value, rule, product_id FROM rejections
+        WHERE feed_id = (SELECT arg_max(feed_id, read_at) FROM feed_snapshots) ORDER BY line
+        """
+    ).fetchall()
+    return [Rejection(*row) for row in rows]
+
+
+def live_products(connection: DuckDBPyConnection) -> list[LiveProduct]:
+    """Active products with at least one live picture, by id."""
+    rows = connection.execute(
+        """
+        SELECT product_id, view, sha256
+        FROM publication_items JOIN images USING (image_id)
+        WHERE until IS NULL ORDER BY product_id, view
+        """
+    ).fetchall()
+    images: dict[str, dict[str, str]] = defaultdict(dict)
+    for product_id, view, sha256 in rows:
+        images[product_id][view] = sha256
+    return [
+        LiveProduct(product, images[product.product_id])
+        for product in active_products(connection)
+        if product.product_id in images
+    ]

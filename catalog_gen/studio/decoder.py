@@ -1,0 +1,108 @@
+"""The autoencoder's decoder alone, trained on while the encoder and all latents stay as they are.
+
+It sees whole pictures, as the pipeline does, with the latents slightly disturbed, as drawn ones
+are. Running it costs no new latents, so it can follow the generator's training.
+"""
+
+import copy
+from collections.abc import Mapping
+from typing import Any, Final
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from catalog_gen.studio.album import Album, to_signed
+from catalog_gen.studio.diffusion import Lessons
+from catalog_gen.studio.hardware import full_precision_norms, mixed_precision, training_device
+from catalog_gen.studio.loop import warmed_average
+from catalog_gen.studio.measures import psnr
+from catalog_gen.studio.sheets import tile
+from catalog_gen.studio.vae import EDGE_WEIGHT, SHOWN, box_psnr, error_planes, reconstruct
+
+#: Weight of pixels outside the subject's box; those inside count 1.
+OUTSIDE: Final[float] = 0.25
+#: Standard deviation of the disturbance; latents have unit scale.
+DISTURBANCE: Final[float] = 0.05
+
+
+class DecoderStage:
+    """The decoder in training; see ``loop.Stage``."""
+
+    name = "decoder"
+    learning_rate = 2e-3
+    weight_decay = 1e-4
+
+    def __init__(
+        self, vae: Any, batch: int, album: Album, unseen: Album, lessons: Lessons
+    ) -> None:
+        """``vae`` has normalised latents; it is changed when weights are loaded or averaged."""
+        self.batch = batch
+        self._device = training_device()
+        self.vae = vae.to(self._device).requires_grad_(False)
+        parts: nn.Module = nn.ModuleDict(
+            {"decoder": vae.decoder, "post_quant_conv": vae.post_quant_conv}
+        )
+        self._parts = parts.to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._parts.requires_grad_(True)
+        full_precision_norms(self._parts)
+        self._average = torch.optim.swa_utils.AveragedModel(self._parts, avg_fn=warmed_average)
+        self._album, self._unseen, self._lessons = album, unseen, lessons
+
+    def network(self) -> nn.Module:
+        return self._parts
+
+    def modules(self) -> Mapping[str, nn.Module]:
+        return {"parts": self._parts, "average": self._average}
+
+    def losses(self, size: int, generator: torch.Generator) -> dict[str, Tensor]:
+        picks = torch.randint(len(self._lessons.latents), (size,), generator=generator)
+        sides = torch.randint(2, (size,), generator=generator)
+        latents = torch.from_numpy(self._lessons.latents[picks.numpy(), sides.numpy()]).float()
+        noise = torch.randn(latents.shape, generator=generator)
+        latents = (latents + DISTURBANCE * noise).to(self._device)
+        flips = [side == 1 for side in sides.tolist()]
+        pictures = self._album.pictures(picks.tolist(), flips)
+        weights = torch.full((size, 1, *pictures.shape[1:3]), OUTSIDE)
+        width = pictures.shape[2]
+        for place, (pick, flip) in enumerate(zip(picks.tolist(), flips, strict=True)):
+            top, bottom, left, right = self._album.boxes[pick]
+            if flip:
+                left, right = width - 1 - right, width - 1 - left
+            weights[place, :, top : bottom + 1, left : right + 1] = 1.0
+        weights = (weights / weights.mean()).to(self._device)
+        wanted = to_signed(pictures).to(self._device)
+        parts: Any = self._parts
+        with mixed_precision(self._device):
+            drawn = parts["decoder"](parts["post_quant_conv"](latents))
+        level, across, down = error_planes(drawn.float(), wanted)
+        edges = (across * weights[..., 1:]).mean() + (down * weights[..., 1:, :]).mean()
+        weighted = (level * weights).mean()
+        return {"loss": weighted + EDGE_WEIGHT * edges, "level": weighted, "edges": edges}
+
+    def stepped(self, step: int) -> None:
+        self._average.update_parameters(self._parts)
+
+    def reload(self) -> None:
+        pass
+
+    def finished(self) -> Any:
+        """A copy of the autoencoder with the averaged decoder."""
+        vae = copy.deepcopy(self.vae)
+        average: Any = self._average.module
+        vae.decoder.load_state_dict(average["decoder"].state_dict())
+        vae.post_quant_conv.load_state_dict(average["post_quant_conv"].state_dict())
+        return vae.eval()
+
+    def sheet(self) -> tuple[Image.Image, dict[str, float]]:
+        stride = max(1, len(self._unseen) // SHOWN) | 1
+        picks = list(range(0, len(self._unseen), stride))[:SHOWN]
+        originals = self._unseen.pictures(picks, [False] * len(picks))
+        copies = reconstruct(self.finished(), originals)
+        pairs = np.stack([originals, copies], 1).reshape(-1, *originals.shape[1:])
+        figures = {
+            "box psnr": float(np.mean(box_psnr(originals, copies, self._unseen.boxes[picks]))),
+            "psnr": psnr(originals, copies),
+        }
+        return tile(pairs, 8), figures

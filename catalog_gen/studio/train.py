@@ -1,0 +1,245 @@
+"""``python -m catalog_gen.studio.train``: the whole recipe from photos to ``data/models/studio``.
+
+Stages: tokenizer, vae, latents, unet, decoder, clip, judge, export. Each goes on from its checkpoint
+under ``--work`` and stops when its budget is spent, so that running the command again after a
+break, or with a larger budget, continues. It renders no photos and measures nothing.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final, Literal, get_args
+
+import torch
+
+from catalog_gen.errors import InputError
+from catalog_gen.studio.album import Album, caption_tokens
+from catalog_gen.studio.checkpoint import load_checkpoint
+from catalog_gen.studio.clip import ScorerStage, export_clip
+from catalog_gen.studio.decoder import DecoderStage
+from catalog_gen.studio.diffusion import GeneratorStage, Lessons
+from catalog_gen.studio.export import export_pipeline, export_words, weigh
+from catalog_gen.studio.judge import JudgeStage, save_judge
+from catalog_gen.studio.latents import encode_album, normalise_latents
+from catalog_gen.studio.loop import Budget, train_stage
+from catalog_gen.studio.scene import Split
+from catalog_gen.studio.sizes import STANDARD, StudioSize
+from catalog_gen.studio.tokenizer import caption_corpus, train_tokenizer
+from catalog_gen.studio.vae import VaeStage
+
+StageName = Literal[
+    "tokenizer", "vae", "latents", "unet", "decoder", "clip", "judge", "export"
+]
+STAGES: Final[tuple[StageName, ...]] = get_args(StageName)
+#: Minutes of training on two cores that gave the published weights.
+MINUTES: Final[dict[str, float]] = {
+    "vae": 18.0,
+    "unet": 40.0,
+    "decoder": 20.0,
+    "clip": 10.0,
+    "judge": 5.0,
+}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a training run depends on."""
+
+    photos: Path
+    work: Path
+    out: Path
+    size: StudioSize = STANDARD
+    budgets: dict[str, Budget] = field(
+        default_factory=lambda: {name: Budget(minutes) for name, minutes in MINUTES.items()}
+    )
+
+
+class Studio:
+    """The stages of one recipe; what a stage needs from earlier ones it reads from ``work``."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        self._recipe = recipe
+        self._albums: dict[str, Album] = {}
+
+    def run(self, stages: tuple[StageName, ...]) -> None:
+        """Runs the stages in the order of ``STAGES``.
+
+        Raises:
+            InputError: an earlier stage that one of them needs has not been run.
+        """
+        actions: dict[StageName, Callable[[], None]] = {
+            "tokenizer": self._train_tokenizer,
+            "vae": self._train_vae,
+            "latents": self._encode,
+            "unet": self._train_unet,
+            "decoder": self._train_decoder,
+            "clip": self._train_clip,
+            "judge": self._train_judge,
+            "export": self._export,
+        }
+        for name in STAGES:
+            if name in stages:
+                print(f"stage {name}", file=sys.stderr, flush=True)
+                actions[name]()
+
+    def _album(self, split: Split) -> Album:
+        if split not in self._albums:
+            self._albums[split] = Album(self._recipe.photos, split)
+        return self._albums[split]
+
+    @cached_property
+    def _tokenizer(self) -> Any:
+        from transformers import CLIPTokenizer
+
+        folder = self._recipe.work / "tokenizer"
+        if not (folder / "vocab.json").exists():
+            self._train_tokenizer()
+        return CLIPTokenizer.from_pretrained(folder)
+
+    def _train_tokenizer(self) -> None:
+        train_tokenizer(caption_corpus(), self._recipe.work / "tokenizer")
+
+    def _train(self, stage: Any) -> None:
+        train_stage(stage, self._recipe.budgets[stage.name], self._recipe.work)
+
+    def _restored(self, stage: Any) -> Any:
+        """``stage`` as its checkpoint left it."""
+        path = self._recipe.work / "checkpoints" / f"{stage.name}.pt"
+        found = load_checkpoint(path)
+        if found is None:
+            raise InputError(
+                f"stage {stage.name!r}",
+                f"has no checkpoint {path}",
+                f"Train it first: python -m catalog_gen.studio.train --stages {stage.name}.",
+            )
+        for name, module in stage.modules().items():
+            module.load_state_dict(found.modules[name])
+        return stage
+
+    def _vae_stage(self) -> VaeStage:
+        return VaeStage(self._recipe.size.vae, self._album("train"), self._album("held-out"))
+
+    def _train_vae(self) -> None:
+        self._train(self._vae_stage())
+
+    @cached_property
+    def _vae(self) -> Any:
+        """The trained autoencoder with normalised latents: measured once, then kept in a file."""
+        vae = self._restored(self._vae_stage()).average
+        path = self._recipe.work / "vae-normalised.pt"
+        newest = (self._recipe.work / "checkpoints" / "vae.pt").stat().st_mtime
+        if path.exists() and path.stat().st_mtime >= newest:
+            vae.load_state_dict(torch.load(path, weights_only=True))
+        else:
+            normalise_latents(vae, self._album("train"))
+            torch.save(vae.state_dict(), path)
+        return vae.eval()
+
+    def _encode(self) -> None:
+        encode_album(self._vae, self._album("train"), self._recipe.work / "latents")
+
+    def _lessons(self) -> Lessons:
+        album = self._album("train")
+        latents = encode_album(self._vae, album, self._recipe.work / "latents")
+        return Lessons(latents, caption_tokens(album, self._tokenizer))
+
+    def _unet_stage(self) -> GeneratorStage:
+        album = self._album("train")
+
+        def newer(lessons: Lessons) -> Lessons:
+            known = len(lessons.latents)
+            if not album.reload():
+                return lessons
+            latents = encode_album(self._vae, album, self._recipe.work / "latents")
+            tokens = caption_tokens(album, self._tokenizer, known)
+            return Lessons(latents, torch.cat([lessons.tokens, tokens]))
+
+        return GeneratorStage(
+            self._recipe.size.generator, self._vae, self._tokenizer, self._lessons(), newer
+        )
+
+    def _train_unet(self) -> None:
+        self._train(self._unet_stage())
+
+    def _decoder_stage(self) -> DecoderStage:
+        return DecoderStage(
+            self._vae,
+            max(1, self._recipe.size.vae.batch // 4),
+            self._album("train"),
+            self._album("held-out"),
+            self._lessons(),
+        )
+
+    def _train_decoder(self) -> None:
+        self._train(self._decoder_stage())
+
+    def _scorer_stage(self) -> ScorerStage:
+        return ScorerStage(
+            self._recipe.size.scorer,
+            self._tokenizer,
+            self._album("scorer"),
+            self._album("held-out"),
+        )
+
+    def _train_clip(self) -> None:
+        self._train(self._scorer_stage())
+
+    def _judge_stage(self) -> JudgeStage:
+        return JudgeStage(
+            self._recipe.size.judge, self._album("judge"), self._album("held-out")
+        )
+
+    def _train_judge(self) -> None:
+        self._train(self._judge_stage())
+
+    def _export(self) -> None:
+        """Writes the folders of every network that has a checkpoint."""
+        recipe = self._recipe
+        checkpoints = recipe.work / "checkpoints"
+        if (checkpoints / "unet.pt").exists():
+            average = self._restored(self._unet_stage()).average
+            vae = self._vae
+            if (checkpoints / "decoder.pt").exists():
+                vae = self._restored(self._decoder_stage()).finished()
+            export_pipeline(
+                vae,
+                average["text_encoder"],
+                average["unet"],
+                self._tokenizer,
+                recipe.out / "pipeline",
+            )
+            export_words(recipe.out / "studio.json")
+        if (checkpoints / "clip.pt").exists():
+            clip = self._restored(self._scorer_stage()).clip
+            export_clip(clip, recipe.size.scorer, self._tokenizer, recipe.out / "clip")
+        if (checkpoints / "judge.pt").exists():
+            save_judge(self._restored(self._judge_stage()).judge, recipe.work / "judge.safetensors")
+        print(f"exported {weigh(recipe.out) / 1e6:.1f} MB of weights", file=sys.stderr)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The command line; see the module's docstring."""
+    parser = argparse.ArgumentParser(description="Train the studio model.")
+    parser.add_argument("--photos", type=Path, default=Path(".studio/photos"))
+    parser.add_argument("--work", type=Path, default=Path(".studio"))
+    parser.add_argument("--out", type=Path, default=Path("data/models/studio"))
+    parser.add_argument("--stages", nargs="+", choices=STAGES, default=list(STAGES))
+    for name, minutes in MINUTES.items():
+        parser.add_argument(
+            f"--{name}-minutes", type=float, default=minutes, help=f"default {minutes:g}"
+        )
+    given = parser.parse_args(arguments)
+    budgets = {name: Budget(getattr(given, f"{name}_minutes")) for name in MINUTES}
+    recipe = Recipe(given.photos, given.work, given.out, budgets=budgets)
+    try:
+        Studio(recipe).run(tuple(given.stages))
+    except InputError as error:
+        print(error, file=sys.stderr)
+        raise SystemExit(error.exit_code) from error
+
+
+if __name__ == "__main__":
+    main()

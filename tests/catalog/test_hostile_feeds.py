@@ -1,0 +1,194 @@
+"""Feeds as an enemy, or a tired export script, would write them."""
+
+import contextlib
+import gzip
+import io
+import tracemalloc
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from catalog_gen.catalog.feeds import read_feed
+from catalog_gen.catalog.product import FeedContents
+from catalog_gen.catalog.readers.lines import MAX_LINE
+from catalog_gen.errors import FeedError
+from catalog_gen.settings import FeedSettings
+from tests.catalog.feed_files import (
+    GOOGLE_XML,
+    HEADER,
+    ROWS,
+    SHOPIFY,
+    csv_text,
+    jsonl_text,
+    packed,
+    read_bytes,
+)
+
+
+def ids(contents: FeedContents) -> list[str]:
+    return [product.product_id for product in contents.products]
+
+
+def parquet_bytes() -> bytes:
+    stream = io.BytesIO()
+    columns = list(zip(*ROWS, strict=True))
+    pq.write_table(pa.table(dict(zip(HEADER, columns, strict=True))), stream)
+    return stream.getvalue()
+
+
+VALID = {
+    "feed.csv": csv_text(ROWS).encode(),
+    "feed16.csv": csv_text(ROWS).encode("utf-16"),
+    "feed.tsv": csv_text(ROWS, "\t").encode(),
+    "feed.jsonl": jsonl_text(ROWS).encode(),
+    "feed.xml": GOOGLE_XML.encode(),
+    "shopify.csv": SHOPIFY.encode(),
+    "feed.csv.gz": packed(csv_text(ROWS)),
+    "feed.parquet": parquet_bytes(),
+}
+
+mutations = st.lists(
+    st.tuples(
+        st.sampled_from(["set", "cut", "insert", "repeat"]),
+        st.floats(0, 1, exclude_max=True),
+        st.one_of(
+            st.sampled_from([b'"', b"\0", b"\n", b"\r", b"<", b"&", b"\\", b"{", b"\xff", b","]),
+            st.binary(min_size=1, max_size=4),
+        ),
+    ),
+    min_size=1,
+    max_size=6,
+)
+
+
+@pytest.mark.parametrize("name", VALID)
+def test_mutated_feeds_never_crash_and_always_add_up(
+    tmp_path_factory: pytest.TempPathFactory, name: str
+) -> None:
+    folder = tmp_path_factory.mktemp("mutated")
+
+    @settings(max_examples=80, deadline=None)
+    @given(mutations)
+    def mutated(changes: list[tuple[str, float, bytes]]) -> None:
+        data = VALID[name]
+        for kind, place, piece in changes:
+            at = int(place * len(data))
+            if kind == "set":
+                data = data[:at] + piece + data[at + len(piece) :]
+            elif kind == "cut":
+                data = data[:at] + data[at + 7 :]
+            elif kind == "insert":
+                data = data[:at] + piece + data[at:]
+            else:
+                data = data[:at] + data[at : at + 40] + data[at:]
+        with contextlib.suppress(FeedError):  # unreadable as a whole is a fair answer
+            read_bytes(folder, name, data)  # asserts that the counts agree
+
+    mutated()
+
+
+def test_an_unclosed_quote_costs_one_row(tmp_path: Path) -> None:
+    lines = ["id,title", *(f"p-{i},Mug {i}" for i in range(200))]
+    lines[3] = 'p-2,"Mug that never ends'
+    lines[150] = 'p-149,"Mug" and more,'
+    contents = read_bytes(tmp_path, "feed.csv", "\n".join(lines).encode())
+    assert [each.line for each in contents.rejections] == [4, 151]
+    assert all("quoting" in each.rule for each in contents.rejections)
+    assert len(contents.products) == 198
+
+
+def test_two_unclosed_quotes_do_not_swallow_what_lies_between(tmp_path: Path) -> None:
+    text = 'id,title,size\n1,"Mug,S\n2,Cup,M\n3,"Pot,L\n4,Jug,S\n'
+    contents = read_bytes(tmp_path, "feed.csv", text.encode())
+    assert ids(contents) == ["2", "4"]
+    assert [each.line for each in contents.rejections] == [2, 4]
+
+
+def test_nul_bytes_and_ragged_rows_are_rejected_by_line(tmp_path: Path) -> None:
+    text = "id,title,size\n1,Mug,S\n2,Cup\n3,Pot\0,L\n4,Jug,S,\n5,Can,S,extra\n\n6,Bowl,M\n"
+    contents = read_bytes(tmp_path, "feed.csv", text.encode())
+    assert ids(contents) == ["1", "4", "6"]
+    found = {each.line: each.rule for each in contents.rejections}
+    assert found[3] == "the row has 2 fields, the header 3"
+    assert "NUL" in found[4]
+    assert found[6] == "the row has 4 fields, the header 3"
+
+
+def test_long_fields_and_endless_lines_are_rejections(tmp_path: Path) -> None:
+    text = f"id,title\n1,{'x' * 21_000}\n2,{'y' * (3 * MAX_LINE)}\n3,Mug\n"
+    contents = read_bytes(tmp_path, "feed.csv", text.encode())
+    assert ids(contents) == ["3"]
+    field, line = contents.rejections
+    assert (field.line, field.field, field.product_id) == (2, "title", "1")
+    assert "20,000" in field.rule
+    assert (line.line, "longer than" in line.rule) == (3, True)
+    assert all(len(each.value) <= 80 for each in contents.rejections)
+
+
+def test_a_hundred_megabyte_line_stays_out_of_memory(tmp_path: Path) -> None:
+    path = tmp_path / "feed.jsonl"
+    with path.open("wb") as stream:
+        stream.write(b'{"id": "1", "title": "Mug"}\n{"id": "2", "title": "')
+        for _ in range(100):
+            stream.write(b"x" * 1024**2)
+        stream.write(b'"}\n{"id": "3", "title": "Pot"}\n')
+    tracemalloc.start()
+    contents = read_feed(path, FeedSettings(path=path))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert ids(contents) == ["1", "3"]
+    assert contents.rejections[0].line == 2
+    assert peak < 30 * 1024**2
+
+
+def test_jsonl_rows_of_other_kinds_are_rejected(tmp_path: Path) -> None:
+    lines = [
+        '{"id": 7, "title": "Mug", "price": 10.50, "tags": ["a", null, 2], "bad": "\\ud800"}',
+        "[1, 2]",
+        "{broken",
+        '{"a":' * 100_000,
+        '{"id": "8", "title": "Pot", "count": ' + "9" * 6000 + "}",
+    ]
+    contents = read_bytes(tmp_path, "feed.jsonl", "\n".join(lines).encode())
+    assert ids(contents) == ["7", "8"]
+    assert contents.products[0].attributes == {"price": "10.50", "tags": "a, 2", "bad": "\ufffd"}
+    assert [each.line for each in contents.rejections] == [2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    "prolog",
+    [
+        '<!DOCTYPE r [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;&a;">]>',
+        '<!DOCTYPE r [<!ENTITY a SYSTEM "file:///etc/passwd">]>',
+        '<!DOCTYPE r SYSTEM "http://shop.example/feed.dtd">',
+    ],
+)
+def test_document_types_and_entities_are_refused(tmp_path: Path, prolog: str) -> None:
+    text = f"{prolog}<rss><item><id>1</id><title>&a;</title></item></rss>"
+    with pytest.raises(FeedError, match="document type"):
+        read_bytes(tmp_path, "feed.xml", text.encode())
+
+
+def test_xml_beyond_the_bounds(tmp_path: Path) -> None:
+    with pytest.raises(FeedError, match="deeper"):
+        read_bytes(tmp_path, "feed.xml", b"<rss>" + b"<a>" * 100_000)
+    with pytest.raises(FeedError, match="tag longer"):
+        read_bytes(tmp_path, "feed.xml", b'<rss a="' + b"x" * (12 * 1024**2))
+    item = "<item><id>{}</id><title>{}</title></item>"
+    text = f"<rss>{item.format(1, 'x' * (2 * MAX_LINE))}\n{item.format(2, 'Mug')}</rss>"
+    contents = read_bytes(tmp_path, "feed.xml", text.encode())
+    assert ids(contents) == ["2"]
+
+
+def test_a_gzip_bomb_is_refused_before_it_unpacks(tmp_path: Path) -> None:
+    with gzip.open(tmp_path / "bomb.csv.gz", "wb", compresslevel=9) as stream:
+        stream.write(b"id,title\n")
+        for _ in range(120):
+            stream.write(b"\n" * 1024**2)
+    data = (tmp_path / "bomb.csv.gz").read_bytes()
+    with pytest.raises(FeedError, match="unpacks to more than"):
+        read_bytes(tmp_path, "feed.csv.gz", data)

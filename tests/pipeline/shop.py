@@ -1,0 +1,115 @@
+"""A small shop with a tiny Stable Diffusion and a tiny CLIP: everything real, nothing large."""
+
+import csv
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from dagster import DagsterInstance, DagsterRun
+
+from catalog_gen.settings import Home
+from catalog_gen.stages.catalog import Catalog
+from tests.tiny_clip import write_tiny_clip
+from tests.tiny_models import tiny_sd
+
+#: Accepts whatever the tiny model draws: these tests are about the walk, not about beauty.
+RUBRIC = """
+[bands]
+accept = 0
+review = 0
+floor = 0
+[scorers.default]
+calibrated = true
+""" + "".join(
+    f"""
+[[rules]]
+criterion = "{criterion}"
+signal = "documented"
+two = 2
+one = 0
+says = "it is documented ({{value}})"
+"""
+    for criterion in (
+        "prompt_adherence",
+        "visual_realism",
+        "artifacts",
+        "ecommerce_usability",
+        "reproducibility",
+    )
+)
+
+CONFIG = """
+rubric = "rubric.toml"
+[feed]
+path = "feed.csv"
+reference_folders = ["photos"]
+[model]
+id = "{model}"
+batch_size = 2
+[scorer]
+id = "{scorer}"
+batch_size = 4
+[publish]
+min_coverage = 0.5
+[views.packshot]
+template = "{{{{ colour }}}} {{{{ category }}}}"
+candidates = 2
+steps = 2
+width = 32
+height = 32
+"""
+
+ROWS = {
+    "sku-1": ("Red Mug", "mug", "red", "9.00 EUR"),
+    "sku-2": ("Blue Mug", "mug", "blue", "9.00 EUR"),
+    "sku-3": ("Black Chair", "chair", "black", "99.00 EUR"),
+}
+
+
+@dataclass(frozen=True)
+class Shop:
+    """A folder with a feed, a config and models, and the catalog made from it."""
+
+    folder: Path
+
+    @property
+    def config(self) -> Path:
+        return self.folder / "catalog.toml"
+
+    @property
+    def home(self) -> Home:
+        return Home(self.folder / "home")
+
+    @property
+    def catalog(self) -> Catalog:
+        return Catalog.open(self.config, self.home)
+
+    def write_feed(self, rows: dict[str, tuple[str, ...]]) -> None:
+        with (self.folder / "feed.csv").open("w", newline="", encoding="utf-8") as stream:
+            writer = csv.writer(stream)
+            writer.writerow(("id", "title", "product_type", "color", "price"))
+            writer.writerows((product_id, *row) for product_id, row in rows.items())
+
+    def refresh(self, instance: DagsterInstance, **options: object) -> DagsterRun:
+        """One nightly run, as the command line and the schedule start it."""
+        os.environ["CATALOG_CONFIG"] = str(self.config)
+        from assets_defs.launch import run_nightly
+
+        catalog = {"config": str(self.config), "home": str(self.home.root), **options}
+        return run_nightly(instance, catalog)
+
+    def query(self, sql: str) -> list[tuple[object, ...]]:
+        with self.catalog.store.reading() as connection:
+            return connection.execute(sql).fetchall()
+
+
+def open_shop(folder: Path) -> Shop:
+    """A shop that has never been refreshed."""
+    model = tiny_sd(folder / "model")
+    scorer = write_tiny_clip(folder / "clip")
+    (folder / "rubric.toml").write_text(RUBRIC, "utf-8")
+    (folder / "catalog.toml").write_text(CONFIG.format(model=model, scorer=scorer), "utf-8")
+    (folder / "photos").mkdir()
+    shop = Shop(folder)
+    shop.write_feed(ROWS)
+    return shop

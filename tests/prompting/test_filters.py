@@ -1,0 +1,61 @@
+"""Filters: titles without noise, lists, sentences."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from catalog_gen.prompting.filters import (
+    FILTERS,
+    clean_title,
+    first_sentence,
+    join_list,
+    studio_category,
+    studio_count,
+)
+
+
+@pytest.mark.parametrize(
+    ("title", "clean"),
+    [
+        ("Hearthside Stoneware Coffee Mug, 350 ml", "Hearthside Stoneware Coffee Mug"),
+        ("HEXAR PRO GAMING HEADSET (SKU: HX-2041)", "Hexar Pro Gaming Headset"),
+        ("CAMPOUT Steel Mugs, Set of 2 - NEW!", "Campout Steel Mugs"),
+        ("Desk Lamp LED 8 W #20931 *SALE*", "Desk Lamp LED"),
+        ("KIDS' BOTTLE, DON'T SPILL!!! 2-pack", "Kids' Bottle, Don't Spill"),
+        ("Storage Box 12 x 8.5 cm | Free shipping", "Storage Box"),
+        ("Apple MacBook Sleeve", "Apple MacBook Sleeve"),
+        ("Norr No. 7", "Norr No. 7"),
+    ],
+)
+def test_clean_title(title: str, clean: str) -> None:
+    assert clean_title(title) == clean
+
+
+def test_join_list() -> None:
+    assert join_list("oak") == "oak"
+    assert join_list("oak, steel") == "oak and steel"
+    assert join_list("oak| steel |, felt") == "oak, steel and felt"
+    assert join_list(" , ") == ""
+
+
+def test_first_sentence() -> None:
+    assert first_sentence("Holds approx. 350 ml. Safe in the dishwasher.") == "Holds approx. 350 ml"
+    assert first_sentence("Weighs 1.5 kg! Light.") == "Weighs 1.5 kg"
+    assert first_sentence("One line") == "One line"
+
+
+def test_studio_nouns_have_their_plural() -> None:
+    assert studio_category("Gaming Mouse", studio_count("Set of 2")) == "gaming mice"
+    assert studio_category("Water bottles", studio_count("Bottle")) == "bottle"
+    assert studio_count("12") == ""
+
+
+@given(st.sampled_from(sorted(FILTERS)), st.text(max_size=200))
+def test_every_filter_takes_any_text(name: str, text: str) -> None:
+    assert isinstance(FILTERS[name](text), str)
+
+
+@pytest.mark.parametrize("unit", ["a-", "1,", "ref-", "( ", ".)", "item ", "1 x "])
+@pytest.mark.parametrize("name", sorted(FILTERS))
+def test_long_hostile_text_stays_cheap(name: str, unit: str) -> None:
+    assert len(FILTERS[name](unit * 10_000)) <= 20_000 * len(unit)

@@ -1,0 +1,76 @@
+"""Templates: strict about names, deaf to what product text says, bounded."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from catalog_gen.errors import ConfigError
+from catalog_gen.prompting.templates import MAX_LENGTH, compile_template
+
+KNOWN = ("product_id", "title", "category", "colour", "material", "price")
+
+
+def test_fields_are_exactly_those_that_the_template_reads() -> None:
+    template = compile_template(
+        "{% set name = title %}{{ name }}{% if colour %}, {{ colour }}{% endif %}", KNOWN
+    )
+    assert template.fields == {"title", "colour"}
+    fields = {"title": "Mug", "colour": "red", "price": "14.90"}
+    assert template.render(fields) == template.render({**fields, "price": "9.90"}) == "Mug, red"
+
+
+def test_unknown_field_names_the_nearest_one() -> None:
+    with pytest.raises(ConfigError, match=r"reads 'color'.*Did you mean 'colour'\?"):
+        compile_template("{{ color }}", KNOWN)
+
+
+def test_no_global_function_is_a_name() -> None:
+    with pytest.raises(ConfigError, match="reads 'range'"):
+        compile_template("{% for i in range(9) %}x{% endfor %}", KNOWN)
+
+
+@pytest.mark.parametrize("broken", ["a\n{{ title", "a\n{{ title | no_such_filter }}"])
+def test_syntax_error_names_its_line(broken: str) -> None:
+    with pytest.raises(ConfigError, match="line 2"):
+        compile_template(broken, KNOWN)
+
+
+@pytest.mark.parametrize(
+    "escape",
+    [
+        "{{ title.__class__.__mro__ }}",
+        "{{ title.format.__globals__ }}",
+        "{{ '{0.__class__}'.format(title) }}",
+        "{% include title %}",
+        "{{ 1 / (title | length - 3) }}",
+    ],
+)
+def test_what_fails_or_escapes_is_a_config_error_with_the_product(escape: str) -> None:
+    template = compile_template(escape, KNOWN)
+    with pytest.raises(ConfigError, match="'P-1'"):
+        template.render({"product_id": "P-1", "title": "Mug"})
+
+
+def test_a_field_that_was_left_out_is_an_error_and_not_an_empty_text() -> None:
+    with pytest.raises(ConfigError, match="colour"):
+        compile_template("{{ colour }}", KNOWN).render({"product_id": "P-1"})
+
+
+@given(st.text(max_size=60))
+def test_product_text_never_runs(text: str) -> None:
+    template = compile_template("{{ title }}|{{ colour }}", KNOWN)
+    rendered = template.render({"title": "{{ 7 * 7 }}{% raw %}", "colour": text})
+    plain = text.encode("utf-8", "ignore").decode()
+    assert rendered == " ".join(f"{{{{ 7 * 7 }}}}{{% raw %}}|{plain}".split())
+
+
+def test_output_is_bounded_after_a_whole_word() -> None:
+    rendered = compile_template("{{ title }}", KNOWN).render({"title": "stoneware " * 9_000})
+    assert len(rendered) <= MAX_LENGTH
+    assert set(rendered.split()) == {"stoneware"}
+
+
+def test_source_hash_follows_the_source() -> None:
+    one, two = compile_template("{{ title }}", KNOWN), compile_template("{{ title }}.", KNOWN)
+    assert one.source_hash == compile_template("{{ title }}", KNOWN).source_hash
+    assert one.source_hash != two.source_hash

@@ -1,0 +1,227 @@
+"""A small shop: products, prompts, recipes and pictures as the other rooms would make them."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+
+import numpy as np
+from duckdb import DuckDBPyConnection
+
+from catalog_gen.catalog.product import FeedContents, Product, Rejection
+from catalog_gen.fingerprint import sha256_json
+from catalog_gen.recipe import Environment, Recipe, candidate_seed
+from catalog_gen.store.connection import Store
+from catalog_gen.store.ledger import Failure, PlannedItem, PlanResult, open_work, save_plan
+from catalog_gen.store.outbox import DrawnImage, Ingested, Outbox, ingest
+from catalog_gen.store.products import FeedChanges, record_feed
+from catalog_gen.store.prompts import PromptRow, StaleInput, ViewSpec, save_prompts, stale_inputs
+from catalog_gen.store.publications import Publication, candidates_for_publication, publish
+from catalog_gen.store.scores import ScoreRow, save_scores, unscored
+from catalog_gen.store.verdicts import Decision, VerdictRow, save_verdicts, unjudged
+
+NIGHT = datetime(2026, 11, 20, 2, 0, tzinfo=UTC)
+SCORER, RUBRIC = "scorer-1", "rubric-1"
+SHARP = '{"realism":{"points":2,"why":"Sharp."}}'
+BLURRED = '{"realism":{"points":0,"why":"Blurred."}}'
+
+PACKSHOT = ViewSpec(
+    "packshot",
+    ("category", "colour", "title"),
+    {"template": "t1", "model": "m1", "settings": "s1"},
+    needs_reference=False,
+)
+
+ENVIRONMENT = Environment(
+    device="cpu",
+    dtype="fp32",
+    batch_size=8,
+    threads=2,
+    compiled=False,
+    platform="Linux x86_64",
+    libraries={"torch": "2.15.0"},
+)
+
+
+@contextmanager
+def rolled_back(connection: DuckDBPyConnection) -> Iterator[None]:
+    """Leave nothing of the block in a database that many examples share."""
+    connection.execute("BEGIN")
+    try:
+        yield
+    finally:
+        connection.execute("ROLLBACK")
+
+
+def mug(number: int, colour: str = "red", **attributes: str) -> Product:
+    return Product(
+        f"mug-{number}", f"Mug {number}", "mug", attributes={"colour": colour, **attributes}
+    )
+
+
+def feed_of(products: Iterable[Product], rejections: Sequence[Rejection] = ()) -> FeedContents:
+    rows = tuple(products)
+    return FeedContents("csv", "utf-8", len(rows) + len(rejections), rows, tuple(rejections))
+
+
+def png_of(recipe_id: str) -> bytes:
+    return b"\x89PNG\r\n\x1a\n" + recipe_id.encode() * 40
+
+
+def drawn(recipe_id: str, seconds: float = 0.5) -> DrawnImage:
+    png = png_of(recipe_id)
+    return DrawnImage(recipe_id, png, sha256(png).hexdigest(), 128, 128, seconds)
+
+
+def recipe_of(stale: StaleInput, candidate: int = 0, attempt: int = 0) -> Recipe:
+    return Recipe(
+        method="text2img",
+        model_hash=stale.spec["model"],
+        prompt=" ".join(filter(None, [stale.spec["template"], *stale.inputs.values()])),
+        negative_prompt="",
+        seed=candidate_seed(stale.product_id, stale.view, candidate, attempt),
+        scheduler="ddim",
+        steps=20,
+        guidance=3.0,
+        width=128,
+        height=128,
+    )
+
+
+@dataclass
+class Shop:
+    """Drives the store through nights the way that a refresh does."""
+
+    store: Store
+    outbox: Outbox
+    views: tuple[ViewSpec, ...] = (PACKSHOT,)
+    candidates: int = 1
+    night: int = 0
+    decisions: Mapping[str, Decision] = field(default_factory=dict)
+
+    @property
+    def now(self) -> datetime:
+        return NIGHT + timedelta(days=self.night)
+
+    @property
+    def run_id(self) -> str:
+        return f"run-{self.night}"
+
+    def record(
+        self,
+        products: Iterable[Product],
+        rejections: Sequence[Rejection] = (),
+        shrink_limit: float = 1.0,
+    ) -> FeedChanges:
+        contents = feed_of(products, rejections)
+        with self.store.writing() as connection:
+            return record_feed(
+                connection,
+                contents,
+                source="feed.csv",
+                sha256=sha256_json([self.night, len(contents.products)]),
+                shrink_limit=shrink_limit,
+                run_id=self.run_id,
+                now=self.now,
+            )
+
+    def plan(self, deferred: Iterable[str] = ()) -> tuple[list[StaleInput], PlanResult]:
+        """Store what changed and plan its candidates; the products named are deferred."""
+        put_off = set(deferred)
+        with self.store.writing() as connection:
+            stale = [each for view in self.views for each in stale_inputs(connection, view)]
+            save_prompts(connection, [self._row(each) for each in stale])
+            items = [item for each in stale for item in self._items(each)]
+            later = {item.recipe_id for item in items if item.product_id in put_off}
+            result = save_plan(connection, items, later, self.run_id, self.now)
+        return stale, result
+
+    def draw(self, recipe_ids: Iterable[str], failing: Mapping[str, str] | None = None) -> Ingested:
+        failures = [Failure(key, error, 0.25) for key, error in (failing or {}).items()]
+        self.outbox.write([drawn(key) for key in recipe_ids], failures, ENVIRONMENT)
+        return ingest(self.store, self.outbox, self.run_id, max_tries=2)
+
+    def judge(self) -> None:
+        """Score and judge everything new; accepted unless ``decisions`` says otherwise."""
+        with self.store.writing() as connection:
+            scores = [
+                ScoreRow(
+                    image_id=each.image_id,
+                    scorer=SCORER,
+                    similarity=0.3,
+                    margin=0.1,
+                    embedding=np.array([0.6, 0.8], dtype=np.float32),
+                    signals='{"sharpness":0.5}',
+                    scored_at=self.now,
+                    run_id=self.run_id,
+                )
+                for each in unscored(connection, SCORER, None)
+            ]
+            save_scores(connection, scores)
+            verdicts = []
+            for each in unjudged(connection, RUBRIC, SCORER, None):
+                decision = self.decisions.get(each.product_id, "accepted")
+                verdicts.append(
+                    VerdictRow(
+                        image_id=each.image_id,
+                        rubric=RUBRIC,
+                        decision=decision,
+                        total=9 if decision == "accepted" else 3,
+                        criteria=SHARP if decision == "accepted" else BLURRED,
+                        hard_failures=(),
+                        judged_at=self.now,
+                        run_id=self.run_id,
+                    )
+                )
+            save_verdicts(connection, verdicts)
+
+    def publish(self) -> Publication:
+        with self.store.writing() as connection:
+            chosen = candidates_for_publication(connection, RUBRIC)
+            return publish(connection, chosen, coverage=1.0, run_id=self.run_id, now=self.now)
+
+    def refresh(self, products: Iterable[Product]) -> Publication:
+        """A whole night."""
+        self.night += 1
+        self.record(products)
+        self.plan()
+        with self.store.reading() as connection:
+            work = open_work(connection, None, 3)
+        self.draw([item.recipe_id for item in work])
+        self.judge()
+        return self.publish()
+
+    def _row(self, stale: StaleInput) -> PromptRow:
+        return PromptRow(
+            prompt_id=sha256_json([stale.product_id, stale.view, stale.fingerprint]),
+            product_id=stale.product_id,
+            shard=stale.shard,
+            view=stale.view,
+            fingerprint=stale.fingerprint,
+            inputs=stale.inputs,
+            spec=stale.spec,
+            prompt=recipe_of(stale).prompt,
+            negative_prompt="",
+            tokens=5,
+            reason="new" if stale.previous_inputs is None else "changed",
+            created_at=self.now,
+            run_id=self.run_id,
+        )
+
+    def _items(self, stale: StaleInput) -> list[PlannedItem]:
+        recipes = [recipe_of(stale, candidate) for candidate in range(self.candidates)]
+        return [
+            PlannedItem(
+                recipe_id=recipe.recipe_id,
+                recipe=recipe,
+                prompt_id=self._row(stale).prompt_id,
+                product_id=stale.product_id,
+                shard=stale.shard,
+                view=stale.view,
+                candidate=candidate,
+                attempt=0,
+                reason="new" if stale.previous_inputs is None else "changed",
+            )
+            for candidate, recipe in enumerate(recipes)
+        ]

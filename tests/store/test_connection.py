@@ -1,0 +1,194 @@
+import os
+import subprocess
+import sys
+import threading
+from contextlib import suppress
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from catalog_gen.errors import CorruptionError, StoreBusyError, StoreError
+from catalog_gen.settings import Home
+from catalog_gen.store.connection import Store, open_memory
+from catalog_gen.store.migrations import latest_version, migrations, schema_version
+
+HOLD = """
+import sys, duckdb
+connection = duckdb.connect(sys.argv[1], read_only=sys.argv[2] == "reader")
+print("holding", flush=True)
+sys.stdin.read()
+"""
+
+
+def start_run_row(store: Store, run_id: str) -> None:
+    with store.writing() as connection:
+        connection.execute("INSERT INTO runs VALUES (?, now(), NULL, 'started', '{}')", [run_id])
+
+
+def run_ids(store: Store) -> list[str]:
+    with store.reading() as connection:
+        rows = connection.execute("SELECT run_id FROM runs ORDER BY run_id").fetchall()
+    return [run_id for (run_id,) in rows]
+
+
+def test_an_error_leaves_nothing_behind(store: Store) -> None:
+    start_run_row(store, "first")
+
+    def fail() -> None:
+        with store.writing() as connection:
+            connection.execute("DELETE FROM runs")
+            raise RuntimeError("the caller failed")
+
+    with pytest.raises(RuntimeError):
+        fail()
+    with pytest.raises(StoreError, match="Constraint"):
+        start_run_row(store, "first")
+    assert run_ids(store) == ["first"]
+
+
+def test_an_error_that_was_swallowed_inside_is_told_at_the_end(store: Store) -> None:
+    start_run_row(store, "first")
+
+    def swallow() -> None:
+        with store.writing() as connection:
+            connection.execute("UPDATE runs SET summary = 'changed'")
+            with suppress(duckdb.Error):
+                connection.execute("INSERT INTO runs VALUES ('x', now(), NULL, 'nonsense', '')")
+
+    with pytest.raises(StoreError, match="Nothing of this step was stored"):
+        swallow()
+    assert run_ids(store) == ["first"]
+
+
+def test_reading_makes_an_empty_database_and_peeking_makes_nothing(store: Store) -> None:
+    with store.peek() as connection:
+        assert connection.execute("SELECT count(*) FROM lineage").fetchone() == (0,)
+    assert not store.path.parent.exists()
+    assert run_ids(store) == []
+    assert store.path.is_file()
+
+
+def test_peeking_at_a_database_changes_no_file(store: Store) -> None:
+    start_run_row(store, "first")
+    before = [(path.name, path.stat().st_mtime_ns) for path in store.path.parent.iterdir()]
+    with store.peek() as connection:
+        connection.execute("CREATE TEMP TABLE scratch AS SELECT range FROM range(100000)")
+        assert connection.execute("SELECT count(*) FROM runs").fetchone() == (1,)
+    after = [(path.name, path.stat().st_mtime_ns) for path in store.path.parent.iterdir()]
+    assert after == before
+
+
+def test_reading_can_not_write(store: Store) -> None:
+    with pytest.raises(StoreError, match="read-only"), store.reading() as connection:
+        connection.execute("DELETE FROM runs")
+
+
+@pytest.mark.parametrize("role", ["writer", "reader"])
+def test_another_process_is_named_with_its_pid(store: Store, role: str) -> None:
+    start_run_row(store, "first")
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(store.path), role],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as other:
+        assert other.stdout is not None
+        other.stdout.readline()
+        try:
+            with pytest.raises(StoreBusyError, match=rf"process {other.pid} .*python"):
+                start_run_row(store, "second")
+        finally:
+            other.kill()
+    start_run_row(store, "second")
+    assert run_ids(store) == ["first", "second"]
+
+
+def test_the_store_waits_for_a_process_that_soon_lets_go(home: Home) -> None:
+    patient = Store(home, patience=30)
+    start_run_row(patient, "first")
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(patient.path), "writer"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as other:
+        assert other.stdout is not None
+        assert other.stdin is not None
+        other.stdout.readline()
+        threading.Timer(0.2, other.stdin.close).start()
+        start_run_row(patient, "second")
+    assert run_ids(patient) == ["first", "second"]
+
+
+def test_threads_take_turns(store: Store) -> None:
+    threads = [
+        threading.Thread(target=start_run_row, args=(store, f"run-{number}")) for number in range(6)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert run_ids(store) == [f"run-{number}" for number in range(6)]
+
+
+def test_opening_twice_in_one_thread_is_an_error_and_no_deadlock(store: Store) -> None:
+    with store.writing(), pytest.raises(StoreError, match="open already"), store.reading():
+        pass
+
+
+def test_a_newer_database_is_refused(store: Store) -> None:
+    with store.writing() as connection:
+        connection.execute(
+            "INSERT INTO schema_version VALUES (?, 'from the future', now())",
+            [latest_version() + 1],
+        )
+    with pytest.raises(StoreError, match="Upgrade catalog_gen"), store.writing():
+        pass
+    with pytest.raises(StoreError, match="Upgrade catalog_gen"), store.reading():
+        pass
+    with pytest.raises(StoreError, match="Upgrade catalog_gen"), store.peek():
+        pass
+
+
+def test_every_earlier_version_is_brought_up_to_date_with_its_rows(store: Store) -> None:
+    store.path.parent.mkdir(parents=True)
+    for steps in range(1, len(migrations())):
+        store.path.unlink(missing_ok=True)
+        connection = duckdb.connect(store.path)
+        for migration in migrations()[:steps]:
+            connection.execute(migration.sql)
+        connection.execute(
+            "CREATE TABLE schema_version AS SELECT 1 AS version, '' AS name, now() AS applied_at"
+        )
+        connection.execute("UPDATE schema_version SET version = ?", [steps])
+        connection.execute("INSERT INTO runs VALUES ('old', now(), NULL, 'started', '{}')")
+        connection.close()
+        with pytest.raises(StoreError, match="older than this catalog_gen"), store.peek():
+            pass
+        assert run_ids(store) == ["old"]
+        with store.reading() as connection:
+            assert schema_version(connection) == latest_version()
+
+
+def test_a_damaged_database_is_named_as_such(store: Store) -> None:
+    start_run_row(store, "first")
+    content = bytearray(store.path.read_bytes())
+    content[100] ^= 0xFF
+    store.path.write_bytes(content)
+    with pytest.raises(CorruptionError, match=r"damaged.*Restore a backup"), store.reading():
+        pass
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_that_can_not_be_written(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    with pytest.raises(StoreError, match="writable"), Store(Home(tmp_path / "home")).writing():
+        pass
+
+
+def test_memory_has_the_whole_schema() -> None:
+    with open_memory() as connection:
+        assert schema_version(connection) == latest_version()
+        comments = connection.execute(
+            "SELECT count(*) FROM duckdb_columns() WHERE table_name = 'lineage' AND comment IS NULL"
+        ).fetchone()
+    assert comments == (0,)

@@ -1,0 +1,66 @@
+import pytest
+
+from catalog_gen.errors import CorruptionError, InputError
+from catalog_gen.store.images import find_image, read_image, stored_image, verify_images
+from catalog_gen.store.ledger import open_work
+from tests.store.shop import ENVIRONMENT, Shop, drawn, mug, png_of
+
+
+@pytest.fixture
+def image_ids(shop: Shop) -> list[str]:
+    shop.record([mug(number) for number in range(3)])
+    shop.plan()
+    with shop.store.reading() as connection:
+        work = open_work(connection, None, 3)
+    shop.draw([item.recipe_id for item in work])
+    return [item.recipe_id for item in work]
+
+
+def test_a_picture_comes_back_as_it_was(shop: Shop, image_ids: list[str]) -> None:
+    with shop.store.reading() as connection:
+        assert read_image(connection, image_ids[0]) == png_of(image_ids[0])
+        image = stored_image(connection, image_ids[0])
+        assert verify_images(connection) == []
+    assert image.recipe.recipe_id == image_ids[0]
+    assert image.environment == ENVIRONMENT
+    assert (image.product_id, image.view) == ("mug-0", "packshot")
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE image_bytes SET bytes = '\\xAB'::BLOB WHERE sha256 = $sha256",
+        "DELETE FROM image_bytes WHERE sha256 = $sha256",
+    ],
+)
+def test_damaged_bytes_are_named_and_never_served(
+    shop: Shop, image_ids: list[str], damage: str
+) -> None:
+    with shop.store.writing() as connection:
+        connection.execute(damage, {"sha256": drawn(image_ids[1]).sha256})
+    with shop.store.reading() as connection:
+        assert verify_images(connection) == [image_ids[1]]
+        with pytest.raises(CorruptionError, match=image_ids[1]):
+            read_image(connection, image_ids[1])
+
+
+def test_a_picture_is_found_by_either_name(shop: Shop, image_ids: list[str]) -> None:
+    with shop.store.reading() as connection:
+        for image_id in image_ids:
+            assert find_image(connection, image_id[:20].upper()) == image_id
+            assert find_image(connection, drawn(image_id).sha256[:20]) == image_id
+        for nonsense in ("", "12", "xyz-1", "' OR 1=1 --"):
+            with pytest.raises(InputError, match="hexadecimal digits"):
+                find_image(connection, nonsense)
+        with pytest.raises(InputError, match="no stored image"):
+            find_image(connection, "0" * 64)
+
+
+def test_an_ambiguous_name_lists_what_it_fits(shop: Shop) -> None:
+    ids = ["abcd" + digit * 60 for digit in "12"]
+    shop.draw(ids)
+    with (
+        shop.store.reading() as connection,
+        pytest.raises(InputError, match=r"fits several images: abcd1+, abcd2+"),
+    ):
+        find_image(connection, "abcd")

@@ -1,0 +1,101 @@
+from datetime import timedelta
+
+import pytest
+from duckdb import DuckDBPyConnection
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from catalog_gen.errors import InputError
+from catalog_gen.store.publications import (
+    LiveImage,
+    candidates_for_publication,
+    live_at,
+    publications,
+    publish,
+    rollback_to,
+)
+from catalog_gen.store.verdicts import save_review
+from tests.store.shop import NIGHT, RUBRIC, Shop, mug, rolled_back
+
+selections = st.dictionaries(
+    st.tuples(st.sampled_from("abc"), st.sampled_from(["packshot", "lifestyle"])),
+    st.sampled_from(["i1", "i2", "i3"]),
+)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(selections, min_size=1, max_size=5))
+def test_every_past_moment_shows_what_was_live_then(
+    memory: DuckDBPyConnection, nights: list[dict[tuple[str, str], str]]
+) -> None:
+    sets = [[LiveImage(*key, each[key]) for key in sorted(each)] for each in nights]
+    with rolled_back(memory):
+        for number, chosen in enumerate(sets):
+            now = NIGHT + timedelta(days=number)
+            made = publish(memory, chosen, coverage=number / 10, run_id="run", now=now)
+            assert (made.publication_id, made.images) == (number + 1, len(chosen))
+        for number, chosen in enumerate(sets):
+            moment = NIGHT + timedelta(days=number)
+            assert live_at(memory, moment) == chosen
+            assert live_at(memory, moment + timedelta(hours=23)) == chosen
+        assert live_at(memory, NIGHT - timedelta(seconds=1)) == []
+        rolled = rollback_to(memory, 1, run_id="run", now=NIGHT + timedelta(days=99))
+        assert live_at(memory, NIGHT + timedelta(days=99)) == sets[0]
+        assert rolled.images == len(sets[0])
+
+
+def test_a_night_writes_only_what_changed(shop: Shop) -> None:
+    first = shop.refresh([mug(1), mug(2), mug(3)])
+    second = shop.refresh([mug(1, colour="blue"), mug(2), mug(3)])
+    third = shop.refresh([mug(1, colour="blue"), mug(2), mug(3)])
+    assert (first.added, first.removed) == (3, 0)
+    assert (second.added, second.removed) == (1, 1)
+    assert third == second
+    with shop.store.reading() as connection:
+        assert [each.publication_id for each in publications(connection)] == [2, 1]
+        rows = connection.execute("SELECT count(*) FROM publication_items").fetchall()
+    assert rows == [(4,)]
+
+
+def test_a_returning_product_shows_its_earlier_picture(shop: Shop) -> None:
+    shop.refresh([mug(1), mug(2)])
+    with shop.store.reading() as connection:
+        before = live_at(connection, shop.now)
+    assert shop.refresh([mug(1)]).images == 1
+    shop.refresh([mug(1), mug(2)])
+    with shop.store.reading() as connection:
+        assert live_at(connection, shop.now) == before
+        assert connection.execute("SELECT count(*) FROM images").fetchall() == [(2,)]
+
+
+def test_people_overrule_the_rubric(shop: Shop) -> None:
+    shop.candidates = 2
+    shop.decisions = {"mug-2": "rejected"}
+    shop.refresh([mug(1), mug(2)])
+    with shop.store.writing() as connection:
+        (chosen,) = candidates_for_publication(connection, RUBRIC)
+        bad = connection.execute(
+            "SELECT image_id FROM lineage WHERE product_id = 'mug-2' ORDER BY candidate"
+        ).fetchall()[1][0]
+        save_review(connection, chosen.image_id, "rejected", reviewer="Ana", note="", now=shop.now)
+        save_review(connection, bad, "accepted", reviewer="Ana", note="fine", now=shop.now)
+        first, second = candidates_for_publication(connection, RUBRIC)
+    assert (first.product_id, second.product_id) == ("mug-1", "mug-2")
+    assert first.image_id != chosen.image_id
+    assert second.image_id == bad
+
+
+def test_only_this_rubric_and_current_wishes_count(shop: Shop) -> None:
+    shop.refresh([mug(1), mug(2)])
+    with shop.store.reading() as connection:
+        assert candidates_for_publication(connection, "another rubric") == []
+    shop.record([mug(1, colour="green")])
+    shop.plan()
+    with shop.store.reading() as connection:
+        assert candidates_for_publication(connection, RUBRIC) == []
+
+
+def test_rolling_back_to_nothing_known(shop: Shop) -> None:
+    shop.refresh([mug(1)])
+    with shop.store.writing() as connection, pytest.raises(InputError, match="publication 7"):
+        rollback_to(connection, 7, run_id="run", now=shop.now)

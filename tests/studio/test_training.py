@@ -1,0 +1,288 @@
+"""The whole training recipe in miniature, and the arithmetic that its figures rest on."""
+
+import json
+from dataclasses import fields
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+
+from catalog_gen.errors import CorruptionError, InputError
+from catalog_gen.studio.album import Album
+from catalog_gen.studio.attributes import (
+    CLASSES,
+    Wish,
+    caption_number,
+    every_wish,
+    one_wrong,
+)
+from catalog_gen.studio.checkpoint import load_checkpoint
+from catalog_gen.studio.diffusion import draw
+from catalog_gen.studio.grid import balanced_wishes, held_out_wishes
+from catalog_gen.studio.judge import decide, load_judge
+from catalog_gen.studio.loop import Budget, learning_rate_share, train_stage
+from catalog_gen.studio.measures import auroc, gradient_energy, psnr, ssim, white_border, wilson
+from catalog_gen.studio.optimizer import orthogonalise
+from catalog_gen.studio.scene import Split, split_seed
+from catalog_gen.studio.sizes import CONTEXT, MINIATURE
+from catalog_gen.studio.tokenizer import caption_corpus, train_tokenizer
+from catalog_gen.studio.train import STAGES, Recipe, Studio
+from catalog_gen.studio.vae import (
+    BEYOND_WHITE,
+    VaeStage,
+    build_vae,
+    error_planes,
+    fold_statistics,
+)
+from catalog_gen.studio.vocabulary import HELD_OUT_PAIRS
+
+SPLITS: tuple[Split, ...] = ("train", "scorer", "judge", "held-out")
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of photos as ``studio.photos`` writes it: 25 scenes a split, discs on white."""
+    folder = tmp_path_factory.mktemp("photos")
+    rows, columns = np.mgrid[:128, :128]
+    for split in SPLITS:
+        arrays = {}
+        for index in range(25):
+            seed = split_seed(split, index)
+            radius = 20 + index
+            mask = (rows - 64) ** 2 + (columns - 64) ** 2 < radius**2
+            levels = np.array([0.02, 0.3, 0.8])[:, None, None]
+            exposures = np.where(mask, levels, 1.0)[..., None].astype(np.float16)
+            arrays[f"exposures {seed}"] = exposures
+            arrays[f"mask {seed}"] = np.packbits(mask)
+        (folder / split).mkdir()
+        np.savez(folder / split / "scenes-00000.npz", **arrays)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trained(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Recipe:
+    """A recipe whose every stage has been run for three steps, and exported."""
+    work = tmp_path_factory.mktemp("work")
+    budgets = {name: Budget(steps=3) for name in ("vae", "unet", "decoder", "clip", "judge")}
+    recipe = Recipe(photos, work, work / "model", MINIATURE, budgets)
+    Studio(recipe).run(STAGES)
+    return recipe
+
+
+def test_the_exported_folder_draws_with_the_stock_pipeline(trained: Recipe) -> None:
+    from diffusers import StableDiffusionPipeline
+
+    pipeline = StableDiffusionPipeline.from_pretrained(
+        trained.out / "pipeline", dtype=torch.float32, local_files_only=True
+    )
+    pipeline.set_progress_bar_config(disable=True)
+    wishes = balanced_wishes(2)
+    prompts = [wish.caption() for wish in wishes]
+    together = draw(pipeline, prompts, [5, 6], steps=2)
+    assert together.shape == (2, 128, 128, 3)
+    assert not np.array_equal(together[0], together[1])
+    assert pipeline.vae.config.scaling_factor == 1.0
+    assert pipeline.scheduler.alphas_cumprod[-1] == 0.0
+    judge = load_judge(trained.work / "judge.safetensors", MINIATURE.judge)
+    assert decide(judge, together).shape == (2, len(CLASSES))
+
+
+def test_the_exported_scorer_loads_with_open_clip(trained: Recipe) -> None:
+    import open_clip
+
+    name = f"local-dir:{trained.out / 'clip'}"
+    clip, _, preprocess = open_clip.create_model_and_transforms(name)
+    tokens = open_clip.get_tokenizer(name)(["one matte red mug", "two glass vases"])
+    assert tokens.shape == (2, CONTEXT)
+    assert clip.encode_text(tokens).shape == (2, MINIATURE.scorer.embedding)
+    assert preprocess is not None
+
+
+def test_the_exported_words_name_the_vocabulary(trained: Recipe) -> None:
+    known = json.loads((trained.out / "studio.json").read_text())
+    assert "mug" in known["categories"]
+    assert len(known["colours"]) == 10
+    assert known["steps"] == 20
+
+
+def test_every_stage_leaves_a_log_and_a_sheet(trained: Recipe) -> None:
+    for name in ("vae", "unet", "decoder", "clip", "judge"):
+        rows = [
+            json.loads(line)
+            for line in (trained.work / "logs" / f"{name}.jsonl").read_text().splitlines()
+        ]
+        assert rows[-1]["step"] == 3
+        assert list((trained.work / "sheets").glob(f"{name}-*.png"))
+
+
+def test_a_spent_budget_trains_no_further(trained: Recipe) -> None:
+    before = load_checkpoint(trained.work / "checkpoints" / "judge.pt")
+    Studio(trained).run(("judge",))
+    after = load_checkpoint(trained.work / "checkpoints" / "judge.pt")
+    assert before is not None
+    assert after is not None
+    assert after.step == before.step == 3
+
+
+def test_a_stage_without_its_forerunner_says_what_to_train(photos: Path, tmp_path: Path) -> None:
+    recipe = Recipe(photos, tmp_path, tmp_path / "model", MINIATURE)
+    with pytest.raises(InputError, match=r"has no checkpoint .* Train it first: .*--stages vae"):
+        Studio(recipe).run(("latents",))
+
+
+class _Stopping(VaeStage):
+    """Dies in its third step, as a killed process does."""
+
+    def losses(self, size: int, generator: torch.Generator) -> dict[str, Tensor]:
+        if self.steps == 2:
+            raise KeyboardInterrupt
+        return super().losses(size, generator)
+
+    steps = 0
+
+    def stepped(self, step: int) -> None:
+        super().stepped(step)
+        self.steps = step
+
+
+def test_training_goes_on_after_a_kill_as_if_nothing_had_happened(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("catalog_gen.studio.loop.SAVE_SECONDS", 0.0)
+    album = Album(photos, "train", limit=20)
+    straight = VaeStage(MINIATURE.vae, album, album)
+    train_stage(straight, Budget(steps=4), tmp_path / "straight")
+    stopping = _Stopping(MINIATURE.vae, album, album)
+    with pytest.raises(KeyboardInterrupt):
+        train_stage(stopping, Budget(steps=4), tmp_path / "broken")
+    resumed = VaeStage(MINIATURE.vae, album, album)
+    train_stage(resumed, Budget(steps=4), tmp_path / "broken")
+    for name, value in straight.average.state_dict().items():
+        assert torch.equal(value, resumed.average.state_dict()[name]), name
+
+
+def test_a_broken_checkpoint_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "vae.pt"
+    path.write_bytes(b"not a checkpoint")
+    with pytest.raises(CorruptionError, match=r"vae\.pt"):
+        load_checkpoint(path)
+
+
+def test_held_out_pairs_stay_out_of_the_generators_photos(photos: Path) -> None:
+    album = Album(photos, "train")
+    shown = {
+        (scene.category, colour)
+        for scene, colour in zip(album.photos.scenes, album.photos.colours, strict=True)
+    }
+    assert not shown & HELD_OUT_PAIRS
+
+
+def test_every_caption_word_is_one_token(tmp_path: Path) -> None:
+    from transformers import CLIPTokenizer
+
+    texts = caption_corpus()
+    train_tokenizer(texts, tmp_path)
+    tokenizer = CLIPTokenizer.from_pretrained(tmp_path)
+    words = {word for text in texts for word in text.replace(",", " ").replace("-", " ").split()}
+    assert all(len(tokenizer.tokenize(word)) == 1 for word in words)
+    assert max(len(tokenizer(text).input_ids) for text in texts[::50]) <= CONTEXT
+    assert tokenizer.model_max_length == CONTEXT
+    assert tokenizer.eos_token_id == len(tokenizer) - 1
+    unknown = tokenizer.tokenize("teal kettle")
+    assert "".join(unknown).replace("</w>", " ").split() == ["teal", "kettle"]
+
+
+def test_folding_normalises_latents_and_keeps_reconstructions() -> None:
+    torch.manual_seed(0)
+    vae = build_vae(MINIATURE.vae).eval()
+    pictures = torch.rand(4, 3, 64, 64) * 2 - 1
+    with torch.no_grad():
+        latents = vae.encode(pictures).latent_dist.mean
+        before = vae.decode(latents).sample
+        fold_statistics(vae, latents.mean((0, 2, 3)), latents.std((0, 2, 3)))
+        folded = vae.encode(pictures).latent_dist.mean
+        after = vae.decode(folded).sample
+    assert torch.allclose(folded.mean((0, 2, 3)), torch.zeros(8), atol=1e-3)
+    assert torch.allclose(folded.std((0, 2, 3)), torch.ones(8), atol=1e-3)
+    assert torch.allclose(before, after, atol=1e-3)
+
+
+def test_whiter_than_white_is_right_where_white_is_wanted() -> None:
+    white = torch.ones(1, 3, 8, 8)
+    planes = error_planes(white * (BEYOND_WHITE + 0.5), white)
+    assert all(plane.max() == 0.0 for plane in planes)
+    assert error_planes(white, white)[0].min() > 0.0
+
+
+@given(st.integers(0, len(every_wish()) - 1), st.integers(0, 5), st.integers(0, 99))
+def test_a_wrong_caption_is_wrong_in_the_attribute_asked_for(
+    number: int, kind: int, seed: int
+) -> None:
+    labels = torch.tensor([every_wish()[number].labels()])
+    wrong = one_wrong(labels, torch.Generator().manual_seed(seed), torch.tensor([[kind]]))[0, 0]
+    differs = (wrong != labels[0]).nonzero().flatten().tolist()
+    assert differs == [kind]
+    assert caption_number(labels)[0] == number
+    assert every_wish()[int(caption_number(wrong))].labels() == tuple(wrong.tolist())
+
+
+@given(st.sampled_from((48, 120, 250)), st.integers(0, 5))
+def test_a_subset_of_the_grid_is_balanced(count: int, seed: int) -> None:
+    wishes = balanced_wishes(count, seed)
+    assert len(wishes) == count
+    for field in fields(Wish):
+        values = [getattr(wish, field.name) for wish in wishes]
+        shown = [values.count(value) for value in set(values)]
+        assert max(shown) - min(shown) <= 1
+    pairs = {(wish.category, wish.colour) for wish in held_out_wishes(count, seed)}
+    assert pairs == HELD_OUT_PAIRS
+
+
+@given(
+    st.lists(st.integers(0, 8), min_size=1, max_size=12),
+    st.lists(st.integers(0, 8), min_size=1, max_size=12),
+)
+def test_auroc_counts_pairs(right: list[int], wrong: list[int]) -> None:
+    pairs = [(a > b) + 0.5 * (a == b) for a in right for b in wrong]
+    found = auroc(np.array(right, float), np.array(wrong, float))
+    assert found == pytest.approx(sum(pairs) / len(pairs))
+
+
+@given(st.integers(1, 400).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
+def test_the_interval_holds_the_share(case: tuple[int, int]) -> None:
+    right, n = case
+    share = wilson(right, n)
+    assert 0.0 <= share.low <= share.value + 1e-12
+    assert share.value - 1e-12 <= share.high <= 1.0
+
+
+def test_picture_measures_agree_with_what_is_known_of_them() -> None:
+    chance = np.random.default_rng(0)
+    picture = chance.integers(0, 256, (32, 32, 3)).astype(np.uint8)
+    assert psnr(picture, picture) == np.inf
+    assert ssim(picture, picture) == pytest.approx(1.0)
+    shifted = (picture // 2 + 10).astype(np.uint8)
+    assert psnr(picture, shifted) < 20.0
+    everywhere = np.ones((32, 32), bool)
+    blurred = (picture.astype(int) // 4).astype(np.uint8)
+    assert gradient_energy(blurred, everywhere) < gradient_energy(picture, everywhere)
+    white = np.full((8, 8, 3), 255, np.uint8)
+    assert white_border(white)
+    white[0, 3] = (255, 255, 249)
+    assert not white_border(white)
+
+
+def test_orthogonalised_matrices_have_singular_values_near_one() -> None:
+    matrix = torch.randn(24, 60, generator=torch.Generator().manual_seed(0))
+    values = torch.linalg.svdvals(orthogonalise(matrix))
+    assert values.min() > 0.5
+    assert values.max() < 1.3
+
+
+@given(st.floats(0.0, 2.0), st.integers(0, 10_000))
+def test_the_learning_rate_stays_within_its_bounds(spent: float, step: int) -> None:
+    assert 0.0 < learning_rate_share(spent, step) <= 1.0
