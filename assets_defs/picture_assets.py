@@ -33,15 +33,15 @@ def prompts(context: dg.AssetExecutionContext, catalog: CatalogResource) -> None
     stamp = Stamp.at_once(context.run_id)
     result = write_prompts(opened, shards_of(context), stamp, budget=catalog.picture_budget)
     figures = {
-        "planned": result.plan.planned,
-        "reused": result.plan.reused,
-        "deferred": result.plan.deferred,
+        "planned": result.planned,
+        "reused": result.reused,
+        "deferred": result.deferred,
     }
     note(opened, stamp, "images", figures)
     note(opened, stamp, "prompts", {"unsupported": result.unsupported, "trimmed": result.trimmed})
     context.log.info(
-        f"{result.prompts} prompts are new or changed; {result.plan.planned} pictures planned, "
-        f"{result.plan.reused} reused, {result.unsupported} wishes that the model can't draw"
+        f"{result.prompts} prompts are new or changed; {result.planned} pictures planned, "
+        f"{result.reused} reused, {result.unsupported} wishes that the model can't draw"
     )
 
 

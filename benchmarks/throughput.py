@@ -14,6 +14,7 @@ arithmetic is compared with that of a large bf16 matrix product on the same GPU.
 
 import argparse
 import json
+import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -22,6 +23,10 @@ from io import BytesIO
 from pathlib import Path
 from time import perf_counter, process_time
 from typing import Any, Final, Literal
+
+# Before torch is loaded: on a busy machine its threads would spin while they wait for each other,
+# and one variant would be measured against the scheduler's luck.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import diffusers as _diffusers
 import torch
@@ -268,6 +273,7 @@ class Taken:
 
     @classmethod
     def by(cls, draw: Callable[[], None]) -> "Taken":
+        """What one call takes."""
         wall, cpu = perf_counter(), process_time()
         draw()
         return cls(perf_counter() - wall, process_time() - cpu)

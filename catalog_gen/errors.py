@@ -9,7 +9,7 @@
         ├── StoreError                         the database, the outbox or a snapshot
         │   ├── StoreBusyError                 another process holds the database
         │   └── CorruptionError                stored bytes are not what was stored
-        └── DrawingError                      the engine as a whole; a bad picture is a ledger row
+        └── DrawingError                       the engine as a whole; one bad picture is a row
 
 A failed *product* is data (a ledger row, a rejection), never an exception.
 """

@@ -101,5 +101,7 @@ def _open_items(
             changes=(),
             seconds=seconds.get(work.view, default),
         )
-        for work in open_work(connection, ALL_SHARDS, catalog.settings.limits.tries)
+        for work in open_work(
+            connection, ALL_SHARDS, catalog.settings.limits.tries, include_deferred=True
+        )
     ]

@@ -23,7 +23,7 @@ from catalog_gen.recipe import Recipe
 from catalog_gen.settings import CatalogSettings, ViewSettings
 from catalog_gen.stages.catalog import Catalog, Stamp
 from catalog_gen.stages.products import REFERENCE_HASH
-from catalog_gen.store.ledger import PlannedItem, PlanResult, save_plan
+from catalog_gen.store.ledger import PlannedItem, apply_budget, open_work, save_plan
 from catalog_gen.store.prompts import (
     PromptRow,
     StaleInput,
@@ -113,7 +113,10 @@ class PromptsResult:
     prompts: int
     trimmed: int
     unsupported: int
-    plan: PlanResult
+    planned: int
+    """Pictures to draw now, those that earlier nights left over among them."""
+    reused: int
+    deferred: int
 
 
 def compile_views(settings: CatalogSettings, attributes: Collection[str]) -> list[View]:
@@ -164,14 +167,25 @@ def write_prompts(
         desired = list(desired_prompts(connection, views, drawer, shards=shards))
         save_prompts(connection, [_row(wish, stamp) for wish in desired])
         items = [item for wish in desired for item in _items(wish)]
-        cut = within_budget([item.reason for item in items], budget)
-        deferred = {items[index].recipe_id for index in cut.deferred}
-        plan = save_plan(connection, items, deferred, run_id=stamp.run_id, now=stamp.now)
+        asked = save_plan(connection, items, (), stamp.run_id, stamp.now)
+        work = open_work(
+            connection, shards, catalog.settings.limits.tries, include_deferred=True
+        )
+        cut = within_budget(["failed" if each.error else each.reason for each in work], budget)
+        apply_budget(
+            connection,
+            [work[place].recipe_id for place in cut.taken],
+            [work[place].recipe_id for place in cut.deferred],
+            stamp.run_id,
+            stamp.now,
+        )
     return PromptsResult(
         prompts=len(desired),
         trimmed=sum(bool(wish.dropped) for wish in desired),
         unsupported=sum(bool(wish.unsupported) for wish in desired),
-        plan=plan,
+        planned=len(cut.taken),
+        reused=asked.reused,
+        deferred=len(cut.deferred),
     )
 
 

@@ -176,6 +176,8 @@ def _configure(connection: DuckDBPyConnection) -> None:
     connection.execute("SET TimeZone = 'UTC'")
     # Few big checkpoints: with the default of 16 MB, images are written four times over.
     connection.execute("SET wal_autocheckpoint = '1GB'")
+    # A table that is missing must not be looked for among our Python variables.
+    connection.execute("SET python_enable_replacements = false")
     # Bars of a library on standard error would tear our own.
     connection.execute("SET enable_progress_bar = false")
 

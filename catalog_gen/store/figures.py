@@ -135,15 +135,16 @@ def coverage_figures(connection: DuckDBPyConnection) -> CoverageFigures:
 
 def drawn_in_run(connection: DuckDBPyConnection, run_id: str) -> DrawnFigures:
     """What a run drew and failed to draw, over all tries of its steps."""
-    row = connection.execute(
-        """
-        SELECT (SELECT count(*) FROM images WHERE run_id = $run_id),
-               (SELECT count(*) FROM ledger
-                WHERE run_id = $run_id AND status IN ('failed', 'given up'))
-        """,
-        {"run_id": run_id},
-    ).fetchone()
-    assert row is not None  # an aggregate always has a row
+    row = only_row(
+        connection.execute(
+            """
+            SELECT (SELECT count(*) FROM images WHERE run_id = $run_id),
+                (SELECT count(*) FROM ledger
+                    WHERE run_id = $run_id AND status IN ('failed', 'given up'))
+            """,
+            {"run_id": run_id},
+        )
+    )
     return DrawnFigures(*row)
 
 

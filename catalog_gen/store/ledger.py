@@ -300,6 +300,32 @@ def reopen(
     return int(row[0]) if row else 0
 
 
+def apply_budget(
+    connection: DuckDBPyConnection,
+    taken: Collection[str],
+    deferred: Collection[str],
+    run_id: str,
+    now: datetime,
+) -> None:
+    """Put off what a budget has no room for, and take up again what it has.
+
+    Tries and errors are kept: a failed candidate that is put off has failed as often as before.
+    """
+    for recipe_ids, before, after in (
+        (deferred, ("planned", "failed"), "deferred"),
+        (taken, ("deferred",), "planned"),
+    ):
+        with registered(connection, "budgeted", strings(recipe_ids)):
+            connection.execute(
+                """
+                UPDATE ledger SET status = $after, updated_at = $now, run_id = $run_id
+                WHERE list_contains($before, status)
+                    AND recipe_id IN (SELECT value FROM budgeted)
+                """,
+                {"before": list(before), "after": after, "now": now, "run_id": run_id},
+            )
+
+
 def made_among(connection: DuckDBPyConnection, recipe_ids: Iterable[str]) -> set[str]:
     """Those of the recipes that have an image."""
     with registered(connection, "recipes_to_find", strings(recipe_ids)):

@@ -8,6 +8,7 @@ from typing import Any
 from duckdb import DuckDBPyConnection
 
 from catalog_gen.catalog.product import Product, Rejection
+from catalog_gen.store.products import PRODUCT_COLUMNS, stored_product
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +62,9 @@ class LiveProduct:
 def active_products(connection: DuckDBPyConnection) -> list[Product]:
     """The products of the newest feed, by id."""
     rows = connection.execute(
-        """
-        SELECT product_id, title, category, description, group_id, reference, attributes
-        FROM products WHERE retired_at IS NULL ORDER BY product_id
-        """
+        f"SELECT {PRODUCT_COLUMNS} FROM products WHERE retired_at IS NULL ORDER BY product_id"
     ).fetchall()
-    return [Product(*row) for row in rows]
+    return [stored_product(row) for row in rows]
 
 
 def shown_pictures(connection: DuckDBPyConnection) -> list[ShownPicture]:

@@ -91,6 +91,7 @@ def query_snapshot(home: Home, sql: str) -> QueryResult:
                 "enable_external_access": "false",
                 "autoload_known_extensions": "false",
                 "autoinstall_known_extensions": "false",
+                "python_enable_replacements": "false",
             },
         )
     except duckdb.Error as error:

@@ -28,7 +28,6 @@ CAPTION_DROPOUT: Final[float] = 0.12
 CANONICAL_SHARE: Final[float] = 0.5
 STEPS: Final[int] = 20
 GUIDANCE: Final[float] = 3.0
-SHOWN: Final[int] = 24
 
 
 def build_text_encoder(size: GeneratorSize, tokenizer: Any) -> Any:
@@ -53,10 +52,10 @@ def build_text_encoder(size: GeneratorSize, tokenizer: Any) -> Any:
 
 
 def build_unet(size: GeneratorSize, latent_channels: int) -> Any:
-    """A fresh ``UNet2DConditionModel`` of two levels.
+    """A fresh ``UNet2DConditionModel`` of two levels, 16x16 and 8x8.
 
-    Both levels read the caption; only the lower one, of 8x8 places, compares the picture with
-    itself: at 16x16 that costs twice as much time as it does good.
+    Only the lower one attends to the caption and to itself: attention on both took 1.6 times as
+    long a training step, and 2.2 times with self-attention at 16x16.
     """
     from diffusers import UNet2DConditionModel
 
@@ -65,9 +64,8 @@ def build_unet(size: GeneratorSize, latent_channels: int) -> Any:
         in_channels=latent_channels,
         out_channels=latent_channels,
         block_out_channels=size.channels,
-        down_block_types=("CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
-        up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D"),
-        only_cross_attention=(True, False),
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
         layers_per_block=1,
         cross_attention_dim=size.text_width,
         attention_head_dim=size.heads,
@@ -155,6 +153,7 @@ class GeneratorStage:
         """``newer`` returns the lessons with what was rendered meanwhile."""
         torch.manual_seed(1)
         self.batch = size.batch
+        self._shown = size.shown
         self._device = training_device()
         self._vae, self._tokenizer = vae, tokenizer
         self._lessons, self._newer = lessons, newer
@@ -229,8 +228,8 @@ class GeneratorStage:
         average = self.average
         pipeline = assemble(self._vae, average["text_encoder"], average["unet"], self._tokenizer)
         pictures = []
-        prompts = sheet_prompts(SHOWN)
-        for start in range(0, SHOWN, 8):
+        prompts = sheet_prompts(self._shown)
+        for start in range(0, len(prompts), 8):
             chosen = prompts[start : start + 8]
             pictures.append(draw(pipeline, chosen, range(start, start + len(chosen))))
         return tile(np.concatenate(pictures), 8), {"photos": float(len(self._lessons.latents))}

@@ -17,14 +17,17 @@ _A, _B, _C = 3.4445, -4.7750, 2.0315
 
 
 def orthogonalise(matrix: Tensor, rounds: int = 5) -> Tensor:
-    """The nearest semi-orthogonal matrix to (M, N), up to singular values in about [0.7, 1.2]."""
+    """The nearest semi-orthogonal matrix to (M, N), up to singular values in about [0.7, 1.2].
+
+    In bf16, as published: the iteration forgives it.
+    """
     tall = matrix.shape[0] > matrix.shape[1]
     x = matrix.T if tall else matrix
-    x = x / (x.norm() + 1e-7)
+    x = (x / (x.norm() + 1e-7)).bfloat16()
     for _ in range(rounds):
         square = x @ x.T
         x = _A * x + (_B * square + _C * square @ square) @ x
-    return x.T if tall else x
+    return (x.T if tall else x).to(matrix.dtype)
 
 
 class MuonAdamW(torch.optim.Optimizer):

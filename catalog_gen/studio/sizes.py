@@ -35,6 +35,8 @@ class GeneratorSize:
     channels: tuple[int, int]
     heads: tuple[int, int]
     batch: int
+    shown: int
+    """Pictures on a sample sheet."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,13 @@ class StudioSize:
 STANDARD: Final = StudioSize(
     vae=VaeSize(channels=(16, 32, 64, 128), latent_channels=8, crop=64, batch=16),
     generator=GeneratorSize(
-        text_width=192, text_layers=3, text_heads=6, channels=(80, 160), heads=(2, 5), batch=64
+        text_width=192,
+        text_layers=2,
+        text_heads=6,
+        channels=(80, 160),
+        heads=(2, 5),
+        batch=48,
+        shown=24,
     ),
     scorer=ScorerSize(
         image_layers=(1, 1, 1, 1),
@@ -86,7 +94,13 @@ STANDARD: Final = StudioSize(
 MINIATURE: Final = StudioSize(
     vae=VaeSize(channels=(8, 8, 16, 16), latent_channels=8, crop=32, batch=4),
     generator=GeneratorSize(
-        text_width=32, text_layers=1, text_heads=2, channels=(16, 32), heads=(1, 2), batch=4
+        text_width=32,
+        text_layers=1,
+        text_heads=2,
+        channels=(16, 32),
+        heads=(1, 2),
+        batch=4,
+        shown=2,
     ),
     scorer=ScorerSize(
         image_layers=(1, 1, 1, 1),

@@ -192,3 +192,34 @@ def test_a_gzip_bomb_is_refused_before_it_unpacks(tmp_path: Path) -> None:
     data = (tmp_path / "bomb.csv.gz").read_bytes()
     with pytest.raises(FeedError, match="unpacks to more than"):
         read_bytes(tmp_path, "feed.csv.gz", data)
+
+
+def test_a_parquet_bomb_of_one_repeated_value_stays_small(tmp_path: Path) -> None:
+    rows, megabyte = 1024, 1024**2
+    table = pa.table(
+        {
+            "id": [str(number) for number in range(rows)],
+            "title": pa.DictionaryArray.from_arrays(
+                pa.array([0] * rows, pa.int32()), pa.array(["x" * megabyte])
+            ),
+        }
+    )
+    path = tmp_path / "feed.parquet"
+    pq.write_table(table, path, compression="zstd", store_schema=False)
+    usual = pa.default_memory_pool()
+    counted = pa.proxy_memory_pool(usual)
+    pa.set_memory_pool(counted)
+    try:
+        contents = read_feed(path, FeedSettings(path=path))
+    finally:
+        pa.set_memory_pool(usual)
+    assert len(contents.rejections) == rows
+    assert counted.max_memory() < 64 * megabyte
+
+
+def test_parquet_that_unpacks_far_beyond_its_size_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "feed.parquet"
+    table = pa.table({"id": ["1"] * 64, "title": ["x" * 1024**2] * 64})
+    pq.write_table(table, path, compression="zstd", use_dictionary=False)
+    with pytest.raises(FeedError, match="unpacks to"):
+        read_feed(path, FeedSettings(path=path))

@@ -195,6 +195,7 @@ def test_snapshots_are_whole_and_three(worked: Shop, home: Home) -> None:
         "LOAD httpfs",
         "DELETE FROM products",
         "CREATE TABLE mine AS SELECT 1",
+        "SELECT * FROM home",
         "SELEC nonsense",
     ],
 )

@@ -23,7 +23,7 @@ selections = st.dictionaries(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.lists(selections, min_size=1, max_size=5))
 def test_every_past_moment_shows_what_was_live_then(
     memory: DuckDBPyConnection, nights: list[dict[tuple[str, str], str]]
