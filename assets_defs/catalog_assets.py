@@ -39,7 +39,7 @@ def products(
 ) -> dg.MaterializeResult[None]:
     """Every product of the feed, validated; rows that broke a rule are kept as rejections."""
     opened = catalog.open()
-    stamp = Stamp.at_once(context.run_id)
+    stamp = Stamp.at_once(context.run.run_id)
     changes = record_products(opened, current_feed(opened.home), stamp)
     figures = {
         "active": changes.active,

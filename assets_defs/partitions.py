@@ -30,6 +30,7 @@ def shards_of(context: dg.AssetExecutionContext) -> Sequence[int]:
     if not context.has_partition_key and not context.has_partition_key_range:
         raise dg.Failure(
             "This run names no shard. Choose partitions in the launch dialog, or use the "
-            "nightly_refresh schedule or `catalog-gen refresh`, which ask for all of them."
+            "nightly_refresh schedule or `catalog-gen refresh`, which ask for all of them.",
+            allow_retries=False,
         )
     return [int(key) for key in context.partition_keys]

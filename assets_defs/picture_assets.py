@@ -30,7 +30,7 @@ from resources.scorer import ClipScorerResource
 def prompts(context: dg.AssetExecutionContext, catalog: CatalogResource) -> None:
     """What each product and view asks for; only new and changed wishes are written."""
     opened = catalog.open()
-    stamp = Stamp.at_once(context.run_id)
+    stamp = Stamp.at_once(context.run.run_id)
     result = write_prompts(opened, shards_of(context), stamp, budget=catalog.picture_budget)
     figures = {
         "planned": result.planned,
@@ -63,7 +63,7 @@ def candidate_images(
 ) -> None:
     """Candidate pictures: what the ledger still wants, and nothing else, is drawn."""
     opened = catalog.open()
-    stamp = Stamp.at_once(context.run_id)
+    stamp = Stamp.at_once(context.run.run_id)
     wanted = shards_of(context)
     result = draw_missing(opened, lambda: diffusion_pipeline.engine(opened), wanted, stamp)
     note(opened, stamp, "images", {"generated": result.generated, "failed": result.failed})
@@ -94,7 +94,7 @@ def clip_scores(
 ) -> None:
     """CLIP similarity and margin, image embeddings, and everything measured on the pixels."""
     opened = catalog.open()
-    stamp = Stamp.at_once(context.run_id)
+    stamp = Stamp.at_once(context.run.run_id)
     result = score_images(
         opened, clip_scorer.scorer(opened.settings.scorer), shards_of(context), stamp
     )
@@ -119,7 +119,7 @@ def verdicts(
 ) -> None:
     """The rubric's answer for each picture: five criteria, a total of 10, a decision."""
     opened = catalog.open()
-    stamp = Stamp.at_once(context.run_id)
+    stamp = Stamp.at_once(context.run.run_id)
     scorer = clip_scorer.scorer(opened.settings.scorer)
     result = judge_images(opened, scorer.scorer_hash, shards_of(context), stamp)
     note(opened, stamp, "verdicts", result.counts)

@@ -20,7 +20,7 @@ def attach_previews(
     with catalog.store.reading() as connection:
         pictures = [
             read_image(connection, image_id)
-            for image_id in images_of_run(connection, context.run_id, most)
+            for image_id in images_of_run(connection, context.run.run_id, most)
         ]
     first = f"{min(drawn):02d}"
     previews = dg.MetadataValue.md(preview_markdown(pictures))

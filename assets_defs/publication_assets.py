@@ -33,7 +33,7 @@ def published_catalog(
 ) -> dg.MaterializeResult[None]:
     """The best accepted picture of each product and view, switched in one transaction."""
     opened = catalog.open()
-    stamp = Stamp.at_once(context.run_id)
+    stamp = Stamp.at_once(context.run.run_id)
     scorer = clip_scorer.scorer(opened.settings.scorer)
     published = publish_best(opened, scorer.scorer_hash, stamp)
     figures = {"products": published.products, "coverage": round(published.coverage, 4)}
@@ -90,7 +90,7 @@ def lineage_snapshot(
 ) -> dg.MaterializeResult[None]:
     """A copy of the database for analysts, so that no query ever waits for a refresh."""
     opened = catalog.open()
-    finish(opened, Stamp.at_once(context.run_id), "succeeded")
+    finish(opened, Stamp.at_once(context.run.run_id), "succeeded")
     path = publish_snapshot(opened.store, opened.home)
     return dg.MaterializeResult(
         metadata={"snapshot": dg.MetadataValue.path(str(path)), "bytes": path.stat().st_size}

@@ -108,7 +108,8 @@ def draw_bare(jobs: list[dict[str, Any]]) -> dict[str, float]:
 
     logging.disable_progress_bar()
     started = perf_counter()
-    text2img = StableDiffusionPipeline.from_pretrained(jobs[0]["model"], safety_checker=None)
+    pipelines: Any = StableDiffusionPipeline
+    text2img = pipelines.from_pretrained(jobs[0]["model"], safety_checker=None)
     img2img = AutoPipelineForImage2Image.from_pipe(text2img)
     for pipeline in (text2img, img2img):
         pipeline.set_progress_bar_config(disable=True)

@@ -29,6 +29,9 @@ TORCH_DTYPES: Final[dict[Dtype, torch.dtype]] = {
 
 _NAMES: Final = {dtype: name for name, dtype in TORCH_DTYPES.items()}
 
+#: Two for each picture size, with and without guidance, and two kinds of timestep.
+_COMPILED_SHAPES: Final = 64
+
 #: The libraries whose version can change a picture or its encoded bytes.
 _LIBRARIES: Final = (
     *("torch", "diffusers", "transformers", "tokenizers"),  # the pixels
@@ -141,7 +144,7 @@ def wrap_pipeline(text2img: Any, identity: str, *, compiled: bool = False) -> Lo
         text2img.unet.to(memory_format=torch.channels_last)
         text2img.vae.to(memory_format=torch.channels_last)
         if compiled:
-            text2img.unet.compile(fullgraph=True, dynamic=False)
+            _compile(text2img.unet)
     extra = {"add_watermarker": False} if "text_encoder_2" in text2img.components else {}
     img2img = AutoPipelineForImage2Image.from_pipe(text2img, **extra)
     for pipeline in (text2img, img2img):
@@ -155,6 +158,15 @@ def wrap_pipeline(text2img: Any, identity: str, *, compiled: bool = False) -> Lo
         compiled=compiled and on_gpu,
         token_limit=_token_limit(text2img),
     )
+
+
+def _compile(unet: Any) -> None:
+    """Compile the whole UNet, once for each shape that it meets: all batches of a view share one.
+
+    A shape that can't be compiled is an error and never eager in silence, because compiled and
+    eager pictures differ. So the number of shapes must not be limited to torch's usual 8.
+    """
+    unet.compile(fullgraph=True, dynamic=False, recompile_limit=_COMPILED_SHAPES)
 
 
 def _cast(pipeline: Any, dtype: torch.dtype) -> None:

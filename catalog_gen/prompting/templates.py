@@ -1,7 +1,9 @@
 """Prompt templates: Jinja2 in a sandbox, strict about names, over one product's text fields.
 
-Product text is a value and never parsed, so nothing that a feed says can run. A template reads no
-files and calls nothing but filters. Fitting the result to a text encoder is ``budget``'s part.
+Product text is a value and never parsed, so nothing that a feed says can run. A template has
+fields, filters, conditions and loops over text; it reads no files, calls no methods and computes no
+products or powers, so that neither a mistake nor a feed can take the machine's memory. Fitting the
+result to a text encoder is ``budget``'s part.
 """
 
 import difflib
@@ -10,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Final
 
-from jinja2 import StrictUndefined, Template, TemplateError, TemplateSyntaxError, meta
+from jinja2 import StrictUndefined, Template, TemplateError, TemplateSyntaxError, meta, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from catalog_gen.errors import ConfigError
@@ -19,6 +21,26 @@ from catalog_gen.prompting.filters import FILTERS, FILTERS_VERSION
 
 #: Characters; far above any text encoder's limit, far below what a long description could reach.
 MAX_LENGTH: Final = 4_000
+#: What a prompt never needs. Counted and repeated text ("x" * 10**9) would fill the memory.
+_REFUSED: Final[Mapping[type[nodes.Node], str]] = {
+    nodes.Getattr: "an attribute or method",
+    nodes.Mul: "*",
+    nodes.Pow: "**",
+    nodes.Mod: "%",
+    nodes.Macro: "a macro",
+    nodes.CallBlock: "a call block",
+    nodes.Include: "another file",
+    nodes.Import: "another file",
+    nodes.FromImport: "another file",
+    nodes.Extends: "another file",
+}
+#: Jinja's own filters that give the same text for the same product, no longer than what they get
+#: but for what the template itself says. ``random`` and those that pad to any width are not here.
+_KEPT_FILTERS: Final = (
+    *("capitalize", "d", "default", "first", "float", "int", "join", "last", "length", "list"),
+    *("lower", "reject", "replace", "reverse", "round", "select", "sort", "string", "striptags"),
+    *("title", "trim", "truncate", "unique", "upper", "wordcount"),
+)
 #: What an expression of a template can raise; the sandbox lets it reach nothing else.
 _FAILURES: Final = (
     TemplateError,
@@ -28,6 +50,10 @@ _FAILURES: Final = (
     RecursionError,
     TypeError,
     ValueError,
+)
+_MEND: Final = (
+    "Mend the template in catalog.toml; it has fields, if, for, set and these filters: "
+    f"{', '.join(sorted((*FILTERS, *_KEPT_FILTERS)))}."
 )
 
 
@@ -75,14 +101,13 @@ def compile_template(source: str, known_fields: Collection[str]) -> PromptTempla
     """
     environment = _environment()
     try:
-        names = meta.find_undeclared_variables(environment.parse(source))
+        tree = environment.parse(source)
+        _check_parts(source, tree)
+        names = meta.find_undeclared_variables(tree)
         template = environment.from_string(source)
     except TemplateSyntaxError as error:
-        raise ConfigError(
-            f"template {source!r}",
-            f"line {error.lineno}: {error.message}",
-            f"Mend the template in catalog.toml; filters beside Jinja's own: {', '.join(FILTERS)}.",
-        ) from error
+        rule = f"line {error.lineno}: {error.message}"
+        raise ConfigError(f"template {source!r}", rule, _MEND) from error
     for name in sorted(names - set(known_fields)):
         near = difflib.get_close_matches(name, sorted(known_fields), n=1)
         raise ConfigError(
@@ -95,9 +120,27 @@ def compile_template(source: str, known_fields: Collection[str]) -> PromptTempla
     return PromptTemplate(source, frozenset(names), template)
 
 
+def _check_parts(source: str, tree: nodes.Template) -> None:
+    """Refuse at once what Jinja would only find when a product takes that branch, or not at all."""
+    environment = _environment()
+    watched: tuple[type[nodes.Node], ...] = (*_REFUSED, nodes.Filter, nodes.Test)
+    for node in tree.find_all(watched):
+        if isinstance(node, nodes.Filter) and node.name not in environment.filters:
+            problem = f"has no filter '{node.name}'"
+        elif isinstance(node, nodes.Test) and node.name not in environment.tests:
+            problem = f"has no test '{node.name}'"
+        elif type(node) in _REFUSED:
+            problem = f"may not use {_REFUSED[type(node)]}"
+        else:
+            continue
+        raise ConfigError(f"template {source!r}", f"line {node.lineno}: {problem}", _MEND)
+
+
 @cache
 def _environment() -> ImmutableSandboxedEnvironment:
     environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined)
     environment.globals.clear()  # no range() or lipsum(): every free name is a field
-    environment.filters.update(FILTERS)
+    kept = {name: environment.filters[name] for name in _KEPT_FILTERS}
+    environment.filters.clear()
+    environment.filters.update(kept | dict(FILTERS))
     return environment

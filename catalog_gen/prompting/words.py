@@ -66,18 +66,21 @@ _OTHER_THINGS: Final = (
 _ACCESSORIES: Final = frozenset(
     _each(
         """
-        adapter amplifier bag band basket battery box brush bulb cable cap care case
-        charger cleaner coaster cosy cover covers cushion cushions dispenser filler
-        hanger holder hook insert kit leg legs lid lids liner liners mat opener pad pads
-        paper parts pump rack refill replacement shade sleeve stand stopper storage
-        strap straps tray tree warmer winder
+        adapter amplifier bag band basket battery book box brush bulb cable cap care case
+        charger cleaner coaster cookbook cosy costume cover covers cushion cushions
+        dispenser filler hanger holder hook insert keychain keyring kit leg legs lid lids
+        liner liners magnet mat mix opener pad pads paper parts poster print pump puzzle
+        rack recipes refill replacement shade shirt sleeve stand sticker stickers stopper
+        storage strap straps ticket tickets toy tray tree warmer winder
         """
     )
 )
 #: What follows one of these says more about the product, but not what it is.
 _TAIL: Final = re.compile(
-    r"\s[-\u2013\u2014]\s|[,;:|(\[]|\s(?:for|with|by|in|fits?)\s", re.IGNORECASE
+    r"\s[-\u2013\u2014]\s|[,;:|(\[]|\s(?:for|with|by|in|of|fits?)\s", re.IGNORECASE
 )
+_START: Final = re.compile(r"^\s*(?:set|pair|pack|box|duo)s? of ", re.IGNORECASE)
+_JOINTS: Final = re.compile(r"[/&+]|\sand\s", re.IGNORECASE)
 
 COLOUR_WORDS: Final[Mapping[str, Colour]] = {
     **{colour: colour for colour in COLOURS},
@@ -135,6 +138,10 @@ SUBSTANCE_WORDS: Final[Mapping[str, Material]] = {
     ),
     **dict.fromkeys(_each("borosilicate crystal glass"), "glass"),
 }
+#: Glass and crystal in name only: a fibre inside plastic, and the window of a watch.
+_PARTS_OF_MATERIALS: Final = re.compile(
+    r"\bglass[- ]?fib(?:re|er)s?\b|\b(?:sapphire|mineral)[- ](?:crystal|glass)\b", re.IGNORECASE
+)
 
 _NUMBER_WORDS: Final[Mapping[str, int]] = {
     **{str(number): number for number in range(100)},
@@ -188,14 +195,14 @@ def studio_words(product: Product) -> StudioWords:
 def category_in(text: str) -> Category | None:
     """The category that a title or a category path ("Kitchen > Drinkware > Mugs") names.
 
-    A path is read from its last, most special part. In a title, the last category's word before
-    any further description counts, unless what follows makes it an accessory.
+    Of a path only the last, most special part counts. In a title, the last category's word before
+    any further description counts, unless what follows makes it an accessory. Where two categories
+    stand side by side ("Vases & Bowls"), neither is certain.
     """
-    for part in reversed(re.split(r"\s*[>/]\s*", text)):
-        found = _category_of_part(part)
-        if found:
-            return found
-    return None
+    part = _START.sub("", text.rpartition(">")[2])
+    head = _TAIL.split(part, maxsplit=1)[0]
+    found = {_category_of_words(_words(each)) for each in _JOINTS.split(head)} - {None}
+    return found.pop() if len(found) == 1 else None
 
 
 def colour_in(text: str) -> Colour | None:
@@ -209,7 +216,7 @@ def colour_in(text: str) -> Colour | None:
 
 def material_in(text: str) -> Material | None:
     """The finish that a text names, else that of the first substance, as shops order them."""
-    words = _words(text)
+    words = _words(_PARTS_OF_MATERIALS.sub(" ", text))
     for table in (FINISH_WORDS, SUBSTANCE_WORDS):
         for word in words:
             if word in table:
@@ -264,9 +271,7 @@ _PHRASES: Final = _phrases()
 _LONGEST: Final = max(len(phrase) for phrase in _PHRASES)
 
 
-def _category_of_part(text: str) -> Category | None:
-    start = re.match(r"\s*(?:set|pair|pack|box|duo) of ", text, re.IGNORECASE)
-    words = _words(_TAIL.split(text[start.end() :] if start else text, maxsplit=1)[0])
+def _category_of_words(words: list[str]) -> Category | None:
     found: Category | None = None
     at = 0
     while at < len(words):

@@ -163,14 +163,16 @@ def write_prompts(
     drawer = Drawer.of(catalog)
     with catalog.store.writing() as connection:
         views = compile_views(catalog.settings, known_attributes(connection))
-        retire_prompts(connection, catalog.settings.views.keys())
+        retire_prompts(
+            connection,
+            catalog.settings.views.keys(),
+            needing_reference=[view.name for view in views if view.settings.method == "img2img"],
+        )
         desired = list(desired_prompts(connection, views, drawer, shards=shards))
         save_prompts(connection, [_row(wish, stamp) for wish in desired])
         items = [item for wish in desired for item in _items(wish)]
-        asked = save_plan(connection, items, (), stamp.run_id, stamp.now)
-        work = open_work(
-            connection, shards, catalog.settings.limits.tries, include_deferred=True
-        )
+        asked = save_plan(connection, items, stamp.run_id, stamp.now)
+        work = open_work(connection, shards, catalog.settings.limits.tries, include_deferred=True)
         cut = within_budget(["failed" if each.error else each.reason for each in work], budget)
         apply_budget(
             connection,

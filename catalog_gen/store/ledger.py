@@ -19,7 +19,6 @@ from catalog_gen.store.products import PRODUCT_COLUMNS, stored_product
 from catalog_gen.store.relations import (
     TEXT,
     arrow_table,
-    first_row,
     only_row,
     registered,
     shard_list,
@@ -44,11 +43,10 @@ class PlannedItem:
 
 @dataclass(frozen=True, slots=True)
 class PlanResult:
-    """What saving a plan did: pictures to draw, pictures that exist, pictures put off."""
+    """What saving a plan did: pictures that are wanted, and pictures that exist already."""
 
     planned: int
     reused: int
-    deferred: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +125,6 @@ _PLANNED: Final = pa.schema(
         ("candidate", pa.int32()),
         ("attempt", pa.int32()),
         ("reason", TEXT),
-        ("deferred", pa.bool_()),
     ]
 )
 
@@ -145,23 +142,17 @@ _WANTED: Final = """
 def save_plan(
     connection: DuckDBPyConnection,
     items: Sequence[PlannedItem],
-    deferred: Collection[str],
     run_id: str,
     now: datetime,
 ) -> PlanResult:
     """Ask for these candidates; saving the same plan again changes nothing.
 
-    A candidate that has an image counts as reused; one that failed or was given up keeps its
-    tries. Two prompts may lead to one recipe: the newest prompt that asks owns it.
-
-    Args:
-        deferred: ids of the recipes that wait for a later budget.
+    A candidate that has an image counts as reused; one that failed, was given up or put off by a
+    budget keeps its state. Two prompts may lead to one recipe: the newest that asks owns it.
     """
     if not items:
-        return PlanResult(0, 0, 0)
-    put_off = frozenset(deferred)
-    table = arrow_table(items, _PLANNED, lambda item: _planned_values(item, put_off))
-    with registered(connection, "plan_to_save", table):
+        return PlanResult(0, 0)
+    with registered(connection, "plan_to_save", arrow_table(items, _PLANNED, _planned_values)):
         connection.execute(
             """
             INSERT INTO recipes
@@ -173,16 +164,9 @@ def save_plan(
         connection.execute(
             """
             UPDATE ledger SET
-                prompt_id = plan.prompt_id,
-                status = CASE
-                    WHEN ledger.status <> 'deferred' OR plan.deferred THEN ledger.status
-                    ELSE 'planned' END,
-                updated_at = $now,
-                run_id = $run_id
+                prompt_id = plan.prompt_id, updated_at = $now, run_id = $run_id
             FROM plan_to_save AS plan
-            WHERE plan.recipe_id = ledger.recipe_id AND (
-                plan.prompt_id <> ledger.prompt_id
-                OR (ledger.status = 'deferred' AND NOT plan.deferred))
+            WHERE plan.recipe_id = ledger.recipe_id AND plan.prompt_id <> ledger.prompt_id
             """,
             {"now": now, "run_id": run_id},
         )
@@ -192,8 +176,7 @@ def save_plan(
             INSERT INTO ledger
             SELECT DISTINCT ON (recipe_id) recipe_id, plan.prompt_id, product_id, shard, view,
                 candidate, attempt,
-                CASE WHEN images.image_id IS NOT NULL THEN 'made'
-                    WHEN deferred THEN 'deferred' ELSE 'planned' END,
+                CASE WHEN images.image_id IS NOT NULL THEN 'made' ELSE 'planned' END,
                 reason, 0, '', coalesce(images.seconds, 0), $now, $run_id
             FROM plan_to_save AS plan
             ANTI JOIN ledger USING (recipe_id)
@@ -204,8 +187,8 @@ def save_plan(
         row = only_row(
             connection.execute(
                 """
-            SELECT count(*) FILTER (status IN ('planned', 'failed')),
-                count(*) FILTER (status = 'made'), count(*) FILTER (status = 'deferred')
+            SELECT count(*) FILTER (status IN ('planned', 'failed', 'deferred')),
+                count(*) FILTER (status = 'made')
             FROM ledger SEMI JOIN plan_to_save USING (recipe_id)
             """
             )
@@ -277,27 +260,6 @@ def record_failures(
             """,
             {"max_tries": max_tries, "now": now, "run_id": run_id},
         )
-
-
-def reopen(
-    connection: DuckDBPyConnection, recipe_ids: Iterable[str], run_id: str, now: datetime
-) -> int:
-    """Put deferred candidates, and given-up ones with no tries counted, back to work.
-
-    Returns how many; those that are made, planned or failed already are left alone.
-    """
-    with registered(connection, "recipes_to_reopen", strings(recipe_ids)):
-        row = first_row(
-            connection.execute(
-                """
-            UPDATE ledger SET status = 'planned', tries = 0, updated_at = $now, run_id = $run_id
-            WHERE status IN ('deferred', 'given up')
-                AND recipe_id IN (SELECT value FROM recipes_to_reopen)
-            """,
-                {"now": now, "run_id": run_id},
-            )
-        )
-    return int(row[0]) if row else 0
 
 
 def apply_budget(
@@ -389,7 +351,7 @@ def _work_item(row: tuple[Any, ...]) -> WorkItem:
     )
 
 
-def _planned_values(item: PlannedItem, deferred: Collection[str]) -> tuple[object, ...]:
+def _planned_values(item: PlannedItem) -> tuple[object, ...]:
     recipe = item.recipe
     return (
         item.recipe_id,
@@ -406,7 +368,6 @@ def _planned_values(item: PlannedItem, deferred: Collection[str]) -> tuple[objec
         item.candidate,
         item.attempt,
         item.reason,
-        item.recipe_id in deferred,
     )
 
 

@@ -73,9 +73,7 @@ def every_wish() -> list[Wish]:
 
 def wish_of(scene: Scene, colour: Colour) -> Wish:
     """What a photo shows."""
-    return Wish(
-        scene.category, colour, scene.material, scene.background, scene.angle, scene.count
-    )
+    return Wish(scene.category, colour, scene.material, scene.background, scene.angle, scene.count)
 
 
 def labels_of(scenes: list[Scene], colours: list[Colour]) -> Tensor:

@@ -54,9 +54,7 @@ def load_checkpoint(path: Path) -> Checkpoint | None:
         return None
     try:
         stored = torch.load(path, map_location="cpu", weights_only=True)
-        return Checkpoint(
-            stored["step"], stored["seconds"], stored["modules"], stored["optimizer"]
-        )
+        return Checkpoint(stored["step"], stored["seconds"], stored["modules"], stored["optimizer"])
     except (RuntimeError, KeyError, EOFError) as error:
         raise CorruptionError(
             str(path), f"is no checkpoint of this training ({error})", "Remove it to start anew."

@@ -136,9 +136,7 @@ class ScorerStage:
         close = scale * (near @ seen[:, :, None])[..., 0]
         attribute = F.cross_entropy(close, torch.zeros_like(wanted))
         shifted = close + self.parts["bias"].bias
-        pooled = (
-            F.softplus(-shifted[:, 0]).mean() + F.softplus(shifted[:, 1:]).mean()
-        ) / 2
+        pooled = (F.softplus(-shifted[:, 0]).mean() + F.softplus(shifted[:, 1:]).mean()) / 2
         right = (close.argmax(1) == 0).float().mean()
         return {
             "loss": contrast + attribute + pooled,

@@ -34,17 +34,15 @@ class DecoderStage:
     learning_rate = 2e-3
     weight_decay = 1e-4
 
-    def __init__(
-        self, vae: Any, batch: int, album: Album, unseen: Album, lessons: Lessons
-    ) -> None:
+    def __init__(self, vae: Any, batch: int, album: Album, unseen: Album, lessons: Lessons) -> None:
         """``vae`` has normalised latents; it is changed when weights are loaded or averaged."""
         self.batch = batch
         self._device = training_device()
         self.vae = vae.to(self._device).requires_grad_(False)
-        parts: nn.Module = nn.ModuleDict(
+        self.vae.to(memory_format=torch.channels_last)
+        self._parts = nn.ModuleDict(
             {"decoder": vae.decoder, "post_quant_conv": vae.post_quant_conv}
         )
-        self._parts = parts.to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._parts.requires_grad_(True)
         full_precision_norms(self._parts)
         self._average = torch.optim.swa_utils.AveragedModel(self._parts, avg_fn=warmed_average)

@@ -34,8 +34,9 @@ def build_text_encoder(size: GeneratorSize, tokenizer: Any) -> Any:
     """A fresh ``CLIPTextModel`` for ids (B, ``CONTEXT``); hidden states (B, ``CONTEXT``, W)."""
     from transformers import CLIPTextConfig, CLIPTextModel
 
+    config: Any = CLIPTextConfig
     return CLIPTextModel(
-        CLIPTextConfig(
+        config(
             vocab_size=len(tokenizer),
             hidden_size=size.text_width,
             intermediate_size=3 * size.text_width,
@@ -59,7 +60,8 @@ def build_unet(size: GeneratorSize, latent_channels: int) -> Any:
     """
     from diffusers import UNet2DConditionModel
 
-    return UNet2DConditionModel(
+    stock: Any = UNet2DConditionModel
+    return stock(
         sample_size=LATENT_SIDE,
         in_channels=latent_channels,
         out_channels=latent_channels,
@@ -78,7 +80,8 @@ def build_scheduler() -> Any:
     """The noise schedule as a stock scheduler, from which every other one can be configured."""
     from diffusers import DDIMScheduler
 
-    return DDIMScheduler(
+    stock: Any = DDIMScheduler
+    return stock(
         num_train_timesteps=1000,
         beta_start=0.00085,
         beta_end=0.012,
@@ -96,7 +99,8 @@ def assemble(vae: Any, text_encoder: Any, unet: Any, tokenizer: Any) -> Any:
     """A stock ``StableDiffusionPipeline`` of these parts, without a safety checker."""
     from diffusers import StableDiffusionPipeline
 
-    pipeline = StableDiffusionPipeline(
+    stock: Any = StableDiffusionPipeline
+    pipeline = stock(
         vae=vae,
         text_encoder=text_encoder,
         tokenizer=tokenizer,

@@ -9,7 +9,7 @@ import argparse
 import json
 import sys
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,40 +18,33 @@ import torch
 from numpy.typing import NDArray
 
 from catalog_gen.errors import InputError, ModelError
-from catalog_gen.studio.album import Album, to_signed
+from catalog_gen.studio.album import Album
 from catalog_gen.studio.attributes import (
     ATTRIBUTES,
-    CLASSES,
     Wish,
-    caption_number,
     every_wish,
     labels_of,
 )
 from catalog_gen.studio.diffusion import draw
+from catalog_gen.studio.figures import (
+    Pictures,
+    copying_figures,
+    reconstruction_figures,
+    scorer_figures,
+    share_of,
+)
 from catalog_gen.studio.grid import balanced_wishes, held_out_wishes
 from catalog_gen.studio.judge import Judge, decide, load_judge
 from catalog_gen.studio.measures import (
-    Share,
-    auroc,
     gradient_energy,
-    psnr,
-    ssim,
     white_border,
-    wilson,
 )
 from catalog_gen.studio.sheets import tile
 from catalog_gen.studio.sizes import STANDARD
-from catalog_gen.studio.vae import box_psnr, reconstruct
-
-Pictures = NDArray[np.uint8]
 
 BATCH: Final[int] = 8
-#: Captions among which the right one must be found, and the pictures that each is tried on.
-AMONG: Final[int] = 100
 #: Below this level in some channel a pixel on a white background belongs to the subject.
 SUBJECT_BELOW: Final[int] = 230
-#: Drawn pictures beside their nearest training photo.
-COMPARED: Final[int] = 24
 #: Every scheduler that the pipeline offers, by its class in diffusers.
 SCHEDULERS: Final[tuple[str, ...]] = (
     "DDIMScheduler",
@@ -91,16 +84,12 @@ class Drawn:
     def right(self) -> NDArray[np.bool_]:
         """(N, 6): whether the judge sees what was asked for."""
         wanted: NDArray[np.int64] = np.array([wish.labels() for wish in self.wishes])
-        return self.answers == wanted
+        right: NDArray[np.bool_] = self.answers == wanted
+        return right
 
 
 def _say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
-
-
-def _share(outcomes: NDArray[np.bool_]) -> dict[str, float]:
-    share: Share = wilson(int(outcomes.sum()), outcomes.size)
-    return {name: round(float(value), 4) for name, value in asdict(share).items()}
 
 
 def load_pipeline(folder: Path) -> Any:
@@ -113,9 +102,8 @@ def load_pipeline(folder: Path) -> Any:
             "is no diffusers pipeline",
             "Export one: python -m catalog_gen.studio.train --stages export.",
         )
-    pipeline = StableDiffusionPipeline.from_pretrained(
-        folder, dtype=torch.float32, local_files_only=True
-    )
+    stock: Any = StableDiffusionPipeline
+    pipeline = stock.from_pretrained(folder, dtype=torch.float32, local_files_only=True)
     pipeline.set_progress_bar_config(disable=True)
     return pipeline.to("cuda" if torch.cuda.is_available() else "cpu")
 
@@ -150,16 +138,16 @@ def drawing_figures(drawn: Drawn, unseen_pairs: Drawn) -> dict[str, Any]:
     """Shares that the judge finds right, and white backgrounds that are white."""
     right = drawn.right()
     figures: dict[str, Any] = {
-        name: _share(right[:, place]) for place, name in enumerate(ATTRIBUTES)
+        name: share_of(right[:, place]) for place, name in enumerate(ATTRIBUTES)
     }
-    figures["all six"] = _share(right.all(1))
-    figures["held-out pairs"] = _share(unseen_pairs.right()[:, :2].all(1))
+    figures["all six"] = share_of(right.all(1))
+    figures["held-out pairs"] = share_of(unseen_pairs.right()[:, :2].all(1))
     white = [
         white_border(picture)
         for wish, picture in zip(drawn.wishes, drawn.pictures, strict=True)
         if wish.background == "white"
     ]
-    figures["white border"] = _share(np.array(white))
+    figures["white border"] = share_of(np.array(white))
     figures["images per second"] = round(len(drawn.wishes) / drawn.seconds, 3)
     return figures
 
@@ -183,122 +171,6 @@ def sharpness(drawn: Drawn, originals: Pictures, backgrounds: list[str]) -> dict
     return {"drawn": round(made, 1), "rendered": round(real, 1), "ratio": round(made / real, 3)}
 
 
-def reconstruction_figures(vae: Any, album: Album, picks: list[int]) -> dict[str, float]:
-    """PSNR inside the subject's box, and SSIM of whole pictures, after the autoencoder."""
-    originals = album.pictures(picks, [False] * len(picks))
-    copies = reconstruct(vae, originals)
-    boxed = box_psnr(originals, copies, album.boxes[picks])
-    similar = [ssim(a, b) for a, b in zip(originals, copies, strict=True)]
-    return {
-        "box psnr": round(float(np.mean(boxed)), 2),
-        "box psnr of the worst tenth": round(float(np.quantile(boxed, 0.1)), 2),
-        "psnr": round(psnr(originals, copies), 2),
-        "ssim": round(float(np.mean(similar)), 4),
-        "n": len(picks),
-    }
-
-
-@torch.no_grad()
-def scorer_figures(folder: Path, album: Album, picks: list[int]) -> dict[str, Any]:
-    """AUROC of right captions against all with one attribute wrong; top-1 among ``AMONG``."""
-    import open_clip
-
-    name = f"local-dir:{folder}"
-    clip, _, _ = open_clip.create_model_and_transforms(name)
-    clip.eval()
-    tokenizer = open_clip.get_tokenizer(name)
-    wishes = every_wish()
-    captions = [wish.caption() for wish in wishes]
-    read = torch.cat(
-        [
-            clip.encode_text(tokenizer(captions[start : start + 256]), normalize=True)
-            for start in range(0, len(captions), 256)
-        ]
-    )
-    pictures = album.pictures(picks, [False] * len(picks))
-    seen = torch.cat(
-        [
-            clip.encode_image(to_signed(pictures[start : start + 64]), normalize=True)
-            for start in range(0, len(pictures), 64)
-        ]
-    )
-    scores = (seen @ read.T).double()
-    photos = album.photos
-    labels = labels_of([photos.scenes[p] for p in picks], [photos.colours[p] for p in picks])
-    numbers = caption_number(labels)
-    rows = torch.arange(len(picks))
-    right = scores[rows, numbers].numpy()
-    by_attribute: dict[str, float] = {}
-    wrong = []
-    for place, (attribute, classes) in enumerate(zip(ATTRIBUTES, CLASSES, strict=True)):
-        others = []
-        for shift in range(1, classes):
-            changed = labels.clone()
-            changed[:, place] = (changed[:, place] + shift) % classes
-            others.append(scores[rows, caption_number(changed)].numpy())
-        wrong.append(np.concatenate(others))
-        by_attribute[attribute] = round(auroc(right, wrong[-1]), 4)
-    generator = torch.Generator().manual_seed(0)
-    hits = []
-    for row, number in enumerate(numbers.tolist()):
-        others_at = torch.randperm(len(wishes), generator=generator)[: AMONG]
-        others_at = others_at[others_at != number][: AMONG - 1]
-        hits.append(bool((scores[row, others_at] < scores[row, number]).all()))
-    return {
-        "auroc one attribute wrong": round(auroc(right, np.concatenate(wrong)), 4),
-        "auroc by attribute": by_attribute,
-        "top-1 among 100": _share(np.array(hits)),
-    }
-
-
-def _small(pictures: Pictures) -> NDArray[np.float32]:
-    """(N, 128, 128, 3) averaged to (N, 32 * 32 * 3)."""
-    n = len(pictures)
-    small: NDArray[np.float32] = pictures.reshape(n, 32, 4, 32, 4, 3).mean((2, 4), np.float32)
-    return small.reshape(n, -1)
-
-
-def _nearest(pictures: Pictures, album: Album) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """The nearest training photo or mirror image to each picture, by RMS difference at 32x32."""
-    wanted = _small(pictures)
-    best = np.full(len(pictures), np.inf)
-    at = np.zeros(len(pictures), np.int64)
-    images = album.photos.images
-    for start in range(0, len(album), 500):
-        block = np.asarray(images[start : start + 500])
-        for flipped in (False, True):
-            known = _small(block[:, :, ::-1] if flipped else block)
-            squares = (wanted**2).sum(1)[:, None] + (known**2).sum(1) - 2.0 * wanted @ known.T
-            nearest = squares.argmin(1)
-            value = squares[np.arange(len(wanted)), nearest]
-            better = value < best
-            best[better], at[better] = value[better], start + nearest[better]
-    return at, np.sqrt(np.maximum(best, 0.0) / wanted.shape[1])
-
-
-def copying_figures(
-    drawn: Drawn, originals: Pictures, album: Album, sheet: Path
-) -> dict[str, float]:
-    """How near drawn pictures come to training photos, beside how near new renders come.
-
-    A model that copied would come nearer than renders of new scenes do. The sheet shows drawn
-    pictures in odd columns, each with its nearest training photo at its right.
-    """
-    stride = max(1, len(drawn.pictures) // COMPARED)
-    shown = drawn.pictures[::stride][:COMPARED]
-    at, away = _nearest(shown, album)
-    _, away_new = _nearest(originals[:: max(1, len(originals) // COMPARED)][:COMPARED], album)
-    near = np.stack([album.photos.images[place] for place in at])
-    sheet.parent.mkdir(parents=True, exist_ok=True)
-    tile(np.stack([shown, near], 1).reshape(-1, *shown.shape[1:]), 8).save(sheet)
-    return {
-        "drawn rms": round(float(np.median(away)), 2),
-        "drawn least rms": round(float(away.min()), 2),
-        "new renders rms": round(float(np.median(away_new)), 2),
-        "n": len(shown),
-    }
-
-
 def scheduler_figures(
     pipeline: Any, judge: Judge, known: dict[str, Any], sheet: Path
 ) -> dict[str, Any]:
@@ -314,8 +186,8 @@ def scheduler_figures(
         drawn = draw_grid(pipeline, judge, wishes, 1, known["steps"], known["guidance"])
         right = drawn.right()
         figures[name] = {
-            "category and colour": _share(right[:, :2].all(1)),
-            "all six": _share(right.all(1)),
+            "category and colour": share_of(right[:, :2].all(1)),
+            "all six": share_of(right.all(1)),
         }
         rows.append(drawn.pictures[:12])
         _say(f"{name}: {figures[name]}")
@@ -357,7 +229,7 @@ def evaluate(question: Question) -> dict[str, Any]:
             "guidance": known["guidance"],
         },
         "judge on held-out renders": {
-            name: _share(judged[:, place]) for place, name in enumerate(ATTRIBUTES)
+            name: share_of(judged[:, place]) for place, name in enumerate(ATTRIBUTES)
         },
         "reconstruction": reconstruction_figures(pipeline.vae, album, picks),
     }
@@ -369,14 +241,15 @@ def evaluate(question: Question) -> dict[str, Any]:
     fewer = None if question.limit is None else max(12, question.limit // 4)
     unseen = draw_grid(pipeline, judge, held_out_wishes(fewer), *style)
     figures["drawing"] = drawing_figures(drawn, unseen)
-    figures["sharpness"] = sharpness(
-        drawn, originals, [photos.scenes[p].background for p in picks]
-    )
+    figures["sharpness"] = sharpness(drawn, originals, [photos.scenes[p].background for p in picks])
     tile(drawn.pictures[:96], 12).save(question.sheets / "drawn.png")
     tile(unseen.pictures[:48], 12).save(question.sheets / "held-out-pairs.png")
     _say(json.dumps(figures["drawing"]))
     figures["nearest training photo"] = copying_figures(
-        drawn, originals, Album(question.photos, "train"), question.sheets / "nearest.png"
+        drawn.pictures,
+        originals,
+        Album(question.photos, "train"),
+        question.sheets / "nearest.png",
     )
     figures["schedulers"] = scheduler_figures(
         pipeline, judge, known, question.sheets / "schedulers.png"

@@ -51,9 +51,7 @@ class Judge(nn.Module):
     def __init__(self, size: JudgeSize) -> None:
         super().__init__()
         widths = (3, *size.channels)
-        self.trunk = nn.Sequential(
-            *(_Block(a, b) for a, b in pairwise(widths))
-        )
+        self.trunk = nn.Sequential(*(_Block(a, b) for a, b in pairwise(widths)))
         self.heads = nn.ModuleList(nn.Linear(2 * widths[-1], classes) for classes in CLASSES)
 
     def forward(self, pictures: Tensor) -> list[Tensor]:
@@ -74,7 +72,7 @@ class JudgeStage:
         torch.manual_seed(3)
         self.batch = size.batch
         self._device = training_device()
-        self.judge = Judge(size).to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.judge = Judge(size).to(self._device)
         self._album, self._unseen = album, unseen
         self._labels = labels_of(album.photos.scenes, album.photos.colours)
 
@@ -87,7 +85,7 @@ class JudgeStage:
     def losses(self, size: int, generator: torch.Generator) -> dict[str, Tensor]:
         picks = torch.randint(len(self._labels), (size,), generator=generator)
         pictures = to_signed(self._album.pictures(picks.tolist(), [False] * size))
-        pictures = augment(pictures, generator).to(self._device, memory_format=torch.channels_last)
+        pictures = augment(pictures, generator).to(self._device)
         labels = self._labels[picks].to(self._device)
         with mixed_precision(self._device):
             logits = self.judge(pictures)

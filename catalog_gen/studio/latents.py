@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from catalog_gen.studio.album import Album, to_signed
-from catalog_gen.studio.hardware import mixed_precision
+from catalog_gen.studio.hardware import mixed_precision, worker_pool
 from catalog_gen.studio.vae import fold_statistics
 
 CHUNK: Final[int] = 250
@@ -72,14 +72,17 @@ def encode_album(vae: Any, album: Album, folder: Path) -> NDArray[np.float16]:
 
 
 def _encode(vae: Any, album: Album, start: int, count: int) -> NDArray[np.float16]:
-    halves = []
-    for begin in range(start, start + count, BATCH):
+    @torch.no_grad()
+    def one(begin: int) -> NDArray[np.float16]:
         picks = list(range(begin, min(begin + BATCH, start + count)))
         sides = []
         for flip in (False, True):
             signed = to_signed(album.pictures(picks, [flip] * len(picks))).to(vae.device)
+            signed = signed.contiguous(memory_format=torch.channels_last)
             with mixed_precision(vae.device):
                 mean = vae.encode(signed).latent_dist.mean
             sides.append(mean.float().cpu().numpy())
-        halves.append(np.stack(sides, 1).astype(np.float16))
-    return np.concatenate(halves)
+        return np.stack(sides, 1).astype(np.float16)
+
+    with worker_pool(vae.device) as (pool, _):
+        return np.concatenate(list(pool.map(one, range(start, start + count, BATCH))))

@@ -19,7 +19,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from catalog_gen.studio.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from catalog_gen.studio.hardware import training_device, workers
+from catalog_gen.studio.hardware import training_device, worker_pool
 from catalog_gen.studio.optimizer import MuonAdamW
 
 WARM_UP_STEPS: Final[int] = 100
@@ -106,9 +106,7 @@ def _gradients(
         parts = [gradients[place] for gradients, _ in results]
         known = [part for part in parts if part is not None]
         mean.append(torch.stack(known).sum(0) / count if known else torch.zeros_like(parameter))
-    logged = {
-        name: sum(values[name] for _, values in results) / count for name in results[0][1]
-    }
+    logged = {name: sum(values[name] for _, values in results) / count for name in results[0][1]}
     return mean, logged
 
 
@@ -118,7 +116,6 @@ def train_stage(stage: Stage, budget: Budget, work: Path) -> int:
     Writes ``work/checkpoints/NAME.pt``, ``work/logs/NAME.jsonl`` and ``work/sheets/NAME-*.png``.
     Returns the number of steps that the stage has made in all its runs.
     """
-    device = training_device()
     parameters = _parameters(stage)
     optimizer = MuonAdamW(stage.network(), stage.learning_rate, stage.weight_decay)
     path = work / "checkpoints" / f"{stage.name}.pt"
@@ -154,14 +151,10 @@ def train_stage(stage: Stage, budget: Budget, work: Path) -> int:
         image.save(work / "sheets" / f"{stage.name}-{step:06d}.png")
         note(figures)
 
-    count = workers(device)
-    threads = torch.get_num_threads()
-    if device.type == "cpu":
-        torch.set_num_threads(1)
     saved = shown_at = time.monotonic()
     recent: dict[str, float] = {}
     first = step
-    with ThreadPoolExecutor(count) as pool:
+    with worker_pool(training_device()) as (pool, count):
         while (spent := budget.spent(seconds, step)) < 1.0:
             started = time.monotonic()
             for group in optimizer.param_groups:
@@ -186,7 +179,6 @@ def train_stage(stage: Stage, budget: Budget, work: Path) -> int:
             if time.monotonic() - shown_at > SHEET_SECONDS:
                 show()
                 shown_at = time.monotonic()
-    torch.set_num_threads(threads)
     if step > first:
         save()
         show()

@@ -27,7 +27,8 @@ def orthogonalise(matrix: Tensor, rounds: int = 5) -> Tensor:
     for _ in range(rounds):
         square = x @ x.T
         x = _A * x + (_B * square + _C * square @ square) @ x
-    return (x.T if tall else x).to(matrix.dtype)
+    result: Tensor = (x.T if tall else x).to(matrix.dtype)
+    return result
 
 
 class MuonAdamW(torch.optim.Optimizer):

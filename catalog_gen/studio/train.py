@@ -1,8 +1,8 @@
 """``python -m catalog_gen.studio.train``: the whole recipe from photos to ``data/models/studio``.
 
-Stages: tokenizer, vae, latents, unet, decoder, clip, judge, export. Each goes on from its checkpoint
-under ``--work`` and stops when its budget is spent, so that running the command again after a
-break, or with a larger budget, continues. It renders no photos and measures nothing.
+Stages: tokenizer, vae, latents, unet, decoder, clip, judge, export. Each goes on from its
+checkpoint under ``--work`` and stops when its budget is spent, so that running the command again
+after a break, or with a larger budget, continues. It renders no photos and measures nothing.
 """
 
 import argparse
@@ -30,9 +30,7 @@ from catalog_gen.studio.sizes import STANDARD, StudioSize
 from catalog_gen.studio.tokenizer import caption_corpus, train_tokenizer
 from catalog_gen.studio.vae import VaeStage
 
-StageName = Literal[
-    "tokenizer", "vae", "latents", "unet", "decoder", "clip", "judge", "export"
-]
+StageName = Literal["tokenizer", "vae", "latents", "unet", "decoder", "clip", "judge", "export"]
 STAGES: Final[tuple[StageName, ...]] = get_args(StageName)
 #: Minutes of training on two cores that gave the published weights.
 MINUTES: Final[dict[str, float]] = {
@@ -188,9 +186,7 @@ class Studio:
         self._train(self._scorer_stage())
 
     def _judge_stage(self) -> JudgeStage:
-        return JudgeStage(
-            self._recipe.size.judge, self._album("judge"), self._album("held-out")
-        )
+        return JudgeStage(self._recipe.size.judge, self._album("judge"), self._album("held-out"))
 
     def _train_judge(self) -> None:
         self._train(self._judge_stage())

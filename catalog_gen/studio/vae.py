@@ -34,7 +34,8 @@ def build_vae(size: VaeSize) -> Any:
     """A fresh ``AutoencoderKL`` for (B, 3, H, W) in [-1, 1]; latents (B, C, H/8, W/8)."""
     from diffusers import AutoencoderKL
 
-    vae = AutoencoderKL(
+    stock: Any = AutoencoderKL
+    vae = stock(
         down_block_types=("DownEncoderBlock2D",) * 4,
         up_block_types=("UpDecoderBlock2D",) * 4,
         block_out_channels=size.channels,
@@ -93,9 +94,7 @@ class VaeStage:
         self._device = training_device()
         self.vae: nn.Module = build_vae(size).to(self._device, memory_format=torch.channels_last)
         full_precision_norms(self.vae)
-        self._average = torch.optim.swa_utils.AveragedModel(
-            self.vae, avg_fn=warmed_average
-        )
+        self._average = torch.optim.swa_utils.AveragedModel(self.vae, avg_fn=warmed_average)
         self._album, self._unseen = album, unseen
 
     @property
@@ -121,10 +120,7 @@ class VaeStage:
         level, across, down = (plane.mean() for plane in error_planes(drawn.float(), crops))
         edges = across + down
         kl = 0.5 * (
-            posterior.mean.float() ** 2
-            + posterior.var.float()
-            - 1.0
-            - posterior.logvar.float()
+            posterior.mean.float() ** 2 + posterior.var.float() - 1.0 - posterior.logvar.float()
         )
         loss = level + EDGE_WEIGHT * edges + KL_WEIGHT * kl.mean()
         return {"loss": loss, "level": level, "edges": edges, "kl": kl.mean()}

@@ -39,14 +39,26 @@ def test_syntax_error_names_its_line(broken: str) -> None:
     "escape",
     [
         "{{ title.__class__.__mro__ }}",
-        "{{ title.format.__globals__ }}",
+        "{{ title.upper() }}",
         "{{ '{0.__class__}'.format(title) }}",
+        "{{ title | attr('__class__') }}",
         "{% include title %}",
-        "{{ 1 / (title | length - 3) }}",
+        "{% macro again() %}{{ again() }}{% endmacro %}{{ again() }}",
+        "{{ 'x' * 10 ** 9 }}",
+        "{{ '%0999999999d' % 1 }}",
+        "{{ title | center(10000000000) }}",
+        "{{ [title, colour] | random }}",
+        "{% if colour %}{{ title | no_such_filter }}{% endif %}",
+        "{% if title is no_such_test %}{% endif %}",
     ],
 )
-def test_what_fails_or_escapes_is_a_config_error_with_the_product(escape: str) -> None:
-    template = compile_template(escape, KNOWN)
+def test_what_reaches_beyond_text_is_refused_before_any_product(escape: str) -> None:
+    with pytest.raises(ConfigError, match="line 1: "):
+        compile_template(escape, KNOWN)
+
+
+def test_what_fails_on_a_product_names_it() -> None:
+    template = compile_template("{{ 1 / (title | length - 3) }}", KNOWN)
     with pytest.raises(ConfigError, match="'P-1'"):
         template.render({"product_id": "P-1", "title": "Mug"})
 

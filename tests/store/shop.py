@@ -126,15 +126,13 @@ class Shop:
                 now=self.now,
             )
 
-    def plan(self, deferred: Iterable[str] = ()) -> tuple[list[StaleInput], PlanResult]:
-        """Store what changed and plan its candidates; the products named are deferred."""
-        put_off = set(deferred)
+    def plan(self) -> tuple[list[StaleInput], PlanResult]:
+        """Store what changed and plan its candidates."""
         with self.store.writing() as connection:
             stale = [each for view in self.views for each in stale_inputs(connection, view)]
             save_prompts(connection, [self._row(each) for each in stale])
             items = [item for each in stale for item in self._items(each)]
-            later = {item.recipe_id for item in items if item.product_id in put_off}
-            result = save_plan(connection, items, later, self.run_id, self.now)
+            result = save_plan(connection, items, self.run_id, self.now)
         return stale, result
 
     def draw(self, recipe_ids: Iterable[str], failing: Mapping[str, str] | None = None) -> Ingested:

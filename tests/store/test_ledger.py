@@ -5,12 +5,12 @@ from catalog_gen.store.ledger import (
     Failure,
     LedgerCounts,
     WorkItem,
+    apply_budget,
     ledger_counts,
     made_among,
     open_failures,
     open_work,
     record_failures,
-    reopen,
 )
 from catalog_gen.store.prompts import retire_prompts, stale_inputs
 from tests.store.shop import PACKSHOT, Shop, mug, recipe_of
@@ -30,7 +30,7 @@ def test_planned_work_carries_all_that_drawing_needs(shop: Shop) -> None:
     shop.record([mug(1, material="ceramic")])
     (stale,), result = shop.plan()
     (work,) = work_of(shop)
-    assert (result.planned, result.reused, result.deferred) == (1, 0, 0)
+    assert (result.planned, result.reused) == (1, 0)
     assert work.recipe_id == work.recipe.recipe_id
     assert work.recipe.prompt == "t1 mug red Mug 1"
     assert work.product == stale.product
@@ -77,9 +77,6 @@ def test_a_failure_is_tried_again_until_it_is_given_up(shop: Shop) -> None:
         (left,) = open_failures(connection)
     assert (left.status, left.tries, left.error) == ("given up", 2, "the picture is flat")
     assert work_of(shop) == []
-    with shop.store.writing() as connection:
-        assert reopen(connection, [work.recipe_id], "run-x", shop.now) == 1
-    assert [item.tries for item in work_of(shop)] == [0]
 
 
 def test_a_failure_after_success_does_not_unmake_a_picture(shop: Shop) -> None:
@@ -92,13 +89,15 @@ def test_a_failure_after_success_does_not_unmake_a_picture(shop: Shop) -> None:
 
 def test_a_budget_defers_and_a_later_one_takes(shop: Shop) -> None:
     shop.record([mug(1), mug(2)])
-    _, result = shop.plan(deferred=["mug-2"])
-    assert (result.planned, result.deferred) == (1, 1)
+    shop.plan()
+    first, second = [item.recipe_id for item in work_of(shop)]
+    with shop.store.writing() as connection:
+        apply_budget(connection, [first], [second], "run-x", shop.now)
     assert [item.product_id for item in work_of(shop)] == ["mug-1"]
     later = [item for item in work_of(shop, include_deferred=True) if item.deferred]
     assert [item.product_id for item in later] == ["mug-2"]
     with shop.store.writing() as connection:
-        reopen(connection, [item.recipe_id for item in later], "run-x", shop.now)
+        apply_budget(connection, [first, second], [], "run-y", shop.now)
     assert [item.product_id for item in work_of(shop)] == ["mug-1", "mug-2"]
 
 

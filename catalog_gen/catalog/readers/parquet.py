@@ -30,9 +30,10 @@ def read_parquet(source: FeedSource) -> Iterator[Row]:
         with pq.ParquetFile(source.path, metadata=metadata, read_dictionary=texts) as file:
             names = tuple(file.schema_arrow.names)
             for batch in file.iter_batches(batch_size=_batch_rows(metadata)):
+                columns = [_values(each, BATCH_BYTES // len(names)) for each in batch.columns]
                 for index in range(batch.num_rows):
                     row_number += 1
-                    yield _row(row_number, names, batch.columns, index)
+                    yield _row(row_number, names, columns, index)
     except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
         raise FeedError(
             str(source.path),
@@ -67,11 +68,34 @@ def _batch_rows(metadata: Any) -> int:
     return max(1, min(BATCH_ROWS, BATCH_BYTES // max(widest, 1)))
 
 
+def _values(column: Any, most_bytes: int) -> Any:
+    """A column's values at once, which is twice as fast as one by one.
+
+    The column itself where that could take more memory than ``most_bytes``, or where a value is no
+    UTF-8 and only its own row should pay for it.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if pa.types.is_nested(column.type):
+        return column
+    if pa.types.is_dictionary(column.type):
+        lengths = pc.binary_length(column.dictionary).take(column.indices)
+        if (pc.sum(lengths).as_py() or 0) > most_bytes:
+            return column
+        column = column.dictionary_decode()
+    try:
+        return column.to_pylist()
+    except (ValueError, OverflowError):
+        return column
+
+
 def _row(number: int, names: tuple[str, ...], columns: list[Any], index: int) -> Row:
     values: list[str] = []
     for name, column in zip(names, columns, strict=True):
         try:
-            values.append(cell_text(column[index].as_py()))
+            value = column[index]
+            values.append(cell_text(value if isinstance(column, list) else value.as_py()))
         except (ValueError, OverflowError) as error:  # includes text that is no UTF-8
             return reject(number, name, "", f"the value can't be read ({error})")
     return Record(number, names, values)
