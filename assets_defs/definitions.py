@@ -21,6 +21,10 @@ from assets_defs.jobs import ASSETS, nightly_refresh, nightly_schedule
 from catalog_gen.settings import Home, load_settings
 from resources.deployments import resources_for
 
+# Idle threads of torch's OpenMP would spin: on a busy machine that costs several times the work.
+# It is read when torch is loaded, which is long after this.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 _config = Path(os.environ.get("CATALOG_CONFIG", "data/catalog.toml")).absolute()
 
 defs = dg.Definitions(

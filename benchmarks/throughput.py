@@ -9,7 +9,7 @@ arithmetic is compared with that of a large bf16 matrix product on the same GPU.
 
     first script   fp16 on a GPU, attention slicing, one picture at a time, PNG by Pillow
     plain          the pipeline in batches, drawn to PIL pictures and not encoded
-    engine         padded batches, prompts encoded once, PNG; and whatever ``consume`` adds
+    engine         padded batches, prompts encoded once, PNG; scored by CLIP and kept in an outbox
 """
 
 import argparse
@@ -34,12 +34,17 @@ import torch
 from catalog_gen.diffusion.engine import Engine
 from catalog_gen.diffusion.jobs import DrawJob, Drawn
 from catalog_gen.diffusion.loading import wrap_pipeline
+from catalog_gen.judging.scorer import ClipScorer
 from catalog_gen.recipe import Recipe
+from catalog_gen.settings import ScorerSettings
+from catalog_gen.store.outbox import DrawnImage, Outbox
 
 Size = Literal["miniature", "full"]
 Consume = Callable[[Drawn], None]
 
 TOKENS: Final = 77
+CLIP: Final = Path(__file__).parent.parent / "data" / "models" / "studio" / "clip"
+KEPT_TOGETHER: Final = 4
 
 #: diffusers has no types; this keeps its calls from being reported one by one.
 diffusers: Any = _diffusers
@@ -482,5 +487,34 @@ def _bf16_peak(device: torch.device) -> float:
     return best
 
 
+class Keeper:
+    """Scores pictures with the studio's CLIP and keeps them in an outbox, as a refresh does."""
+
+    def __init__(self, folder: Path) -> None:
+        self._scorer = ClipScorer(ScorerSettings(id=f"local-dir:{CLIP}", batch_size=KEPT_TOGETHER))
+        self._outbox = Outbox(folder)
+        self._waiting: list[Drawn] = []
+
+    def __call__(self, drawn: Drawn) -> None:
+        self._waiting.append(drawn)
+        if len(self._waiting) == KEPT_TOGETHER:
+            pixels = [each.pixels for each in self._waiting]
+            self._scorer.score(pixels, ["product photo of one matte red mug"] * len(pixels), ())
+            images = [
+                DrawnImage(
+                    each.recipe_id,
+                    each.png,
+                    each.sha256,
+                    each.pixels.shape[1],
+                    each.pixels.shape[0],
+                    each.seconds,
+                )
+                for each in self._waiting
+            ]
+            self._outbox.write(images, [], drawn.environment)
+            self._waiting.clear()
+
+
 if __name__ == "__main__":
-    main()
+    with tempfile.TemporaryDirectory() as outbox:
+        main(Keeper(Path(outbox)))

@@ -4,14 +4,18 @@
     ├── InputError                      2      what the user gave is wrong
     │   ├── ConfigError                        catalog.toml, rubric.toml, a template
     │   ├── FeedError                          a feed that can't be read, or that shrank too far
-    │   └── ModelError                         a model folder that is missing, unsafe or no pipeline
+    │   ├── ModelError                         a model folder that is missing, unsafe or no pipeline
+    │   ├── ReferencePhotoError                a path that leads outside, or nowhere
+    │   ├── PictureError                       a file that is no picture, or one too large to trust
+    │   └── RecipeError                        a recipe that the loaded model can't draw
     └── InfrastructureError             3      the machine is at fault; trying again later may help
         ├── StoreError                         the database, the outbox or a snapshot
         │   ├── StoreBusyError                 another process holds the database
         │   └── CorruptionError                stored bytes are not what was stored
         └── DrawingError                       the engine as a whole; one bad picture is a row
 
-A failed *product* is data (a ledger row, a rejection), never an exception.
+A failed *product* is data (a ledger row, a rejection), never an exception: the last three are
+caught where one picture is drawn. They live with the rooms that raise them.
 """
 
 

@@ -164,7 +164,7 @@ def _compile(unet: Any) -> None:
     """Compile the whole UNet, once for each shape that it meets: all batches of a view share one.
 
     A shape that can't be compiled is an error and never eager in silence, because compiled and
-    eager pictures differ. So the number of shapes must not be limited to torch's usual 8.
+    eager pictures differ; and torch's usual limit of 8 shapes is soon met.
     """
     unet.compile(fullgraph=True, dynamic=False, recompile_limit=_COMPILED_SHAPES)
 

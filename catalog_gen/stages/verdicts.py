@@ -11,6 +11,7 @@ from catalog_gen.judging.facts import JudgingContext
 from catalog_gen.judging.measurement import Signals
 from catalog_gen.judging.rubric import Verdict, judge, load_rubric
 from catalog_gen.judging.scorer import ClipScore
+from catalog_gen.judging.signals.duplicates import as_bits, nearest_bits
 from catalog_gen.settings import ViewSettings
 from catalog_gen.stages.catalog import Catalog, Stamp
 from catalog_gen.store.verdicts import ToJudge, VerdictRow, save_verdicts, unjudged
@@ -67,7 +68,7 @@ def _twin_bits(todo: Sequence[ToJudge], signals: Sequence[Signals]) -> list[int 
 
     Products whose prompts agree are meant to look alike; only the others' likeness is suspicious.
     """
-    hashes = np.array([int(each.perceptual_hash, 16) for each in signals], dtype=np.uint64)
+    hashes = as_bits([each.perceptual_hash for each in signals])
     views = np.array([item.view for item in todo])
     products = np.array([item.product_id for item in todo])
     prompts = np.array([item.recipe.prompt for item in todo])
@@ -76,8 +77,7 @@ def _twin_bits(todo: Sequence[ToJudge], signals: Sequence[Signals]) -> list[int 
         rivals = (
             (views == views[place]) & (products != products[place]) & (prompts != prompts[place])
         )
-        distances = np.bitwise_count(hashes[rivals] ^ hashes[place])
-        bits.append(int(distances.min()) if distances.size else None)
+        bits.append(nearest_bits(hashes[place], hashes[rivals]))
     return bits
 
 

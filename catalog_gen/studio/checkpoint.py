@@ -5,6 +5,7 @@ rebuilt from it. It does not say how a network is built; that follows from ``siz
 """
 
 import os
+import pickle
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,7 +56,7 @@ def load_checkpoint(path: Path) -> Checkpoint | None:
     try:
         stored = torch.load(path, map_location="cpu", weights_only=True)
         return Checkpoint(stored["step"], stored["seconds"], stored["modules"], stored["optimizer"])
-    except (RuntimeError, KeyError, EOFError) as error:
+    except (RuntimeError, KeyError, EOFError, pickle.UnpicklingError) as error:
         raise CorruptionError(
             str(path), f"is no checkpoint of this training ({error})", "Remove it to start anew."
         ) from error

@@ -7,7 +7,7 @@ from scipy import ndimage
 
 from catalog_gen.judging.measurement import Asked, Signals, measure
 from catalog_gen.judging.signals.colour import ciede2000, known_colour, srgb_to_lab
-from catalog_gen.judging.signals.duplicates import hamming, nearest, perceptual_hash
+from catalog_gen.judging.signals.duplicates import as_bits, hamming, nearest_bits, perceptual_hash
 from catalog_gen.judging.signals.exposure import luma_of
 from catalog_gen.judging.signals.identity import embedding_distance
 from tests.judging.drawn import BLUE, Pixels, product
@@ -229,10 +229,9 @@ def test_near_duplicates_are_near_and_others_far() -> None:
     assert len(own) == 16
     assert hamming(own, of(resaved)) <= 2
     assert hamming(own, of(other)) > 12
-    found = nearest(own, [of(other), of(resaved)])
-    assert found is not None
-    assert found.index == 1
-    assert nearest(own, []) is None
+    (bits, *others) = as_bits([own, of(other), of(resaved)])
+    assert nearest_bits(bits, np.array(others)) == hamming(own, of(resaved))
+    assert nearest_bits(bits, as_bits([])) is None
 
 
 @given(st.integers(0, 2**64 - 1), st.integers(0, 2**64 - 1))

@@ -3,12 +3,25 @@
 import csv
 import os
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from dagster import DagsterInstance, DagsterRun
 
+from catalog_gen.diffusion.engine import Engine
+from catalog_gen.diffusion.loading import load_pipeline
+from catalog_gen.fingerprint import SHARDS
+from catalog_gen.judging.scorer import ClipScorer
 from catalog_gen.settings import Home
-from catalog_gen.stages.catalog import Catalog
+from catalog_gen.stages.catalog import Catalog, Stamp
+from catalog_gen.stages.feed import take_feed
+from catalog_gen.stages.images import draw_missing
+from catalog_gen.stages.products import record_products
+from catalog_gen.stages.prompts import write_prompts
+from catalog_gen.stages.publication import publish_best
+from catalog_gen.stages.scores import score_images
+from catalog_gen.stages.verdicts import judge_images
 from tests.tiny_clip import write_tiny_clip
 from tests.tiny_models import tiny_sd
 
@@ -97,6 +110,34 @@ class Shop:
 
         catalog = {"config": str(self.config), "home": str(self.home.root), **options}
         return run_nightly(instance, catalog)
+
+    @cached_property
+    def engine(self) -> Engine:
+        model = self.catalog.settings.model
+        return Engine(load_pipeline(model), model.batch_size)
+
+    @cached_property
+    def scorer(self) -> ClipScorer:
+        return ClipScorer(self.catalog.settings.scorer)
+
+    def night(self, run_id: str, *, budget: int | None = None) -> dict[str, Any]:
+        """The stages of a refresh in their order, without Dagster around them."""
+        catalog, stamp, shards = self.catalog, Stamp.at_once(run_id), range(SHARDS)
+        changes = record_products(catalog, take_feed(catalog), stamp)
+        prompts = write_prompts(catalog, shards, stamp, budget=budget)
+        drawn = draw_missing(catalog, lambda: self.engine, shards, stamp)
+        score_images(catalog, self.scorer, shards, stamp)
+        judge_images(catalog, self.scorer.scorer_hash, shards, stamp)
+        published = publish_best(catalog, self.scorer.scorer_hash, stamp)
+        return {
+            "changed": changes.changed,
+            "planned": prompts.planned,
+            "reused": prompts.reused,
+            "deferred": prompts.deferred,
+            "generated": drawn.generated,
+            "failed": drawn.failed,
+            "live": published.products,
+        }
 
     def query(self, sql: str) -> list[tuple[object, ...]]:
         with self.catalog.store.reading() as connection:

@@ -1,7 +1,6 @@
 """Near-duplicates: a perceptual hash of 64 bits, and the nearest of many by Hamming distance."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
@@ -11,16 +10,6 @@ from scipy.fft import dctn
 
 _SIDE: Final = 32
 _KEPT: Final = 8
-
-
-@dataclass(frozen=True, slots=True)
-class Neighbour:
-    """The most similar of other pictures."""
-
-    index: int
-    """Its place in the sequence that was searched."""
-    bits: int
-    """How many of the 64 bits differ; 0..4 is a near-duplicate, about 32 unrelated."""
 
 
 @lru_cache(maxsize=8)
@@ -53,10 +42,14 @@ def hamming(one: str, other: str) -> int:
     return (int(one, 16) ^ int(other, 16)).bit_count()
 
 
-def nearest(own: str, others: Sequence[str]) -> Neighbour | None:
-    """The most similar of the other hashes, the first among equals; None: there are none."""
-    if not others:
-        return None
-    distances = [hamming(own, other) for other in others]
-    index = min(range(len(distances)), key=lambda each: distances[each])
-    return Neighbour(index, distances[index])
+def as_bits(hashes: Sequence[str]) -> NDArray[np.uint64]:
+    """Hashes as (N,) integers, for ``nearest_bits`` over many."""
+    return np.array([int(each, 16) for each in hashes], dtype=np.uint64)
+
+
+def nearest_bits(own: np.uint64, others: NDArray[np.uint64]) -> int | None:
+    """Bits between a hash and the most similar of (N,) others, 0..64; None: there are none.
+
+    0..4 is a near-duplicate, about 32 unrelated.
+    """
+    return int(np.bitwise_count(others ^ own).min()) if others.size else None

@@ -1,0 +1,112 @@
+"""Nights that follow each other: what is drawn, what is not, and why."""
+
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from catalog_gen.errors import FeedError
+from tests.pipeline.shop import ROWS, Shop, open_shop
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Shop:
+    return open_shop(tmp_path)
+
+
+def test_only_what_changed_is_drawn(shop: Shop) -> None:
+    first = shop.night("first")
+    assert (first["planned"], first["generated"], first["live"]) == (6, 6, 3)
+    assert shop.query("SELECT DISTINCT reason FROM ledger") == [("new",)]
+
+    second = shop.night("second")
+    assert (second["planned"], second["generated"], second["live"]) == (0, 0, 3)
+    assert shop.query("SELECT count(*) FROM publications") == [(1,)]
+
+    # A new price draws nothing; a new colour redraws one product and says so.
+    shop.write_feed(
+        ROWS
+        | {
+            "sku-1": ("Red Mug", "mug", "red", "5.00 EUR"),
+            "sku-2": ("Blue Mug", "mug", "green", "9.00 EUR"),
+        }
+    )
+    third = shop.night("third")
+    assert (third["changed"], third["generated"]) == (2, 2)
+    assert shop.query("SELECT DISTINCT product_id, reason FROM ledger WHERE reason <> 'new'") == [
+        ("sku-2", "changed: colour")
+    ]
+
+    # Back to the old colour: the old pictures are live again, and nothing is drawn.
+    blue = shop.query(
+        "SELECT image_id FROM publication_items WHERE product_id = 'sku-2' AND since = 1"
+    )
+    shop.write_feed(ROWS)
+    fourth = shop.night("fourth")
+    assert (fourth["generated"], fourth["reused"]) == (0, 2)
+    assert blue == shop.query(
+        "SELECT image_id FROM publication_items WHERE product_id = 'sku-2' AND until IS NULL"
+    )
+
+
+def test_a_feed_that_lost_too_much_changes_nothing(shop: Shop) -> None:
+    shop.night("first")
+    shop.write_feed({key: row for key, row in ROWS.items() if key != "sku-3"})
+    with pytest.raises(FeedError, match="shrink"):
+        shop.night("second")
+    assert shop.query("SELECT count(*) FROM products WHERE retired_at IS NULL") == [(3,)]
+
+
+def test_a_budget_defers_and_a_later_night_catches_up(shop: Shop) -> None:
+    first = shop.night("first", budget=2)
+    assert (first["generated"], first["deferred"]) == (2, 4)
+    second = shop.night("second")
+    assert (second["planned"], second["generated"], second["deferred"]) == (4, 4, 0)
+    assert shop.query("SELECT count(*) FROM images") == [(6,)]
+
+
+def test_too_little_coverage_keeps_the_last_publication(shop: Shop) -> None:
+    shop.night("first", budget=2)
+    assert shop.query("SELECT count(*) FROM publications") == [(0,)]
+
+
+def test_a_product_whose_photo_is_missing_fails_alone(shop: Shop) -> None:
+    with shop.config.open("a", encoding="utf-8") as stream:
+        stream.write(
+            """
+[views.refreshed]
+template = "{{ colour }} {{ category }}"
+method = "img2img"
+strength = 0.35
+steps = 3
+width = 32
+height = 32
+"""
+        )
+    feed = shop.folder / "feed.csv"
+    lines = feed.read_text("utf-8").splitlines()
+    lines = [
+        f"{lines[0]},reference_image",
+        *(f"{line},gone.png" for line in lines[1:2]),
+        *lines[2:],
+    ]
+    feed.write_text("\n".join(line if line.count(",") == 5 else f"{line}," for line in lines))
+    night = shop.night("first")
+    assert (night["generated"], night["failed"], night["live"]) == (6, 1, 3)
+    assert shop.query("SELECT product_id, status, tries FROM ledger WHERE status <> 'made'") == [
+        ("sku-1", "failed", 1)
+    ]
+    ((error,),) = shop.query("SELECT error FROM ledger WHERE status = 'failed'")
+    assert "gone.png" in str(error)
+    for number in range(3):
+        shop.night(f"again {number}")
+    assert shop.query("SELECT status, tries FROM ledger WHERE status <> 'made'") == [
+        ("given up", 3)
+    ]
+
+
+def test_stored_bytes_hash_to_their_address(shop: Shop) -> None:
+    shop.night("first")
+    rows = shop.query("SELECT sha256, bytes FROM image_bytes")
+    assert len(rows) > 0
+    assert all(sha256(bytes(content)).hexdigest() == address for address, content in rows)  # type: ignore[call-overload]

@@ -1,0 +1,97 @@
+"""Dagster's web server over a refreshed catalog, asked as its own page asks it."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.pipeline.shop import Shop
+
+REPOSITORY = {
+    "repositoryLocationName": "catalog_gen",
+    "repositoryName": "__repository__",
+}
+
+
+@pytest.fixture(scope="module")
+def server(refreshed: Shop) -> Iterator[str]:
+    """The server's address, on the loopback interface; ended with the module."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environment = os.environ | {
+        "DAGSTER_HOME": str(refreshed.home.dagster),
+        "CATALOG_HOME": str(refreshed.home.root),
+        "CATALOG_CONFIG": str(refreshed.config),
+    }
+    command = [sys.executable, "-m", "dagster_webserver", "-w", "workspace.yaml"]
+    command += ["--host", "127.0.0.1", "--port", str(port)]
+    log = Path(refreshed.folder, "webserver.log")
+    with log.open("w") as stream:
+        process = subprocess.Popen(command, env=environment, stdout=stream, stderr=stream)
+    try:
+        address = f"http://127.0.0.1:{port}"
+        for _ in range(600):
+            assert process.poll() is None, log.read_text("utf-8")
+            try:
+                urllib.request.urlopen(f"{address}/server_info").close()
+                break
+            except OSError:
+                time.sleep(0.2)
+        yield address
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def ask(server: str, query: str, **variables: object) -> Any:
+    body = json.dumps({"query": query, "variables": variables}).encode()
+    request = urllib.request.Request(
+        f"{server}/graphql", body, {"Content-Type": "application/json"}
+    )
+    with urllib.request.urlopen(request) as response:
+        answer = json.load(response)
+    assert "errors" not in answer, answer["errors"]
+    return answer["data"]
+
+
+def test_the_page_shows_the_graph_the_schedule_and_the_run(server: str) -> None:
+    assets = ask(server, "{ assetNodes { assetKey { path } description isPartitioned } }")
+    nodes = {node["assetKey"]["path"][0]: node for node in assets["assetNodes"]}
+    assert len(nodes) == 10
+    assert all(node["description"] for node in nodes.values())
+    assert nodes["candidate_images"]["isPartitioned"]
+    schedule = ask(
+        server,
+        """query($selector: ScheduleSelector!) { scheduleOrError(scheduleSelector: $selector) {
+            ... on Schedule { cronSchedule executionTimezone scheduleState { status } } } }""",
+        selector={**REPOSITORY, "scheduleName": "nightly_refresh"},
+    )["scheduleOrError"]
+    assert schedule["scheduleState"]["status"] == "RUNNING"
+    assert (schedule["cronSchedule"], schedule["executionTimezone"]) == ("0 2 * * *", "UTC")
+    runs = ask(server, "{ runsOrError { ... on Runs { results { runId status jobName } } } }")
+    assert [run["status"] for run in runs["runsOrError"]["results"]] == ["SUCCESS"]
+
+
+def test_a_run_of_the_command_line_can_be_executed_again_from_the_page(
+    server: str, refreshed: Shop
+) -> None:
+    ((run_id,),) = refreshed.query("SELECT run_id FROM runs")
+    again = ask(
+        server,
+        """mutation($parameters: ReexecutionParams!) {
+            launchRunReexecution(reexecutionParams: $parameters) {
+                __typename ... on LaunchRunSuccess { run { rootRunId jobName } }
+                ... on PythonError { message } } }""",
+        parameters={"parentRunId": run_id, "strategy": "ALL_STEPS"},
+    )["launchRunReexecution"]
+    assert again["__typename"] == "LaunchRunSuccess", again
+    assert again["run"] == {"rootRunId": run_id, "jobName": "nightly_refresh"}
