@@ -45,7 +45,11 @@ dev: $(READY) ## Dagster's web UI with the nightly schedule on
 bench: $(READY) ## every benchmark, as ratios of one run
 	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
-studio-model: $(READY) debian ## render the photos and train the studio model again (hours on a CPU)
+studio-model: $(READY) debian ## render the photos and train the studio model again (3 h on two cores)
+	@$(BIN)/python -m catalog_gen.studio.photos --split train --scenes 425
+	@$(BIN)/python -m catalog_gen.studio.photos --split held-out --scenes 100
+	@$(BIN)/python -m catalog_gen.studio.photos --split judge --scenes 200
+	@$(BIN)/python -m catalog_gen.studio.photos --split scorer --scenes 200
 	@$(BIN)/python -m catalog_gen.studio.train
 
 lock: ## resolve the dependencies anew

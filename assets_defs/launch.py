@@ -28,6 +28,8 @@ JOB: Final = "nightly_refresh"
 _INSTANCE_YAML: Final = """\
 telemetry:
   enabled: false
+nux:
+  enabled: false
 run_monitoring:
   enabled: true
   free_slots_after_run_end_seconds: 30

@@ -53,7 +53,6 @@ def prompts(context: dg.AssetExecutionContext, catalog: CatalogResource) -> None
     group_name="pictures",
     kinds={"pytorch", "duckdb"},
     code_version="1",
-    pool="gpu",
 )
 @input_errors_are_final
 def candidate_images(

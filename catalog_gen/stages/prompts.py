@@ -59,7 +59,7 @@ class Drawer:
 
     @cached_property
     def is_studio(self) -> bool:
-        return (self.folder / "studio.json").is_file()
+        return (self.folder.parent / "studio.json").is_file()
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,11 @@ Weights are stored in fp16, which half the size costs nothing visible; both libr
 fp32. It writes no model card: that is written by hand, from ``evaluate``'s figures.
 """
 
+import copy
 import json
 import shutil
 from pathlib import Path
 from typing import Any, Final
-
-import torch
 
 from catalog_gen.errors import ModelError
 from catalog_gen.studio.diffusion import GUIDANCE, STEPS, assemble
@@ -32,9 +31,12 @@ def export_pipeline(vae: Any, text_encoder: Any, unet: Any, tokenizer: Any, fold
     """Writes ``folder`` for ``StableDiffusionPipeline.from_pretrained``, replacing an older one."""
     partial = folder.with_name(folder.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
-    pipeline = assemble(vae, text_encoder, unet, tokenizer).to(torch.float16)
-    pipeline.save_pretrained(partial, safe_serialization=True)
-    pipeline.to(torch.float32)
+    # Copies: the networks themselves may have to be trained further, in fp32.
+    halves = [copy.deepcopy(part).half() for part in (vae, text_encoder, unet)]
+    assemble(*halves, tokenizer).save_pretrained(partial, safe_serialization=True)
+    tokenizer.backend_tokenizer.model.save(str(partial / "tokenizer"))
+    for weights in partial.rglob("*.safetensors"):
+        weights.chmod(0o644)
     shutil.rmtree(folder, ignore_errors=True)
     partial.rename(folder)
 
