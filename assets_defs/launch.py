@@ -38,7 +38,7 @@ run_monitoring:
 
 @dataclass(frozen=True, slots=True)
 class RunFailure:
-    """What ended a run: the innermost error's class name and message."""
+    """What ended a run: the class name and message of the error that a stage raised."""
 
     kind: str
     message: str
@@ -93,11 +93,16 @@ def failure_of(instance: dg.DagsterInstance, run_id: str) -> RunFailure:
     for record in records.records:
         event = record.event_log_entry.dagster_event
         error = event.step_failure_data.error if event else None
-        while error is not None and error.cause is not None:
+        while error is not None and error.cause is not None and _is_wrapper(error.cls_name):
             error = error.cause
         if error is not None:
             return RunFailure(error.cls_name or "Error", _message(error.message))
     return RunFailure("InfrastructureError", "the run failed before its first step")
+
+
+def _is_wrapper(cls_name: str | None) -> bool:
+    """Whether Dagster, or the asset's body for Dagster, put this error around another one."""
+    return cls_name is None or cls_name.startswith("Dagster") or cls_name == "Failure"
 
 
 def _message(text: str) -> str:
