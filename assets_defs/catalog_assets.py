@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from assets_defs.retries import input_errors_are_final, retry_twice
+from assets_defs.stage_asset import stage_asset
 from catalog_gen.stages.catalog import Stamp
 from catalog_gen.stages.feed import current_feed, take_feed
 from catalog_gen.stages.products import record_products
@@ -10,8 +10,7 @@ from catalog_gen.stages.runs import note
 from resources.catalog import CatalogResource
 
 
-@dg.asset(group_name="catalog", kinds={"file"}, code_version="1", retry_policy=retry_twice)
-@input_errors_are_final
+@stage_asset(group="catalog", kinds={"file"})
 def product_feed(
     context: dg.AssetExecutionContext, catalog: CatalogResource
 ) -> dg.MaterializeResult[None]:
@@ -26,14 +25,7 @@ def product_feed(
     )
 
 
-@dg.asset(
-    deps=[product_feed],
-    group_name="catalog",
-    kinds={"duckdb"},
-    code_version="1",
-    retry_policy=retry_twice,
-)
-@input_errors_are_final
+@stage_asset(group="catalog", kinds={"duckdb"}, deps=[product_feed])
 def products(
     context: dg.AssetExecutionContext, catalog: CatalogResource
 ) -> dg.MaterializeResult[None]:

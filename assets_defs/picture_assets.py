@@ -3,9 +3,9 @@
 import dagster as dg
 
 from assets_defs.catalog_assets import products
-from assets_defs.partitions import in_one_run, shards, shards_of
+from assets_defs.partitions import shards_of
 from assets_defs.previews import attach_previews
-from assets_defs.retries import input_errors_are_final, retry_twice
+from assets_defs.stage_asset import stage_asset
 from catalog_gen.stages.catalog import Stamp
 from catalog_gen.stages.images import draw_missing
 from catalog_gen.stages.prompts import write_prompts
@@ -17,16 +17,7 @@ from resources.diffusion import DiffusionPipelineResource
 from resources.scorer import ClipScorerResource
 
 
-@dg.asset(
-    deps=[products],
-    partitions_def=shards,
-    backfill_policy=in_one_run,
-    retry_policy=retry_twice,
-    group_name="pictures",
-    kinds={"jinja", "duckdb"},
-    code_version="1",
-)
-@input_errors_are_final
+@stage_asset(group="pictures", kinds={"jinja", "duckdb"}, deps=[products], sharded=True)
 def prompts(context: dg.AssetExecutionContext, catalog: CatalogResource) -> None:
     """What each product and view asks for; only new and changed wishes are written."""
     opened = catalog.open()
@@ -45,16 +36,7 @@ def prompts(context: dg.AssetExecutionContext, catalog: CatalogResource) -> None
     )
 
 
-@dg.asset(
-    deps=[prompts],
-    partitions_def=shards,
-    backfill_policy=in_one_run,
-    retry_policy=retry_twice,
-    group_name="pictures",
-    kinds={"pytorch", "duckdb"},
-    code_version="1",
-)
-@input_errors_are_final
+@stage_asset(group="pictures", kinds={"pytorch", "duckdb"}, deps=[prompts], sharded=True)
 def candidate_images(
     context: dg.AssetExecutionContext,
     catalog: CatalogResource,
@@ -76,16 +58,7 @@ def candidate_images(
     attach_previews(context, opened, result.by_shard)
 
 
-@dg.asset(
-    deps=[candidate_images],
-    partitions_def=shards,
-    backfill_policy=in_one_run,
-    retry_policy=retry_twice,
-    group_name="pictures",
-    kinds={"pytorch", "duckdb"},
-    code_version="1",
-)
-@input_errors_are_final
+@stage_asset(group="pictures", kinds={"pytorch", "duckdb"}, deps=[candidate_images], sharded=True)
 def clip_scores(
     context: dg.AssetExecutionContext,
     catalog: CatalogResource,
@@ -101,16 +74,7 @@ def clip_scores(
     context.log.info(f"{result.scored} pictures scored")
 
 
-@dg.asset(
-    deps=[clip_scores],
-    partitions_def=shards,
-    backfill_policy=in_one_run,
-    retry_policy=retry_twice,
-    group_name="pictures",
-    kinds={"duckdb"},
-    code_version="1",
-)
-@input_errors_are_final
+@stage_asset(group="pictures", kinds={"duckdb"}, deps=[clip_scores], sharded=True)
 def verdicts(
     context: dg.AssetExecutionContext,
     catalog: CatalogResource,

@@ -5,7 +5,7 @@ from datetime import timedelta
 import dagster as dg
 
 from assets_defs.picture_assets import verdicts
-from assets_defs.retries import input_errors_are_final, retry_twice
+from assets_defs.stage_asset import stage_asset
 from catalog_gen.stages.catalog import Stamp
 from catalog_gen.stages.gallery import write_catalog_gallery
 from catalog_gen.stages.publication import publish_best, write_channel_feeds
@@ -14,18 +14,13 @@ from catalog_gen.store.snapshot import publish_snapshot
 from resources.catalog import CatalogResource
 from resources.scorer import ClipScorerResource
 
-
-@dg.asset(
-    deps=[verdicts],
-    group_name="publication",
-    kinds={"duckdb"},
-    code_version="1",
-    retry_policy=retry_twice,
-    freshness_policy=dg.FreshnessPolicy.time_window(
-        fail_window=timedelta(hours=36), warn_window=timedelta(hours=26)
-    ),
+#: A night that was missed is told the next morning.
+nightly = dg.FreshnessPolicy.time_window(
+    fail_window=timedelta(hours=36), warn_window=timedelta(hours=26)
 )
-@input_errors_are_final
+
+
+@stage_asset(group="publication", kinds={"duckdb"}, deps=[verdicts], freshness=nightly)
 def published_catalog(
     context: dg.AssetExecutionContext,
     catalog: CatalogResource,
@@ -43,14 +38,7 @@ def published_catalog(
     return dg.MaterializeResult(metadata={**figures, "images": published.images})
 
 
-@dg.asset(
-    deps=[published_catalog],
-    group_name="publication",
-    kinds={"html"},
-    code_version="1",
-    retry_policy=retry_twice,
-)
-@input_errors_are_final
+@stage_asset(group="publication", kinds={"html"}, deps=[published_catalog])
 def gallery(
     context: dg.AssetExecutionContext, catalog: CatalogResource
 ) -> dg.MaterializeResult[None]:
@@ -59,14 +47,7 @@ def gallery(
     return dg.MaterializeResult(metadata={"page": dg.MetadataValue.path(str(page))})
 
 
-@dg.asset(
-    deps=[published_catalog],
-    group_name="publication",
-    kinds={"csv"},
-    code_version="1",
-    retry_policy=retry_twice,
-)
-@input_errors_are_final
+@stage_asset(group="publication", kinds={"csv"}, deps=[published_catalog])
 def channel_feeds(
     context: dg.AssetExecutionContext, catalog: CatalogResource
 ) -> dg.MaterializeResult[None]:
@@ -77,14 +58,9 @@ def channel_feeds(
     )
 
 
-@dg.asset(
-    deps=[published_catalog, gallery, channel_feeds],
-    group_name="publication",
-    kinds={"duckdb"},
-    code_version="1",
-    retry_policy=retry_twice,
+@stage_asset(
+    group="publication", kinds={"duckdb"}, deps=[published_catalog, gallery, channel_feeds]
 )
-@input_errors_are_final
 def lineage_snapshot(
     context: dg.AssetExecutionContext, catalog: CatalogResource
 ) -> dg.MaterializeResult[None]:

@@ -1,0 +1,56 @@
+"""What all assets of the pipeline share: each is one idempotent stage of a refresh.
+
+Faults of the machine are tried again, since a second try costs time and nothing else. What the user
+gave is not: a broken template stays broken, and waiting for it would only delay the message.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any, Final
+
+import dagster as dg
+
+from assets_defs.partitions import in_one_run, shards
+from catalog_gen.errors import InputError
+
+Body = Callable[..., Any]
+
+#: Raise it with a change of what the stages make, so that Dagster shows what is out of date.
+CODE_VERSION: Final = "1"
+
+retry_twice = dg.RetryPolicy(max_retries=2, delay=5, backoff=dg.Backoff.EXPONENTIAL)
+
+
+def stage_asset(
+    *,
+    group: str,
+    kinds: set[str],
+    deps: Sequence[dg.AssetsDefinition] = (),
+    sharded: bool = False,
+    freshness: dg.FreshnessPolicy | None = None,
+) -> Callable[[Body], dg.AssetsDefinition]:
+    """Make an asset of a body. ``sharded``: it has 64 partitions, all of a run in one process."""
+    asset = dg.asset(
+        group_name=group,
+        kinds=kinds,
+        deps=deps,
+        partitions_def=shards if sharded else None,
+        backfill_policy=in_one_run if sharded else None,
+        freshness_policy=freshness,
+        retry_policy=retry_twice,
+        code_version=CODE_VERSION,
+    )
+    return lambda body: asset(_input_errors_are_final(body))
+
+
+def _input_errors_are_final(body: Body) -> Body:
+    """An ``InputError`` fails the step at once, with its message."""
+
+    @wraps(body)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return body(*args, **kwargs)
+        except InputError as error:
+            raise dg.Failure(str(error), allow_retries=False) from error
+
+    return wrapped
