@@ -82,6 +82,23 @@ def lineage(
 
 
 @app.command()
+def reproduce(
+    images: Annotated[
+        list[str] | None, typer.Argument(help="The starts of images' ids or SHA-256.")
+    ] = None,
+    sample: Annotated[int, typer.Option(min=0, help="So many stored images besides.")] = 0,
+    config: ConfigOption = DEFAULT_CONFIG,
+    json: JsonOption = False,
+) -> None:
+    """Draw stored images again from their rows alone, and compare byte for byte."""
+    if not images and not sample:
+        raise typer.BadParameter("name images, or give --sample N")
+    from catalog_gen.cli.reproduce import run
+
+    raise typer.Exit(run(config, images or [], sample, json))
+
+
+@app.command()
 def sql(
     query: Annotated[str, typer.Argument(help="One SELECT over the newest snapshot.")],
     json: JsonOption = False,

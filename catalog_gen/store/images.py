@@ -155,3 +155,11 @@ def images_of_run(connection: DuckDBPyConnection, run_id: str, limit: int) -> li
         "SELECT image_id FROM images WHERE run_id = ? ORDER BY image_id LIMIT ?", [run_id, limit]
     ).fetchall()
     return [image_id for (image_id,) in rows]
+
+
+def sample_images(connection: DuckDBPyConnection, limit: int) -> list[str]:
+    """The first ids in their order: ids are hashes, so these are a fair sample of all."""
+    rows = connection.execute(
+        "SELECT image_id FROM images ORDER BY image_id LIMIT ?", [limit]
+    ).fetchall()
+    return [image_id for (image_id,) in rows]

@@ -89,6 +89,12 @@ def test_lineage_finds_an_image_by_the_start_of_its_id(refreshed: Shop) -> None:
     assert "Traceback" not in tree
 
 
+def test_every_picture_of_a_night_can_be_drawn_again(refreshed: Shop) -> None:
+    again = answer(refreshed, "reproduce", "--sample", "100")
+    assert (again["identical"], again["close"], again["different"]) == (6, 0, 0)
+    assert [image["environment_changed"] for image in again["images"]] == [[]] * 6
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
@@ -98,6 +104,7 @@ def test_lineage_finds_an_image_by_the_start_of_its_id(refreshed: Shop) -> None:
         (("sql", "SELEC 1"), "SELEC"),
         (("sql", "SELECT * FROM read_text('/etc/hostname')"), "etc/hostname"),
         (("plan", "--budget", "-1"), "budget"),
+        (("reproduce",), "--sample"),
         (("no-such-command",), "no-such-command"),
     ],
 )
@@ -124,5 +131,5 @@ def test_help_imports_nothing_heavy() -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    for command in ("refresh", "plan", "status", "lineage", "sql", "gallery", "dev"):
+    for command in ("refresh", "plan", "status", "lineage", "reproduce", "sql", "gallery", "dev"):
         assert command in done.stdout
