@@ -31,7 +31,7 @@ refresh: $(READY) ## the nightly job on the sample catalog, end to end
 	@$(BIN)/catalog-gen refresh
 
 test: $(READY) ## the whole test suite
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: $(READY) ## ruff, strict types, import contracts
 	@$(BIN)/ruff check .

@@ -6,6 +6,7 @@ The run is created with its origin, so that Dagster's UI can re-execute it.
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import dagster as dg
@@ -21,6 +22,8 @@ from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from assets_defs.partitions import ALL_SHARDS
 from catalog_gen.settings import Home
 
+#: What ``workspace.yaml`` says, too: the UI finds a run's code by the location's name.
+WORKSPACE: Final = Path(__file__).parents[1] / "workspace.yaml"
 MODULE: Final = "assets_defs.definitions"
 LOCATION: Final = "catalog_gen"
 JOB: Final = "nightly_refresh"

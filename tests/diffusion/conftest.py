@@ -1,11 +1,8 @@
 """Tiny loaded pipelines, one of each family for the whole session."""
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-
-os.environ["HF_HUB_OFFLINE"] = "1"
 
 import numpy as np
 import pytest

@@ -1,6 +1,5 @@
 """One shop that was refreshed once, for all tests that only look."""
 
-import os
 from collections.abc import Iterator
 
 import pytest
@@ -8,8 +7,6 @@ from dagster import DagsterInstance
 
 from assets_defs.launch import dagster_instance, failure_of
 from tests.pipeline.shop import Shop, open_shop
-
-os.environ["HF_HUB_OFFLINE"] = "1"
 
 
 @pytest.fixture(scope="session")
