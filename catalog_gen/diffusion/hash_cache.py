@@ -33,10 +33,12 @@ class HashCache:
         return digest
 
     def save(self) -> None:
-        """Write what was learned; whole or not at all."""
-        if self._path is None or not self._changed:
+        """Write what was learned; whole or not at all. A folder that isn't there stays so.
+
+        Whoever only looks (``plan``) makes no folder; whoever works has made it before.
+        """
+        if self._path is None or not self._changed or not self._path.parent.is_dir():
             return
-        self._path.parent.mkdir(parents=True, exist_ok=True)
         draft = self._path.with_name(f"{self._path.name}.{os.getpid()}.tmp")
         draft.write_text(json.dumps(self._known, indent=1, sort_keys=True), "utf-8")
         draft.replace(self._path)

@@ -68,7 +68,7 @@ def test_nothing_changed_plans_nothing(refreshed: Shop) -> None:
 def test_a_plan_on_a_fresh_machine_writes_nothing(tmp_path: Path) -> None:
     shop = open_shop(tmp_path)
     assert answer(shop, "plan")["images"]["planned"] == 6
-    assert not shop.home.database.exists()
+    assert not shop.home.root.exists()
 
 
 def test_status_and_sql_tell_the_night(refreshed: Shop) -> None:
