@@ -184,7 +184,7 @@ def write_prompts(
     return PromptsResult(
         prompts=len(desired),
         trimmed=sum(bool(wish.dropped) for wish in desired),
-        unsupported=sum(bool(wish.unsupported) for wish in desired),
+        unsupported=len({wish.stale.product_id for wish in desired if wish.unsupported}),
         planned=len(cut.taken),
         reused=asked.reused,
         deferred=len(cut.deferred),

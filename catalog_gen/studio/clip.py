@@ -93,6 +93,7 @@ class ScorerStage:
         self._table = canonical_tokens(tokenizer)
         self._tokens = caption_tokens(album, tokenizer)
         self._labels = labels_of(album.photos.scenes, album.photos.colours)
+        self._photographed = self._captions_in_use()
         clip = build_clip(size, len(tokenizer))
         # A score's place between "right" and "wrong": needed in training only.
         bias = nn.Linear(1, 1)
@@ -117,10 +118,12 @@ class ScorerStage:
         wordings = torch.randint(0, self._tokens.shape[1], (size,), generator=generator)
         labels = self._labels[picks]
         kinds = torch.rand((size, len(CLASSES)), generator=generator).argsort(1)[:, :WRONG_SHOWN]
-        shown = torch.cat([labels[:, None], one_wrong(labels, generator, kinds)], 1)
-        texts = torch.cat(
-            [self._tokens[picks, wordings], self._table[caption_number(shown)].flatten(0, 1)]
-        ).to(self._device)
+        shown = caption_number(torch.cat([labels[:, None], one_wrong(labels, generator, kinds)], 1))
+        texts = torch.cat([self._tokens[picks, wordings], self._table[shown].flatten(0, 1)]).to(
+            self._device
+        )
+        # A caption that is right for no photo would be learnt as wrong without a look.
+        idle = ~self._photographed[shown].to(self._device)
         clip = self.clip
         with mixed_precision(self._device):
             seen = clip.encode_image(
@@ -134,9 +137,11 @@ class ScorerStage:
         wanted = torch.arange(size, device=self._device)
         contrast = (F.cross_entropy(among, wanted) + F.cross_entropy(among.T, wanted)) / 2
         close = scale * (near @ seen[:, :, None])[..., 0]
+        close = close.masked_fill(idle, -1e4)
         attribute = F.cross_entropy(close, torch.zeros_like(wanted))
         shifted = close + self.parts["bias"].bias
-        pooled = (F.softplus(-shifted[:, 0]).mean() + F.softplus(shifted[:, 1:]).mean()) / 2
+        above = F.softplus(shifted[:, 1:]).sum() / (~idle[:, 1:]).sum().clamp(min=1)
+        pooled = (F.softplus(-shifted[:, 0]).mean() + above) / 2
         right = (close.argmax(1) == 0).float().mean()
         return {
             "loss": contrast + attribute + pooled,
@@ -158,6 +163,13 @@ class ScorerStage:
                 [self._tokens, caption_tokens(self._album, self._tokenizer, known)]
             )
             self._labels = labels_of(photos.scenes, photos.colours)
+            self._photographed = self._captions_in_use()
+
+    def _captions_in_use(self) -> Tensor:
+        """(5760,) true where a canonical caption is right for some photo of the album."""
+        used = torch.zeros(len(self._table), dtype=torch.bool)
+        used[caption_number(self._labels)] = True
+        return used
 
     def sheet(self) -> tuple[Image.Image, dict[str, float]]:
         """Pictures whose own caption is not the best of six with one attribute wrong."""
@@ -199,5 +211,7 @@ def export_clip(clip: Any, size: ScorerSize, tokenizer: Any, folder: Path) -> No
         name: (value.half() if value.is_floating_point() else value).cpu().contiguous()
         for name, value in clip.state_dict().items()
     }
-    save_file(weights, folder / "open_clip_model.safetensors", metadata={"format": "pt"})
+    path = folder / "open_clip_model.safetensors"
+    save_file(weights, path, metadata={"format": "pt"})
+    path.chmod(0o644)
     tokenizer.save_pretrained(folder)

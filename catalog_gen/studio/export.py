@@ -32,8 +32,8 @@ def export_pipeline(vae: Any, text_encoder: Any, unet: Any, tokenizer: Any, fold
     partial = folder.with_name(folder.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
     # Copies: the networks themselves may have to be trained further, in fp32.
-    halves = [copy.deepcopy(part).half() for part in (vae, text_encoder, unet)]
-    assemble(*halves, tokenizer).save_pretrained(partial, safe_serialization=True)
+    vae, text_encoder, unet = (copy.deepcopy(part).half() for part in (vae, text_encoder, unet))
+    assemble(vae, text_encoder, unet, tokenizer).save_pretrained(partial, safe_serialization=True)
     tokenizer.backend_tokenizer.model.save(str(partial / "tokenizer"))
     for weights in partial.rglob("*.safetensors"):
         weights.chmod(0o644)

@@ -32,10 +32,11 @@ AMONG: Final[int] = 100
 COMPARED: Final[int] = 24
 
 
-def share_of(outcomes: Any) -> dict[str, float]:
-    """Of an array of booleans; how NumPy types its reductions is no help here."""
-    share: Share = wilson(int(outcomes.sum()), outcomes.size)
-    return {name: round(float(value), 4) for name, value in asdict(share).items()}
+def share_of(outcomes: Any) -> dict[str, float | int]:
+    """Wilson's interval of an array of booleans; NumPy's own typing of reductions is no help."""
+    share: Share = wilson(int(outcomes.sum()), int(outcomes.size))
+    rounded = {name: round(float(value), 4) for name, value in asdict(share).items()}
+    return rounded | {"n": share.n}
 
 
 def reconstruction_figures(vae: Any, album: Album, picks: list[int]) -> dict[str, float]:

@@ -32,13 +32,13 @@ from catalog_gen.studio.vae import VaeStage
 
 StageName = Literal["tokenizer", "vae", "latents", "unet", "decoder", "clip", "judge", "export"]
 STAGES: Final[tuple[StageName, ...]] = get_args(StageName)
-#: Minutes of training on two cores that gave the published weights.
+#: Minutes of training of each stage, on two cores.
 MINUTES: Final[dict[str, float]] = {
-    "vae": 18.0,
-    "unet": 40.0,
-    "decoder": 20.0,
-    "clip": 10.0,
-    "judge": 5.0,
+    "vae": 30.0,
+    "unet": 26.0,
+    "decoder": 8.0,
+    "clip": 8.0,
+    "judge": 10.0,
 }
 
 

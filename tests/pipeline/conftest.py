@@ -1,4 +1,4 @@
-"""One shop that was refreshed once, for all tests that only look."""
+"""A shop that was refreshed once, for the tests of a module."""
 
 from collections.abc import Iterator
 
@@ -9,9 +9,9 @@ from assets_defs.launch import dagster_instance, failure_of
 from tests.pipeline.shop import Shop, open_shop
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def refreshed(tmp_path_factory: pytest.TempPathFactory) -> Shop:
-    """A shop after its first night. Read it; don't refresh it again."""
+    """A shop after its first night."""
     shop = open_shop(tmp_path_factory.mktemp("refreshed"))
     with dagster_instance(shop.home) as instance:
         run = shop.refresh(instance)

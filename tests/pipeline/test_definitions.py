@@ -33,7 +33,7 @@ def test_the_graph_is_the_design_s(defs: dg.Definitions) -> None:
         "published_catalog": {"verdicts"},
         "gallery": {"published_catalog"},
         "channel_feeds": {"published_catalog"},
-        "lineage_snapshot": {"gallery", "channel_feeds"},
+        "lineage_snapshot": {"published_catalog", "gallery", "channel_feeds"},
     }
     sharded = {
         key.to_user_string()

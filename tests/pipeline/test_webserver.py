@@ -89,9 +89,22 @@ def test_a_run_of_the_command_line_can_be_executed_again_from_the_page(
         server,
         """mutation($parameters: ReexecutionParams!) {
             launchRunReexecution(reexecutionParams: $parameters) {
-                __typename ... on LaunchRunSuccess { run { rootRunId jobName } }
+                __typename ... on LaunchRunSuccess { run { runId rootRunId jobName } }
                 ... on PythonError { message } } }""",
         parameters={"parentRunId": run_id, "strategy": "ALL_STEPS"},
     )["launchRunReexecution"]
     assert again["__typename"] == "LaunchRunSuccess", again
-    assert again["run"] == {"rootRunId": run_id, "jobName": "nightly_refresh"}
+    run = again["run"]
+    assert (run["rootRunId"], run["jobName"]) == (run_id, "nightly_refresh")
+    assert status_at_the_end(server, run["runId"]) == "SUCCESS"
+    assert refreshed.query("SELECT count(*) FROM images") == [(6,)]
+
+
+def status_at_the_end(server: str, run_id: str) -> str:
+    query = "query($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"
+    for _ in range(600):
+        status: str = ask(server, query, id=run_id)["runOrError"]["status"]
+        if status in {"SUCCESS", "FAILURE", "CANCELED"}:
+            return status
+        time.sleep(0.5)
+    raise AssertionError(f"run {run_id} did not end: {status}")
