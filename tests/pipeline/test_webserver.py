@@ -21,26 +21,33 @@ REPOSITORY = {
 }
 
 
+def serving(refreshed: Shop, *arguments: str) -> "subprocess.Popen[bytes]":
+    """One of Dagster's own servers over the shop, as ``catalog-gen dev`` starts them."""
+    environment = os.environ | {
+        "DAGSTER_HOME": str(refreshed.home.dagster),
+        "CATALOG_HOME": str(refreshed.home.root),
+        "CATALOG_CONFIG": str(refreshed.config),
+    }
+    with Path(refreshed.folder, f"{arguments[0]}.log").open("w") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", *arguments, "-w", "workspace.yaml"],
+            env=environment,
+            stdout=log,
+            stderr=log,
+        )
+
+
 @pytest.fixture(scope="module")
 def server(refreshed: Shop) -> Iterator[str]:
     """The server's address, on the loopback interface; ended with the module."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    environment = os.environ | {
-        "DAGSTER_HOME": str(refreshed.home.dagster),
-        "CATALOG_HOME": str(refreshed.home.root),
-        "CATALOG_CONFIG": str(refreshed.config),
-    }
-    command = [sys.executable, "-m", "dagster_webserver", "-w", "workspace.yaml"]
-    command += ["--host", "127.0.0.1", "--port", str(port)]
-    log = Path(refreshed.folder, "webserver.log")
-    with log.open("w") as stream:
-        process = subprocess.Popen(command, env=environment, stdout=stream, stderr=stream)
+    process = serving(refreshed, "dagster_webserver", "--host", "127.0.0.1", "--port", str(port))
     try:
         address = f"http://127.0.0.1:{port}"
         for _ in range(600):
-            assert process.poll() is None, log.read_text("utf-8")
+            assert process.poll() is None, "the server ended by itself"
             try:
                 urllib.request.urlopen(f"{address}/server_info").close()
                 break
@@ -50,6 +57,15 @@ def server(refreshed: Shop) -> Iterator[str]:
     finally:
         process.terminate()
         process.wait(30)
+
+
+@pytest.fixture
+def daemon(refreshed: Shop) -> Iterator[None]:
+    """The process that starts what the page asks for."""
+    process = serving(refreshed, "dagster._daemon", "run")
+    yield
+    process.terminate()
+    process.wait(30)
 
 
 def ask(server: str, query: str, **variables: object) -> Any:
@@ -82,7 +98,7 @@ def test_the_page_shows_the_graph_the_schedule_and_the_run(server: str) -> None:
 
 
 def test_a_run_of_the_command_line_can_be_executed_again_from_the_page(
-    server: str, refreshed: Shop
+    server: str, daemon: None, refreshed: Shop
 ) -> None:
     ((run_id,),) = refreshed.query("SELECT run_id FROM runs")
     again = ask(
