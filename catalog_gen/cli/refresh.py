@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import Any, Final
 
 from rich.panel import Panel
 from rich.table import Table
@@ -17,6 +17,8 @@ from catalog_gen.errors import CatalogError, InfrastructureError
 from catalog_gen.settings import Home, load_settings
 from catalog_gen.store.connection import Store
 from catalog_gen.store.runs import run_summary
+
+_PARTS: Final = {"generate": "drawing", "score": "scoring", "store": "storing"}
 
 
 def run(config: Path, feed: Path | None, budget: int | None, as_json: bool) -> int:
@@ -94,24 +96,15 @@ def _complete(run_id: str, noted: Mapping[str, Any], total: float) -> dict[str, 
 def _print(summary: Mapping[str, Any], home: Home) -> None:
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     table.add_column(style="bold")
-    for name in ("products", "images", "verdicts", "published"):
-        figures = dict(summary[name])
-        if name == "published":
-            figures = {
-                "products": figures["products"],
-                "coverage": f"{figures['coverage']:.0%}",
-            }
-        if name == "products":
-            figures["not drawable"] = summary["prompts"]["unsupported"]
-        cells = (_figure(what, value) for what, value in figures.items())
-        table.add_row(name.capitalize(), "   ".join(cells))
+    for name in ("products", "prompts", "images", "verdicts", "published"):
+        figures = (_figure(what, value) for what, value in summary[name].items())
+        table.add_row(name.capitalize(), "   ".join(figures))
     seconds = summary["seconds"]
-    table.add_row(
-        "Time",
-        f"{duration(seconds['total'])}   [dim]of it drawing {duration(seconds['generate'])}, "
-        f"scoring {duration(seconds['score'])}, storing {duration(seconds['store'])}[/]",
-    )
-    table.add_row("Gallery", str(home.site / "index.html"))
+    parts = (f"{_PARTS[name]} {duration(seconds[name])}" for name in _PARTS)
+    table.add_row("Time", f"{duration(seconds['total'])}   [dim]{', '.join(parts)}[/]")
+    page = home.site / "index.html"
+    here = page.is_relative_to(Path.cwd())
+    table.add_row("Gallery", str(page.relative_to(Path.cwd()) if here else page))
     answers.print(Panel(table, title="[bold]Refresh done[/]", title_align="left", expand=False))
     if summary["images"]["failed"]:
         messages.print("Some pictures failed; `catalog-gen status` says which and why.")
@@ -119,6 +112,7 @@ def _print(summary: Mapping[str, Any], home: Home) -> None:
         messages.print("Some products are beyond this model; `catalog-gen plan` says which.")
 
 
-def _figure(what: str, value: object) -> str:
-    alarming = what in ("failed", "rejected") and value
-    return f"[{'yellow' if alarming else 'cyan'}]{value}[/] {what}"
+def _figure(what: str, value: float) -> str:
+    shown = f"{value:.0%}" if what == "coverage" else value
+    alarming = what in ("failed", "rejected", "unsupported") and value
+    return f"[{'yellow' if alarming else 'cyan'}]{shown}[/] {what}"
