@@ -7,6 +7,7 @@ import dagster as dg
 from assets_defs.catalog_assets import products
 from assets_defs.picture_assets import candidate_images, prompts, verdicts
 from assets_defs.publication_assets import published_catalog
+from catalog_gen.stages.retries import out_of_retries
 from catalog_gen.store.figures import (
     coverage_figures,
     feed_figures,
@@ -80,6 +81,23 @@ def pass_rate(catalog: CatalogResource) -> dg.AssetCheckResult:
             "review": figures.review,
             "rejected": figures.rejected,
         },
+    )
+
+
+@dg.asset_check(asset=verdicts)
+def needs_review(catalog: CatalogResource) -> dg.AssetCheckResult:
+    """No product is left whose pictures were rejected on every attempt."""
+    opened = catalog.open()
+    with opened.store.reading() as connection:
+        stuck = out_of_retries(connection, opened.settings)
+    return dg.AssetCheckResult(
+        passed=not stuck,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=f"{len(stuck)} views of products were rejected on every attempt; "
+        "a person has to decide"
+        if stuck
+        else "nothing was rejected on every attempt",
+        metadata={"products": sorted({each.product_id for each in stuck})[:20]},
     )
 
 

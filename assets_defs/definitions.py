@@ -12,6 +12,7 @@ import dagster as dg
 
 from assets_defs.checks import (
     feed_quality,
+    needs_review,
     pass_rate,
     prompt_budget,
     publish_coverage,
@@ -29,7 +30,14 @@ _config = Path(os.environ.get("CATALOG_CONFIG", "data/catalog.toml")).absolute()
 
 defs = dg.Definitions(
     assets=ASSETS,
-    asset_checks=[feed_quality, prompt_budget, stored_bytes, pass_rate, publish_coverage],
+    asset_checks=[
+        feed_quality,
+        prompt_budget,
+        stored_bytes,
+        pass_rate,
+        needs_review,
+        publish_coverage,
+    ],
     jobs=[nightly_refresh],
     schedules=[nightly_schedule(load_settings(_config).schedule)],
     resources=resources_for(

@@ -5,17 +5,16 @@ loads or a feed parses; the rooms that use them do.
 """
 
 import os
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from catalog_gen.errors import ConfigError
 from catalog_gen.fingerprint import sha256_json
 from catalog_gen.recipe import Method, SchedulerName
+from catalog_gen.toml_file import load_toml
 
 EditPolicy = Literal["cosmetic", "variant", "unlimited"]
 
@@ -81,6 +80,10 @@ class ViewSettings(_Section):
     height: int = Field(128, ge=8, multiple_of=8)
     strength: float | None = Field(None, gt=0, le=1, description="img2img only")
     edit_policy: EditPolicy = "cosmetic"
+    retry_negative_prompt: str = Field(
+        "blurry, deformed, cropped, out of focus, text, watermark",
+        description="what to avoid, too, once other seeds did not help; see stages.retries",
+    )
     background: Literal["white", "any"] = Field(
         "any", description="'white': the rubric holds the picture's border to pure white"
     )
@@ -107,7 +110,13 @@ class ViewSettings(_Section):
         return sha256_json(
             self.model_dump(
                 mode="json",
-                exclude={"template", "negative_prompt", "edit_policy", "background"},
+                exclude={
+                    "template",
+                    "negative_prompt",
+                    "retry_negative_prompt",
+                    "edit_policy",
+                    "background",
+                },
             )
         )
 
@@ -116,6 +125,9 @@ class LimitSettings(_Section):
     """How much a refresh may try and spend."""
 
     tries: int = Field(3, ge=1, description="how often drawing is tried before giving up")
+    retries: int = Field(
+        2, ge=0, description="how often new candidates follow when all were rejected"
+    )
     budget: int | None = Field(None, ge=0, description="pictures a refresh may draw; none: all")
 
 
@@ -190,22 +202,7 @@ def load_settings(path: Path) -> CatalogSettings:
     Raises:
         ConfigError: the file is missing, is no TOML, or breaks a rule; every broken rule is named.
     """
-    try:
-        raw = tomllib.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
-        raise ConfigError(
-            str(path), "there is no such file", "Name a catalog.toml with --config."
-        ) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-        raise ConfigError(str(path), f"is no readable TOML ({error})", "Mend the file.") from error
-    try:
-        settings = CatalogSettings.model_validate(raw)
-    except ValidationError as error:
-        rules = "; ".join(
-            f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}"
-            for item in error.errors()
-        )
-        raise ConfigError(str(path), rules, "Mend these settings.") from error
+    settings = load_toml(path, CatalogSettings, "--config")
     return _with_absolute_paths(settings, path.absolute().parent)
 
 

@@ -65,11 +65,11 @@ def plan(
 
 
 @app.command()
-def status(json: JsonOption = False) -> None:
+def status(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) -> None:
     """Show products, coverage, open failures and the last runs."""
     from catalog_gen.cli.status import run
 
-    run(json)
+    run(config, json)
 
 
 @app.command()

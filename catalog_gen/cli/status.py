@@ -1,11 +1,13 @@
 """`catalog-gen status`: products, coverage, open failures, the last runs."""
 
 from dataclasses import asdict
+from pathlib import Path
 
 from rich.table import Table
 
 from catalog_gen.cli.output import answers, print_json
-from catalog_gen.settings import Home
+from catalog_gen.settings import Home, load_settings
+from catalog_gen.stages.retries import out_of_retries
 from catalog_gen.store.connection import Store
 from catalog_gen.store.figures import (
     coverage_figures,
@@ -17,14 +19,16 @@ from catalog_gen.store.ledger import open_failures
 from catalog_gen.store.runs import last_runs
 
 
-def run(as_json: bool) -> None:
+def run(config: Path, as_json: bool) -> None:
     """Read the store and print its figures."""
+    settings = load_settings(config)
     with Store(Home.from_environment()).peek() as connection:
         feed = feed_figures(connection)
         prompts = prompt_figures(connection)
         verdicts = verdict_figures(connection)
         coverage = coverage_figures(connection)
         failures = open_failures(connection)
+        stuck = out_of_retries(connection, settings)
         runs = last_runs(connection, 5)
     share = coverage.live / coverage.active if coverage.active else 0.0
     if as_json:
@@ -39,6 +43,7 @@ def run(as_json: bool) -> None:
                 },
                 "verdicts": asdict(verdicts),
                 "open_failures": [asdict(failure) for failure in failures],
+                "needs_review": [asdict(each) for each in stuck],
                 "runs": [asdict(each) for each in runs],
             }
         )
@@ -52,13 +57,18 @@ def run(as_json: bool) -> None:
         f"{verdicts.accepted} accepted, {verdicts.review} to review, {verdicts.rejected} rejected",
     )
     facts.add_row("Failures", f"{coverage.open_failures} open, {coverage.given_up} given up")
+    facts.add_row("Needs review", f"{len(stuck)} views of products, rejected on every attempt")
     answers.print(facts)
     for failure in failures[:10]:
         answers.print(f"  [yellow]{failure.product_id}[/] {failure.view}: {failure.error}")
+    for each in stuck[:10]:
+        answers.print(
+            f"  [yellow]{each.product_id}[/] {each.view}: needs review, "
+            f"{each.pictures} pictures of {each.attempts} attempts were rejected"
+        )
     if not runs:
         answers.print("No refresh has run yet: `catalog-gen refresh`.")
-    for each in runs:
-        colour = {"succeeded": "green", "failed": "red"}.get(each.status, "yellow")
-        answers.print(
-            f"  [dim]{each.started_at:%Y-%m-%d %H:%M}[/] [{colour}]{each.status}[/] {each.run_id}"
-        )
+    for night in runs:
+        colour = {"succeeded": "green", "failed": "red"}.get(night.status, "yellow")
+        started = f"{night.started_at:%Y-%m-%d %H:%M}"
+        answers.print(f"  [dim]{started}[/] [{colour}]{night.status}[/] {night.run_id}")

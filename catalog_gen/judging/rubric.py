@@ -5,19 +5,18 @@ says so in words with the numbers. It needs no model and no pixels: stored signa
 whenever a threshold changes. Where thresholds come from is the business of calibration.
 """
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from catalog_gen.errors import ConfigError
 from catalog_gen.fingerprint import sha256_json
 from catalog_gen.judging.facts import FACTS, Facts, JudgingContext, facts_of
 from catalog_gen.judging.measurement import Signals
 from catalog_gen.judging.scorer import ClipScore
+from catalog_gen.toml_file import load_toml
 
 Criterion = Literal[
     "prompt_adherence", "visual_realism", "artifacts", "ecommerce_usability", "reproducibility"
@@ -185,20 +184,7 @@ def load_rubric(path: Path) -> Rubric:
     Raises:
         ConfigError: the file is missing, is no TOML, or breaks a rule; every broken rule is named.
     """
-    try:
-        return Rubric.model_validate(tomllib.loads(path.read_text("utf-8")))
-    except FileNotFoundError:
-        raise ConfigError(
-            str(path), "there is no such rubric", "Name one with 'rubric' in catalog.toml."
-        ) from None
-    except ValidationError as error:
-        rules = "; ".join(
-            f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}"
-            for item in error.errors()
-        )
-        raise ConfigError(str(path), rules, "Mend these thresholds.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-        raise ConfigError(str(path), f"is no readable TOML ({error})", "Mend the file.") from error
+    return load_toml(path, Rubric, "'rubric' in catalog.toml")
 
 
 def judge(signals: Signals, clip: ClipScore, rubric: Rubric, context: JudgingContext) -> Verdict:

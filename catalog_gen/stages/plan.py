@@ -1,6 +1,6 @@
 """What a refresh would draw now, why, and how long it would take. Touches nothing."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from statistics import median
 from typing import Final
@@ -11,6 +11,7 @@ from catalog_gen.planning import UNMEASURED_SECONDS, PlanItem, within_budget
 from catalog_gen.stages.catalog import Catalog
 from catalog_gen.stages.products import read_products
 from catalog_gen.stages.prompts import Drawer, compile_views, desired_prompts, plan_items
+from catalog_gen.stages.retries import retries
 from catalog_gen.store.figures import seconds_by_view
 from catalog_gen.store.ledger import made_among, open_work
 from catalog_gen.store.products import FeedChanges, compare_feed, incoming_products
@@ -70,9 +71,9 @@ def make_plan(catalog: Catalog, *, budget: int | None = None) -> Plan:
         replaced = {(wish.stale.product_id, wish.stale.view) for wish in wishes}
         active = {product.product_id for product in contents.products}
         items += [
-            item
-            for item in _open_items(connection, catalog, seconds, default)
-            if item.product_id in active and (item.product_id, item.view) not in replaced
+            PlanItem(product_id, view, reason, (), seconds.get(view, default))
+            for product_id, view, reason in _left_over(connection, catalog, drawer)
+            if product_id in active and (product_id, view) not in replaced
         ]
     unsupported = {
         wish.stale.product_id: Unsupported(wish.stale.product_id, wish.unsupported)
@@ -89,19 +90,12 @@ def make_plan(catalog: Catalog, *, budget: int | None = None) -> Plan:
     )
 
 
-def _open_items(
-    connection: DuckDBPyConnection, catalog: Catalog, seconds: dict[str, float], default: float
-) -> Sequence[PlanItem]:
-    """What earlier refreshes planned and have not made: crashed, deferred or failed."""
-    return [
-        PlanItem(
-            product_id=work.product_id,
-            view=work.view,
-            reason="failed" if work.error else work.reason,
-            changes=(),
-            seconds=seconds.get(work.view, default),
-        )
-        for work in open_work(
-            connection, ALL_SHARDS, catalog.settings.limits.tries, include_deferred=True
-        )
-    ]
+def _left_over(
+    connection: DuckDBPyConnection, catalog: Catalog, drawer: Drawer
+) -> Iterator[tuple[str, str, str]]:
+    """Product, view and reason of what earlier refreshes left: undrawn, failed, or rejected."""
+    tries = catalog.settings.limits.tries
+    for work in open_work(connection, ALL_SHARDS, tries, include_deferred=True):
+        yield work.product_id, work.view, "failed" if work.error else work.reason
+    for item in retries(connection, catalog.settings, drawer.budget, drawer.hash):
+        yield item.product_id, item.view, item.reason

@@ -23,6 +23,7 @@ from catalog_gen.recipe import Recipe
 from catalog_gen.settings import CatalogSettings, ViewSettings
 from catalog_gen.stages.catalog import Catalog, Stamp
 from catalog_gen.stages.products import REFERENCE_HASH
+from catalog_gen.stages.retries import retries
 from catalog_gen.store.ledger import PlannedItem, apply_budget, open_work, save_plan
 from catalog_gen.store.prompts import (
     PromptRow,
@@ -171,6 +172,7 @@ def write_prompts(
         desired = list(desired_prompts(connection, views, drawer, shards=shards))
         save_prompts(connection, [_row(wish, stamp) for wish in desired])
         items = [item for wish in desired for item in _items(wish)]
+        items += retries(connection, catalog.settings, drawer.budget, drawer.hash, shards)
         asked = save_plan(connection, items, stamp.run_id, stamp.now)
         work = open_work(connection, shards, catalog.settings.limits.tries, include_deferred=True)
         cut = within_budget(["failed" if each.error else each.reason for each in work], budget)

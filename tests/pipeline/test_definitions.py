@@ -70,6 +70,7 @@ def test_every_check_of_the_last_night_passed(instance: dg.DagsterInstance) -> N
         "prompt_budget": True,
         "stored_bytes": True,
         "pass_rate": True,
+        "needs_review": True,
         "publish_coverage": True,
     }
 

@@ -1,11 +1,14 @@
 """Nights that follow each other: what is drawn, what is not, and why."""
 
+from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
 from catalog_gen.errors import FeedError
+from catalog_gen.stages.retries import out_of_retries
+from catalog_gen.store.verdicts import save_review
 from tests.pipeline.shop import ROWS, Shop, open_shop
 
 
@@ -110,3 +113,41 @@ def test_stored_bytes_hash_to_their_address(shop: Shop) -> None:
     rows = shop.query("SELECT sha256, bytes FROM image_bytes")
     assert len(rows) > 0
     assert all(sha256(bytes(content)).hexdigest() == address for address, content in rows)  # type: ignore[call-overload]
+
+
+def test_what_was_rejected_climbs_the_ladder_and_ends_with_a_person(shop: Shop) -> None:
+    strict = (shop.folder / "rubric.toml").read_text("utf-8")
+    strict += '[[hard]]\nsignal = "documented"\nbelow = 3\nsays = "nothing is good enough"\n'
+    (shop.folder / "rubric.toml").write_text(strict, "utf-8")
+    settings = shop.catalog.settings
+    nights = [shop.night(f"night-{number}") for number in range(5)]
+    assert [night["generated"] for night in nights] == [6, 6, 6, 0, 0]
+    rungs = shop.query(
+        """
+        SELECT DISTINCT attempt, reason, recipe ->> 'guidance', recipe ->> 'negative_prompt' <> ''
+        FROM ledger JOIN recipes USING (recipe_id) ORDER BY attempt
+        """
+    )
+    assert rungs == [
+        (0, "new", "3.0", False),
+        (1, "rejected: other seeds", "3.0", False),
+        (2, "rejected: guidance 3.9, stronger negative prompt", "3.9", True),
+    ]
+    assert shop.query("SELECT count(DISTINCT seed) FROM recipes") == [(18,)]
+    with shop.catalog.store.reading() as connection:
+        stuck = out_of_retries(connection, settings)
+    assert {(each.product_id, each.attempts, each.pictures) for each in stuck} == {
+        (product_id, 3, 6) for product_id in ROWS
+    }
+    # A person's word ends it.
+    ((image_id,),) = shop.query("SELECT best_image_id FROM all_rejected WHERE product_id = 'sku-1'")
+    with shop.catalog.store.writing() as connection:
+        save_review(
+            connection,
+            str(image_id),
+            "accepted",
+            reviewer="ada",
+            note="good enough",
+            now=datetime(2026, 11, 21, tzinfo=UTC),
+        )
+        assert len(out_of_retries(connection, settings)) == 2

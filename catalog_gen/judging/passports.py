@@ -1,0 +1,193 @@
+"""Channel passports: what a sales channel asks of a picture, as dated rules in a file.
+
+A passport is checked against stored signals and the facts of a file; it needs no model and no
+pixels. It does not decide what is published: a picture that a channel refuses may suit another.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Final, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from catalog_gen.judging.measurement import Signals
+from catalog_gen.toml_file import load_toml
+
+ImageFormat = Literal["PNG", "JPEG", "WEBP"]
+Outcome = Literal["passed", "failed", "coming", "not measured"]
+
+#: What a rule may ask for: of the file, and of the signals.
+PASSPORT_FACTS: Final[frozenset[str]] = frozenset(
+    {
+        "shorter_side",
+        "longer_side",
+        "megapixels",
+        "megabytes",
+        "fill",
+        "near_white",
+        "pure_white",
+        "edge_contact",
+        "off_centre",
+        "parts",
+    }
+)
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class PassportRule(_Section):
+    """One measured fact and the range that it has to be in, from a day on, until another."""
+
+    fact: str = Field(description="one of PASSPORT_FACTS")
+    at_least: float | None = None
+    at_most: float | None = None
+    since: date | None = Field(None, description="the first day on which it holds")
+    until: date | None = Field(None, description="the first day on which it no longer holds")
+    says: str = Field(description="a clause with {value}, or {percent} for a share")
+
+    @model_validator(mode="after")
+    def _usable(self) -> Self:
+        if self.fact not in PASSPORT_FACTS:
+            known = ", ".join(sorted(PASSPORT_FACTS))
+            raise ValueError(f"{self.fact!r} is no fact of a picture; choose one of {known}")
+        if self.at_least is None and self.at_most is None:
+            raise ValueError(f"{self.fact}: give at_least, at_most or both")
+        try:
+            self._worded(0.5)
+        except (KeyError, IndexError, ValueError) as error:
+            raise ValueError(f"{self.says!r} may hold {{value}} and {{percent}} only") from error
+        return self
+
+    def check(self, value: float | None, day: date) -> "Check | None":
+        """What this rule says of a value on a day; None: it holds no longer."""
+        if self.until is not None and day >= self.until:
+            return None
+        if value is None:
+            return Check(self.fact, "not measured", f"{self.fact} was not measured")
+        low = -float("inf") if self.at_least is None else self.at_least
+        high = float("inf") if self.at_most is None else self.at_most
+        kept = low <= value <= high
+        words = f"{self._worded(value)} ({self._range()})"
+        if self.since is not None and day < self.since:
+            fate = "will pass" if kept else "will fail"
+            return Check(self.fact, "coming", f"{words}: {fate} from {self.since} on")
+        return Check(self.fact, "passed" if kept else "failed", words)
+
+    def _worded(self, value: float) -> str:
+        return self.says.format(value=f"{value:.4g}", percent=f"{value:.1%}")
+
+    def _range(self) -> str:
+        shown = "{:.0%}" if "{percent}" in self.says else "{:g}"
+        bounds = (("at least", self.at_least), ("at most", self.at_most))
+        return ", ".join(f"{name} {shown.format(x)}" for name, x in bounds if x is not None)
+
+
+class Passport(_Section):
+    """What one channel asks of a main picture."""
+
+    title: str
+    source: str = Field(description="where the channel says so")
+    reviewed: date = Field(description="when the rules were last compared with the source")
+    formats: tuple[ImageFormat, ...] = Field(min_length=1)
+    synthetic: Literal["allowed", "declared", "refused"] = Field(
+        description="whether a picture made by a model may stand there, or with metadata only"
+    )
+    rules: tuple[PassportRule, ...] = Field(min_length=1)
+
+    def check(self, file: "PictureFile", signals: Signals, day: date) -> "Stamped":
+        """All that the channel says of a picture on a day."""
+        facts = picture_facts(file, signals)
+        checks = [
+            found for rule in self.rules if (found := rule.check(facts[rule.fact], day)) is not None
+        ]
+        known = ", ".join(self.formats)
+        checks.append(
+            Check(
+                "format",
+                "passed" if file.format in self.formats else "failed",
+                f"the file is {file.format} (one of {known})",
+            )
+        )
+        checks.append(self._check_synthetic(file))
+        return Stamped(self.title, tuple(checks))
+
+    def _check_synthetic(self, file: "PictureFile") -> "Check":
+        if self.synthetic == "allowed":
+            return Check("synthetic", "passed", "pictures made by a model are allowed")
+        if self.synthetic == "declared":
+            words = "declares" if file.declared else "does not declare"
+            return Check(
+                "synthetic",
+                "passed" if file.declared else "failed",
+                f"the file {words} that a model made it (DigitalSourceType)",
+            )
+        return Check("synthetic", "failed", "pictures made by a model are refused in this slot")
+
+
+@dataclass(frozen=True, slots=True)
+class PictureFile:
+    """A picture as the channel would get it."""
+
+    format: ImageFormat
+    width: int
+    height: int
+    size: int
+    """Bytes."""
+    declared: bool
+    """Whether the file's metadata says that a model made it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One rule's answer, with the measured number in its words."""
+
+    fact: str
+    outcome: Outcome
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stamped:
+    """A channel's answer for one picture."""
+
+    title: str
+    checks: tuple[Check, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing that holds today failed."""
+        return not self.failures
+
+    @property
+    def failures(self) -> tuple[str, ...]:
+        """What failed, in words."""
+        return tuple(check.words for check in self.checks if check.outcome == "failed")
+
+
+def picture_facts(file: PictureFile, signals: Signals) -> Mapping[str, float | None]:
+    """The table that passport rules are applied to; its names are ``PASSPORT_FACTS``."""
+    return {
+        "shorter_side": min(file.width, file.height),
+        "longer_side": max(file.width, file.height),
+        "megapixels": file.width * file.height / 1e6,
+        "megabytes": file.size / 1e6,
+        "fill": signals.fill,
+        "near_white": signals.near_white,
+        "pure_white": signals.pure_white,
+        "edge_contact": signals.edge_contact,
+        "off_centre": signals.off_centre,
+        "parts": signals.parts,
+    }
+
+
+def load_passports(path: Path) -> dict[str, Passport]:
+    """Read and check ``passports.toml``: passports by the channel's short name.
+
+    Raises:
+        ConfigError: the file is missing, is no TOML, or breaks a rule; every broken rule is named.
+    """
+    return load_toml(path, dict[str, Passport], "'passports' in catalog.toml")

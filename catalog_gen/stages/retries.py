@@ -1,0 +1,78 @@
+"""The retry ladder: what is asked for after every candidate of a product and view was rejected.
+
+The first rung draws the same with other seeds; each further one follows the prompt more strictly
+and says what to avoid. After the last rung a person decides.
+"""
+
+from collections.abc import Collection, Mapping
+from typing import Final
+
+from duckdb import DuckDBPyConnection
+
+from catalog_gen.planning import recipes_for
+from catalog_gen.prompting.budget import TokenBudget
+from catalog_gen.settings import CatalogSettings, ViewSettings
+from catalog_gen.stages.products import REFERENCE_HASH
+from catalog_gen.store.ledger import PlannedItem
+from catalog_gen.store.retries import AllRejected, all_rejected
+
+#: What each rung from the second on multiplies the view's guidance by, once more a rung.
+STRICTER: Final = 1.3
+
+
+def retries(
+    connection: DuckDBPyConnection,
+    settings: CatalogSettings,
+    budget: TokenBudget,
+    model_hash: str,
+    shards: Collection[int] | None = None,
+) -> list[PlannedItem]:
+    """New candidates for all that was rejected and has rungs left."""
+    return [
+        item
+        for each in all_rejected(connection, shards)
+        if each.view in settings.views and each.attempts <= settings.limits.retries
+        for item in _next_rung(each, settings.views[each.view], budget, model_hash)
+    ]
+
+
+def out_of_retries(connection: DuckDBPyConnection, settings: CatalogSettings) -> list[AllRejected]:
+    """What was rejected on the last rung, too: only a person can help."""
+    return [each for each in all_rejected(connection) if each.attempts > settings.limits.retries]
+
+
+def _next_rung(
+    each: AllRejected, view: ViewSettings, budget: TokenBudget, model_hash: str
+) -> list[PlannedItem]:
+    changes: Mapping[str, object] = {}
+    negative, reason = each.negative_prompt, "rejected: other seeds"
+    if each.attempts > 1:
+        guidance = round(view.guidance * STRICTER ** (each.attempts - 1), 3)
+        changes = {"guidance": guidance}
+        wanted = ", ".join(filter(None, (each.negative_prompt, view.retry_negative_prompt)))
+        negative = budget.fit(wanted).text
+        reason = f"rejected: guidance {guidance:g}, stronger negative prompt"
+    recipes = recipes_for(
+        each.view,
+        view.model_copy(update=changes),
+        product_id=each.product_id,
+        prompt=each.prompt,
+        negative_prompt=negative,
+        model_hash=model_hash,
+        reference_sha256=each.inputs.get(REFERENCE_HASH) or None,
+        attempt=each.attempts,
+    )
+    return [
+        PlannedItem(
+            recipe_id=recipe.recipe_id,
+            recipe=recipe,
+            prompt_id=each.prompt_id,
+            product_id=each.product_id,
+            shard=each.shard,
+            view=each.view,
+            candidate=candidate,
+            attempt=each.attempts,
+            reason=reason,
+        )
+        for candidate, recipe in enumerate(recipes)
+    ]

@@ -1,0 +1,93 @@
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from catalog_gen.errors import ConfigError
+from catalog_gen.judging.measurement import Asked, Signals, measure
+from catalog_gen.judging.passports import Passport, PictureFile, load_passports
+from tests.judging.drawn import product
+
+TODAY = date(2026, 11, 21)
+DEADLINE = date(2027, 1, 31)
+FILE = PictureFile("JPEG", 1200, 1200, 180_000, declared=True)
+
+
+@pytest.fixture(scope="module")
+def passports() -> dict[str, Passport]:
+    return load_passports(Path("data/passports.toml"))
+
+
+@pytest.fixture(scope="module")
+def signals() -> Signals:
+    """A product that fills 82 % of a white frame."""
+    return measure(product(size=0.82), asked=Asked("red"))
+
+
+def test_a_good_picture_passes_and_every_number_is_told(
+    passports: dict[str, Passport], signals: Signals
+) -> None:
+    stamped = passports["google"].check(FILE, signals, TODAY)
+    assert stamped.passed
+    assert any("1200 pixels (at least 100)" in check.words for check in stamped.checks)
+    assert {check.outcome for check in stamped.checks} == {"passed", "coming"}
+
+
+def test_a_coming_rule_is_told_before_it_counts_and_counts_from_its_day_on(
+    passports: dict[str, Passport], signals: Signals
+) -> None:
+    small = replace(FILE, width=300, height=400)
+    before = passports["google"].check(small, signals, TODAY)
+    assert before.passed
+    (coming,) = (check for check in before.checks if check.outcome == "coming")
+    assert coming.words.endswith("will fail from 2027-01-31 on")
+    after = passports["google"].check(small, signals, DEADLINE)
+    assert after.failures == ("the shorter side has 300 pixels (at least 500)",)
+    assert sum(check.fact == "shorter_side" for check in after.checks) == 1
+
+
+@pytest.mark.parametrize(
+    ("channel", "changed", "fact"),
+    [
+        ("google", {"declared": False}, "synthetic"),
+        ("google", {"size": 17_000_000}, "megabytes"),
+        ("amazon", {"format": "WEBP"}, "format"),
+        ("amazon", {}, "synthetic"),
+        ("amazon", {"width": 900, "height": 900}, "longer_side"),
+        ("shop", {"size": 2_000_000}, "megabytes"),
+    ],
+)
+def test_what_a_channel_refuses_of_a_file(
+    passports: dict[str, Passport],
+    signals: Signals,
+    channel: str,
+    changed: dict[str, object],
+    fact: str,
+) -> None:
+    stamped = passports[channel].check(replace(FILE, **changed), signals, TODAY)  # type: ignore[arg-type]
+    assert fact in {check.fact for check in stamped.checks if check.outcome == "failed"}
+
+
+def test_what_a_channel_refuses_of_a_picture(passports: dict[str, Passport]) -> None:
+    tiny = measure(product(size=0.4), asked=Asked("red"))
+    grey = measure(product(size=0.82, background=(240, 240, 240)), asked=Asked("red"))
+    assert "fills 4" in passports["google"].check(FILE, tiny, TODAY).failures[0]
+    assert "0.0% of the border is white" in passports["google"].check(FILE, grey, TODAY).failures[0]
+
+
+def test_what_was_not_measured_is_told_and_fails_nothing(
+    passports: dict[str, Passport], signals: Signals
+) -> None:
+    unknown = replace(signals, fill=None)  # type: ignore[arg-type]
+    stamped = passports["google"].check(FILE, unknown, TODAY)
+    assert stamped.passed
+    assert "fill was not measured" in {check.words for check in stamped.checks}
+
+
+def test_a_broken_rule_names_its_place_and_the_facts(tmp_path: Path) -> None:
+    path = tmp_path / "passports.toml"
+    text = Path("data/passports.toml").read_text("utf-8")
+    path.write_text(text.replace('fact = "fill"', 'fact = "filling"', 1), "utf-8")
+    with pytest.raises(ConfigError, match=r"google\.rules\.4: .*'filling' is no fact.*fill"):
+        load_passports(path)
