@@ -72,7 +72,7 @@ def status(json: JsonOption = False) -> None:
 
 @app.command()
 def lineage(
-    image: Annotated[str, typer.Argument(help="The start of an image's id or SHA-256.")],
+    image: Annotated[str, typer.Argument(help="The start of an image's id or SHA-256, or a file.")],
     json: JsonOption = False,
 ) -> None:
     """Tell everything about one image: product, prompt, recipe, environment, scores, verdict."""
