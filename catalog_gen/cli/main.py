@@ -121,6 +121,22 @@ def gallery(
 
 
 @app.command()
+def export(
+    channel: Annotated[str, typer.Option(help="google, shopify, meta or files.")],
+    out: Annotated[Path, typer.Option(help="The folder to write.")],
+    base_url: Annotated[
+        str | None, typer.Option(help="Where that folder is served from; default: the settings'.")
+    ] = None,
+    config: ConfigOption = DEFAULT_CONFIG,
+    json: JsonOption = False,
+) -> None:
+    """Write the live pictures and the feed in a sales channel's form."""
+    from catalog_gen.cli.export import run
+
+    run(config, channel, out, base_url, json)
+
+
+@app.command()
 def dev(
     config: ConfigOption = DEFAULT_CONFIG,
     port: Annotated[int, typer.Option(min=1, max=65535, help="On the loopback interface.")] = 3000,
