@@ -17,6 +17,7 @@ from catalog_gen.recipe import Method, SchedulerName
 from catalog_gen.toml_file import load_toml
 
 EditPolicy = Literal["cosmetic", "variant", "unlimited"]
+SigningAlgorithm = Literal["es256", "es384", "es512", "ps256", "ps384", "ps512", "ed25519"]
 
 #: How far img2img may go from the reference photo. Above 0.60 the product is another product.
 MAX_STRENGTH: Final[Mapping[EditPolicy, float]] = {
@@ -140,6 +141,14 @@ class PublishSettings(_Section):
     base_url: str = Field("https://shop.example/images", description="for exported feeds")
 
 
+class CredentialSettings(_Section):
+    """The certificate that signs exported pictures (C2PA); without the section none is signed."""
+
+    certificates: Path = Field(description="PEM: the signing certificate, then those above it")
+    private_key: Path = Field(description="PEM: its private key; keep it out of the repository")
+    algorithm: SigningAlgorithm = "es256"
+
+
 class ScheduleSettings(_Section):
     """When the nightly refresh starts."""
 
@@ -157,6 +166,7 @@ class CatalogSettings(_Section):
     rubric: Path = Field(description="the rubric's thresholds, a TOML file")
     limits: LimitSettings = LimitSettings()
     publish: PublishSettings = PublishSettings()
+    credentials: CredentialSettings | None = None
     schedule: ScheduleSettings = ScheduleSettings()
 
 
@@ -222,8 +232,17 @@ def _with_absolute_paths(settings: CatalogSettings, folder: Path) -> CatalogSett
     if scorer.id.startswith(prefix):
         local = folder / scorer.id.removeprefix(prefix)
         scorer = scorer.model_copy(update={"id": f"{prefix}{local}"})
+    credentials = settings.credentials
+    if credentials is not None:
+        credentials = credentials.model_copy(
+            update={
+                "certificates": folder / credentials.certificates,
+                "private_key": folder / credentials.private_key,
+            }
+        )
     return settings.model_copy(
         update={
+            "credentials": credentials,
             "feed": feed,
             "model": model,
             "scorer": scorer,

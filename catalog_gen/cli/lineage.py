@@ -3,23 +3,24 @@
 from collections.abc import Mapping
 from typing import Any
 
+from rich.markup import escape
 from rich.tree import Tree
 
 from catalog_gen.cli.output import answers, print_json
 from catalog_gen.settings import Home
+from catalog_gen.stages.identify import identify
 from catalog_gen.store.connection import Store
-from catalog_gen.store.images import find_image
 from catalog_gen.store.lineage import lineage_of
 
 
 def run(image: str, as_json: bool) -> None:
-    """Find the image by the start of its id or of its SHA-256, and tell where it came from.
+    """Find the image and tell where it came from.
 
     Raises:
         InputError: there is no such image, or more than one.
     """
     with Store(Home.from_environment()).peek() as connection:
-        facts = lineage_of(connection, find_image(connection, image))
+        facts = lineage_of(connection, identify(connection, image))
     if as_json:
         print_json(facts)
     else:
@@ -29,13 +30,15 @@ def run(image: str, as_json: bool) -> None:
 def _tree(facts: Mapping[str, Any]) -> Tree:
     live = "[green]live[/]" if facts["live"] else "[dim]not live[/]"
     tree = Tree(f"[bold]{facts['image_id'][:16]}[/]  {facts['view']}  {live}")
-    product = tree.add(f"[bold]product[/] {facts['product_id']}  {facts['title_now'] or ''}")
+    product = tree.add(
+        f"[bold]product[/] {escape(facts['product_id'])}  {escape(facts['title_now'] or '')}"
+    )
     for name, value in sorted((facts["product_then"] or {}).items()):
-        product.add(f"{name}: {value}")
+        product.add(escape(f"{name}: {value}"))
     prompt = tree.add(f"[bold]prompt[/] [dim]asked because[/] {facts['asked_because']}")
-    prompt.add(facts["prompt"])
+    prompt.add(escape(facts["prompt"]))
     if facts["negative_prompt"]:
-        prompt.add(f"[dim]not[/] {facts['negative_prompt']}")
+        prompt.add(f"[dim]not[/] {escape(facts['negative_prompt'])}")
     recipe = tree.add(
         f"[bold]recipe[/] {facts['method']}, {facts['scheduler']}, {facts['steps']} steps, "
         f"guidance {facts['guidance']:g}, seed {facts['seed']}"
@@ -63,4 +66,13 @@ def _tree(facts: Mapping[str, Any]) -> Tree:
             verdict.add(f"{criterion['points']} {name.replace('_', ' ')}: {criterion['why']}")
         for failure in facts["hard_failures"] or ():
             verdict.add(f"[red]{failure}[/]")
+        if facts["reviewer"]:
+            verdict.add(
+                f"{escape(facts['reviewer'])} said so: {escape(facts['review_note'] or 'no note')}"
+            )
+    if facts["publications"]:
+        published = tree.add("[bold]published[/]")
+        for shown in facts["publications"]:
+            until = f"until {shown['until']}" if shown["until"] else "and live today"
+            published.add(f"from publication {shown['since']} {until}")
     return tree

@@ -74,7 +74,7 @@ def status(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) -> N
 
 @app.command()
 def lineage(
-    image: Annotated[str, typer.Argument(help="The start of an image's id or SHA-256.")],
+    image: Annotated[str, typer.Argument(help="The start of an image's id or SHA-256, or a file.")],
     json: JsonOption = False,
 ) -> None:
     """Tell everything about one image: product, prompt, recipe, environment, scores, verdict."""
@@ -120,6 +120,22 @@ def gallery(
     from catalog_gen.cli.gallery import run
 
     run(config, open_page)
+
+
+@app.command()
+def export(
+    channel: Annotated[str, typer.Option(help="google, shopify, meta or files.")],
+    out: Annotated[Path, typer.Option(help="The folder to write.")],
+    base_url: Annotated[
+        str | None, typer.Option(help="Where that folder is served from; default: the settings'.")
+    ] = None,
+    config: ConfigOption = DEFAULT_CONFIG,
+    json: JsonOption = False,
+) -> None:
+    """Write the live pictures and the feed in a sales channel's form."""
+    from catalog_gen.cli.export import run
+
+    run(config, channel, out, base_url, json)
 
 
 @app.command()

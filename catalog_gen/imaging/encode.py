@@ -53,19 +53,29 @@ def encode_png(pixels: npt.NDArray[np.uint8]) -> bytes:
     )
 
 
-def encode(pixels: npt.NDArray[np.uint8], rendition: Rendition, quality: int = 90) -> bytes:
+def encode(
+    pixels: npt.NDArray[np.uint8],
+    rendition: Rendition,
+    quality: int = 90,
+    *,
+    xmp: bytes = b"",
+    exif: bytes = b"",
+) -> bytes:
     """A picture in the format that a channel wants, with an sRGB profile.
 
     Args:
         pixels: (H, W, 3) of uint8, sRGB.
         rendition: PNG is lossless and ignores the quality.
         quality: 1..100, for JPEG (with full-resolution colour from 90 up) and WebP.
+        xmp: a packet for JPEG and WebP; PNG keeps its own in chunks (see ``metadata``).
+        exif: likewise.
     """
     if rendition == "PNG":
         return encode_png(pixels)
     from PIL import Image
 
     options: dict[str, Any] = {"quality": quality, "icc_profile": srgb_profile()}
+    options |= {name: value for name, value in (("xmp", xmp), ("exif", exif)) if value}
     if rendition == "JPEG":
         options |= {"optimize": True, "subsampling": "4:4:4" if quality >= 90 else "4:2:0"}
     stream = BytesIO()

@@ -4,6 +4,7 @@ Pictures come in through the outbox only; nothing here writes.
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from hashlib import sha256
 from typing import Final
 
@@ -28,6 +29,32 @@ class StoredImage:
     product_id: str
     view: str
     reference: str
+
+
+@dataclass(frozen=True, slots=True)
+class ImageOrigin:
+    """What a picture's file has to tell of its origin. Width and height in pixels."""
+
+    image_id: str
+    recipe: Recipe
+    width: int
+    height: int
+    created_at: datetime
+
+
+def image_origins(connection: DuckDBPyConnection) -> dict[str, ImageOrigin]:
+    """The origins of all live pictures, by image id."""
+    rows = connection.execute(
+        """
+        SELECT image_id, recipe, width, height, created_at
+        FROM images JOIN recipes ON recipe_id = image_id
+        SEMI JOIN (SELECT image_id FROM publication_items WHERE until IS NULL) USING (image_id)
+        """
+    ).fetchall()
+    return {
+        image_id: ImageOrigin(image_id, Recipe.model_validate_json(recipe), *rest)
+        for image_id, recipe, *rest in rows
+    }
 
 
 def read_image(connection: DuckDBPyConnection, image_id: str) -> bytes:

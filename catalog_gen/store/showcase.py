@@ -53,10 +53,11 @@ class Trouble:
 
 @dataclass(frozen=True, slots=True)
 class LiveProduct:
-    """An active product with the SHA-256 of its live picture by view."""
+    """An active product with the SHA-256 and the id of its live picture by view."""
 
     product: Product
     images: dict[str, str]
+    image_ids: dict[str, str]
 
 
 def active_products(connection: DuckDBPyConnection) -> list[Product]:
@@ -119,16 +120,18 @@ def live_products(connection: DuckDBPyConnection) -> list[LiveProduct]:
     """Active products with at least one live picture, by id."""
     rows = connection.execute(
         """
-        SELECT product_id, view, sha256
+        SELECT product_id, view, sha256, image_id
         FROM publication_items JOIN images USING (image_id)
         WHERE until IS NULL ORDER BY product_id, view
         """
     ).fetchall()
     images: dict[str, dict[str, str]] = defaultdict(dict)
-    for product_id, view, sha256 in rows:
+    ids: dict[str, dict[str, str]] = defaultdict(dict)
+    for product_id, view, sha256, image_id in rows:
         images[product_id][view] = sha256
+        ids[product_id][view] = image_id
     return [
-        LiveProduct(product, images[product.product_id])
+        LiveProduct(product, images[product.product_id], ids[product.product_id])
         for product in active_products(connection)
         if product.product_id in images
     ]

@@ -1,10 +1,13 @@
-"""Snapshots: whole, read-only copies of the database, so that no query waits for a refresh.
+"""Snapshots: read-only copies of the database's rows, so that no query waits for a refresh.
 
 A snapshot appears by a rename, complete or not at all; ``latest.duckdb`` always names the newest.
-The live file is never handed out.
+The live file is never handed out. In a snapshot ``lineage`` is a table, so that a question over a
+million images is one scan. Pictures' bytes stay in the live file: they are hundreds of times as
+large as all rows about them, and copying them each night would cost by the history of the shop.
 """
 
 import os
+import shutil
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import duckdb
+from duckdb import DuckDBPyConnection
 
 from catalog_gen.errors import InputError, StoreError
 from catalog_gen.settings import Home
@@ -26,6 +30,12 @@ LATEST: Final = "latest.duckdb"
 
 _TEMPORARY: Final = ".writing-"
 
+#: Stays behind: see above.
+_BYTES: Final = "image_bytes"
+
+#: What writing a snapshot may take; DuckDB puts the rest into a folder beside it.
+_MEMORY: Final = "2GB"
+
 
 @dataclass(frozen=True, slots=True)
 class QueryResult:
@@ -36,7 +46,7 @@ class QueryResult:
 
 
 def publish_snapshot(store: Store, home: Home) -> Path:
-    """Copy the live database, compacted, and make the copy the newest snapshot.
+    """Copy the live database's rows and make the copy the newest snapshot.
 
     Raises:
         StoreBusyError: another process writes to the database.
@@ -48,17 +58,20 @@ def publish_snapshot(store: Store, home: Home) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         _remove(temporary)
         with store.reading() as connection:
-            quoted = str(temporary).replace("'", "''")
-            connection.execute(f"ATTACH '{quoted}' AS snapshot (READ_WRITE)")
-            live = only_row(connection.execute("SELECT current_database()"))
-            connection.execute(f'COPY FROM DATABASE "{live[0]}" TO snapshot')
-            connection.execute("DETACH snapshot")
+            _copy_rows(connection, temporary)
+        _lay_out_lineage(temporary)
         sync_file(temporary)
         path = folder / f"catalog-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}.duckdb"
         temporary.rename(path)
         _point_latest_to(path)
         _forget_old(folder)
         sync_folder(folder)
+    except duckdb.Error as error:
+        raise StoreError(
+            str(folder),
+            f"the snapshot can't be written ({' '.join(str(error).split())})",
+            "Free space or mend the folder; the earlier snapshots are still there.",
+        ) from error
     except OSError as error:
         raise StoreError(
             str(folder),
@@ -115,6 +128,61 @@ def query_snapshot(home: Home, sql: str) -> QueryResult:
         connection.close()
 
 
+def _copy_rows(connection: DuckDBPyConnection, path: Path) -> None:
+    """All tables but the pictures' bytes, and all views, into a new file.
+
+    Nobody writes to a snapshot, so that its tables need no primary keys: building those would take
+    four times as long as the copy, while the live file is held.
+    """
+    quoted = str(path).replace("'", "''")
+    (live,) = only_row(connection.execute("SELECT current_database()"))
+    tables = connection.execute(
+        "SELECT table_name FROM duckdb_tables() WHERE database_name = ?", [live]
+    ).fetchall()
+    connection.execute(f"ATTACH '{quoted}' AS snapshot (READ_WRITE)")
+    connection.execute(f'COPY FROM DATABASE "{live}" TO snapshot (SCHEMA)')
+    for (table,) in tables:
+        connection.execute(f'DROP TABLE snapshot."{table}"')
+        if table != _BYTES:
+            connection.execute(f'CREATE TABLE snapshot."{table}" AS FROM "{live}"."{table}"')
+    connection.execute("DETACH snapshot")
+
+
+def _lay_out_lineage(path: Path) -> None:
+    """Turn the view ``lineage`` into a table of the same columns and descriptions.
+
+    This joins everything with everything and is done when the live file is free again.
+    """
+    connection = duckdb.connect(path)
+    try:
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.execute("SET enable_progress_bar = false")
+        connection.execute(f"SET memory_limit = '{_MEMORY}'")
+        (told,) = only_row(
+            connection.execute("SELECT comment FROM duckdb_views() WHERE view_name = 'lineage'")
+        )
+        columns = connection.execute(
+            """
+            SELECT column_name, comment FROM duckdb_columns()
+            WHERE table_name = 'lineage' AND comment IS NOT NULL
+            """
+        ).fetchall()
+        connection.execute("CREATE TABLE lineage_rows AS FROM lineage")
+        connection.execute("DROP VIEW lineage")
+        connection.execute("ALTER TABLE lineage_rows RENAME TO lineage")
+        connection.execute(f"COMMENT ON TABLE lineage IS {_literal(told)}")
+        for column, comment in columns:
+            connection.execute(f'COMMENT ON COLUMN lineage."{column}" IS {_literal(comment)}')
+        connection.execute("CHECKPOINT")
+    finally:
+        with suppress(duckdb.Error):  # closing what a fatal error has invalidated raises once more
+            connection.close()
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
 def _point_latest_to(path: Path) -> None:
     """A symbolic link is replaced in one step; readers of the earlier file keep it open."""
     link = path.with_name(f"{_TEMPORARY}{os.getpid()}-{LATEST}")
@@ -131,3 +199,4 @@ def _forget_old(folder: Path) -> None:
 def _remove(temporary: Path) -> None:
     temporary.unlink(missing_ok=True)
     temporary.with_name(temporary.name + ".wal").unlink(missing_ok=True)
+    shutil.rmtree(temporary.with_name(temporary.name + ".tmp"), ignore_errors=True)

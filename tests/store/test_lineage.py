@@ -23,6 +23,7 @@ from catalog_gen.store.figures import (
 from catalog_gen.store.ledger import open_work
 from catalog_gen.store.lineage import lineage_of
 from catalog_gen.store.outbox import Outbox
+from catalog_gen.store.publications import live_at
 from catalog_gen.store.runs import finish_run, last_runs, note_figures, run_summary
 from catalog_gen.store.snapshot import publish_snapshot, query_snapshot
 from catalog_gen.store.verdicts import save_review
@@ -69,6 +70,51 @@ def test_every_query_of_the_page_runs_and_answers(snapshot: Home) -> None:
         answer = query_snapshot(snapshot, query)
         assert answer.columns
         assert answer.rows or any(part in query for part in may_be_empty), query
+
+
+def test_the_page_has_every_column_of_every_view(worked: Shop) -> None:
+    with worked.store.reading() as connection:
+        columns = connection.execute(
+            """
+            SELECT table_name, column_name, data_type, duckdb_columns.comment
+            FROM duckdb_columns() JOIN duckdb_views() ON view_name = table_name
+            WHERE NOT duckdb_views.internal
+            """
+        ).fetchall()
+    page = PAGE.read_text("utf-8")
+    for view, name, kind, comment in columns:
+        section = page.partition(f"### {view}\n")[2].partition("\n### ")[0]
+        assert f"| `{name}` | {kind} | {comment} |" in section, (view, name)
+
+
+def test_a_snapshot_says_of_lineage_what_the_live_view_says(worked: Shop, snapshot: Home) -> None:
+    rows = "SELECT * FROM lineage ORDER BY image_id"
+    columns = """
+        SELECT column_name, data_type, comment FROM duckdb_columns()
+        WHERE table_name = 'lineage' ORDER BY column_index
+        """
+    with worked.store.reading() as connection:
+        live = [tuple(connection.execute(query).fetchall()) for query in (rows, columns)]
+    assert live == [query_snapshot(snapshot, query).rows for query in (rows, columns)]
+    kept = query_snapshot(snapshot, "SELECT table_name FROM duckdb_tables()").rows
+    assert ("image_bytes",) not in kept
+
+
+def test_time_travel_shows_each_publication_as_it_was(worked: Shop, snapshot: Home) -> None:
+    shown = {
+        day: query_snapshot(
+            snapshot,
+            "SELECT product_id, image_id FROM "
+            f"live_at(TIMESTAMPTZ '{NIGHT + timedelta(days=day, hours=1)}') ORDER BY product_id",
+        ).rows
+        for day in (0, 1, 2)
+    }
+    with worked.store.reading() as connection:
+        for day, rows in shown.items():
+            moment = NIGHT + timedelta(days=day, hours=1)
+            assert rows == tuple((e.product_id, e.image_id) for e in live_at(connection, moment))
+    assert [len(shown[day]) for day in (0, 1, 2)] == [0, 2, 2]
+    assert shown[1] != shown[2]
 
 
 def test_an_image_tells_everything(worked: Shop) -> None:
@@ -175,7 +221,7 @@ def test_snapshots_are_whole_and_three(worked: Shop, home: Home) -> None:
     kept = sorted(path.name for path in home.snapshots.iterdir())
     assert kept == sorted([*(path.name for path in paths[-3:]), "latest.duckdb"])
     assert (home.snapshots / "latest.duckdb").resolve() == paths[-1]
-    answer = query_snapshot(home, "SELECT count(*) AS images FROM image_bytes")
+    answer = query_snapshot(home, "SELECT count(*) AS images FROM lineage")
     assert (answer.columns, answer.rows) == (("images",), ((4,),))
     comments = query_snapshot(home, "SELECT comment FROM duckdb_views() WHERE view_name = 'spend'")
     assert comments.rows[0][0] is not None

@@ -1,0 +1,313 @@
+"""How long questions about lineage take over a large store of synthesised rows.
+
+Rows as a refresh would have written them over 30 nights, without the pictures' bytes: every image
+has its recipe, ledger row, prompt, score and verdict. Each question of docs/lineage.md is asked of
+a snapshot, as `catalog-gen sql` does, with a connection of its own; the figure is the median of its
+repeats, the first (cold) one apart. `catalog-gen lineage` asks the live file.
+
+    python benchmarks/lineage.py [--images N] [--repeats N] [--keep FOLDER] [--json]
+"""
+
+import argparse
+import json
+import re
+import resource
+import tempfile
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+from typing import Any, Final
+
+import duckdb
+
+ROOT: Final = Path(__file__).parent.parent
+PAGE: Final = ROOT / "docs" / "lineage.md"
+NIGHTS: Final = 30
+
+#: Seconds that the project asks for at a million images on two cores.
+ASKED_BY_ID: Final = 0.1
+ASKED_AGGREGATE: Final = 1.0
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--images", type=int, default=1_000_000)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--keep", type=Path, help="keep the store here, and use it if it is there")
+    parser.add_argument("--json", action="store_true")
+    arguments = parser.parse_args()
+    if arguments.keep:
+        arguments.keep.mkdir(parents=True, exist_ok=True)
+        figures = measure(arguments.keep, arguments.images, arguments.repeats)
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            figures = measure(Path(folder), arguments.images, arguments.repeats)
+    if arguments.json:
+        print(json.dumps(figures, indent=2))
+        return
+    print(f"{figures['images']} images, {figures['file_mb']:.0f} MB without their bytes")
+    for name, each in figures["questions"].items():
+        mark = "" if each["seconds"] < each["asked"] else "   <- slower than asked"
+        print(
+            f"{each['seconds'] * 1000:8.0f} ms   cold {each['cold'] * 1000:6.0f}   asked "
+            f"{each['asked'] * 1000:6.0f}   {name}{mark}"
+        )
+    live = figures["live"]
+    print(f"{live['by_id']['seconds'] * 1000:8.0f} ms   one image by id, in the live file")
+    print(f"{live['command'] * 1000:8.0f} ms   opening, finding by a prefix, telling: the command")
+    snapshot = figures["snapshot"]
+    print(f"the snapshot took {snapshot['seconds']:.1f} s and has {snapshot['mb']:.0f} MB")
+    print(f"peak memory {figures['peak_mb']:.0f} MB")
+
+
+def measure(folder: Path, images: int, repeats: int) -> dict[str, Any]:
+    """Synthesise the store if it is not there, then ask each question of the page."""
+    from catalog_gen.settings import Home
+    from catalog_gen.store.connection import Store
+    from catalog_gen.store.snapshot import publish_snapshot
+
+    home = Home(folder)
+    store = Store(home)
+    if not home.database.exists():
+        with store.writing(checkpoint=True) as connection:
+            synthesise(connection, images)
+    started = perf_counter()
+    snapshot = publish_snapshot(store, home)
+    snapshot_seconds = perf_counter() - started
+    with store.reading() as connection:
+        ((example, sha256, product),) = connection.execute(
+            """
+            SELECT image_id, sha256, product_id FROM images JOIN ledger ON recipe_id = image_id
+            ORDER BY image_id LIMIT 1 OFFSET 4321 % (SELECT count(*) FROM images)
+            """
+        ).fetchall()
+    questions = {
+        "one image, by id": (f"SELECT * FROM lineage WHERE image_id = '{example}'", ASKED_BY_ID),
+        "one image, by the start of its id": (
+            f"SELECT * FROM lineage WHERE starts_with(image_id, '{example[:12]}')",
+            ASKED_BY_ID,
+        ),
+        "one image, by the SHA-256 of its bytes": (
+            f"SELECT * FROM lineage WHERE sha256 = '{sha256}'",
+            ASKED_BY_ID,
+        ),
+    }
+    for title, query in page_queries():
+        asked = query.replace("mug-1", product).replace("'0'", f"'{example[:12]}'")
+        questions[title] = (asked, ASKED_AGGREGATE)
+    return {
+        "images": images,
+        "file_mb": home.database.stat().st_size / 1e6,
+        "questions": {
+            name: {**_timed(snapshot, query, repeats), "asked": asked}
+            for name, (query, asked) in questions.items()
+        },
+        "live": {
+            "by_id": _timed(home.database, questions["one image, by id"][0], repeats),
+            "command": _command(home, example, repeats),
+        },
+        "snapshot": {"seconds": snapshot_seconds, "mb": snapshot.stat().st_size / 1e6},
+        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    }
+
+
+def page_queries() -> list[tuple[str, str]]:
+    """The questions of docs/lineage.md with their SQL."""
+    found = re.findall(r"\*\*(.+?)\*\*[^`]*?```sql\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
+    return [(" ".join(title.split()), query) for title, query in found]
+
+
+def _timed(database: Path, query: str, repeats: int) -> dict[str, float]:
+    with duckdb.connect(database, read_only=True) as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.execute("SET enable_progress_bar = false")
+        seconds = []
+        for _ in range(repeats + 1):
+            started = perf_counter()
+            rows = connection.execute(query).fetchall()
+            seconds.append(perf_counter() - started)
+    return {"seconds": median(seconds[1:]), "cold": seconds[0], "rows": len(rows)}
+
+
+def _command(home: Any, image_id: str, repeats: int) -> float:
+    """What `catalog-gen lineage` spends in the store: opening, finding, reading."""
+    from catalog_gen.store.connection import Store
+    from catalog_gen.store.images import find_image
+    from catalog_gen.store.lineage import lineage_of
+
+    seconds = []
+    for _ in range(repeats + 1):
+        started = perf_counter()
+        with Store(home).peek() as connection:
+            lineage_of(connection, find_image(connection, image_id[:12]))
+        seconds.append(perf_counter() - started)
+    return median(seconds[1:])
+
+
+def synthesise(connection: duckdb.DuckDBPyConnection, images: int) -> None:
+    """Rows of that many images: two views and two candidates a product, changed over the nights."""
+    products = max(1, images // 8)  # two views, two candidates, and each asked for twice
+    parameters = {"products": products, "nights": NIGHTS}
+    connection.execute(
+        """
+        INSERT INTO runs
+        SELECT 'run-' || night, TIMESTAMPTZ '2026-10-01 02:00:00+00' + to_days(night::INTEGER),
+            TIMESTAMPTZ '2026-10-01 05:00:00+00' + to_days(night::INTEGER), 'succeeded', '{}'
+        FROM range($nights) AS each(night)
+        """,
+        {"nights": NIGHTS},
+    )
+    connection.execute(
+        """
+        INSERT INTO products
+        SELECT 'sku-' || lpad(number::VARCHAR, 7, '0'), number % 64, 'Product No. ' || number,
+            ['mug', 'bowl', 'chair', 'lamp', 'shoe', 'watch'][number % 6 + 1],
+            'A product that is described in one sentence of usual length, for its shop.', '', '',
+            MAP {'colour': ['red', 'blue', 'green', 'black'][number % 4 + 1], 'material': 'steel',
+                'price': (number % 90)::VARCHAR || '.00 EUR'},
+            sha256('row' || number), 'feed-1', TIMESTAMPTZ '2026-10-01 02:00:00+00',
+            TIMESTAMPTZ '2026-10-01 02:00:00+00', NULL
+        FROM range($products) AS each(number)
+        """,
+        {"products": products},
+    )
+    # Each product was new in the first nights, and changed its colour in a later one.
+    connection.execute(
+        """
+        INSERT INTO prompts
+        SELECT sha256(concat(number, view, state)), 'sku-' || lpad(number::VARCHAR, 7, '0'),
+            number % 64, view, sha256(concat('f', number, view, state)),
+            MAP {'category': ['mug', 'bowl', 'chair', 'lamp', 'shoe', 'watch'][number % 6 + 1],
+                'colour': ['red', 'blue', 'green', 'black'][(number + state) % 4 + 1],
+                'title': 'Product No. ' || number},
+            concat('{"model":"', sha256(concat('m', state)), '","settings":"', sha256('s'),
+                '","template":"', sha256(concat('t', view, night // 10)), '"}'),
+            concat('product photo of one steel thing No. ', number, ', ', view), '', 12, [], '',
+            if(state = 0, 'new', 'changed: colour'), state = 1,
+            TIMESTAMPTZ '2026-10-01 02:01:00+00' + to_days(night::INTEGER), 'run-' || night
+        FROM (
+            SELECT number, view, state,
+                if(state = 0, number % 3, 3 + number % ($nights - 3)) AS night
+            FROM range($products) AS each(number),
+                (VALUES ('packshot'), ('lifestyle')) AS views(view), range(2) AS states(state)
+        ) ORDER BY night
+        """,
+        parameters,
+    )
+    connection.execute(
+        """
+        CREATE TEMP TABLE drawn AS
+        SELECT sha256(concat(prompt_id, candidate)) AS recipe_id, candidate, prompts.*
+        FROM prompts, range(2) AS candidates(candidate) ORDER BY created_at
+        """
+    )
+    connection.execute(
+        """
+        INSERT INTO recipes
+        SELECT recipe_id, concat('{"guidance":3.0,"height":128,"method":"text2img","model_hash":"',
+                spec ->> 'model', '","negative_prompt":"","prompt":"', prompt,
+                '","reference_sha256":null,"scheduler":"ddim","seed":', hash(recipe_id) >> 1,
+                ',"steps":20,"strength":null,"version":1,"width":128}'),
+            'text2img', spec ->> 'model', 'ddim', (hash(recipe_id) >> 1)::BIGINT, NULL
+        FROM drawn
+        """
+    )
+    connection.execute(
+        """
+        INSERT INTO environments VALUES (sha256('e'), '{"batch_size":8,"compiled":false,'
+            || '"device":"cpu","dtype":"fp32","libraries":{"torch":"2.15.0"},'
+            || '"platform":"Linux x86_64","threads":2}', TIMESTAMPTZ '2026-10-01 02:00:00+00')
+        """
+    )
+    connection.execute(
+        """
+        INSERT INTO ledger
+        SELECT recipe_id, prompt_id, product_id, shard, view, candidate, 0,
+            if(hash(recipe_id) % 1000 = 0, 'given up', 'made'), reason, 1,
+            if(hash(recipe_id) % 1000 = 0, 'the model drew a black picture', ''), 0.4, created_at,
+            run_id
+        FROM drawn
+        """
+    )
+    connection.execute(
+        """
+        INSERT INTO images
+        SELECT recipe_id, sha256('png' || recipe_id), prompt_id, sha256('e'), 128, 128,
+            0.3 + (hash(recipe_id) % 100) / 500, 'batch-' || (row_number() OVER () // 8),
+            created_at + INTERVAL 10 MINUTE, run_id
+        FROM drawn WHERE hash(recipe_id) % 1000 <> 0
+        """
+    )
+    connection.execute(
+        """
+        INSERT INTO scores
+        SELECT image_id, 'scorer-1', 0.2 + (hash(image_id) % 100) / 1000, 0.1,
+            [0.6, 0.8]::FLOAT[],
+            concat('{"background":{"border":254.1},"colour":{"delta":', hash(image_id) % 40,
+                '},"exposure":{"clipped":0.01,"mean":201.5},"sharpness":', hash(image_id) % 900,
+                ',"subject":{"area":0.31,"box":[20,22,101,109],"margin":0.16,"parts":1}}'),
+            created_at + INTERVAL 20 MINUTE, run_id
+        FROM images
+        """
+    )
+    connection.execute(
+        """
+        INSERT INTO verdicts
+        SELECT image_id, 'rubric-1', decision, if(decision = 'accepted', 9, 5),
+            concat('{"prompt_adherence":{"points":2,"why":"It shows what was asked for."},',
+                '"visual_realism":{"points":', if(decision = 'accepted', 2, 1),
+                ',"why":"Sharp enough (', hash(image_id) % 900, ')."},',
+                '"artifacts":{"points":2,"why":"Nothing is cut off."},',
+                '"ecommerce_usability":{"points":2,"why":"Clean white background."},',
+                '"reproducibility":{"points":1,"why":"Recipe, weights and libraries are known."}}'),
+            [], judged, run_id
+        FROM (
+            SELECT image_id, run_id, created_at + INTERVAL 30 MINUTE AS judged,
+                CASE WHEN hash(image_id) % 10 < 7 THEN 'accepted'
+                    WHEN hash(image_id) % 10 < 9 THEN 'review' ELSE 'rejected' END AS decision
+            FROM images
+        )
+        """
+    )
+    # A second rubric judged a tenth again, and people looked at some.
+    connection.execute(
+        """
+        INSERT INTO verdicts
+        SELECT image_id, 'rubric-2', 'accepted', 8, criteria, [], judged_at + INTERVAL 1 DAY, run_id
+        FROM verdicts WHERE hash(image_id) % 10 = 3
+        """
+    )
+    connection.execute(
+        """
+        INSERT INTO reviews
+        SELECT image_id, 'rejected', 'Ana', 'The handle is missing.', created_at + INTERVAL 1 DAY
+        FROM images WHERE hash(image_id) % 500 = 7
+        """
+    )
+    connection.execute(
+        """
+        INSERT INTO publications
+        SELECT night + 1, 0.9, $products, 2 * $products,
+            TIMESTAMPTZ '2026-10-01 04:00:00+00' + to_days(night::INTEGER), 'run-' || night
+        FROM range($nights) AS each(night)
+        """,
+        parameters,
+    )
+    connection.execute(
+        """
+        INSERT INTO publication_items
+        WITH shown AS (
+            SELECT product_id, view, drawn.prompt_id, min(image_id) AS image_id,
+                any_value(right(drawn.run_id, -4)::BIGINT) + 1 AS since
+            FROM drawn JOIN images ON image_id = recipe_id GROUP BY ALL
+        )
+        SELECT product_id, view, image_id, since,
+            lead(since) OVER (PARTITION BY product_id, view ORDER BY since)
+        FROM shown ORDER BY since
+        """
+    )
+
+
+if __name__ == "__main__":
+    main()

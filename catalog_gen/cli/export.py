@@ -1,0 +1,60 @@
+"""`catalog-gen export`: the live pictures and the feed in a sales channel's form."""
+
+from collections import Counter
+from dataclasses import asdict
+from pathlib import Path
+from typing import get_args
+
+import typer
+
+from catalog_gen.cli.output import answers, messages, print_json, progress_bars
+from catalog_gen.reporting.channels import ChannelName
+from catalog_gen.settings import Home
+from catalog_gen.stages.catalog import Catalog
+from catalog_gen.stages.export import Exported, export
+
+#: Lines of refusals; JSON has them all.
+SHOWN = 20
+
+
+def run(config: Path, channel: str, out: Path, base_url: str | None, as_json: bool) -> None:
+    """Export and say what was written and what was refused."""
+    for name in get_args(ChannelName):
+        if name == channel:
+            break
+    else:
+        raise typer.BadParameter(f"--channel is one of {', '.join(get_args(ChannelName))}")
+    catalog = Catalog.open(config, Home.from_environment())
+    with progress_bars():
+        exported = export(catalog, name, out, base_url=base_url)
+    if as_json:
+        print_json(
+            {
+                "channel": channel,
+                "feed": str(exported.feed),
+                "products": exported.products,
+                "images": exported.images,
+                "signed": exported.signed,
+                "refused": [asdict(each) for each in exported.refused],
+            }
+        )
+    else:
+        _print(exported)
+
+
+def _print(exported: Exported) -> None:
+    signed = ", signed" if exported.signed else ""
+    answers.print(
+        f"[bold]{exported.products}[/] products with {exported.images} pictures{signed}: "
+        f"{exported.feed}",
+        soft_wrap=True,
+    )
+    for each in exported.refused[:SHOWN]:
+        told = f"{each.product_id} {each.view}".strip()
+        messages.print("[yellow]refused[/]", end=" ")
+        messages.print(f"{told}: {each.why}", markup=False)
+    if len(exported.refused) > SHOWN:
+        reasons = Counter(each.why for each in exported.refused)
+        messages.print(f"... {len(exported.refused)} refused in all; --json lists them:")
+        for why, count in reasons.most_common(5):
+            messages.print(f"  {count}: {why}", markup=False)

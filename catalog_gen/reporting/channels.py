@@ -1,0 +1,246 @@
+"""What each sales channel takes: the form of its pictures, and the columns of its feed.
+
+Rules are those that the channels publish for product pictures and product data; a product that
+breaks one is refused with a sentence, never bent to fit. What a picture *shows* is judged
+elsewhere. Nothing here reads the store or writes a file.
+"""
+
+import csv
+import io
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Literal
+from urllib.parse import quote
+
+from catalog_gen.imaging.encode import Rendition
+from catalog_gen.reporting.channel_feed import safe_cell
+
+ChannelName = Literal["google", "shopify", "meta", "files"]
+
+SUFFIXES: Final[Mapping[Rendition, str]] = {"PNG": "png", "JPEG": "jpg", "WEBP": "webp"}
+
+
+@dataclass(frozen=True, slots=True)
+class PictureForm:
+    """How a channel wants its pictures.
+
+    Attributes:
+        min_side: pixels of the shorter side below which a picture is refused: channels forbid
+            enlarged ones.
+        max_side: pixels of the longer side; larger pictures are scaled down.
+        max_bytes: of the file; a larger one is refused.
+    """
+
+    rendition: Rendition
+    min_side: int
+    max_side: int
+    max_bytes: int
+    quality: int = 92
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelProduct:
+    """One product as a channel gets it.
+
+    ``images`` are file names below the base URL, the main one first; ``attributes`` are the feed's
+    other fields by their canonical names.
+    """
+
+    product_id: str
+    title: str
+    description: str
+    category: str
+    group_id: str
+    images: tuple[str, ...]
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+
+Row = dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """One channel: ``rows`` makes a product's feed rows of its picture URLs.
+
+    ``required`` names the columns that may not be empty, in the channel's words.
+    """
+
+    name: ChannelName
+    form: PictureForm
+    columns: tuple[str, ...]
+    required: tuple[str, ...]
+    max_additional: int
+    rows: Callable[["Channel", ChannelProduct, Sequence[str]], list[Row]]
+
+    def missing(self, product: ChannelProduct) -> list[str]:
+        """The required columns that this product would leave empty."""
+        (first, *_) = self.rows(self, product, ["https://example.org/1"])
+        return [name for name in self.required if not first.get(name)]
+
+    def feed(self, products: Iterable[ChannelProduct], base_url: str) -> str:
+        """The feed as CSV, ordered by product id: the same catalog is the same text.
+
+        Control characters in a value become spaces, and a value that a spreadsheet would run as a
+        formula gets an apostrophe in front.
+        """
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, self.columns, restval="", lineterminator="\n")
+        writer.writeheader()
+        for product in sorted(products, key=lambda each: each.product_id):
+            links = [f"{base_url.rstrip('/')}/{quote(name)}" for name in product.images]
+            for row in self.rows(self, product, links):
+                writer.writerow({name: safe_cell(value) for name, value in row.items()})
+        return text.getvalue()
+
+
+def _google(channel: Channel, product: ChannelProduct, links: Sequence[str]) -> list[Row]:
+    told = product.attributes
+    return [
+        {
+            "id": product.product_id,
+            "title": product.title[:150],
+            "description": (product.description or product.title)[:5000],
+            "link": told.get("link", ""),
+            "image_link": links[0],
+            "additional_image_link": ",".join(links[1 : 1 + channel.max_additional]),
+            "availability": _underscored(told.get("availability", "")),
+            "price": told.get("price", ""),
+            "sale_price": told.get("sale_price", ""),
+            "condition": told.get("condition", ""),
+            "brand": told.get("brand", ""),
+            "gtin": told.get("gtin", ""),
+            "mpn": told.get("mpn", ""),
+            "product_type": product.category,
+            "color": told.get("colour", ""),
+            "material": told.get("material", ""),
+            "size": told.get("size", ""),
+            "item_group_id": product.group_id,
+        }
+    ]
+
+
+def _meta(channel: Channel, product: ChannelProduct, links: Sequence[str]) -> list[Row]:
+    told = product.attributes
+    return [
+        {
+            "id": product.product_id[:100],
+            "title": product.title[:200],
+            "description": (product.description or product.title)[:9999],
+            "availability": _underscored(told.get("availability", "")).replace("_", " "),
+            # Meta wants it always; a feed that says nothing sells new goods.
+            "condition": told.get("condition", "") or "new",
+            "price": told.get("price", ""),
+            "sale_price": told.get("sale_price", ""),
+            "link": told.get("link", ""),
+            "image_link": links[0],
+            "additional_image_link": ",".join(links[1 : 1 + channel.max_additional]),
+            "brand": told.get("brand", ""),
+            "item_group_id": product.group_id,
+            "product_type": product.category,
+            "color": told.get("colour", ""),
+            "material": told.get("material", ""),
+            "size": told.get("size", ""),
+        }
+    ]
+
+
+def _shopify(channel: Channel, product: ChannelProduct, links: Sequence[str]) -> list[Row]:
+    """A row a picture; all but the first have the handle and the picture alone."""
+    told = product.attributes
+    handle = _handle(product.product_id)
+    first = {
+        "Handle": handle,
+        "Title": product.title,
+        "Body (HTML)": product.description,
+        "Vendor": told.get("brand", ""),
+        "Type": product.category,
+        "Variant SKU": product.product_id,
+        "Variant Price": told.get("price", "").split(" ")[0],
+    }
+    return [
+        {
+            **(first if position == 1 else {"Handle": handle}),
+            "Image Src": link,
+            "Image Position": str(position),
+            "Image Alt Text": product.title[:512],
+        }
+        for position, link in enumerate(links[: 1 + channel.max_additional], start=1)
+    ]
+
+
+def _files(channel: Channel, product: ChannelProduct, links: Sequence[str]) -> list[Row]:
+    return [
+        {
+            "product_id": product.product_id,
+            "title": product.title,
+            "category": product.category,
+            "image_link": link,
+            "position": str(position),
+        }
+        for position, link in enumerate(links, start=1)
+    ]
+
+
+#: Pixels and bytes as the channels published them in 2026:
+#: https://support.google.com/merchants/answer/6324350 (image_link),
+#: https://help.shopify.com/en/manual/products/product-media/product-media-types,
+#: https://www.facebook.com/business/help/120325381656392 (catalog fields).
+CHANNELS: Final[Mapping[ChannelName, Channel]] = {
+    "google": Channel(
+        name="google",
+        form=PictureForm("JPEG", min_side=100, max_side=4000, max_bytes=16_000_000),
+        columns=(
+            *("id", "title", "description", "link", "image_link", "additional_image_link"),
+            *("availability", "price", "sale_price", "condition", "brand", "gtin", "mpn"),
+            *("product_type", "color", "material", "size", "item_group_id"),
+        ),
+        required=("id", "title", "description", "link", "image_link", "availability", "price"),
+        max_additional=10,
+        rows=_google,
+    ),
+    "shopify": Channel(
+        name="shopify",
+        form=PictureForm("JPEG", min_side=1, max_side=2048, max_bytes=20_000_000),
+        columns=(
+            *("Handle", "Title", "Body (HTML)", "Vendor", "Type", "Variant SKU", "Variant Price"),
+            *("Image Src", "Image Position", "Image Alt Text"),
+        ),
+        required=("Handle", "Title", "Variant Price", "Image Src"),
+        max_additional=249,
+        rows=_shopify,
+    ),
+    "meta": Channel(
+        name="meta",
+        form=PictureForm("JPEG", min_side=500, max_side=2048, max_bytes=8_000_000),
+        columns=(
+            *("id", "title", "description", "availability", "condition", "price", "sale_price"),
+            *("link", "image_link", "additional_image_link", "brand", "item_group_id"),
+            *("product_type", "color", "material", "size"),
+        ),
+        required=(
+            *("id", "title", "description", "availability", "condition", "price"),
+            *("link", "image_link", "brand"),
+        ),
+        max_additional=20,
+        rows=_meta,
+    ),
+    "files": Channel(
+        name="files",
+        form=PictureForm("PNG", min_side=1, max_side=65_535, max_bytes=2**31),
+        columns=("product_id", "title", "category", "image_link", "position"),
+        required=("product_id",),
+        max_additional=1000,
+        rows=_files,
+    ),
+}
+
+
+def _underscored(availability: str) -> str:
+    """ "in stock", as many feeds write it, is "in_stock" in the specification."""
+    return "_".join(availability.lower().split())
+
+
+def _handle(product_id: str) -> str:
+    """A Shopify handle: lower-case letters, digits and hyphens."""
+    letters = "".join(sign if sign.isalnum() else " " for sign in product_id.lower())
+    return "-".join(letters.split())

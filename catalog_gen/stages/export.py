@@ -1,0 +1,244 @@
+"""Write what is live for a sales channel: its pictures with their provenance, and its feed.
+
+What the channel would refuse is left out and listed with the reason. The folder is filled before
+the feed appears in it, so that a feed never names a picture that is not there.
+"""
+
+import os
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from catalog_gen.catalog.product import Product
+from catalog_gen.errors import StoreError
+from catalog_gen.imaging.credentials import Signer, sign
+from catalog_gen.imaging.decode import contain_on_white
+from catalog_gen.imaging.decode import read_image as decode
+from catalog_gen.imaging.metadata import label_png, render
+from catalog_gen.imaging.provenance import Provenance
+from catalog_gen.progress import report
+from catalog_gen.reporting.channels import (
+    CHANNELS,
+    SUFFIXES,
+    Channel,
+    ChannelName,
+    ChannelProduct,
+    PictureForm,
+)
+from catalog_gen.stages.catalog import Catalog
+from catalog_gen.store.images import ImageOrigin, image_origins, read_image
+from catalog_gen.store.showcase import live_products
+
+Pixels = npt.NDArray[np.uint8]
+
+PICTURES: Final = "images"
+
+#: Products whose pictures are in memory at a time.
+_PORTION: Final = 64
+
+#: Digits of the image id in a file name: enough to find the picture, and never the same twice.
+_NAME_LENGTH: Final = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A product, or one picture of it, that the channel does not take. ``view`` '': all of it."""
+
+    product_id: str
+    view: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What an export wrote: the feed, and how many products and pictures are in it."""
+
+    feed: Path
+    products: int
+    images: int
+    signed: bool
+    refused: tuple[Refusal, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A live picture on its way to a channel."""
+
+    view: str
+    origin: ImageOrigin
+    png: bytes
+
+
+#: A rule of a channel for one picture: '' if it holds, else a sentence. Size and form are the
+#: first such rules; a channel's rules on what a picture shows join them here.
+PictureRule = Callable[[Candidate, PictureForm], str]
+
+
+def export(
+    catalog: Catalog, channel_name: ChannelName, out: Path, *, base_url: str | None = None
+) -> Exported:
+    """Write the live pictures and the feed of a channel below ``out``.
+
+    Pictures that a former export wrote and that are no longer live are removed.
+
+    Args:
+        base_url: where ``out`` will be served from; the settings' by default.
+
+    Raises:
+        ConfigError: ``[credentials]`` can't sign.
+        CorruptionError: a stored picture is damaged.
+        StoreError: the folder can't be written.
+    """
+    channel = CHANNELS[channel_name]
+    signer = Signer.load(catalog.settings.credentials) if catalog.settings.credentials else None
+    refused: list[Refusal] = []
+    ready: list[ChannelProduct] = []
+    try:
+        (out / PICTURES).mkdir(parents=True, exist_ok=True)
+        for product, candidates in _live(catalog):
+            written = _write_product(product, candidates, channel, signer, out, refused)
+            if written is not None:
+                ready.append(written)
+        feed = out / f"{channel.name}.csv"
+        url = catalog.settings.publish.base_url if base_url is None else base_url
+        _write_whole(feed, channel.feed(ready, url).encode("utf-8", "replace"))
+        _remove_others(out, {name for product in ready for name in product.images})
+    except OSError as error:
+        raise StoreError(
+            str(error.filename or out),
+            f"the export can't be written ({error.strerror})",
+            "Free space, or name another folder with --out.",
+        ) from error
+    images = sum(len(product.images) for product in ready)
+    return Exported(feed, len(ready), images, signer is not None, tuple(refused))
+
+
+def _live(catalog: Catalog) -> Iterator[tuple[Product, list[Candidate]]]:
+    """Each product with its live pictures, main one first.
+
+    The database is let go while pictures are written, so that a refresh can go on beside.
+    """
+    with catalog.store.reading() as connection:
+        live = live_products(connection)
+        origins = image_origins(connection)
+    views = list(catalog.settings.views)
+    for start in range(0, len(live), _PORTION):
+        portion = live[start : start + _PORTION]
+        with catalog.store.reading() as connection:
+            pictures = {
+                image_id: read_image(connection, image_id)
+                for each in portion
+                for image_id in each.image_ids.values()
+            }
+        for done, each in enumerate(portion, start=start + 1):
+            ids = each.image_ids
+            yield (
+                each.product,
+                [
+                    Candidate(view, origins[ids[view]], pictures[ids[view]])
+                    for view in _in_order(ids, views)
+                ],
+            )
+            report("export", done, len(live))
+
+
+def _write_product(
+    product: Product,
+    candidates: Sequence[Candidate],
+    channel: Channel,
+    signer: Signer | None,
+    out: Path,
+    refused: list[Refusal],
+) -> ChannelProduct | None:
+    """Write a product's pictures; None, with the reasons, if the channel takes none of them."""
+    told = ChannelProduct(
+        product_id=product.product_id,
+        title=product.title,
+        description=product.description,
+        category=product.category,
+        group_id=product.group_id,
+        images=(),
+        attributes=product.attributes,
+    )
+    missing = channel.missing(told)
+    if missing:
+        why = f"{channel.name} requires {', '.join(missing)}, and the feed has none"
+        refused.append(Refusal(product.product_id, "", why))
+        return None
+    names: list[str] = []
+    for candidate in candidates:
+        why = next(filter(None, (rule(candidate, channel.form) for rule in RULES)), "")
+        content = b"" if why else _rendered(candidate, channel.form, signer)
+        if len(content) > channel.form.max_bytes:
+            why = f"its file has {len(content):,} bytes, and {channel.form.max_bytes:,} are allowed"
+        if why:
+            refused.append(Refusal(product.product_id, candidate.view, why))
+            continue
+        suffix = SUFFIXES[channel.form.rendition]
+        name = f"{PICTURES}/{candidate.origin.image_id[:_NAME_LENGTH]}.{suffix}"
+        _write_whole(out / name, content)
+        names.append(name)
+    return replace(told, images=tuple(names)) if names else None
+
+
+def _large_enough(candidate: Candidate, form: PictureForm) -> str:
+    shorter = min(candidate.origin.width, candidate.origin.height)
+    if shorter >= form.min_side:
+        return ""
+    return (
+        f"it has {candidate.origin.width} x {candidate.origin.height} pixels, and the channel "
+        f"takes {form.min_side} and more and no enlarged ones; draw it larger "
+        f"(views.{candidate.view})"
+    )
+
+
+RULES: Final[tuple[PictureRule, ...]] = (_large_enough,)
+
+
+def _rendered(candidate: Candidate, form: PictureForm, signer: Signer | None) -> bytes:
+    """The picture in the channel's form, with provenance, signed if there is a signer."""
+    origin = candidate.origin
+    provenance = Provenance(origin.recipe, origin.created_at)
+    longer = max(origin.width, origin.height)
+    if form.rendition == "PNG" and longer <= form.max_side:
+        content = label_png(candidate.png, provenance)
+    else:
+        pixels = decode(candidate.png, name=f"image {origin.image_id}")
+        content = render(_scaled(pixels, form.max_side), form.rendition, provenance, form.quality)
+    return sign(content, form.rendition, provenance, signer) if signer else content
+
+
+def _scaled(pixels: Pixels, max_side: int) -> Pixels:
+    height, width, _ = pixels.shape
+    scale = min(1.0, max_side / max(height, width))
+    return contain_on_white(pixels, max(1, round(width * scale)), max(1, round(height * scale)))
+
+
+def _in_order(shown: Collection[str], views: Sequence[str]) -> list[str]:
+    """In the order of the settings; views that they no longer have come last."""
+    return sorted(
+        shown, key=lambda view: (views.index(view) if view in views else len(views), view)
+    )
+
+
+def _write_whole(path: Path, content: bytes) -> None:
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        draft.write_bytes(content)
+        draft.replace(path)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
+
+
+def _remove_others(out: Path, kept: set[str]) -> None:
+    """Pictures of a former export; files that an export would not have named stay."""
+    for path in (out / PICTURES).iterdir():
+        stem, _, suffix = path.name.partition(".")
+        ours = len(stem) == _NAME_LENGTH and not set(stem) - set("0123456789abcdef")
+        if ours and suffix in SUFFIXES.values() and f"{PICTURES}/{path.name}" not in kept:
+            path.unlink(missing_ok=True)

@@ -1,0 +1,158 @@
+"""Exports for channels: the feed, the pictures, their provenance, and what is refused."""
+
+import csv
+import io
+import shutil
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from catalog_gen.errors import InputError
+from catalog_gen.imaging.metadata import read_provenance
+from catalog_gen.settings import CredentialSettings
+from catalog_gen.stages.catalog import Catalog
+from catalog_gen.stages.export import Exported, export
+from catalog_gen.stages.identify import identify
+from tests.pipeline.shop import Shop, open_shop
+
+ROWS = (
+    ("id", "title", "product_type", "color", "price", "link", "availability", "brand"),
+    ("sku-1", "Red Mug", "mug", "red", "9.00 EUR", "https://s.example/1", "in stock", "Hearth"),
+    ("sku-2", "=Blue Mug", "mug", "blue", "9.50 EUR", "https://s.example/2", "in stock", "Hearth"),
+    ("sku-3", "Black Chair", "chair", "black", "99.00 EUR", "", "in stock", "Oak"),
+)
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
+    """A shop after a night, with a product that has no link."""
+    shop = open_shop(tmp_path_factory.mktemp("exporting"))
+    with (shop.folder / "feed.csv").open("w", newline="", encoding="utf-8") as stream:
+        csv.writer(stream).writerows(ROWS)
+    text = shop.config.read_text("utf-8").replace("width = 32", "width = 104")
+    text = text.replace("height = 32", "height = 104")
+    shop.config.write_text(text + second_view(), "utf-8")
+    assert shop.night("first")["live"] == 3
+    return shop
+
+
+def second_view() -> str:
+    return """
+[views.small]
+template = "small {{ colour }} {{ category }}"
+steps = 2
+width = 64
+height = 64
+"""
+
+
+def feed_of(exported: Exported) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(exported.feed.read_text("utf-8"))))
+
+
+def test_google_gets_its_fields_its_form_and_nothing_that_it_refuses(
+    shop: Shop, tmp_path: Path
+) -> None:
+    exported = export(shop.catalog, "google", tmp_path, base_url="https://cdn.example/shop/")
+    first, second = feed_of(exported)
+    assert (first["id"], first["price"], first["availability"]) == (
+        "sku-1",
+        "9.00 EUR",
+        "in_stock",
+    )
+    assert second["title"] == "'=Blue Mug"
+    assert first["link"] == "https://s.example/1"
+    for row in (first, second):
+        assert row["image_link"].startswith("https://cdn.example/shop/images/")
+        path = tmp_path / row["image_link"].removeprefix("https://cdn.example/shop/")
+        with Image.open(path) as picture:
+            assert (picture.format, picture.size) == ("JPEG", (104, 104))
+    refused = {(each.product_id, each.view): each.why for each in exported.refused}
+    assert refused.keys() == {("sku-1", "small"), ("sku-2", "small"), ("sku-3", "")}
+    assert "link" in refused["sku-3", ""]
+    assert "64 x 64" in refused["sku-1", "small"]
+
+
+def test_shopify_has_a_row_a_picture_and_meta_words_of_its_own(shop: Shop, tmp_path: Path) -> None:
+    rows = feed_of(export(shop.catalog, "shopify", tmp_path / "shopify"))
+    assert [(row["Handle"], row["Title"], row["Image Position"]) for row in rows[:2]] == [
+        ("sku-1", "Red Mug", "1"),
+        ("sku-1", "", "2"),
+    ]
+    assert {row["Variant Price"] for row in rows} == {"9.00", "9.50", "99.00", ""}
+    meta = export(shop.catalog, "meta", tmp_path / "meta")
+    assert feed_of(meta) == []  # Meta takes 500 pixels and more
+    assert all("500" in each.why for each in meta.refused if each.view)
+
+
+def test_every_exported_picture_tells_which_one_it_is(shop: Shop, tmp_path: Path) -> None:
+    exported = export(shop.catalog, "files", tmp_path / "files")
+    export(shop.catalog, "google", tmp_path / "google")
+    paths = [*(tmp_path / "files" / "images").iterdir(), *(tmp_path / "google/images").iterdir()]
+    assert (exported.images, len(paths)) == (6, 8)
+    live = {image_id for (image_id,) in shop.query("SELECT image_id FROM live_images")}
+    with shop.catalog.store.reading() as connection:
+        assert {identify(connection, str(path)) for path in paths} == live
+        for path in paths:
+            assert read_provenance(path.read_bytes()).image_id.startswith(path.stem)
+        stranger = tmp_path / "stranger.png"
+        Image.new("RGB", (9, 9), "red").save(stranger)
+        with pytest.raises(InputError, match="carries no recipe"):
+            identify(connection, str(stranger))
+    other = open_shop(tmp_path / "other")
+    with (
+        other.catalog.store.reading() as connection,
+        pytest.raises(InputError, match="this store does not have"),
+    ):
+        identify(connection, str(paths[0]))
+
+
+def test_what_is_no_longer_live_leaves_the_folder(shop: Shop, tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    old = tmp_path / "images" / f"{'0' * 32}.png"
+    foreign = tmp_path / "images" / "logo.png"
+    for path in (old, foreign):
+        path.write_bytes(b"x")
+    export(shop.catalog, "files", tmp_path)
+    assert (old.exists(), foreign.exists()) == (False, True)
+
+
+def test_with_a_certificate_every_picture_is_signed(shop: Shop, tmp_path: Path) -> None:
+    pytest.importorskip("c2pa", reason="c2pa-python is not installed (extra: credentials)")
+    from catalog_gen.imaging.credentials import verify
+    from tests.imaging.test_credentials import shop as signing_shop
+
+    signing = signing_shop()
+    for name, text in (
+        ("chain.pem", signing.signer.certificates),
+        ("key.pem", signing.signer.private_key),
+    ):
+        (tmp_path / name).write_text(text)
+    settings = shop.catalog.settings.model_copy(
+        update={
+            "credentials": CredentialSettings(
+                certificates=tmp_path / "chain.pem", private_key=tmp_path / "key.pem"
+            )
+        }
+    )
+    exported = export(Catalog(settings, shop.home), "google", tmp_path / "out")
+    assert exported.signed
+    paths = list((tmp_path / "out" / "images").iterdir())
+    assert len(paths) == 2
+    for path in paths:
+        found = verify(path.read_bytes(), "JPEG", signing.root)
+        assert (found.state, found.problems) == ("Trusted", ())
+
+
+def test_the_bytes_alone_are_enough_to_find_a_picture(shop: Shop, tmp_path: Path) -> None:
+    ((content, image_id),) = shop.query(
+        "SELECT bytes, image_id FROM image_bytes JOIN images USING (sha256) LIMIT 1"
+    )
+    path = tmp_path / "bare.png"
+    path.write_bytes(bytes(content))  # type: ignore[call-overload]
+    renamed = tmp_path / "renamed.bin"
+    shutil.copy(path, renamed)
+    with shop.catalog.store.reading() as connection:
+        assert identify(connection, str(path)) == image_id
+        assert identify(connection, str(renamed)) == image_id
