@@ -214,5 +214,5 @@ def test_a_broken_rubric_is_refused_by_name(
 
 
 def test_a_missing_rubric_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="no such file.*rubric"):
+    with pytest.raises(ConfigError, match=r"no such file.*rubric"):
         load_rubric(tmp_path / "none.toml")
