@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalog_gen.fingerprint import canonical_json
-from catalog_gen.judging.contrasts import Attribute, Contrast
+from catalog_gen.judging.contrasts import Attribute, Contrast, words_of
 from catalog_gen.judging.signals.background import backdrop_of
 from catalog_gen.judging.signals.colour import srgb_to_lab, subject_colour
 from catalog_gen.judging.signals.duplicates import perceptual_hash
@@ -32,6 +32,16 @@ class Asked:
 
     colour: str = ""
     count: int = 1
+
+
+def asked_of(prompt: str) -> Asked | None:
+    """The colour and the number that a prompt of the canonical form names; None: another form."""
+    form = words_of(prompt)
+    if form is None:
+        return None
+    return Asked(
+        colour=form.words.get("colour", ""), count=2 if form.words.get("count") == "two" else 1
+    )
 
 
 @dataclass(frozen=True, slots=True)

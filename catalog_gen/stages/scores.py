@@ -13,8 +13,8 @@ from catalog_gen.diffusion.jobs import DrawJob, RecipeError
 from catalog_gen.diffusion.references import load_reference
 from catalog_gen.errors import InputError
 from catalog_gen.imaging.decode import read_image as decode
-from catalog_gen.judging.contrasts import contrasts_of, words_of
-from catalog_gen.judging.measurement import Asked, Signals, measure
+from catalog_gen.judging.contrasts import contrasts_of
+from catalog_gen.judging.measurement import Asked, Signals, asked_of, measure
 from catalog_gen.judging.scorer import ClipScorer
 from catalog_gen.judging.signals.identity import embedding_distance
 from catalog_gen.progress import report
@@ -102,22 +102,12 @@ def _measure(
     embedding: NDArray[np.float32],
 ) -> Signals:
     photo = _reference(catalog, item)
-    signals = measure(pixels, asked=_asked(item), reference=photo)
+    asked = asked_of(item.recipe.prompt) or Asked(item.product.attributes.get("colour", ""))
+    signals = measure(pixels, asked=asked, reference=photo)
     if photo is None:
         return signals
     distance = embedding_distance(embedding, scorer.embed_images([photo])[0])
     return replace(signals, identity_distance=distance)
-
-
-def _asked(item: ToScore) -> Asked:
-    """The colour and the number that the prompt names; where it has another form, the product's."""
-    words = words_of(item.recipe.prompt)
-    if words is None:
-        return Asked(colour=item.product.attributes.get("colour", ""))
-    return Asked(
-        colour=words.words.get("colour", ""),
-        count=2 if words.words.get("count") == "two" else 1,
-    )
 
 
 def _reference(catalog: Catalog, item: ToScore) -> Pixels | None:

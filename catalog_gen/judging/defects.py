@@ -1,0 +1,202 @@
+"""Planted defects: a good picture made bad in exactly one known way, to measure the judge.
+
+Some change the picture, some what was asked of it: a red mug under the prompt "blue mug" is a
+picture in the wrong colour. Every defect is drawn from a seeded generator, so that a figure can be
+measured again. Nothing here judges.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Final, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFilter, ImageFont
+
+from catalog_gen.judging.contrasts import Attribute, rivals_of, words_of
+
+Pixels = NDArray[np.uint8]
+DefectName = Literal[
+    "wrong colour",
+    "wrong category",
+    "wrong material",
+    "two for one",
+    "cut by the edge",
+    "tiny subject",
+    "off-white background",
+    "blur",
+    "noise",
+    "text overlay",
+    "watermark",
+    "black",
+    "flat",
+    "banded",
+    "near-duplicate",
+    "changed product",
+]
+DEFECTS: Final[tuple[DefectName, ...]] = get_args(DefectName)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Specimen:
+    """A picture, what was asked of it, and what stands beside it in the catalog."""
+
+    pixels: Pixels
+    """uint8 (H, W, 3), sRGB."""
+    prompt: str
+    """In the canonical form (see ``contrasts.words_of``)."""
+    mask: NDArray[np.bool_]
+    """(H, W), true where the subject is."""
+    reference: Pixels | None = None
+    """The photo that an img2img picture started from."""
+    twin: Pixels | None = None
+    """Another product's picture in the same catalog."""
+
+
+def plant(defect: DefectName, good: Specimen, other: Specimen, seed: int) -> Specimen | None:
+    """``good`` with one defect; None where it can't have it: a vase for two is not "two for one".
+
+    ``other`` is a good picture of another category; "changed product" starts from it, and
+    "near-duplicate" passes ``good`` off as that product's.
+    """
+    return _PLANTERS[defect](good, other, np.random.default_rng(seed))
+
+
+Planter = Callable[[Specimen, Specimen, np.random.Generator], Specimen | None]
+
+
+def _asked_otherwise(attribute: Attribute) -> Planter:
+    def planter(good: Specimen, _: Specimen, draw: np.random.Generator) -> Specimen | None:
+        form = words_of(good.prompt)
+        if form is None or attribute not in form.words:
+            return None
+        rivals = [word for word in rivals_of(attribute) if word != form.words[attribute]]
+        return replace(good, prompt=form.with_word(attribute, str(draw.choice(rivals))))
+
+    return planter
+
+
+def _two_for_one(good: Specimen, _: Specimen, __: np.random.Generator) -> Specimen | None:
+    form = words_of(good.prompt)
+    if form is None or form.words.get("count") != "two":
+        return None
+    return replace(good, prompt=form.with_word("count", "one"))
+
+
+def _cut(good: Specimen, _: Specimen, draw: np.random.Generator) -> Specimen:
+    """Moved until a quarter of the subject's width or height is outside."""
+    rows, columns = np.flatnonzero(good.mask.any(1)), np.flatnonzero(good.mask.any(0))
+    across = bool(draw.integers(2))
+    places = columns if across else rows
+    shift = good.mask.shape[across] - 1 - places[-1] + (places[-1] - places[0] + 1) // 4
+    sign = int(draw.choice((-1, 1)))
+    if sign < 0:
+        shift = places[0] + (places[-1] - places[0] + 1) // 4
+    size = good.mask.shape[across]
+    kept = np.clip(np.arange(size) - sign * shift, 0, size - 1)
+    return replace(good, pixels=np.take(good.pixels, kept, axis=int(across)))
+
+
+def _tiny(good: Specimen, _: Specimen, __: np.random.Generator) -> Specimen:
+    """The whole picture at a third of its size, on its own background colour."""
+    height, width, _channels = good.pixels.shape
+    small = np.asarray(Image.fromarray(good.pixels).resize((width // 3, height // 3)))
+    border = np.concatenate([good.pixels[0], good.pixels[-1], good.pixels[:, 0]])
+    canvas = np.empty_like(good.pixels)
+    canvas[:] = np.median(border, axis=0)
+    top, left = (height - small.shape[0]) // 2, (width - small.shape[1]) // 2
+    canvas[top : top + small.shape[0], left : left + small.shape[1]] = small
+    return replace(good, pixels=canvas)
+
+
+def _off_white(good: Specimen, _: Specimen, draw: np.random.Generator) -> Specimen | None:
+    """A white background under a slightly warm, weak light: 229 to 245 levels."""
+    if "white background" not in good.prompt:
+        return None
+    light = draw.uniform(0.90, 0.96) * np.array([1.0, 0.995, 0.98])
+    return replace(good, pixels=np.asarray(good.pixels * light, dtype=np.uint8))
+
+
+def _blurred(good: Specimen, _: Specimen, __: np.random.Generator) -> Specimen:
+    radius = good.pixels.shape[0] / 50
+    blurred = Image.fromarray(good.pixels).filter(ImageFilter.GaussianBlur(radius))
+    return replace(good, pixels=np.asarray(blurred))
+
+
+def _noisy(good: Specimen, _: Specimen, draw: np.random.Generator) -> Specimen:
+    noise = draw.normal(0.0, 16.0, good.pixels.shape)
+    return replace(good, pixels=np.asarray(np.clip(good.pixels + noise, 0, 255), dtype=np.uint8))
+
+
+def _lettered(text: str, opacity: float, angle: float) -> Planter:
+    def planter(good: Specimen, _: Specimen, draw: np.random.Generator) -> Specimen:
+        height, width, _channels = good.pixels.shape
+        layer = Image.new("L", (width, height))
+        font = _font(max(10, height // 7))
+        left, top, right, bottom = font.getbbox(text)
+        x = (width - (right - left)) / 2 - left
+        y = draw.uniform(0.05, 0.75) * (height - bottom) if angle == 0 else (height - bottom) / 2
+        ImageDraw.Draw(layer).text((x, y - top), text, fill=255, font=font)
+        ink = np.asarray(layer.rotate(angle), dtype=np.float64)[..., None] / 255 * opacity
+        colour = np.array([120, 120, 120]) if angle else np.array([200, 20, 30])
+        return replace(
+            good, pixels=np.asarray(good.pixels * (1 - ink) + colour * ink, dtype=np.uint8)
+        )
+
+    return planter
+
+
+def _black(good: Specimen, _: Specimen, __: np.random.Generator) -> Specimen:
+    return replace(good, pixels=np.zeros_like(good.pixels))
+
+
+def _flat(good: Specimen, _: Specimen, __: np.random.Generator) -> Specimen:
+    pixels = np.empty_like(good.pixels)
+    pixels[:] = good.pixels.mean(axis=(0, 1))
+    return replace(good, pixels=pixels)
+
+
+def _banded(good: Specimen, _: Specimen, __: np.random.Generator) -> Specimen:
+    """Eight levels a channel, white kept."""
+    step = 255 / 7
+    return replace(good, pixels=np.asarray(np.round(good.pixels / step) * step, dtype=np.uint8))
+
+
+def _near_duplicate(good: Specimen, other: Specimen, _: np.random.Generator) -> Specimen:
+    """The other product's picture, one pixel row lower and a little darker, as this one's."""
+    twin = np.roll(other.pixels, 1, axis=0)
+    darker = np.asarray(twin * 0.98, dtype=np.uint8)
+    return replace(good, pixels=darker, mask=other.mask, twin=other.pixels)
+
+
+def _changed_product(good: Specimen, other: Specimen, _: np.random.Generator) -> Specimen:
+    return replace(good, reference=other.pixels)
+
+
+_PLANTERS: Final[Mapping[DefectName, Planter]] = {
+    "wrong colour": _asked_otherwise("colour"),
+    "wrong category": _asked_otherwise("category"),
+    "wrong material": _asked_otherwise("material"),
+    "two for one": _two_for_one,
+    "cut by the edge": _cut,
+    "tiny subject": _tiny,
+    "off-white background": _off_white,
+    "blur": _blurred,
+    "noise": _noisy,
+    "text overlay": _lettered("SALE -50%", 1.0, 0.0),
+    "watermark": _lettered("© SHOP", 0.45, 30.0),
+    "black": _black,
+    "flat": _flat,
+    "banded": _banded,
+    "near-duplicate": _near_duplicate,
+    "changed product": _changed_product,
+}
+
+
+@cache
+def _font(size: int) -> ImageFont.FreeTypeFont:
+    """Pillow's own face, so that nothing has to be installed."""
+    font = ImageFont.load_default(size)
+    assert isinstance(font, ImageFont.FreeTypeFont)  # Pillow is built with FreeType here
+    return font
