@@ -37,10 +37,10 @@ STAGES: Final[tuple[StageName, ...]] = get_args(StageName)
 #: Minutes of training of each stage, on two cores.
 MINUTES: Final[dict[str, float]] = {
     "vae": 30.0,
-    "unet": 26.0,
+    "unet": 72.0,
     "decoder": 8.0,
-    "clip": 8.0,
-    "judge": 10.0,
+    "clip": 16.0,
+    "judge": 28.0,
 }
 
 
