@@ -118,6 +118,9 @@ class LimitSettings(_Section):
 
     tries: int = Field(3, ge=1, description="how often drawing is tried before giving up")
     budget: int | None = Field(None, ge=0, description="pictures a refresh may draw; none: all")
+    budget_seconds: float | None = Field(
+        None, ge=0, description="estimated seconds of drawing a refresh may plan; none: no limit"
+    )
 
 
 class PublishSettings(_Section):
@@ -125,6 +128,9 @@ class PublishSettings(_Section):
 
     min_coverage: Share = Field(
         0.5, description="least share of products with a picture that a new set must have"
+    )
+    min_pass_rate: Share = Field(
+        0.2, description="least share of the judged pictures that must have been accepted"
     )
     base_url: str = Field("https://shop.example/images", description="for exported feeds")
 

@@ -13,7 +13,7 @@ from catalog_gen.store.figures import (
     prompt_figures,
     verdict_figures,
 )
-from catalog_gen.store.ledger import open_failures
+from catalog_gen.store.ledger import ledger_counts, open_failures
 from catalog_gen.store.runs import last_runs
 
 
@@ -26,6 +26,7 @@ def run(as_json: bool) -> None:
         coverage = coverage_figures(connection)
         failures = open_failures(connection)
         runs = last_runs(connection, 5)
+        open_work = ledger_counts(connection)
     share = coverage.live / coverage.active if coverage.active else 0.0
     if as_json:
         print_json(
@@ -38,6 +39,7 @@ def run(as_json: bool) -> None:
                     "coverage": round(share, 4),
                 },
                 "verdicts": asdict(verdicts),
+                "images": asdict(open_work),
                 "open_failures": [asdict(failure) for failure in failures],
                 "runs": [asdict(each) for each in runs],
             }
@@ -52,6 +54,10 @@ def run(as_json: bool) -> None:
         f"{verdicts.accepted} accepted, {verdicts.review} to review, {verdicts.rejected} rejected",
     )
     facts.add_row("Failures", f"{coverage.open_failures} open, {coverage.given_up} given up")
+    if open_work.deferred or open_work.planned:
+        facts.add_row(
+            "Waiting", f"{open_work.planned} planned, {open_work.deferred} deferred by a budget"
+        )
     answers.print(facts)
     for failure in failures[:10]:
         answers.print(f"  [yellow]{failure.product_id}[/] {failure.view}: {failure.error}")

@@ -1,17 +1,21 @@
 """What a refresh would draw now, why, and how long it would take. Touches nothing."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from statistics import median
 from typing import Final
 
 from duckdb import DuckDBPyConnection
 
-from catalog_gen.planning import UNMEASURED_SECONDS, PlanItem, within_budget
+from catalog_gen.planning import NO_LIMIT, Budget, Costed, PlanItem, within_budget
 from catalog_gen.stages.catalog import Catalog
 from catalog_gen.stages.products import read_products
-from catalog_gen.stages.prompts import Drawer, compile_views, desired_prompts, plan_items
-from catalog_gen.store.figures import seconds_by_view
+from catalog_gen.stages.prompts import (
+    Drawer,
+    compile_views,
+    desired_prompts,
+    picture_seconds,
+    plan_items,
+)
 from catalog_gen.store.ledger import made_among, open_work
 from catalog_gen.store.products import FeedChanges, compare_feed, incoming_products
 
@@ -42,7 +46,7 @@ class Plan:
         return sum(item.seconds for item in self.items)
 
 
-def make_plan(catalog: Catalog, *, budget: int | None = None) -> Plan:
+def make_plan(catalog: Catalog, *, budget: Budget = NO_LIMIT) -> Plan:
     """Compare the feed with the store.
 
     Raises:
@@ -54,8 +58,7 @@ def make_plan(catalog: Catalog, *, budget: int | None = None) -> Plan:
     drawer = Drawer.of(catalog)
     with catalog.store.peek() as connection:
         changes = compare_feed(connection, contents)
-        seconds = seconds_by_view(connection)
-        default = median(seconds.values()) if seconds else UNMEASURED_SECONDS
+        seconds = picture_seconds(connection, catalog, drawer)
         relation = incoming_products(connection, contents.products)
         wishes = list(desired_prompts(connection, views, drawer, relation=relation))
         made = made_among(
@@ -64,14 +67,14 @@ def make_plan(catalog: Catalog, *, budget: int | None = None) -> Plan:
         items = [
             item
             for wish in wishes
-            for item, recipe in zip(plan_items(wish, seconds, default), wish.recipes, strict=True)
+            for item, recipe in zip(plan_items(wish, seconds), wish.recipes, strict=True)
             if recipe.recipe_id not in made
         ]
         replaced = {(wish.stale.product_id, wish.stale.view) for wish in wishes}
         active = {product.product_id for product in contents.products}
         items += [
             item
-            for item in _open_items(connection, catalog, seconds, default)
+            for item in _open_items(connection, catalog, seconds)
             if item.product_id in active and (item.product_id, item.view) not in replaced
         ]
     unsupported = {
@@ -79,7 +82,7 @@ def make_plan(catalog: Catalog, *, budget: int | None = None) -> Plan:
         for wish in wishes
         if wish.unsupported
     }
-    cut = within_budget([item.reason for item in items], budget)
+    cut = within_budget([Costed(item.reason, item.seconds) for item in items], budget)
     return Plan(
         products=changes,
         items=tuple(items[index] for index in cut.taken),
@@ -90,7 +93,7 @@ def make_plan(catalog: Catalog, *, budget: int | None = None) -> Plan:
 
 
 def _open_items(
-    connection: DuckDBPyConnection, catalog: Catalog, seconds: dict[str, float], default: float
+    connection: DuckDBPyConnection, catalog: Catalog, seconds: Mapping[str, float]
 ) -> Sequence[PlanItem]:
     """What earlier refreshes planned and have not made: crashed, deferred or failed."""
     return [
@@ -99,9 +102,10 @@ def _open_items(
             view=work.view,
             reason="failed" if work.error else work.reason,
             changes=(),
-            seconds=seconds.get(work.view, default),
+            seconds=seconds[work.view],
         )
         for work in open_work(
             connection, ALL_SHARDS, catalog.settings.limits.tries, include_deferred=True
         )
+        if work.view in seconds  # a view that the settings no longer have is not drawn
     ]
