@@ -34,8 +34,12 @@ def published_catalog(
     figures = {"products": published.products, "coverage": round(published.coverage, 4)}
     note(opened, stamp, "published", figures)
     if published.held_back:
+        note(opened, stamp, "held_back", {"why": published.held_back})
         context.log.warning(published.held_back)
-    return dg.MaterializeResult(metadata={**figures, "images": published.images})
+    gates: dict[str, str] = {gate.gate: gate.told for gate in published.gates}
+    return dg.MaterializeResult(
+        metadata={**figures, "images": published.images, "gates": dg.MetadataValue.json(gates)}
+    )
 
 
 @stage_asset(group="publication", kinds={"html"}, deps=[published_catalog])

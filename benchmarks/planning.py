@@ -84,6 +84,7 @@ def write_feed(path: Path, products: int, *, changed: int) -> None:
 def record(feed: Path, home: Path) -> dict[str, Any]:
     """Record the feed, its prompts, and the ledger's rows as made."""
     from catalog_gen.fingerprint import SHARDS
+    from catalog_gen.planning import NO_LIMIT
     from catalog_gen.stages.catalog import Stamp
     from catalog_gen.stages.feed import take_feed
     from catalog_gen.stages.products import record_products
@@ -93,7 +94,7 @@ def record(feed: Path, home: Path) -> dict[str, Any]:
     started = perf_counter()
     stamp = Stamp.at_once("benchmark")
     record_products(catalog, take_feed(catalog), stamp)
-    write_prompts(catalog, range(SHARDS), stamp, budget=None)
+    write_prompts(catalog, range(SHARDS), stamp, budget=NO_LIMIT)
     with catalog.store.writing() as connection:
         connection.execute("UPDATE ledger SET status = 'made'")
     return _figures(started, 0)

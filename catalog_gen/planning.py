@@ -7,6 +7,7 @@ people: a merchant reads "changed: colour" and knows which edit of theirs it was
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Final
 
 from catalog_gen.recipe import Recipe, candidate_seed
@@ -48,6 +49,51 @@ class PlanItem:
     reason: str
     changes: tuple[Change, ...]
     seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What a refresh may spend: pictures, seconds of drawing, both, or (None) without limit."""
+
+    images: int | None = None
+    seconds: float | None = None
+
+
+NO_LIMIT: Final = Budget()
+
+
+@dataclass(frozen=True, slots=True)
+class Costed:
+    """What a budget looks at: why a picture is to be drawn, and its estimated seconds."""
+
+    reason: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How long pictures take, from those that were drawn.
+
+    Attributes:
+        measured: seconds by (view, settings hash, model hash).
+        per_work: seconds for each pixel and step, over everything measured; None: nothing was.
+    """
+
+    measured: Mapping[tuple[str, str, str], float]
+    per_work: float | None
+
+    def seconds(self, name: str, view: ViewSettings, model_hash: str) -> float:
+        """The estimate for one picture of a view as it is configured now.
+
+        Where it was never drawn so, what was drawn is scaled by pixels and steps.
+        """
+        exact = self.measured.get((name, view.settings_hash, model_hash))
+        if exact is not None:
+            return exact
+        if self.per_work is None:
+            return UNMEASURED_SECONDS
+        work = view.width * view.height * view.steps * (view.strength or 1.0)
+        return self.per_work * work
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,13 +159,20 @@ def recipes_for(
     ]
 
 
-def within_budget(reasons: Sequence[str], budget: int | None) -> Budgeted:
+def within_budget(items: Sequence[Costed], budget: Budget) -> Budgeted:
     """Take the most valuable items first: new products, then changed ones, then the rest.
 
-    Among equals the given order decides, so that the same plan is cut the same way twice.
+    Among equals the given order decides, so that the same plan is cut the same way twice. With a
+    limit in seconds, the first item that no longer fits ends it: a cheap retry does not jump the
+    queue before a dear new product.
     """
-    order = sorted(range(len(reasons)), key=lambda index: (_value(reasons[index]), index))
-    cut = len(order) if budget is None else budget
+    order = sorted(range(len(items)), key=lambda index: (_value(items[index].reason), index))
+    cut = len(order) if budget.images is None else min(budget.images, len(order))
+    if budget.seconds is not None:
+        spent = accumulate(items[index].seconds for index in order)
+        # Sums of decimals: a budget of three times 0.1 s holds three pictures of 0.1 s.
+        fitting = sum(1 for seconds in spent if seconds <= budget.seconds * (1 + 1e-9))
+        cut = min(cut, fitting)
     return Budgeted(tuple(sorted(order[:cut])), tuple(sorted(order[cut:])))
 
 

@@ -130,6 +130,9 @@ class LimitSettings(_Section):
         2, ge=0, description="how often new candidates follow when all were rejected"
     )
     budget: int | None = Field(None, ge=0, description="pictures a refresh may draw; none: all")
+    budget_seconds: float | None = Field(
+        None, ge=0, description="estimated seconds of drawing a refresh may plan; none: no limit"
+    )
 
 
 class PublishSettings(_Section):
@@ -137,6 +140,9 @@ class PublishSettings(_Section):
 
     min_coverage: Share = Field(
         0.5, description="least share of products with a picture that a new set must have"
+    )
+    min_pass_rate: Share = Field(
+        0.2, description="least share of the judged pictures that must have been accepted"
     )
     base_url: str = Field("https://shop.example/images", description="for exported feeds")
 

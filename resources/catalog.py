@@ -5,6 +5,7 @@ from pathlib import Path
 import dagster as dg
 from pydantic import PrivateAttr
 
+from catalog_gen.planning import Budget
 from catalog_gen.settings import Home
 from catalog_gen.stages.catalog import Catalog
 
@@ -16,6 +17,7 @@ class CatalogResource(dg.ConfigurableResource[Catalog]):
     home: str
     feed: str | None = None
     budget: int | None = None
+    budget_seconds: float | None = None
 
     _catalog: Catalog | None = PrivateAttr(default=None)
 
@@ -32,6 +34,9 @@ class CatalogResource(dg.ConfigurableResource[Catalog]):
         return self._catalog
 
     @property
-    def picture_budget(self) -> int | None:
-        """How many pictures this run may plan: the run's own limit, else the settings'."""
-        return self.open().settings.limits.budget if self.budget is None else self.budget
+    def picture_budget(self) -> Budget:
+        """What this run may plan: the run's own limits, else the settings'."""
+        if self.budget is None and self.budget_seconds is None:
+            limits = self.open().settings.limits
+            return Budget(limits.budget, limits.budget_seconds)
+        return Budget(self.budget, self.budget_seconds)

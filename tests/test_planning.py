@@ -1,9 +1,23 @@
 """Reasons that a merchant understands, and budgets that spend on what is worth most."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalog_gen.planning import Change, Reason, reason_for, recipes_for, within_budget
+from catalog_gen.cli.budget import parse_budget
+from catalog_gen.errors import InputError
+from catalog_gen.planning import (
+    NO_LIMIT,
+    UNMEASURED_SECONDS,
+    Budget,
+    Change,
+    Costed,
+    Pace,
+    Reason,
+    reason_for,
+    recipes_for,
+    within_budget,
+)
 from catalog_gen.settings import ViewSettings
 
 SPEC = {"template": "t1", "model": "m1", "settings": "s1"}
@@ -65,15 +79,59 @@ def test_a_new_colour_keeps_the_seed_and_so_the_composition() -> None:
     assert red.recipe_id != blue.recipe_id
 
 
+def costed(reasons: list[str], seconds: float = 1.0) -> list[Costed]:
+    return [Costed(reason, seconds) for reason in reasons]
+
+
 def test_a_budget_takes_new_products_first_then_changed_ones() -> None:
-    reasons = ["failed", "template", "changed: colour", "new", "new"]
-    assert within_budget(reasons, 3).taken == (2, 3, 4)
-    assert within_budget(reasons, 3).deferred == (0, 1)
+    items = costed(["failed", "template", "changed: colour", "new", "new"])
+    assert within_budget(items, Budget(images=3)).taken == (2, 3, 4)
+    assert within_budget(items, Budget(images=3)).deferred == (0, 1)
+
+
+def test_a_budget_in_seconds_ends_with_the_first_that_does_not_fit() -> None:
+    items = [Costed("failed", 0.1), Costed("new", 5.0), Costed("changed: title", 20.0)]
+    assert within_budget(items, Budget(seconds=10)).taken == (1,)
+    assert within_budget(items, Budget(seconds=26)).taken == (0, 1, 2)
+    assert within_budget(items, Budget(images=1, seconds=26)).taken == (1,)
+    assert within_budget(costed(["new"] * 5, 0.1), Budget(seconds=0.3)).taken == (0, 1, 2)
 
 
 @given(st.lists(st.sampled_from(["new", "changed: title", "model", "failed"])), st.integers(0, 20))
 def test_a_budget_loses_nothing(reasons: list[str], budget: int) -> None:
-    cut = within_budget(reasons, budget)
-    assert sorted(cut.taken + cut.deferred) == list(range(len(reasons)))
-    assert len(cut.taken) == min(budget, len(reasons))
-    assert within_budget(reasons, None).deferred == ()
+    items = costed(reasons, 2.0)
+    for limit in (Budget(images=budget), Budget(seconds=2.0 * budget)):
+        cut = within_budget(items, limit)
+        assert sorted(cut.taken + cut.deferred) == list(range(len(reasons)))
+        assert len(cut.taken) == min(budget, len(reasons))
+    assert within_budget(items, NO_LIMIT).deferred == ()
+
+
+def test_seconds_come_from_what_was_drawn_and_are_scaled_for_what_was_not() -> None:
+    view = ViewSettings(template="x")  # 128 x 128, 20 steps
+    pace = Pace({("packshot", view.settings_hash, "m"): 0.5}, 0.5 / (128 * 128 * 20))
+    assert pace.seconds("packshot", view, "m") == 0.5
+    assert pace.seconds("packshot", view, "other") == pytest.approx(0.5)
+    larger = view.model_copy(update={"width": 256, "height": 256, "steps": 40})
+    assert pace.seconds("packshot", larger, "m") == pytest.approx(4.0)
+    assert Pace({}, None).seconds("packshot", view, "m") == UNMEASURED_SECONDS
+
+
+@pytest.mark.parametrize(
+    ("text", "budget"),
+    [
+        ("200", Budget(images=200)),
+        ("0", Budget(images=0)),
+        ("90s", Budget(seconds=90)),
+        ("1.5h", Budget(seconds=5400)),
+        (" 30 m ", Budget(seconds=1800)),
+    ],
+)
+def test_budgets_as_people_type_them(text: str, budget: Budget) -> None:
+    assert parse_budget(text) == budget
+
+
+@pytest.mark.parametrize("text", ["", "-1", "1.5", "two", "9d", "\u0665"])
+def test_what_is_no_budget(text: str) -> None:
+    with pytest.raises(InputError, match="--budget"):
+        parse_budget(text)

@@ -31,7 +31,10 @@ FeedOption = Annotated[
     Path | None, typer.Option("--feed", "-f", help="A feed, instead of the settings' one.")
 ]
 BudgetOption = Annotated[
-    int | None, typer.Option(min=0, help="Draw at most so many pictures, the most valuable first.")
+    str | None,
+    typer.Option(
+        help="Draw at most so many pictures (200) or so long (90s, 30m, 2h), most valuable first."
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object, nothing else.")]
 
@@ -120,6 +123,36 @@ def gallery(
     from catalog_gen.cli.gallery import run
 
     run(config, open_page)
+
+
+@app.command()
+def publications(
+    at: Annotated[
+        str | None, typer.Option(help="List the pictures that were live at this time instead.")
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """List the sets of pictures that went live, and why the last night's did or did not."""
+    from catalog_gen.cli.publications import run
+
+    run(at, json)
+
+
+@app.command()
+def rollback(
+    publication: Annotated[
+        int | None, typer.Argument(help="Its number; default: the one before the live one.")
+    ] = None,
+    release: Annotated[
+        bool, typer.Option("--release", help="Let nights publish again instead.")
+    ] = False,
+    config: ConfigOption = DEFAULT_CONFIG,
+    json: JsonOption = False,
+) -> None:
+    """Make an earlier set of pictures live again, until it is released."""
+    from catalog_gen.cli.publications import run_rollback
+
+    run_rollback(config, publication, release, json)
 
 
 @app.command()

@@ -7,8 +7,9 @@ from typing import Final
 
 from rich.table import Table
 
+from catalog_gen.cli.budget import parse_budget
 from catalog_gen.cli.output import answers, duration, messages, print_json
-from catalog_gen.planning import PlanItem
+from catalog_gen.planning import Budget, PlanItem
 from catalog_gen.settings import Home
 from catalog_gen.stages.catalog import Catalog
 from catalog_gen.stages.plan import Plan, make_plan
@@ -17,10 +18,11 @@ from catalog_gen.stages.plan import Plan, make_plan
 SHOWN: Final = 30
 
 
-def run(config: Path, feed: Path | None, budget: int | None, as_json: bool) -> None:
+def run(config: Path, feed: Path | None, budget: str | None, as_json: bool) -> None:
     """Make the plan and print it."""
     catalog = Catalog.open(config, Home.from_environment(), feed)
-    limit = catalog.settings.limits.budget if budget is None else budget
+    limits = catalog.settings.limits
+    limit = parse_budget(budget) or Budget(limits.budget, limits.budget_seconds)
     plan = make_plan(catalog, budget=limit)
     if as_json:
         print_json(_as_json(plan))
@@ -41,6 +43,7 @@ def _as_json(plan: Plan) -> dict[str, object]:
         },
         "seconds": round(plan.seconds, 1),
         "items": [_item(item) for item in plan.items],
+        "deferred": [_item(item) for item in plan.deferred],
         "unsupported": [asdict(product) for product in plan.unsupported],
     }
 
@@ -67,7 +70,12 @@ def _print(plan: Plan) -> None:
     if plan.reused:
         answers.print(f"{plan.reused} pictures were drawn before and will be reused.")
     if plan.deferred:
-        answers.print(f"{len(plan.deferred)} pictures are beyond the budget and stay deferred.")
+        later = Counter(item.reason for item in plan.deferred).most_common(8)
+        answers.print(
+            f"[bold]{len(plan.deferred)}[/] pictures are beyond the budget and stay deferred: "
+            f"about {duration(sum(item.seconds for item in plan.deferred))}   "
+            f"[dim]({', '.join(f'{count} {reason}' for reason, count in later)})[/]"
+        )
     if plan.products.rejected:
         answers.print(f"{plan.products.rejected} feed rows are rejected.")
     for product in plan.unsupported:

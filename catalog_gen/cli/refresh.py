@@ -12,8 +12,10 @@ from rich.panel import Panel
 from rich.table import Table
 
 from catalog_gen import errors
+from catalog_gen.cli.budget import parse_budget
 from catalog_gen.cli.output import answers, duration, messages, print_json, progress_bars
 from catalog_gen.errors import CatalogError, InfrastructureError
+from catalog_gen.planning import Budget
 from catalog_gen.settings import Home, load_settings
 from catalog_gen.store.connection import Store
 from catalog_gen.store.runs import run_summary
@@ -21,12 +23,13 @@ from catalog_gen.store.runs import run_summary
 _PARTS: Final = {"generate": "drawing", "score": "scoring", "store": "storing"}
 
 
-def run(config: Path, feed: Path | None, budget: int | None, as_json: bool) -> int:
+def run(config: Path, feed: Path | None, budget: str | None, as_json: bool) -> int:
     """Refresh, print the summary, and return the exit code: 0, or 1 with failed products.
 
     Raises:
         CatalogError: what stopped the run.
     """
+    limit = parse_budget(budget) or Budget()
     load_settings(config)  # a wrong setting is told before Dagster starts
     home = Home.from_environment()
     os.environ["CATALOG_CONFIG"] = str(config.absolute())
@@ -41,7 +44,8 @@ def run(config: Path, feed: Path | None, budget: int | None, as_json: bool) -> i
                 "config": str(config.absolute()),
                 "home": str(home.root),
                 "feed": str(feed.absolute()) if feed else None,
-                "budget": budget,
+                "budget": limit.images,
+                "budget_seconds": limit.seconds,
             },
         )
         failure = None if finished.is_success else failure_of(instance, finished.run_id)
@@ -90,7 +94,8 @@ def _complete(run_id: str, noted: Mapping[str, Any], total: float) -> dict[str, 
     }
     summary = {name: {**zero, **noted.get(name, {})} for name, zero in shape.items()}
     summary["seconds"]["total"] = round(total, 3)
-    return {"run_id": run_id, **summary}
+    held_back = noted.get("held_back", {}).get("why", "")
+    return {"run_id": run_id, **summary, "held_back": held_back}
 
 
 def _print(summary: Mapping[str, Any], home: Home) -> None:
@@ -106,6 +111,9 @@ def _print(summary: Mapping[str, Any], home: Home) -> None:
     here = page.is_relative_to(Path.cwd())
     table.add_row("Gallery", str(page.relative_to(Path.cwd()) if here else page))
     answers.print(Panel(table, title="[bold]Refresh done[/]", title_align="left", expand=False))
+    if summary["held_back"]:
+        messages.print("[yellow]Not published[/]:", end=" ")
+        messages.print(summary["held_back"], markup=False)
     if summary["images"]["failed"]:
         messages.print("Some pictures failed; `catalog-gen status` says which and why.")
     if summary["prompts"]["unsupported"]:

@@ -15,7 +15,7 @@ from catalog_gen.store.figures import (
     prompt_figures,
     verdict_figures,
 )
-from catalog_gen.store.ledger import open_failures
+from catalog_gen.store.ledger import ledger_counts, open_failures
 from catalog_gen.store.runs import last_runs
 
 
@@ -30,6 +30,7 @@ def run(config: Path, as_json: bool) -> None:
         failures = open_failures(connection)
         stuck = out_of_retries(connection, settings)
         runs = last_runs(connection, 5)
+        open_work = ledger_counts(connection)
     share = coverage.live / coverage.active if coverage.active else 0.0
     if as_json:
         print_json(
@@ -42,6 +43,7 @@ def run(config: Path, as_json: bool) -> None:
                     "coverage": round(share, 4),
                 },
                 "verdicts": asdict(verdicts),
+                "images": asdict(open_work),
                 "open_failures": [asdict(failure) for failure in failures],
                 "needs_review": [asdict(each) for each in stuck],
                 "runs": [asdict(each) for each in runs],
@@ -58,6 +60,10 @@ def run(config: Path, as_json: bool) -> None:
     )
     facts.add_row("Failures", f"{coverage.open_failures} open, {coverage.given_up} given up")
     facts.add_row("Needs review", f"{len(stuck)} views of products, rejected on every attempt")
+    if open_work.deferred or open_work.planned:
+        facts.add_row(
+            "Waiting", f"{open_work.planned} planned, {open_work.deferred} deferred by a budget"
+        )
     answers.print(facts)
     for failure in failures[:10]:
         answers.print(f"  [yellow]{failure.product_id}[/] {failure.view}: {failure.error}")

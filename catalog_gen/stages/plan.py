@@ -2,17 +2,21 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from statistics import median
 from typing import Final
 
 from duckdb import DuckDBPyConnection
 
-from catalog_gen.planning import UNMEASURED_SECONDS, PlanItem, within_budget
+from catalog_gen.planning import NO_LIMIT, Budget, Costed, PlanItem, within_budget
 from catalog_gen.stages.catalog import Catalog
 from catalog_gen.stages.products import read_products
-from catalog_gen.stages.prompts import Drawer, compile_views, desired_prompts, plan_items
+from catalog_gen.stages.prompts import (
+    Drawer,
+    compile_views,
+    desired_prompts,
+    picture_seconds,
+    plan_items,
+)
 from catalog_gen.stages.retries import retries
-from catalog_gen.store.figures import seconds_by_view
 from catalog_gen.store.ledger import made_among, open_work
 from catalog_gen.store.products import FeedChanges, compare_feed, incoming_products
 
@@ -43,7 +47,7 @@ class Plan:
         return sum(item.seconds for item in self.items)
 
 
-def make_plan(catalog: Catalog, *, budget: int | None = None) -> Plan:
+def make_plan(catalog: Catalog, *, budget: Budget = NO_LIMIT) -> Plan:
     """Compare the feed with the store.
 
     Raises:
@@ -55,8 +59,7 @@ def make_plan(catalog: Catalog, *, budget: int | None = None) -> Plan:
     drawer = Drawer.of(catalog)
     with catalog.store.peek() as connection:
         changes = compare_feed(connection, contents)
-        seconds = seconds_by_view(connection)
-        default = median(seconds.values()) if seconds else UNMEASURED_SECONDS
+        seconds = picture_seconds(connection, catalog, drawer)
         relation = incoming_products(connection, contents.products)
         wishes = list(desired_prompts(connection, views, drawer, relation=relation))
         made = made_among(
@@ -65,22 +68,23 @@ def make_plan(catalog: Catalog, *, budget: int | None = None) -> Plan:
         items = [
             item
             for wish in wishes
-            for item, recipe in zip(plan_items(wish, seconds, default), wish.recipes, strict=True)
+            for item, recipe in zip(plan_items(wish, seconds), wish.recipes, strict=True)
             if recipe.recipe_id not in made
         ]
         replaced = {(wish.stale.product_id, wish.stale.view) for wish in wishes}
         active = {product.product_id for product in contents.products}
         items += [
-            PlanItem(product_id, view, reason, (), seconds.get(view, default))
+            PlanItem(product_id, view, reason, (), seconds[view])
             for product_id, view, reason in _left_over(connection, catalog, drawer)
-            if product_id in active and (product_id, view) not in replaced
+            # A view that the settings no longer have is not drawn.
+            if product_id in active and view in seconds and (product_id, view) not in replaced
         ]
     unsupported = {
         wish.stale.product_id: Unsupported(wish.stale.product_id, wish.unsupported)
         for wish in wishes
         if wish.unsupported
     }
-    cut = within_budget([item.reason for item in items], budget)
+    cut = within_budget([Costed(item.reason, item.seconds) for item in items], budget)
     return Plan(
         products=changes,
         items=tuple(items[index] for index in cut.taken),

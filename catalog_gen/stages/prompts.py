@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from statistics import median
 
 from duckdb import DuckDBPyConnection
 
@@ -15,7 +16,16 @@ from catalog_gen.catalog.aliases import CANONICAL_ATTRIBUTES
 from catalog_gen.catalog.product import CORE_FIELDS
 from catalog_gen.diffusion.model import local_model, model_hash
 from catalog_gen.fingerprint import sha256_json
-from catalog_gen.planning import PlanItem, Reason, reason_for, recipes_for, within_budget
+from catalog_gen.planning import (
+    Budget,
+    Costed,
+    Pace,
+    PlanItem,
+    Reason,
+    reason_for,
+    recipes_for,
+    within_budget,
+)
 from catalog_gen.prompting.budget import TokenBudget
 from catalog_gen.prompting.support import unsupported_by_studio
 from catalog_gen.prompting.templates import PromptTemplate, compile_template
@@ -24,6 +34,7 @@ from catalog_gen.settings import CatalogSettings, ViewSettings
 from catalog_gen.stages.catalog import Catalog, Stamp
 from catalog_gen.stages.products import REFERENCE_HASH
 from catalog_gen.stages.retries import retries
+from catalog_gen.store.figures import drawing_pace
 from catalog_gen.store.ledger import PlannedItem, apply_budget, open_work, save_plan
 from catalog_gen.store.prompts import (
     PromptRow,
@@ -153,7 +164,7 @@ def desired_prompts(
 
 
 def write_prompts(
-    catalog: Catalog, shards: Collection[int], stamp: Stamp, *, budget: int | None
+    catalog: Catalog, shards: Collection[int], stamp: Stamp, *, budget: Budget
 ) -> PromptsResult:
     """Store what changed in these shards, and plan its candidates, most valuable first.
 
@@ -175,7 +186,12 @@ def write_prompts(
         items += retries(connection, catalog.settings, drawer.budget, drawer.hash, shards)
         asked = save_plan(connection, items, stamp.run_id, stamp.now)
         work = open_work(connection, shards, catalog.settings.limits.tries, include_deferred=True)
-        cut = within_budget(["failed" if each.error else each.reason for each in work], budget)
+        seconds = picture_seconds(connection, catalog, drawer)
+        costs = [
+            Costed("failed" if each.error else each.reason, seconds.get(each.view, 0.0))
+            for each in work
+        ]
+        cut = within_budget(costs, budget)
         apply_budget(
             connection,
             [work[place].recipe_id for place in cut.taken],
@@ -193,7 +209,22 @@ def write_prompts(
     )
 
 
-def plan_items(wish: DesiredPrompt, seconds: Mapping[str, float], default: float) -> list[PlanItem]:
+def picture_seconds(
+    connection: DuckDBPyConnection, catalog: Catalog, drawer: Drawer
+) -> dict[str, float]:
+    """The estimated drawing time of a picture of each view, from what was measured."""
+    rows = drawing_pace(connection)
+    rates = [each.seconds / each.work for each in rows if each.work]
+    pace = Pace(
+        {(each.view, each.settings_hash, each.model_hash): each.seconds for each in rows},
+        median(rates) if rates else None,
+    )
+    return {
+        name: pace.seconds(name, view, drawer.hash) for name, view in catalog.settings.views.items()
+    }
+
+
+def plan_items(wish: DesiredPrompt, seconds: Mapping[str, float]) -> list[PlanItem]:
     """The wish as lines of a plan: one a candidate."""
     stale = wish.stale
     return [
@@ -202,7 +233,7 @@ def plan_items(wish: DesiredPrompt, seconds: Mapping[str, float], default: float
             view=stale.view,
             reason=wish.reason.name,
             changes=wish.reason.changes,
-            seconds=seconds.get(stale.view, default),
+            seconds=seconds[stale.view],
         )
         for _ in wish.recipes
     ]
@@ -214,6 +245,12 @@ def _desired(view: View, stale: StaleInput, drawer: Drawer) -> DesiredPrompt:
     fitted = drawer.budget.fit(view.template.render(fields))
     negative = drawer.budget.fit(view.negative.render(fields))
     unsupported = unsupported_by_studio(stale.product) if drawer.is_studio else ""
+    if not fitted.text.strip() and not unsupported:
+        # One word beyond the limit is dropped whole, and nothing is left to draw from.
+        unsupported = (
+            f"nothing of the prompt fits into the model's {drawer.budget.limit} tokens; shorten "
+            f"views.{view.name}.template or the fields that it reads"
+        )
     recipes = recipes_for(
         view.name,
         view.settings,

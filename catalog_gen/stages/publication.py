@@ -1,13 +1,29 @@
 """Publish: the best accepted picture of each product and view goes live, all at once."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from duckdb import DuckDBPyConnection
+
+from catalog_gen.errors import InputError
 from catalog_gen.judging.rubric import load_rubric
 from catalog_gen.reporting.channel_feed import FeedRow, write_google_feed
+from catalog_gen.settings import PublishSettings
 from catalog_gen.stages.catalog import Catalog, Stamp
-from catalog_gen.store.figures import coverage_figures
-from catalog_gen.store.publications import Publication, candidates_for_publication, publish
+from catalog_gen.store.figures import coverage_figures, verdict_figures
+from catalog_gen.store.gates import Gate, save_gates
+from catalog_gen.store.publications import (
+    LiveImage,
+    Publication,
+    candidates_for_publication,
+    damaged_among,
+    hold,
+    publications,
+    publish,
+    release_hold,
+    rollback_to,
+)
 from catalog_gen.store.showcase import LiveProduct, live_products
 
 
@@ -18,8 +34,13 @@ class PublishResult:
     products: int
     images: int
     coverage: float
-    held_back: str
-    """Why the last publication was kept instead; empty: it was not."""
+    gates: tuple[Gate, ...]
+
+    @property
+    def held_back(self) -> str:
+        """Why the last publication was kept instead; empty: it was not."""
+        failed = [gate.told for gate in self.gates if not gate.passed]
+        return "; ".join([*failed, "the last publication stays live"]) if failed else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +52,7 @@ class ChannelFeed:
 
 
 def publish_best(catalog: Catalog, scorer_hash: str, stamp: Stamp) -> PublishResult:
-    """Select and switch, in one transaction; a set that covers too little changes nothing.
+    """Select and switch, in one transaction; a set that fails a gate changes nothing.
 
     Raises:
         ConfigError: the rubric can't be used.
@@ -42,19 +63,102 @@ def publish_best(catalog: Catalog, scorer_hash: str, stamp: Stamp) -> PublishRes
         figures = coverage_figures(connection)
         products = len({image.product_id for image in selection})
         coverage = products / figures.active if figures.active else 0.0
-        least = catalog.settings.publish.min_coverage
-        if coverage < least:
-            return PublishResult(
-                figures.live,
-                figures.images,
-                figures.live / figures.active if figures.active else 0.0,
-                f"the new set covers {coverage:.0%} of {figures.active} active products, and "
-                f"publish.min_coverage asks for {least:.0%}; the last publication stays live",
+        gates = _gates(connection, catalog.settings.publish, selection, coverage, figures.active)
+        live: Publication | None = None
+        if all(gate.passed for gate in gates):
+            live = publish(
+                connection, selection, coverage=coverage, run_id=stamp.run_id, now=stamp.now
             )
-        live: Publication = publish(
-            connection, selection, coverage=coverage, run_id=stamp.run_id, now=stamp.now
+        save_gates(
+            connection,
+            gates,
+            publication_id=live.publication_id if live else None,
+            run_id=stamp.run_id,
+            now=stamp.now,
         )
-    return PublishResult(live.products, live.images, live.coverage, "")
+    if live is not None:
+        return PublishResult(live.products, live.images, live.coverage, gates)
+    share = figures.live / figures.active if figures.active else 0.0
+    return PublishResult(figures.live, figures.images, share, gates)
+
+
+def roll_back(catalog: Catalog, publication_id: int | None, stamp: Stamp) -> Publication:
+    """Make an earlier set live again and hold nights back; by default the one before the live one.
+
+    Raises:
+        InputError: there is no such publication, or none before the live one.
+        CorruptionError: a picture of it is gone or damaged.
+    """
+    with catalog.store.writing() as connection:
+        if publication_id is None:
+            known = publications(connection)
+            # Rolling back twice goes back two nights, and not to and fro.
+            live = (known[0].restored or known[0].publication_id) if known else 0
+            earlier = [each.publication_id for each in known if each.publication_id < live]
+            if not earlier:
+                raise InputError(
+                    "rollback",
+                    "there is no publication before the live one",
+                    "`catalog-gen publications` lists them.",
+                )
+            publication_id = earlier[0]
+        return rollback_to(connection, publication_id, run_id=stamp.run_id, now=stamp.now)
+
+
+def release(catalog: Catalog, stamp: Stamp) -> bool:
+    """Let nights publish again after a rollback; False if they may already."""
+    with catalog.store.writing() as connection:
+        return release_hold(connection, now=stamp.now)
+
+
+def _gates(
+    connection: DuckDBPyConnection,
+    settings: PublishSettings,
+    selection: Sequence[LiveImage],
+    coverage: float,
+    active: int,
+) -> tuple[Gate, ...]:
+    """What a set must fulfil to go live."""
+    verdicts = verdict_figures(connection)
+    rate = verdicts.accepted / verdicts.judged if verdicts.judged else 1.0
+    damaged = damaged_among(connection, selection, only_new=True)
+    held = hold(connection)
+    return (
+        Gate(
+            "coverage",
+            coverage >= settings.min_coverage,
+            coverage,
+            settings.min_coverage,
+            f"the new set covers {coverage:.0%} of {active} active products, and "
+            f"publish.min_coverage asks for {settings.min_coverage:.0%}",
+        ),
+        Gate(
+            "pass rate",
+            rate >= settings.min_pass_rate,
+            rate,
+            settings.min_pass_rate,
+            f"{verdicts.accepted} of {verdicts.judged} judged pictures are accepted, and "
+            f"publish.min_pass_rate asks for {settings.min_pass_rate:.0%}",
+        ),
+        Gate(
+            "integrity",
+            not damaged,
+            len(damaged),
+            0,
+            f"{len(damaged)} chosen pictures are gone or damaged"
+            + (f" ({damaged[0][:16]}, ...)" if damaged else ""),
+        ),
+        Gate(
+            "hold",
+            held is None,
+            held or 0,
+            0,
+            "no rollback holds nights back"
+            if held is None
+            else f"publication {held} was restored by hand; `catalog-gen rollback --release` lets "
+            "nights publish again",
+        ),
+    )
 
 
 def write_channel_feeds(catalog: Catalog) -> ChannelFeed:

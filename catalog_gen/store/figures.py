@@ -58,6 +58,20 @@ class DrawnFigures:
     failed: int
 
 
+@dataclass(frozen=True, slots=True)
+class MeasuredPace:
+    """The median drawing time, in seconds, of one view's pictures with these settings and weights.
+
+    ``work`` is pixels times denoising steps (times strength, for img2img).
+    """
+
+    view: str
+    settings_hash: str
+    model_hash: str
+    seconds: float
+    work: float
+
+
 def feed_figures(connection: DuckDBPyConnection) -> FeedFigures:
     """Rows of the feed that was recorded last."""
     row = first_row(
@@ -148,18 +162,21 @@ def drawn_in_run(connection: DuckDBPyConnection, run_id: str) -> DrawnFigures:
     return DrawnFigures(*row)
 
 
-def seconds_by_view(connection: DuckDBPyConnection) -> dict[str, float]:
-    """The median drawing time of a picture, in seconds, by view; views never drawn are absent.
-
-    Over each view's newest 1,000 pictures: machines and settings change.
-    """
+def drawing_pace(connection: DuckDBPyConnection) -> list[MeasuredPace]:
+    """How long the newest 5,000 pictures took, by what was drawn: machines and settings change."""
     rows = connection.execute(
         """
-        SELECT view, median(seconds) FROM (
-            SELECT ledger.view, images.seconds
-            FROM images JOIN ledger ON ledger.recipe_id = images.image_id
-            QUALIFY row_number() OVER (PARTITION BY ledger.view ORDER BY created_at DESC) <= 1000
-        ) GROUP BY view
+        SELECT prompts.view, prompts.spec ->> 'settings', prompts.spec ->> 'model',
+            median(drawn.seconds),
+            median(drawn.width::BIGINT * drawn.height * (recipe ->> 'steps')::INTEGER
+                * coalesce((recipe ->> 'strength')::DOUBLE, 1))
+        FROM (
+            SELECT image_id, prompt_id, seconds, width, height FROM images
+            ORDER BY created_at DESC, image_id LIMIT 5000
+        ) AS drawn
+        JOIN prompts USING (prompt_id)
+        JOIN recipes ON recipe_id = image_id
+        GROUP BY ALL ORDER BY ALL
         """
     ).fetchall()
-    return dict(rows)
+    return [MeasuredPace(*row) for row in rows]

@@ -12,7 +12,7 @@ from typing import Final
 import pyarrow as pa
 from duckdb import DuckDBPyConnection
 
-from catalog_gen.errors import InputError
+from catalog_gen.errors import CorruptionError, InputError
 from catalog_gen.store.relations import TEXT, arrow_table, first_row, only_row, registered
 
 
@@ -27,7 +27,10 @@ class LiveImage:
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """A set that went live; ``added`` and ``removed`` count the differences to the one before."""
+    """A set that went live; ``added`` and ``removed`` count the differences to the one before.
+
+    ``restored`` is the publication that a rollback shows again, None for a night's own set.
+    """
 
     publication_id: int
     coverage: float
@@ -37,15 +40,15 @@ class Publication:
     run_id: str
     added: int
     removed: int
+    restored: int | None
 
 
 _SELECTION: Final = pa.schema([("product_id", TEXT), ("view", TEXT), ("image_id", TEXT)])
 
 _PUBLICATIONS: Final = """
-    SELECT publication_id, coverage, products, images, published_at, run_id,
-        (SELECT count(*) FROM publication_items WHERE since = publication_id),
-        (SELECT count(*) FROM publication_items WHERE until = publication_id)
-    FROM publications
+    SELECT publication_id, coverage, products, images, published_at, run_id, added, removed,
+        restored
+    FROM publication_log
 """
 
 
@@ -141,13 +144,16 @@ def rollback_to(
 ) -> Publication:
     """Make an earlier set live again, as a publication of its own: history only grows.
 
-    Coverage is counted over the products that are active now.
+    Coverage is counted over the products that are active now. Nights are held back until
+    ``release_hold``: they would choose the pictures again that somebody has just taken back.
 
     Raises:
         InputError: there is no such publication.
+        CorruptionError: a picture of it is gone or damaged.
     """
     _publication(connection, publication_id)
     selection = _items(connection, publication_id)
+    _require_whole(connection, publication_id)
     with registered(connection, "selection", arrow_table(selection, _SELECTION, _values)):
         row = only_row(
             connection.execute(
@@ -159,7 +165,58 @@ def rollback_to(
         )
     covered, active = row
     coverage = covered / active if active else 0.0
-    return publish(connection, selection, coverage=coverage, run_id=run_id, now=now)
+    made = publish(connection, selection, coverage=coverage, run_id=run_id, now=now)
+    release_hold(connection, now=now)
+    connection.execute(
+        "INSERT INTO rollbacks VALUES (?, ?, ?, NULL)", [made.publication_id, publication_id, now]
+    )
+    return _publication(connection, made.publication_id)
+
+
+def hold(connection: DuckDBPyConnection) -> int | None:
+    """The publication that a rollback restored and that nights may not replace; None: none."""
+    row = first_row(
+        connection.execute("SELECT restored FROM rollbacks WHERE released_at IS NULL LIMIT 1")
+    )
+    return None if row is None else int(row[0])
+
+
+def release_hold(connection: DuckDBPyConnection, *, now: datetime) -> bool:
+    """Let nights publish again; False if they may already."""
+    row = first_row(
+        connection.execute("UPDATE rollbacks SET released_at = ? WHERE released_at IS NULL", [now])
+    )
+    return bool(row and row[0])
+
+
+def damaged_among(
+    connection: DuckDBPyConnection, selection: Sequence[LiveImage], *, only_new: bool
+) -> list[str]:
+    """Ids of pictures whose bytes are gone, or no longer hash to their address.
+
+    Args:
+        only_new: hash the bytes of those only that are not live yet, so that a night costs by what
+            changed; whether the bytes are there at all is asked for every one.
+    """
+    with registered(connection, "selection", arrow_table(selection, _SELECTION, _values)):
+        rows = connection.execute(
+            """
+            WITH wanted AS (SELECT DISTINCT image_id FROM selection),
+            live AS (SELECT DISTINCT image_id FROM publication_items WHERE until IS NULL)
+            SELECT image_id FROM wanted JOIN images USING (image_id)
+            ANTI JOIN (SELECT sha256 FROM image_bytes) AS present USING (sha256)
+            UNION ALL
+            SELECT image_id FROM wanted
+            ANTI JOIN (FROM live WHERE $only_new) AS shown USING (image_id)
+            JOIN images USING (image_id) JOIN image_bytes USING (sha256)
+            WHERE sha256(bytes) <> images.sha256
+            UNION ALL
+            SELECT image_id FROM wanted ANTI JOIN images USING (image_id)
+            ORDER BY image_id
+            """,
+            {"only_new": only_new},
+        ).fetchall()
+    return [image_id for (image_id,) in rows]
 
 
 def live_at(connection: DuckDBPyConnection, moment: datetime) -> list[LiveImage]:
@@ -189,9 +246,19 @@ def _publication(connection: DuckDBPyConnection, number: int) -> Publication:
         raise InputError(
             f"publication {number}",
             "there is none with this number",
-            "`catalog-gen sql 'FROM publications'` lists them.",
+            "`catalog-gen publications` lists them.",
         )
     return Publication(*row)
+
+
+def _require_whole(connection: DuckDBPyConnection, number: int) -> None:
+    damaged = damaged_among(connection, _items(connection, number), only_new=False)
+    if damaged:
+        raise CorruptionError(
+            f"publication {number}",
+            f"{len(damaged)} of its pictures are gone or damaged ({damaged[0][:16]}, ...)",
+            "Choose another, or restore a backup; what is live stays live.",
+        )
 
 
 def _items(connection: DuckDBPyConnection, number: int) -> list[LiveImage]:

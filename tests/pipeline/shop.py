@@ -13,6 +13,7 @@ from catalog_gen.diffusion.engine import Engine
 from catalog_gen.diffusion.loading import load_pipeline
 from catalog_gen.fingerprint import SHARDS
 from catalog_gen.judging.scorer import ClipScorer
+from catalog_gen.planning import Budget
 from catalog_gen.settings import Home
 from catalog_gen.stages.catalog import Catalog, Stamp
 from catalog_gen.stages.feed import take_feed
@@ -120,11 +121,13 @@ class Shop:
     def scorer(self) -> ClipScorer:
         return ClipScorer(self.catalog.settings.scorer)
 
-    def night(self, run_id: str, *, budget: int | None = None) -> dict[str, Any]:
+    def night(
+        self, run_id: str, *, budget: int | None = None, seconds: float | None = None
+    ) -> dict[str, Any]:
         """The stages of a refresh in their order, without Dagster around them."""
         catalog, stamp, shards = self.catalog, Stamp.at_once(run_id), range(SHARDS)
         changes = record_products(catalog, take_feed(catalog), stamp)
-        prompts = write_prompts(catalog, shards, stamp, budget=budget)
+        prompts = write_prompts(catalog, shards, stamp, budget=Budget(budget, seconds))
         drawn = draw_missing(catalog, lambda: self.engine, shards, stamp)
         score_images(catalog, self.scorer, shards, stamp)
         judge_images(catalog, self.scorer.scorer_hash, shards, stamp)

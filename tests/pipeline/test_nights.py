@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from catalog_gen.errors import FeedError
+from catalog_gen.stages.plan import make_plan
 from catalog_gen.stages.retries import out_of_retries
 from catalog_gen.store.verdicts import save_review
 from tests.pipeline.shop import ROWS, Shop, open_shop
@@ -66,6 +67,30 @@ def test_a_budget_defers_and_a_later_night_catches_up(shop: Shop) -> None:
     second = shop.night("second")
     assert (second["planned"], second["generated"], second["deferred"]) == (4, 4, 0)
     assert shop.query("SELECT count(*) FROM images") == [(6,)]
+
+
+def test_a_budget_in_seconds_is_planned_from_what_was_measured(shop: Shop) -> None:
+    first = shop.night("first", seconds=2.5)  # nothing was measured yet: a second each
+    assert (first["generated"], first["deferred"]) == (2, 4)
+    with shop.catalog.store.writing() as connection:
+        connection.execute("UPDATE images SET seconds = 10")
+    second = shop.night("second", seconds=31)
+    assert (second["generated"], second["deferred"]) == (3, 1)
+    plan = make_plan(shop.catalog)
+    assert [item.seconds for item in plan.items] == [plan.seconds]
+    assert plan.seconds > 0
+
+
+def test_a_prompt_that_is_one_endless_word_is_told_and_not_drawn(shop: Shop) -> None:
+    text = shop.config.read_text("utf-8")
+    shop.config.write_text(text.replace("{{ colour }} {{ category }}", "{{ title }}"), "utf-8")
+    shop.write_feed(ROWS | {"sku-4": ("x" * 400, "mug", "red", "1.00 EUR")})
+    night = shop.night("first")
+    assert night["generated"] == 6
+    ((why,),) = shop.query("SELECT unsupported FROM prompts WHERE product_id = 'sku-4'")
+    assert "77 tokens" in str(why)
+    assert [each.product_id for each in make_plan(shop.catalog).unsupported] == []
+    assert shop.query("SELECT count(*) FROM ledger WHERE product_id = 'sku-4'") == [(0,)]
 
 
 def test_too_little_coverage_keeps_the_last_publication(shop: Shop) -> None:

@@ -159,7 +159,8 @@ def test_every_earlier_version_is_brought_up_to_date_with_its_rows(store: Store)
         connection.execute(
             "CREATE TABLE schema_version AS SELECT 1 AS version, '' AS name, now() AS applied_at"
         )
-        connection.execute("UPDATE schema_version SET version = ?", [steps])
+        version = migrations()[steps - 1].version
+        connection.execute("UPDATE schema_version SET version = ?", [version])
         connection.execute("INSERT INTO runs VALUES ('old', now(), NULL, 'started', '{}')")
         connection.close()
         with pytest.raises(StoreError, match="older than this catalog_gen"), store.peek():

@@ -15,9 +15,9 @@ from catalog_gen.settings import Home
 from catalog_gen.store.connection import Store
 from catalog_gen.store.figures import (
     coverage_figures,
+    drawing_pace,
     feed_figures,
     prompt_figures,
-    seconds_by_view,
     verdict_figures,
 )
 from catalog_gen.store.ledger import open_work
@@ -64,8 +64,12 @@ def snapshot(worked: Shop, tmp_path_factory: pytest.TempPathFactory) -> Home:
 
 def test_every_query_of_the_page_runs_and_answers(snapshot: Home) -> None:
     assert len(QUERIES) >= 12
-    # One depends on an id; one finds nothing when, as here, everything live is up to date.
-    may_be_empty = ("starts_with(image_id, '0')", "WHERE live AND (NOT still_wanted")
+    # One depends on an id; others find nothing where, as here, all is well.
+    may_be_empty = (
+        "starts_with(image_id, '0')",
+        "WHERE live AND (NOT still_wanted",
+        "FROM gates",
+    )
     for query in QUERIES:
         answer = query_snapshot(snapshot, query)
         assert answer.columns
@@ -191,13 +195,16 @@ def test_figures(worked: Shop) -> None:
         prompts = prompt_figures(connection)
         verdicts = verdict_figures(connection)
         coverage = coverage_figures(connection)
-        seconds = seconds_by_view(connection)
+        pace = drawing_pace(connection)
     assert (feed.rows_read, feed.accepted, feed.rejected) == (5, 4, 1)
     assert (prompts.prompts, prompts.trimmed, prompts.unsupported) == (4, 0, 0)
     assert (verdicts.accepted, verdicts.review, verdicts.rejected) == (2, 0, 1)
     assert (coverage.active, coverage.live, coverage.images) == (4, 2, 2)
     assert (coverage.open_failures, coverage.given_up) == (0, 1)
-    assert seconds == {"packshot": 0.5}
+    assert [(each.view, each.settings_hash, each.model_hash, each.seconds) for each in pace] == [
+        ("packshot", "s1", "m1", 0.5)
+    ]
+    assert pace[0].work == 128 * 128 * 20
 
 
 def test_a_run_gathers_the_figures_of_its_stages(shop: Shop) -> None:

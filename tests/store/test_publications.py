@@ -30,6 +30,13 @@ def test_every_past_moment_shows_what_was_live_then(
 ) -> None:
     sets = [[LiveImage(*key, each[key]) for key in sorted(each)] for each in nights]
     with rolled_back(memory):
+        memory.execute(
+            """
+            INSERT INTO images SELECT 'i' || n, sha256('x'), '', '', 1, 1, 0, '', now(), ''
+            FROM range(1, 4) AS each(n);
+            INSERT INTO image_bytes VALUES (sha256('x'), 'x'::BLOB)
+            """
+        )
         for number, chosen in enumerate(sets):
             now = NIGHT + timedelta(days=number)
             made = publish(memory, chosen, coverage=number / 10, run_id="run", now=now)

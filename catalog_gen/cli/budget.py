@@ -1,0 +1,29 @@
+"""Budgets as people type them: a number of pictures, or a time."""
+
+import re
+from typing import Final
+
+from catalog_gen.errors import InputError
+from catalog_gen.planning import Budget
+
+_UNITS: Final = {"s": 1.0, "m": 60.0, "h": 3600.0}
+_FORM: Final = re.compile(r"(?P<number>\d{1,12}(\.\d{1,6})?)\s*(?P<unit>[smh])")
+
+
+def parse_budget(text: str | None) -> Budget | None:
+    """ "200" is pictures, "90s", "30m" and "1.5h" are seconds of drawing; None stays None.
+
+    Raises:
+        InputError: it is neither.
+    """
+    if text is None:
+        return None
+    told = text.strip().lower()
+    if told.isascii() and told.isdecimal():
+        return Budget(images=int(told))
+    found = _FORM.fullmatch(told)
+    if found is None:
+        raise InputError(
+            f"--budget {text}", "is no number of pictures and no time", "Write 200, 90s, 30m or 2h."
+        )
+    return Budget(seconds=float(found["number"]) * _UNITS[found["unit"]])

@@ -1,0 +1,64 @@
+"""What each night's set was held to before it could go live, kept beside the publications."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from duckdb import DuckDBPyConnection
+
+GateName = Literal["coverage", "pass rate", "integrity", "hold"]
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """One condition of going live: what was measured, what it is held to, and the sentence."""
+
+    gate: GateName
+    passed: bool
+    value: float
+    threshold: float
+    told: str
+
+
+@dataclass(frozen=True, slots=True)
+class NightsGates:
+    """The gates of one night; ``publication_id`` is None where the last set stayed live."""
+
+    run_id: str
+    decided_at: datetime
+    publication_id: int | None
+    gates: tuple[Gate, ...]
+
+
+def save_gates(
+    connection: DuckDBPyConnection,
+    gates: Sequence[Gate],
+    *,
+    publication_id: int | None,
+    run_id: str,
+    now: datetime,
+) -> None:
+    """Keep a night's gates; a step that is tried again writes over its own."""
+    connection.execute("DELETE FROM gates WHERE run_id = ?", [run_id])
+    connection.executemany(
+        "INSERT INTO gates VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            [run_id, g.gate, g.passed, g.value, g.threshold, g.told, publication_id, now]
+            for g in gates
+        ],
+    )
+
+
+def last_gates(connection: DuckDBPyConnection) -> NightsGates | None:
+    """The gates of the night that decided last; None before the first."""
+    rows = connection.execute(
+        """
+        SELECT run_id, decided_at, publication_id, gate, passed, value, threshold, told FROM gates
+        WHERE run_id = (SELECT arg_max(run_id, decided_at) FROM gates) ORDER BY rowid
+        """
+    ).fetchall()
+    if not rows:
+        return None
+    run_id, decided_at, publication_id = rows[0][:3]
+    return NightsGates(run_id, decided_at, publication_id, tuple(Gate(*row[3:]) for row in rows))
