@@ -170,6 +170,7 @@ class CatalogSettings(_Section):
     scorer: ScorerSettings
     views: dict[str, ViewSettings] = Field(min_length=1)
     rubric: Path = Field(description="the rubric's thresholds, a TOML file")
+    passports: Path = Field(description="what sales channels ask of pictures, a TOML file")
     limits: LimitSettings = LimitSettings()
     publish: PublishSettings = PublishSettings()
     credentials: CredentialSettings | None = None
@@ -253,5 +254,6 @@ def _with_absolute_paths(settings: CatalogSettings, folder: Path) -> CatalogSett
             "model": model,
             "scorer": scorer,
             "rubric": folder / settings.rubric,
+            "passports": folder / settings.passports,
         }
     )

@@ -9,6 +9,7 @@ from catalog_gen.settings import ViewSettings, load_settings
 
 MINIMAL = """
 rubric = "rubric.toml"
+passports = "passports.toml"
 [feed]
 path = "feed.csv"
 [model]

@@ -17,6 +17,7 @@ from catalog_gen.toml_file import load_toml
 
 ImageFormat = Literal["PNG", "JPEG", "WEBP"]
 Outcome = Literal["passed", "failed", "coming", "not measured"]
+Slot = Literal["main", "additional"]
 
 #: What a rule may ask for: of the file, and of the signals.
 PASSPORT_FACTS: Final[frozenset[str]] = frozenset(
@@ -47,6 +48,7 @@ class PassportRule(_Section):
     at_most: float | None = None
     since: date | None = Field(None, description="the first day on which it holds")
     until: date | None = Field(None, description="the first day on which it no longer holds")
+    main_only: bool = Field(False, description="additional pictures are free of it")
     says: str = Field(description="a clause with {value}, or {percent} for a share")
 
     @model_validator(mode="after")
@@ -98,11 +100,16 @@ class Passport(_Section):
     )
     rules: tuple[PassportRule, ...] = Field(min_length=1)
 
-    def check(self, file: "PictureFile", signals: Signals, day: date) -> "Stamped":
-        """All that the channel says of a picture on a day."""
+    def check(
+        self, file: "PictureFile", signals: Signals | None, day: date, slot: Slot = "main"
+    ) -> "Stamped":
+        """All that the channel says of a picture in a slot on a day; None: never measured."""
         facts = picture_facts(file, signals)
         checks = [
-            found for rule in self.rules if (found := rule.check(facts[rule.fact], day)) is not None
+            found
+            for rule in self.rules
+            if (slot == "main" or not rule.main_only)
+            and (found := rule.check(facts[rule.fact], day)) is not None
         ]
         known = ", ".join(self.formats)
         checks.append(
@@ -168,19 +175,15 @@ class Stamped:
         return tuple(check.words for check in self.checks if check.outcome == "failed")
 
 
-def picture_facts(file: PictureFile, signals: Signals) -> Mapping[str, float | None]:
+def picture_facts(file: PictureFile, signals: Signals | None) -> Mapping[str, float | None]:
     """The table that passport rules are applied to; its names are ``PASSPORT_FACTS``."""
+    measured = ("fill", "near_white", "pure_white", "edge_contact", "off_centre", "parts")
     return {
         "shorter_side": min(file.width, file.height),
         "longer_side": max(file.width, file.height),
         "megapixels": file.width * file.height / 1e6,
         "megabytes": file.size / 1e6,
-        "fill": signals.fill,
-        "near_white": signals.near_white,
-        "pure_white": signals.pure_white,
-        "edge_contact": signals.edge_contact,
-        "off_centre": signals.off_centre,
-        "parts": signals.parts,
+        **{name: getattr(signals, name, None) for name in measured},
     }
 
 

@@ -24,17 +24,12 @@ SUFFIXES: Final[Mapping[Rendition, str]] = {"PNG": "png", "JPEG": "jpg", "WEBP":
 class PictureForm:
     """How a channel wants its pictures.
 
-    Attributes:
-        min_side: pixels of the shorter side below which a picture is refused: channels forbid
-            enlarged ones.
-        max_side: pixels of the longer side; larger pictures are scaled down.
-        max_bytes: of the file; a larger one is refused.
+    What it refuses stands in its passport. ``max_side`` is pixels of the longer side; larger
+    pictures are scaled down.
     """
 
     rendition: Rendition
-    min_side: int
     max_side: int
-    max_bytes: int
     quality: int = 92
 
 
@@ -188,7 +183,7 @@ def _files(channel: Channel, product: ChannelProduct, links: Sequence[str]) -> l
 CHANNELS: Final[Mapping[ChannelName, Channel]] = {
     "google": Channel(
         name="google",
-        form=PictureForm("JPEG", min_side=100, max_side=4000, max_bytes=16_000_000),
+        form=PictureForm("JPEG", max_side=4000),
         columns=(
             *("id", "title", "description", "link", "image_link", "additional_image_link"),
             *("availability", "price", "sale_price", "condition", "brand", "gtin", "mpn"),
@@ -200,7 +195,7 @@ CHANNELS: Final[Mapping[ChannelName, Channel]] = {
     ),
     "shopify": Channel(
         name="shopify",
-        form=PictureForm("JPEG", min_side=1, max_side=2048, max_bytes=20_000_000),
+        form=PictureForm("JPEG", max_side=2048),
         columns=(
             *("Handle", "Title", "Body (HTML)", "Vendor", "Type", "Variant SKU", "Variant Price"),
             *("Image Src", "Image Position", "Image Alt Text"),
@@ -211,7 +206,7 @@ CHANNELS: Final[Mapping[ChannelName, Channel]] = {
     ),
     "meta": Channel(
         name="meta",
-        form=PictureForm("JPEG", min_side=500, max_side=2048, max_bytes=8_000_000),
+        form=PictureForm("JPEG", max_side=2048),
         columns=(
             *("id", "title", "description", "availability", "condition", "price", "sale_price"),
             *("link", "image_link", "additional_image_link", "brand", "item_group_id"),
@@ -226,7 +221,7 @@ CHANNELS: Final[Mapping[ChannelName, Channel]] = {
     ),
     "files": Channel(
         name="files",
-        form=PictureForm("PNG", min_side=1, max_side=65_535, max_bytes=2**31),
+        form=PictureForm("PNG", max_side=65_535),
         columns=("product_id", "title", "category", "image_link", "position"),
         required=("product_id",),
         max_additional=1000,

@@ -5,13 +5,11 @@ the feed appears in it, so that a feed never names a picture that is not there.
 """
 
 import os
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
-
-import numpy as np
-import numpy.typing as npt
 
 from catalog_gen.catalog.product import Product
 from catalog_gen.errors import StoreError
@@ -20,6 +18,8 @@ from catalog_gen.imaging.decode import contain_on_white
 from catalog_gen.imaging.decode import read_image as decode
 from catalog_gen.imaging.metadata import label_png, render
 from catalog_gen.imaging.provenance import Provenance
+from catalog_gen.judging.measurement import Signals
+from catalog_gen.judging.passports import Passport, PictureFile, Slot, load_passports
 from catalog_gen.progress import report
 from catalog_gen.reporting.channels import (
     CHANNELS,
@@ -31,9 +31,8 @@ from catalog_gen.reporting.channels import (
 )
 from catalog_gen.stages.catalog import Catalog
 from catalog_gen.store.images import ImageOrigin, image_origins, read_image
+from catalog_gen.store.scores import newest_signals
 from catalog_gen.store.showcase import live_products
-
-Pixels = npt.NDArray[np.uint8]
 
 PICTURES: Final = "images"
 
@@ -71,11 +70,7 @@ class Candidate:
     view: str
     origin: ImageOrigin
     png: bytes
-
-
-#: A rule of a channel for one picture: '' if it holds, else a sentence. Size and form are the
-#: first such rules; a channel's rules on what a picture shows join them here.
-PictureRule = Callable[[Candidate, PictureForm], str]
+    signals: Signals | None
 
 
 def export(
@@ -94,13 +89,14 @@ def export(
         StoreError: the folder can't be written.
     """
     channel = CHANNELS[channel_name]
+    passport = load_passports(catalog.settings.passports).get(channel_name)
     signer = Signer.load(catalog.settings.credentials) if catalog.settings.credentials else None
     refused: list[Refusal] = []
     ready: list[ChannelProduct] = []
     try:
         (out / PICTURES).mkdir(parents=True, exist_ok=True)
         for product, candidates in _live(catalog):
-            written = _write_product(product, candidates, channel, signer, out, refused)
+            written = _write_product(product, candidates, channel, passport, signer, out, refused)
             if written is not None:
                 ready.append(written)
         feed = out / f"{channel.name}.csv"
@@ -129,17 +125,18 @@ def _live(catalog: Catalog) -> Iterator[tuple[Product, list[Candidate]]]:
     for start in range(0, len(live), _PORTION):
         portion = live[start : start + _PORTION]
         with catalog.store.reading() as connection:
-            pictures = {
-                image_id: read_image(connection, image_id)
-                for each in portion
-                for image_id in each.image_ids.values()
+            wanted = [image_id for each in portion for image_id in each.image_ids.values()]
+            pictures = {image_id: read_image(connection, image_id) for image_id in wanted}
+            signals = {
+                image_id: Signals.from_json(text)
+                for image_id, text in newest_signals(connection, wanted).items()
             }
         for done, each in enumerate(portion, start=start + 1):
             ids = each.image_ids
             yield (
                 each.product,
                 [
-                    Candidate(view, origins[ids[view]], pictures[ids[view]])
+                    Candidate(view, origins[ids[view]], pictures[ids[view]], signals.get(ids[view]))
                     for view in _in_order(ids, views)
                 ],
             )
@@ -150,6 +147,7 @@ def _write_product(
     product: Product,
     candidates: Sequence[Candidate],
     channel: Channel,
+    passport: Passport | None,
     signer: Signer | None,
     out: Path,
     refused: list[Refusal],
@@ -171,11 +169,8 @@ def _write_product(
         return None
     names: list[str] = []
     for candidate in candidates:
-        why = next(filter(None, (rule(candidate, channel.form) for rule in RULES)), "")
-        content = b"" if why else _rendered(candidate, channel.form, signer)
-        if len(content) > channel.form.max_bytes:
-            why = f"its file has {len(content):,} bytes, and {channel.form.max_bytes:,} are allowed"
-        if why:
+        content = _rendered(candidate, channel.form, signer)
+        if passport and (why := _refusal(passport, candidate, channel, content, main=not names)):
             refused.append(Refusal(product.product_id, candidate.view, why))
             continue
         suffix = SUFFIXES[channel.form.rendition]
@@ -185,18 +180,16 @@ def _write_product(
     return replace(told, images=tuple(names)) if names else None
 
 
-def _large_enough(candidate: Candidate, form: PictureForm) -> str:
-    shorter = min(candidate.origin.width, candidate.origin.height)
-    if shorter >= form.min_side:
-        return ""
-    return (
-        f"it has {candidate.origin.width} x {candidate.origin.height} pixels, and the channel "
-        f"takes {form.min_side} and more and no enlarged ones; draw it larger "
-        f"(views.{candidate.view})"
-    )
-
-
-RULES: Final[tuple[PictureRule, ...]] = (_large_enough,)
+def _refusal(
+    passport: Passport, candidate: Candidate, channel: Channel, content: bytes, *, main: bool
+) -> str:
+    """What the channel has against this file in a main or an additional slot; '': nothing."""
+    form, origin = channel.form, candidate.origin
+    width, height = _size(origin.width, origin.height, form.max_side)
+    file = PictureFile(form.rendition, width, height, len(content), declared=True)
+    today = datetime.now(UTC).date()
+    slot: Slot = "main" if main else "additional"
+    return "; ".join(passport.check(file, candidate.signals, today, slot).failures)
 
 
 def _rendered(candidate: Candidate, form: PictureForm, signer: Signer | None) -> bytes:
@@ -208,14 +201,15 @@ def _rendered(candidate: Candidate, form: PictureForm, signer: Signer | None) ->
         content = label_png(candidate.png, provenance)
     else:
         pixels = decode(candidate.png, name=f"image {origin.image_id}")
-        content = render(_scaled(pixels, form.max_side), form.rendition, provenance, form.quality)
+        fitted = contain_on_white(pixels, *_size(origin.width, origin.height, form.max_side))
+        content = render(fitted, form.rendition, provenance, form.quality)
     return sign(content, form.rendition, provenance, signer) if signer else content
 
 
-def _scaled(pixels: Pixels, max_side: int) -> Pixels:
-    height, width, _ = pixels.shape
+def _size(width: int, height: int, max_side: int) -> tuple[int, int]:
+    """Scaled down to the longest side that is wanted, never up."""
     scale = min(1.0, max_side / max(height, width))
-    return contain_on_white(pixels, max(1, round(width * scale)), max(1, round(height * scale)))
+    return max(1, round(width * scale)), max(1, round(height * scale))
 
 
 def _in_order(shown: Collection[str], views: Sequence[str]) -> list[str]:

@@ -102,6 +102,18 @@ def unscored(
     ]
 
 
+def newest_signals(connection: DuckDBPyConnection, image_ids: Sequence[str]) -> dict[str, str]:
+    """The newest measurements of these pictures, as JSON; absent: never measured."""
+    rows = connection.execute(
+        """
+        SELECT image_id, arg_max(signals, scored_at) FROM scores
+        WHERE image_id IN (SELECT unnest($ids::VARCHAR[])) GROUP BY image_id
+        """,
+        {"ids": list(image_ids)},
+    ).fetchall()
+    return dict(rows)
+
+
 def save_scores(connection: DuckDBPyConnection, rows: Sequence[ScoreRow]) -> None:
     """Keep answers; one that is there already stays as it is."""
     if not rows:

@@ -55,7 +55,8 @@ def test_a_coming_rule_is_told_before_it_counts_and_counts_from_its_day_on(
         ("amazon", {"format": "WEBP"}, "format"),
         ("amazon", {}, "synthetic"),
         ("amazon", {"width": 900, "height": 900}, "longer_side"),
-        ("shop", {"size": 2_000_000}, "megabytes"),
+        ("files", {"size": 2_000_000}, "megabytes"),
+        ("meta", {"height": 499}, "shorter_side"),
     ],
 )
 def test_what_a_channel_refuses_of_a_file(
@@ -76,11 +77,14 @@ def test_what_a_channel_refuses_of_a_picture(passports: dict[str, Passport]) -> 
     assert "0.0% of the border is white" in passports["google"].check(FILE, grey, TODAY).failures[0]
 
 
-def test_what_was_not_measured_is_told_and_fails_nothing(
-    passports: dict[str, Passport], signals: Signals
-) -> None:
-    unknown = replace(signals, fill=None)  # type: ignore[arg-type]
-    stamped = passports["google"].check(FILE, unknown, TODAY)
+def test_additional_pictures_may_show_the_product_otherwise(passports: dict[str, Passport]) -> None:
+    tiny = measure(product(size=0.4, background=(200, 180, 150)), asked=Asked("red"))
+    assert not passports["google"].check(FILE, tiny, TODAY).passed
+    assert passports["google"].check(FILE, tiny, TODAY, "additional").passed
+
+
+def test_what_was_not_measured_is_told_and_fails_nothing(passports: dict[str, Passport]) -> None:
+    stamped = passports["google"].check(FILE, None, TODAY)
     assert stamped.passed
     assert "fill was not measured" in {check.words for check in stamped.checks}
 

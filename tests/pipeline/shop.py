@@ -52,8 +52,26 @@ says = "it is documented ({{value}})"
     )
 )
 
+#: What channels ask of a file's size; what it shows is not asked of a tiny model's pictures.
+PASSPORTS = "".join(
+    f"""
+[{channel}]
+title = "{channel}"
+source = "tests"
+reviewed = 2026-11-21
+formats = ["PNG", "JPEG"]
+synthetic = "declared"
+[[{channel}.rules]]
+fact = "shorter_side"
+at_least = {pixels}
+says = "the shorter side has {{value}} pixels"
+"""
+    for channel, pixels in (("google", 100), ("meta", 500))
+)
+
 CONFIG = """
 rubric = "rubric.toml"
+passports = "passports.toml"
 [feed]
 path = "feed.csv"
 reference_folders = ["photos"]
@@ -152,6 +170,7 @@ def open_shop(folder: Path) -> Shop:
     model = tiny_sd(folder / "model")
     scorer = write_tiny_clip(folder / "clip")
     (folder / "rubric.toml").write_text(RUBRIC, "utf-8")
+    (folder / "passports.toml").write_text(PASSPORTS, "utf-8")
     (folder / "catalog.toml").write_text(CONFIG.format(model=model, scorer=scorer), "utf-8")
     (folder / "photos").mkdir()
     shop = Shop(folder)

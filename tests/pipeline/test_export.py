@@ -71,7 +71,7 @@ def test_google_gets_its_fields_its_form_and_nothing_that_it_refuses(
     refused = {(each.product_id, each.view): each.why for each in exported.refused}
     assert refused.keys() == {("sku-1", "small"), ("sku-2", "small"), ("sku-3", "")}
     assert "link" in refused["sku-3", ""]
-    assert "64 x 64" in refused["sku-1", "small"]
+    assert refused["sku-1", "small"] == "the shorter side has 64 pixels (at least 100)"
 
 
 def test_shopify_has_a_row_a_picture_and_meta_words_of_its_own(shop: Shop, tmp_path: Path) -> None:
