@@ -36,4 +36,4 @@ def test_every_line_of_the_readme_is_understood(line: str) -> None:
 def test_every_make_target_of_the_readme_exists() -> None:
     makefile = (README.parent / "Makefile").read_text("utf-8")
     targets = set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
-    assert set(re.findall(r"`?make ([a-z-]+)", README.read_text("utf-8"))) <= targets
+    assert set(re.findall(r"(?:`|\$ )make ([a-z-]+)", README.read_text("utf-8"))) <= targets

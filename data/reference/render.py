@@ -1,4 +1,4 @@
-"""Renders the reference photos of the sample feed: ``python -m catalog_gen.studio.references``.
+"""Renders the reference photos of the sample feed: ``python data/reference/render.py``.
 
 What a shop would photograph, the studio renders: each product that names a reference photo gets
 one in its own words, seen at three quarters on white. The scenes lie beyond every training split.

@@ -27,6 +27,13 @@ GROUP BY ledger.product_id, ledger.view, ledger.prompt_id
 HAVING bool_and(ledger.status = 'made')
     AND bool_and(coalesce(review.decision, verdict.decision, 'unjudged') = 'rejected');
 
-COMMENT ON VIEW all_rejected IS 'One row a product and view whose every picture so far was rejected';
+COMMENT ON VIEW all_rejected IS 'One row a product and view whose every image so far was rejected';
+COMMENT ON COLUMN all_rejected.product_id IS 'The product that needs an image';
+COMMENT ON COLUMN all_rejected.view IS 'packshot, lifestyle, ...: a section of catalog.toml';
+COMMENT ON COLUMN all_rejected.title IS 'Title in the newest feed';
 COMMENT ON COLUMN all_rejected.attempts IS 'How often candidates were asked for: 1, then one more for each retry';
-COMMENT ON COLUMN all_rejected.best_image_id IS 'The rejected picture with the highest total';
+COMMENT ON COLUMN all_rejected.pictures IS 'Images drawn in all attempts';
+COMMENT ON COLUMN all_rejected.best_total IS 'The most points of any of them, 0..10';
+COMMENT ON COLUMN all_rejected.best_image_id IS 'The image with these points';
+COMMENT ON COLUMN all_rejected.shard IS 'Hash shard of the product, 0..63';
+COMMENT ON COLUMN all_rejected.prompt_id IS 'The wish that none of them fulfilled';
