@@ -1,0 +1,100 @@
+"""The judge on the sample's reference photos, good and with planted defects, with the real scorer.
+
+``benchmarks/judge.py`` has the figures; this is a small sample of it that every test run sees.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from catalog_gen.catalog.feeds import read_feed
+from catalog_gen.judging.appraise import appraise
+from catalog_gen.judging.defects import DEFECTS, DefectName, Specimen, plant
+from catalog_gen.judging.rubric import Rubric, load_rubric
+from catalog_gen.judging.scorer import ClipScorer
+from catalog_gen.judging.signals.colour import srgb_to_lab
+from catalog_gen.judging.signals.subject import subject_mask
+from catalog_gen.prompting.words import studio_words
+from catalog_gen.settings import CatalogSettings, load_settings
+from catalog_gen.studio.captions import canonical_caption
+
+#: What the judge is known to miss; see ``benchmarks/judge.py``.
+MISSED: tuple[DefectName, ...] = ("wrong material", "text overlay", "watermark")
+
+
+@pytest.fixture(scope="module")
+def settings() -> CatalogSettings:
+    return load_settings(Path("data/catalog.toml"))
+
+
+@pytest.fixture(scope="module")
+def good(settings: CatalogSettings) -> list[Specimen]:
+    """The reference photos, each with the prompt that its own product would write."""
+    specimens = []
+    for product in read_feed(settings.feed.path, settings.feed).products:
+        if not product.reference:
+            continue
+        words = studio_words(product)
+        pixels = np.asarray(
+            Image.open(settings.feed.path.parent / "reference" / Path(product.reference).name)
+        )
+        assert words.category
+        assert words.colour
+        prompt = canonical_caption(
+            words.category, words.colour, words.material, "white", "three-quarter", words.count
+        )
+        specimens.append(Specimen(pixels, prompt, subject_mask(srgb_to_lab(pixels))))
+    return specimens
+
+
+@pytest.fixture(scope="module")
+def rubric(settings: CatalogSettings) -> Rubric:
+    return load_rubric(settings.rubric)
+
+
+@pytest.fixture(scope="module")
+def scorer(settings: CatalogSettings) -> ClipScorer:
+    return ClipScorer(settings.scorer)
+
+
+def test_the_scorer_of_the_sample_is_calibrated(rubric: Rubric, scorer: ClipScorer) -> None:
+    assert rubric.section(scorer.scorer_hash).calibrated
+
+
+def test_good_photos_are_accepted(good: list[Specimen], rubric: Rubric, scorer: ClipScorer) -> None:
+    verdicts = appraise(good, scorer, rubric, [each.prompt for each in good])
+    assert len(verdicts) == 8
+    assert sum(verdict.decision == "accepted" for verdict in verdicts) >= 7, verdicts
+
+
+@pytest.mark.parametrize("defect", [name for name in DEFECTS if name not in MISSED])
+def test_defects_are_not_accepted(
+    defect: DefectName, good: list[Specimen], rubric: Rubric, scorer: ClipScorer
+) -> None:
+    planted = [
+        plant(defect, each, good[(place + 1) % len(good)], seed=place)
+        for place, each in enumerate(good)
+    ]
+    bad = [each for each in planted if each is not None]
+    verdicts = appraise(bad, scorer, rubric, [each.prompt for each in good])
+    missed = [
+        each.prompt for each, told in zip(bad, verdicts, strict=True) if told.decision == "accepted"
+    ]
+    assert len(missed) <= 1, missed
+
+
+def test_a_defect_is_the_same_every_time_and_changes_something(good: list[Specimen]) -> None:
+    for name in DEFECTS:
+        first, again = (plant(name, good[0], good[1], seed=3) for _ in range(2))
+        if first is None or again is None:
+            assert name == "two for one"  # this product is one
+            continue
+        assert first.prompt == again.prompt
+        np.testing.assert_array_equal(first.pixels, again.pixels)
+        assert (
+            first.prompt != good[0].prompt
+            or first.reference is not None
+            or not np.array_equal(first.pixels, good[0].pixels)
+        ), name
