@@ -23,7 +23,7 @@ from typing import Any, Final
 
 ROOT: Final = Path(__file__).parent.parent
 DATA: Final = ROOT / "data"
-SCHEDULERS: Final = ("ddim", "euler", "euler-a", "dpm++2m-karras", "unipc", "heun")
+SCHEDULERS: Final = ("ddim", "euler", "euler-a", "dpm++2m", "dpm++2m-karras", "unipc")
 #: What the pictures differ in, by the name that the figures give it.
 COLUMNS: Final = {
     "method": "method",
@@ -51,7 +51,8 @@ def main() -> None:
         return
     print(
         f"{figures['images']} pictures: {figures['identical']} identical, "
-        f"{figures['close']} close, {figures['different']} different, {figures['not_drawn']} not drawn again"
+        f"{figures['close']} close, {figures['different']} different, "
+        f"{figures['not_drawn']} not drawn again"
     )
     for name, counts in figures["by"].items():
         print(f"{name:>12}: " + ", ".join(f"{count} {value}" for value, count in counts.items()))
