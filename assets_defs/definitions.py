@@ -10,6 +10,12 @@ from pathlib import Path
 
 import dagster as dg
 
+from assets_defs.audit_assets import (
+    audit_schedule,
+    no_unexplained_drift,
+    replay_audit,
+    replay_audit_job,
+)
 from assets_defs.checks import (
     feed_quality,
     needs_review,
@@ -27,19 +33,19 @@ from resources.deployments import resources_for
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 _config = Path(os.environ.get("CATALOG_CONFIG", "data/catalog.toml")).absolute()
+_settings = load_settings(_config)
 
 defs = dg.Definitions(
-    assets=ASSETS,
+    assets=[*ASSETS, replay_audit],
     asset_checks=[
-        feed_quality,
-        prompt_budget,
-        stored_bytes,
-        pass_rate,
-        needs_review,
-        publish_coverage,
+        *(feed_quality, prompt_budget, stored_bytes, pass_rate, needs_review, publish_coverage),
+        no_unexplained_drift,
     ],
-    jobs=[nightly_refresh],
-    schedules=[nightly_schedule(load_settings(_config).schedule)],
+    jobs=[nightly_refresh, replay_audit_job],
+    schedules=[
+        nightly_schedule(_settings.schedule),
+        audit_schedule(_settings.audit, _settings.schedule.timezone),
+    ],
     resources=resources_for(
         os.environ.get("CATALOG_DEPLOYMENT", "local"),
         config=str(_config),

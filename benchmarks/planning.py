@@ -1,9 +1,11 @@
 """Planning a large catalog: nothing changed, and a few products changed.
 
 Writes a feed, records it and its prompts as a refresh would (drawing nothing), then measures the
-plan in fresh processes: seconds after imports, and the process's peak memory.
+plan in fresh processes: seconds after imports, and the process's peak memory. With ``--nights`` the
+same is measured after so many nights of a hundred changed products each: the plan's time has to
+grow with the changes and not with the history.
 
-    python benchmarks/planning.py [--products N] [--json]
+    python benchmarks/planning.py [--products N] [--nights N] [--json]
 """
 
 import argparse
@@ -29,6 +31,7 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--products", type=int, default=100_000)
+    parser.add_argument("--nights", type=int, default=0, help="of history, after the first")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--step", choices=("record", "plan"), help=argparse.SUPPRESS)
     parser.add_argument("--feed", type=Path, help=argparse.SUPPRESS)
@@ -38,12 +41,14 @@ def main() -> None:
         step = record if arguments.step == "record" else plan
         print(json.dumps(step(arguments.feed, arguments.home)))
         return
-    figures = measure(arguments.products)
+    figures = measure(arguments.products, arguments.nights)
     if arguments.json:
         print(json.dumps(figures, indent=2))
         return
-    for name in ("nothing_changed", "some_changed"):
-        each = figures[name]
+    for name in ("nothing_changed", "some_changed", "after_nights_nothing", "after_nights_some"):
+        each = figures.get(name)
+        if each is None:
+            continue
         print(
             f"{arguments.products} products, {name.replace('_', ' ')}: "
             f"{each['planned']} pictures planned in {each['seconds']:.1f} s, "
@@ -51,32 +56,44 @@ def main() -> None:
         )
 
 
-def measure(products: int) -> dict[str, Any]:
-    """Record a catalog of that size, then plan it unchanged and with some products changed."""
+def measure(products: int, nights: int) -> dict[str, Any]:
+    """Record a catalog of that size, then plan it unchanged and with some products changed.
+
+    Then the same after some nights.
+    """
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         before, after = home / "before.csv", home / "after.csv"
         write_feed(before, products, changed=0)
         write_feed(after, products, changed=CHANGED)
         recorded = _step("record", before, home)
-        return {
+        figures = {
             "products": products,
+            "nights": nights,
             "recorded": recorded,
             "nothing_changed": _step("plan", before, home),
             "some_changed": _step("plan", after, home),
         }
+        if nights:
+            for night in range(1, nights + 1):
+                write_feed(before, products, changed=CHANGED, shift=night)
+                _step("record", before, home)
+            write_feed(after, products, changed=CHANGED, shift=nights + 1)
+            figures["after_nights_nothing"] = _step("plan", before, home)
+            figures["after_nights_some"] = _step("plan", after, home)
+        return figures
 
 
-def write_feed(path: Path, products: int, *, changed: int) -> None:
+def write_feed(path: Path, products: int, *, changed: int, shift: int = 1) -> None:
     """A feed whose prices all differ from the last one's, and whose first colours do."""
     with path.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream)
         writer.writerow(("id", "title", "product_type", "color", "material", "price"))
         for number in range(products):
-            shift = 1 if number < changed else 0
-            colour = COLOURS[(number + shift) % len(COLOURS)]
+            moved = shift if number < changed else 0
+            colour = COLOURS[(number + moved) % len(COLOURS)]
             category = CATEGORIES[number % len(CATEGORIES)]
-            price = f"{number % 90 + 9 + 0.5 * bool(changed):.2f} EUR"
+            price = f"{number % 90 + 9 + 0.5 * bool(changed) + 0.01 * (shift % 9):.2f} EUR"
             title = f"{colour.title()} {category.title()} No. {number}"
             writer.writerow((f"sku-{number:07d}", title, category, colour, "ceramic", price))
 

@@ -162,6 +162,13 @@ class ScheduleSettings(_Section):
     timezone: str = "UTC"
 
 
+class AuditSettings(_Section):
+    """When old pictures are drawn again, and how many of them."""
+
+    sample: int = Field(50, ge=1, description="pictures that one audit draws again")
+    cron: str = "0 5 * * *"
+
+
 class CatalogSettings(_Section):
     """The whole of ``catalog.toml``."""
 
@@ -175,6 +182,7 @@ class CatalogSettings(_Section):
     publish: PublishSettings = PublishSettings()
     credentials: CredentialSettings | None = None
     schedule: ScheduleSettings = ScheduleSettings()
+    audit: AuditSettings = AuditSettings()
 
 
 @dataclass(frozen=True, slots=True)

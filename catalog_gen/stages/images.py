@@ -58,7 +58,7 @@ def draw_missing(
     """
     result = DrawResult()
     tries = catalog.settings.limits.tries
-    with _drawing_lock(catalog):
+    with drawing_lock(catalog):
         _take_over(catalog, stamp, result)  # what a crashed run left behind
         with catalog.store.reading() as connection:
             work = open_work(connection, shards, tries)
@@ -81,7 +81,7 @@ def draw_missing(
 
 
 @contextmanager
-def _drawing_lock(catalog: Catalog) -> Iterator[None]:
+def drawing_lock(catalog: Catalog) -> Iterator[None]:
     """One process draws at a time; a second waits here, and then finds the work done.
 
     The lock belongs to the open file, so that it dies with its process.

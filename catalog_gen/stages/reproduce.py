@@ -6,15 +6,17 @@ records; what can't be put back (another GPU, other libraries) is named as chang
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 
 from catalog_gen.catalog.reference import resolve_reference
 from catalog_gen.diffusion.jobs import DrawJob, Drawn, Outcome
-from catalog_gen.errors import InputError
+from catalog_gen.errors import InputError, ModelError
+from catalog_gen.fingerprint import sha256_file
 from catalog_gen.imaging.decode import read_image as decode
 from catalog_gen.progress import report
 from catalog_gen.recipe import Environment
@@ -26,6 +28,9 @@ from catalog_gen.store.images import (
     sample_images,
     stored_image,
 )
+
+if TYPE_CHECKING:
+    from catalog_gen.diffusion.loading import LoadedPipeline
 
 #: Levels of 255 by which any pixel may differ for two pictures to be called close. Another CPU's
 #: kernels give one or two; another composition gives a hundred.
@@ -39,6 +44,8 @@ class Reproduction:
     """What came of drawing one picture again.
 
     ``max_abs_diff`` is in levels of 0..255, None if it was not drawn; ``problem`` says why not.
+    ``causes`` sums up what changed: library, device, threads, batch, model or photo; where nothing
+    did and the picture still differs, unexplained. An identical picture has none.
     """
 
     image_id: str
@@ -46,6 +53,7 @@ class Reproduction:
     max_abs_diff: int | None
     environment_changed: tuple[str, ...]
     problem: str = ""
+    causes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +69,23 @@ def reproduce(catalog: Catalog, prefixes: Sequence[str], *, sample: int = 0) -> 
 
     Raises:
         InputError: there is no such picture.
-        ModelError: the configured model can't be used.
         CorruptionError: a stored picture is damaged.
     """
     with catalog.store.reading() as connection:
         ids = [find_image(connection, prefix) for prefix in prefixes]
         ids += [each for each in sample_images(connection, sample) if each not in ids]
+    return redraw(catalog, ids)
+
+
+def redraw(catalog: Catalog, ids: Sequence[str]) -> list[Reproduction]:
+    """Draw stored pictures again, in the given order of ids.
+
+    Weights or photos that are gone or changed make a picture "not drawn", by name.
+
+    Raises:
+        CorruptionError: a stored picture is damaged.
+    """
+    with catalog.store.reading() as connection:
         stored = [
             _Stored(stored_image(connection, each), read_image(connection, each)) for each in ids
         ]
@@ -74,14 +93,17 @@ def reproduce(catalog: Catalog, prefixes: Sequence[str], *, sample: int = 0) -> 
     for each in stored:
         groups[each.image.environment.environment_id].append(each)
     done: dict[str, Reproduction] = {}
+    photos = _Photos(catalog.settings.feed.reference_folders)
     for alike in groups.values():
-        for outcome in _drawn_again(catalog, alike):
+        for outcome in _drawn_again(catalog, alike, photos):
             done[outcome.image_id] = outcome
             report("reproduce", len(done), len(stored))
     return [done[image_id] for image_id in ids]
 
 
-def _drawn_again(catalog: Catalog, alike: Sequence[_Stored]) -> Iterator[Reproduction]:
+def _drawn_again(
+    catalog: Catalog, alike: Sequence[_Stored], photos: "_Photos"
+) -> Iterator[Reproduction]:
     """Draw pictures of one environment with an engine that is set up like theirs."""
     import torch
 
@@ -92,27 +114,90 @@ def _drawn_again(catalog: Catalog, alike: Sequence[_Stored]) -> Iterator[Reprodu
     settings = catalog.settings.model.model_copy(
         update={"dtype": theirs.dtype, "compile": theirs.compiled}
     )
-    stored = {each.image.image_id: each for each in alike}
     threads = torch.get_num_threads()
     torch.set_num_threads(theirs.threads)
     try:
-        engine = Engine(load_pipeline(settings, catalog.home.hashes), theirs.batch_size)
-        jobs = [_job(catalog, each.image) for each in alike]
-        for outcome in engine.draw(jobs):
+        try:
+            pipeline = load_pipeline(settings, catalog.home.hashes)
+        except ModelError as error:
+            yield from (_not_drawn(each, str(error), "model") for each in alike)
+            return
+        engine = Engine(pipeline, theirs.batch_size)
+        jobs: dict[str, DrawJob] = {}
+        stored = {each.image.image_id: each for each in alike}
+        for each in alike:
+            if each.image.recipe.model_hash != pipeline.model_hash:
+                yield _not_drawn(each, _other_weights(each, settings.id, pipeline), "model")
+                continue
+            try:
+                photo = photos.of(each.image)
+            except InputError as error:
+                yield _not_drawn(each, str(error), "photo")
+                continue
+            jobs[each.image.image_id] = DrawJob(each.image.image_id, each.image.recipe, photo)
+        for outcome in engine.draw(list(jobs.values())):
             yield _compared(stored[outcome.recipe_id], outcome, engine.environment)
     finally:
         torch.set_num_threads(threads)
 
 
-def _job(catalog: Catalog, image: StoredImage) -> DrawJob:
-    reference: Path | None = None
-    if image.recipe.reference_sha256 is not None:
+class _Photos:
+    """Reference photos by their hash: one that was renamed is found, one that changed is not."""
+
+    def __init__(self, folders: Sequence[Path]) -> None:
+        self._folders = folders
+        self._by_hash: dict[str, Path] | None = None
+
+    def of(self, image: StoredImage) -> Path | None:
+        """The photo that a picture was made from; None if it was made from none.
+
+        Raises:
+            InputError: the photo is gone, or it is another one now.
+        """
+        wanted = image.recipe.reference_sha256
+        if wanted is None:
+            return None
+        state = "is gone"
         try:
-            folders = catalog.settings.feed.reference_folders
-            reference = resolve_reference(image.reference, folders)
-        except InputError:
-            reference = None  # the engine then says that the photo is gone
-    return DrawJob(image.image_id, image.recipe, reference)
+            path = resolve_reference(image.reference, self._folders)
+            if sha256_file(path) == wanted:
+                return path
+            state = "has changed"
+        except (InputError, OSError):
+            pass
+        if self._by_hash is None:
+            self._by_hash = self._hashed()
+        if wanted in self._by_hash:
+            return self._by_hash[wanted]
+        raise InputError(
+            f"reference photo '{image.reference}' ({wanted[:12]})",
+            f"{state} since image {image.image_id[:16]} was drawn from it",
+            "Put the old photo back into one of feed.reference_folders, under any name.",
+        )
+
+    def _hashed(self) -> dict[str, Path]:
+        found: dict[str, Path] = {}
+        for folder in self._folders:
+            for path in sorted(folder.rglob("*")) if folder.is_dir() else ():
+                # A link might lead outside the folders that may be read.
+                if path.is_file() and not path.is_symlink():
+                    with suppress(OSError):
+                        found.setdefault(sha256_file(path), path)
+        return found
+
+
+def _other_weights(stored: _Stored, model_id: str, pipeline: "LoadedPipeline") -> str:
+    error = InputError(
+        f"model {stored.image.recipe.model_hash[:12]}",
+        f"image {stored.image.image_id[:16]} was drawn with these weights, and model.id "
+        f"'{model_id}' has {pipeline.model_hash[:12]} now",
+        "Set model.id to the weights of that time.",
+    )
+    return str(error)
+
+
+def _not_drawn(stored: _Stored, problem: str, cause: str) -> Reproduction:
+    return Reproduction(stored.image.image_id, "not drawn", None, (), problem, (cause,))
 
 
 def _compared(stored: _Stored, outcome: Outcome, mine: Environment) -> Reproduction:
@@ -120,14 +205,31 @@ def _compared(stored: _Stored, outcome: Outcome, mine: Environment) -> Reproduct
     theirs = stored.image.environment
     if not isinstance(outcome, Drawn):
         changed = tuple(theirs.differences(mine))
-        return Reproduction(image_id, "not drawn", None, changed, outcome.error)
+        causes = _causes(changed)
+        return Reproduction(image_id, "not drawn", None, changed, outcome.error, causes)
     changed = tuple(theirs.differences(outcome.environment))
     if outcome.sha256 == stored.image.sha256:
         return Reproduction(image_id, "identical", 0, changed)
     difference = _largest_difference(decode(stored.png), outcome.pixels)
     # The same pixels in other bytes: another PNG encoder, nothing that a person could see.
-    result: Result = "close" if 0 < difference <= CLOSE else "different"
-    return Reproduction(image_id, result if difference else "identical", difference, changed)
+    result: Result = "close" if difference <= CLOSE else "different"
+    if not difference:
+        return Reproduction(image_id, "identical", 0, changed)
+    return Reproduction(image_id, result, difference, changed, "", _causes(changed))
+
+
+#: Parts of an environment and what people call them; libraries are told apart by their prefix.
+_CAUSES: Final = {
+    **dict.fromkeys(("device", "dtype", "platform", "compiled"), "device"),
+    "threads": "threads",
+    "batch_size": "batch",
+}
+
+
+def _causes(changed: Sequence[str]) -> tuple[str, ...]:
+    """What the changed parts ("part: then -> now") come down to."""
+    parts = (each.partition(":")[0] for each in changed)
+    return tuple(sorted({_CAUSES.get(part, "library") for part in parts})) or ("unexplained",)
 
 
 def _largest_difference(one: Any, other: Any) -> int:

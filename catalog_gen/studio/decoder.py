@@ -23,8 +23,25 @@ from catalog_gen.studio.vae import EDGE_WEIGHT, SHOWN, box_psnr, error_planes, r
 
 #: Weight of pixels outside the subject's box; those inside count 1.
 OUTSIDE: Final[float] = 0.25
-#: Standard deviation of the disturbance; latents have unit scale.
-DISTURBANCE: Final[float] = 0.05
+#: Weights of the outermost pixels and of the corners, so many deep. Zero padding on two sides
+#: makes corners the hardest place to keep white: at ``OUTSIDE`` two of three drawn borders had a
+#: pixel below 250 there, and at ``BORDER`` still one of three.
+BORDER: Final[float] = 3.0
+BORDER_DEPTH: Final[int] = 4
+CORNER: Final[float] = 100.0
+CORNER_DEPTH: Final[int] = 2
+#: Largest standard deviation of the disturbance, drawn evenly from 0 on; latents have unit scale.
+DISTURBANCE: Final[float] = 0.15
+
+
+def weigh_frame(weights: Tensor) -> None:
+    """Sets the weights (N, 1, H, W) of border and corner pixels, in place."""
+    height, width = weights.shape[-2:]
+    down, across = torch.arange(height), torch.arange(width)
+    rows = torch.minimum(down, height - 1 - down)[:, None]
+    columns = torch.minimum(across, width - 1 - across)[None]
+    weights[..., torch.minimum(rows, columns) < BORDER_DEPTH] = BORDER
+    weights[..., torch.maximum(rows, columns) < CORNER_DEPTH] = CORNER
 
 
 class DecoderStage:
@@ -59,7 +76,8 @@ class DecoderStage:
         sides = torch.randint(2, (size,), generator=generator)
         latents = torch.from_numpy(self._lessons.latents[picks.numpy(), sides.numpy()]).float()
         noise = torch.randn(latents.shape, generator=generator)
-        latents = (latents + DISTURBANCE * noise).to(self._device)
+        strength = DISTURBANCE * torch.rand((size, 1, 1, 1), generator=generator)
+        latents = (latents + strength * noise).to(self._device)
         flips = [side == 1 for side in sides.tolist()]
         pictures = self._album.pictures(picks.tolist(), flips)
         weights = torch.full((size, 1, *pictures.shape[1:3]), OUTSIDE)
@@ -69,6 +87,7 @@ class DecoderStage:
             if flip:
                 left, right = width - 1 - right, width - 1 - left
             weights[place, :, top : bottom + 1, left : right + 1] = 1.0
+        weigh_frame(weights)
         weights = (weights / weights.mean()).to(self._device)
         wanted = to_signed(pictures).to(self._device)
         parts: Any = self._parts

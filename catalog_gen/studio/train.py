@@ -38,8 +38,8 @@ STAGES: Final[tuple[StageName, ...]] = get_args(StageName)
 MINUTES: Final[dict[str, float]] = {
     "vae": 30.0,
     "unet": 72.0,
-    "decoder": 8.0,
-    "clip": 16.0,
+    "decoder": 13.5,
+    "clip": 12.0,
     "judge": 28.0,
 }
 

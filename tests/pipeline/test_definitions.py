@@ -34,6 +34,7 @@ def test_the_graph_is_the_design_s(defs: dg.Definitions) -> None:
         "gallery": {"published_catalog"},
         "channel_feeds": {"published_catalog"},
         "lineage_snapshot": {"published_catalog", "gallery", "channel_feeds"},
+        "replay_audit": {"published_catalog"},
     }
     sharded = {
         key.to_user_string()
@@ -58,6 +59,23 @@ def test_the_schedule_asks_for_all_shards_in_one_run(
     tags = tick.run_requests[0].tags
     assert tags["dagster/asset_partition_range_start"] == "00"
     assert tags["dagster/asset_partition_range_end"] == "63"
+
+
+def test_the_audit_is_scheduled_and_finds_the_same_pictures(
+    defs: dg.Definitions, refreshed: Shop, instance: dg.DagsterInstance
+) -> None:
+    schedule = defs.resolve_schedule_def("replay_audit")
+    assert schedule.default_status == dg.DefaultScheduleStatus.RUNNING
+    assert schedule.cron_schedule == "0 5 * * *"
+    home = {"config": str(refreshed.config), "home": str(refreshed.home.root)}
+    result = defs.resolve_job_def("replay_audit").execute_in_process(
+        instance=instance, run_config={"resources": {"catalog": {"config": home}}}
+    )
+    assert result.success
+    assert [each.passed for each in result.get_asset_check_evaluations()] == [True]
+    assert refreshed.query("SELECT result, count(*) FROM replays GROUP BY ALL") == [
+        ("identical", 6)
+    ]
 
 
 def test_every_check_of_the_last_night_passed(instance: dg.DagsterInstance) -> None:

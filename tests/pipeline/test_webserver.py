@@ -82,7 +82,7 @@ def ask(server: str, query: str, **variables: object) -> Any:
 def test_the_page_shows_the_graph_the_schedule_and_the_run(server: str) -> None:
     assets = ask(server, "{ assetNodes { assetKey { path } description isPartitioned } }")
     nodes = {node["assetKey"]["path"][0]: node for node in assets["assetNodes"]}
-    assert len(nodes) == 10
+    assert len(nodes) == 11
     assert all(node["description"] for node in nodes.values())
     assert nodes["candidate_images"]["isPartitioned"]
     schedule = ask(

@@ -69,6 +69,7 @@ def test_every_query_of_the_page_runs_and_answers(snapshot: Home) -> None:
         "starts_with(image_id, '0')",
         "WHERE live AND (NOT still_wanted",
         "FROM gates",
+        "FROM drift",
     )
     for query in QUERIES:
         answer = query_snapshot(snapshot, query)

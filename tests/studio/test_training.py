@@ -21,6 +21,7 @@ from catalog_gen.studio.attributes import (
     one_wrong,
 )
 from catalog_gen.studio.checkpoint import load_checkpoint
+from catalog_gen.studio.decoder import weigh_frame
 from catalog_gen.studio.diffusion import draw
 from catalog_gen.studio.grid import balanced_wishes, held_out_wishes
 from catalog_gen.studio.judge import decide, load_judge
@@ -286,3 +287,12 @@ def test_orthogonalised_matrices_have_singular_values_near_one() -> None:
 @given(st.floats(0.0, 2.0), st.integers(0, 10_000))
 def test_the_learning_rate_stays_within_its_bounds(spent: float, step: int) -> None:
     assert 0.0 < learning_rate_share(spent, step) <= 1.0
+
+
+def test_the_decoder_minds_corners_most_and_the_frame_more_than_the_backdrop() -> None:
+    weights = torch.full((2, 1, 32, 48), 0.25)
+    weigh_frame(weights)
+    corners = weights[0, 0, [0, 0, -1, -1], [0, -1, 0, -1]]
+    assert corners.min() > weights[0, 0, 0, 24] > weights[0, 0, 16, 24]
+    assert torch.equal(weights, weights.flip(-1))
+    assert torch.equal(weights, weights.flip(-2))
