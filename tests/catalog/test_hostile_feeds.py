@@ -147,16 +147,19 @@ def test_a_hundred_megabyte_line_stays_out_of_memory(tmp_path: Path) -> None:
 
 def test_jsonl_rows_of_other_kinds_are_rejected(tmp_path: Path) -> None:
     lines = [
-        '{"id": 7, "title": "Mug", "price": 10.50, "tags": ["a", null, 2], "bad": "\\ud800"}',
+        '{"id": 7, "title": "Mug", "price": 10.50, "tags": ["a", null, 2]}',
         "[1, 2]",
         "{broken",
         '{"a":' * 100_000,
         '{"id": "8", "title": "Pot", "count": ' + "9" * 6000 + "}",
+        '{"id": "9", "title": "Half a pair", "tags": ["\\ud800"]}',
+        '{"id": "9", "title": "Half a pair", "\\udfff": "in a name"}',
     ]
     contents = read_bytes(tmp_path, "feed.jsonl", "\n".join(lines).encode())
     assert ids(contents) == ["7", "8"]
-    assert contents.products[0].attributes == {"price": "10.50", "tags": "a, 2", "bad": "\ufffd"}
-    assert [each.line for each in contents.rejections] == [2, 3, 4]
+    assert contents.products[0].attributes == {"price": "10.50", "tags": "a, 2"}
+    assert [each.line for each in contents.rejections] == [2, 3, 4, 6, 7]
+    assert "surrogate" in contents.rejections[-1].rule
 
 
 @pytest.mark.parametrize(

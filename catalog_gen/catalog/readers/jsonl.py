@@ -5,11 +5,16 @@ file is not JSONL and is refused in ``feeds``.
 """
 
 import json
+import re
 from collections.abc import Iterator
+from typing import Final
 
 from catalog_gen.catalog.readers.lines import read_lines
 from catalog_gen.catalog.readers.record import Record, Row, reject
 from catalog_gen.catalog.readers.source import FeedSource
+
+#: JSON can escape what no UTF-8 file and no database can hold.
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
 def read_jsonl(source: FeedSource, encoding: str) -> Iterator[Row]:
@@ -32,6 +37,10 @@ def read_jsonl(source: FeedSource, encoding: str) -> Iterator[Row]:
             values = [as_text(each) for each in value.values()]
         except RecursionError:
             yield reject(line.number, "", line.text, "the JSON object is nested too deep")
+            continue
+        if any(map(_SURROGATE.search, (*value, *values))):
+            rule = "a text holds half of a UTF-16 pair (a lone surrogate)"
+            yield reject(line.number, "", line.text, rule)
             continue
         yield Record(line.number, tuple(value), values)
 
