@@ -19,6 +19,7 @@ from catalog_gen.stages.prompts import (
 from catalog_gen.stages.retries import retries
 from catalog_gen.store.ledger import made_among, open_work
 from catalog_gen.store.products import FeedChanges, compare_feed, incoming_products
+from catalog_gen.store.prompts import unsupported_products
 
 ALL_SHARDS: Final = None
 
@@ -71,6 +72,12 @@ def make_plan(catalog: Catalog, *, budget: Budget = NO_LIMIT) -> Plan:
             for item, recipe in zip(plan_items(wish, seconds), wish.recipes, strict=True)
             if recipe.recipe_id not in made
         ]
+        unsupported = unsupported_products(connection)
+        for wish in wishes:
+            unsupported.pop(wish.stale.product_id, None)
+        unsupported |= {
+            wish.stale.product_id: wish.unsupported for wish in wishes if wish.unsupported
+        }
         replaced = {(wish.stale.product_id, wish.stale.view) for wish in wishes}
         active = {product.product_id for product in contents.products}
         items += [
@@ -79,18 +86,17 @@ def make_plan(catalog: Catalog, *, budget: Budget = NO_LIMIT) -> Plan:
             # A view that the settings no longer have is not drawn.
             if product_id in active and view in seconds and (product_id, view) not in replaced
         ]
-    unsupported = {
-        wish.stale.product_id: Unsupported(wish.stale.product_id, wish.unsupported)
-        for wish in wishes
-        if wish.unsupported
-    }
     cut = within_budget([Costed(item.reason, item.seconds) for item in items], budget)
     return Plan(
         products=changes,
         items=tuple(items[index] for index in cut.taken),
         deferred=tuple(items[index] for index in cut.deferred),
         reused=len(made),
-        unsupported=tuple(unsupported.values()),
+        unsupported=tuple(
+            Unsupported(product_id, why)
+            for product_id, why in unsupported.items()
+            if product_id in active
+        ),
     )
 
 

@@ -44,6 +44,7 @@ from catalog_gen.store.prompts import (
     retire_prompts,
     save_prompts,
     stale_inputs,
+    unsupported_products,
 )
 
 
@@ -184,6 +185,7 @@ def write_prompts(
         save_prompts(connection, [_row(wish, stamp) for wish in desired])
         items = [item for wish in desired for item in _items(wish)]
         items += retries(connection, catalog.settings, drawer.budget, drawer.hash, shards)
+        unsupported = len(unsupported_products(connection))
         asked = save_plan(connection, items, stamp.run_id, stamp.now)
         work = open_work(connection, shards, catalog.settings.limits.tries, include_deferred=True)
         seconds = picture_seconds(connection, catalog, drawer)
@@ -202,7 +204,7 @@ def write_prompts(
     return PromptsResult(
         prompts=len(desired),
         trimmed=sum(bool(wish.dropped) for wish in desired),
-        unsupported=len({wish.stale.product_id for wish in desired if wish.unsupported}),
+        unsupported=unsupported,
         planned=len(cut.taken),
         reused=asked.reused,
         deferred=len(cut.deferred),

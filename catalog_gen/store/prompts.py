@@ -166,6 +166,20 @@ def stale_inputs(
     return [_stale_input(view, row) for row in rows]
 
 
+def unsupported_products(connection: DuckDBPyConnection) -> dict[str, str]:
+    """Active products with a current wish that the model can't draw, and why."""
+    rows = connection.execute(
+        """
+        SELECT product_id, min(unsupported)
+        FROM prompts
+        SEMI JOIN (SELECT product_id FROM products WHERE retired_at IS NULL) USING (product_id)
+        WHERE current AND unsupported <> ''
+        GROUP BY product_id ORDER BY product_id
+        """
+    ).fetchall()
+    return dict(rows)
+
+
 def save_prompts(connection: DuckDBPyConnection, rows: Sequence[PromptRow]) -> None:
     """Make these the current prompts of their products and views, new or known before."""
     if not rows:
