@@ -204,6 +204,14 @@ def restore(
 
 
 @app.command()
+def doctor(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) -> None:
+    """Look at disk, store, model, scorer, GPU and leftovers; name the remedy for each fault."""
+    from catalog_gen.cli.doctor import run
+
+    raise typer.Exit(run(config, json))
+
+
+@app.command()
 def dev(
     config: ConfigOption = DEFAULT_CONFIG,
     port: Annotated[int, typer.Option(min=1, max=65535, help="On the loopback interface.")] = 3000,
