@@ -172,6 +172,46 @@ def export(
 
 
 @app.command()
+def verify(json: JsonOption = False) -> None:
+    """Hash everything that is stored and name what is damaged; exit code 3 if anything is."""
+    from catalog_gen.cli.verify import run
+
+    raise typer.Exit(run(json))
+
+
+@app.command()
+def backup(
+    folder: Annotated[Path, typer.Argument(help="A new folder.")], json: JsonOption = False
+) -> None:
+    """Write the whole database and the outbox into a new folder, checked."""
+    from catalog_gen.cli.backup import run
+
+    run(folder, json)
+
+
+@app.command()
+def restore(
+    folder: Annotated[Path, typer.Argument(help="A backup's folder.")],
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace the store that is there; it is kept beside.")
+    ] = False,
+    json: JsonOption = False,
+) -> None:
+    """Make a backup the store, all of it or nothing."""
+    from catalog_gen.cli.backup import run_restore
+
+    run_restore(folder, force, json)
+
+
+@app.command()
+def doctor(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) -> None:
+    """Look at disk, store, model, scorer, GPU and leftovers; name the remedy for each fault."""
+    from catalog_gen.cli.doctor import run
+
+    raise typer.Exit(run(config, json))
+
+
+@app.command()
 def dev(
     config: ConfigOption = DEFAULT_CONFIG,
     port: Annotated[int, typer.Option(min=1, max=65535, help="On the loopback interface.")] = 3000,

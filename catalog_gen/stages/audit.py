@@ -4,8 +4,8 @@ from collections import Counter
 from dataclasses import dataclass
 
 from catalog_gen.stages.catalog import Catalog, Stamp
-from catalog_gen.stages.images import drawing_lock
 from catalog_gen.stages.reproduce import Reproduction, Result, redraw
+from catalog_gen.store.drawing_lock import drawing_lock
 from catalog_gen.store.replays import ReplayRow, next_to_replay, save_replays
 
 
@@ -35,7 +35,7 @@ def audit(catalog: Catalog, stamp: Stamp, *, sample: int | None = None) -> Audit
     limit = catalog.settings.audit.sample if sample is None else sample
     with catalog.store.reading() as connection:
         ids = next_to_replay(connection, limit)
-    with drawing_lock(catalog):
+    with drawing_lock(catalog.home):
         outcomes = redraw(catalog, ids)
     rows = [
         ReplayRow(

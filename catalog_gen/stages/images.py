@@ -4,11 +4,9 @@ Pictures go to the outbox batch by batch, on a thread of its own, while the next
 the database takes them over at intervals. A crash loses at most the batch that was in the air.
 """
 
-import fcntl
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
@@ -19,6 +17,7 @@ from catalog_gen.diffusion.jobs import DrawJob, Drawn, Outcome
 from catalog_gen.errors import InputError, StoreBusyError
 from catalog_gen.progress import report
 from catalog_gen.stages.catalog import Catalog, Stamp
+from catalog_gen.store.drawing_lock import drawing_lock
 from catalog_gen.store.figures import drawn_in_run
 from catalog_gen.store.ledger import Failure, WorkItem, open_work, record_failures
 from catalog_gen.store.outbox import DrawnImage, ingest
@@ -58,7 +57,7 @@ def draw_missing(
     """
     result = DrawResult()
     tries = catalog.settings.limits.tries
-    with drawing_lock(catalog):
+    with drawing_lock(catalog.home):
         _take_over(catalog, stamp, result)  # what a crashed run left behind
         with catalog.store.reading() as connection:
             work = open_work(connection, shards, tries)
@@ -78,19 +77,6 @@ def draw_missing(
             drawn = drawn_in_run(connection, stamp.run_id)
         result.generated, result.failed = drawn.generated, drawn.failed
     return result
-
-
-@contextmanager
-def drawing_lock(catalog: Catalog) -> Iterator[None]:
-    """One process draws at a time; a second waits here, and then finds the work done.
-
-    The lock belongs to the open file, so that it dies with its process.
-    """
-    path = catalog.home.root / "drawing.lock"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as stream:
-        fcntl.flock(stream, fcntl.LOCK_EX)
-        yield
 
 
 def _jobs(catalog: Catalog, work: Sequence[WorkItem]) -> tuple[list[DrawJob], list[Failure]]:

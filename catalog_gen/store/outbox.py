@@ -176,7 +176,7 @@ def ingest(
 
 
 @dataclass(frozen=True, slots=True)
-class _Batch:
+class Batch:
     """A file that was read and believed."""
 
     name: str
@@ -190,10 +190,10 @@ def _ingest_group(
     store: Store, outbox: Outbox, paths: Sequence[Path], run_id: str, max_tries: int
 ) -> Ingested:
     result = Ingested()
-    batches: list[_Batch] = []
+    batches: list[Batch] = []
     for path in paths:
         try:
-            batches.append(_read(path))
+            batches.append(read_batch(path))
         except CorruptionError:
             damaged = outbox.set_aside(path)
             result = _sum(result, Ingested(corrupt=(damaged.name,)))
@@ -206,7 +206,7 @@ def _ingest_group(
 
 
 def _store(
-    connection: DuckDBPyConnection, batch: _Batch, ingest_run: str, max_tries: int
+    connection: DuckDBPyConnection, batch: Batch, ingest_run: str, max_tries: int
 ) -> Ingested:
     pictures = batch.rows.num_rows - batch.rows["png"].null_count
     known = first_row(
@@ -230,7 +230,7 @@ def _store(
     return Ingested(images=stored, duplicates=pictures - stored, failures=len(failures))
 
 
-def _store_images(connection: DuckDBPyConnection, batch: _Batch, run_id: str) -> int:
+def _store_images(connection: DuckDBPyConnection, batch: Batch, run_id: str) -> int:
     """The batch's images that the database lacks; returns how many they were."""
     parameters = {
         "environment": batch.environment.environment_id,
@@ -310,7 +310,7 @@ def _serialised(
     return stream.getvalue()
 
 
-def _read(path: Path) -> _Batch:
+def read_batch(path: Path) -> Batch:
     """Read a file and check it.
 
     Raises:
@@ -325,7 +325,7 @@ def _read(path: Path) -> _Batch:
         if png.is_valid and sha256(png.as_buffer()).hexdigest() != expected.as_py():
             raise _corrupt(path, f"image {expected.as_py()} does not hash to its address")
     about = json.loads(rows.schema.metadata[_METADATA])
-    return _Batch(
+    return Batch(
         name=path.name,
         rows=rows,
         environment=Environment.model_validate(about["environment"]),

@@ -1,0 +1,40 @@
+"""What dead processes leave in Dagster's storage: runs that never ended, and slots they hold.
+
+Reads only; ``catalog-gen dev`` runs Dagster's monitor, which ends such runs and frees the slots.
+"""
+
+from dataclasses import dataclass
+
+import dagster as dg
+
+from assets_defs.launch import dagster_instance
+from catalog_gen.settings import Home
+
+_UNFINISHED = (
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Leftovers:
+    """Ids of runs that Dagster takes for running, and keys of the pools whose slots are taken."""
+
+    runs: tuple[str, ...] = ()
+    pools: tuple[str, ...] = ()
+
+
+def leftovers(home: Home) -> Leftovers:
+    """Look into the catalog's Dagster instance; nothing is created where there is none."""
+    if not (home.dagster / "dagster.yaml").exists():
+        return Leftovers()
+    with dagster_instance(home) as instance:
+        runs = instance.get_runs(dg.RunsFilter(statuses=list(_UNFINISHED)))
+        storage = instance.event_log_storage
+        pools = sorted(
+            key
+            for key in storage.get_concurrency_keys()
+            if storage.get_concurrency_info(key).claimed_slots
+        )
+    return Leftovers(tuple(run.run_id for run in runs), tuple(pools))

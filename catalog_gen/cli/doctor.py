@@ -1,0 +1,181 @@
+"""`catalog-gen doctor`: look at everything that a refresh needs, with the remedy for each fault.
+
+Changes nothing. It opens the store for a moment; what is stored is hashed by `verify` instead.
+"""
+
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+from catalog_gen.cli.output import answers, print_json
+from catalog_gen.errors import CatalogError, InfrastructureError
+from catalog_gen.settings import CatalogSettings, Home, load_settings
+from catalog_gen.store.connection import Store
+from catalog_gen.store.drawing_lock import drawing_process
+from catalog_gen.store.outbox import Outbox
+from catalog_gen.store.relations import only_row
+
+State = Literal["well", "warning", "fault"]
+
+#: Bytes free below which the next night may not fit, and below which it will hardly begin.
+SCARCE: Final = 5 * 1024**3
+TOO_LITTLE: Final = 512 * 1024**2
+
+#: Seconds to wait for another process before it is named.
+_PATIENCE: Final = 2.0
+
+_COLOURS: Final[dict[State, str]] = {"well": "green", "warning": "yellow", "fault": "red"}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at; the remedy is empty where all is well."""
+
+    what: str
+    state: State
+    told: str
+    remedy: str = ""
+
+
+def run(config: Path, as_json: bool) -> int:
+    """Print the findings; 0 if all is well, 1 with warnings, 3 with faults.
+
+    Raises:
+        ConfigError: the settings can't be used; that is the first thing to mend.
+    """
+    settings = load_settings(config)
+    findings = list(examine(settings, Home.from_environment()))
+    if as_json:
+        print_json({"findings": [asdict(finding) for finding in findings]})
+    else:
+        for finding in findings:
+            answers.print(f"[{_COLOURS[finding.state]}]{finding.state:<8}[/]", end="")
+            answers.print(f"{finding.what}: {finding.told}. {finding.remedy}", markup=False)
+    states = {finding.state for finding in findings}
+    if "fault" in states:
+        return InfrastructureError.exit_code
+    return 1 if "warning" in states else 0
+
+
+def examine(settings: CatalogSettings, home: Home) -> Iterator[Finding]:
+    """Everything that a refresh needs, in the order in which it would fail."""
+    yield _disk(home)
+    yield from _store(home)
+    yield from _outbox(home)
+    yield _drawing(home)
+    yield _guarded("model", lambda: _model(settings))
+    yield _guarded("scorer", lambda: _scorer(settings))
+    yield _device(settings)
+    yield from _dagster(home)
+
+
+def _guarded(what: str, look: Callable[[], str]) -> Finding:
+    """An error of ours as a finding: it has its remedy with it."""
+    try:
+        return Finding(what, "well", look())
+    except CatalogError as error:
+        return Finding(what, "fault", f"{error.value}: {error.rule}", error.next_step)
+
+
+def _disk(home: Home) -> Finding:
+    folder = next(each for each in (home.root, *home.root.parents) if each.exists())
+    free = shutil.disk_usage(folder).free
+    told = f"{free / 1024**3:.1f} GiB free at {folder}"
+    if free >= SCARCE:
+        return Finding("disk", "well", told)
+    state: State = "fault" if free < TOO_LITTLE else "warning"
+    return Finding("disk", state, told, "Free space, or set CATALOG_HOME to another disk.")
+
+
+def _store(home: Home) -> Iterator[Finding]:
+    if not home.database.exists():
+        yield Finding("store", "well", f"there is none yet at {home.root}")
+        return
+
+    def look() -> str:
+        with Store(home, patience=_PATIENCE).peek() as connection:
+            (images,) = only_row(connection.execute("SELECT count(*) FROM images"))
+        return f"{images} pictures, schema is current, nobody keeps others out"
+
+    yield _guarded("store", look)
+
+
+def _outbox(home: Home) -> Iterator[Finding]:
+    waiting = len(Outbox(home.outbox).pending())
+    damaged = len(list(home.outbox.glob("*.corrupt")))
+    if waiting:
+        yield Finding(
+            "outbox",
+            "warning",
+            f"{waiting} files wait for the database",
+            "The next refresh takes them over; nothing in them is drawn again.",
+        )
+    if damaged:
+        yield Finding(
+            "outbox",
+            "warning",
+            f"{damaged} damaged files were set aside",
+            f"Test this disk, then delete {home.outbox}/*.corrupt; their pictures were planned "
+            "again.",
+        )
+    if not waiting and not damaged:
+        yield Finding("outbox", "well", "empty")
+
+
+def _drawing(home: Home) -> Finding:
+    process = drawing_process(home)
+    if process is None:
+        return Finding("drawing lock", "well", "free")
+    return Finding(
+        "drawing lock",
+        "warning",
+        f"process {process or 'unknown'} draws now",
+        "A second refresh waits for it. If it hangs, end that process: the lock ends with it.",
+    )
+
+
+def _model(settings: CatalogSettings) -> str:
+    from catalog_gen.diffusion.model import check_model
+
+    folder = Path(settings.model.id)
+    if not folder.is_dir():
+        return f"{settings.model.id} is no folder here and would be fetched from the hub"
+    checked = check_model(folder)
+    return f"{checked.pipeline}, {len(checked.files)} files, safetensors only"
+
+
+def _scorer(settings: CatalogSettings) -> str:
+    from catalog_gen.judging.scorer import ClipScorer
+
+    return f"{settings.scorer.id}, {ClipScorer(settings.scorer).scorer_hash[:16]}"
+
+
+def _device(settings: CatalogSettings) -> Finding:
+    import torch
+
+    if torch.cuda.is_available():
+        return Finding("device", "well", str(torch.cuda.get_device_name()))
+    if settings.model.device == "cuda":
+        return Finding(
+            "device",
+            "fault",
+            "torch finds no GPU, and model.device is 'cuda'",
+            "Mend the driver, install a CUDA build of torch, or set model.device = 'auto'.",
+        )
+    return Finding("device", "well", "the CPU; torch finds no GPU")
+
+
+def _dagster(home: Home) -> Iterator[Finding]:
+    from assets_defs.leftovers import leftovers
+
+    left = leftovers(home)
+    remedy = "If no refresh is running, start `catalog-gen dev`: its monitor ends what is dead."
+    if left.runs:
+        ids = ", ".join(run_id[:8] for run_id in left.runs)
+        yield Finding("Dagster runs", "warning", f"not ended: {ids}", remedy)
+    if left.pools:
+        yield Finding("Dagster slots", "warning", f"taken in {', '.join(left.pools)}", remedy)
+    if not left.runs and not left.pools:
+        yield Finding("Dagster", "well", "no run and no slot is left over")

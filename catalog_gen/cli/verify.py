@@ -1,0 +1,28 @@
+"""`catalog-gen verify`: hash everything that is stored, and name what is damaged."""
+
+from dataclasses import asdict
+
+from catalog_gen.cli.output import answers, print_json
+from catalog_gen.errors import CorruptionError
+from catalog_gen.settings import Home
+from catalog_gen.store.audit import audit
+from catalog_gen.store.connection import Store
+from catalog_gen.store.outbox import Outbox
+
+
+def run(as_json: bool) -> int:
+    """Print what was read and what is damaged; 0, or the exit code of damage."""
+    home = Home.from_environment()
+    found = audit(Store(home), Outbox(home.outbox))
+    if as_json:
+        print_json(asdict(found))
+    else:
+        for damage in found.damaged:
+            answers.print(f"[red]damaged[/] {damage.kind}", end=" ")
+            answers.print(f"{damage.name}: {damage.rule}. {damage.remedy}", markup=False)
+        answers.print(
+            f"{found.images} pictures ({found.bytes / 1e6:.1f} MB), {found.recipes} recipes, "
+            f"{found.outbox_images} pictures in {found.outbox_files} outbox files: "
+            f"{len(found.damaged) or 'nothing'} damaged"
+        )
+    return CorruptionError.exit_code if found.damaged else 0

@@ -1,0 +1,67 @@
+"""The doctor finds what is planted, and says what to do."""
+
+import shutil
+from pathlib import Path
+
+import duckdb
+from dagster import DagsterRunStatus, job
+
+from assets_defs.launch import dagster_instance
+from catalog_gen.cli.doctor import Finding, examine
+from catalog_gen.store.drawing_lock import drawing_lock
+from tests.pipeline.shop import Shop, open_shop
+
+
+@job
+def killed_refresh() -> None:
+    """Stands for a run whose process died: Dagster knows only that it began."""
+
+
+def findings(shop: Shop) -> dict[str, Finding]:
+    return {each.what: each for each in examine(shop.catalog.settings, shop.home)}
+
+
+def test_a_fresh_shop_is_well_and_stays_untouched(tmp_path: Path) -> None:
+    shop = open_shop(tmp_path)
+    found = findings(shop)
+    assert {each.state for each in found.values() if each.what != "disk"} == {"well"}
+    assert not shop.home.root.exists()
+
+
+def test_each_planted_fault_is_found_with_its_remedy(tmp_path: Path) -> None:
+    shop = open_shop(tmp_path)
+    with shop.catalog.store.writing():
+        pass
+    content = bytearray(shop.home.database.read_bytes())
+    content[: 3 * 4096] = bytes(3 * 4096)
+    shop.home.database.write_bytes(content)
+    shop.home.outbox.mkdir()
+    (shop.home.outbox / "0-aa.parquet").write_bytes(b"x")
+    for weights in (shop.folder / "model" / "unet").glob("*.safetensors"):
+        weights.write_bytes(weights.read_bytes()[:-1])
+    shutil.rmtree(shop.folder / "clip")
+    with dagster_instance(shop.home) as instance:
+        run = instance.create_run_for_job(killed_refresh, status=DagsterRunStatus.STARTED)
+    with drawing_lock(shop.home):
+        found = findings(shop)
+    states = {what: each.state for what, each in found.items() if each.state != "well"}
+    states.pop("disk", None)
+    assert states == {
+        "store": "fault",
+        "outbox": "warning",
+        "drawing lock": "warning",
+        "model": "fault",
+        "scorer": "fault",
+        "Dagster runs": "warning",
+    }
+    assert all(found[what].remedy for what in states)
+    assert run.run_id[:8] in found["Dagster runs"].told
+
+
+def test_a_store_of_a_newer_version_is_named(tmp_path: Path) -> None:
+    shop = open_shop(tmp_path)
+    with shop.catalog.store.writing():
+        pass
+    with duckdb.connect(shop.home.database) as connection:
+        connection.execute("INSERT INTO schema_version VALUES (9999, 'later', now())")
+    assert "newer" in findings(shop)["store"].told
