@@ -73,7 +73,7 @@ def test_what_is_written_is_what_is_read(pngs: list[bytes], errors: list[str]) -
     failures = [Failure(f"f{number}", error, 0.1) for number, error in enumerate(errors)]
     with TemporaryDirectory() as folder:
         path = Outbox(Path(folder)).write(images, failures, ENVIRONMENT, run_id="night")
-        batch = outbox_module._read(path)
+        batch = outbox_module.read_batch(path)
     assert batch.environment == ENVIRONMENT
     assert batch.run_id == "night"
     assert batch.rows["png"].to_pylist() == pngs + [None] * len(errors)
