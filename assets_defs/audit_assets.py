@@ -44,7 +44,7 @@ def no_unexplained_drift(catalog: CatalogResource) -> dg.AssetCheckResult:
 
 
 replay_audit_job = dg.define_asset_job(
-    "replay_audit",
+    "nightly_audit",
     selection=dg.AssetSelection.assets(replay_audit)
     | dg.AssetSelection.checks_for_assets(replay_audit),
     description="Draws old pictures again and records which ones drifted, and why.",
@@ -54,7 +54,7 @@ replay_audit_job = dg.define_asset_job(
 def audit_schedule(settings: AuditSettings, timezone: str) -> dg.ScheduleDefinition:
     """One audit a night, on by default."""
     return dg.ScheduleDefinition(
-        name="replay_audit",
+        name="nightly_audit",
         job=replay_audit_job,
         cron_schedule=settings.cron,
         execution_timezone=timezone,

@@ -18,6 +18,7 @@ def defs(refreshed: Shop) -> dg.Definitions:
 
 
 def test_the_graph_is_the_design_s(defs: dg.Definitions) -> None:
+    dg.Definitions.validate_loadable(defs)
     graph = defs.resolve_asset_graph()
     parents = {
         key.to_user_string(): {parent.to_user_string() for parent in graph.get(key).parent_keys}
@@ -64,11 +65,11 @@ def test_the_schedule_asks_for_all_shards_in_one_run(
 def test_the_audit_is_scheduled_and_finds_the_same_pictures(
     defs: dg.Definitions, refreshed: Shop, instance: dg.DagsterInstance
 ) -> None:
-    schedule = defs.resolve_schedule_def("replay_audit")
+    schedule = defs.resolve_schedule_def("nightly_audit")
     assert schedule.default_status == dg.DefaultScheduleStatus.RUNNING
     assert schedule.cron_schedule == "0 5 * * *"
     home = {"config": str(refreshed.config), "home": str(refreshed.home.root)}
-    result = defs.resolve_job_def("replay_audit").execute_in_process(
+    result = defs.resolve_job_def("nightly_audit").execute_in_process(
         instance=instance, run_config={"resources": {"catalog": {"config": home}}}
     )
     assert result.success
