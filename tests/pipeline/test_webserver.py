@@ -37,6 +37,16 @@ def serving(refreshed: Shop, *arguments: str) -> "subprocess.Popen[bytes]":
         )
 
 
+def stop(process: "subprocess.Popen[bytes]") -> None:
+    """End a server; one that is busy loading code does not listen, and is ended anyway."""
+    process.terminate()
+    try:
+        process.wait(30)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
 @pytest.fixture(scope="module")
 def server(refreshed: Shop) -> Iterator[str]:
     """The server's address, on the loopback interface; ended with the module."""
@@ -55,8 +65,7 @@ def server(refreshed: Shop) -> Iterator[str]:
                 time.sleep(0.2)
         yield address
     finally:
-        process.terminate()
-        process.wait(30)
+        stop(process)
 
 
 @pytest.fixture
@@ -64,8 +73,7 @@ def daemon(refreshed: Shop) -> Iterator[None]:
     """The process that starts what the page asks for."""
     process = serving(refreshed, "dagster._daemon", "run")
     yield
-    process.terminate()
-    process.wait(30)
+    stop(process)
 
 
 def ask(server: str, query: str, **variables: object) -> Any:
