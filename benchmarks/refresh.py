@@ -44,9 +44,7 @@ def main() -> None:
     print(f"{figures['images']} pictures, whole process over whole process")
     print(f"refresh / bare loop, work after imports: {figures['ratio_work']:.2f}   (asked: 1.15)")
     print(f"refresh / bare loop, whole processes:    {figures['ratio_process']:.2f}")
-    print(
-        f"imports of a refresh: {figures['imports']:.1f} s, left out of the first and the next figure"
-    )
+    print(f"imports of a refresh: {figures['imports']:.1f} s, part of the whole processes alone")
     print(
         f"second refresh, nothing changed: {figures['second_seconds']:.1f} s   (asked: 20 s), "
         f"{figures['second_generated']} pictures drawn again because all were rejected"
