@@ -35,7 +35,7 @@ from catalog_gen.stages.catalog import Catalog, Stamp
 from catalog_gen.stages.products import REFERENCE_HASH
 from catalog_gen.stages.retries import retries
 from catalog_gen.store.figures import drawing_pace
-from catalog_gen.store.ledger import PlannedItem, apply_budget, open_work, save_plan
+from catalog_gen.store.ledger import PlannedItem, apply_budget, candidates, open_work, save_plan
 from catalog_gen.store.prompts import (
     PromptRow,
     StaleInput,
@@ -299,17 +299,12 @@ def _row(wish: DesiredPrompt, stamp: Stamp) -> PromptRow:
 
 def _items(wish: DesiredPrompt) -> list[PlannedItem]:
     stale = wish.stale
-    return [
-        PlannedItem(
-            recipe_id=recipe.recipe_id,
-            recipe=recipe,
-            prompt_id=wish.prompt_id,
-            product_id=stale.product_id,
-            shard=stale.shard,
-            view=stale.view,
-            candidate=candidate,
-            attempt=0,
-            reason=wish.reason.name,
-        )
-        for candidate, recipe in enumerate(wish.recipes)
-    ]
+    return candidates(
+        wish.recipes,
+        prompt_id=wish.prompt_id,
+        product_id=stale.product_id,
+        shard=stale.shard,
+        view=stale.view,
+        attempt=0,
+        reason=wish.reason.name,
+    )

@@ -13,7 +13,7 @@ from catalog_gen.planning import recipes_for
 from catalog_gen.prompting.budget import TokenBudget
 from catalog_gen.settings import CatalogSettings, ViewSettings
 from catalog_gen.stages.products import REFERENCE_HASH
-from catalog_gen.store.ledger import PlannedItem
+from catalog_gen.store.ledger import PlannedItem, candidates
 from catalog_gen.store.retries import AllRejected, all_rejected
 
 #: What each rung from the second on multiplies the view's guidance by, once more a rung.
@@ -62,17 +62,12 @@ def _next_rung(
         reference_sha256=each.inputs.get(REFERENCE_HASH) or None,
         attempt=each.attempts,
     )
-    return [
-        PlannedItem(
-            recipe_id=recipe.recipe_id,
-            recipe=recipe,
-            prompt_id=each.prompt_id,
-            product_id=each.product_id,
-            shard=each.shard,
-            view=each.view,
-            candidate=candidate,
-            attempt=each.attempts,
-            reason=reason,
-        )
-        for candidate, recipe in enumerate(recipes)
-    ]
+    return candidates(
+        recipes,
+        prompt_id=each.prompt_id,
+        product_id=each.product_id,
+        shard=each.shard,
+        view=each.view,
+        attempt=each.attempts,
+        reason=reason,
+    )

@@ -41,6 +41,33 @@ class PlannedItem:
     reason: str
 
 
+def candidates(
+    recipes: Sequence[Recipe],
+    *,
+    prompt_id: str,
+    product_id: str,
+    shard: int,
+    view: str,
+    attempt: int,
+    reason: str,
+) -> list[PlannedItem]:
+    """The recipes of one wish as numbered candidates of one attempt."""
+    return [
+        PlannedItem(
+            recipe_id=recipe.recipe_id,
+            recipe=recipe,
+            prompt_id=prompt_id,
+            product_id=product_id,
+            shard=shard,
+            view=view,
+            candidate=number,
+            attempt=attempt,
+            reason=reason,
+        )
+        for number, recipe in enumerate(recipes)
+    ]
+
+
 @dataclass(frozen=True, slots=True)
 class PlanResult:
     """What saving a plan did: pictures that are wanted, and pictures that exist already."""
