@@ -12,6 +12,9 @@ LOCK   := requirements.lock
 DEBIAN := libllvm19 chromium libimage-exiftool-perl
 
 .DEFAULT_GOAL := help
+# Without compiled modules on disk every process would import for 15 seconds instead of 5.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help refresh test check dev bench lock studio-model debian clean
 
 help: ## this list

@@ -12,6 +12,7 @@ from typing import Final
 import dagster as dg
 from dagster._core.definitions.reconstruct import ReconstructableRepository
 from dagster._core.execution.api import execute_run
+from dagster._core.instance.ref import InstanceRef
 from dagster._core.remote_origin import (
     ManagedGrpcPythonEnvCodeLocationOrigin,
     RemoteJobOrigin,
@@ -55,7 +56,16 @@ def dagster_instance(home: Home) -> dg.DagsterInstance:
     if not settings.exists():
         settings.write_text(_INSTANCE_YAML, "utf-8")
     os.environ["DAGSTER_HOME"] = str(folder)  # Dagster's own code asks the environment
-    return dg.DagsterInstance.from_config(str(folder))
+    os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", "256")
+    # The files are those of Dagster's default, which its web server reads.
+    event_log = {
+        "module": "assets_defs.event_log",
+        "class": "BatchedSqliteEventLogStorage",
+        "config": {"base_dir": str(folder / "history" / "runs")},
+    }
+    return dg.DagsterInstance.from_ref(
+        InstanceRef.from_dir(str(folder), overrides={"event_log_storage": event_log})
+    )
 
 
 def run_nightly(instance: dg.DagsterInstance, catalog: Mapping[str, object]) -> dg.DagsterRun:

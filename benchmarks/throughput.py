@@ -26,7 +26,7 @@ from typing import Any, Final, Literal
 
 # Before torch is loaded: on a busy machine its threads would spin while they wait for each other,
 # and one variant would be measured against the scheduler's luck.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("GOMP_SPINCOUNT", "20000")
 
 import diffusers as _diffusers
 import torch

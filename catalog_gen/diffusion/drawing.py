@@ -5,6 +5,7 @@ It lets every fault through; what to do about one is the engine's business.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import torch
 
@@ -16,6 +17,10 @@ from catalog_gen.diffusion.methods.batch import Batch, Pictures, StepCallback
 from catalog_gen.diffusion.methods.registry import METHODS
 from catalog_gen.diffusion.prompts import PromptEncoder
 from catalog_gen.diffusion.schedulers import build_scheduler
+
+#: Pixels that are decoded at once: one picture of 512 x 512, or a batch of small ones. What is
+#: larger is decoded picture by picture, since activations would take gigabytes.
+DECODED_AT_ONCE: Final = 512 * 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +72,9 @@ class BatchDrawer:
             scheduler=build_scheduler(key.scheduler, self._schedule, key.steps),
             on_step_end=on_step_end,
         )
+        # By size alone, never by what memory is free: another slicing gives other last bits.
+        vae = self._loaded.text2img.vae
+        vae.use_slicing = key.width * key.height * size > DECODED_AT_ONCE
         return _examined(METHODS[key.method].draw(self._loaded, batch), len(ready))
 
     def _guided(self, key: BatchKey) -> bool:

@@ -15,7 +15,6 @@ def test_both_families_share_weights_between_the_pipelines(
     for loaded in (sd, sdxl):
         assert loaded.img2img.unet is loaded.text2img.unet
         assert loaded.img2img.vae is loaded.text2img.vae
-        assert loaded.text2img.vae.use_slicing
         assert loaded.token_limit == 77
         assert loaded.dtype == "fp32"
     assert sdxl.text2img.watermark is None
