@@ -1,7 +1,7 @@
 """What a refresh would draw now, why, and how long it would take. Touches nothing."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from duckdb import DuckDBPyConnection
@@ -19,7 +19,7 @@ from catalog_gen.stages.prompts import (
 from catalog_gen.stages.retries import retries
 from catalog_gen.store.ledger import made_among, open_work
 from catalog_gen.store.products import FeedChanges, compare_feed, incoming_products
-from catalog_gen.store.prompts import unsupported_products
+from catalog_gen.store.prompts import reasons_behind, unsupported_products
 
 ALL_SHARDS: Final = None
 
@@ -81,10 +81,12 @@ def make_plan(catalog: Catalog, *, budget: Budget = NO_LIMIT) -> Plan:
         replaced = {(wish.stale.product_id, wish.stale.view) for wish in wishes}
         active = {product.product_id for product in contents.products}
         items += [
-            PlanItem(product_id, view, reason, (), seconds[view])
-            for product_id, view, reason in _left_over(connection, catalog, drawer)
+            replace(item, seconds=seconds[item.view])
+            for item in _left_over(connection, catalog, drawer)
             # A view that the settings no longer have is not drawn.
-            if product_id in active and view in seconds and (product_id, view) not in replaced
+            if item.product_id in active
+            and item.view in seconds
+            and (item.product_id, item.view) not in replaced
         ]
     cut = within_budget([Costed(item.reason, item.seconds) for item in items], budget)
     return Plan(
@@ -102,10 +104,14 @@ def make_plan(catalog: Catalog, *, budget: Budget = NO_LIMIT) -> Plan:
 
 def _left_over(
     connection: DuckDBPyConnection, catalog: Catalog, drawer: Drawer
-) -> Iterator[tuple[str, str, str]]:
-    """Product, view and reason of what earlier refreshes left: undrawn, failed, or rejected."""
+) -> Iterator[PlanItem]:
+    """What earlier refreshes left, at no cost yet: undrawn, failed, or rejected."""
     tries = catalog.settings.limits.tries
-    for work in open_work(connection, ALL_SHARDS, tries, include_deferred=True):
-        yield work.product_id, work.view, "failed" if work.error else work.reason
+    open_ = open_work(connection, ALL_SHARDS, tries, include_deferred=True)
+    reasons = reasons_behind(connection, {work.prompt_id for work in open_})
+    for work in open_:
+        reason = "failed" if work.error else work.reason
+        changes = reasons[work.prompt_id].changes
+        yield PlanItem(work.product_id, work.view, reason, changes, 0.0)
     for item in retries(connection, catalog.settings, drawer.budget, drawer.hash):
-        yield item.product_id, item.view, item.reason
+        yield PlanItem(item.product_id, item.view, item.reason, (), 0.0)

@@ -15,6 +15,7 @@ from duckdb import DuckDBPyConnection
 
 from catalog_gen.catalog.product import CORE_FIELDS, Product
 from catalog_gen.fingerprint import canonical_json, sha256_json, sha256_text
+from catalog_gen.planning import Reason, reason_for
 from catalog_gen.store.products import PRODUCT_COLUMNS, stored_product
 from catalog_gen.store.relations import (
     MOMENT,
@@ -237,6 +238,38 @@ def retire_prompts(
             )
         )
     return int(row[0]) if row else 0
+
+
+def reasons_behind(
+    connection: DuckDBPyConnection, prompt_ids: Collection[str]
+) -> dict[str, Reason]:
+    """Why each of these prompts took the place of the one before it, told anew."""
+    with registered(connection, "prompts_to_explain", strings(prompt_ids)):
+        rows = connection.execute(
+            """
+            WITH asked AS (
+                SELECT DISTINCT product_id, view FROM prompts
+                SEMI JOIN prompts_to_explain ON prompt_id = value
+            ),
+            history AS (
+                SELECT prompt_id, inputs::JSON AS inputs, spec,
+                    lag(inputs::JSON) OVER earlier AS previous_inputs,
+                    lag(spec) OVER earlier AS previous_spec
+                FROM prompts SEMI JOIN asked USING (product_id, view)
+                WINDOW earlier AS (PARTITION BY product_id, view ORDER BY created_at, prompt_id)
+            )
+            SELECT * FROM history SEMI JOIN prompts_to_explain ON prompt_id = value
+            """
+        ).fetchall()
+    return {
+        prompt_id: reason_for(
+            json.loads(inputs),
+            json.loads(spec),
+            None if previous_inputs is None else json.loads(previous_inputs),
+            None if previous_spec is None else json.loads(previous_spec),
+        )
+        for prompt_id, inputs, spec, previous_inputs, previous_spec in rows
+    }
 
 
 def current_prompts(connection: DuckDBPyConnection) -> dict[str, list[str]]:

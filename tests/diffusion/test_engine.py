@@ -58,7 +58,7 @@ def _before_each_unet_call(loaded: LoadedPipeline, action: Any) -> Iterator[None
 
 @contextmanager
 def _changed_pictures(loaded: LoadedPipeline, change: Any) -> Iterator[None]:
-    """Let the decoder's output, (1, 3, H, W), be changed in place."""
+    """Let the decoder's output, (B, 3, H, W), be changed in place."""
     handle = loaded.text2img.vae.decoder.register_forward_hook(
         lambda decoder, arguments, output: change(output)
     )
@@ -223,13 +223,8 @@ def test_a_picture_that_never_fits_fails_alone(sd: LoadedPipeline, make_job: Mak
 def test_a_picture_of_nothing_is_a_failure_and_its_neighbour_is_not(
     sd: LoadedPipeline, make_job: MakeJob, value: float, word: str
 ) -> None:
-    decoded = 0
-
     def spoil_the_first(output: torch.Tensor) -> None:
-        nonlocal decoded
-        decoded += 1
-        if decoded == 1:
-            output.fill_(value)
+        output[0].fill_(value)
 
     bad, good = make_job(sd, 1), make_job(sd, 2)
     with _changed_pictures(sd, spoil_the_first):
@@ -238,6 +233,21 @@ def test_a_picture_of_nothing_is_a_failure_and_its_neighbour_is_not(
     assert isinstance(failure, NotDrawn)
     assert word in failure.error
     assert isinstance(outcomes[good.recipe_id], Drawn)
+
+
+def test_large_pictures_are_decoded_one_by_one_and_are_the_same(
+    sd: LoadedPipeline, make_job: MakeJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs = [make_job(sd, seed) for seed in range(3)]
+    decoded: list[int] = []
+    with _changed_pictures(sd, lambda output: decoded.append(len(output))):
+        at_once = _drawn(Engine(sd, batch_size=3).draw(jobs))
+        monkeypatch.setattr("catalog_gen.diffusion.drawing.DECODED_AT_ONCE", 3 * 32 * 32 - 1)
+        one_by_one = _drawn(Engine(sd, batch_size=3).draw(jobs))
+    assert decoded == [3, 1, 1, 1]
+    for job in jobs:
+        first, second = at_once[job.recipe_id].pixels, one_by_one[job.recipe_id].pixels
+        assert np.abs(first.astype(np.int16) - second).max() <= 1
 
 
 def test_a_bad_picture_of_lower_precision_is_drawn_again_in_fp32(

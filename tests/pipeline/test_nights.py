@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from catalog_gen.errors import FeedError
+from catalog_gen.planning import Change
 from catalog_gen.stages.plan import make_plan
 from catalog_gen.stages.retries import out_of_retries
 from catalog_gen.store.verdicts import save_review
@@ -67,6 +68,16 @@ def test_a_budget_defers_and_a_later_night_catches_up(shop: Shop) -> None:
     second = shop.night("second")
     assert (second["planned"], second["generated"], second["deferred"]) == (4, 4, 0)
     assert shop.query("SELECT count(*) FROM images") == [(6,)]
+
+
+def test_what_a_budget_put_off_is_still_told_with_old_and_new_value(shop: Shop) -> None:
+    shop.night("first")
+    shop.write_feed(ROWS | {"sku-1": ("Red Mug", "mug", "yellow", "9.00 EUR")})
+    told = {(item.view, item.reason, item.changes) for item in make_plan(shop.catalog).items}
+    assert ("packshot", "changed: colour", (Change("colour", "red", "yellow"),)) in told
+    shop.night("second", budget=0)
+    later = {(item.view, item.reason, item.changes) for item in make_plan(shop.catalog).items}
+    assert later == told
 
 
 def test_a_budget_in_seconds_is_planned_from_what_was_measured(shop: Shop) -> None:
