@@ -114,8 +114,12 @@ def failure_of(instance: dg.DagsterInstance, run_id: str) -> RunFailure:
 
 
 def _is_wrapper(cls_name: str | None) -> bool:
-    """Whether Dagster, or the asset's body for Dagster, put this error around another one."""
-    return cls_name is None or cls_name.startswith("Dagster") or cls_name == "Failure"
+    """Whether Dagster, or the asset's body for Dagster, put this error around another one.
+
+    The last of several tries ends in a ``RetryRequestedFromPolicy`` around what went wrong.
+    """
+    wrappers = ("Failure", "RetryRequestedFromPolicy")
+    return cls_name is None or cls_name.startswith("Dagster") or cls_name in wrappers
 
 
 def _message(text: str) -> str:

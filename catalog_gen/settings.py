@@ -77,8 +77,8 @@ class ViewSettings(_Section):
     scheduler: SchedulerName = "ddim"
     steps: int = Field(20, ge=1, le=1000)
     guidance: float = Field(3.0, ge=0, le=50)
-    width: int = Field(128, ge=8, multiple_of=8)
-    height: int = Field(128, ge=8, multiple_of=8)
+    width: int = Field(128, ge=16, multiple_of=8, description="pixels; the judge needs 16")
+    height: int = Field(128, ge=16, multiple_of=8, description="pixels")
     strength: float | None = Field(None, gt=0, le=1, description="img2img only")
     edit_policy: EditPolicy = "cosmetic"
     retry_negative_prompt: str = Field(

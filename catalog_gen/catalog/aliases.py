@@ -51,7 +51,8 @@ CANONICAL_ATTRIBUTES: Final = frozenset(SPELLINGS) - frozenset(CORE_FIELDS)
 
 _NOT_WORD: Final = re.compile(r"[\W_]+")
 _CAMEL: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-_MAX_PLANS: Final = 256
+#: Columns of all cached plans: JSONL may bring other keys on every line.
+_MAX_PLANNED: Final = 50_000
 _MAX_NAME: Final = 100
 
 
@@ -93,14 +94,17 @@ class Naming:
             _, field = self._fields.get(_key(target), (0, snake_case(target)))
             self._fields[_key(spelling)] = (0, field)
         self._plans: dict[tuple[str, ...], tuple[Column, ...]] = {}
+        self._planned = 0
 
     def plan(self, names: tuple[str, ...]) -> tuple[Column, ...]:
         """The columns that carry a name, best first for every field; cached by ``names``."""
         plan = self._plans.get(names)
         if plan is None:
-            if len(self._plans) >= _MAX_PLANS:  # JSONL may bring other keys on every line
+            if self._planned > _MAX_PLANNED:
                 self._plans.clear()
+                self._planned = 0
             plan = self._plans[names] = self._columns(names)
+            self._planned += len(names)
         return plan
 
     def _columns(self, names: tuple[str, ...]) -> tuple[Column, ...]:

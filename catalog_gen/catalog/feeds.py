@@ -15,7 +15,7 @@ from catalog_gen.catalog.readers.google_xml import read_google_xml, xml_encoding
 from catalog_gen.catalog.readers.jsonl import read_jsonl
 from catalog_gen.catalog.readers.lines import detect_encoding
 from catalog_gen.catalog.readers.parquet import read_parquet
-from catalog_gen.catalog.readers.record import OpenFeed, Row, shorten
+from catalog_gen.catalog.readers.record import MAX_FIELDS, OpenFeed, Row, shorten
 from catalog_gen.catalog.readers.shopify import is_shopify, read_shopify
 from catalog_gen.catalog.readers.source import FeedSource, inspect_source
 from catalog_gen.catalog.validation import Validator
@@ -87,6 +87,12 @@ def _open(source: FeedSource, naming: Naming) -> OpenFeed:
 def _open_table(source: FeedSource, encoding: str, shown: str, naming: Naming) -> OpenFeed:
     table = read_table(source, encoding)
     rows: Iterator[Row] = table.rows
+    if len(table.header) > MAX_FIELDS:
+        raise FeedError(
+            str(source.path),
+            f"has {len(table.header):,} columns, more than {MAX_FIELDS:,}",
+            "Export fewer columns, or check the delimiter.",
+        )
     if is_shopify(table.header):
         return OpenFeed("shopify-csv", shown, read_shopify(rows))
     if not naming.knows(table.header, "product_id"):

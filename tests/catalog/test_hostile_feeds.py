@@ -1,8 +1,7 @@
 """Feeds as an enemy, or a tired export script, would write them."""
 
-import contextlib
 import gzip
-import io
+import json
 import tracemalloc
 from pathlib import Path
 
@@ -10,85 +9,34 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from catalog_gen.catalog.feeds import read_feed
 from catalog_gen.catalog.product import FeedContents
 from catalog_gen.catalog.readers.lines import MAX_LINE
+from catalog_gen.catalog.readers.record import MAX_FIELDS
 from catalog_gen.errors import FeedError
 from catalog_gen.settings import FeedSettings
-from tests.catalog.feed_files import (
-    GOOGLE_XML,
-    HEADER,
-    ROWS,
-    SHOPIFY,
-    csv_text,
-    jsonl_text,
-    packed,
-    read_bytes,
-)
+from tests.catalog.enemies import SEEDS, Change, changes, damaged, read_enemy
+from tests.catalog.feed_files import read_bytes
 
 
 def ids(contents: FeedContents) -> list[str]:
     return [product.product_id for product in contents.products]
 
 
-def parquet_bytes() -> bytes:
-    stream = io.BytesIO()
-    columns = list(zip(*ROWS, strict=True))
-    pq.write_table(pa.table(dict(zip(HEADER, columns, strict=True))), stream)
-    return stream.getvalue()
-
-
-VALID = {
-    "feed.csv": csv_text(ROWS).encode(),
-    "feed16.csv": csv_text(ROWS).encode("utf-16"),
-    "feed.tsv": csv_text(ROWS, "\t").encode(),
-    "feed.jsonl": jsonl_text(ROWS).encode(),
-    "feed.xml": GOOGLE_XML.encode(),
-    "shopify.csv": SHOPIFY.encode(),
-    "feed.csv.gz": packed(csv_text(ROWS)),
-    "feed.parquet": parquet_bytes(),
-}
-
-mutations = st.lists(
-    st.tuples(
-        st.sampled_from(["set", "cut", "insert", "repeat"]),
-        st.floats(0, 1, exclude_max=True),
-        st.one_of(
-            st.sampled_from([b'"', b"\0", b"\n", b"\r", b"<", b"&", b"\\", b"{", b"\xff", b","]),
-            st.binary(min_size=1, max_size=4),
-        ),
-    ),
-    min_size=1,
-    max_size=6,
-)
-
-
-@pytest.mark.parametrize("name", VALID)
-def test_mutated_feeds_never_crash_and_always_add_up(
+@pytest.mark.parametrize("name", SEEDS)
+def test_damaged_feeds_never_crash_and_always_add_up(
     tmp_path_factory: pytest.TempPathFactory, name: str
 ) -> None:
-    folder = tmp_path_factory.mktemp("mutated")
+    """A sample; ``benchmarks/fuzz.py`` reads many thousands, and lets a fuzzer look for more."""
+    folder = tmp_path_factory.mktemp("damaged")
 
-    @settings(max_examples=80, deadline=None)
-    @given(mutations)
-    def mutated(changes: list[tuple[str, float, bytes]]) -> None:
-        data = VALID[name]
-        for kind, place, piece in changes:
-            at = int(place * len(data))
-            if kind == "set":
-                data = data[:at] + piece + data[at + len(piece) :]
-            elif kind == "cut":
-                data = data[:at] + data[at + 7 :]
-            elif kind == "insert":
-                data = data[:at] + piece + data[at:]
-            else:
-                data = data[:at] + data[at : at + 40] + data[at:]
-        with contextlib.suppress(FeedError):  # unreadable as a whole is a fair answer
-            read_bytes(folder, name, data)  # asserts that the counts agree
+    @settings(max_examples=60, deadline=None)
+    @given(changes)
+    def holds(done: list[Change]) -> None:
+        read_enemy(folder, SEEDS[name].file, damaged(SEEDS[name], done))
 
-    mutated()
+    holds()
 
 
 def test_an_unclosed_quote_costs_one_row(tmp_path: Path) -> None:
@@ -226,3 +174,22 @@ def test_parquet_that_unpacks_far_beyond_its_size_is_refused(tmp_path: Path) -> 
     pq.write_table(table, path, compression="zstd", use_dictionary=False)
     with pytest.raises(FeedError, match="unpacks to"):
         read_feed(path, FeedSettings(path=path))
+
+
+def test_rows_with_thousands_of_fields_are_rejected_and_not_remembered(tmp_path: Path) -> None:
+    path = tmp_path / "feed.jsonl"
+    with path.open("w", encoding="utf-8") as stream:
+        for number in range(120):
+            wide = 20_000 if number % 2 else MAX_FIELDS - 2
+            keys = {f"k{number}x{key}": "" for key in range(wide)}
+            stream.write(json.dumps({"id": str(number), "title": "Mug", **keys}) + "\n")
+    tracemalloc.start()
+    contents = read_feed(path, FeedSettings(path=path))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(contents.products) == 60
+    assert {each.rule for each in contents.rejections} == {"a row has at most 2,000 fields"}
+    assert peak < 40 * 1024**2
+    header = ",".join(f"c{number}" for number in range(MAX_FIELDS))
+    with pytest.raises(FeedError, match="columns, more than"):
+        read_bytes(tmp_path, "feed.csv", f"id,title,{header}\n".encode())

@@ -14,13 +14,12 @@ from typing import Any, Final
 from xml.etree.ElementTree import ParseError
 
 from catalog_gen.catalog.readers.lines import MAX_LINE
-from catalog_gen.catalog.readers.record import Record, Row, reject
+from catalog_gen.catalog.readers.record import MAX_FIELDS, Record, Row, reject
 from catalog_gen.catalog.readers.source import FeedSource
 from catalog_gen.errors import FeedError
 
 GOOGLE: Final = "{http://base.google.com/ns/1.0}"
 MAX_DEPTH: Final = 64
-MAX_FIELDS: Final = 2000
 
 _BLOCK: Final = 64 * 1024
 #: A tag or attribute that the parser has to hold in one piece.

@@ -10,6 +10,8 @@ from typing import Final
 from catalog_gen.catalog.product import Rejection
 
 SHOWN_CHARACTERS: Final = 80
+#: Fields of a row. Ten times what any shop exports; every field costs memory beyond its text.
+MAX_FIELDS: Final = 2000
 
 
 @dataclass(frozen=True, slots=True)
