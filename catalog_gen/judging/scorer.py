@@ -8,6 +8,7 @@ import hashlib
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
@@ -40,6 +41,8 @@ _TOKENIZER_FILES: Final = (
 )
 _WEIGHTS: Final = frozenset({".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".npz"})
 _MAX_CACHED_TEXTS: Final = 20_000
+#: Texts are short: a batch holds this many times as many of them as pictures.
+_TEXTS_A_PICTURE: Final = 4
 _REMEDY: Final = (
     "Set scorer.id to 'local-dir:FOLDER' with an open_clip folder, to 'hf-hub:OWNER/NAME', "
     "or to 'ARCHITECTURE:TAG' as open_clip.list_pretrained() names them."
@@ -65,7 +68,7 @@ class _Loaded:
     model: Any
     tokenizer: Any
     geometry: Any
-    """Resize and crop of the model's own transform, on uint8 tensors (3, H, W)."""
+    """Resize and crop of the model's own transform, on uint8 tensors (N, 3, H, W)."""
     normalize: Any
     device: str
     logit_scale: float
@@ -124,8 +127,11 @@ class ClipScorer:
         loaded = self._model()
         batches = []
         for batch in _batches(pixels, self._batch_size):
-            tensors = torch.stack([_prepared(picture, loaded) for picture in batch])
-            tensors = _padded(tensors, self._batch_size).to(loaded.device)
+            alike = [list(group) for _, group in groupby(batch, key=lambda each: each.shape)]
+            tensors = torch.cat([_prepared(np.stack(group), loaded) for group in alike])
+            tensors = _padded(tensors, self._batch_size).to(
+                loaded.device, memory_format=torch.channels_last
+            )
             with torch.inference_mode():
                 found = loaded.model.encode_image(tensors, normalize=True)
             batches.append(found[: len(batch)].float().cpu().numpy())
@@ -142,8 +148,9 @@ class ClipScorer:
         loaded = self._model()
         known = {text: self._texts[text] for text in set(texts) & self._texts.keys()}
         new = [text for text in dict.fromkeys(texts) if text not in known]
-        for batch in _batches(new, self._batch_size):
-            tokens = _padded(loaded.tokenizer(list(batch)), self._batch_size).to(loaded.device)
+        size = self._batch_size * _TEXTS_A_PICTURE
+        for batch in _batches(new, size):
+            tokens = _padded(loaded.tokenizer(list(batch)), size).to(loaded.device)
             with torch.inference_mode():
                 found = loaded.model.encode_text(tokens, normalize=True)
             vectors = found[: len(batch)].float().cpu().numpy()
@@ -159,30 +166,47 @@ class ClipScorer:
         prompts: Sequence[str],
         others: Iterable[str],
     ) -> list[ClipScore]:
+        """Embed pictures and ``rate`` them.
+
+        Raises:
+            ValueError: not one prompt for each picture, or a picture of another type or shape.
+            ModelError: the model can't be loaded.
+        """
+        return self.rate(self.embed_images(images), prompts, others) if images else []
+
+    def rate(
+        self,
+        pictures: NDArray[np.float32],
+        prompts: Sequence[str],
+        others: Iterable[str],
+    ) -> list[ClipScore]:
         """Similarity of each picture with its own prompt, and its margin over ``others``.
 
-        ``others`` are the prompts of all products (of the same view); a text that equals a
-        picture's own prompt is no other, so twins in a catalog don't spoil each other's margin.
-        Where nothing else remains, the empty text stands for "something else".
+        ``pictures`` are unit embeddings (N, D), as ``embed_images`` gives them. ``others`` are the
+        prompts of all products (of the same view); a text that equals a picture's own prompt is no
+        other, so twins in a catalog don't spoil each other's margin. Where nothing else remains,
+        the empty text stands for "something else".
 
         Raises:
             ValueError: not one prompt for each picture.
             ModelError: the model can't be loaded.
         """
-        if len(images) != len(prompts):
-            raise ValueError(f"{len(images)} pictures have {len(prompts)} prompts")
-        if not images:
+        if len(pictures) != len(prompts):
+            raise ValueError(f"{len(pictures)} pictures have {len(prompts)} prompts")
+        if not prompts:
             return []
-        pictures = self.embed_images(images)
-        own = np.sum(pictures * self.embed_texts(prompts), axis=1)
         rivals = sampled_prompts(others)
-        matches = pictures @ self.embed_texts(rivals).T
+        texts = self.embed_texts([*prompts, *rivals])
+        own = np.sum(pictures * texts[: len(prompts)], axis=1)
+        matches = pictures @ texts[len(prompts) :].T
+        places = {rival: place for place, rival in enumerate(rivals)}
         for row, prompt in enumerate(prompts):
-            if prompt in rivals:
-                matches[row, rivals.index(prompt)] = -np.inf
+            if prompt in places:
+                matches[row, places[prompt]] = -np.inf
         best = matches.max(axis=1, initial=-np.inf)
-        nothing = pictures @ self.embed_texts([NO_PROMPT])[0]
-        best = np.where(np.isneginf(best), nothing, best)
+        alone = np.isneginf(best)
+        if alone.any():
+            best = np.where(alone, pictures @ self.embed_texts([NO_PROMPT])[0], best)
         return [
             ClipScore(float(similarity), float(similarity - rival), picture)
             for similarity, rival, picture in zip(own, best, pictures, strict=True)
@@ -219,16 +243,15 @@ def _padded(batch: "torch.Tensor", size: int) -> "torch.Tensor":
     return torch.cat([batch, batch[-1:].expand(size - len(batch), *batch.shape[1:])])
 
 
-def _prepared(picture: NDArray[np.uint8], loaded: _Loaded) -> "torch.Tensor":
-    """Float32 (3, S, S) as the model wants it.
+def _prepared(pictures: NDArray[np.uint8], loaded: _Loaded) -> "torch.Tensor":
+    """Float32 (N, 3, S, S) as the model wants it, of pictures (N, H, W, 3).
 
     The same steps as open_clip's transform, on a tensor instead of a PIL image: several times
     faster, and the antialiased bicubic resize differs by at most one level of 255.
     """
     import torch
 
-    tensor = torch.from_numpy(picture.copy()).permute(2, 0, 1)
-    resized = loaded.geometry(tensor)
+    resized = loaded.geometry(torch.from_numpy(pictures).permute(0, 3, 1, 2))
     return cast("torch.Tensor", loaded.normalize(resized.float() / 255))
 
 
@@ -248,7 +271,8 @@ def _load(model_id: str) -> _Loaded:
         raise ModelError(
             model_id, f"open_clip can't load this scorer ({error})", _REMEDY
         ) from error
-    model.eval()
+    # Convolutions over pictures take about half the time in this order (measured on CPUs).
+    model.eval().to(memory_format=torch.channels_last)
     transform = image_transform_v2(PreprocessCfg(**model.visual.preprocess_cfg), is_train=False)
     # The last three steps: to RGB, to a float tensor, normalize; ``_prepared`` does the first two.
     *geometry, _, _, normalize = transform.transforms

@@ -1,6 +1,6 @@
 """Score new pictures: CLIP similarity and margin, attribute contrasts, and all measured signals."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Final
@@ -14,12 +14,12 @@ from catalog_gen.diffusion.references import load_reference
 from catalog_gen.errors import InputError
 from catalog_gen.imaging.decode import read_image as decode
 from catalog_gen.judging.contrasts import contrasts_of
-from catalog_gen.judging.measurement import Asked, Signals, asked_of, measure
-from catalog_gen.judging.scorer import ClipScorer
+from catalog_gen.judging.measurement import Asked, asked_of, measure
+from catalog_gen.judging.scorer import ClipScore, ClipScorer
 from catalog_gen.judging.signals.identity import embedding_distance
 from catalog_gen.progress import report
 from catalog_gen.stages.catalog import Catalog, Stamp
-from catalog_gen.store.images import read_image
+from catalog_gen.store.images import read_images
 from catalog_gen.store.prompts import current_prompts
 from catalog_gen.store.scores import ScoreRow, ToScore, save_scores, unscored
 
@@ -27,6 +27,7 @@ from catalog_gen.store.scores import ScoreRow, ToScore, save_scores, unscored
 CHUNK: Final = 128
 
 Pixels = NDArray[np.uint8]
+PhotoKey = tuple[str, int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,55 +66,80 @@ def _score(
     catalog: Catalog,
     scorer: ClipScorer,
     chunk: Sequence[ToScore],
-    rivals: dict[str, list[str]],
+    rivals: Mapping[str, Sequence[str]],
     stamp: Stamp,
 ) -> list[ScoreRow]:
     with catalog.store.reading() as connection:
-        pictures = [decode(read_image(connection, each.image_id)) for each in chunk]
+        stored = read_images(connection, [each.image_id for each in chunk])
+    pictures = [decode(stored[each.image_id]) for each in chunk]
+    photos = _references(catalog, chunk)
+    # The models take whole batches, so everything that they look at goes to them at once.
+    embedded = scorer.embed_images([*pictures, *photos.values()])
+    embeddings = embedded[: len(chunk)]
+    photo_embeddings = dict(zip(photos, embedded[len(chunk) :], strict=True))
+    scores = _rated(scorer, chunk, embeddings, rivals)
+    contrasts = contrasts_of(embeddings, [each.prompt for each in chunk], scorer)
     rows: list[ScoreRow] = []
-    for view in sorted({each.view for each in chunk}):
-        places = [place for place, each in enumerate(chunk) if each.view == view]
-        prompts = [chunk[place].recipe.prompt for place in places]
-        images = [pictures[place] for place in places]
-        scores = scorer.score(images, prompts, rivals.get(view, ()))
-        contrasts = contrasts_of(np.stack([score.embedding for score in scores]), prompts, scorer)
-        for place, score, contrast in zip(places, scores, contrasts, strict=True):
-            signals = _measure(catalog, scorer, chunk[place], pictures[place], score.embedding)
-            rows.append(
-                ScoreRow(
-                    image_id=chunk[place].image_id,
-                    scorer=scorer.scorer_hash,
-                    similarity=score.similarity,
-                    margin=score.margin,
-                    embedding=score.embedding,
-                    signals=replace(signals, contrasts=contrast).to_json(),
-                    scored_at=stamp.now,
-                    run_id=stamp.run_id,
-                )
+    for item, pixels, score, contrast in zip(chunk, pictures, scores, contrasts, strict=True):
+        key = _photo_key(item)
+        asked = asked_of(item.prompt) or Asked(item.product.attributes.get("colour", ""))
+        signals = measure(pixels, asked=asked, reference=photos.get(key))
+        distance = None
+        if key in photo_embeddings:
+            distance = embedding_distance(score.embedding, photo_embeddings[key])
+        signals = replace(signals, contrasts=contrast, identity_distance=distance)
+        rows.append(
+            ScoreRow(
+                image_id=item.image_id,
+                scorer=scorer.scorer_hash,
+                similarity=score.similarity,
+                margin=score.margin,
+                embedding=score.embedding,
+                signals=signals.to_json(),
+                scored_at=stamp.now,
+                run_id=stamp.run_id,
             )
+        )
     return rows
 
 
-def _measure(
-    catalog: Catalog,
+def _rated(
     scorer: ClipScorer,
-    item: ToScore,
-    pixels: Pixels,
-    embedding: NDArray[np.float32],
-) -> Signals:
-    photo = _reference(catalog, item)
-    asked = asked_of(item.recipe.prompt) or Asked(item.product.attributes.get("colour", ""))
-    signals = measure(pixels, asked=asked, reference=photo)
-    if photo is None:
-        return signals
-    distance = embedding_distance(embedding, scorer.embed_images([photo])[0])
-    return replace(signals, identity_distance=distance)
+    chunk: Sequence[ToScore],
+    embeddings: NDArray[np.float32],
+    rivals: Mapping[str, Sequence[str]],
+) -> list[ClipScore]:
+    """Scores in the chunk's order; a picture's rivals are the prompts of its own view."""
+    found: dict[int, ClipScore] = {}
+    for view in sorted({each.view for each in chunk}):
+        places = [place for place, each in enumerate(chunk) if each.view == view]
+        prompts = [chunk[place].prompt for place in places]
+        rated = scorer.rate(embeddings[places], prompts, rivals.get(view, ()))
+        found.update(zip(places, rated, strict=True))
+    return [found[place] for place in range(len(chunk))]
+
+
+def _photo_key(item: ToScore) -> PhotoKey:
+    """One decoded photo serves every picture of one size that started from it."""
+    recipe = item.recipe
+    return recipe.reference_sha256 or "", recipe.width, recipe.height
+
+
+def _references(catalog: Catalog, chunk: Sequence[ToScore]) -> dict[PhotoKey, Pixels]:
+    """The photos that edited pictures started from, without those that have gone since."""
+    found: dict[PhotoKey, Pixels] = {}
+    for item in chunk:
+        key = _photo_key(item)
+        if item.recipe.reference_sha256 is None or key in found:
+            continue
+        photo = _reference(catalog, item)
+        if photo is not None:
+            found[key] = photo
+    return found
 
 
 def _reference(catalog: Catalog, item: ToScore) -> Pixels | None:
     """The photo that an edited picture started from; None if it has changed or gone since."""
-    if item.recipe.reference_sha256 is None:
-        return None
     try:
         path = resolve_reference(item.product.reference, catalog.settings.feed.reference_folders)
         return load_reference(DrawJob(item.image_id, item.recipe, path))

@@ -3,6 +3,7 @@
 Pictures come in through the outbox only; nothing here writes.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -64,18 +65,33 @@ def read_image(connection: DuckDBPyConnection, image_id: str) -> bytes:
         InputError: there is no such picture.
         CorruptionError: its bytes are gone, or no longer hash to their address.
     """
-    row = first_row(
-        connection.execute(
-            """
-        SELECT images.sha256, image_bytes.bytes
-        FROM images LEFT JOIN image_bytes USING (sha256) WHERE image_id = ?
+    return read_images(connection, [image_id])[image_id]
+
+
+def read_images(connection: DuckDBPyConnection, image_ids: Sequence[str]) -> dict[str, bytes]:
+    """The bytes of several pictures' PNG files by image id, in one query.
+
+    Raises:
+        InputError: there is no such picture.
+        CorruptionError: a picture's bytes are gone, or no longer hash to their address.
+    """
+    rows = connection.execute(
+        """
+        SELECT images.image_id, images.sha256, image_bytes.bytes
+        FROM images LEFT JOIN image_bytes USING (sha256)
+        WHERE images.image_id IN (SELECT unnest($ids::VARCHAR[]))
         """,
-            [image_id],
-        )
-    )
-    if row is None:
-        raise _unknown(image_id)
-    address, content = row
+        {"ids": list(image_ids)},
+    ).fetchall()
+    found = {image_id: _checked(image_id, address, content) for image_id, address, content in rows}
+    for image_id in image_ids:
+        if image_id not in found:
+            raise _unknown(image_id)
+    return found
+
+
+def _checked(image_id: str, address: str, content: bytes | None) -> bytes:
+    """A picture's bytes, proven to be those that were stored."""
     if content is None or sha256(content).hexdigest() != address:
         raise CorruptionError(
             f"image {image_id}",

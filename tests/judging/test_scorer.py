@@ -47,7 +47,9 @@ def test_preprocessing_equals_open_clips_transform_within_one_level(scorer: Clip
     theirs = image_transform_v2(PreprocessCfg(**loaded.model.visual.preprocess_cfg), is_train=False)
     one_level = 1 / 255 / min(PreprocessCfg().std)
     for image in [*pictures(3, 48), *pictures(2, 128), pictures(1, 32)[0], pictures(1, 40)[0][:36]]:
-        difference = (_prepared(image, loaded) - theirs(Image.fromarray(image))).abs().max()
+        difference = (
+            (_prepared(image[None], loaded)[0] - theirs(Image.fromarray(image))).abs().max()
+        )
         assert float(difference) <= one_level * 1.001
 
 
