@@ -74,4 +74,4 @@ def read_bytes(folder: Path, name: str, data: bytes, **settings: object) -> Feed
 
 
 def packed(text: str) -> bytes:
-    return gzip.compress(text.encode())
+    return gzip.compress(text.encode(), mtime=0)
