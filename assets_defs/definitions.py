@@ -10,12 +10,6 @@ from pathlib import Path
 
 import dagster as dg
 
-from assets_defs.audit_assets import (
-    audit_schedule,
-    no_unexplained_drift,
-    replay_audit,
-    replay_audit_job,
-)
 from assets_defs.checks import (
     feed_quality,
     needs_review,
@@ -25,6 +19,12 @@ from assets_defs.checks import (
     stored_bytes,
 )
 from assets_defs.jobs import ASSETS, nightly_refresh, nightly_schedule
+from assets_defs.replay_assets import (
+    audit_schedule,
+    no_unexplained_drift,
+    replay_audit,
+    replay_audit_job,
+)
 from catalog_gen.settings import Home, load_settings
 from resources.deployments import resources_for
 

@@ -14,8 +14,8 @@ import torch
 from catalog_gen.diffusion.drawing import BatchDrawer
 from catalog_gen.fingerprint import canonical_json, sha256_text
 from catalog_gen.imaging.encode import encode_png
-from catalog_gen.stages.audit import audit
 from catalog_gen.stages.catalog import Stamp
+from catalog_gen.stages.replay import audit
 from catalog_gen.stages.reproduce import reproduce
 from tests.pipeline.shop import ROWS, Shop, open_shop
 from tests.tiny_models import tiny_sdxl

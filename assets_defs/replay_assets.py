@@ -5,8 +5,8 @@ import dagster as dg
 from assets_defs.publication_assets import published_catalog
 from assets_defs.stage_asset import stage_asset
 from catalog_gen.settings import AuditSettings
-from catalog_gen.stages.audit import audit
 from catalog_gen.stages.catalog import Stamp
+from catalog_gen.stages.replay import audit
 from catalog_gen.store.replays import unexplained_drift
 from resources.catalog import CatalogResource
 
