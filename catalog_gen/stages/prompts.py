@@ -7,8 +7,10 @@ refresh stores it. It costs by the number of changes, not by the size of the cat
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from statistics import median
+from typing import Final
 
 from duckdb import DuckDBPyConnection
 
@@ -18,6 +20,7 @@ from catalog_gen.diffusion.model import local_model, model_hash
 from catalog_gen.fingerprint import sha256_json
 from catalog_gen.planning import (
     Budget,
+    Budgeted,
     Costed,
     Pace,
     PlanItem,
@@ -35,7 +38,13 @@ from catalog_gen.stages.catalog import Catalog, Stamp
 from catalog_gen.stages.products import REFERENCE_HASH
 from catalog_gen.stages.retries import retries
 from catalog_gen.store.figures import drawing_pace
-from catalog_gen.store.ledger import PlannedItem, apply_budget, candidates, open_work, save_plan
+from catalog_gen.store.ledger import (
+    PlannedItem,
+    apply_budget,
+    candidates,
+    open_candidates,
+    save_plan,
+)
 from catalog_gen.store.prompts import (
     PromptRow,
     StaleInput,
@@ -46,6 +55,9 @@ from catalog_gen.store.prompts import (
     stale_inputs,
     unsupported_products,
 )
+
+#: Wishes that are stored at a time.
+SAVED: Final = 20_000
 
 
 @dataclass(frozen=True)
@@ -181,34 +193,51 @@ def write_prompts(
             catalog.settings.views.keys(),
             needing_reference=[view.name for view in views if view.settings.method == "img2img"],
         )
-        desired = list(desired_prompts(connection, views, drawer, shards=shards))
-        save_prompts(connection, [_row(wish, stamp) for wish in desired])
-        items = [item for wish in desired for item in _items(wish)]
-        items += retries(connection, catalog.settings, drawer.budget, drawer.hash, shards)
+        prompts = trimmed = reused = 0
+        desired = desired_prompts(connection, views, drawer, shards=shards)
+        # A first night of a million products: what is rendered is stored before more is rendered.
+        while wishes := list(islice(desired, SAVED)):
+            save_prompts(connection, [_row(wish, stamp) for wish in wishes])
+            items = [item for wish in wishes for item in _items(wish)]
+            reused += save_plan(connection, items, stamp.run_id, stamp.now).reused
+            prompts += len(wishes)
+            trimmed += sum(bool(wish.dropped) for wish in wishes)
+        again = retries(connection, catalog.settings, drawer.budget, drawer.hash, shards)
+        reused += save_plan(connection, again, stamp.run_id, stamp.now).reused
         unsupported = len(unsupported_products(connection))
-        asked = save_plan(connection, items, stamp.run_id, stamp.now)
-        work = open_work(connection, shards, catalog.settings.limits.tries, include_deferred=True)
-        seconds = picture_seconds(connection, catalog, drawer)
-        costs = [
-            Costed("failed" if each.error else each.reason, seconds.get(each.view, 0.0))
-            for each in work
-        ]
-        cut = within_budget(costs, budget)
-        apply_budget(
-            connection,
-            [work[place].recipe_id for place in cut.taken],
-            [work[place].recipe_id for place in cut.deferred],
-            stamp.run_id,
-            stamp.now,
-        )
+        cut = _cut(connection, catalog, drawer, shards, stamp, budget)
     return PromptsResult(
-        prompts=len(desired),
-        trimmed=sum(bool(wish.dropped) for wish in desired),
+        prompts=prompts,
+        trimmed=trimmed,
         unsupported=unsupported,
         planned=len(cut.taken),
-        reused=asked.reused,
+        reused=reused,
         deferred=len(cut.deferred),
     )
+
+
+def _cut(
+    connection: DuckDBPyConnection,
+    catalog: Catalog,
+    drawer: Drawer,
+    shards: Collection[int],
+    stamp: Stamp,
+    budget: Budget,
+) -> Budgeted:
+    """Put off what the budget has no room for; the positions are those of the open work."""
+    work = open_candidates(connection, shards, catalog.settings.limits.tries)
+    seconds = picture_seconds(connection, catalog, drawer)
+    cut = within_budget(
+        [Costed(reason, seconds.get(view, 0.0)) for _, view, reason in work], budget
+    )
+    apply_budget(
+        connection,
+        [work[place][0] for place in cut.taken],
+        [work[place][0] for place in cut.deferred],
+        stamp.run_id,
+        stamp.now,
+    )
+    return cut
 
 
 def picture_seconds(

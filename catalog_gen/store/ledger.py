@@ -165,6 +165,14 @@ _WANTED: Final = """
         USING (product_id)
 """
 
+#: And not made: planned, or failed fewer than $max_tries times.
+_THAT_IS_OPEN: Final = """
+    WHERE ($shards IS NULL OR shard IN (SELECT unnest($shards::UTINYINT[])))
+        AND (status = 'planned'
+            OR (status = 'failed' AND tries < $max_tries)
+            OR (status = 'deferred' AND $include_deferred))
+"""
+
 
 def save_plan(
     connection: DuckDBPyConnection,
@@ -239,10 +247,7 @@ def open_work(
         SELECT recipe_id, recipe, prompt_id, shard, view, candidate, attempt, reason, tries, error,
             status = 'deferred', {PRODUCT_COLUMNS}
         FROM {_WANTED} JOIN recipes USING (recipe_id)
-        WHERE ($shards IS NULL OR shard IN (SELECT unnest($shards::UTINYINT[])))
-            AND (status = 'planned'
-                OR (status = 'failed' AND tries < $max_tries)
-                OR (status = 'deferred' AND $include_deferred))
+        {_THAT_IS_OPEN}
         ORDER BY view, product_id, candidate, attempt
         """,
         {
@@ -252,6 +257,24 @@ def open_work(
         },
     ).fetchall()
     return [_work_item(row) for row in rows]
+
+
+def open_candidates(
+    connection: DuckDBPyConnection, shards: Collection[int] | None, max_tries: int
+) -> list[tuple[str, str, str]]:
+    """Recipe, view and reason of all open work, what a budget put off included.
+
+    What failed before has the reason "failed".
+    """
+    return connection.execute(
+        f"""
+        SELECT recipe_id, view, CASE WHEN error = '' THEN reason ELSE 'failed' END
+        FROM {_WANTED}
+        {_THAT_IS_OPEN}
+        ORDER BY view, product_id, candidate, attempt
+        """,
+        {"shards": shard_list(shards), "max_tries": max_tries, "include_deferred": True},
+    ).fetchall()
 
 
 def record_failures(

@@ -5,7 +5,7 @@ the number of changes and not by the size of the catalog. Nothing here renders t
 """
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -27,6 +27,9 @@ from catalog_gen.store.relations import (
     shard_list,
     strings,
 )
+
+#: Stale inputs that are in memory at once.
+FETCHED: Final = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,33 +131,31 @@ def stale_inputs(
     *,
     relation: str = "products",
     shards: Collection[int] | None = None,
-) -> list[StaleInput]:
+) -> Iterator[StaleInput]:
     """Active products whose current prompt for this view is missing or outdated, by product id.
+
+    They are found at once, before the first is yielded, and fetched some thousand at a time: the
+    caller may write prompts between two of them, and a first night of a million fits into memory.
 
     Args:
         relation: the products table, or a relation of the same form (``incoming_products``).
         shards: which shards; None means all.
     """
-    rows = connection.execute(
+    connection.execute(
         f"""
+        CREATE OR REPLACE TEMP TABLE stale AS
         WITH wanted AS (
             SELECT product_id, {_fingerprint_sql(view.fields)} AS fingerprint
             FROM "{relation}"
             WHERE retired_at IS NULL
                 AND ($shards IS NULL OR shard IN (SELECT unnest($shards::UTINYINT[])))
                 AND (NOT $needs_reference OR reference <> '')
-        ), stale AS (
-            SELECT wanted.*, held.inputs AS previous_inputs, held.spec AS previous_spec
-            FROM wanted LEFT JOIN (
-                SELECT product_id, fingerprint, inputs, spec FROM prompts
-                WHERE current AND view = $view
-            ) AS held USING (product_id)
-            WHERE held.fingerprint IS DISTINCT FROM wanted.fingerprint
         )
-        SELECT products.shard, stale.fingerprint, to_json(stale.previous_inputs)::VARCHAR,
-            stale.previous_spec, {PRODUCT_COLUMNS}
-        FROM stale JOIN "{relation}" AS products USING (product_id)
-        ORDER BY products.product_id
+        SELECT row_number() OVER (ORDER BY product_id) AS place, wanted.*, held.prompt_id
+        FROM wanted LEFT JOIN (
+            SELECT product_id, fingerprint, prompt_id FROM prompts WHERE current AND view = $view
+        ) AS held USING (product_id)
+        WHERE held.fingerprint IS DISTINCT FROM wanted.fingerprint
         """,
         {
             "view": view.view,
@@ -163,8 +164,21 @@ def stale_inputs(
             "needs_reference": view.needs_reference,
             **{f"field_{index}": name for index, name in _attributes(view.fields)},
         },
-    ).fetchall()
-    return [_stale_input(view, row) for row in rows]
+    )
+    first = 1
+    while rows := connection.execute(
+        f"""
+        SELECT products.shard, stale.fingerprint, to_json(held.inputs)::VARCHAR, held.spec,
+            {PRODUCT_COLUMNS}
+        FROM (SELECT * FROM stale WHERE place BETWEEN $first AND $last) AS stale
+        JOIN "{relation}" AS products USING (product_id)
+        LEFT JOIN prompts AS held ON held.prompt_id = stale.prompt_id
+        ORDER BY place
+        """,
+        {"first": first, "last": first + FETCHED - 1},
+    ).fetchall():
+        yield from (_stale_input(view, row) for row in rows)
+        first += FETCHED
 
 
 def unsupported_products(connection: DuckDBPyConnection) -> dict[str, str]:

@@ -130,7 +130,7 @@ class Shop:
         """Store what changed and plan its candidates."""
         with self.store.writing() as connection:
             stale = [each for view in self.views for each in stale_inputs(connection, view)]
-            save_prompts(connection, [self._row(each) for each in stale])
+            save_prompts(connection, [self.row(each) for each in stale])
             items = [item for each in stale for item in self._items(each)]
             result = save_plan(connection, items, self.run_id, self.now)
         return stale, result
@@ -190,7 +190,8 @@ class Shop:
         self.judge()
         return self.publish()
 
-    def _row(self, stale: StaleInput) -> PromptRow:
+    def row(self, stale: StaleInput) -> PromptRow:
+        """The prompt that a stale input asks for."""
         return PromptRow(
             prompt_id=sha256_json([stale.product_id, stale.view, stale.fingerprint]),
             product_id=stale.product_id,
@@ -213,7 +214,7 @@ class Shop:
             PlannedItem(
                 recipe_id=recipe.recipe_id,
                 recipe=recipe,
-                prompt_id=self._row(stale).prompt_id,
+                prompt_id=self.row(stale).prompt_id,
                 product_id=stale.product_id,
                 shard=stale.shard,
                 view=stale.view,

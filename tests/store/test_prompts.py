@@ -13,6 +13,7 @@ from catalog_gen.store.prompts import (
     current_prompts,
     known_attributes,
     retire_prompts,
+    save_prompts,
     stale_inputs,
 )
 from tests.store.shop import PACKSHOT, Shop, mug
@@ -113,6 +114,21 @@ def test_views_from_a_photo_skip_products_without_one(shop: Shop) -> None:
         assert retire_prompts(connection, ["packshot"], needing_reference=["packshot"]) == 1
 
 
+def test_wishes_may_be_stored_while_others_are_still_to_come(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("catalog_gen.store.prompts.FETCHED", 2)
+    products = [mug(number) for number in range(5)]
+    shop.record(products)
+    with shop.store.writing() as connection:
+        found = []
+        for stale in stale_inputs(connection, PACKSHOT):
+            found.append(stale.product_id)
+            save_prompts(connection, [shop.row(stale)])
+        assert found == [product.product_id for product in products]
+        assert list(stale_inputs(connection, PACKSHOT)) == []
+
+
 def test_shards_part_the_work(shop: Shop) -> None:
     products = [mug(number) for number in range(40)]
     shop.record(products)
@@ -134,6 +150,6 @@ def test_a_plan_of_a_feed_that_is_not_stored(shop: Shop) -> None:
     shop.plan()
     with shop.store.peek() as connection:
         relation = incoming_products(connection, [mug(1), mug(2, colour="blue"), mug(3)])
-        stale = stale_inputs(connection, PACKSHOT, relation=relation)
+        stale = list(stale_inputs(connection, PACKSHOT, relation=relation))
         assert [each.product_id for each in stale] == ["mug-2", "mug-3"]
         assert known_attributes(connection) == ["colour"]
