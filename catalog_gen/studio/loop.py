@@ -115,7 +115,8 @@ def _gradients(
 def train_stage(stage: Stage, budget: Budget, work: Path, until_minutes: float = math.inf) -> int:
     """Trains ``stage`` until its budget is spent, from its checkpoint where there is one.
 
-    ``until_minutes`` of training, over all runs, it stops earlier, on the way that the budget sets.
+    ``until_minutes`` of training, over all runs, it stops earlier, on the way that the budget sets,
+    and draws no last sheet then.
 
     Writes ``work/checkpoints/NAME.pt``, ``work/logs/NAME.jsonl`` and ``work/sheets/NAME-*.png``.
     Returns the number of steps that the stage has made in all its runs.
@@ -185,5 +186,6 @@ def train_stage(stage: Stage, budget: Budget, work: Path, until_minutes: float =
                 shown_at = time.monotonic()
     if step > first:
         save()
-        show()
+        if budget.spent(seconds, step) >= 1.0:
+            show()
     return step
