@@ -7,6 +7,7 @@
     │   ├── ModelError                         a model folder that is missing, unsafe or no pipeline
     │   ├── ReferencePhotoError                a path that leads outside, or nowhere
     │   ├── PictureError                       a file that is no picture, or one too large to trust
+    │   ├── ProvenanceError                    a file that says nothing credible of its origin
     │   └── RecipeError                        a recipe that the loaded model can't draw
     └── InfrastructureError             3      the machine is at fault; trying again later may help
         ├── StoreError                         the database, the outbox or a snapshot
@@ -14,21 +15,27 @@
         │   └── CorruptionError                stored bytes are not what was stored
         └── DrawingError                       the engine as a whole; one bad picture is a row
 
-A failed *product* is data (a ledger row, a rejection), never an exception: the last three are
-caught where one picture is drawn. They live with the rooms that raise them.
+A failed *product* is data (a ledger row, a rejection), never an exception: the errors
+of photos, pictures and recipes are caught where one picture is drawn. They and ProvenanceError live
+with the rooms that raise them.
 """
+
+from catalog_gen.redaction import without_credentials
 
 
 class CatalogError(Exception):
-    """An error with three parts: the value, the rule that it breaks, and the next step."""
+    """An error with three parts: the value, the rule that it breaks, and the next step.
+
+    Messages end in logs and rows, so the credentials of URLs are masked in all three.
+    """
 
     exit_code = 3
 
     def __init__(self, value: str, rule: str, next_step: str) -> None:
-        super().__init__(f"{value}: {rule}. {next_step}")
-        self.value = value
-        self.rule = rule
-        self.next_step = next_step
+        self.value = without_credentials(value)
+        self.rule = without_credentials(rule)
+        self.next_step = without_credentials(next_step)
+        super().__init__(f"{self.value}: {self.rule}. {self.next_step}")
 
 
 class InputError(CatalogError):

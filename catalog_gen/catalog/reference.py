@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 from catalog_gen.catalog.readers.record import shorten
 from catalog_gen.errors import InputError
+from catalog_gen.redaction import without_credentials
 
 _NEXT: Final = "Put the photo into one of feed.reference_folders and name it from there."
 _MAX_PATH: Final = 4096
@@ -82,4 +83,5 @@ def _path_of_url(reference: str) -> str:
 
 
 def _refuse(reference: str, rule: str, next_step: str) -> ReferencePhotoError:
-    return ReferencePhotoError(f"reference '{shorten(reference)}'", rule, next_step)
+    shown = shorten(without_credentials(reference[:_MAX_PATH]))
+    return ReferencePhotoError(f"reference '{shown}'", rule, next_step)

@@ -8,6 +8,7 @@ from catalog_gen.catalog.aliases import Naming
 from catalog_gen.catalog.product import CORE_FIELDS, Product, Rejection
 from catalog_gen.catalog.readers.record import MAX_FIELDS, Record, reject
 from catalog_gen.catalog.text import clean_text, html_to_text
+from catalog_gen.redaction import without_credentials
 from catalog_gen.settings import FeedSettings
 
 MAX_ID: Final = 200
@@ -35,7 +36,10 @@ class Validator:
         self._seen: set[str] = set()
 
     def judge(self, record: Record) -> Product | Rejection:
-        """A product with clean fields, or a rejection that names field, value and rule."""
+        """A product with clean fields, or a rejection that names field, value and rule.
+
+        Neither carries the credentials of a URL: what is a product ends in rows, logs and exports.
+        """
         if len(record.names) > MAX_FIELDS:
             return reject(record.line, "", f"{len(record.names):,} fields", TOO_MANY_FIELDS)
         core, attributes = self._fields(record)
@@ -45,7 +49,7 @@ class Validator:
         )
         if rejection is not None:
             return rejection
-        title = clean_text(core.get("title", ""))
+        title = without_credentials(clean_text(core.get("title", "")))
         if not title:
             return reject(record.line, "title", core.get("title", ""), TITLE_MISSING, product_id)
         self._seen.add(product_id)
@@ -53,9 +57,9 @@ class Validator:
             product_id=product_id,
             title=title,
             category=leaf_category(core.get("category", "")),
-            description=html_to_text(core.get("description", "")),
+            description=without_credentials(html_to_text(core.get("description", ""))),
             group_id=clean_text(core.get("group_id", "")),
-            reference=core.get("reference", "").strip(),
+            reference=without_credentials(core.get("reference", "").strip()),
             attributes=attributes,
         )
 
@@ -77,7 +81,7 @@ class Validator:
             if name in _CORE or name in attributes:
                 name = column.own
             if name not in attributes and name not in _CORE and len(value) <= self._limit:
-                cleaned = clean_text(value)
+                cleaned = without_credentials(clean_text(value))
                 if cleaned:
                     attributes[name] = cleaned
         return core, attributes

@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from catalog_gen.errors import CatalogError, InfrastructureError
+from catalog_gen.redaction import without_credentials
 
 app = typer.Typer(
     name="catalog-gen",
@@ -260,7 +261,7 @@ def _told(error: Exception) -> int:
         return 2
     report = _write_crash_report()
     console.print(f"[bold red]Unexpected {type(error).__name__}[/]: ", end="")
-    console.print(str(error), markup=False)
+    console.print(without_credentials(str(error)), markup=False)
     console.print(
         f"This is a fault of catalog_gen. The details are in {report}; please report them."
     )
@@ -278,5 +279,5 @@ def _write_crash_report() -> Path:
     folder = Home.from_environment().root
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "crash.txt"
-    path.write_text(traceback.format_exc(), "utf-8")
+    path.write_text(without_credentials(traceback.format_exc()), "utf-8")
     return path

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
+from rich.markup import escape
 from rich.table import Table
 
 from catalog_gen.cli.budget import parse_budget
@@ -79,7 +80,7 @@ def _print(plan: Plan) -> None:
     if plan.products.rejected:
         answers.print(f"{plan.products.rejected} feed rows are rejected.")
     for product in plan.unsupported:
-        messages.print(f"[yellow]{product.product_id}[/]: {product.why}")
+        messages.print(f"[yellow]{escape(product.product_id)}[/]: {escape(product.why)}")
 
 
 def _table(items: tuple[PlanItem, ...]) -> Table:
@@ -95,7 +96,8 @@ def _table(items: tuple[PlanItem, ...]) -> Table:
     for (product_id, view, reason), alike in list(lines.items())[:SHOWN]:
         change = "; ".join(f"{each.old or '—'} → {each.new or '—'}" for each in alike[0].changes)
         seconds = sum(item.seconds for item in alike)
-        table.add_row(product_id, view, reason, change, str(len(alike)), f"{seconds:.1f}")
+        told = (escape(each) for each in (product_id, view, reason, change))
+        table.add_row(*told, str(len(alike)), f"{seconds:.1f}")
     if len(lines) > SHOWN:
         table.add_row("...", f"and {len(lines) - SHOWN} more; --json lists all")
     return table

@@ -18,7 +18,11 @@ from catalog_gen.errors import CatalogError, InfrastructureError
 from catalog_gen.planning import Budget
 from catalog_gen.settings import Home, load_settings
 from catalog_gen.store.connection import Store
+from catalog_gen.store.ledger import open_failures
 from catalog_gen.store.runs import run_summary
+
+#: Lines of failures; JSON has them all. Each ends with what to do.
+SHOWN: Final = 5
 
 _PARTS: Final = {"generate": "drawing", "score": "scoring", "store": "storing"}
 
@@ -52,8 +56,12 @@ def run(config: Path, feed: Path | None, budget: str | None, as_json: bool) -> i
     if failure is not None:
         raise _as_error(failure.kind, failure.message, finished.run_id)
     with Store(home).reading() as connection:
-        summary = run_summary(connection, finished.run_id)
-    summary = _complete(finished.run_id, summary, perf_counter() - started)
+        noted = run_summary(connection, finished.run_id)
+        failures = open_failures(connection)
+    summary = _complete(finished.run_id, noted, perf_counter() - started)
+    summary["failures"] = [
+        {"product_id": each.product_id, "view": each.view, "error": each.error} for each in failures
+    ]
     if as_json:
         print_json(summary)
     else:
@@ -114,8 +122,12 @@ def _print(summary: Mapping[str, Any], home: Home) -> None:
     if summary["held_back"]:
         messages.print("[yellow]Not published[/]:", end=" ")
         messages.print(summary["held_back"], markup=False)
-    if summary["images"]["failed"]:
-        messages.print("Some pictures failed; `catalog-gen status` says which and why.")
+    failures = summary["failures"]
+    for each in failures[:SHOWN]:
+        messages.print("[yellow]failed[/]", end=" ")
+        messages.print(f"{each['product_id']} {each['view']}: {each['error']}", markup=False)
+    if len(failures) > SHOWN:
+        messages.print(f"... {len(failures)} in all; `catalog-gen status` lists them.")
     if summary["prompts"]["unsupported"]:
         messages.print("Some products are beyond this model; `catalog-gen plan` says which.")
 

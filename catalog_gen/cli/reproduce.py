@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from rich.markup import escape
+
 from catalog_gen.cli.output import answers, print_json, progress_bars
 from catalog_gen.settings import Home
 from catalog_gen.stages.catalog import Catalog
@@ -43,7 +45,7 @@ def _print(outcomes: Sequence[Reproduction], counts: Counter[Result]) -> None:
             continue
         answers.print(
             f"[{_COLOURS[outcome.result]}]{outcome.result}[/] {outcome.image_id[:16]} "
-            f"{'; '.join(outcome.environment_changed)} {outcome.problem}"
+            f"{escape('; '.join(outcome.environment_changed))} {escape(outcome.problem)}"
         )
     told = ", ".join(f"{count} {name}" for name, count in counts.most_common())
     answers.print(told or "There are no pictures to draw again: `catalog-gen refresh` first.")

@@ -1,5 +1,6 @@
 """`catalog-gen sql`: a query over the newest snapshot."""
 
+from rich.markup import escape
 from rich.table import Table
 
 from catalog_gen.cli.output import answers, print_json
@@ -16,7 +17,7 @@ def run(query: str, as_json: bool) -> None:
         return
     table = Table(header_style="bold", show_lines=False)
     for column in result.columns:
-        table.add_column(column, overflow="fold")
+        table.add_column(escape(column), overflow="fold")
     for row in result.rows:
-        table.add_row(*("" if value is None else str(value) for value in row))
+        table.add_row(*("" if value is None else escape(str(value)) for value in row))
     answers.print(table)

@@ -3,6 +3,7 @@
 from dataclasses import asdict
 from pathlib import Path
 
+from rich.markup import escape
 from rich.table import Table
 
 from catalog_gen.cli.output import answers, print_json
@@ -66,10 +67,11 @@ def run(config: Path, as_json: bool) -> None:
         )
     answers.print(facts)
     for failure in failures[:10]:
-        answers.print(f"  [yellow]{failure.product_id}[/] {failure.view}: {failure.error}")
+        told = f"{failure.view}: {failure.error}"
+        answers.print(f"  [yellow]{escape(failure.product_id)}[/] {escape(told)}")
     for each in stuck[:10]:
         answers.print(
-            f"  [yellow]{each.product_id}[/] {each.view}: needs review, "
+            f"  [yellow]{escape(each.product_id)}[/] {each.view}: needs review, "
             f"{each.pictures} pictures of {each.attempts} attempts were rejected"
         )
     if not runs:

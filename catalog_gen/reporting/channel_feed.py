@@ -27,7 +27,8 @@ GOOGLE_COLUMNS: Final = (
 )
 #: Google takes at most ten additional pictures.
 MAX_ADDITIONAL: Final = 10
-_FORMULA_STARTS: Final = ("=", "+", "-", "@")
+#: The wide forms count, too: spreadsheets of some languages read them as the plain ones.
+_FORMULA_STARTS: Final = ("=", "+", "-", "@", "＝", "＋", "－", "＠")  # noqa: RUF001
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,7 @@
-"""The generator: a CLIP text encoder and a UNet, trained together on latents and captions.
+"""The generator: a CLIP text encoder and a denoiser, trained together on latents and captions.
 
-The UNet predicts v (Salimans & Ho 2022, arXiv:2202.00512) under a schedule whose last step is pure
-noise (Lin et al. 2023, arXiv:2305.08891), which is what makes a white background white. It decodes
-pictures only for its sample sheets.
+The studio model's denoiser is a UNet that predicts v; ``compare`` gives the stage others. It
+decodes pictures only for its sample sheets.
 """
 
 from collections.abc import Callable, Mapping
@@ -19,6 +18,8 @@ from catalog_gen.studio.album import tokenize
 from catalog_gen.studio.captions import canonical_caption
 from catalog_gen.studio.hardware import full_precision_norms, mixed_precision, training_device
 from catalog_gen.studio.loop import warmed_average
+from catalog_gen.studio.objective import Objective, VPrediction, build_scheduler
+from catalog_gen.studio.sampling import sample
 from catalog_gen.studio.sheets import tile
 from catalog_gen.studio.sizes import CONTEXT, LATENT_SIDE, SIDE, GeneratorSize
 from catalog_gen.studio.vocabulary import ANGLES, BACKGROUNDS, CATEGORIES, COLOURS, MATERIALS
@@ -76,25 +77,6 @@ def build_unet(size: GeneratorSize, latent_channels: int) -> Any:
     )
 
 
-def build_scheduler() -> Any:
-    """The noise schedule as a stock scheduler, from which every other one can be configured."""
-    from diffusers import DDIMScheduler
-
-    stock: Any = DDIMScheduler
-    return stock(
-        num_train_timesteps=1000,
-        beta_start=0.00085,
-        beta_end=0.012,
-        beta_schedule="scaled_linear",
-        prediction_type="v_prediction",
-        rescale_betas_zero_snr=True,
-        timestep_spacing="trailing",
-        clip_sample=False,
-        set_alpha_to_one=True,
-        steps_offset=1,
-    )
-
-
 def assemble(vae: Any, text_encoder: Any, unet: Any, tokenizer: Any) -> Any:
     """A stock ``StableDiffusionPipeline`` of these parts, without a safety checker."""
     from diffusers import StableDiffusionPipeline
@@ -140,7 +122,10 @@ def sheet_prompts(count: int) -> list[str]:
 
 
 class GeneratorStage:
-    """Text encoder and UNet in training; see ``loop.Stage``."""
+    """Text encoder and denoiser in training; see ``loop.Stage``.
+
+    The denoiser is called ``unet`` in checkpoints, whatever its kind, as pipelines call it.
+    """
 
     name = "unet"
     learning_rate = 2e-3
@@ -153,15 +138,22 @@ class GeneratorStage:
         tokenizer: Any,
         lessons: Lessons,
         newer: Callable[[Lessons], Lessons],
+        build: Callable[[GeneratorSize, int], Any] = build_unet,
+        objective: Objective | None = None,
     ) -> None:
-        """``newer`` returns the lessons with what was rendered meanwhile."""
+        """``newer`` returns the lessons with what was rendered meanwhile.
+
+        ``build`` makes the denoiser from the size and the number of latent channels; without an
+        ``objective`` it learns v.
+        """
         torch.manual_seed(1)
         self.batch = size.batch
         self._shown = size.shown
         self._device = training_device()
         self._vae, self._tokenizer = vae, tokenizer
         self._lessons, self._newer = lessons, newer
-        unet = build_unet(size, vae.config.latent_channels)
+        self._objective = objective or VPrediction()
+        unet = build(size, vae.config.latent_channels)
         text_encoder = build_text_encoder(size, tokenizer)
         if self._device.type == "cpu":
             from diffusers.models.attention_processor import AttnProcessor
@@ -173,7 +165,6 @@ class GeneratorStage:
         unet.to(memory_format=torch.channels_last)
         full_precision_norms(self.parts)
         self._average = torch.optim.swa_utils.AveragedModel(self.parts, avg_fn=warmed_average)
-        self._levels: Tensor = build_scheduler().alphas_cumprod.to(self._device)
         self._empty = tokenize(tokenizer, [""])[0]
 
     @property
@@ -203,18 +194,16 @@ class GeneratorStage:
         noise = torch.randn(latents.shape, generator=generator).to(self._device)
         # One timestep from each of ``size`` equal strata: the loss varies less so.
         strata = (torch.arange(size) + torch.rand(size, generator=generator)) / size
-        times = (strata * len(self._levels)).long().to(self._device)
-        level = self._levels[times].view(-1, 1, 1, 1)
-        signal, spread = level.sqrt(), (1.0 - level).sqrt()
-        noisy = signal * latents + spread * noise
-        wanted = signal * noise - spread * latents
+        exercise = self._objective.exercise(latents, noise, strata)
         parts: Any = self.parts
         with mixed_precision(self._device):
             hidden = parts["text_encoder"](tokens).last_hidden_state
             drawn = parts["unet"](
-                noisy.contiguous(memory_format=torch.channels_last), times, hidden
+                exercise.noisy.contiguous(memory_format=torch.channels_last),
+                timestep=exercise.times,
+                encoder_hidden_states=hidden,
             ).sample
-        error = (drawn.float() - wanted).square().mean((1, 2, 3))
+        error = (drawn.float() - exercise.wanted).square().mean((1, 2, 3))
         third = size // 3
         figures = {"loss": error.mean()}
         if third:
@@ -227,15 +216,19 @@ class GeneratorStage:
     def reload(self) -> None:
         self._lessons = self._newer(self._lessons)
 
-    @torch.no_grad()
+    def draw(self, vae: Any, prompts: list[str], seeds: list[int]) -> NDArray[np.uint8]:
+        """Pictures (N, 128, 128, 3) by the averaged weights, decoded by ``vae``."""
+        return sample(
+            self.average, self._objective, vae, self._tokenizer, prompts, seeds, STEPS, GUIDANCE
+        )
+
     def sheet(self) -> tuple[Image.Image, dict[str, float]]:
-        average = self.average
-        pipeline = assemble(self._vae, average["text_encoder"], average["unet"], self._tokenizer)
         pictures = []
         prompts = sheet_prompts(self._shown)
         for start in range(0, len(prompts), 8):
             chosen = prompts[start : start + 8]
-            pictures.append(draw(pipeline, chosen, range(start, start + len(chosen))))
+            seeds = list(range(start, start + len(chosen)))
+            pictures.append(self.draw(self._vae, chosen, seeds))
         return tile(np.concatenate(pictures), 8), {"photos": float(len(self._lessons.latents))}
 
 

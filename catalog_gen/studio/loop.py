@@ -112,8 +112,11 @@ def _gradients(
     return mean, logged
 
 
-def train_stage(stage: Stage, budget: Budget, work: Path) -> int:
+def train_stage(stage: Stage, budget: Budget, work: Path, until_minutes: float = math.inf) -> int:
     """Trains ``stage`` until its budget is spent, from its checkpoint where there is one.
+
+    ``until_minutes`` of training, over all runs, it stops earlier, on the way that the budget sets,
+    and draws no last sheet then.
 
     Writes ``work/checkpoints/NAME.pt``, ``work/logs/NAME.jsonl`` and ``work/sheets/NAME-*.png``.
     Returns the number of steps that the stage has made in all its runs.
@@ -157,7 +160,7 @@ def train_stage(stage: Stage, budget: Budget, work: Path) -> int:
     recent: dict[str, float] = {}
     first = step
     with worker_pool(training_device()) as (pool, count):
-        while (spent := budget.spent(seconds, step)) < 1.0:
+        while (spent := budget.spent(seconds, step)) < 1.0 and seconds < 60.0 * until_minutes:
             started = time.monotonic()
             for group in optimizer.param_groups:
                 group["lr"] = stage.learning_rate * learning_rate_share(spent, step)
@@ -183,5 +186,6 @@ def train_stage(stage: Stage, budget: Budget, work: Path) -> int:
                 shown_at = time.monotonic()
     if step > first:
         save()
-        show()
+        if budget.spent(seconds, step) >= 1.0:
+            show()
     return step

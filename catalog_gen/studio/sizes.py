@@ -34,6 +34,10 @@ class GeneratorSize:
     text_heads: int
     channels: tuple[int, int]
     heads: tuple[int, int]
+    dit_width: int
+    """Of the transformer that ``compare`` trains beside the UNet, of about as many parameters."""
+    dit_layers: int
+    dit_heads: int
     batch: int
     shown: int
     """Pictures on a sample sheet."""
@@ -77,6 +81,9 @@ STANDARD: Final = StudioSize(
         text_heads=6,
         channels=(80, 160),
         heads=(2, 5),
+        dit_width=192,
+        dit_layers=10,
+        dit_heads=6,
         batch=48,
         shown=24,
     ),
@@ -99,6 +106,9 @@ MINIATURE: Final = StudioSize(
         text_heads=2,
         channels=(16, 32),
         heads=(1, 2),
+        dit_width=32,
+        dit_layers=4,
+        dit_heads=2,
         batch=4,
         shown=2,
     ),

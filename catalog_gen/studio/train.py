@@ -85,13 +85,9 @@ class Studio:
                 print(f"stage {name}", file=sys.stderr, flush=True)
                 actions[name]()
 
-    def _album(self, *splits: Split) -> Album:
-        if splits not in self._albums:
-            self._albums[splits] = Album(self._recipe.photos, *splits)
-        return self._albums[splits]
-
     @cached_property
-    def _tokenizer(self) -> Any:
+    def tokenizer(self) -> Any:
+        """The words that captions are made of, as a ``CLIPTokenizer``."""
         from transformers import CLIPTokenizer
 
         folder = self._recipe.work / "tokenizer"
@@ -120,13 +116,13 @@ class Studio:
         return stage
 
     def _vae_stage(self) -> VaeStage:
-        return VaeStage(self._recipe.size.vae, self._album("train"), self._album("held-out"))
+        return VaeStage(self._recipe.size.vae, self.album("train"), self.album("held-out"))
 
     def _train_vae(self) -> None:
         self._train(self._vae_stage())
 
     @cached_property
-    def _vae(self) -> Any:
+    def vae(self) -> Any:
         """The trained autoencoder with normalised latents: measured once, then kept in a file."""
         vae = self._restored(self._vae_stage()).average
         path = self._recipe.work / "vae-normalised.pt"
@@ -134,31 +130,44 @@ class Studio:
         if path.exists() and path.stat().st_mtime >= newest:
             vae.load_state_dict(torch.load(path, weights_only=True))
         else:
-            normalise_latents(vae, self._album("train"))
+            normalise_latents(vae, self.album("train"))
             torch.save(vae.state_dict(), path)
         return vae.eval()
 
-    def _encode(self) -> None:
-        encode_album(self._vae, self._album("train"), self._recipe.work / "latents")
+    def finished_vae(self) -> Any:
+        """The autoencoder that pictures are drawn with: its decoder trained on, where it was."""
+        if (self._recipe.work / "checkpoints" / "decoder.pt").exists():
+            return self._restored(self._decoder_stage()).finished()
+        return self.vae
 
-    def _lessons(self) -> Lessons:
-        album = self._album("train")
-        latents = encode_album(self._vae, album, self._recipe.work / "latents")
-        return Lessons(latents, caption_tokens(album, self._tokenizer))
+    def album(self, *splits: Split) -> Album:
+        """The photos of these splits."""
+        if splits not in self._albums:
+            self._albums[splits] = Album(self._recipe.photos, *splits)
+        return self._albums[splits]
+
+    def _encode(self) -> None:
+        encode_album(self.vae, self.album("train"), self._recipe.work / "latents")
+
+    def lessons(self) -> Lessons:
+        """Latents and caption tokens of all training photos."""
+        album = self.album("train")
+        latents = encode_album(self.vae, album, self._recipe.work / "latents")
+        return Lessons(latents, caption_tokens(album, self.tokenizer))
 
     def _unet_stage(self) -> GeneratorStage:
-        album = self._album("train")
+        album = self.album("train")
 
         def newer(lessons: Lessons) -> Lessons:
             known = len(lessons.latents)
             if not album.reload():
                 return lessons
-            latents = encode_album(self._vae, album, self._recipe.work / "latents")
-            tokens = caption_tokens(album, self._tokenizer, known)
+            latents = encode_album(self.vae, album, self._recipe.work / "latents")
+            tokens = caption_tokens(album, self.tokenizer, known)
             return Lessons(latents, torch.cat([lessons.tokens, tokens]))
 
         return GeneratorStage(
-            self._recipe.size.generator, self._vae, self._tokenizer, self._lessons(), newer
+            self._recipe.size.generator, self.vae, self.tokenizer, self.lessons(), newer
         )
 
     def _train_unet(self) -> None:
@@ -166,11 +175,11 @@ class Studio:
 
     def _decoder_stage(self) -> DecoderStage:
         return DecoderStage(
-            self._vae,
+            self.vae,
             max(1, self._recipe.size.vae.batch // 4),
-            self._album("train"),
-            self._album("held-out"),
-            self._lessons(),
+            self.album("train"),
+            self.album("held-out"),
+            self.lessons(),
         )
 
     def _train_decoder(self) -> None:
@@ -179,16 +188,16 @@ class Studio:
     def _scorer_stage(self) -> ScorerStage:
         return ScorerStage(
             self._recipe.size.scorer,
-            self._tokenizer,
-            self._album("train", "scorer"),
-            self._album("held-out"),
+            self.tokenizer,
+            self.album("train", "scorer"),
+            self.album("held-out"),
         )
 
     def _train_clip(self) -> None:
         self._train(self._scorer_stage())
 
     def _judge_stage(self) -> JudgeStage:
-        return JudgeStage(self._recipe.size.judge, self._album("judge"), self._album("held-out"))
+        return JudgeStage(self._recipe.size.judge, self.album("judge"), self.album("held-out"))
 
     def _train_judge(self) -> None:
         self._train(self._judge_stage())
@@ -199,20 +208,17 @@ class Studio:
         checkpoints = recipe.work / "checkpoints"
         if (checkpoints / "unet.pt").exists():
             average = self._restored(self._unet_stage()).average
-            vae = self._vae
-            if (checkpoints / "decoder.pt").exists():
-                vae = self._restored(self._decoder_stage()).finished()
             export_pipeline(
-                vae,
+                self.finished_vae(),
                 average["text_encoder"],
                 average["unet"],
-                self._tokenizer,
+                self.tokenizer,
                 recipe.out / "pipeline",
             )
             export_words(recipe.out / "studio.json")
         if (checkpoints / "clip.pt").exists():
             clip = self._restored(self._scorer_stage()).clip
-            export_clip(clip, recipe.size.scorer, self._tokenizer, recipe.out / "clip")
+            export_clip(clip, recipe.size.scorer, self.tokenizer, recipe.out / "clip")
         if (checkpoints / "judge.pt").exists():
             save_judge(self._restored(self._judge_stage()).judge, recipe.work / "judge.safetensors")
         print(f"exported {weigh(recipe.out) / 1e6:.1f} MB of weights", file=sys.stderr)

@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from catalog_gen.catalog.product import Rejection
+from catalog_gen.redaction import without_credentials
 
 SHOWN_CHARACTERS: Final = 80
+#: Characters of a rejected value in which credentials are looked for; far beyond what is shown.
+_LOOKED_AT: Final = 4096
 #: Fields of a row. Ten times what any shop exports; every field costs memory beyond its text.
 MAX_FIELDS: Final = 2000
 
@@ -48,5 +51,6 @@ def shorten(value: str) -> str:
 
 
 def reject(line: int, field: str, value: str, rule: str, product_id: str = "") -> Rejection:
-    """A rejection whose value and id are shortened."""
-    return Rejection(line, field, shorten(value), rule, shorten(product_id))
+    """A rejection whose value and id are shortened, without the credentials of URLs."""
+    shown = shorten(without_credentials(value[:_LOOKED_AT]))
+    return Rejection(line, field, shown, rule, shorten(product_id))
