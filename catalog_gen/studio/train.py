@@ -39,7 +39,7 @@ MINUTES: Final[dict[str, float]] = {
     "vae": 30.0,
     "unet": 72.0,
     "decoder": 13.5,
-    "clip": 12.0,
+    "clip": 34.0,
     "judge": 28.0,
 }
 
