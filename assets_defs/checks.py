@@ -7,7 +7,9 @@ import dagster as dg
 from assets_defs.catalog_assets import products
 from assets_defs.picture_assets import candidate_images, prompts, verdicts
 from assets_defs.publication_assets import published_catalog
+from catalog_gen.judging.siblings import CLEARLY, swapped_siblings
 from catalog_gen.stages.retries import out_of_retries
+from catalog_gen.store.consistency import doubtful_siblings, outliers, uneven_groups
 from catalog_gen.store.figures import (
     coverage_figures,
     feed_figures,
@@ -21,6 +23,16 @@ from resources.catalog import CatalogResource
 MOST_REJECTED: Final = 0.20
 #: Below this share of accepted pictures, the model, a template or the rubric is wrong.
 LEAST_ACCEPTED: Final = 0.50
+#: Variants side by side look uneven beyond these: share of the longer side, and L*. The sample's
+#: own variants differ by 0.06 and 2.6 at most.
+MOST_FILL_SPREAD: Final = 0.10
+MOST_LIGHT_SPREAD: Final = 5.0
+#: A category and view with fewer pictures has no usual one.
+LEAST_ALIKE: Final = 8
+#: Of the modified z-score, as its authors recommend.
+OUTLIER: Final = 3.5
+#: Lines of metadata; the store has all.
+SHOWN: Final = 20
 
 
 @dg.asset_check(asset=products)
@@ -113,4 +125,68 @@ def publish_coverage(catalog: CatalogResource) -> dg.AssetCheckResult:
         severity=dg.AssetCheckSeverity.ERROR,
         description=f"{figures.live} of {figures.active} active products have a live picture",
         metadata={"live": figures.live, "active": figures.active, "coverage": share},
+    )
+
+
+@dg.asset_check(asset=published_catalog)
+def even_variants(catalog: CatalogResource) -> dg.AssetCheckResult:
+    """The live pictures of a group's variants share framing and light."""
+    with catalog.open().store.reading() as connection:
+        uneven = uneven_groups(connection, MOST_FILL_SPREAD, MOST_LIGHT_SPREAD)
+    return dg.AssetCheckResult(
+        passed=not uneven,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=f"{len(uneven)} groups have variants of another size or light"
+        if uneven
+        else "variants share framing and light",
+        metadata={
+            "groups": [
+                f"{each.group_id} {each.view}: size differs by {each.fill_spread:.0%} of the side, "
+                f"light by {each.light_spread:.1f} L*"
+                for each in uneven[:SHOWN]
+            ]
+        },
+    )
+
+
+@dg.asset_check(asset=published_catalog)
+def no_outliers(catalog: CatalogResource) -> dg.AssetCheckResult:
+    """No live picture is unlike the others of its category and view."""
+    with catalog.open().store.reading() as connection:
+        found = outliers(connection, LEAST_ALIKE, OUTLIER)
+    return dg.AssetCheckResult(
+        passed=not found,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=f"{len(found)} live pictures are unlike their category's"
+        if found
+        else "no live picture is unlike its category's",
+        metadata={
+            "pictures": [
+                f"{each.product_id} {each.view}: {each.measure} {each.value:.2f}, "
+                f"usual among {each.category}: {each.usual:.2f}"
+                for each in found[:SHOWN]
+            ]
+        },
+    )
+
+
+@dg.asset_check(asset=published_catalog)
+def own_colours(catalog: CatalogResource) -> dg.AssetCheckResult:
+    """No two variants of a group show each other's colour."""
+    with catalog.open().store.reading() as connection:
+        doubtful = doubtful_siblings(connection, CLEARLY)
+    swapped = swapped_siblings(doubtful)
+    return dg.AssetCheckResult(
+        passed=not swapped,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=f"{len(swapped)} pairs of variants show each other's colour"
+        if swapped
+        else "every variant shows its own colour",
+        metadata={
+            "pairs": [
+                f"{each.first} and {each.second}, {each.view}: the other way round fits better "
+                f"by {each.gain:.0f} CIEDE2000"
+                for each in swapped[:SHOWN]
+            ]
+        },
     )

@@ -11,8 +11,11 @@ from pathlib import Path
 import dagster as dg
 
 from assets_defs.checks import (
+    even_variants,
     feed_quality,
     needs_review,
+    no_outliers,
+    own_colours,
     pass_rate,
     prompt_budget,
     publish_coverage,
@@ -41,6 +44,7 @@ defs = dg.Definitions(
     assets=[*ASSETS, replay_audit],
     asset_checks=[
         *(feed_quality, prompt_budget, stored_bytes, pass_rate, needs_review, publish_coverage),
+        *(even_variants, no_outliers, own_colours),
         no_unexplained_drift,
     ],
     jobs=[nightly_refresh, replay_audit_job],

@@ -91,6 +91,9 @@ def test_every_check_of_the_last_night_passed(instance: dg.DagsterInstance) -> N
         "pass_rate": True,
         "needs_review": True,
         "publish_coverage": True,
+        "even_variants": True,
+        "no_outliers": True,
+        "own_colours": True,
     }
 
 

@@ -99,6 +99,8 @@ class Shop:
     candidates: int = 1
     night: int = 0
     decisions: Mapping[str, Decision] = field(default_factory=dict)
+    signals: Mapping[str, str] = field(default_factory=dict)
+    """What is measured on the pictures of a product, as JSON."""
 
     @property
     def now(self) -> datetime:
@@ -150,7 +152,7 @@ class Shop:
                     similarity=0.3,
                     margin=0.1,
                     embedding=np.array([0.6, 0.8], dtype=np.float32),
-                    signals='{"sharpness":0.5}',
+                    signals=self.signals.get(each.product.product_id, '{"sharpness":0.5}'),
                     scored_at=self.now,
                     run_id=self.run_id,
                 )

@@ -175,6 +175,12 @@ def known_colour(words: str) -> str | None:
     return found[0]
 
 
+def distance_to_word(lab: NDArray[np.floating], words: str) -> float | None:
+    """CIEDE2000 (k_L = 2) of a CIELAB value (3,) to a colour word; None: no known word."""
+    target = known_colour(words)
+    return None if target is None else float(ciede2000(_looks(target), lab, _TEXTILE).min())
+
+
 @lru_cache(maxsize=64)
 def _nearest_basic(shop_word: str) -> str:
     look = srgb_to_lab(np.array(_SHOP_LOOKS[shop_word], dtype=np.uint8))
@@ -231,7 +237,7 @@ def subject_colour(lab: Lab, mask: NDArray[np.bool_], asked: str) -> SubjectColo
     if shares[winner] < _HUE_WINS:
         winner = int(shares.argmax())
     dominant = np.median(pixels[named == winner], axis=0)
-    delta = None if target is None else float(ciede2000(_looks(target), dominant, _TEXTILE).min())
+    delta = distance_to_word(dominant, asked)
     asked_share = rival_share = None
     if target is not None:
         own = words.index(target)
