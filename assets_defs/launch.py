@@ -18,8 +18,10 @@ from dagster._core.remote_origin import (
     RemoteRepositoryOrigin,
 )
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
+from dagster._core.utils import make_new_run_id
 
 from assets_defs.partitions import ALL_SHARDS
+from assets_defs.stale_runs import end_stale_runs, sign_of_life
 from catalog_gen.settings import Home
 
 #: What ``workspace.yaml`` says, too: the UI finds a run's code by the location's name.
@@ -61,13 +63,29 @@ def dagster_instance(home: Home) -> dg.DagsterInstance:
 def run_nightly(instance: dg.DagsterInstance, catalog: Mapping[str, object]) -> dg.DagsterRun:
     """Run the job over all shards; ``catalog`` is the configuration of the catalog resource.
 
+    Runs of this command that died earlier are marked as failed first.
+
     Returns:
         The finished run, whether it succeeded or not.
+
+    Raises:
+        StoreError: the database can't be used, so that no run was started.
     """
+    home = Home(Path(str(catalog["home"])))
+    end_stale_runs(instance, home)
+    run_id = make_new_run_id()
+    with sign_of_life(home, run_id):
+        return _run_nightly(instance, catalog, run_id)
+
+
+def _run_nightly(
+    instance: dg.DagsterInstance, catalog: Mapping[str, object], run_id: str
+) -> dg.DagsterRun:
     repository = ReconstructableRepository.for_module(MODULE, "defs", os.getcwd())
     job = repository.get_reconstructable_job(JOB)
     run = instance.create_run_for_job(
         job.get_definition(),
+        run_id=run_id,
         run_config={
             "resources": {"catalog": {"config": dict(catalog)}},
             "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},

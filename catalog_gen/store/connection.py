@@ -67,7 +67,7 @@ class Store:
                 with _transaction(connection):
                     yield connection
                 if checkpoint:
-                    connection.execute("CHECKPOINT")
+                    _checkpoint(connection)
 
     @contextmanager
     def reading(self) -> Iterator[DuckDBPyConnection]:
@@ -170,6 +170,10 @@ def open_memory() -> Iterator[DuckDBPyConnection]:
         yield connection
     finally:
         connection.close()
+
+
+def _checkpoint(connection: DuckDBPyConnection) -> None:
+    connection.execute("CHECKPOINT")
 
 
 def _configure(connection: DuckDBPyConnection) -> None:
