@@ -18,6 +18,7 @@ from catalog_gen.errors import CatalogError, InfrastructureError
 from catalog_gen.planning import Budget
 from catalog_gen.settings import Home, load_settings
 from catalog_gen.store.connection import Store
+from catalog_gen.store.drawing_lock import drawing_process
 from catalog_gen.store.runs import run_summary
 
 _PARTS: Final = {"generate": "drawing", "score": "scoring", "store": "storing"}
@@ -37,6 +38,12 @@ def run(config: Path, feed: Path | None, budget: str | None, as_json: bool) -> i
     _quiet()
     with messages.status("Starting Dagster ..."):
         from assets_defs.launch import dagster_instance, failure_of, run_nightly
+    other = drawing_process(home)
+    if other is not None:
+        messages.print(
+            f"Process {other or 'unknown'} is drawing. This refresh waits for it, and then draws "
+            "what is still missing."
+        )
     with dagster_instance(home) as instance, progress_bars():
         finished = run_nightly(
             instance,

@@ -224,6 +224,13 @@ def _store_error(path: Path, error: duckdb.Error) -> StoreError:
             "Free space and run again: nothing that was committed is lost, and pictures that "
             "were not stored yet wait in the outbox.",
         )
+    if "WAL" in text and ("Corrupt" in text or "does not match" in text):
+        return CorruptionError(
+            f"{path}.wal",
+            f"the write-ahead log is damaged ({text})",
+            f"Restore a backup, or move {path.name}.wal away: no picture is in it alone, and what "
+            "the last refresh planned, scored or published is worked out again.",
+        )
     if "checksum" in text or "not a valid DuckDB database" in text or "Corrupt" in text:
         return CorruptionError(
             str(path), f"the database is damaged ({text})", "Restore a backup or a snapshot."
