@@ -19,8 +19,12 @@ from dagster._core.remote_origin import (
     RemoteRepositoryOrigin,
 )
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
+from dagster._core.utils import make_new_run_id
+from sqlalchemy.exc import OperationalError
 
 from assets_defs.partitions import ALL_SHARDS
+from assets_defs.stale_runs import end_stale_runs, sign_of_life
+from catalog_gen.errors import StoreError
 from catalog_gen.settings import Home
 
 #: What ``workspace.yaml`` says, too: the UI finds a run's code by the location's name.
@@ -71,13 +75,37 @@ def dagster_instance(home: Home) -> dg.DagsterInstance:
 def run_nightly(instance: dg.DagsterInstance, catalog: Mapping[str, object]) -> dg.DagsterRun:
     """Run the job over all shards; ``catalog`` is the configuration of the catalog resource.
 
+    Runs of this command that died earlier are marked as failed first.
+
     Returns:
         The finished run, whether it succeeded or not.
+
+    Raises:
+        StoreError: the database can't be used, so that no run was started; or Dagster's own could
+            not be written while the run was at work.
     """
+    home = Home(Path(str(catalog["home"])))
+    end_stale_runs(instance, home)
+    run_id = make_new_run_id()
+    try:
+        with sign_of_life(home, run_id):
+            return _run_nightly(instance, catalog, run_id)
+    except OperationalError as error:
+        raise StoreError(
+            str(home.dagster),
+            f"Dagster can't write its records ({error.orig})",
+            "Free space or mend the folder and run again: everything acknowledged is kept.",
+        ) from error
+
+
+def _run_nightly(
+    instance: dg.DagsterInstance, catalog: Mapping[str, object], run_id: str
+) -> dg.DagsterRun:
     repository = ReconstructableRepository.for_module(MODULE, "defs", os.getcwd())
     job = repository.get_reconstructable_job(JOB)
     run = instance.create_run_for_job(
         job.get_definition(),
+        run_id=run_id,
         run_config={
             "resources": {"catalog": {"config": dict(catalog)}},
             "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},

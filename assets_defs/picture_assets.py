@@ -12,6 +12,7 @@ from catalog_gen.stages.prompts import write_prompts
 from catalog_gen.stages.runs import note
 from catalog_gen.stages.scores import score_images
 from catalog_gen.stages.verdicts import judge_images
+from catalog_gen.store.drawing_lock import drawing_process
 from resources.catalog import CatalogResource
 from resources.diffusion import DiffusionPipelineResource
 from resources.scorer import ClipScorerResource
@@ -23,6 +24,8 @@ def prompts(context: dg.AssetExecutionContext, catalog: CatalogResource) -> None
     opened = catalog.open()
     stamp = Stamp.at_once(context.run.run_id)
     result = write_prompts(opened, shards_of(context), stamp, budget=catalog.picture_budget)
+    for name in result.set_aside:
+        context.log.warning(f"Outbox file {name} is damaged; its pictures are drawn again")
     figures = {
         "planned": result.planned,
         "reused": result.reused,
@@ -46,13 +49,16 @@ def candidate_images(
     opened = catalog.open()
     stamp = Stamp.at_once(context.run.run_id)
     wanted = shards_of(context)
+    other = drawing_process(opened.home)
+    if other is not None:
+        context.log.warning(f"Process {other or 'unknown'} is drawing; this run waits for it")
     result = draw_missing(opened, lambda: diffusion_pipeline.engine(opened), wanted, stamp)
     note(opened, stamp, "images", {"generated": result.generated, "failed": result.failed})
     seconds = {"generate": round(result.seconds, 3), "store": round(result.store_seconds, 3)}
     note(opened, stamp, "seconds", seconds)
     context.log.info(f"{result.generated} pictures drawn, {result.failed} failed")
-    if result.waiting:
-        context.log.warning(f"Pictures wait in the outbox: {result.waiting}")
+    if result.held_up:
+        context.log.warning(f"Pictures waited in the outbox meanwhile: {result.held_up}")
     for error in result.errors:
         context.log.warning(error)
     attach_previews(context, opened, result.by_shard)

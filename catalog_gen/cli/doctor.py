@@ -3,6 +3,7 @@
 Changes nothing. It opens the store for a moment; what is stored is hashed by `verify` instead.
 """
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -10,11 +11,11 @@ from pathlib import Path
 from typing import Final, Literal
 
 from catalog_gen.cli.output import answers, print_json
-from catalog_gen.errors import CatalogError, InfrastructureError
+from catalog_gen.errors import CatalogError, CorruptionError, InfrastructureError
 from catalog_gen.settings import CatalogSettings, Home, load_settings
 from catalog_gen.store.connection import Store
 from catalog_gen.store.drawing_lock import drawing_process
-from catalog_gen.store.outbox import Outbox
+from catalog_gen.store.outbox import Outbox, read_batch
 from catalog_gen.store.relations import only_row
 
 State = Literal["well", "warning", "fault"]
@@ -81,6 +82,9 @@ def _guarded(what: str, look: Callable[[], str]) -> Finding:
 
 def _disk(home: Home) -> Finding:
     folder = next(each for each in (home.root, *home.root.parents) if each.exists())
+    if not os.access(folder, os.W_OK):
+        remedy = "Make it writable, or set CATALOG_HOME to another folder."
+        return Finding("disk", "fault", f"{folder} can't be written", remedy)
     free = shutil.disk_usage(folder).free
     told = f"{free / 1024**3:.1f} GiB free at {folder}"
     if free >= SCARCE:
@@ -103,8 +107,17 @@ def _store(home: Home) -> Iterator[Finding]:
 
 
 def _outbox(home: Home) -> Iterator[Finding]:
-    waiting = len(Outbox(home.outbox).pending())
+    pending = Outbox(home.outbox).pending()
+    torn = [path.name for path in pending if _is_damaged(path)]
+    waiting = len(pending) - len(torn)
     damaged = len(list(home.outbox.glob("*.corrupt")))
+    if torn:
+        yield Finding(
+            "outbox files",
+            "warning",
+            f"{len(torn)} that wait are damaged ({torn[0]}, ...)",
+            "Test this disk. The next refresh sets them aside and draws their pictures again.",
+        )
     if waiting:
         yield Finding(
             "outbox",
@@ -120,8 +133,18 @@ def _outbox(home: Home) -> Iterator[Finding]:
             f"Test this disk, then delete {home.outbox}/*.corrupt; their pictures were planned "
             "again.",
         )
-    if not waiting and not damaged:
+    if not pending and not damaged:
         yield Finding("outbox", "well", "empty")
+
+
+def _is_damaged(path: Path) -> bool:
+    try:
+        read_batch(path)
+    except CorruptionError:
+        return True
+    except FileNotFoundError:
+        pass  # a refresh has just taken it over
+    return False
 
 
 def _drawing(home: Home) -> Finding:
@@ -169,13 +192,23 @@ def _device(settings: CatalogSettings) -> Finding:
 
 def _dagster(home: Home) -> Iterator[Finding]:
     from assets_defs.leftovers import leftovers
+    from assets_defs.stale_runs import dead_runs
 
-    left = leftovers(home)
+    left, dead = leftovers(home), dead_runs(home)
+    if dead:
+        ids = ", ".join(run_id[:8] for run_id in dead)
+        yield Finding(
+            "dead runs",
+            "warning",
+            f"the process of {ids} died",
+            "The next refresh tells them as failed, frees their slots and draws what is missing.",
+        )
     remedy = "If no refresh is running, start `catalog-gen dev`: its monitor ends what is dead."
-    if left.runs:
-        ids = ", ".join(run_id[:8] for run_id in left.runs)
+    unclear = [run_id for run_id in left.runs if run_id not in dead]
+    if unclear:
+        ids = ", ".join(run_id[:8] for run_id in unclear)
         yield Finding("Dagster runs", "warning", f"not ended: {ids}", remedy)
     if left.pools:
         yield Finding("Dagster slots", "warning", f"taken in {', '.join(left.pools)}", remedy)
-    if not left.runs and not left.pools:
+    if not left.runs and not left.pools and not dead:
         yield Finding("Dagster", "well", "no run and no slot is left over")

@@ -259,12 +259,10 @@ def _told(error: Exception) -> int:
     if _is_usage_error(error):
         error.show()  # type: ignore[attr-defined]
         return 2
-    report = _write_crash_report()
+    details = _crash_details()
     console.print(f"[bold red]Unexpected {type(error).__name__}[/]: ", end="")
     console.print(without_credentials(str(error)), markup=False)
-    console.print(
-        f"This is a fault of catalog_gen. The details are in {report}; please report them."
-    )
+    console.print(f"This is a fault of catalog_gen. {details}", markup=False)
     return InfrastructureError.exit_code
 
 
@@ -273,11 +271,15 @@ def _is_usage_error(error: Exception) -> bool:
     return hasattr(error, "show") and hasattr(error, "exit_code")
 
 
-def _write_crash_report() -> Path:
+def _crash_details() -> str:
+    """Keep the traceback in a file and say where; a full or read-only disk is said, too."""
     from catalog_gen.settings import Home
 
     folder = Home.from_environment().root
-    folder.mkdir(parents=True, exist_ok=True)
     path = folder / "crash.txt"
-    path.write_text(without_credentials(traceback.format_exc()), "utf-8")
-    return path
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        path.write_text(without_credentials(traceback.format_exc()), "utf-8")
+    except OSError as error:
+        return f"Its details could not be kept in {path} ({error.strerror}): look at that first."
+    return f"The details are in {path}; please report them."

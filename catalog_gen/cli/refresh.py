@@ -19,6 +19,7 @@ from catalog_gen.planning import Budget
 from catalog_gen.settings import Home, load_settings
 from catalog_gen.store.connection import Store
 from catalog_gen.store.ledger import open_failures
+from catalog_gen.store.drawing_lock import drawing_process
 from catalog_gen.store.runs import run_summary
 
 #: Lines of failures; JSON has them all. Each ends with what to do.
@@ -41,6 +42,12 @@ def run(config: Path, feed: Path | None, budget: str | None, as_json: bool) -> i
     _quiet()
     with messages.status("Starting Dagster ..."):
         from assets_defs.launch import dagster_instance, failure_of, run_nightly
+    other = drawing_process(home)
+    if other is not None:
+        messages.print(
+            f"Process {other or 'unknown'} is drawing. This refresh waits for it, and then draws "
+            "what is still missing."
+        )
     with dagster_instance(home) as instance, progress_bars():
         finished = run_nightly(
             instance,

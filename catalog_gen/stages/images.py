@@ -17,10 +17,11 @@ from catalog_gen.diffusion.jobs import DrawJob, Drawn, Outcome
 from catalog_gen.errors import InputError, StoreBusyError
 from catalog_gen.progress import report
 from catalog_gen.stages.catalog import Catalog, Stamp
+from catalog_gen.stages.takeover import take_over, take_over_if_free
 from catalog_gen.store.drawing_lock import drawing_lock
 from catalog_gen.store.figures import drawn_in_run
 from catalog_gen.store.ledger import Failure, WorkItem, open_work, record_failures
-from catalog_gen.store.outbox import DrawnImage, ingest
+from catalog_gen.store.outbox import DrawnImage
 
 if TYPE_CHECKING:
     from catalog_gen.diffusion.engine import Engine
@@ -39,8 +40,8 @@ class DrawResult:
     by_shard: Counter[int] = field(default_factory=Counter)
     seconds: float = 0.0
     store_seconds: float = 0.0
-    waiting: str = ""
-    """Why pictures still wait in the outbox; empty: none do."""
+    held_up: str = ""
+    """Who held the database while pictures were drawn; empty: nobody did."""
 
 
 def draw_missing(
@@ -52,13 +53,16 @@ def draw_missing(
         engine: called once, and only if there is something to draw.
 
     Raises:
+        StoreBusyError: another process holds the database at the beginning or at the end; what was
+            drawn waits in the outbox. In between, drawing goes on.
         StoreError: the database or the outbox failed; what was drawn before is kept.
         DrawingError: the engine as a whole failed; likewise.
     """
     result = DrawResult()
     tries = catalog.settings.limits.tries
     with drawing_lock(catalog.home):
-        _take_over(catalog, stamp, result)  # what a crashed run left behind
+        # Work that is read while older pictures wait would be drawn a second time.
+        _take_over(catalog, stamp, result)
         with catalog.store.reading() as connection:
             work = open_work(connection, shards, tries)
         jobs, failures = _jobs(catalog, work)
@@ -122,7 +126,7 @@ def _draw(
                     hand_over()
                 if done % INGEST_EVERY == 0:
                     _finish(writing)
-                    _take_over(catalog, stamp, result)
+                    _take_over_meanwhile(catalog, stamp, result)
                 report("draw", done, len(jobs))
         finally:
             if batch:
@@ -159,17 +163,18 @@ def _finish(writing: list[Future[None]]) -> None:
 
 
 def _take_over(catalog: Catalog, stamp: Stamp, result: DrawResult) -> None:
-    """Take the outbox into the database; if another process holds that, the pictures wait."""
+    """Take the outbox into the database, or say who holds that."""
     started = perf_counter()
-    try:
-        taken = ingest(
-            catalog.store,
-            catalog.outbox,
-            stamp.run_id,
-            max_tries=catalog.settings.limits.tries,
-        )
+    result.errors += take_over(catalog, stamp).corrupt
+    result.store_seconds += perf_counter() - started
+
+
+def _take_over_meanwhile(catalog: Catalog, stamp: Stamp, result: DrawResult) -> None:
+    """The same between two batches; if another process holds the database, drawing goes on."""
+    started = perf_counter()
+    taken = take_over_if_free(catalog, stamp)
+    if isinstance(taken, StoreBusyError):
+        result.held_up = str(taken)
+    else:
         result.errors += taken.corrupt
-        result.waiting = ""
-    except StoreBusyError as error:
-        result.waiting = str(error)
     result.store_seconds += perf_counter() - started

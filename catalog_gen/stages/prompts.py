@@ -37,6 +37,7 @@ from catalog_gen.settings import CatalogSettings, ViewSettings
 from catalog_gen.stages.catalog import Catalog, Stamp
 from catalog_gen.stages.products import REFERENCE_HASH
 from catalog_gen.stages.retries import retries
+from catalog_gen.stages.takeover import take_over
 from catalog_gen.store.figures import drawing_pace
 from catalog_gen.store.ledger import (
     PlannedItem,
@@ -142,6 +143,8 @@ class PromptsResult:
     """Pictures to draw now, those that earlier nights left over among them."""
     reused: int
     deferred: int
+    set_aside: tuple[str, ...]
+    """Outbox files that were found damaged before planning."""
 
 
 def compile_views(settings: CatalogSettings, attributes: Collection[str]) -> list[View]:
@@ -181,11 +184,15 @@ def write_prompts(
 ) -> PromptsResult:
     """Store what changed in these shards, and plan its candidates, most valuable first.
 
+    Pictures that wait in the outbox are taken over first: they are no work, and cost no budget.
+
     Raises:
         ConfigError: a template can't be used.
         ModelError: the model can't be used.
+        StoreBusyError: another process holds the database.
     """
     drawer = Drawer.of(catalog)
+    taken = take_over(catalog, stamp)
     with catalog.store.writing() as connection:
         views = compile_views(catalog.settings, known_attributes(connection))
         retire_prompts(
@@ -213,6 +220,7 @@ def write_prompts(
         planned=len(cut.taken),
         reused=reused,
         deferred=len(cut.deferred),
+        set_aside=taken.corrupt,
     )
 
 

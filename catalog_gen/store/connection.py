@@ -67,7 +67,7 @@ class Store:
                 with _transaction(connection):
                     yield connection
                 if checkpoint:
-                    connection.execute("CHECKPOINT")
+                    _checkpoint(connection)
 
     @contextmanager
     def reading(self) -> Iterator[DuckDBPyConnection]:
@@ -172,6 +172,10 @@ def open_memory() -> Iterator[DuckDBPyConnection]:
         connection.close()
 
 
+def _checkpoint(connection: DuckDBPyConnection) -> None:
+    connection.execute("CHECKPOINT")
+
+
 def _configure(connection: DuckDBPyConnection) -> None:
     connection.execute("SET TimeZone = 'UTC'")
     # Few big checkpoints: with the default of 16 MB, images are written four times over.
@@ -219,6 +223,13 @@ def _store_error(path: Path, error: duckdb.Error) -> StoreError:
             f"the disk is full ({text})",
             "Free space and run again: nothing that was committed is lost, and pictures that "
             "were not stored yet wait in the outbox.",
+        )
+    if "WAL" in text and ("Corrupt" in text or "does not match" in text):
+        return CorruptionError(
+            f"{path}.wal",
+            f"the write-ahead log is damaged ({text})",
+            f"Restore a backup, or move {path.name}.wal away: no picture is in it alone, and what "
+            "the last refresh planned, scored or published is worked out again.",
         )
     if "checksum" in text or "not a valid DuckDB database" in text or "Corrupt" in text:
         return CorruptionError(

@@ -194,6 +194,8 @@ def _ingest_group(
     for path in paths:
         try:
             batches.append(read_batch(path))
+        except FileNotFoundError:
+            continue  # another process has just taken it over
         except CorruptionError:
             damaged = outbox.set_aside(path)
             result = _sum(result, Ingested(corrupt=(damaged.name,)))
@@ -342,8 +344,9 @@ def _groups(paths: Sequence[Path]) -> Iterator[list[Path]]:
     group: list[Path] = []
     size = 0
     for path in paths:
-        group.append(path)
-        size += path.stat().st_size
+        with suppress(FileNotFoundError):  # another process has just taken it over
+            size += path.stat().st_size
+            group.append(path)
         if size >= GROUP_BYTES:
             yield group
             group, size = [], 0

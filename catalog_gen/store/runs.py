@@ -68,6 +68,14 @@ def finish_run(
     )
 
 
+def unfinished_runs(connection: DuckDBPyConnection) -> list[str]:
+    """The ids of runs that began and have not said how they ended."""
+    rows = connection.execute(
+        "SELECT run_id FROM runs WHERE status = 'started' ORDER BY run_id"
+    ).fetchall()
+    return [run_id for (run_id,) in rows]
+
+
 def run_summary(connection: DuckDBPyConnection, run_id: str) -> dict[str, Any]:
     """What a run's stages have noted, by section; empty for an unknown run."""
     row = first_row(connection.execute("SELECT summary FROM runs WHERE run_id = ?", [run_id]))

@@ -40,6 +40,9 @@ def test_each_planted_fault_is_found_with_its_remedy(tmp_path: Path) -> None:
     for weights in (shop.folder / "model" / "unet").glob("*.safetensors"):
         weights.write_bytes(weights.read_bytes()[:-1])
     shutil.rmtree(shop.folder / "clip")
+    dead = shop.home.dagster / "alive" / "dead-run"  # the lock of a process that was killed
+    dead.parent.mkdir(parents=True)
+    dead.touch()
     with dagster_instance(shop.home) as instance:
         run = instance.create_run_for_job(killed_refresh, status=DagsterRunStatus.STARTED)
     with drawing_lock(shop.home):
@@ -48,10 +51,11 @@ def test_each_planted_fault_is_found_with_its_remedy(tmp_path: Path) -> None:
     states.pop("disk", None)
     assert states == {
         "store": "fault",
-        "outbox": "warning",
+        "outbox files": "warning",
         "drawing lock": "warning",
         "model": "fault",
         "scorer": "fault",
+        "dead runs": "warning",
         "Dagster runs": "warning",
     }
     assert all(found[what].remedy for what in states)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from catalog_gen.errors import FeedError
+from catalog_gen.errors import DrawingError, FeedError, ModelError
 from catalog_gen.planning import Change
 from catalog_gen.stages.plan import make_plan
 from catalog_gen.stages.retries import out_of_retries
@@ -187,3 +187,37 @@ def test_what_was_rejected_climbs_the_ladder_and_ends_with_a_person(shop: Shop) 
             now=datetime(2026, 11, 21, tzinfo=UTC),
         )
         assert len(out_of_retries(connection, settings)) == 2
+
+
+def test_a_lost_gpu_ends_the_night_and_what_was_drawn_stays(shop: Shop) -> None:
+    calls = 0
+
+    def lose_the_gpu(*_: object) -> None:
+        nonlocal calls
+        calls += 1
+        if calls > 4:  # two batches of two steps are done
+            raise RuntimeError("CUDA error: unspecified launch failure")
+
+    unet = shop.engine._loaded.text2img.unet
+    hook = unet.register_forward_pre_hook(lose_the_gpu)
+    with pytest.raises(DrawingError, match="unspecified launch failure"):
+        shop.night("lost")
+    hook.remove()
+    assert shop.query("SELECT count(*) FROM images") == [(0,)]  # they wait in the outbox
+    after = shop.night("after")
+    assert (after["planned"], after["generated"], after["live"]) == (2, 2, 3)
+    assert shop.query("SELECT run_id, count(*) FROM images GROUP BY ALL ORDER BY ALL") == [
+        ("after", 2),
+        ("lost", 4),
+    ]
+
+
+def test_a_night_that_finds_its_model_damaged_touches_nothing(shop: Shop) -> None:
+    (weights,) = (shop.folder / "model" / "unet").glob("*.safetensors")
+    whole = weights.read_bytes()
+    weights.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ModelError, match=weights.name):
+        shop.night("damaged")
+    assert shop.query("SELECT count(*) FROM ledger") == [(0,)]
+    weights.write_bytes(whole)
+    assert shop.night("mended")["live"] == 3

@@ -11,6 +11,7 @@ import pytest
 from catalog_gen.errors import CorruptionError, StoreBusyError, StoreError
 from catalog_gen.settings import Home
 from catalog_gen.store.connection import Store, open_memory
+from catalog_gen.store.images import verify_images
 from catalog_gen.store.migrations import latest_version, migrations, schema_version
 
 HOLD = """
@@ -177,6 +178,68 @@ def test_a_damaged_database_is_named_as_such(store: Store) -> None:
     store.path.write_bytes(content)
     with pytest.raises(CorruptionError, match=r"damaged.*Restore a backup"), store.reading():
         pass
+
+
+#: Commits a picture with a checkpoint and rows without one, and dies: the log stays behind.
+LEAVES_A_LOG = """
+import os, signal, sys
+from datetime import UTC, datetime
+from pathlib import Path
+import duckdb
+from catalog_gen.settings import Home
+from catalog_gen.store.connection import Store
+from catalog_gen.store.outbox import Outbox, ingest
+from catalog_gen.store.runs import start_run
+from tests.store.shop import ENVIRONMENT, drawn
+
+home = Home(Path(sys.argv[1]))
+outbox = Outbox(home.outbox)
+outbox.write([drawn("a" * 64)], [], ENVIRONMENT)
+ingest(Store(home), outbox, "dying", max_tries=3)
+connection = duckdb.connect(home.database)
+for number in range(5):
+    start_run(connection, f"run {number}", datetime.now(UTC))
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_damaged_log_is_named_or_loses_its_tail_and_never_a_picture(home: Home) -> None:
+    root = Path(__file__).parents[2]
+    environment = {**os.environ, "PYTHONPATH": str(root)}
+    command = [sys.executable, "-c", LEAVES_A_LOG, str(home.root)]
+    subprocess.run(command, check=False, cwd=root, env=environment)
+    log = home.database.with_name("catalog.duckdb.wal")
+    database, whole = home.database.read_bytes(), log.read_bytes()
+
+    def rows_with(content: bytes | None) -> list[str]:
+        home.database.write_bytes(database)
+        log.unlink(missing_ok=True)
+        if content is not None:
+            log.write_bytes(content)
+        with Store(home).reading() as connection:
+            assert verify_images(connection) == []
+            assert connection.execute("SELECT count(*) FROM images").fetchall() == [(1,)]
+            rows = connection.execute("SELECT run_id FROM runs ORDER BY run_id").fetchall()
+        return [run_id for (run_id,) in rows]
+
+    everything = rows_with(whole)
+    assert everything == [f"run {number}" for number in range(5)]
+    for length in range(0, len(whole), len(whole) // 10):
+        rows = rows_with(whole[:length])
+        assert rows == everything[: len(rows)]  # what a power cut tears off is the last of it
+    named = 0
+    for at in range(0, len(whole), len(whole) // 20):
+        flipped = bytearray(whole)
+        flipped[at] ^= 0x10
+        with suppress(CorruptionError):
+            rows = rows_with(bytes(flipped))
+            assert rows == everything[: len(rows)]
+            continue
+        named += 1
+    assert named > 10
+    with pytest.raises(CorruptionError, match=r"duckdb\.wal: the write-ahead log is damaged"):
+        rows_with(whole[:-1] + bytes([whole[-1] ^ 1]))
+    assert rows_with(None) == []  # the remedy: without the log all pictures are still there
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
