@@ -48,7 +48,7 @@ def test_preprocessing_equals_open_clips_transform_within_one_level(scorer: Clip
     one_level = 1 / 255 / min(PreprocessCfg().std)
     for image in [*pictures(3, 48), *pictures(2, 128), pictures(1, 32)[0], pictures(1, 40)[0][:36]]:
         difference = (
-            (_prepared(image[None], loaded)[0] - theirs(Image.fromarray(image))).abs().max()
+            (_prepared(np.stack([image]), loaded)[0] - theirs(Image.fromarray(image))).abs().max()
         )
         assert float(difference) <= one_level * 1.001
 
