@@ -2,7 +2,8 @@
 
 Renders are of the "held-out" photos, which no network of the studio learned from and no threshold
 was set on; what is missing is rendered first (about a scene a second). A defect is caught where
-the verdict is not "accepted".
+the verdict is not "accepted". Judging is timed beside drawing, in the same process: both with their
+models loaded, on pictures of the sample's size.
 
     python benchmarks/judge.py [--photos DIR] [--scenes N] [--each N] [--json]
 """
@@ -13,20 +14,25 @@ import random
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Any, Final
 
-from catalog_gen.judging.appraise import appraise
+from catalog_gen.diffusion.jobs import DrawJob
+from catalog_gen.judging.appraise import Bench, appraise
 from catalog_gen.judging.defects import DEFECTS, Specimen, plant
+from catalog_gen.judging.lettering import LetteringDetector
 from catalog_gen.judging.rubric import Verdict, load_rubric
 from catalog_gen.judging.scorer import ClipScorer
-from catalog_gen.settings import load_settings
+from catalog_gen.recipe import Recipe
+from catalog_gen.settings import CatalogSettings, ViewSettings, load_settings
 from catalog_gen.studio.album import scene_caption
 from catalog_gen.studio.measures import wilson
 from catalog_gen.studio.photos import load_photos, render_split
 
 ROOT: Final = Path(__file__).parent.parent
 CONFIG: Final = ROOT / "data" / "catalog.toml"
+#: Batches that are drawn for the comparison of costs, each before a judging of all good pictures.
+DRAWN_TURNS: Final = 3
 
 
 def main() -> None:
@@ -52,7 +58,13 @@ def main() -> None:
         row = figures[name]
         told = f"{row['value']:.1%} ({row['low']:.1%} to {row['high']:.1%}) of {row['n']}"
         print(f"good renders, {name.replace('_', ' ')}: {told}")
-    print(f"{1000 * figures['seconds_per_picture']:.0f} ms a picture")
+    cost = figures["cost"]
+    print(
+        f"judging takes {1000 * cost['judge_seconds']:.1f} ms a picture, drawing "
+        f"{1000 * cost['draw_seconds']:.0f} ms: {cost['share']:.1%}   (asked: 10%); of processor "
+        f"time {1000 * cost['judge_processor']:.1f} ms and {1000 * cost['draw_processor']:.0f} ms: "
+        f"{cost['share_processor']:.1%}"
+    )
 
 
 def specimens(photos: Path, count: int) -> list[Specimen]:
@@ -72,16 +84,14 @@ def specimens(photos: Path, count: int) -> list[Specimen]:
 def measure(good: list[Specimen]) -> dict[str, Any]:
     """The judge's answers to the good pictures and to each defect in them."""
     settings = load_settings(CONFIG)
-    rubric, scorer = load_rubric(settings.rubric), ClipScorer(settings.scorer)
+    bench = bench_of(settings)
     rivals = sorted({each.prompt for each in good})
-    started = perf_counter()
-    verdicts = appraise(good, scorer, rubric, rivals)
-    seconds = (perf_counter() - started) / len(good)
+    verdicts = appraise(good, bench, rivals)
     figures: dict[str, Any] = {
         "defects": {},
         "false_rejections": _share([each.decision == "rejected" for each in verdicts]),
         "not_accepted": _share([each.decision != "accepted" for each in verdicts]),
-        "seconds_per_picture": seconds,
+        "cost": cost(settings, good, rivals),
     }
     for name in DEFECTS:
         bad = [
@@ -89,7 +99,7 @@ def measure(good: list[Specimen]) -> dict[str, Any]:
             for place, each in enumerate(good)
             if (planted := plant(name, each, _other(good, place), seed=place)) is not None
         ]
-        found: list[Verdict] = appraise(bad, scorer, rubric, rivals)
+        found: list[Verdict] = appraise(bad, bench, rivals)
         row = _share([each.decision != "accepted" for each in found])
         figures["defects"][name] = {
             "recall": row.pop("value"),
@@ -98,6 +108,69 @@ def measure(good: list[Specimen]) -> dict[str, Any]:
         }
         print(f"{name}: done", file=sys.stderr)
     return figures
+
+
+def bench_of(settings: CatalogSettings) -> Bench:
+    """What the catalog's pictures are judged with; nothing is loaded yet."""
+    detector = LetteringDetector(settings.lettering) if settings.lettering else None
+    return Bench(ClipScorer(settings.scorer), detector, load_rubric(settings.rubric))
+
+
+def cost(settings: CatalogSettings, good: list[Specimen], rivals: list[str]) -> dict[str, float]:
+    """Seconds a picture of judging and of drawing, on the clock and of the processor.
+
+    Both work on the same prompts in turn; models are loaded and have worked once before. The judge
+    forgets its texts before each turn, so every turn pays for all of them.
+    """
+    from catalog_gen.diffusion.engine import Engine
+    from catalog_gen.diffusion.loading import load_pipeline
+
+    loaded = load_pipeline(settings.model)
+    engine = Engine(loaded, settings.model.batch_size)
+    view = settings.views["packshot"]
+    jobs = [
+        DrawJob(recipe.recipe_id, recipe)
+        for place, each in enumerate(good[: DRAWN_TURNS * settings.model.batch_size])
+        for recipe in [_recipe(each.prompt, view, loaded.model_hash, place)]
+    ]
+    size = settings.model.batch_size
+    list(engine.draw(jobs[:size]))
+    clock = processor = draw_clock = draw_processor = 0.0
+    for turn in range(DRAWN_TURNS):
+        started, spent = perf_counter(), process_time()
+        list(engine.draw(jobs[turn * size : (turn + 1) * size]))
+        draw_clock += perf_counter() - started
+        draw_processor += process_time() - spent
+        bench = bench_of(settings)
+        appraise(good[:2], bench, [])
+        started, spent = perf_counter(), process_time()
+        appraise(good, bench, rivals)
+        clock += perf_counter() - started
+        processor += process_time() - spent
+    judged = DRAWN_TURNS * len(good)
+    return {
+        "judge_seconds": clock / judged,
+        "judge_processor": processor / judged,
+        "draw_seconds": draw_clock / len(jobs),
+        "draw_processor": draw_processor / len(jobs),
+        "share": clock / judged / (draw_clock / len(jobs)),
+        "share_processor": processor / judged / (draw_processor / len(jobs)),
+    }
+
+
+def _recipe(prompt: str, view: ViewSettings, model_hash: str, seed: int) -> Recipe:
+    return Recipe(
+        model_hash=model_hash,
+        method="text2img",
+        prompt=prompt,
+        negative_prompt="",
+        seed=seed,
+        scheduler=view.scheduler,
+        steps=view.steps,
+        guidance=view.guidance,
+        width=view.width,
+        height=view.height,
+    )
 
 
 def _other(good: list[Specimen], place: int) -> Specimen:

@@ -178,6 +178,9 @@ class CatalogSettings(_Section):
     views: dict[str, ViewSettings] = Field(min_length=1)
     rubric: Path = Field(description="the rubric's thresholds, a TOML file")
     passports: Path = Field(description="what sales channels ask of pictures, a TOML file")
+    lettering: Path | None = Field(
+        None, description="weights that find words and watermarks; without them nobody looks"
+    )
     limits: LimitSettings = LimitSettings()
     publish: PublishSettings = PublishSettings()
     credentials: CredentialSettings | None = None
@@ -263,5 +266,6 @@ def _with_absolute_paths(settings: CatalogSettings, folder: Path) -> CatalogSett
             "scorer": scorer,
             "rubric": folder / settings.rubric,
             "passports": folder / settings.passports,
+            "lettering": folder / settings.lettering if settings.lettering else None,
         }
     )

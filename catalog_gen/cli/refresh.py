@@ -18,8 +18,8 @@ from catalog_gen.errors import CatalogError, InfrastructureError
 from catalog_gen.planning import Budget
 from catalog_gen.settings import Home, load_settings
 from catalog_gen.store.connection import Store
-from catalog_gen.store.ledger import open_failures
 from catalog_gen.store.drawing_lock import drawing_process
+from catalog_gen.store.ledger import open_failures
 from catalog_gen.store.runs import run_summary
 
 #: Lines of failures; JSON has them all. Each ends with what to do.

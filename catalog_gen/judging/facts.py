@@ -19,7 +19,7 @@ _ABOUT_WHITE: Final = frozenset({"pure_white", "near_white"})
 FACTS: Final[frozenset[str]] = frozenset(
     {each.name for each in fields(Signals)} - _NO_NUMBERS
     | {f"contrast_{attribute}" for attribute in ATTRIBUTES}
-    | {"similarity", "margin", "colour_lead", "twin_bits", "documented"}
+    | {"similarity", "margin", "colour_lead", "twin_bits", "twin_distance", "documented"}
 )
 
 
@@ -37,6 +37,8 @@ class JudgingContext:
     """Of an img2img view; None: drawn from text alone."""
     twin_bits: int | None = None
     """Bits between its perceptual hash and the nearest one of another product; None: no other."""
+    twin_distance: float | None = None
+    """1 minus the cosine to the nearest embedding of another product, 0..2; None: no other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,7 @@ def facts_of(signals: Signals, clip: ClipScore, context: JudgingContext) -> Fact
     values["similarity"] = clip.similarity
     values["margin"] = clip.margin
     values["twin_bits"] = context.twin_bits
+    values["twin_distance"] = context.twin_distance
     if not context.recipe_complete:
         values["documented"] = 0
     else:

@@ -1,7 +1,7 @@
 """Measures a picture once: all signals that need no model, as one frozen record.
 
-What needs the CLIP model (``contrasts``, ``identity_distance``) is added by whoever has the
-embeddings. Nothing here judges: the same record is judged again whenever the rubric changes.
+What needs a network (``contrasts``, ``identity_distance``, ``lettering``) is added by whoever has
+its answers. Nothing here judges: the same record is judged again whenever the rubric changes.
 """
 
 from collections.abc import Mapping
@@ -80,6 +80,7 @@ class Signals:
     identity_overlap: float | None = None
     identity_colour: float | None = None
     identity_distance: float | None = None
+    lettering: float | None = None
     contrasts: Mapping[Attribute, Contrast] = field(default_factory=dict)
 
     def to_json(self) -> str:

@@ -14,6 +14,7 @@ from catalog_gen.diffusion.references import load_reference
 from catalog_gen.errors import InputError
 from catalog_gen.imaging.decode import read_image as decode
 from catalog_gen.judging.contrasts import contrasts_of
+from catalog_gen.judging.lettering import LetteringDetector
 from catalog_gen.judging.measurement import Asked, asked_of, measure
 from catalog_gen.judging.scorer import ClipScore, ClipScorer
 from catalog_gen.judging.signals.identity import embedding_distance
@@ -44,17 +45,19 @@ def score_images(
     """Score every picture of these shards that this scorer has not seen.
 
     Raises:
-        ModelError: the scorer can't be loaded.
+        ModelError: the scorer or the lettering detector can't be loaded.
         CorruptionError: a stored picture is damaged.
     """
     started = perf_counter()
     with catalog.store.reading() as connection:
         todo = unscored(connection, scorer.scorer_hash, shards)
         rivals = current_prompts(connection) if todo else {}
+    weights = catalog.settings.lettering
+    detector = LetteringDetector(weights) if weights else None
     done = 0
     for start in range(0, len(todo), CHUNK):
         chunk = todo[start : start + CHUNK]
-        rows = _score(catalog, scorer, chunk, rivals, stamp)
+        rows = _score(catalog, scorer, detector, chunk, rivals, stamp)
         with catalog.store.writing() as connection:
             save_scores(connection, rows)
         done += len(chunk)
@@ -65,6 +68,7 @@ def score_images(
 def _score(
     catalog: Catalog,
     scorer: ClipScorer,
+    detector: LetteringDetector | None,
     chunk: Sequence[ToScore],
     rivals: Mapping[str, Sequence[str]],
     stamp: Stamp,
@@ -79,15 +83,20 @@ def _score(
     photo_embeddings = dict(zip(photos, embedded[len(chunk) :], strict=True))
     scores = _rated(scorer, chunk, embeddings, rivals)
     contrasts = contrasts_of(embeddings, [each.prompt for each in chunk], scorer)
+    lettering = detector.look(pictures) if detector else [None] * len(chunk)
     rows: list[ScoreRow] = []
-    for item, pixels, score, contrast in zip(chunk, pictures, scores, contrasts, strict=True):
+    for item, pixels, score, contrast, letters in zip(
+        chunk, pictures, scores, contrasts, lettering, strict=True
+    ):
         key = _photo_key(item)
         asked = asked_of(item.prompt) or Asked(item.product.attributes.get("colour", ""))
         signals = measure(pixels, asked=asked, reference=photos.get(key))
         distance = None
         if key in photo_embeddings:
             distance = embedding_distance(score.embedding, photo_embeddings[key])
-        signals = replace(signals, contrasts=contrast, identity_distance=distance)
+        signals = replace(
+            signals, contrasts=contrast, identity_distance=distance, lettering=letters
+        )
         rows.append(
             ScoreRow(
                 image_id=item.image_id,

@@ -102,6 +102,47 @@ def unscored(
     ]
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class Likeness:
+    """What tells N scored pictures of a view apart, column by column."""
+
+    image_ids: list[str]
+    product_ids: list[str]
+    prompts: list[str]
+    hashes: list[str]
+    """Perceptual hashes, as the signals hold them."""
+    embeddings: NDArray[np.float32]
+    """(N, D), of unit length."""
+
+
+def likenesses(connection: DuckDBPyConnection, scorer: str, view: str) -> Likeness:
+    """All pictures of a view that this scorer has seen, of current prompts of active products."""
+    table = connection.sql(
+        """
+        SELECT scores.image_id, ledger.product_id, recipes.recipe ->> 'prompt' AS prompt,
+            scores.signals ->> 'perceptual_hash' AS hash, scores.embedding
+        FROM scores
+        JOIN ledger ON ledger.recipe_id = scores.image_id AND ledger.status = 'made'
+        JOIN prompts ON prompts.prompt_id = ledger.prompt_id AND prompts.current
+        SEMI JOIN (SELECT product_id FROM products WHERE retired_at IS NULL) AS active
+            ON active.product_id = ledger.product_id
+        JOIN recipes ON recipes.recipe_id = scores.image_id
+        WHERE scores.scorer = $scorer AND ledger.view = $view
+        ORDER BY scores.image_id
+        """,
+        params={"scorer": scorer, "view": view},
+    ).to_arrow_table()
+    numbers = table["embedding"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
+    shape = (table.num_rows, -1) if table.num_rows else (0, 0)
+    return Likeness(
+        image_ids=table["image_id"].to_pylist(),
+        product_ids=table["product_id"].to_pylist(),
+        prompts=table["prompt"].to_pylist(),
+        hashes=table["hash"].to_pylist(),
+        embeddings=numbers.astype(np.float32).reshape(shape),
+    )
+
+
 def newest_signals(connection: DuckDBPyConnection, image_ids: Sequence[str]) -> dict[str, str]:
     """The newest measurements of these pictures, as JSON; absent: never measured."""
     rows = connection.execute(

@@ -10,9 +10,10 @@ import pytest
 from PIL import Image
 
 from catalog_gen.catalog.feeds import read_feed
-from catalog_gen.judging.appraise import appraise
+from catalog_gen.judging.appraise import Bench, appraise
 from catalog_gen.judging.defects import DEFECTS, DefectName, Specimen, plant
-from catalog_gen.judging.rubric import Rubric, load_rubric
+from catalog_gen.judging.lettering import LetteringDetector
+from catalog_gen.judging.rubric import load_rubric
 from catalog_gen.judging.scorer import ClipScorer
 from catalog_gen.judging.signals.colour import srgb_to_lab
 from catalog_gen.judging.signals.subject import subject_mask
@@ -50,35 +51,29 @@ def good(settings: CatalogSettings) -> list[Specimen]:
 
 
 @pytest.fixture(scope="module")
-def rubric(settings: CatalogSettings) -> Rubric:
-    return load_rubric(settings.rubric)
+def bench(settings: CatalogSettings) -> Bench:
+    detector = LetteringDetector(settings.lettering) if settings.lettering else None
+    return Bench(ClipScorer(settings.scorer), detector, load_rubric(settings.rubric))
 
 
-@pytest.fixture(scope="module")
-def scorer(settings: CatalogSettings) -> ClipScorer:
-    return ClipScorer(settings.scorer)
+def test_the_scorer_of_the_sample_is_calibrated(bench: Bench) -> None:
+    assert bench.rubric.section(bench.scorer.scorer_hash).calibrated
 
 
-def test_the_scorer_of_the_sample_is_calibrated(rubric: Rubric, scorer: ClipScorer) -> None:
-    assert rubric.section(scorer.scorer_hash).calibrated
-
-
-def test_good_photos_are_accepted(good: list[Specimen], rubric: Rubric, scorer: ClipScorer) -> None:
-    verdicts = appraise(good, scorer, rubric, [each.prompt for each in good])
+def test_good_photos_are_accepted(good: list[Specimen], bench: Bench) -> None:
+    verdicts = appraise(good, bench, [each.prompt for each in good])
     assert len(verdicts) == 8
     assert sum(verdict.decision == "accepted" for verdict in verdicts) >= 7, verdicts
 
 
 @pytest.mark.parametrize("defect", [name for name in DEFECTS if name not in MISSED])
-def test_defects_are_not_accepted(
-    defect: DefectName, good: list[Specimen], rubric: Rubric, scorer: ClipScorer
-) -> None:
+def test_defects_are_not_accepted(defect: DefectName, good: list[Specimen], bench: Bench) -> None:
     planted = [
         plant(defect, each, good[(place + 1) % len(good)], seed=place)
         for place, each in enumerate(good)
     ]
     bad = [each for each in planted if each is not None]
-    verdicts = appraise(bad, scorer, rubric, [each.prompt for each in good])
+    verdicts = appraise(bad, bench, [each.prompt for each in good])
     missed = [
         each.prompt for each, told in zip(bad, verdicts, strict=True) if told.decision == "accepted"
     ]

@@ -7,9 +7,16 @@ from scipy import ndimage
 
 from catalog_gen.judging.measurement import Asked, Signals, measure
 from catalog_gen.judging.signals.colour import ciede2000, known_colour, srgb_to_lab
-from catalog_gen.judging.signals.duplicates import as_bits, hamming, nearest_bits, perceptual_hash
+from catalog_gen.judging.signals.duplicates import (
+    Likenesses,
+    as_bits,
+    hamming,
+    nearest_twins,
+    perceptual_hash,
+)
 from catalog_gen.judging.signals.exposure import luma_of
 from catalog_gen.judging.signals.identity import embedding_distance
+from catalog_gen.judging.signals.morphology import filled, grown, shrunk
 from tests.judging.drawn import BLUE, Pixels, product
 
 #: L, a, b of two colours and their difference, from the table in Sharma, Wu and Dalal (2005).
@@ -229,9 +236,35 @@ def test_near_duplicates_are_near_and_others_far() -> None:
     assert len(own) == 16
     assert hamming(own, of(resaved)) <= 2
     assert hamming(own, of(other)) > 12
-    (bits, *others) = as_bits([own, of(other), of(resaved)])
-    assert nearest_bits(bits, np.array(others)) == hamming(own, of(resaved))
-    assert nearest_bits(bits, as_bits([])) is None
+
+
+def test_a_twin_is_another_products_picture_that_was_asked_for_otherwise() -> None:
+    vectors = np.eye(4, dtype=np.float32)[[0, 0, 1, 0, 2]]
+    pictures = Likenesses(
+        products=np.array([0, 0, 1, 2, 3]),
+        wishes=np.array([0, 1, 2, 0, 3]),
+        hashes=as_bits(["00", "00", "0f", "00", "ff"]),
+        embeddings=vectors,
+    )
+    first, second, third, _, last = nearest_twins(pictures, np.arange(5))
+    assert first is not None
+    assert (first.bits, first.distance) == (4, 1)  # not its own product's, not the same wish's
+    assert second is not None
+    assert (second.bits, second.distance) == (0, 0)  # another product with the same picture
+    assert third is not None
+    assert third.bits == 4
+    assert last is not None
+    assert last.bits == 4
+    alone = Likenesses(np.array([0]), np.array([0]), as_bits(["00"]), vectors[:1])
+    assert nearest_twins(alone, np.array([0])) == [None]
+
+
+@given(st.integers(3, 24), st.integers(3, 24), st.floats(0.2, 0.8), st.integers(0, 2**32))
+def test_morphology_agrees_with_scipy(height: int, width: int, share: float, seed: int) -> None:
+    mask = np.random.default_rng(seed).random((height, width)) < share
+    np.testing.assert_array_equal(grown(mask, 2), ndimage.binary_dilation(mask, iterations=2))
+    np.testing.assert_array_equal(shrunk(mask, 2), ndimage.binary_erosion(mask, iterations=2))
+    np.testing.assert_array_equal(filled(mask), ndimage.binary_fill_holes(mask))
 
 
 @given(st.integers(0, 2**64 - 1), st.integers(0, 2**64 - 1))

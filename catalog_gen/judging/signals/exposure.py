@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from catalog_gen.judging.signals.morphology import shrunk
+
 #: Second differences in both directions: zero on any plane (J. Immerkær, 1996).
 _SECOND_DIFFERENCE: Final = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], dtype=np.float32)
 #: Noise is estimated on this smoothest share of the subject, away from edges.
@@ -64,7 +66,7 @@ def _noise(luma: NDArray[np.float32], mask: NDArray[np.bool_]) -> float | None:
     The kernel's response to white noise of deviation s has a mean size of 6 s sqrt(2 / pi). Edges
     answer, too, so only pixels of low slope count; what is left of them biases by under a level.
     """
-    inside = ndimage.binary_erosion(mask, iterations=2)
+    inside = shrunk(mask, times=2)
     if inside.sum() < 30:
         return None
     soft = ndimage.uniform_filter(luma, size=3, mode="nearest")

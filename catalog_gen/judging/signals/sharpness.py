@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from catalog_gen.judging.signals.morphology import grown
+
 #: The steepest share of the subject's pixels are its edges.
 _EDGES: Final = 0.04
 #: Contrast is taken over this many pixels around an edge; wider blur than this is all the same.
@@ -34,7 +36,7 @@ def sharpness_of(luma: NDArray[np.float32], mask: NDArray[np.bool_]) -> Sharpnes
     """
     if not mask.any():
         return None
-    region = ndimage.binary_dilation(mask, iterations=2)
+    region = grown(mask, times=2)
     across = ndimage.sobel(luma, axis=1, mode="nearest")
     down = ndimage.sobel(luma, axis=0, mode="nearest")
     slope = np.hypot(across, down) / 8

@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from catalog_gen.judging.signals.morphology import filled, grown, shrunk
+
 Lab = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
@@ -103,8 +105,8 @@ def subject_mask(lab: Lab) -> Mask:
     cut = float(np.clip(_SPREADS * spread, _LOWEST_CUT, _HIGHEST_CUT))
     mask = (distance > cut) & ~_soft_light(lab, difference)
     # A frame of background lets the morphology treat the picture's edge like any other place.
-    mask = ndimage.binary_closing(np.pad(mask, 2))
-    mask = ndimage.binary_opening(ndimage.binary_fill_holes(mask))[2:-2, 2:-2]
+    mask = filled(shrunk(grown(np.pad(mask, 2))))
+    mask = grown(shrunk(mask))[2:-2, 2:-2]
     labels, count = ndimage.label(mask)
     if not count:
         return np.zeros(mask.shape, dtype=bool)
