@@ -7,6 +7,7 @@ whenever a threshold changes. Where thresholds come from is the business of cali
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Final, Literal, Self, get_args
 
@@ -114,12 +115,29 @@ class Bands(_Section):
         return self
 
 
+class CutRecord(_Section):
+    """How a scorer's accept cut was found; told to people, and decides nothing."""
+
+    found_on: date
+    labels: int = Field(ge=1, description="labelled pictures that it rests on")
+    source: str = Field(description="'reviews', or 'planted' defects")
+    prevalence: float | None = Field(
+        None, ge=0, le=1, description="assumed share of bad pictures, where labels were made"
+    )
+    most_bad: float = Field(ge=0, le=1, description="the bound on bad among accepted pictures")
+    confidence: float = Field(ge=0, le=1, description="with which the bound holds")
+
+
 class ScorerSection(_Section):
     """Thresholds that hold for one scorer model only."""
 
     calibrated: bool = Field(
         description="whether these thresholds were set on labelled pictures of this scorer"
     )
+    accept: int | None = Field(
+        None, ge=0, le=10, description="in place of bands.accept; `catalog-gen calibrate` sets it"
+    )
+    cut: CutRecord | None = None
     rules: tuple[Rule, ...] = ()
     hard: tuple[HardRule, ...] = ()
 
@@ -141,18 +159,27 @@ class Rubric(_Section):
             missing = set(CRITERIA) - ruled
             if missing:
                 raise ValueError(f"scorers.{name}: no rule for {', '.join(sorted(missing))}")
+            if section.accept is not None and section.accept < self.bands.review:
+                raise ValueError(
+                    f"scorers.{name}: accept {section.accept} is below review {self.bands.review}"
+                )
         return self
 
     def section(self, scorer_hash: str) -> ScorerSection:
         """The scorer's own section, or the default one."""
         return self.scorers.get(scorer_hash, self.scorers[DEFAULT_SCORER])
 
+    def accept(self, scorer_hash: str) -> int:
+        """The least total that is accepted with this scorer."""
+        own = self.section(scorer_hash).accept
+        return self.bands.accept if own is None else own
+
     def rubric_hash(self, scorer_hash: str) -> str:
         """SHA-256 over everything that decides a verdict: shared rules, the section, the scorer."""
         return sha256_json(
             {
                 "shared": self.model_dump(mode="json", exclude={"scorers"}),
-                "section": self.section(scorer_hash).model_dump(mode="json"),
+                "section": self.section(scorer_hash).model_dump(mode="json", exclude={"cut"}),
                 "scorer": scorer_hash,
             }
         )
@@ -207,7 +234,7 @@ def judge(signals: Signals, clip: ClipScore, rubric: Rubric, context: JudgingCon
     decision: Decision
     if hard or total < rubric.bands.review:
         decision = "rejected"
-    elif total < rubric.bands.accept or weakest < rubric.bands.floor or held:
+    elif total < rubric.accept(context.scorer_hash) or weakest < rubric.bands.floor or held:
         decision = "review"
     else:
         decision = "accepted"
