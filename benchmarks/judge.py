@@ -10,7 +10,6 @@ models loaded, on pictures of the sample's size.
 
 import argparse
 import json
-import random
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -19,15 +18,15 @@ from typing import Any, Final
 
 from catalog_gen.diffusion.jobs import DrawJob
 from catalog_gen.judging.appraise import Bench, appraise
-from catalog_gen.judging.defects import DEFECTS, Specimen, plant
+from catalog_gen.judging.defects import Specimen
 from catalog_gen.judging.lettering import LetteringDetector
+from catalog_gen.judging.planted import good_specimens, planted
 from catalog_gen.judging.rubric import Verdict, load_rubric
 from catalog_gen.judging.scorer import ClipScorer
 from catalog_gen.recipe import Recipe
 from catalog_gen.settings import CatalogSettings, ViewSettings, load_settings
-from catalog_gen.studio.album import scene_caption
 from catalog_gen.studio.measures import wilson
-from catalog_gen.studio.photos import load_photos, render_split
+from catalog_gen.studio.photos import render_split
 
 ROOT: Final = Path(__file__).parent.parent
 CONFIG: Final = ROOT / "data" / "catalog.toml"
@@ -44,7 +43,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     render_split(arguments.photos, "held-out", arguments.scenes)
-    figures = measure(specimens(arguments.photos, arguments.each))
+    figures = measure(good_specimens(arguments.photos, "held-out", arguments.each))
     if arguments.json:
         print(json.dumps(figures, indent=2))
         return
@@ -67,20 +66,6 @@ def main() -> None:
     )
 
 
-def specimens(photos: Path, count: int) -> list[Specimen]:
-    """Good pictures of the held-out scenes, each scene in as many colours as needed."""
-    album = load_photos(photos, "held-out")
-    picks = sorted(random.Random(0).sample(range(len(album.scenes)), count))
-    return [
-        Specimen(
-            album.images[pick],
-            scene_caption(album.scenes[pick], album.colours[pick]),
-            album.masks[pick],
-        )
-        for pick in picks
-    ]
-
-
 def measure(good: list[Specimen]) -> dict[str, Any]:
     """The judge's answers to the good pictures and to each defect in them."""
     settings = load_settings(CONFIG)
@@ -93,12 +78,7 @@ def measure(good: list[Specimen]) -> dict[str, Any]:
         "not_accepted": _share([each.decision != "accepted" for each in verdicts]),
         "cost": cost(settings, good, rivals),
     }
-    for name in DEFECTS:
-        bad = [
-            planted
-            for place, each in enumerate(good)
-            if (planted := plant(name, each, _other(good, place), seed=place)) is not None
-        ]
+    for name, bad in planted(good):
         found: list[Verdict] = appraise(bad, bench, rivals)
         row = _share([each.decision != "accepted" for each in found])
         figures["defects"][name] = {
@@ -171,16 +151,6 @@ def _recipe(prompt: str, view: ViewSettings, model_hash: str, seed: int) -> Reci
         width=view.width,
         height=view.height,
     )
-
-
-def _other(good: list[Specimen], place: int) -> Specimen:
-    """The next picture with another prompt of another category, round the end."""
-    own = good[place].prompt.split(",")[0].split()[-1]
-    for step in range(1, len(good)):
-        other = good[(place + step) % len(good)]
-        if other.prompt.split(",")[0].split()[-1] != own:
-            return other
-    raise ValueError("all pictures show one category; take more with --each")
 
 
 def _share(outcomes: list[bool]) -> dict[str, Any]:

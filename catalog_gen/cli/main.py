@@ -9,7 +9,7 @@ import sys
 import traceback
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -170,6 +170,58 @@ def export(
     from catalog_gen.cli.export import run
 
     run(config, channel, out, base_url, json)
+
+
+@app.command()
+def review(
+    image: Annotated[
+        str | None, typer.Argument(help="The start of an image's id or SHA-256; none: list.")
+    ] = None,
+    accept: Annotated[bool, typer.Option("--accept", help="It may be published.")] = False,
+    reject: Annotated[bool, typer.Option("--reject", help="It may not.")] = False,
+    note: Annotated[str, typer.Option(help="Why, in your words.")] = "",
+    json: JsonOption = False,
+) -> None:
+    """List what waits for a person, or decide about one picture."""
+    if (image is None) != (not accept and not reject) or (accept and reject):
+        raise typer.BadParameter("name an image with --accept or --reject, or neither")
+    from catalog_gen.cli.review import run_decide, run_list
+
+    if image is None:
+        run_list(json)
+    else:
+        run_decide(image, "accepted" if accept else "rejected", note, json)
+
+
+@app.command()
+def calibrate(
+    labels: Annotated[
+        str, typer.Option(help="reviews (what people said) or planted (renders with defects).")
+    ] = "reviews",
+    photos: Annotated[
+        Path, typer.Option(help="Rendered photos of the studio, for --labels planted.")
+    ] = Path(".studio/photos"),
+    each: Annotated[int, typer.Option(min=13, help="Good pictures to plant each defect in.")] = 200,
+    most_bad: Annotated[
+        float, typer.Option(min=0.001, max=0.999, help="Bound on bad among accepted pictures.")
+    ] = 0.05,
+    confidence: Annotated[
+        float, typer.Option(min=0.5, max=0.999, help="With which the bound holds.")
+    ] = 0.95,
+    prevalence: Annotated[
+        float, typer.Option(min=0.001, max=0.999, help="Assumed share of bad, for planted labels.")
+    ] = 0.1,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print, change nothing.")] = False,
+    config: ConfigOption = DEFAULT_CONFIG,
+    json: JsonOption = False,
+) -> None:
+    """Set the rubric's accept cut so that few bad pictures pass, with stated confidence."""
+    if labels not in ("reviews", "planted"):
+        raise typer.BadParameter(f"--labels {labels}: choose reviews or planted")
+    from catalog_gen.cli.calibrate import run
+
+    source: Any = labels
+    run(config, source, photos, each, most_bad, confidence, prevalence, dry_run, json)
 
 
 @app.command()

@@ -59,9 +59,12 @@ def make_plan(catalog: Catalog, *, budget: Budget = NO_LIMIT) -> Plan:
     views = compile_views(catalog.settings, attributes)
     drawer = Drawer.of(catalog)
     with catalog.store.peek() as connection:
-        changes = compare_feed(connection, contents)
-        seconds = picture_seconds(connection, catalog, drawer)
         relation = incoming_products(connection, contents.products)
+        active = {product.product_id for product in contents.products}
+        rejected = len(contents.rejections)
+        del contents  # a million products are a gigabyte, and the relation has them
+        changes = compare_feed(connection, relation, rejected)
+        seconds = picture_seconds(connection, catalog, drawer)
         wishes = list(desired_prompts(connection, views, drawer, relation=relation))
         made = made_among(
             connection, [recipe.recipe_id for wish in wishes for recipe in wish.recipes]
@@ -79,7 +82,6 @@ def make_plan(catalog: Catalog, *, budget: Budget = NO_LIMIT) -> Plan:
             wish.stale.product_id: wish.unsupported for wish in wishes if wish.unsupported
         }
         replaced = {(wish.stale.product_id, wish.stale.view) for wish in wishes}
-        active = {product.product_id for product in contents.products}
         items += [
             replace(item, seconds=seconds[item.view])
             for item in _left_over(connection, catalog, drawer)

@@ -74,13 +74,16 @@ def incoming_products(
     return name
 
 
-def compare_feed(connection: DuckDBPyConnection, contents: FeedContents) -> FeedChanges:
+def compare_feed(connection: DuckDBPyConnection, incoming: str, rejected: int) -> FeedChanges:
     """What ``record_feed`` would change; writes nothing.
 
     A product that was retired and is back counts as added.
+
+    Args:
+        incoming: the relation of ``incoming_products``.
+        rejected: rows of the feed that are no products.
     """
-    with _incoming(connection, contents.products, "feed_to_compare") as name:
-        return _changes(connection, name, contents)
+    return _changes(connection, incoming, rejected)
 
 
 def record_feed(
@@ -104,7 +107,7 @@ def record_feed(
         FeedError: more products than that would be retired; nothing was written.
     """
     with _incoming(connection, contents.products, "feed_to_record") as name:
-        changes = _changes(connection, name, contents)
+        changes = _changes(connection, name, len(contents.rejections))
         _require_no_collapse(changes, source, shrink_limit)
         feed_id = sha256_json([sha256, now.isoformat()])
         if changes.added or changes.changed or changes.retired:
@@ -122,7 +125,7 @@ def stored_product(row: Sequence[Any]) -> Product:
     )
 
 
-def _changes(connection: DuckDBPyConnection, name: str, contents: FeedContents) -> FeedChanges:
+def _changes(connection: DuckDBPyConnection, name: str, rejected: int) -> FeedChanges:
     row = only_row(
         connection.execute(
             f"""
@@ -140,7 +143,7 @@ def _changes(connection: DuckDBPyConnection, name: str, contents: FeedContents) 
         )
     )
     active, added, changed, retired, unchanged = row
-    return FeedChanges(active, added, changed, retired, unchanged, len(contents.rejections))
+    return FeedChanges(active, added, changed, retired, unchanged, rejected)
 
 
 def _require_no_collapse(changes: FeedChanges, source: str, shrink_limit: float) -> None:

@@ -61,6 +61,29 @@ class VerdictRow:
     run_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class ReviewedVerdict:
+    """The rubric's verdict on a picture that a person has decided about."""
+
+    decision: Decision
+    total: int
+    criteria: str
+    hard_failures: tuple[str, ...]
+    rejected: bool
+    """By the person."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A picture in use that the rubric sent to review and nobody has looked at."""
+
+    image_id: str
+    product_id: str
+    view: str
+    total: int
+    criteria: str
+
+
 _VERDICTS: Final = pa.schema(
     [
         ("image_id", TEXT),
@@ -132,6 +155,38 @@ def save_review(
     connection.execute(
         "INSERT INTO reviews VALUES (?, ?, ?, ?, ?)", [image_id, decision, reviewer, note, now]
     )
+
+
+def reviewed_verdicts(connection: DuckDBPyConnection, rubric: str) -> list[ReviewedVerdict]:
+    """What this rubric said of every picture that people decided about, and their last word."""
+    rows = connection.execute(
+        """
+        SELECT verdicts.decision, total, criteria, hard_failures, last.decision = 'rejected'
+        FROM verdicts JOIN (
+            SELECT image_id, arg_max(decision, reviewed_at) AS decision
+            FROM reviews GROUP BY image_id
+        ) AS last USING (image_id)
+        WHERE rubric = $rubric ORDER BY image_id
+        """,
+        {"rubric": rubric},
+    ).fetchall()
+    return [
+        ReviewedVerdict(decision, total, criteria, tuple(hard), rejected)
+        for decision, total, criteria, hard, rejected in rows
+    ]
+
+
+def waiting_for_review(connection: DuckDBPyConnection, limit: int) -> list[Waiting]:
+    """Pictures of current wishes that wait for a person, the best first."""
+    rows = connection.execute(
+        """
+        SELECT image_id, product_id, view, total, coalesce(criteria, '{}') FROM lineage
+        WHERE decision = 'review' AND still_wanted AND retired_at IS NULL
+        ORDER BY total DESC, product_id, view, image_id LIMIT $limit
+        """,
+        {"limit": limit},
+    ).fetchall()
+    return [Waiting(*row) for row in rows]
 
 
 def _to_judge(row: tuple[Any, ...]) -> ToJudge:

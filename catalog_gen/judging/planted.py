@@ -1,0 +1,64 @@
+"""Pictures whose truth is known: good renders, and the same with one planted defect each."""
+
+import random
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from catalog_gen.errors import InputError
+from catalog_gen.judging.defects import DEFECTS, DefectName, Specimen, plant
+
+if TYPE_CHECKING:
+    from catalog_gen.studio.scene import Split
+
+
+def good_specimens(photos: Path, split: "Split", count: int) -> list[Specimen]:
+    """Photos of the studio, drawn from a split at random, with the caption that is right.
+
+    Raises:
+        InputError: there are not so many; the message says how to render them.
+    """
+    from catalog_gen.studio.album import scene_caption
+    from catalog_gen.studio.photos import load_photos
+
+    try:
+        album = load_photos(photos, split)
+        picks = sorted(random.Random(0).sample(range(len(album.scenes)), count))
+    except (FileNotFoundError, ValueError) as error:
+        raise InputError(
+            f"{count} photos of split {split!r} in {photos}",
+            f"are not there ({error})",
+            f"Render them: python -m catalog_gen.studio.photos --out {photos} --split {split} "
+            f"--scenes {count}.",
+        ) from error
+    return [
+        Specimen(
+            album.images[pick],
+            scene_caption(album.scenes[pick], album.colours[pick]),
+            album.masks[pick],
+        )
+        for pick in picks
+    ]
+
+
+def planted(good: Sequence[Specimen]) -> Iterator[tuple[DefectName, list[Specimen]]]:
+    """Each defect in every picture that can have it."""
+    for name in DEFECTS:
+        yield (
+            name,
+            [
+                bad
+                for place, each in enumerate(good)
+                if (bad := plant(name, each, _other(good, place), seed=place)) is not None
+            ],
+        )
+
+
+def _other(good: Sequence[Specimen], place: int) -> Specimen:
+    """The next picture with another prompt of another category, round the end."""
+    own = good[place].prompt.split(",")[0].split()[-1]
+    for step in range(1, len(good)):
+        other = good[(place + step) % len(good)]
+        if other.prompt.split(",")[0].split()[-1] != own:
+            return other
+    raise InputError(f"{len(good)} pictures", "all show one category", "Take more of them.")

@@ -1,0 +1,139 @@
+"""Find the accept cut from labelled pictures: what people reviewed, or planted defects."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+from catalog_gen.judging.appraise import Bench, appraise
+from catalog_gen.judging.calibration import Calibration, Labelled, calibrate
+from catalog_gen.judging.lettering import LetteringDetector
+from catalog_gen.judging.planted import good_specimens, planted
+from catalog_gen.judging.rubric import Decision, Rubric, Verdict, load_rubric
+from catalog_gen.judging.scorer import ClipScorer
+from catalog_gen.stages.catalog import Catalog
+from catalog_gen.store.figures import seconds_a_picture
+from catalog_gen.store.verdicts import reviewed_verdicts
+
+LabelSource = Literal["reviews", "planted"]
+
+#: Photos that no network learned from; thresholds were set on them, final figures are not.
+_SPLIT: Final = "judge"
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What a calibration found.
+
+    ``accept_now`` is the cut that holds today; ``seconds_a_picture`` the measured drawing time,
+    None before anything was drawn.
+    """
+
+    scorer_hash: str
+    labels: int
+    bad: int
+    accept_now: int
+    seconds_a_picture: float | None
+    calibration: Calibration
+
+
+def find_cut(
+    catalog: Catalog,
+    scorer: ClipScorer,
+    labels: Sequence[Labelled],
+    *,
+    most_bad: float,
+    confidence: float,
+    prevalence: float | None,
+) -> Findings:
+    """The curve and the cut for these labels; changes nothing."""
+    rubric = load_rubric(catalog.settings.rubric)
+    with catalog.store.reading() as connection:
+        seconds = seconds_a_picture(connection)
+    return Findings(
+        scorer_hash=scorer.scorer_hash,
+        labels=len(labels),
+        bad=sum(each.bad for each in labels),
+        accept_now=rubric.accept(scorer.scorer_hash),
+        seconds_a_picture=seconds,
+        calibration=calibrate(
+            labels,
+            review=rubric.bands.review,
+            most_bad=most_bad,
+            confidence=confidence,
+            prevalence=prevalence,
+        ),
+    )
+
+
+def reviewed_labels(catalog: Catalog, scorer_hash: str) -> list[Labelled]:
+    """Every picture that a person accepted or rejected, as the current rubric judges it."""
+    rubric = load_rubric(catalog.settings.rubric)
+    with catalog.store.reading() as connection:
+        rows = reviewed_verdicts(connection, rubric.rubric_hash(scorer_hash))
+    return [
+        Labelled(
+            row.total,
+            _best(
+                row.decision,
+                row.total,
+                min(each["points"] for each in json.loads(row.criteria).values()),
+                bool(row.hard_failures),
+                rubric,
+                scorer_hash,
+            ),
+            row.rejected,
+        )
+        for row in rows
+    ]
+
+
+def planted_labels(catalog: Catalog, scorer: ClipScorer, photos: Path, each: int) -> list[Labelled]:
+    """So many good renders, and the same with every planted defect.
+
+    Raises:
+        InputError: there are not so many photos of the split "judge".
+    """
+    settings = catalog.settings
+    rubric = load_rubric(settings.rubric)
+    detector = LetteringDetector(settings.lettering) if settings.lettering else None
+    bench = Bench(scorer, detector, rubric)
+    good = good_specimens(photos, _SPLIT, each)
+    rivals = sorted({specimen.prompt for specimen in good})
+
+    def labelled(verdicts: Sequence[Verdict], bad: bool) -> list[Labelled]:
+        return [
+            Labelled(
+                verdict.total,
+                _best(
+                    verdict.decision,
+                    verdict.total,
+                    min(score.points for score in verdict.criteria.values()),
+                    bool(verdict.hard_failures),
+                    rubric,
+                    scorer.scorer_hash,
+                ),
+                bad,
+            )
+            for verdict in verdicts
+        ]
+
+    labels = labelled(appraise(good, bench, rivals), bad=False)
+    for _, defective in planted(good):
+        labels += labelled(appraise(defective, bench, rivals), bad=True)
+    return labels
+
+
+def _best(
+    decision: Decision, total: int, weakest: int, hard: bool, rubric: Rubric, scorer_hash: str
+) -> Decision:
+    """The best decision that any cut could give a picture that was judged like this."""
+    if hard:
+        return "rejected"
+    if weakest < rubric.bands.floor:
+        return "review"
+    calibrated = rubric.section(scorer_hash).calibrated
+    if calibrated and decision == "review" and total >= rubric.accept(scorer_hash):
+        return "review"  # its edit policy asks for a person
+    return "accepted"
