@@ -54,9 +54,12 @@ def candidate_images(
         context.log.warning(f"Process {other or 'unknown'} is drawing; this run waits for it")
     result = draw_missing(opened, lambda: diffusion_pipeline.engine(opened), wanted, stamp)
     note(opened, stamp, "images", {"generated": result.generated, "failed": result.failed})
+    if result.device:
+        note(opened, stamp, "drawing", {"device": result.device})
     seconds = {"generate": round(result.seconds, 3), "store": round(result.store_seconds, 3)}
     note(opened, stamp, "seconds", seconds)
-    context.log.info(f"{result.generated} pictures drawn, {result.failed} failed")
+    where = f" on {result.device}" if result.device else ""
+    context.log.info(f"{result.generated} pictures drawn{where}, {result.failed} failed")
     if result.held_up:
         context.log.warning(f"Pictures waited in the outbox meanwhile: {result.held_up}")
     for error in result.errors:

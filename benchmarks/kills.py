@@ -17,7 +17,6 @@ import signal
 import sys
 import time
 import traceback
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -58,7 +57,7 @@ class Figures:
     too_late: int = 0
     finished: int = 0
     pairs: int = 0
-    phases: Counter[str] = field(default_factory=Counter)
+    phases: dict[str, int] = field(default_factory=dict)
     acknowledged: int = 0
     reads: int = 0
     lost: int = 0
@@ -222,7 +221,9 @@ class Killer:
             return
         self.figures.kills += 1
         early = time.monotonic() - started < usual / 2
-        self.figures.phases.update(hit or ["before or between" if early else "between or after"])
+        phases = self.figures.phases
+        for name in hit or ["before or between" if early else "between or after"]:
+            phases[name] = phases.get(name, 0) + 1
 
     def _refresh(self) -> float:
         """One nightly run, in a child; its seconds."""

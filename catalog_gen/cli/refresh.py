@@ -110,7 +110,8 @@ def _complete(run_id: str, noted: Mapping[str, Any], total: float) -> dict[str, 
     summary = {name: {**zero, **noted.get(name, {})} for name, zero in shape.items()}
     summary["seconds"]["total"] = round(total, 3)
     held_back = noted.get("held_back", {}).get("why", "")
-    return {"run_id": run_id, **summary, "held_back": held_back}
+    device = noted.get("drawing", {}).get("device", "")
+    return {"run_id": run_id, **summary, "device": device, "held_back": held_back}
 
 
 def _print(summary: Mapping[str, Any], home: Home) -> None:
@@ -126,6 +127,8 @@ def _print(summary: Mapping[str, Any], home: Home) -> None:
     here = page.is_relative_to(Path.cwd())
     table.add_row("Gallery", str(page.relative_to(Path.cwd()) if here else page))
     answers.print(Panel(table, title="[bold]Refresh done[/]", title_align="left", expand=False))
+    if summary["device"] == "cpu":
+        messages.print("Drawn on the CPU; `catalog-gen doctor` says which GPU torch can find.")
     if summary["held_back"]:
         messages.print("[yellow]Not published[/]:", end=" ")
         messages.print(summary["held_back"], markup=False)

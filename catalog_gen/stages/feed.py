@@ -6,11 +6,12 @@ The shop may overwrite its feed at any moment; everything after this stage works
 import json
 import os
 import shutil
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
-from catalog_gen.errors import FeedError, InputError
+from catalog_gen.errors import FeedError, InputError, StoreError
 from catalog_gen.fingerprint import sha256_file
 from catalog_gen.settings import Home
 from catalog_gen.stages.catalog import Catalog
@@ -38,23 +39,42 @@ def take_feed(catalog: Catalog) -> FeedFile:
 
     Raises:
         FeedError: there is no such file, or it can't be read.
+        StoreError: the catalog's folder has no room, or can't be written.
     """
     source = catalog.settings.feed.path
-    folder = _folder(catalog.home)
-    folder.mkdir(parents=True, exist_ok=True)
-    arriving = folder / f".arriving-{os.getpid()}"
     try:
-        shutil.copyfile(source, arriving)
-        sha256 = sha256_file(arriving)
-        copy = folder / f"{sha256[:16]}-{source.name}"
-        arriving.replace(copy)
+        with source.open("rb"):
+            pass
     except OSError as error:
-        arriving.unlink(missing_ok=True)
         raise FeedError(
             str(source),
             f"the feed can't be read ({error.strerror})",
             "Set feed.path in catalog.toml, or name a file with --feed.",
         ) from error
+    folder = _folder(catalog.home)
+    try:
+        return _copied(source, folder)
+    except OSError as error:
+        with suppress(OSError):
+            _arriving(folder).unlink(missing_ok=True)
+        raise StoreError(
+            str(folder),
+            f"the feed can't be copied there ({error.strerror})",
+            "Free space or make the folder writable, and run again; nothing was changed.",
+        ) from error
+
+
+def _arriving(folder: Path) -> Path:
+    return folder / f".arriving-{os.getpid()}"
+
+
+def _copied(source: Path, folder: Path) -> FeedFile:
+    folder.mkdir(parents=True, exist_ok=True)
+    arriving = _arriving(folder)
+    shutil.copyfile(source, arriving)
+    sha256 = sha256_file(arriving)
+    copy = folder / f"{sha256[:16]}-{source.name}"
+    arriving.replace(copy)
     taken = FeedFile(str(copy), str(source), sha256, copy.stat().st_size)
     pointer = folder / "current.json"
     draft = folder / f".current-{os.getpid()}"

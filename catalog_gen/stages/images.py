@@ -40,6 +40,8 @@ class DrawResult:
     by_shard: Counter[int] = field(default_factory=Counter)
     seconds: float = 0.0
     store_seconds: float = 0.0
+    device: str = ""
+    """What drew: 'cpu' or the GPU's name; empty: nothing was to be drawn."""
     held_up: str = ""
     """Who held the database while pictures were drawn; empty: nobody did."""
 
@@ -72,7 +74,9 @@ def draw_missing(
                 record_failures(connection, failures, tries, stamp.run_id, stamp.now)
         if jobs:
             started = perf_counter()
-            _draw(catalog, engine(), jobs, stamp, result)
+            loaded = engine()
+            result.device = loaded.environment.device
+            _draw(catalog, loaded, jobs, stamp, result)
             result.seconds = perf_counter() - started - result.store_seconds
             shard_of = {item.recipe_id: item.shard for item in work}
             result.by_shard.update(shard_of[job.recipe_id] for job in jobs)

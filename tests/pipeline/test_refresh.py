@@ -21,6 +21,8 @@ def test_a_night_ends_with_pictures_page_and_snapshot(refreshed: Shop) -> None:
         "failed": 0,
     }
     assert summary["published"] == {"products": 3, "coverage": 1.0}
+    ((device,),) = refreshed.query("SELECT DISTINCT environment ->> 'device' FROM environments")
+    assert summary["drawing"] == {"device": device}
     assert (refreshed.home.site / "index.html").is_file()
     assert (refreshed.home.site / "feeds" / "google.csv").is_file()
     assert (refreshed.home.snapshots / "latest.duckdb").exists()
