@@ -59,7 +59,7 @@ def run(
         plot.parent.mkdir(parents=True, exist_ok=True)
         plot.write_text(calibration_plot(found.calibration, most_bad, told), "utf-8")
     if as_json:
-        print_json({"labels": told, **asdict(found), "plot": str(plot)})
+        print_json({**asdict(found), "source": told, "plot": str(plot)})
     else:
         _print(found, told, plot)
     chosen = found.calibration.chosen
