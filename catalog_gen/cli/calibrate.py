@@ -88,10 +88,10 @@ def _labels(found: Findings, source: LabelSource, prevalence: float | None) -> s
     counted = f"{found.labels} labels, {found.bad} of them bad"
     if source == "planted":
         return (
-            f"{counted}: renders with planted defects, weighed as if {prevalence:.0%} of all "
-            "pictures were bad"
+            f"{counted}: renders with planted defects, all kinds equally, weighed as if "
+            f"{prevalence:.0%} of all pictures were bad"
         )
-    return f"{counted}: pictures that people reviewed, taken as a sample of all"
+    return f"{counted}: pictures that people reviewed, accepted ones too, as a sample of all"
 
 
 def _refusal(

@@ -201,7 +201,7 @@ def calibrate(
     photos: Annotated[
         Path, typer.Option(help="Rendered photos of the studio, for --labels planted.")
     ] = Path(".studio/photos"),
-    each: Annotated[int, typer.Option(min=13, help="Good pictures to plant each defect in.")] = 200,
+    each: Annotated[int, typer.Option(min=13, help="Good renders, and as many spoilt ones, for planted labels.")] = 200,
     most_bad: Annotated[
         float, typer.Option(min=0.001, max=0.999, help="Bound on bad among accepted pictures.")
     ] = 0.05,

@@ -54,6 +54,16 @@ def planted(good: Sequence[Specimen]) -> Iterator[tuple[DefectName, list[Specime
         )
 
 
+def planted_once(good: Sequence[Specimen]) -> list[Specimen]:
+    """Every picture with one defect, the kinds in turn: no two show the same scene and colour."""
+    found = []
+    for place, each in enumerate(good):
+        kinds = (DEFECTS[(place + step) % len(DEFECTS)] for step in range(len(DEFECTS)))
+        spoilt = (plant(name, each, _other(good, place), seed=place) for name in kinds)
+        found.append(next(bad for bad in spoilt if bad is not None))
+    return found
+
+
 def _other(good: Sequence[Specimen], place: int) -> Specimen:
     """The next picture with another prompt of another category, round the end."""
     own = good[place].prompt.split(",")[0].split()[-1]

@@ -9,7 +9,7 @@ from typing import Final, Literal
 from catalog_gen.judging.appraise import Bench, appraise
 from catalog_gen.judging.calibration import Calibration, Labelled, calibrate
 from catalog_gen.judging.lettering import LetteringDetector
-from catalog_gen.judging.planted import good_specimens, planted
+from catalog_gen.judging.planted import good_specimens, planted_once
 from catalog_gen.judging.rubric import Decision, Rubric, Verdict, load_rubric
 from catalog_gen.judging.scorer import ClipScorer
 from catalog_gen.stages.catalog import Catalog
@@ -90,7 +90,9 @@ def reviewed_labels(catalog: Catalog, scorer_hash: str) -> list[Labelled]:
 
 
 def planted_labels(catalog: Catalog, scorer: ClipScorer, photos: Path, each: int) -> list[Labelled]:
-    """So many good renders, and the same with every planted defect.
+    """So many good renders, and as many others with one planted defect each, all kinds equally.
+
+    No render gives two labels: they would not be independent, and the bound too sure of itself.
 
     Raises:
         InputError: there are not so many photos of the split "judge".
@@ -99,8 +101,9 @@ def planted_labels(catalog: Catalog, scorer: ClipScorer, photos: Path, each: int
     rubric = load_rubric(settings.rubric)
     detector = LetteringDetector(settings.lettering) if settings.lettering else None
     bench = Bench(scorer, detector, rubric)
-    good = good_specimens(photos, _SPLIT, each)
-    rivals = sorted({specimen.prompt for specimen in good})
+    specimens = good_specimens(photos, _SPLIT, 2 * each)
+    good, others = specimens[::2], specimens[1::2]
+    rivals = sorted({specimen.prompt for specimen in specimens})
 
     def labelled(verdicts: Sequence[Verdict], bad: bool) -> list[Labelled]:
         return [
@@ -119,10 +122,10 @@ def planted_labels(catalog: Catalog, scorer: ClipScorer, photos: Path, each: int
             for verdict in verdicts
         ]
 
-    labels = labelled(appraise(good, bench, rivals), bad=False)
-    for _, defective in planted(good):
-        labels += labelled(appraise(defective, bench, rivals), bad=True)
-    return labels
+    return [
+        *labelled(appraise(good, bench, rivals), bad=False),
+        *labelled(appraise(planted_once(others), bench, rivals), bad=True),
+    ]
 
 
 def _best(
