@@ -1,5 +1,6 @@
 """Asset checks: what a person should look at after a night, each with the number behind it."""
 
+from collections.abc import Iterator
 from typing import Final
 
 import dagster as dg
@@ -7,6 +8,7 @@ import dagster as dg
 from assets_defs.catalog_assets import products
 from assets_defs.picture_assets import candidate_images, prompts, verdicts
 from assets_defs.publication_assets import published_catalog
+from catalog_gen.stages.consistency import misfits
 from catalog_gen.stages.retries import out_of_retries
 from catalog_gen.store.figures import (
     coverage_figures,
@@ -114,3 +116,35 @@ def publish_coverage(catalog: CatalogResource) -> dg.AssetCheckResult:
         description=f"{figures.live} of {figures.active} active products have a live picture",
         metadata={"live": figures.live, "active": figures.active, "coverage": share},
     )
+
+
+_LOOKS: Final = {
+    "group_look": "Variants of one group share framing and light.",
+    "category_look": "No live picture is framed or lit unlike nearly all others of its category.",
+    "sibling_colours": "No live picture has the colour that a sibling was asked for.",
+}
+
+
+@dg.multi_asset_check(
+    specs=[
+        dg.AssetCheckSpec(name, asset=published_catalog, description=words)
+        for name, words in _LOOKS.items()
+    ]
+)
+def live_pictures_fit(catalog: CatalogResource) -> Iterator[dg.AssetCheckResult]:
+    """How the live pictures fit each other: a person looks, the pictures stay live."""
+    with catalog.open().store.reading() as connection:
+        compared = misfits(connection)
+    findings = (compared.uneven, compared.outliers, compared.swapped)
+    for name, found in zip(_LOOKS, findings, strict=True):
+        yield dg.AssetCheckResult(
+            check_name=name,
+            asset_key=published_catalog.key,
+            passed=not found,
+            severity=dg.AssetCheckSeverity.WARN,
+            description=f"{len(found)} findings; {compared.pictures} live pictures were compared",
+            metadata={
+                "found": len(found),
+                "findings": [f"{each.product_id} {each.view}: {each.why}" for each in found[:20]],
+            },
+        )

@@ -18,6 +18,7 @@ from assets_defs.audit_assets import (
 )
 from assets_defs.checks import (
     feed_quality,
+    live_pictures_fit,
     needs_review,
     pass_rate,
     prompt_budget,
@@ -41,6 +42,7 @@ defs = dg.Definitions(
     assets=[*ASSETS, replay_audit],
     asset_checks=[
         *(feed_quality, prompt_budget, stored_bytes, pass_rate, needs_review, publish_coverage),
+        live_pictures_fit,
         no_unexplained_drift,
     ],
     jobs=[nightly_refresh, replay_audit_job],

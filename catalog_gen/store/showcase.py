@@ -2,6 +2,7 @@
 
 import json
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,6 +59,23 @@ class LiveProduct:
     product: Product
     images: dict[str, str]
     image_ids: dict[str, str]
+
+    def ordered_views(self, views: Sequence[str]) -> list[str]:
+        """The views with a picture in the order of ``views``, those that it lacks last."""
+        return sorted(
+            self.images,
+            key=lambda view: (views.index(view) if view in views else len(views), view),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredPicture:
+    """A live picture with its newest measurements as JSON; ``prompt`` is what it was drawn from."""
+
+    product: Product
+    view: str
+    prompt: str
+    signals: str
 
 
 def active_products(connection: DuckDBPyConnection) -> list[Product]:
@@ -134,4 +152,26 @@ def live_products(connection: DuckDBPyConnection) -> list[LiveProduct]:
         LiveProduct(product, images[product.product_id], ids[product.product_id])
         for product in active_products(connection)
         if product.product_id in images
+    ]
+
+
+def measured_live_pictures(connection: DuckDBPyConnection) -> list[MeasuredPicture]:
+    """The live pictures of active products that were measured, by product and view."""
+    rows = connection.execute(
+        f"""
+        WITH measured AS (
+            SELECT image_id, arg_max(signals, scored_at) AS signals FROM scores
+            SEMI JOIN live_images USING (image_id) GROUP BY image_id
+        )
+        SELECT view, recipe ->> 'prompt', signals, {PRODUCT_COLUMNS}
+        FROM live_images
+        JOIN measured USING (image_id)
+        JOIN recipes ON recipes.recipe_id = live_images.image_id
+        JOIN products ON products.product_id = live_images.product_id AND retired_at IS NULL
+        ORDER BY products.product_id, view
+        """
+    ).fetchall()
+    return [
+        MeasuredPicture(stored_product(columns), view, prompt, signals)
+        for view, prompt, signals, *columns in rows
     ]

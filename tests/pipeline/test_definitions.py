@@ -91,6 +91,9 @@ def test_every_check_of_the_last_night_passed(instance: dg.DagsterInstance) -> N
         "pass_rate": True,
         "needs_review": True,
         "publish_coverage": True,
+        "group_look": True,
+        "category_look": True,
+        "sibling_colours": True,
     }
 
 
