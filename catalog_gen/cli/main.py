@@ -78,12 +78,13 @@ def status(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) -> N
 @app.command()
 def lineage(
     image: Annotated[str, typer.Argument(help="The start of an image's id or SHA-256, or a file.")],
+    config: ConfigOption = DEFAULT_CONFIG,
     json: JsonOption = False,
 ) -> None:
-    """Tell everything about one image: product, prompt, recipe, environment, scores, verdict."""
+    """Tell everything about one image: product, prompt, recipe, scores, verdict, channels."""
     from catalog_gen.cli.lineage import run
 
-    run(image, json)
+    run(image, config, json)
 
 
 @app.command()
