@@ -1,30 +1,64 @@
 """`catalog-gen lineage`: everything about one image, as a tree."""
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
 
 from rich.markup import escape
 from rich.tree import Tree
 
 from catalog_gen.cli.output import answers, print_json
-from catalog_gen.settings import Home
+from catalog_gen.judging.passports import Outcome, Stamped
+from catalog_gen.settings import Home, load_settings
 from catalog_gen.stages.identify import identify
+from catalog_gen.stages.passports import stamp_pictures
 from catalog_gen.store.connection import Store
 from catalog_gen.store.lineage import lineage_of
 
+_MARKS: Final[Mapping[Outcome, str]] = {
+    "passed": "[green]pass[/]",
+    "failed": "[red]fail[/]",
+    "coming": "[yellow]coming[/]",
+    "not measured": "[dim]not measured[/]",
+}
 
-def run(image: str, as_json: bool) -> None:
-    """Find the image and tell where it came from.
+
+def run(image: str, config: Path, as_json: bool) -> None:
+    """Find the image and tell where it came from, and what sales channels say of it today.
 
     Raises:
         InputError: there is no such image, or more than one.
+        ConfigError: the settings or the passports can't be used.
     """
+    settings = load_settings(config)
     with Store(Home.from_environment()).peek() as connection:
         facts = lineage_of(connection, identify(connection, image))
+        image_id = facts["image_id"]
+        main = facts["view"] == next(iter(settings.views))
+        stamped = stamp_pictures(
+            connection,
+            settings.passports,
+            {image_id: "main" if main else "additional"},
+            datetime.now(UTC).date(),
+        ).get(image_id, {})
     if as_json:
-        print_json(facts)
+        passports = {
+            name: {**asdict(each), "passed": each.passed} for name, each in stamped.items()
+        }
+        print_json({**facts, "passports": passports})
     else:
-        answers.print(_tree(facts))
+        answers.print(_with_passports(_tree(facts), stamped))
+
+
+def _with_passports(tree: Tree, stamped: Mapping[str, Stamped]) -> Tree:
+    for name, each in stamped.items():
+        fate = "[green]pass[/]" if each.passed else "[red]fail[/]"
+        passport = tree.add(f"[bold]passport[/] {name}  {fate}  [dim]{escape(each.title)}[/]")
+        for check in each.checks:
+            passport.add(f"{_MARKS[check.outcome]} {escape(check.words)}")
+    return tree
 
 
 def _tree(facts: Mapping[str, Any]) -> Tree:

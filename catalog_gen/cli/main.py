@@ -79,12 +79,13 @@ def status(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) -> N
 @app.command()
 def lineage(
     image: Annotated[str, typer.Argument(help="The start of an image's id or SHA-256, or a file.")],
+    config: ConfigOption = DEFAULT_CONFIG,
     json: JsonOption = False,
 ) -> None:
-    """Tell everything about one image: product, prompt, recipe, environment, scores, verdict."""
+    """Tell everything about one image: product, prompt, recipe, scores, verdict, channels."""
     from catalog_gen.cli.lineage import run
 
-    run(image, json)
+    run(image, config, json)
 
 
 @app.command()
@@ -201,7 +202,9 @@ def calibrate(
     photos: Annotated[
         Path, typer.Option(help="Rendered photos of the studio, for --labels planted.")
     ] = Path(".studio/photos"),
-    each: Annotated[int, typer.Option(min=13, help="Good renders, and as many spoilt ones, for planted labels.")] = 200,
+    each: Annotated[
+        int, typer.Option(min=13, help="Good renders, and as many spoilt ones, for planted labels.")
+    ] = 200,
     most_bad: Annotated[
         float, typer.Option(min=0.001, max=0.999, help="Bound on bad among accepted pictures.")
     ] = 0.05,

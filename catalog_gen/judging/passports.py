@@ -13,6 +13,7 @@ from typing import Final, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from catalog_gen.judging.measurement import Signals
+from catalog_gen.judging.wording import number, percent, worded
 from catalog_gen.toml_file import load_toml
 
 ImageFormat = Literal["PNG", "JPEG", "WEBP"]
@@ -59,7 +60,7 @@ class PassportRule(_Section):
         if self.at_least is None and self.at_most is None:
             raise ValueError(f"{self.fact}: give at_least, at_most or both")
         try:
-            self._worded(0.5)
+            worded(self.says, 0.5)
         except (KeyError, IndexError, ValueError) as error:
             raise ValueError(f"{self.says!r} may hold {{value}} and {{percent}} only") from error
         return self
@@ -73,19 +74,16 @@ class PassportRule(_Section):
         low = -float("inf") if self.at_least is None else self.at_least
         high = float("inf") if self.at_most is None else self.at_most
         kept = low <= value <= high
-        words = f"{self._worded(value)} ({self._range()})"
+        words = f"{worded(self.says, value)} ({self._range()})"
         if self.since is not None and day < self.since:
             fate = "will pass" if kept else "will fail"
             return Check(self.fact, "coming", f"{words}: {fate} from {self.since} on")
         return Check(self.fact, "passed" if kept else "failed", words)
 
-    def _worded(self, value: float) -> str:
-        return self.says.format(value=f"{value:.4g}", percent=f"{value:.1%}")
-
     def _range(self) -> str:
-        shown = "{:.0%}" if "{percent}" in self.says else "{:g}"
+        shown = percent if "{percent}" in self.says else number
         bounds = (("at least", self.at_least), ("at most", self.at_most))
-        return ", ".join(f"{name} {shown.format(x)}" for name, x in bounds if x is not None)
+        return ", ".join(f"{name} {shown(x)}" for name, x in bounds if x is not None)
 
 
 class Passport(_Section):

@@ -17,6 +17,7 @@ from catalog_gen.fingerprint import sha256_json
 from catalog_gen.judging.facts import FACTS, Facts, JudgingContext, facts_of
 from catalog_gen.judging.measurement import Signals
 from catalog_gen.judging.scorer import ClipScore
+from catalog_gen.judging.wording import number, percent, worded
 from catalog_gen.toml_file import load_toml
 
 Criterion = Literal[
@@ -62,12 +63,12 @@ class Rule(_Section):
 
     def sentence(self, value: float, facts: Facts) -> str:
         """The clause with its numbers, and the thresholds where points were lost."""
-        words = _worded(self.says, value, facts.seen.get(self.signal, ""))
+        words = worded(self.says, value, seen=facts.seen.get(self.signal, ""))
         if self.points(value) == 2:
             return words
         limit = "at least" if self.two > self.one else "at most"
         share = "{percent}" in self.says
-        two, one = (_percent(x) if share else _number(x) for x in (self.two, self.one))
+        two, one = (percent(x) if share else number(x) for x in (self.two, self.one))
         return f"{words} (2 points take {limit} {two}, 1 point {one})"
 
 
@@ -94,10 +95,10 @@ class HardRule(_Section):
 
     def sentence(self, value: float, facts: Facts) -> str:
         """The clause with its number and the limit."""
-        words = _worded(self.says, value, facts.seen.get(self.signal, ""))
+        words = worded(self.says, value, seen=facts.seen.get(self.signal, ""))
         bound = self.below if self.below is not None else self.above
         assert bound is not None
-        limit = _percent(bound) if "{percent}" in self.says else _number(bound)
+        limit = percent(bound) if "{percent}" in self.says else number(bound)
         return f"{words} (the limit is {limit})"
 
 
@@ -268,25 +269,9 @@ def _check_words(signal: str, says: str) -> None:
     if signal not in FACTS:
         raise ValueError(f"{signal!r} is no signal; choose one of {', '.join(sorted(FACTS))}")
     try:
-        _worded(says, 0.5, "word")
+        worded(says, 0.5, seen="word")
     except (KeyError, IndexError, ValueError) as error:
         raise ValueError(f"{says!r} may hold {{value}}, {{percent}} and {{seen}} only") from error
-
-
-def _worded(says: str, value: float, seen: str) -> str:
-    return says.format(value=_number(value), percent=_percent(value), seen=seen)
-
-
-def _number(value: float) -> str:
-    """Three significant digits, without an exponent or idle zeros."""
-    if value == int(value) or abs(value) >= 100:
-        return f"{value:.0f}"
-    digits = 1 if abs(value) >= 10 else 2 if abs(value) >= 1 else 3
-    return f"{value:.{digits}f}".rstrip("0").rstrip(".").replace("-0", "0") or "0"
-
-
-def _percent(share: float) -> str:
-    return f"{_number(round(share * 100, 1))}%"
 
 
 def _sentence(words: str) -> str:

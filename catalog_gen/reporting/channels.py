@@ -12,10 +12,13 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 from urllib.parse import quote
 
+from catalog_gen.catalog.product import Product
 from catalog_gen.imaging.encode import Rendition
-from catalog_gen.reporting.channel_feed import safe_cell
 
 ChannelName = Literal["google", "shopify", "meta", "files"]
+
+#: The wide forms count, too: spreadsheets of some languages read them as the plain ones.
+_FORMULA_STARTS: Final = ("=", "+", "-", "@", "＝", "＋", "－", "＠")  # noqa: RUF001
 
 SUFFIXES: Final[Mapping[Rendition, str]] = {"PNG": "png", "JPEG": "jpg", "WEBP": "webp"}
 
@@ -31,6 +34,11 @@ class PictureForm:
     rendition: Rendition
     max_side: int
     quality: int = 92
+
+    def fitted(self, width: int, height: int) -> tuple[int, int]:
+        """Width and height scaled down to the longest side that is wanted, never up."""
+        scale = min(1.0, self.max_side / max(height, width))
+        return max(1, round(width * scale)), max(1, round(height * scale))
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +56,19 @@ class ChannelProduct:
     group_id: str
     images: tuple[str, ...]
     attributes: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, product: Product, images: Iterable[str]) -> "ChannelProduct":
+        """A product of the catalog with its picture files, the main one first."""
+        return cls(
+            product_id=product.product_id,
+            title=product.title,
+            description=product.description,
+            category=product.category,
+            group_id=product.group_id,
+            images=tuple(images),
+            attributes=product.attributes,
+        )
 
 
 Row = dict[str, str]
@@ -76,12 +97,18 @@ class Channel:
         """The feed as CSV, ordered by product id: the same catalog is the same text.
 
         Control characters in a value become spaces, and a value that a spreadsheet would run as a
-        formula gets an apostrophe in front.
+        formula gets an apostrophe in front (OWASP, "CSV injection").
+
+        Raises:
+            ValueError: a product without a picture; a channel would reject it.
         """
         text = io.StringIO(newline="")
         writer = csv.DictWriter(text, self.columns, restval="", lineterminator="\n")
         writer.writeheader()
         for product in sorted(products, key=lambda each: each.product_id):
+            if not product.images:
+                name = product.product_id
+                raise ValueError(f"product {name!r} has no picture; leave it out of the feed")
             links = [f"{base_url.rstrip('/')}/{quote(name)}" for name in product.images]
             for row in self.rows(self, product, links):
                 writer.writerow({name: safe_cell(value) for name, value in row.items()})
@@ -239,3 +266,9 @@ def _handle(product_id: str) -> str:
     """A Shopify handle: lower-case letters, digits and hyphens."""
     letters = "".join(sign if sign.isalnum() else " " for sign in product_id.lower())
     return "-".join(letters.split())
+
+
+def safe_cell(value: str) -> str:
+    """One line that a spreadsheet shows as it is: no control characters, never a formula."""
+    line = " ".join("".join(c if c.isprintable() else " " for c in value).split())
+    return f"'{line}" if line.startswith(_FORMULA_STARTS) else line

@@ -7,9 +7,7 @@ lie beside it and are loaded when they are scrolled to. It reads no database.
 import base64
 import hashlib
 import json
-import os
 import re
-import tempfile
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from importlib import resources
@@ -25,6 +23,7 @@ from catalog_gen.reporting.gallery_data import (
     GalleryProduct,
     GalleryView,
 )
+from catalog_gen.store.files import write_whole
 
 _PICTURE: Final = re.compile(r"[0-9a-f]{64}\.png")
 #: Longest value of a rejected row that is shown; a feed can hold a whole page in one field.
@@ -44,9 +43,9 @@ def write_gallery(data: GalleryData, folder: Path, image_bytes: Callable[[str], 
     for sha256 in sorted(shown):
         target = pictures / f"{sha256}.png"
         if not target.exists():
-            _write_whole(target, image_bytes(sha256))
+            write_whole(target, image_bytes(sha256))
     page = folder / "index.html"
-    _write_whole(page, render_gallery(data).encode("utf-8", "replace"))
+    write_whole(page, render_gallery(data).encode("utf-8", "replace"))
     for file in pictures.iterdir():
         if _PICTURE.fullmatch(file.name) and file.stem not in shown:
             file.unlink(missing_ok=True)
@@ -147,6 +146,14 @@ def _image(image: GalleryImage) -> dict[str, Any]:
         "similarity": image.similarity,
         "margin": image.margin,
         "reviewer": image.reviewer,
+        "passports": [
+            {
+                "title": each.title,
+                "passed": each.passed,
+                "checks": [list(one) for one in each.checks],
+            }
+            for each in image.passports
+        ],
     }
 
 
@@ -177,16 +184,3 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-
-
-def _write_whole(target: Path, content: bytes) -> None:
-    """Under a temporary name, then renamed: a reader sees the old file or the new one."""
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=".", suffix=".partial")
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(content)
-        os.chmod(name, 0o644)
-        os.replace(name, target)
-    except BaseException:
-        os.unlink(name)
-        raise

@@ -9,6 +9,16 @@ Decision = Literal["accepted", "review", "rejected", "unjudged"]
 
 
 @dataclass(frozen=True, slots=True)
+class GalleryPassport:
+    """What one sales channel says of a picture."""
+
+    title: str
+    passed: bool
+    checks: tuple[tuple[str, str], ...]
+    """Outcome (passed, failed, coming, not measured) and its words with the measured number."""
+
+
+@dataclass(frozen=True, slots=True)
 class GalleryImage:
     """One candidate of a product and view."""
 
@@ -36,6 +46,8 @@ class GalleryImage:
     margin: float | None = None
     reviewer: str = ""
     """Who decided; empty: the rubric."""
+    passports: tuple[GalleryPassport, ...] = ()
+    """Of live pictures only: one for each sales channel."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,7 @@ What the channel would refuse is left out and listed with the reason. The folder
 the feed appears in it, so that a feed never names a picture that is not there.
 """
 
-import os
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,6 +29,7 @@ from catalog_gen.reporting.channels import (
     PictureForm,
 )
 from catalog_gen.stages.catalog import Catalog
+from catalog_gen.store.files import write_whole
 from catalog_gen.store.images import ImageOrigin, image_origins, read_image
 from catalog_gen.store.scores import newest_signals
 from catalog_gen.store.showcase import live_products
@@ -101,7 +101,7 @@ def export(
                 ready.append(written)
         feed = out / f"{channel.name}.csv"
         url = catalog.settings.publish.base_url if base_url is None else base_url
-        _write_whole(feed, channel.feed(ready, url).encode("utf-8", "replace"))
+        write_whole(feed, channel.feed(ready, url).encode("utf-8", "replace"))
         _remove_others(out, {name for product in ready for name in product.images})
     except OSError as error:
         raise StoreError(
@@ -137,7 +137,7 @@ def _live(catalog: Catalog) -> Iterator[tuple[Product, list[Candidate]]]:
                 each.product,
                 [
                     Candidate(view, origins[ids[view]], pictures[ids[view]], signals.get(ids[view]))
-                    for view in _in_order(ids, views)
+                    for view in each.ordered_views(views)
                 ],
             )
             report("export", done, len(live))
@@ -153,15 +153,7 @@ def _write_product(
     refused: list[Refusal],
 ) -> ChannelProduct | None:
     """Write a product's pictures; None, with the reasons, if the channel takes none of them."""
-    told = ChannelProduct(
-        product_id=product.product_id,
-        title=product.title,
-        description=product.description,
-        category=product.category,
-        group_id=product.group_id,
-        images=(),
-        attributes=product.attributes,
-    )
+    told = ChannelProduct.of(product, images=())
     missing = channel.missing(told)
     if missing:
         why = f"{channel.name} requires {', '.join(missing)}, and the feed has none"
@@ -175,7 +167,7 @@ def _write_product(
             continue
         suffix = SUFFIXES[channel.form.rendition]
         name = f"{PICTURES}/{candidate.origin.image_id[:_NAME_LENGTH]}.{suffix}"
-        _write_whole(out / name, content)
+        write_whole(out / name, content)
         names.append(name)
     return replace(told, images=tuple(names)) if names else None
 
@@ -185,7 +177,7 @@ def _refusal(
 ) -> str:
     """What the channel has against this file in a main or an additional slot; '': nothing."""
     form, origin = channel.form, candidate.origin
-    width, height = _size(origin.width, origin.height, form.max_side)
+    width, height = form.fitted(origin.width, origin.height)
     file = PictureFile(form.rendition, width, height, len(content), declared=True)
     today = datetime.now(UTC).date()
     slot: Slot = "main" if main else "additional"
@@ -201,32 +193,9 @@ def _rendered(candidate: Candidate, form: PictureForm, signer: Signer | None) ->
         content = label_png(candidate.png, provenance)
     else:
         pixels = decode(candidate.png, name=f"image {origin.image_id}")
-        fitted = contain_on_white(pixels, *_size(origin.width, origin.height, form.max_side))
+        fitted = contain_on_white(pixels, *form.fitted(origin.width, origin.height))
         content = render(fitted, form.rendition, provenance, form.quality)
     return sign(content, form.rendition, provenance, signer) if signer else content
-
-
-def _size(width: int, height: int, max_side: int) -> tuple[int, int]:
-    """Scaled down to the longest side that is wanted, never up."""
-    scale = min(1.0, max_side / max(height, width))
-    return max(1, round(width * scale)), max(1, round(height * scale))
-
-
-def _in_order(shown: Collection[str], views: Sequence[str]) -> list[str]:
-    """In the order of the settings; views that they no longer have come last."""
-    return sorted(
-        shown, key=lambda view: (views.index(view) if view in views else len(views), view)
-    )
-
-
-def _write_whole(path: Path, content: bytes) -> None:
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        draft.write_bytes(content)
-        draft.replace(path)
-    except BaseException:
-        draft.unlink(missing_ok=True)
-        raise
 
 
 def _remove_others(out: Path, kept: set[str]) -> None:

@@ -1,21 +1,25 @@
 """The gallery page, from what the store shows."""
 
 from collections import defaultdict
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import cast
 
 from catalog_gen.catalog.product import Product
+from catalog_gen.judging.passports import Slot, Stamped
 from catalog_gen.reporting.gallery import write_gallery
 from catalog_gen.reporting.gallery_data import (
     Decision,
     GalleryData,
     GalleryImage,
+    GalleryPassport,
     GalleryProduct,
     GalleryRejection,
     GalleryView,
 )
 from catalog_gen.stages.catalog import Catalog
+from catalog_gen.stages.passports import stamp_pictures
 from catalog_gen.store.figures import coverage_figures
 from catalog_gen.store.images import read_image
 from catalog_gen.store.publications import publications
@@ -24,6 +28,7 @@ from catalog_gen.store.showcase import (
     ShownPicture,
     Trouble,
     active_products,
+    live_products,
     newest_rejections,
     shown_pictures,
     troubles,
@@ -40,6 +45,14 @@ def write_catalog_gallery(catalog: Catalog) -> Path:
         figures = coverage_figures(connection)
         published = publications(connection)
         runs = last_runs(connection, 1)
+        views = list(catalog.settings.views)
+        slots: dict[str, Slot] = {
+            each.image_ids[view]: "main" if place == 0 else "additional"
+            for each in live_products(connection)
+            for place, view in enumerate(each.ordered_views(views))
+        }
+        today = datetime.now(UTC).date()
+        stamped = stamp_pictures(connection, catalog.settings.passports, slots, today)
         data = GalleryData(
             title="Catalog",
             written_at=datetime.now(UTC),
@@ -47,7 +60,7 @@ def write_catalog_gallery(catalog: Catalog) -> Path:
             publication_id=published[-1].publication_id if published else None,
             coverage=figures.live / figures.active if figures.active else 0.0,
             products=tuple(
-                _product(product, list(catalog.settings.views), pictures, trouble)
+                _product(product, views, pictures, trouble, stamped)
                 for product in active_products(connection)
             ),
             rejections=tuple(
@@ -66,6 +79,7 @@ def _product(
     views: list[str],
     pictures: dict[tuple[str, str], list[ShownPicture]],
     trouble: dict[tuple[str, str], Trouble],
+    stamped: Mapping[str, Mapping[str, Stamped]],
 ) -> GalleryProduct:
     shown: list[GalleryView] = []
     for view in views:
@@ -75,7 +89,10 @@ def _product(
             shown.append(
                 GalleryView(
                     name=view,
-                    images=tuple(_image(picture) for picture in pictures.get(key, ())),
+                    images=tuple(
+                        _image(picture, stamped.get(picture.image_id, {}))
+                        for picture in pictures.get(key, ())
+                    ),
                     failures=wrong.errors if wrong else (),
                     unsupported=wrong.unsupported if wrong else "",
                 )
@@ -89,7 +106,7 @@ def _product(
     )
 
 
-def _image(picture: ShownPicture) -> GalleryImage:
+def _image(picture: ShownPicture, stamped: Mapping[str, Stamped]) -> GalleryImage:
     strength = f", strength {picture.strength:g}" if picture.strength else ""
     return GalleryImage(
         image_id=picture.image_id,
@@ -110,4 +127,12 @@ def _image(picture: ShownPicture) -> GalleryImage:
         similarity=picture.similarity,
         margin=picture.margin,
         reviewer=picture.reviewer,
+        passports=tuple(
+            GalleryPassport(
+                each.title,
+                each.passed,
+                tuple((check.outcome, check.words) for check in each.checks),
+            )
+            for each in stamped.values()
+        ),
     )

@@ -8,10 +8,11 @@ from duckdb import DuckDBPyConnection
 
 from catalog_gen.errors import InputError
 from catalog_gen.judging.rubric import load_rubric
-from catalog_gen.reporting.channel_feed import FeedRow, write_google_feed
+from catalog_gen.reporting.channels import CHANNELS, ChannelProduct
 from catalog_gen.settings import PublishSettings
 from catalog_gen.stages.catalog import Catalog, Stamp
 from catalog_gen.store.figures import coverage_figures, verdict_figures
+from catalog_gen.store.files import write_whole
 from catalog_gen.store.gates import Gate, save_gates
 from catalog_gen.store.publications import (
     LiveImage,
@@ -24,7 +25,7 @@ from catalog_gen.store.publications import (
     release_hold,
     rollback_to,
 )
-from catalog_gen.store.showcase import LiveProduct, live_products
+from catalog_gen.store.showcase import live_products
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,24 +163,21 @@ def _gates(
 
 
 def write_channel_feeds(catalog: Catalog) -> ChannelFeed:
-    """Write the live products as a Google Merchant feed below the site folder."""
+    """Write the live products as a Google Merchant feed below the site folder.
+
+    All of them, with the gallery's pictures: what Google would refuse is left out by an export.
+    """
+    views = list(catalog.settings.views)
     with catalog.store.reading() as connection:
-        rows = [_feed_row(each, list(catalog.settings.views)) for each in live_products(connection)]
+        products = [
+            ChannelProduct.of(
+                each.product,
+                (f"images/{each.images[view]}.png" for view in each.ordered_views(views)),
+            )
+            for each in live_products(connection)
+        ]
     path = catalog.home.site / "feeds" / "google.csv"
-    write_google_feed(rows, path, catalog.settings.publish.base_url)
-    return ChannelFeed(path, len(rows))
-
-
-def _feed_row(live: LiveProduct, views: list[str]) -> FeedRow:
-    """The main picture is that of the first view in the settings which has one."""
-    product = live.product
-    order = sorted(live.images, key=lambda view: views.index(view) if view in views else len(views))
-    return FeedRow(
-        product_id=product.product_id,
-        title=product.title,
-        description=product.description,
-        link=product.attributes.get("link", ""),
-        images=tuple(f"images/{live.images[view]}.png" for view in order),
-        price=product.attributes.get("price", ""),
-        availability=product.attributes.get("availability", ""),
-    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = CHANNELS["google"].feed(products, catalog.settings.publish.base_url)
+    write_whole(path, text.encode("utf-8", "replace"))
+    return ChannelFeed(path, len(products))

@@ -1,7 +1,24 @@
 """Make file operations last: a rename is safe only when its folder is synced, too."""
 
 import os
+import tempfile
 from pathlib import Path
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Under a temporary name, then renamed: a reader sees the old file or the new one.
+
+    It is not synced: for what can be written again.
+    """
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".partial")
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(content)
+        os.chmod(name, 0o644)
+        os.replace(name, path)
+    except BaseException:
+        os.unlink(name)
+        raise
 
 
 def sync_file(path: Path) -> None:

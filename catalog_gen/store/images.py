@@ -58,6 +58,28 @@ def image_origins(connection: DuckDBPyConnection) -> dict[str, ImageOrigin]:
     }
 
 
+@dataclass(frozen=True, slots=True)
+class ImageFile:
+    """A stored PNG from outside: pixels and bytes."""
+
+    width: int
+    height: int
+    size: int
+
+
+def image_files(connection: DuckDBPyConnection, image_ids: Sequence[str]) -> dict[str, ImageFile]:
+    """Size and weight of these pictures; those whose bytes are gone are left out."""
+    rows = connection.execute(
+        """
+        SELECT image_id, width, height, octet_length(bytes)
+        FROM images JOIN image_bytes USING (sha256)
+        WHERE image_id IN (SELECT unnest($ids::VARCHAR[]))
+        """,
+        {"ids": list(image_ids)},
+    ).fetchall()
+    return {image_id: ImageFile(*facts) for image_id, *facts in rows}
+
+
 def read_image(connection: DuckDBPyConnection, image_id: str) -> bytes:
     """The bytes of a picture's PNG file.
 

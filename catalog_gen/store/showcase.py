@@ -2,6 +2,7 @@
 
 import json
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,6 +59,13 @@ class LiveProduct:
     product: Product
     images: dict[str, str]
     image_ids: dict[str, str]
+
+    def ordered_views(self, views: Sequence[str]) -> list[str]:
+        """The views with a picture in the order of ``views``, those that it lacks last."""
+        return sorted(
+            self.images,
+            key=lambda view: (views.index(view) if view in views else len(views), view),
+        )
 
 
 def active_products(connection: DuckDBPyConnection) -> list[Product]:

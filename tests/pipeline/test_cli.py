@@ -86,6 +86,8 @@ def test_lineage_finds_an_image_by_the_start_of_its_id(refreshed: Shop) -> None:
     assert facts["asked_because"] == "new"
     tree = run(refreshed, "lineage", image_id[:12]).stdout
     assert facts["prompt"] in tree
+    assert not facts["passports"]["google"]["passed"]
+    assert "fail the shorter side has 32 pixels (at least 100)" in tree
     assert "Traceback" not in tree
 
 

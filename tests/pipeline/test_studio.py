@@ -69,7 +69,13 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Sample:
     (folder / "feed.csv").write_text(_feed(), "utf-8")
     text = (ROOT / "data" / "catalog.toml").read_text("utf-8")
     data = ROOT / "data"
-    named = ("models/studio/pipeline", "models/studio/clip", "rubric.toml", "passports.toml")
+    named = (
+        "models/studio/pipeline",
+        "models/studio/clip",
+        "models/lettering.safetensors",
+        "rubric.toml",
+        "passports.toml",
+    )
     for name in (*named, "reference"):
         text = re.sub(rf'"(local-dir:)?{name}"', rf'"\g<1>{data / name}"', text)
     text = text.replace("min_coverage = 0.5", "min_coverage = 0.0")

@@ -13,6 +13,7 @@
     accepted: "Accepted", review: "To review", rejected: "Rejected", unjudged: "Not judged",
     failed: "Failed", unsupported: "Not supported", "empty-view": "Not drawn yet",
   };
+  const OUTCOMES = { passed: "accepted", failed: "rejected", coming: "review", "not measured": "unjudged" };
   const byId = (id) => document.getElementById(id);
   const products = JSON.parse(byId("data").textContent);
   const grid = byId("products"), dialog = byId("detail"), found = byId("found");
@@ -93,6 +94,14 @@
     return make("dl", { class: "made" }, ...rows.filter(([, value]) => value).flatMap(([name, value]) =>
       [make("dt", {}, name), make("dd", {}, codes.has(name) ? make("code", {}, value) : value)]));
   }
+  function passport(one) {
+    const coming = one.checks.some(([outcome]) => outcome === "coming");
+    const word = one.passed ? (coming ? "Pass, rules coming" : "Pass") : "Fail";
+    return make("details", {},
+      make("summary", {}, make("span", { class: `badge ${one.passed ? "accepted" : "rejected"}` }, word), one.title),
+      make("ul", {}, ...one.checks.map(([outcome, words]) =>
+        make("li", {}, make("span", { class: `outcome ${OUTCOMES[outcome]}` }, outcome), words))));
+  }
   function verdict(view, image) {
     const parts = [make("div", { class: "verdict" }, badge(view, image),
       image && image.total !== null ? make("span", { class: "sum" }, `${image.total} of 10 points`) : null)];
@@ -102,6 +111,8 @@
       make("h3", {}, LABELS[one.name] || one.name),
       make("span", { class: `bar p${one.points}`, role: "img", "aria-label": `${one.points} of 2 points` }, make("i")),
       make("p", {}, one.why)))));
+    if (image.passports.length) parts.push(make("section", { class: "passports" },
+      make("h3", {}, "Sales channels"), ...image.passports.map(passport)));
     parts.push(facts(image));
     return parts;
   }

@@ -1,0 +1,49 @@
+"""Channel passports of stored pictures: today's rules, coming ones, and a rule that changes."""
+
+from datetime import date
+from pathlib import Path
+
+from catalog_gen.judging.passports import Stamped
+from catalog_gen.stages.passports import stamp_pictures
+from tests.pipeline.shop import Shop, open_shop
+
+TODAY = date(2026, 11, 21)
+COMING = """
+[[google.rules]]
+fact = "shorter_side"
+at_least = 500
+since = 2027-01-31
+says = "the shorter side has {value} pixels"
+"""
+
+
+def stamped(shop: Shop, image_id: str, day: date = TODAY) -> dict[str, Stamped]:
+    catalog = shop.catalog
+    with catalog.store.reading() as connection:
+        return stamp_pictures(connection, catalog.settings.passports, {image_id: "main"}, day)[
+            image_id
+        ]
+
+
+def test_a_changed_rule_is_told_at_once_and_draws_nothing(tmp_path: Path) -> None:
+    shop = open_shop(tmp_path)
+    shop.night("first")
+    drawn = shop.query("SELECT image_id, sha256 FROM images ORDER BY ALL")
+    image_id = str(drawn[0][0])
+    before = stamped(shop, image_id)
+    assert not before["google"].passed
+    assert before["google"].failures == ("the shorter side has 32 pixels (at least 100)",)
+
+    rules = shop.folder / "passports.toml"
+    text = rules.read_text("utf-8").replace("at_least = 100", "at_least = 30")
+    rules.write_text(text + COMING, "utf-8")
+    after = stamped(shop, image_id)
+    assert after["google"].passed
+    assert not after["meta"].passed
+    coming = [check.words for check in after["google"].checks if check.outcome == "coming"]
+    assert coming == ["the shorter side has 32 pixels (at least 500): will fail from 2027-01-31 on"]
+    assert not stamped(shop, image_id, date(2027, 1, 31))["google"].passed
+
+    night = shop.night("second")
+    assert (night["planned"], night["generated"]) == (0, 0)
+    assert shop.query("SELECT image_id, sha256 FROM images ORDER BY ALL") == drawn
