@@ -5,7 +5,7 @@ pixels. It does not decide what is published: a picture that a channel refuses m
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date
 from pathlib import Path
 from typing import Final, Literal, Self
@@ -33,6 +33,7 @@ PASSPORT_FACTS: Final[frozenset[str]] = frozenset(
         "edge_contact",
         "off_centre",
         "parts",
+        "lettering",
     }
 )
 
@@ -175,7 +176,7 @@ class Stamped:
 
 def picture_facts(file: PictureFile, signals: Signals | None) -> Mapping[str, float | None]:
     """The table that passport rules are applied to; its names are ``PASSPORT_FACTS``."""
-    measured = ("fill", "near_white", "pure_white", "edge_contact", "off_centre", "parts")
+    measured = PASSPORT_FACTS & {each.name for each in fields(Signals)}
     return {
         "shorter_side": min(file.width, file.height),
         "longer_side": max(file.width, file.height),
