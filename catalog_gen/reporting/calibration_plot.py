@@ -1,6 +1,7 @@
 """The curve of a calibration as an SVG file: shares over the accept cut, with the bound."""
 
 from collections.abc import Callable
+from math import ceil
 from typing import Any, Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
@@ -16,10 +17,13 @@ _LINES: Final[tuple[tuple[str, str, bool, Callable[[CurvePoint], float]], ...]] 
 
 
 def calibration_plot(calibration: Calibration, most_bad: float, subtitle: str) -> str:
-    """The plot as SVG text; cuts that accept no label are left out of the lines."""
+    """The plot as SVG text; cuts that accept no label are left out of the lines.
+
+    ``subtitle`` tells the labels; what follows a colon goes to a line of its own.
+    """
     curve = [point for point in calibration.curve if point.accepted]
     shares = [share(point) for point in curve for *_, share in _LINES]
-    top = min(1.0, max([2 * most_bad, *shares]) * 1.05)
+    top = min(1.0, ceil(max([2 * most_bad, *shares]) / 0.04) * 0.04)  # four whole percents
     cuts = [point.cut for point in calibration.curve]
 
     def x(cut: int) -> float:
@@ -56,7 +60,7 @@ def calibration_plot(calibration: Calibration, most_bad: float, subtitle: str) -
     )
     chosen = calibration.chosen.cut if calibration.chosen else None
     return environment.get_template("calibration.svg.j2").render(
-        subtitle=subtitle,
+        subtitle=subtitle.split(": ", 1),
         ticks=[{"y": y(top * part / 4), "label": f"{top * part / 4:.0%}"} for part in range(5)],
         places=[{"x": x(cut), "cut": cut, "chosen": cut == chosen} for cut in cuts],
         bound_y=y(most_bad),

@@ -21,8 +21,8 @@ def passports() -> dict[str, Passport]:
 
 @pytest.fixture(scope="module")
 def signals() -> Signals:
-    """A product that fills 82 % of a white frame."""
-    return measure(product(size=0.82), asked=Asked("red"))
+    """A product that fills 82 % of a white frame, with nothing written over it."""
+    return replace(measure(product(size=0.82), asked=Asked("red")), lettering=-4.0)
 
 
 def test_a_good_picture_passes_and_every_number_is_told(
@@ -32,6 +32,16 @@ def test_a_good_picture_passes_and_every_number_is_told(
     assert stamped.passed
     assert any("1200 pixels (at least 100)" in check.words for check in stamped.checks)
     assert {check.outcome for check in stamped.checks} == {"passed", "coming"}
+
+
+@pytest.mark.parametrize("channel", ["google", "amazon", "files"])
+def test_lettering_over_the_product_is_refused(
+    passports: dict[str, Passport], signals: Signals, channel: str
+) -> None:
+    lettered = passports[channel].check(FILE, replace(signals, lettering=5.0), TODAY)
+    assert any("text or a watermark" in words for words in lettered.failures)
+    unseen = passports[channel].check(FILE, replace(signals, lettering=None), TODAY)
+    assert not any("text or a watermark" in words for words in unseen.failures)
 
 
 def test_a_coming_rule_is_told_before_it_counts_and_counts_from_its_day_on(
