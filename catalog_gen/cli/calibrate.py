@@ -55,9 +55,10 @@ def run(
     )
     told = _labels(found, source, assumed)
     plot = catalog.home.root / PLOT
-    if labels:
-        plot.parent.mkdir(parents=True, exist_ok=True)
-        plot.write_text(calibration_plot(found.calibration, most_bad, told), "utf-8")
+    if not labels:
+        raise _refusal(found, source, most_bad, confidence)
+    plot.parent.mkdir(parents=True, exist_ok=True)
+    plot.write_text(calibration_plot(found.calibration, most_bad, told), "utf-8")
     if as_json:
         print_json({**asdict(found), "source": told, "plot": str(plot)})
     else:
@@ -113,8 +114,6 @@ def _refusal(
 
 def _print(found: Findings, told: str, plot: Path) -> None:
     answers.print(f"Scorer {found.scorer_hash[:12]}; {told}.")
-    if not found.labels:
-        return
     table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
     for column in ("Cut", "Accepted", "Bad", "Bad share", "At most", "Manual work", "Good image"):
         table.add_column(column, justify="right")

@@ -20,6 +20,8 @@ WRONG = {
     "export": ("export", "--channel", "nowhere", "--out", "{folder}/out"),
     "publications": ("publications", "--at", "yesterday"),
     "rollback": ("rollback", "99"),
+    "review": ("review", "ffffffffffff", "--accept"),
+    "calibrate": ("calibrate",),
     "backup": ("backup", "{shop}"),
     "restore": ("restore", "{folder}/nowhere"),
     "status": ("status", "--config", "nowhere.toml"),
