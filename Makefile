@@ -56,6 +56,7 @@ studio-model: $(READY) debian ## render the photos, train the studio model, meas
 	@$(STUDIO).photos --out .studio/photos --split judge --scenes 1000
 	@$(STUDIO).photos --out .studio/photos --split held-out --scenes 100
 	@$(STUDIO).train
+	@$(STUDIO).train_lettering
 	@$(STUDIO).evaluate
 
 lock: ## resolve the dependencies anew
