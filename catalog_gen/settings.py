@@ -52,6 +52,11 @@ class ModelSettings(_Section):
 
     id: str = Field(description="a diffusers folder, or the id of one on a hub")
     revision: str | None = Field(None, description="the hub revision, to pin a hub id")
+    sha256: str | None = Field(
+        None,
+        pattern="^[0-9a-f]{64}$",
+        description="the model's hash, to pin its weights: others are refused before any work",
+    )
     dtype: Literal["auto", "fp32", "fp16", "bf16"] = Field(
         "auto", description="auto: fp32 on the CPU, bf16 on a GPU"
     )

@@ -160,13 +160,15 @@ def _drawing(home: Home) -> Finding:
 
 
 def _model(settings: CatalogSettings) -> str:
-    from catalog_gen.diffusion.model import check_model
+    from catalog_gen.diffusion.model import check_model, pinned_model
 
     folder = Path(settings.model.id)
     if not folder.is_dir():
         return f"{settings.model.id} is no folder here and would be fetched from the hub"
     checked = check_model(folder)
-    return f"{checked.pipeline}, {len(checked.files)} files, safetensors only"
+    pinned_model(settings.model)
+    pin = "hash as pinned" if settings.model.sha256 else "hash not pinned"
+    return f"{checked.pipeline}, {len(checked.files)} files, safetensors only, {pin}"
 
 
 def _scorer(settings: CatalogSettings) -> str:

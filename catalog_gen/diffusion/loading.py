@@ -15,7 +15,7 @@ from typing import Any, Final, Literal
 
 import torch
 
-from catalog_gen.diffusion.model import check_model, local_model, model_hash
+from catalog_gen.diffusion.model import check_model, pinned_model
 from catalog_gen.errors import ConfigError
 from catalog_gen.recipe import Environment
 from catalog_gen.settings import ModelSettings
@@ -121,7 +121,7 @@ def load_pipeline(settings: ModelSettings, hashes: Path | None = None) -> Loaded
 def _load(settings: ModelSettings, hashes: Path | None) -> LoadedPipeline:
     from diffusers import AutoPipelineForText2Image
 
-    path = local_model(settings.id, settings.revision)
+    path, identity = pinned_model(settings, hashes)
     device = _device(settings)
     dtype = _dtype(settings, device)
     # An invisible watermark would depend on whether an unrelated package is installed.
@@ -132,7 +132,7 @@ def _load(settings: ModelSettings, hashes: Path | None) -> LoadedPipeline:
         text2img = pipelines.from_pretrained(
             str(path), use_safetensors=True, dtype=TORCH_DTYPES[dtype], **extra
         )
-    return wrap_pipeline(text2img.to(device), model_hash(path, hashes), compiled=settings.compile)
+    return wrap_pipeline(text2img.to(device), identity, compiled=settings.compile)
 
 
 def wrap_pipeline(text2img: Any, identity: str, *, compiled: bool = False) -> LoadedPipeline:

@@ -17,6 +17,7 @@ from typing import Final
 from catalog_gen.diffusion.hash_cache import HashCache
 from catalog_gen.errors import ModelError
 from catalog_gen.fingerprint import sha256_json
+from catalog_gen.settings import ModelSettings
 
 #: The pipelines that the engine can drive, and the components each can't do without.
 PIPELINES: Final[Mapping[str, frozenset[str]]] = {
@@ -100,6 +101,25 @@ def check_model(path: Path) -> ModelFolder:
     for component in components:
         files += _component_files(path / component, weighted=component in _WEIGHTED)
     return ModelFolder(path, pipeline, components, tuple(files))
+
+
+def pinned_model(settings: ModelSettings, cache: Path | None = None) -> tuple[Path, str]:
+    """The configured model's folder and hash.
+
+    Raises:
+        ModelError: as ``local_model``; or ``model.sha256`` pins other files than those.
+    """
+    path = local_model(settings.id, settings.revision)
+    found = model_hash(path, cache)
+    if settings.sha256 not in (None, found):
+        raise ModelError(
+            settings.id,
+            f"its files hash to {found[:12]}, and model.sha256 pins {str(settings.sha256)[:12]}: "
+            "weights or configuration were changed",
+            "Fetch the model again; or, if you chose another one, pin its hash or take model.sha256 "
+            "out: every picture will then be drawn anew.",
+        )
+    return path, found
 
 
 def model_hash(path: Path, cache: Path | None = None) -> str:

@@ -16,7 +16,7 @@ from duckdb import DuckDBPyConnection
 
 from catalog_gen.catalog.aliases import CANONICAL_ATTRIBUTES
 from catalog_gen.catalog.product import CORE_FIELDS
-from catalog_gen.diffusion.model import local_model, model_hash
+from catalog_gen.diffusion.model import pinned_model
 from catalog_gen.fingerprint import sha256_json
 from catalog_gen.planning import (
     Budget,
@@ -75,9 +75,7 @@ class Drawer:
         Raises:
             ModelError: it is missing, unsafe, or no pipeline.
         """
-        model = catalog.settings.model
-        folder = local_model(model.id, model.revision)
-        return cls(folder, model_hash(folder, catalog.home.hashes))
+        return cls(*pinned_model(catalog.settings.model, catalog.home.hashes))
 
     @cached_property
     def budget(self) -> TokenBudget:

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from catalog_gen.diffusion.model import check_model, local_model, model_hash
+from catalog_gen.diffusion.model import check_model, local_model, model_hash, pinned_model
 from catalog_gen.errors import ModelError
+from catalog_gen.settings import ModelSettings
 from tests.tiny_models import tiny_sd
 
 UNET = "unet/diffusion_pytorch_model.safetensors"
@@ -96,6 +97,18 @@ def test_pickled_weights_are_refused_with_the_way_out(model: Path) -> None:
 def test_missing_weights_are_refused(model: Path) -> None:
     (model / UNET).unlink()
     assert "no safetensors weights" in _refusal(model)
+
+
+def test_tampered_weights_of_a_pinned_model_are_refused(model: Path, hashes: Path) -> None:
+    pinned = ModelSettings(id=str(model), sha256=model_hash(model, hashes))
+    assert pinned_model(pinned, hashes) == (model, pinned.sha256)
+    content = bytearray((model / UNET).read_bytes())
+    content[-2] ^= 1  # one bit of one weight: still a valid file
+    (model / UNET).write_bytes(content)
+    assert pinned_model(ModelSettings(id=str(model)), hashes)[1] != pinned.sha256
+    with pytest.raises(ModelError, match=r"model\.sha256 pins") as refused:
+        pinned_model(pinned, hashes)
+    assert "Fetch the model again" in str(refused.value)
 
 
 @pytest.mark.parametrize("keep", [0, 5, 100, -1])
