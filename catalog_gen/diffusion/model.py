@@ -116,8 +116,8 @@ def pinned_model(settings: ModelSettings, cache: Path | None = None) -> tuple[Pa
             settings.id,
             f"its files hash to {found[:12]}, and model.sha256 pins {str(settings.sha256)[:12]}: "
             "weights or configuration were changed",
-            "Fetch the model again; or, if you chose another one, pin its hash or take model.sha256 "
-            "out: every picture will then be drawn anew.",
+            "Fetch the model again; or, if you chose another one, pin its hash or take "
+            "model.sha256 out: every picture will then be drawn anew.",
         )
     return path, found
 
