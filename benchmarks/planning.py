@@ -25,6 +25,12 @@ CONFIG: Final = ROOT / "data" / "catalog.toml"
 COLOURS: Final = ("red", "blue", "green", "black", "white", "yellow")
 CATEGORIES: Final = ("mug", "bottle", "bowl", "vase", "chair", "backpack")
 CHANGED: Final = 100
+#: All that a night's judge would store, but for the criteria's words.
+JUDGED: Final = """
+    INSERT INTO verdicts
+    SELECT recipe_id, 'benchmark', 'accepted', 9, '[]', [], now(), 'benchmark'
+    FROM ledger ANTI JOIN verdicts ON image_id = recipe_id
+"""
 
 
 def main() -> None:
@@ -99,7 +105,7 @@ def write_feed(path: Path, products: int, *, changed: int, shift: int = 1) -> No
 
 
 def record(feed: Path, home: Path) -> dict[str, Any]:
-    """Record the feed, its prompts, and the ledger's rows as made."""
+    """Record the feed, its prompts, and the ledger's rows as made and accepted."""
     from catalog_gen.fingerprint import SHARDS
     from catalog_gen.planning import NO_LIMIT
     from catalog_gen.stages.catalog import Stamp
@@ -114,6 +120,7 @@ def record(feed: Path, home: Path) -> dict[str, Any]:
     write_prompts(catalog, range(SHARDS), stamp, budget=NO_LIMIT)
     with catalog.store.writing() as connection:
         connection.execute("UPDATE ledger SET status = 'made'")
+        connection.execute(JUDGED)
     return _figures(started, 0)
 
 

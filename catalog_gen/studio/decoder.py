@@ -30,6 +30,8 @@ BORDER: Final[float] = 3.0
 BORDER_DEPTH: Final[int] = 4
 CORNER: Final[float] = 100.0
 CORNER_DEPTH: Final[int] = 2
+#: Weight of squared errors beside absolute ones and those of edges: it is PSNR that is asked for.
+SQUARE_WEIGHT: Final[float] = 6.0
 #: Largest standard deviation of the disturbance, drawn evenly from 0 on; latents have unit scale.
 DISTURBANCE: Final[float] = 0.15
 
@@ -95,8 +97,9 @@ class DecoderStage:
             drawn = parts["decoder"](parts["post_quant_conv"](latents))
         level, across, down = error_planes(drawn.float(), wanted)
         edges = (across * weights[..., 1:]).mean() + (down * weights[..., 1:, :]).mean()
-        weighted = (level * weights).mean()
-        return {"loss": weighted + EDGE_WEIGHT * edges, "level": weighted, "edges": edges}
+        weighted, squared = (level * weights).mean(), (level.square() * weights).mean()
+        loss = weighted + EDGE_WEIGHT * edges + SQUARE_WEIGHT * squared
+        return {"loss": loss, "level": weighted, "edges": edges, "squared": squared}
 
     def stepped(self, step: int) -> None:
         self._average.update_parameters(self._parts)
