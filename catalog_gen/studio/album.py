@@ -1,10 +1,10 @@
 """The photos of splits as training examples: random crops, whole pictures, caption tokens.
 
-It holds arrays in memory-mapped files and grows while photos are still being rendered. It trains
-nothing and writes nothing.
+It trains nothing and writes nothing.
 """
 
 import random
+from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any, Final
@@ -18,7 +18,7 @@ from catalog_gen.studio.captions import canonical_caption, captions
 from catalog_gen.studio.photos import Photos, load_photos
 from catalog_gen.studio.scene import Scene, Split
 from catalog_gen.studio.sizes import CONTEXT
-from catalog_gen.studio.vocabulary import Colour
+from catalog_gen.studio.vocabulary import HELD_OUT_PAIRS, Colour
 
 #: Share of crops whose centre lies inside the subject's box.
 SUBJECT_SHARE: Final[float] = 0.85
@@ -53,36 +53,51 @@ def to_signed(images: NDArray[np.uint8]) -> Tensor:
     return torch.from_numpy(images).permute(0, 3, 1, 2).float() / 127.5 - 1.0
 
 
-class Album:
-    """The photos of some splits; ``reload`` takes in those that were rendered meanwhile."""
+def _joined(parts: Sequence[Photos]) -> Photos:
+    if len(parts) == 1:
+        return parts[0]  # stays in its memory-mapped file
+    return Photos(
+        np.concatenate([part.images for part in parts]),
+        np.concatenate([part.masks for part in parts]),
+        list(chain.from_iterable(part.scenes for part in parts)),
+        list(chain.from_iterable(part.colours for part in parts)),
+    )
 
-    def __init__(self, folder: Path, *splits: Split, limit: int | None = None) -> None:
-        """``limit`` keeps the first so many photos of each split."""
-        self._folder, self._splits, self._limit = folder, splits, limit
-        self.photos: Photos = self._load()
+
+def _without_held_out(photos: Photos) -> Photos:
+    pairs = zip(photos.scenes, photos.colours, strict=True)
+    known = [
+        place
+        for place, (scene, colour) in enumerate(pairs)
+        if (scene.category, colour) not in HELD_OUT_PAIRS
+    ]
+    if len(known) == len(photos.scenes):
+        return photos
+    return Photos(
+        photos.images[known],
+        photos.masks[known],
+        [photos.scenes[place] for place in known],
+        [photos.colours[place] for place in known],
+    )
+
+
+class Album:
+    """The photos of some splits, one split behind the other."""
+
+    def __init__(
+        self, folder: Path, *splits: Split, limit: int | None = None, known_pairs: bool = False
+    ) -> None:
+        """``limit`` keeps the first so many photos of each split, ``known_pairs`` those whose
+        category and colour are not held out.
+        """
+        parts = [load_photos(folder, split, limit) for split in splits]
+        self.photos: Photos = _joined(
+            [_without_held_out(each) for each in parts] if known_pairs else parts
+        )
         self.boxes = subject_boxes(self.photos.masks)
 
     def __len__(self) -> int:
         return len(self.photos.scenes)
-
-    def _load(self) -> Photos:
-        first, *others = (load_photos(self._folder, split, self._limit) for split in self._splits)
-        if not others:
-            return first
-        return Photos(
-            np.concatenate([first.images, *(other.images for other in others)]),
-            np.concatenate([first.masks, *(other.masks for other in others)]),
-            list(chain(first.scenes, *(other.scenes for other in others))),
-            list(chain(first.colours, *(other.colours for other in others))),
-        )
-
-    def reload(self) -> bool:
-        """Takes in new photos, each split's after its old ones; true where there were any."""
-        newer = self._load()
-        if len(newer.scenes) == len(self):
-            return False
-        self.photos, self.boxes = newer, subject_boxes(newer.masks)
-        return True
 
     def crops(self, count: int, side: int, generator: torch.Generator) -> Tensor:
         """``count`` random crops (count, 3, side, side) in [-1, 1], mostly of subjects, flipped."""
@@ -121,14 +136,14 @@ def tokenize(tokenizer: Any, texts: list[str]) -> Tensor:
     return ids
 
 
-def caption_tokens(album: Album, tokenizer: Any, start: int = 0) -> Tensor:
-    """Token ids (N - start, 1 + ``FREE_CAPTIONS``, ``CONTEXT``): the canonical caption first.
+def caption_tokens(album: Album, tokenizer: Any) -> Tensor:
+    """Token ids (N, 1 + ``FREE_CAPTIONS``, ``CONTEXT``): the canonical caption first.
 
     The free captions of a photo are drawn by its seed and colour, so they are always the same.
     """
     texts: list[str] = []
     photos = album.photos
-    for scene, colour in zip(photos.scenes[start:], photos.colours[start:], strict=True):
+    for scene, colour in zip(photos.scenes, photos.colours, strict=True):
         chance = random.Random(f"captions {scene.seed} {colour}")
         free = captions(scene, colour, chance)
         texts.append(scene_caption(scene, colour))

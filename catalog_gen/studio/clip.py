@@ -155,13 +155,6 @@ class ScorerStage:
         with torch.no_grad():
             self.clip.logit_scale.clamp_(max=4.6)
 
-    def reload(self) -> None:
-        if self._album.reload():
-            photos = self._album.photos
-            self._tokens = caption_tokens(self._album, self._tokenizer)
-            self._labels = labels_of(photos.scenes, photos.colours)
-            self._photographed = self._captions_in_use()
-
     def _captions_in_use(self) -> Tensor:
         """(5760,) true where a canonical caption is right for some photo of the album."""
         used = torch.zeros(len(self._table), dtype=torch.bool)

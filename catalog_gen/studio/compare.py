@@ -86,7 +86,7 @@ def untrained(comparison: Comparison) -> tuple[Studio, dict[str, GeneratorStage]
     stages = {}
     for arm in ARMS:
         stages[arm.name] = stage = GeneratorStage(
-            size, vae, studio.tokenizer, lessons, lambda same: same, arm.build, arm.objective()
+            size, vae, studio.tokenizer, lessons, arm.build, arm.objective()
         )
         stage.name = arm.name
     return studio, stages

@@ -104,9 +104,6 @@ class DecoderStage:
     def stepped(self, step: int) -> None:
         self._average.update_parameters(self._parts)
 
-    def reload(self) -> None:
-        pass
-
     def finished(self) -> Any:
         """A copy of the autoencoder with the averaged decoder."""
         vae = copy.deepcopy(self.vae)

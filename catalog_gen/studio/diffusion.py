@@ -98,7 +98,7 @@ def assemble(vae: Any, text_encoder: Any, unet: Any, tokenizer: Any) -> Any:
 
 @dataclass
 class Lessons:
-    """What the generator learns from; photos that are rendered later are appended."""
+    """What the generator learns from."""
 
     latents: NDArray[np.float16]
     """(N, 2, C, 16, 16); see ``latents.encode_album``."""
@@ -137,13 +137,10 @@ class GeneratorStage:
         vae: Any,
         tokenizer: Any,
         lessons: Lessons,
-        newer: Callable[[Lessons], Lessons],
         build: Callable[[GeneratorSize, int], Any] = build_unet,
         objective: Objective | None = None,
     ) -> None:
-        """``newer`` returns the lessons with what was rendered meanwhile.
-
-        ``build`` makes the denoiser from the size and the number of latent channels; without an
+        """``build`` makes the denoiser from the size and the number of latent channels; without an
         ``objective`` it learns v.
         """
         torch.manual_seed(1)
@@ -151,7 +148,7 @@ class GeneratorStage:
         self._shown = size.shown
         self._device = training_device()
         self._vae, self._tokenizer = vae, tokenizer
-        self._lessons, self._newer = lessons, newer
+        self._lessons = lessons
         self._objective = objective or VPrediction()
         unet = build(size, vae.config.latent_channels)
         text_encoder = build_text_encoder(size, tokenizer)
@@ -212,9 +209,6 @@ class GeneratorStage:
 
     def stepped(self, step: int) -> None:
         self._average.update_parameters(self.parts)
-
-    def reload(self) -> None:
-        self._lessons = self._newer(self._lessons)
 
     def draw(self, vae: Any, prompts: list[str], seeds: list[int]) -> NDArray[np.uint8]:
         """Pictures (N, 128, 128, 3) by the averaged weights, decoded by ``vae``."""

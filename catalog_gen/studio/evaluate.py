@@ -248,7 +248,7 @@ def evaluate(question: Question) -> dict[str, Any]:
     figures["nearest training photo"] = copying_figures(
         drawn.pictures,
         originals,
-        Album(question.photos, "train"),
+        Album(question.photos, "train", "scorer", known_pairs=True),
         question.sheets / "nearest.png",
     )
     figures["schedulers"] = scheduler_figures(

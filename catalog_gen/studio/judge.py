@@ -98,10 +98,6 @@ class JudgeStage:
     def stepped(self, step: int) -> None:
         pass
 
-    def reload(self) -> None:
-        if self._album.reload():
-            self._labels = labels_of(self._album.photos.scenes, self._album.photos.colours)
-
     def sheet(self) -> tuple[Image.Image, dict[str, float]]:
         """Unseen photos that it gets wrong, and its share of right answers."""
         stride = max(1, len(self._unseen) // SHOWN)

@@ -1,7 +1,7 @@
 """Every training photo and its mirror image as latents, encoded once and kept in files.
 
-One file holds ``CHUNK`` photos in the album's order, which only ever grows at its end; a new
-autoencoder gets a new folder. It trains nothing.
+One file holds ``CHUNK`` photos and is named by them; a new autoencoder gets a new folder. It trains
+nothing.
 """
 
 import hashlib
@@ -34,6 +34,13 @@ def encoder_digest(vae: Any) -> str:
     return digest.hexdigest()[:12]
 
 
+def _photos_digest(album: Album, start: int, count: int) -> str:
+    scenes = album.photos.scenes[start : start + count]
+    colours = album.photos.colours[start : start + count]
+    names = [f"{scene.seed} {colour}" for scene, colour in zip(scenes, colours, strict=True)]
+    return hashlib.sha256("\n".join(names).encode()).hexdigest()[:12]
+
+
 @torch.no_grad()
 def normalise_latents(vae: Any, album: Album) -> None:
     """Folds the mean and deviation of the album's latents into ``vae``, in place."""
@@ -59,7 +66,7 @@ def encode_album(vae: Any, album: Album, folder: Path) -> NDArray[np.float16]:
     chunks = []
     for start in range(0, len(album), CHUNK):
         count = min(CHUNK, len(album) - start)
-        path = home / f"{start:06d}-{count:04d}.npy"
+        path = home / f"{_photos_digest(album, start, count)}.npy"
         if not path.exists():
             encoded = _encode(vae, album, start, count)
             partial = path.with_suffix(".partial")

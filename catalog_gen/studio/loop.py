@@ -67,9 +67,6 @@ class Stage(Protocol):
     def stepped(self, step: int) -> None:
         """Called after each step of the optimizer."""
 
-    def reload(self) -> None:
-        """Looks for photos that were rendered meanwhile."""
-
     def sheet(self) -> tuple[Image.Image, dict[str, float]]:
         """A picture that shows where the training stands, and figures for the log."""
 
@@ -179,7 +176,6 @@ def train_stage(stage: Stage, budget: Budget, work: Path, until_minutes: float =
                 recent = {}
             if time.monotonic() - saved > SAVE_SECONDS:
                 save()
-                stage.reload()
                 saved = time.monotonic()
             if time.monotonic() - shown_at > SHEET_SECONDS:
                 show()

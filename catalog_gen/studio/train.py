@@ -116,7 +116,7 @@ class Studio:
         return stage
 
     def _vae_stage(self) -> VaeStage:
-        return VaeStage(self._recipe.size.vae, self.album("train"), self.album("held-out"))
+        return VaeStage(self._recipe.size.vae, self.lessons_album, self.album("held-out"))
 
     def _train_vae(self) -> None:
         self._train(self._vae_stage())
@@ -130,7 +130,7 @@ class Studio:
         if path.exists() and path.stat().st_mtime >= newest:
             vae.load_state_dict(torch.load(path, weights_only=True))
         else:
-            normalise_latents(vae, self.album("train"))
+            normalise_latents(vae, self.lessons_album)
             torch.save(vae.state_dict(), path)
         return vae.eval()
 
@@ -140,6 +140,11 @@ class Studio:
             return self._restored(self._decoder_stage()).finished()
         return self.vae
 
+    @cached_property
+    def lessons_album(self) -> Album:
+        """What the generator learns from: the scorer's scenes as well, but no held-out pair."""
+        return Album(self._recipe.photos, "train", "scorer", known_pairs=True)
+
     def album(self, *splits: Split) -> Album:
         """The photos of these splits."""
         if splits not in self._albums:
@@ -147,28 +152,15 @@ class Studio:
         return self._albums[splits]
 
     def _encode(self) -> None:
-        encode_album(self.vae, self.album("train"), self._recipe.work / "latents")
+        encode_album(self.vae, self.lessons_album, self._recipe.work / "latents")
 
     def lessons(self) -> Lessons:
         """Latents and caption tokens of all training photos."""
-        album = self.album("train")
-        latents = encode_album(self.vae, album, self._recipe.work / "latents")
-        return Lessons(latents, caption_tokens(album, self.tokenizer))
+        latents = encode_album(self.vae, self.lessons_album, self._recipe.work / "latents")
+        return Lessons(latents, caption_tokens(self.lessons_album, self.tokenizer))
 
     def _unet_stage(self) -> GeneratorStage:
-        album = self.album("train")
-
-        def newer(lessons: Lessons) -> Lessons:
-            known = len(lessons.latents)
-            if not album.reload():
-                return lessons
-            latents = encode_album(self.vae, album, self._recipe.work / "latents")
-            tokens = caption_tokens(album, self.tokenizer, known)
-            return Lessons(latents, torch.cat([lessons.tokens, tokens]))
-
-        return GeneratorStage(
-            self._recipe.size.generator, self.vae, self.tokenizer, self.lessons(), newer
-        )
+        return GeneratorStage(self._recipe.size.generator, self.vae, self.tokenizer, self.lessons())
 
     def _train_unet(self) -> None:
         self._train(self._unet_stage())
@@ -177,7 +169,7 @@ class Studio:
         return DecoderStage(
             self.vae,
             max(1, self._recipe.size.vae.batch // 4),
-            self.album("train"),
+            self.lessons_album,
             self.album("held-out"),
             self.lessons(),
         )

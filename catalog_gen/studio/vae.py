@@ -128,9 +128,6 @@ class VaeStage:
     def stepped(self, step: int) -> None:
         self._average.update_parameters(self.vae)
 
-    def reload(self) -> None:
-        self._album.reload()
-
     def sheet(self) -> tuple[Image.Image, dict[str, float]]:
         stride = max(1, len(self._unseen) // SHOWN)
         picks = list(range(0, len(self._unseen), stride))[:SHOWN]

@@ -44,7 +44,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of photos as ``studio.photos`` writes it: 25 scenes a split, discs on white."""
     folder = tmp_path_factory.mktemp("photos")
     rows, columns = np.mgrid[:128, :128]
-    splits: tuple[Split, ...] = ("train", "held-out")
+    splits: tuple[Split, ...] = ("train", "scorer", "held-out")
     for split in splits:
         arrays = {}
         for index in range(25):

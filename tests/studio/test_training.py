@@ -150,6 +150,21 @@ class _Stopping(VaeStage):
         self.steps = step
 
 
+def test_the_generator_never_sees_a_held_out_pair(photos: Path, tmp_path: Path) -> None:
+    album = Studio(Recipe(photos, tmp_path, tmp_path / "model")).lessons_album
+    pairs = [
+        (scene.category, colour)
+        for scene, colour in zip(album.photos.scenes, album.photos.colours, strict=True)
+    ]
+    assert not HELD_OUT_PAIRS & set(pairs)
+    everything = Album(photos, "train", "scorer").photos
+    assert len(pairs) == len(album.photos.images) == len(album.boxes) < len(everything.images)
+    place = len(pairs) - 1
+    last = (everything.scenes[-1].seed, everything.colours[-1])
+    assert (album.photos.scenes[place].seed, album.photos.colours[place]) == last
+    assert np.array_equal(album.photos.images[place], everything.images[-1])
+
+
 def test_training_goes_on_after_a_kill_as_if_nothing_had_happened(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
