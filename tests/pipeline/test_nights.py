@@ -151,6 +151,22 @@ def test_stored_bytes_hash_to_their_address(shop: Shop) -> None:
     assert all(sha256(bytes(content)).hexdigest() == address for address, content in rows)  # type: ignore[call-overload]
 
 
+def test_a_changed_rubric_judges_again_and_draws_and_scores_nothing(shop: Shop) -> None:
+    shop.night("first")
+    drawn = shop.query("SELECT image_id, sha256 FROM images ORDER BY ALL")
+    scored = shop.query("SELECT image_id, scorer, scored_at FROM scores ORDER BY ALL")
+    decisions = "SELECT decision, total, count(*) FROM lineage GROUP BY ALL"
+    assert shop.query(decisions) == [("accepted", 10, len(drawn))]
+    rubric = shop.folder / "rubric.toml"
+    stricter = rubric.read_text("utf-8").replace("two = 2", "two = 3")
+    rubric.write_text(stricter.replace("accept = 0", "accept = 6"), "utf-8")
+    night = shop.night("second")
+    assert (night["planned"], night["generated"]) == (0, 0)
+    assert shop.query(decisions) == [("review", 5, len(drawn))]
+    assert shop.query("SELECT image_id, sha256 FROM images ORDER BY ALL") == drawn
+    assert shop.query("SELECT image_id, scorer, scored_at FROM scores ORDER BY ALL") == scored
+
+
 def test_what_was_rejected_climbs_the_ladder_and_ends_with_a_person(shop: Shop) -> None:
     strict = (shop.folder / "rubric.toml").read_text("utf-8")
     strict += '[[hard]]\nsignal = "documented"\nbelow = 3\nsays = "nothing is good enough"\n'
