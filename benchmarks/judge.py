@@ -92,7 +92,7 @@ def measure(good: list[Specimen]) -> dict[str, Any]:
 
 def bench_of(settings: CatalogSettings) -> Bench:
     """What the catalog's pictures are judged with; nothing is loaded yet."""
-    detector = LetteringDetector(settings.lettering) if settings.lettering else None
+    detector = LetteringDetector.of(settings.lettering)
     return Bench(ClipScorer(settings.scorer), detector, load_rubric(settings.rubric))
 
 

@@ -5,10 +5,10 @@ notice a change that keeps a file's size and both of its times, which takes a ch
 """
 
 import json
-import os
 from pathlib import Path
 
 from catalog_gen.fingerprint import sha256_file
+from catalog_gen.store.files import write_whole
 
 
 class HashCache:
@@ -39,9 +39,7 @@ class HashCache:
         """
         if self._path is None or not self._changed or not self._path.parent.is_dir():
             return
-        draft = self._path.with_name(f"{self._path.name}.{os.getpid()}.tmp")
-        draft.write_text(json.dumps(self._known, indent=1, sort_keys=True), "utf-8")
-        draft.replace(self._path)
+        write_whole(self._path, json.dumps(self._known, indent=1, sort_keys=True).encode())
         self._changed = False
 
 

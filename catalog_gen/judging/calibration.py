@@ -15,7 +15,6 @@ from catalog_gen.judging.rubric import Decision
 #: Totals of the rubric, the strictest cut first.
 CUTS: Final = tuple(range(10, -1, -1))
 
-
 #: More than so many times the labels that are there is no advice that anybody could follow.
 _MOST_TIMES: Final = 1000.0
 

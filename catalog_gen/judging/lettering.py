@@ -35,6 +35,11 @@ class LetteringDetector:
         self._lock = threading.Lock()
         self._net: LetteringNet | None = None
 
+    @classmethod
+    def of(cls, weights: Path | None) -> "LetteringDetector | None":
+        """The detector of these weights; without weights nobody looks for lettering."""
+        return cls(weights) if weights else None
+
     def look(self, pictures: Sequence[Pixels]) -> list[float]:
         """Log-odds that there is lettering in each picture, uint8 (H, W, 3) sRGB of any size.
 

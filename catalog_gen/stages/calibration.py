@@ -14,7 +14,7 @@ from catalog_gen.judging.rubric import Decision, Rubric, Verdict, load_rubric
 from catalog_gen.judging.scorer import ClipScorer
 from catalog_gen.stages.catalog import Catalog
 from catalog_gen.store.figures import seconds_a_picture
-from catalog_gen.store.verdicts import reviewed_verdicts
+from catalog_gen.store.verdicts import ReviewedVerdict, reviewed_verdicts
 
 LabelSource = Literal["reviews", "planted"]
 
@@ -72,18 +72,10 @@ def reviewed_labels(catalog: Catalog, scorer_hash: str) -> list[Labelled]:
     rubric = load_rubric(catalog.settings.rubric)
     with catalog.store.reading() as connection:
         rows = reviewed_verdicts(connection, rubric.rubric_hash(scorer_hash))
+    ceiling = _Ceiling(rubric, scorer_hash)
     return [
-        Labelled(
-            row.total,
-            _best(
-                row.decision,
-                row.total,
-                min(each["points"] for each in json.loads(row.criteria).values()),
-                bool(row.hard_failures),
-                rubric,
-                scorer_hash,
-            ),
-            row.rejected,
+        ceiling.label(
+            row, [each["points"] for each in json.loads(row.criteria).values()], row.rejected
         )
         for row in rows
     ]
@@ -99,26 +91,17 @@ def planted_labels(catalog: Catalog, scorer: ClipScorer, photos: Path, each: int
     """
     settings = catalog.settings
     rubric = load_rubric(settings.rubric)
-    detector = LetteringDetector(settings.lettering) if settings.lettering else None
+    detector = LetteringDetector.of(settings.lettering)
     bench = Bench(scorer, detector, rubric)
     specimens = good_specimens(photos, _SPLIT, 2 * each)
     good, others = specimens[::2], specimens[1::2]
     rivals = sorted({specimen.prompt for specimen in specimens})
 
+    ceiling = _Ceiling(rubric, scorer.scorer_hash)
+
     def labelled(verdicts: Sequence[Verdict], bad: bool) -> list[Labelled]:
         return [
-            Labelled(
-                verdict.total,
-                _best(
-                    verdict.decision,
-                    verdict.total,
-                    min(score.points for score in verdict.criteria.values()),
-                    bool(verdict.hard_failures),
-                    rubric,
-                    scorer.scorer_hash,
-                ),
-                bad,
-            )
+            ceiling.label(verdict, [score.points for score in verdict.criteria.values()], bad)
             for verdict in verdicts
         ]
 
@@ -128,15 +111,27 @@ def planted_labels(catalog: Catalog, scorer: ClipScorer, photos: Path, each: int
     ]
 
 
-def _best(
-    decision: Decision, total: int, weakest: int, hard: bool, rubric: Rubric, scorer_hash: str
-) -> Decision:
-    """The best decision that any cut could give a picture that was judged like this."""
-    if hard:
-        return "rejected"
-    if weakest < rubric.bands.floor:
-        return "review"
-    calibrated = rubric.section(scorer_hash).calibrated
-    if calibrated and decision == "review" and total >= rubric.accept(scorer_hash):
-        return "review"  # its edit policy asks for a person
-    return "accepted"
+@dataclass(frozen=True, slots=True)
+class _Ceiling:
+    """What the best cut could still make of a picture that was judged."""
+
+    rubric: Rubric
+    scorer_hash: str
+
+    def label(
+        self, judged: Verdict | ReviewedVerdict, points: Sequence[int], bad: bool
+    ) -> Labelled:
+        """``points`` are those of its criteria."""
+        return Labelled(judged.total, self._best(judged, min(points)), bad)
+
+    def _best(self, judged: Verdict | ReviewedVerdict, weakest: int) -> Decision:
+        """The best decision that any cut could give it."""
+        if judged.hard_failures:
+            return "rejected"
+        if weakest < self.rubric.bands.floor:
+            return "review"
+        calibrated = self.rubric.section(self.scorer_hash).calibrated
+        over_cut = judged.total >= self.rubric.accept(self.scorer_hash)
+        if calibrated and judged.decision == "review" and over_cut:
+            return "review"  # its edit policy asks for a person
+        return "accepted"

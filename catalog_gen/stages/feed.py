@@ -15,6 +15,7 @@ from catalog_gen.errors import FeedError, InputError, StoreError
 from catalog_gen.fingerprint import sha256_file
 from catalog_gen.settings import Home
 from catalog_gen.stages.catalog import Catalog
+from catalog_gen.store.files import write_whole
 
 #: How many copies are kept, the newest first, to ask later what a night was given.
 KEPT_COPIES: Final = 7
@@ -76,10 +77,7 @@ def _copied(source: Path, folder: Path) -> FeedFile:
     copy = folder / f"{sha256[:16]}-{source.name}"
     arriving.replace(copy)
     taken = FeedFile(str(copy), str(source), sha256, copy.stat().st_size)
-    pointer = folder / "current.json"
-    draft = folder / f".current-{os.getpid()}"
-    draft.write_text(json.dumps(asdict(taken)), "utf-8")
-    draft.replace(pointer)
+    write_whole(folder / "current.json", json.dumps(asdict(taken)).encode())
     _forget_old_copies(folder, copy)
     return taken
 

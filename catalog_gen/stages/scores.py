@@ -52,8 +52,7 @@ def score_images(
     with catalog.store.reading() as connection:
         todo = unscored(connection, scorer.scorer_hash, shards)
         rivals = current_prompts(connection) if todo else {}
-    weights = catalog.settings.lettering
-    detector = LetteringDetector(weights) if weights else None
+    detector = LetteringDetector.of(catalog.settings.lettering)
     done = 0
     for start in range(0, len(todo), CHUNK):
         chunk = todo[start : start + CHUNK]

@@ -52,7 +52,7 @@ def good(settings: CatalogSettings) -> list[Specimen]:
 
 @pytest.fixture(scope="module")
 def bench(settings: CatalogSettings) -> Bench:
-    detector = LetteringDetector(settings.lettering) if settings.lettering else None
+    detector = LetteringDetector.of(settings.lettering)
     return Bench(ClipScorer(settings.scorer), detector, load_rubric(settings.rubric))
 
 
