@@ -24,7 +24,7 @@ from catalog_gen.studio.attributes import Wish
 from catalog_gen.studio.checkpoint import load_checkpoint
 from catalog_gen.studio.diffusion import GUIDANCE, STEPS, GeneratorStage, build_unet
 from catalog_gen.studio.dit import build_dit
-from catalog_gen.studio.evaluate import Drawn, drawing_figures, sharpness
+from catalog_gen.studio.drawn import BATCH, Drawn, drawing_figures, sharpness
 from catalog_gen.studio.figures import Pictures
 from catalog_gen.studio.grid import balanced_wishes, held_out_wishes
 from catalog_gen.studio.judge import Judge, decide, load_judge
@@ -34,7 +34,6 @@ from catalog_gen.studio.sheets import tile
 from catalog_gen.studio.sizes import GeneratorSize
 from catalog_gen.studio.train import Recipe, Studio, alone
 
-BATCH: Final[int] = 8
 #: Products on a sheet: a column for each category.
 SHOWN: Final[int] = 48
 SHEET_BYTES: Final[int] = 150_000

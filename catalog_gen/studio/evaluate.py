@@ -2,32 +2,28 @@
 
 Loads the exported folders as any user would (diffusers, open_clip), draws a balanced grid with the
 model's default steps and guidance, picks nothing, and asks the judge. Figures of reconstruction and
-of the scorer come from held-out renders. It trains nothing and changes no weights.
+of the scorer come from held-out renders. Broken off, it draws only the rest when run again. It
+trains nothing and changes no weights.
 """
 
 import argparse
+import hashlib
 import json
+import shutil
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from catalog_gen.errors import InputError, ModelError
+from catalog_gen.fingerprint import sha256_file
 from catalog_gen.studio.album import Album
-from catalog_gen.studio.attributes import (
-    ATTRIBUTES,
-    Wish,
-    every_wish,
-    labels_of,
-)
-from catalog_gen.studio.diffusion import draw
+from catalog_gen.studio.attributes import ATTRIBUTES, every_wish, labels_of
+from catalog_gen.studio.drawn import Drawn, draw_grid, drawing_figures, sharpness
 from catalog_gen.studio.figures import (
-    Pictures,
     copying_figures,
     reconstruction_figures,
     scorer_figures,
@@ -35,16 +31,10 @@ from catalog_gen.studio.figures import (
 )
 from catalog_gen.studio.grid import balanced_wishes, held_out_wishes
 from catalog_gen.studio.judge import Judge, decide, load_judge
-from catalog_gen.studio.measures import (
-    gradient_energy,
-    white_border,
-)
 from catalog_gen.studio.sheets import tile
-from catalog_gen.studio.sizes import STANDARD
+from catalog_gen.studio.sizes import STANDARD, JudgeSize
+from catalog_gen.studio.vocabulary import HELD_OUT_PAIRS
 
-BATCH: Final[int] = 8
-#: Below this level in some channel a pixel on a white background belongs to the subject.
-SUBJECT_BELOW: Final[int] = 230
 #: Every scheduler that the pipeline offers, by its class in diffusers.
 SCHEDULERS: Final[tuple[str, ...]] = (
     "DDIMScheduler",
@@ -69,23 +59,7 @@ class Question:
     """Combinations of the grid; None for all 5,760."""
     renders: int
     """Held-out renders used, spread evenly over the split."""
-
-
-@dataclass(frozen=True)
-class Drawn:
-    """Pictures and what was asked for."""
-
-    wishes: list[Wish]
-    pictures: Pictures
-    answers: NDArray[np.int64]
-    """The judge's class numbers (N, 6)."""
-    seconds: float
-
-    def right(self) -> NDArray[np.bool_]:
-        """(N, 6): whether the judge sees what was asked for."""
-        wanted: NDArray[np.int64] = np.array([wish.labels() for wish in self.wishes])
-        right: NDArray[np.bool_] = self.answers == wanted
-        return right
+    judge_size: JudgeSize = STANDARD.judge
 
 
 def _say(text: str) -> None:
@@ -106,69 +80,6 @@ def load_pipeline(folder: Path) -> Any:
     pipeline = stock.from_pretrained(folder, dtype=torch.float32, local_files_only=True)
     pipeline.set_progress_bar_config(disable=True)
     return pipeline.to("cuda" if torch.cuda.is_available() else "cpu")
-
-
-def draw_grid(
-    pipeline: Any, judge: Judge, wishes: list[Wish], seeds: int, steps: int, guidance: float
-) -> Drawn:
-    """Draws every wish with seeds 0 to ``seeds`` - 1, offset by its place, and has them judged."""
-    asked = [wish for wish in wishes for _ in range(seeds)]
-    numbers = [1_000 * place + seed for place in range(len(wishes)) for seed in range(seeds)]
-    parts, start = [], time.monotonic()
-    for begin in range(0, len(asked), BATCH):
-        chosen = asked[begin : begin + BATCH]
-        parts.append(
-            draw(
-                pipeline,
-                [wish.caption() for wish in chosen],
-                numbers[begin : begin + BATCH],
-                steps,
-                guidance,
-            )
-        )
-        if begin // BATCH % 8 == 7:
-            done = begin + len(chosen)
-            pace = done / (time.monotonic() - start)
-            _say(f"drawn {done}/{len(asked)}, {pace:.2f} images/s")
-    pictures = np.concatenate(parts)
-    return Drawn(asked, pictures, decide(judge, pictures), time.monotonic() - start)
-
-
-def drawing_figures(drawn: Drawn, unseen_pairs: Drawn) -> dict[str, Any]:
-    """Shares that the judge finds right, and white backgrounds that are white."""
-    right = drawn.right()
-    figures: dict[str, Any] = {
-        name: share_of(right[:, place]) for place, name in enumerate(ATTRIBUTES)
-    }
-    figures["all six"] = share_of(right.all(1))
-    figures["held-out pairs"] = share_of(unseen_pairs.right()[:, :2].all(1))
-    white = [
-        white_border(picture)
-        for wish, picture in zip(drawn.wishes, drawn.pictures, strict=True)
-        if wish.background == "white"
-    ]
-    figures["white border"] = share_of(np.array(white))
-    figures["images per second"] = round(len(drawn.wishes) / drawn.seconds, 3)
-    return figures
-
-
-def sharpness(drawn: Drawn, originals: Pictures, backgrounds: list[str]) -> dict[str, float]:
-    """Mean gradient energy inside subjects on white: drawn, rendered, and their ratio.
-
-    On white the subject can be told from its background by level, alike in both kinds.
-    """
-
-    def energy(pictures: Pictures, kinds: list[str]) -> float:
-        values = [
-            gradient_energy(picture, picture.min(2) < SUBJECT_BELOW)
-            for picture, kind in zip(pictures, kinds, strict=True)
-            if kind == "white"
-        ]
-        return float(np.nanmean(values))
-
-    made = energy(drawn.pictures, [wish.background for wish in drawn.wishes])
-    real = energy(originals, backgrounds)
-    return {"drawn": round(made, 1), "rendered": round(real, 1), "ratio": round(made / real, 3)}
 
 
 def scheduler_figures(
@@ -212,7 +123,7 @@ def evaluate(question: Question) -> dict[str, Any]:
     question.sheets.mkdir(parents=True, exist_ok=True)
     pipeline = load_pipeline(question.model / "pipeline")
     known = json.loads((question.model / "studio.json").read_text())
-    judge = load_judge(question.judge, STANDARD.judge)
+    judge = load_judge(question.judge, question.judge_size)
     album = Album(question.photos, "held-out")
     # An odd stride: scenes come in ten colours, an even one would always meet the same ones.
     stride = max(1, len(album) // question.renders) | 1
@@ -237,13 +148,17 @@ def evaluate(question: Question) -> dict[str, Any]:
     figures["scorer"] = scorer_figures(question.model / "clip", album, picks)
     _say(json.dumps(figures["scorer"]))
     style = (question.per_cell, known["steps"], known["guidance"])
-    drawn = draw_grid(pipeline, judge, balanced_wishes(question.limit), *style)
-    fewer = None if question.limit is None else max(12, question.limit // 4)
-    unseen = draw_grid(pipeline, judge, held_out_wishes(fewer), *style)
+    kept = question.sheets / "kept" / _digest(question, style)
+    drawn = draw_grid(pipeline, judge, balanced_wishes(question.limit), *style, kept / "grid")
+    if question.limit is None:
+        unseen = drawn.only(HELD_OUT_PAIRS)
+    else:
+        pairs = held_out_wishes(max(12, question.limit // 4))
+        unseen = draw_grid(pipeline, judge, pairs, *style, kept / "held-out-pairs")
     figures["drawing"] = drawing_figures(drawn, unseen)
     figures["sharpness"] = sharpness(drawn, originals, [photos.scenes[p].background for p in picks])
-    tile(drawn.pictures[:96], 12).save(question.sheets / "drawn.png")
-    tile(unseen.pictures[:48], 12).save(question.sheets / "held-out-pairs.png")
+    _save_sheet(drawn, 96, question.sheets / "drawn.png")
+    _save_sheet(unseen, 48, question.sheets / "held-out-pairs.png")
     _say(json.dumps(figures["drawing"]))
     figures["nearest training photo"] = copying_figures(
         drawn.pictures,
@@ -254,7 +169,21 @@ def evaluate(question: Question) -> dict[str, Any]:
     figures["schedulers"] = scheduler_figures(
         pipeline, judge, known, question.sheets / "schedulers.png"
     )
+    shutil.rmtree(kept)
     return figures
+
+
+def _digest(question: Question, style: tuple[int, int, float]) -> str:
+    """12 hex digits for the weights and everything else that the grid's pictures depend on."""
+    weights = sorted((question.model / "pipeline").rglob("*.safetensors"))
+    hashes = [sha256_file(path) for path in weights]
+    return hashlib.sha256(repr((hashes, question.limit, style)).encode()).hexdigest()[:12]
+
+
+def _save_sheet(drawn: Drawn, count: int, path: Path) -> None:
+    """``count`` of the pictures, evenly spread, in rows of twelve."""
+    picks = np.linspace(0, len(drawn.wishes) - 1, min(count, len(drawn.wishes))).astype(int)
+    tile(drawn.pictures[picks], 12).save(path)
 
 
 def main(arguments: list[str] | None = None) -> None:

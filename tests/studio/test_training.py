@@ -1,8 +1,10 @@
 """The whole training recipe in miniature, and the arithmetic that its figures rest on."""
 
 import json
+import shutil
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,6 +25,7 @@ from catalog_gen.studio.attributes import (
 from catalog_gen.studio.checkpoint import load_checkpoint
 from catalog_gen.studio.decoder import weigh_frame
 from catalog_gen.studio.diffusion import draw
+from catalog_gen.studio.evaluate import Question, evaluate
 from catalog_gen.studio.grid import balanced_wishes, held_out_wishes
 from catalog_gen.studio.judge import decide, load_judge
 from catalog_gen.studio.loop import Budget, learning_rate_share, train_stage
@@ -90,6 +93,44 @@ def test_the_exported_folder_draws_with_the_stock_pipeline(trained: Recipe) -> N
     assert pipeline.scheduler.alphas_cumprod[-1] == 0.0
     judge = load_judge(trained.work / "judge.safetensors", MINIATURE.judge)
     assert decide(judge, together).shape == (2, len(CLASSES))
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # of diffusers
+def test_a_broken_evaluation_goes_on_and_finds_the_same(
+    trained: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("catalog_gen.studio.drawn.PART", 8)
+    judge = trained.work / "judge.safetensors"
+    model = tmp_path / "model"
+    shutil.copytree(trained.out, model)
+    known = json.loads((model / "studio.json").read_text())
+    (model / "studio.json").write_text(json.dumps(known | {"steps": 2}))
+
+    def question(sheets: str) -> Question:
+        return Question(model, trained.photos, judge, tmp_path / sheets, 1, 24, 8, MINIATURE.judge)
+
+    straight = evaluate(question("straight"))
+    drawn: list[int] = []
+
+    def dying(pipeline: Any, prompts: list[str], seeds: list[int], *style: Any) -> Any:
+        if len(drawn) == 2:
+            raise KeyboardInterrupt
+        drawn.extend(seeds[:1])
+        return draw(pipeline, prompts, seeds, *style)
+
+    monkeypatch.setattr("catalog_gen.studio.drawn.draw", dying)
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(question("broken"))
+    assert drawn == [0, 8_000]
+    drawn.append(-1)
+    resumed = evaluate(question("broken"))
+    assert drawn[3] == 16_000
+    for figures in (straight, resumed):
+        assert figures["drawing"].pop("images per second") > 0
+    assert resumed == straight
+    assert straight["drawing"]["category"]["n"] == 24
+    assert straight["drawing"]["held-out pairs"]["n"] == 12
+    assert not list((tmp_path / "broken" / "kept").iterdir())
 
 
 def test_the_exported_scorer_loads_with_open_clip(trained: Recipe) -> None:
