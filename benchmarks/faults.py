@@ -14,7 +14,7 @@ from typing import Any, Final
 ROOT: Final = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
-from kills import FAULTS, Killer, prepare  # noqa: E402
+from rig.kills import FAULTS, Killer, prepare  # noqa: E402
 
 
 def main() -> None:

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from benchmarks.kills import FAULTS
+from benchmarks.rig.kills import FAULTS
 
 ROOT = Path(__file__).parents[2]
 

@@ -9,20 +9,20 @@ shards alone.
 
 import gc
 import importlib
-import json
 import mmap
 import os
 import random
 import signal
 import sys
 import time
-import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+
+from .children import forked, in_child, sleep_while_running, wait_for
 
 if TYPE_CHECKING:
     from tests.pipeline.shop import Shop
@@ -44,9 +44,6 @@ NIGHTLY: Final = 2 * PRODUCTS
 #: of each asset, which tests nothing.
 _SHARDS: Final = 2
 _SKUS: Final = ("sku-49", "sku-63", "sku-130")
-
-#: Seconds that a whole refresh may take before it counts as hung.
-_HUNG: Final = 300.0
 
 
 @dataclass(slots=True)
@@ -202,15 +199,15 @@ class Killer:
         started = time.monotonic()
         child = forked(self._refresh)
         if aim is None:
-            _sleep_while_running(child, self._chance.uniform(0.0, usual))
+            sleep_while_running(child, self._chance.uniform(0.0, usual))
         else:
             place = PHASES.index(aim)
             turns = self._chance.randint(1, 3) if aim in ("draw", "outbox") else 1
             for _ in range(turns):
-                _wait_for(child, lambda: self._marks[place] == 1)
+                wait_for(child, lambda: self._marks[place] == 1)
                 if turns > 1:
-                    _wait_for(child, lambda: self._marks[place] == 0, at_most=0.05)
-            _sleep_while_running(child, self._chance.uniform(0.0, 0.01))
+                    wait_for(child, lambda: self._marks[place] == 0, at_most=0.05)
+            sleep_while_running(child, self._chance.uniform(0.0, 0.01))
         hit = [name for name, mark in zip(PHASES, self._marks[:], strict=True) if mark]
         os.kill(child, signal.SIGKILL)
         _, status = os.waitpid(child, 0)
@@ -398,60 +395,3 @@ def _mark_phases(marks: mmap.mmap, log: Path) -> None:
     mark(publication_assets, "publish_best", "publish")
     mark(publication_assets, "write_catalog_gallery", "gallery")
     mark(publication_assets, "publish_snapshot", "snapshot")
-
-
-def forked(task: Callable[[], object], answer: int | None = None) -> int:
-    """Run a task in a fork of this process; returns the child's process id.
-
-    The answer, as JSON, is written to the file descriptor ``answer``.
-    """
-    child = os.fork()
-    if child:
-        return child
-    code = 1
-    try:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        value = json.dumps(task()).encode()
-        if answer is not None:
-            os.write(answer, value)
-        code = 0
-    except BaseException:  # the child must end here, whatever happened, and never return
-        traceback.print_exc()
-    finally:
-        sys.stderr.flush()
-        os._exit(code)
-
-
-def in_child(task: Callable[[], object]) -> Any:
-    """A task's answer, worked out in a fork: this process must stay clean.
-
-    Raises:
-        RuntimeError: the task failed; its traceback is on standard error.
-    """
-    reading, writing = os.pipe()
-    child = forked(task, writing)
-    os.close(writing)
-    with os.fdopen(reading, "rb") as stream:
-        content = stream.read()
-    _, status = os.waitpid(child, 0)
-    if status:
-        raise RuntimeError(f"a child ended with status {status}")
-    return json.loads(content)
-
-
-def _is_running(child: int) -> bool:
-    """Whether a child has not ended; it stays to be waited for."""
-    return os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
-
-
-def _sleep_while_running(child: int, seconds: float) -> None:
-    until = time.monotonic() + seconds
-    while time.monotonic() < until and _is_running(child):
-        time.sleep(min(0.01, max(0.0, until - time.monotonic())))
-
-
-def _wait_for(child: int, happened: Callable[[], bool], at_most: float = _HUNG) -> None:
-    """Watch the marks closely; some phases take a millisecond."""
-    until = time.monotonic() + at_most
-    while not happened() and time.monotonic() < until and _is_running(child):
-        time.sleep(0.001)
