@@ -50,7 +50,7 @@ bench: $(READY) ## every benchmark, as ratios of one run
 
 STUDIO := $(BIN)/python -m catalog_gen.studio
 
-studio-model: $(READY) debian ## render the photos, train the studio model, measure it (4.5 h on two cores)
+studio-model: $(READY) debian ## render the photos, train the studio model, measure it (8 h on two cores)
 	@$(STUDIO).photos --out .studio/photos --split train --scenes 675
 	@$(STUDIO).photos --out .studio/photos --split scorer --scenes 1600
 	@$(STUDIO).photos --out .studio/photos --split judge --scenes 1000

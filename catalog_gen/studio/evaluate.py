@@ -31,7 +31,7 @@ from catalog_gen.studio.figures import (
 )
 from catalog_gen.studio.grid import balanced_wishes, held_out_wishes
 from catalog_gen.studio.judge import Judge, decide, load_judge
-from catalog_gen.studio.sheets import tile
+from catalog_gen.studio.sheets import spread, tile
 from catalog_gen.studio.sizes import STANDARD, JudgeSize
 from catalog_gen.studio.vocabulary import HELD_OUT_PAIRS
 
@@ -182,8 +182,7 @@ def _digest(question: Question, style: tuple[int, int, float]) -> str:
 
 def _save_sheet(drawn: Drawn, count: int, path: Path) -> None:
     """``count`` of the pictures, evenly spread, in rows of twelve."""
-    picks = np.linspace(0, len(drawn.wishes) - 1, min(count, len(drawn.wishes))).astype(int)
-    tile(drawn.pictures[picks], 12).save(path)
+    tile(drawn.pictures[spread(len(drawn.wishes), count)], 12).save(path)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -21,7 +21,7 @@ from catalog_gen.studio.attributes import (
     labels_of,
 )
 from catalog_gen.studio.measures import Share, auroc, psnr, ssim, wilson
-from catalog_gen.studio.sheets import tile
+from catalog_gen.studio.sheets import spread, tile
 from catalog_gen.studio.vae import box_psnr, reconstruct
 
 Pictures = NDArray[np.uint8]
@@ -140,10 +140,9 @@ def copying_figures(
     A model that copied would come nearer than renders of new scenes do. The sheet shows drawn
     pictures in odd columns, each with its nearest training photo at its right.
     """
-    stride = max(1, len(pictures) // COMPARED)
-    shown = pictures[::stride][:COMPARED]
+    shown = pictures[spread(len(pictures), COMPARED)]
     at, away = _nearest(shown, album)
-    _, away_new = _nearest(originals[:: max(1, len(originals) // COMPARED)][:COMPARED], album)
+    _, away_new = _nearest(originals[spread(len(originals), COMPARED)], album)
     near = np.stack([album.photos.images[place] for place in at])
     sheet.parent.mkdir(parents=True, exist_ok=True)
     tile(np.stack([shown, near], 1).reshape(-1, *shown.shape[1:]), 8).save(sheet)

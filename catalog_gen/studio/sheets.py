@@ -23,3 +23,12 @@ def tile(pictures: NDArray[np.uint8], columns: int) -> Image.Image:
         row, column = divmod(place, columns)
         sheet[row * height : (row + 1) * height, column * width : (column + 1) * width] = picture
     return Image.fromarray(sheet)
+
+
+def spread(total: int, count: int) -> NDArray[np.int64]:
+    """``count`` places among ``total``, or all, evenly spread from the first to the last.
+
+    Whole strides would meet the same classes again and again: the grid runs through them in turn.
+    """
+    places: NDArray[np.int64] = np.linspace(0, total - 1, min(count, total)).astype(np.int64)
+    return places

@@ -37,8 +37,8 @@ STAGES: Final[tuple[StageName, ...]] = get_args(StageName)
 #: Minutes of training of each stage, on two cores.
 MINUTES: Final[dict[str, float]] = {
     "vae": 30.0,
-    "unet": 72.0,
-    "decoder": 13.5,
+    "unet": 110.0,
+    "decoder": 62.0,
     "clip": 34.0,
     "judge": 28.0,
 }
