@@ -133,6 +133,13 @@ def drawing_figures(drawn: Drawn, unseen_pairs: Drawn) -> dict[str, Any]:
     return figures
 
 
+def by_class(drawn: Drawn, attribute: str) -> dict[str, dict[str, float | int]]:
+    """For each class of one attribute of a ``Wish``, the share with all six attributes right."""
+    asked = np.array([str(getattr(wish, attribute)) for wish in drawn.wishes])
+    right = np.asarray(drawn.right().all(axis=1))
+    return {name: share_of(right[asked == name]) for name in dict.fromkeys(asked.tolist())}
+
+
 def sharpness(drawn: Drawn, originals: Pictures, backgrounds: list[str]) -> dict[str, float]:
     """Mean gradient energy inside subjects on white: drawn, rendered, and their ratio.
 

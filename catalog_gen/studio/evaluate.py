@@ -22,7 +22,7 @@ from catalog_gen.errors import InputError, ModelError
 from catalog_gen.fingerprint import sha256_file
 from catalog_gen.studio.album import Album
 from catalog_gen.studio.attributes import ATTRIBUTES, every_wish, labels_of
-from catalog_gen.studio.drawn import Drawn, draw_grid, drawing_figures, sharpness
+from catalog_gen.studio.drawn import Drawn, by_class, draw_grid, drawing_figures, sharpness
 from catalog_gen.studio.figures import (
     copying_figures,
     reconstruction_figures,
@@ -156,6 +156,8 @@ def evaluate(question: Question) -> dict[str, Any]:
         pairs = held_out_wishes(max(12, question.limit // 4))
         unseen = draw_grid(pipeline, judge, pairs, *style, kept / "held-out-pairs")
     figures["drawing"] = drawing_figures(drawn, unseen)
+    for name in ATTRIBUTES:
+        figures[f"all six by {name}"] = by_class(drawn, name)
     figures["sharpness"] = sharpness(drawn, originals, [photos.scenes[p].background for p in picks])
     _save_sheet(drawn, 96, question.sheets / "drawn.png")
     _save_sheet(unseen, 48, question.sheets / "held-out-pairs.png")

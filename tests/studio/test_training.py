@@ -16,6 +16,7 @@ from torch import Tensor
 from catalog_gen.errors import CorruptionError, InputError
 from catalog_gen.studio.album import Album
 from catalog_gen.studio.attributes import (
+    ATTRIBUTES,
     CLASSES,
     Wish,
     caption_number,
@@ -130,6 +131,10 @@ def test_a_broken_evaluation_goes_on_and_finds_the_same(
     assert resumed == straight
     assert straight["drawing"]["category"]["n"] == 24
     assert straight["drawing"]["held-out pairs"]["n"] == 12
+    for name, classes in zip(ATTRIBUTES, CLASSES, strict=True):
+        asked = [share["n"] for share in straight[f"all six by {name}"].values()]
+        assert len(asked) == classes
+        assert sum(asked) == 24
     assert not list((tmp_path / "broken" / "kept").iterdir())
 
 
