@@ -8,8 +8,9 @@ UV     := $(BIN)/uv
 LOCK   := requirements.lock
 
 # Debian packages that widen what can be done; everything works without them, only slower
-# (rendering photos) or not at all (screenshots, reading provenance back).
-DEBIAN := libllvm19 chromium libimage-exiftool-perl
+# (rendering photos) or not at all (screenshots, reading provenance back, typefaces for the
+# lettering that the detector learns).
+DEBIAN := libllvm19 chromium libimage-exiftool-perl fonts-dejavu-core
 
 .DEFAULT_GOAL := help
 # Without compiled modules on disk every process would import for 15 seconds instead of 5.
@@ -56,8 +57,8 @@ studio-model: $(READY) debian ## render the photos, train the studio model, meas
 	@$(STUDIO).photos --out .studio/photos --split judge --scenes 1000
 	@$(STUDIO).photos --out .studio/photos --split held-out --scenes 100
 	@$(STUDIO).train
-	@$(STUDIO).train_lettering
 	@$(STUDIO).evaluate
+	@$(STUDIO).train_lettering
 
 lock: ## resolve the dependencies anew
 	@$(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
@@ -67,8 +68,8 @@ lock: ## resolve the dependencies anew
 
 debian:
 	@command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] \
-		&& apt-get install -y -qq $(DEBIAN) >/dev/null \
-		|| echo "Not installed (no apt-get, or not root): $(DEBIAN)"
+		&& apt-get update -qq && apt-get install -y -qq $(DEBIAN) >/dev/null \
+		|| echo "Not installed (no apt-get, not root, or what is said above): $(DEBIAN)"
 
 clean: ## remove the virtual environment and everything drawn
 	rm -rf $(VENV) .catalog

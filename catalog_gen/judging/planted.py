@@ -21,16 +21,15 @@ def good_specimens(photos: Path, split: "Split", count: int) -> list[Specimen]:
     from catalog_gen.studio.album import scene_caption
     from catalog_gen.studio.photos import load_photos
 
-    try:
-        album = load_photos(photos, split)
-        picks = sorted(random.Random(0).sample(range(len(album.scenes)), count))
-    except (FileNotFoundError, ValueError) as error:
+    album = load_photos(photos, split)
+    if count > len(album.scenes):
         raise InputError(
             f"{count} photos of split {split!r} in {photos}",
-            f"are not there ({error})",
-            f"Render them: python -m catalog_gen.studio.photos --out {photos} --split {split} "
+            f"are not there, only {len(album.scenes)}",
+            f"Render more: python -m catalog_gen.studio.photos --out {photos} --split {split} "
             f"--scenes {count}.",
-        ) from error
+        )
+    picks = sorted(random.Random(0).sample(range(len(album.scenes)), count))
     return [
         Specimen(
             album.images[pick],

@@ -22,7 +22,7 @@ from catalog_gen.studio.vocabulary import HELD_OUT_PAIRS, Colour
 
 #: Share of crops whose centre lies inside the subject's box.
 SUBJECT_SHARE: Final[float] = 0.85
-#: Free captions kept for each photo, beside its canonical one.
+#: Captions kept for each photo beside its canonical one: drawn with repetition, a fifth canonical.
 FREE_CAPTIONS: Final[int] = 4
 
 

@@ -4,7 +4,6 @@ A checkpoint holds tensors and numbers only and is read with ``weights_only``: n
 rebuilt from it. It does not say how a network is built; that follows from ``sizes``.
 """
 
-import os
 import pickle
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 import torch
 
 from catalog_gen.errors import CorruptionError
+from catalog_gen.studio.files import whole_file
 
 
 @dataclass(frozen=True)
@@ -27,10 +27,8 @@ class Checkpoint:
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
-    """Writes the file under a temporary name, syncs it and renames it over the old one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    with partial.open("wb") as stream:
+    """Writes the file whole, over an older one."""
+    with whole_file(path) as stream:
         torch.save(
             {
                 "step": checkpoint.step,
@@ -40,9 +38,6 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
             },
             stream,
         )
-        stream.flush()
-        os.fsync(stream.fileno())
-    partial.replace(path)
 
 
 def load_checkpoint(path: Path) -> Checkpoint | None:

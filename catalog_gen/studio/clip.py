@@ -25,9 +25,10 @@ from catalog_gen.studio.attributes import (
     one_wrong,
 )
 from catalog_gen.studio.augment import augment
+from catalog_gen.studio.files import save_weights
 from catalog_gen.studio.hardware import mixed_precision, training_device
 from catalog_gen.studio.measures import auroc
-from catalog_gen.studio.sheets import tile
+from catalog_gen.studio.sheets import spread, tile
 from catalog_gen.studio.sizes import CONTEXT, SIDE, ScorerSize
 
 #: Wrong captions shown with each picture in training, each wrong in another attribute.
@@ -163,8 +164,7 @@ class ScorerStage:
 
     def sheet(self) -> tuple[Image.Image, dict[str, float]]:
         """Pictures whose own caption is not the best of six with one attribute wrong."""
-        stride = max(1, len(self._unseen) // SHOWN)
-        picks = list(range(0, len(self._unseen), stride))[:SHOWN]
+        picks = spread(len(self._unseen), SHOWN).tolist()
         photos = self._unseen.photos
         labels = labels_of([photos.scenes[p] for p in picks], [photos.colours[p] for p in picks])
         kinds = torch.arange(len(CLASSES)).expand(len(picks), -1)
@@ -192,16 +192,8 @@ class ScorerStage:
 
 def export_clip(clip: Any, size: ScorerSize, tokenizer: Any, folder: Path) -> None:
     """Writes the folder that ``open_clip.create_model_and_transforms("local-dir:...")`` loads."""
-    from safetensors.torch import save_file
-
     folder.mkdir(parents=True, exist_ok=True)
     config = clip_config(size, len(tokenizer))
     (folder / "open_clip_config.json").write_text(json.dumps(config, indent=2) + "\n")
-    weights = {
-        name: (value.half() if value.is_floating_point() else value).cpu().contiguous()
-        for name, value in clip.state_dict().items()
-    }
-    path = folder / "open_clip_model.safetensors"
-    save_file(weights, path, metadata={"format": "pt"})
-    path.chmod(0o644)
+    save_weights(clip, folder / "open_clip_model.safetensors")
     tokenizer.save_pretrained(folder)

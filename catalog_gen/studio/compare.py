@@ -3,7 +3,7 @@
 Trains four generators from scratch on the studio model's latents and captions, equal minutes each
 and in turns, then draws the same wishes with each and asks the judge. Goes on from its files when
 run again. It needs the stages vae, latents, decoder, judge and export of ``studio.train`` to have
-been run and changes nothing of theirs.
+been run and adds nothing to theirs but latents of photos that have none yet.
 """
 
 import argparse
@@ -22,6 +22,7 @@ from PIL import Image
 from catalog_gen.errors import InputError
 from catalog_gen.studio.attributes import Wish
 from catalog_gen.studio.checkpoint import load_checkpoint
+from catalog_gen.studio.command import count, minutes, told_errors
 from catalog_gen.studio.diffusion import GUIDANCE, STEPS, GeneratorStage, build_unet
 from catalog_gen.studio.dit import build_dit
 from catalog_gen.studio.drawn import BATCH, Drawn, drawing_figures, sharpness
@@ -30,7 +31,7 @@ from catalog_gen.studio.grid import balanced_wishes, held_out_wishes
 from catalog_gen.studio.judge import Judge, decide, load_judge
 from catalog_gen.studio.loop import Budget, train_stage
 from catalog_gen.studio.objective import FlowMatching, Objective, VPrediction
-from catalog_gen.studio.sheets import tile
+from catalog_gen.studio.sheets import spread, tile
 from catalog_gen.studio.sizes import GeneratorSize
 from catalog_gen.studio.train import Recipe, Studio, alone
 
@@ -153,7 +154,7 @@ def compare(comparison: Comparison) -> dict[str, Any]:
     asked = draw_arms(stages, vae, judge, balanced_wishes(comparison.wishes))
     unseen = draw_arms(stages, vae, judge, held_out_wishes(max(12, comparison.wishes // 4)))
     album = studio.album("held-out")
-    picks = list(range(0, len(album), max(1, len(album) // RENDERS) | 1))[:RENDERS]
+    picks = spread(len(album), RENDERS).tolist()
     originals = album.pictures(picks, [False] * len(picks))
     backgrounds: list[str] = [album.photos.scenes[pick].background for pick in picks]
     arms: dict[str, Any] = {}
@@ -239,22 +240,21 @@ def main(arguments: list[str] | None = None) -> None:
         "--studio", type=Path, default=Path(".studio"), help="studio.train's --work"
     )
     parser.add_argument("--work", type=Path, default=Path(".studio/compare"))
-    parser.add_argument("--minutes", type=float, default=30.0, help="of training, each arm")
+    parser.add_argument("--minutes", type=minutes, default=30.0, help="of training, each arm")
     parser.add_argument(
-        "--round-minutes", type=float, default=5.0, help="before the next arm's turn"
+        "--round-minutes", type=minutes, default=5.0, help="before the next arm's turn"
     )
-    parser.add_argument("--wishes", type=int, default=360, help="combinations drawn, one seed each")
+    parser.add_argument(
+        "--wishes", type=count, default=360, help="combinations drawn, one seed each"
+    )
     given = parser.parse_args(arguments)
     studio = Recipe(given.photos, given.studio, given.studio / "export")
     comparison = Comparison(
         studio, given.work, Budget(given.minutes), given.round_minutes, given.wishes
     )
-    try:
-        with alone(comparison.work):
-            figures = compare(comparison)
-    except InputError as error:
-        print(error, file=sys.stderr)
-        raise SystemExit(error.exit_code) from error
+    # Nobody may train on in the folder whose latents and decoder all arms share.
+    with told_errors(), alone(comparison.work), alone(studio.work):
+        figures = compare(comparison)
     print(table(figures["arms"]), end="")
 
 

@@ -18,7 +18,7 @@ from catalog_gen.studio.diffusion import Lessons
 from catalog_gen.studio.hardware import full_precision_norms, mixed_precision, training_device
 from catalog_gen.studio.loop import warmed_average
 from catalog_gen.studio.measures import psnr
-from catalog_gen.studio.sheets import tile
+from catalog_gen.studio.sheets import spread, tile
 from catalog_gen.studio.vae import EDGE_WEIGHT, SHOWN, box_psnr, error_planes, reconstruct
 
 #: Weight of pixels outside the subject's box; those inside count 1.
@@ -54,7 +54,7 @@ class DecoderStage:
     weight_decay = 1e-4
 
     def __init__(self, vae: Any, batch: int, album: Album, unseen: Album, lessons: Lessons) -> None:
-        """``vae`` has normalised latents; it is changed when weights are loaded or averaged."""
+        """``vae`` has normalised latents; training and loading change it."""
         self.batch = batch
         self._device = training_device()
         self.vae = vae.to(self._device).requires_grad_(False)
@@ -113,8 +113,7 @@ class DecoderStage:
         return vae.eval()
 
     def sheet(self) -> tuple[Image.Image, dict[str, float]]:
-        stride = max(1, len(self._unseen) // SHOWN) | 1
-        picks = list(range(0, len(self._unseen), stride))[:SHOWN]
+        picks = spread(len(self._unseen), SHOWN).tolist()
         originals = self._unseen.pictures(picks, [False] * len(picks))
         copies = reconstruct(self.finished(), originals)
         pairs = np.stack([originals, copies], 1).reshape(-1, *originals.shape[1:])

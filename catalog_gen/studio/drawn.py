@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalog_gen.studio.attributes import ATTRIBUTES, Wish
-from catalog_gen.studio.diffusion import GUIDANCE, STEPS, draw
+from catalog_gen.studio.diffusion import draw
 from catalog_gen.studio.figures import Pictures, share_of
+from catalog_gen.studio.files import whole_file
 from catalog_gen.studio.judge import Judge, decide
 from catalog_gen.studio.measures import gradient_energy, white_border
 
@@ -53,9 +54,9 @@ def draw_grid(
     pipeline: Any,
     judge: Judge,
     wishes: list[Wish],
-    seeds: int = 1,
-    steps: int = STEPS,
-    guidance: float = GUIDANCE,
+    seeds: int,
+    steps: int,
+    guidance: float,
     kept: Path | None = None,
 ) -> Drawn:
     """Draws every wish with seeds 0 to ``seeds`` - 1, offset by its place, and has them judged.
@@ -108,11 +109,8 @@ def _kept(path: Path) -> _Part | None:
 
 
 def _keep(path: Path, part: _Part) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    with partial.open("wb") as stream:
+    with whole_file(path) as stream:
         np.savez(stream, pictures=part.pictures, seconds=part.seconds)
-    partial.replace(path)
 
 
 def drawing_figures(drawn: Drawn, unseen_pairs: Drawn) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from catalog_gen.errors import InputError, ModelError
 from catalog_gen.fingerprint import sha256_file
 from catalog_gen.studio.album import Album
 from catalog_gen.studio.attributes import ATTRIBUTES, every_wish, labels_of
+from catalog_gen.studio.command import count, told_errors
 from catalog_gen.studio.drawn import Drawn, by_class, draw_grid, drawing_figures, sharpness
 from catalog_gen.studio.figures import (
     copying_figures,
@@ -85,7 +86,7 @@ def load_pipeline(folder: Path) -> Any:
 def scheduler_figures(
     pipeline: Any, judge: Judge, known: dict[str, Any], sheet: Path
 ) -> dict[str, Any]:
-    """Category and colour right, and white borders, with each scheduler; 24 wishes, one seed."""
+    """Category and colour right, and all six, with each scheduler; 24 wishes, one seed."""
     import diffusers
 
     figures: dict[str, Any] = {}
@@ -111,8 +112,8 @@ def evaluate(question: Question) -> dict[str, Any]:
     """All figures as one JSON object.
 
     Raises:
-        ModelError: a model folder is missing or no pipeline.
-        InputError: the judge has not been trained.
+        ModelError: the pipeline's folder is missing or no pipeline.
+        InputError: the judge has not been trained, or photos are missing.
     """
     if not question.judge.exists():
         raise InputError(
@@ -125,16 +126,15 @@ def evaluate(question: Question) -> dict[str, Any]:
     known = json.loads((question.model / "studio.json").read_text())
     judge = load_judge(question.judge, question.judge_size)
     album = Album(question.photos, "held-out")
-    # An odd stride: scenes come in ten colours, an even one would always meet the same ones.
-    stride = max(1, len(album) // question.renders) | 1
-    picks = list(range(0, len(album), stride))[: question.renders]
+    lessons = Album(question.photos, "train", "scorer", known_pairs=True)
+    picks = spread(len(album), question.renders).tolist()
     originals = album.pictures(picks, [False] * len(picks))
     photos = album.photos
     labels = labels_of([photos.scenes[p] for p in picks], [photos.colours[p] for p in picks])
     judged = decide(judge, originals) == labels.numpy()
     figures: dict[str, Any] = {
         "grid": {
-            "combinations": question.limit or len(every_wish()),
+            "combinations": min(question.limit or len(every_wish()), len(every_wish())),
             "seeds": question.per_cell,
             "steps": known["steps"],
             "guidance": known["guidance"],
@@ -165,7 +165,7 @@ def evaluate(question: Question) -> dict[str, Any]:
     figures["nearest training photo"] = copying_figures(
         drawn.pictures,
         originals,
-        Album(question.photos, "train", "scorer", known_pairs=True),
+        lessons,
         question.sheets / "nearest.png",
     )
     figures["schedulers"] = scheduler_figures(
@@ -176,15 +176,15 @@ def evaluate(question: Question) -> dict[str, Any]:
 
 
 def _digest(question: Question, style: tuple[int, int, float]) -> str:
-    """12 hex digits for the weights and everything else that the grid's pictures depend on."""
-    weights = sorted((question.model / "pipeline").rglob("*.safetensors"))
-    hashes = [sha256_file(path) for path in weights]
+    """12 hex digits for the pipeline's files and everything else that its pictures depend on."""
+    files = sorted(path for path in (question.model / "pipeline").rglob("*") if path.is_file())
+    hashes = [sha256_file(path) for path in files]
     return hashlib.sha256(repr((hashes, question.limit, style)).encode()).hexdigest()[:12]
 
 
-def _save_sheet(drawn: Drawn, count: int, path: Path) -> None:
-    """``count`` of the pictures, evenly spread, in rows of twelve."""
-    tile(drawn.pictures[spread(len(drawn.wishes), count)], 12).save(path)
+def _save_sheet(drawn: Drawn, shown: int, path: Path) -> None:
+    """``shown`` of the pictures, evenly spread, in rows of twelve."""
+    tile(drawn.pictures[spread(len(drawn.wishes), shown)], 12).save(path)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -195,11 +195,11 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--photos", type=Path, default=Path(".studio/photos"))
     parser.add_argument("--judge", type=Path, default=Path(".studio/judge.safetensors"))
     parser.add_argument("--sheets", type=Path, default=Path(".studio/evaluation"))
-    parser.add_argument("--per-cell", type=int, default=4, help="seeds of a combination")
+    parser.add_argument("--per-cell", type=count, default=4, help="seeds of a combination")
     parser.add_argument(
-        "--limit", type=int, default=None, help="a balanced subset of so many combinations"
+        "--limit", type=count, default=None, help="a balanced subset of so many combinations"
     )
-    parser.add_argument("--renders", type=int, default=200, help="held-out renders used")
+    parser.add_argument("--renders", type=count, default=200, help="held-out renders used")
     given = parser.parse_args(arguments)
     question = Question(
         given.model,
@@ -210,11 +210,8 @@ def main(arguments: list[str] | None = None) -> None:
         given.limit,
         given.renders,
     )
-    try:
+    with told_errors():
         figures = evaluate(question)
-    except InputError as error:
-        print(error, file=sys.stderr)
-        raise SystemExit(error.exit_code) from error
     if given.json:
         print(json.dumps(figures, indent=2))
     else:

@@ -23,7 +23,7 @@ _Class = TypeVar("_Class")
 
 def balanced_wishes(count: int | None, seed: int = 0) -> list[Wish]:
     """``count`` combinations in which every class of every attribute is equally often, give or
-    take one; all 5,760 where ``count`` is None or not smaller."""
+    take one; all 5,760 where ``count`` is None or not smaller. Some of a subset may be alike."""
     everything = every_wish()
     if count is None or count >= len(everything):
         return everything
@@ -50,11 +50,9 @@ def balanced_wishes(count: int | None, seed: int = 0) -> list[Wish]:
     ]
 
 
-def held_out_wishes(count: int | None, seed: int = 0) -> list[Wish]:
+def held_out_wishes(count: int, seed: int = 0) -> list[Wish]:
     """The same with only those pairs of category and colour that the generator never saw."""
     pairs = sorted(HELD_OUT_PAIRS)
-    if count is None:
-        return [wish for wish in every_wish() if (wish.category, wish.colour) in HELD_OUT_PAIRS]
     return [
         replace(wish, category=pairs[place % len(pairs)][0], colour=pairs[place % len(pairs)][1])
         for place, wish in enumerate(balanced_wishes(count, seed + 1))

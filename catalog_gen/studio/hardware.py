@@ -3,9 +3,13 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
+from typing import Final
 
 import torch
 from torch import Tensor, nn
+
+#: Parts of a batch that are trained on at once: smaller ones would be too few pictures to contrast.
+MOST_WORKERS: Final[int] = 4
 
 
 def training_device() -> torch.device:
@@ -25,15 +29,15 @@ def mixed_precision(device: torch.device) -> AbstractContextManager[None]:
 
 @contextmanager
 def worker_pool(device: torch.device) -> Iterator[tuple[ThreadPoolExecutor, int]]:
-    """A pool and its size: one worker on a GPU, one single-threaded worker a core on a CPU.
+    """A pool and its size: one worker on a GPU, on a CPU one a core, but at most ``MOST_WORKERS``.
 
     Such workers wait for each other once a step. One batch on all cores waits in every operator,
     which costs most of a busy machine: 8 crops per core-second were measured, against 35.
     """
     threads = torch.get_num_threads()
-    count = 1 if device.type == "cuda" else threads
+    count = 1 if device.type == "cuda" else min(threads, MOST_WORKERS)
     if device.type == "cpu":
-        torch.set_num_threads(1)
+        torch.set_num_threads(threads // count)
     try:
         with ThreadPoolExecutor(count) as pool:
             yield pool, count

@@ -19,7 +19,7 @@ from catalog_gen.studio.album import Album, to_signed
 from catalog_gen.studio.attributes import ATTRIBUTES, CLASSES, labels_of
 from catalog_gen.studio.augment import augment
 from catalog_gen.studio.hardware import mixed_precision, training_device
-from catalog_gen.studio.sheets import tile
+from catalog_gen.studio.sheets import spread, tile
 from catalog_gen.studio.sizes import JudgeSize
 
 #: Photos of the sheet and its figures.
@@ -100,8 +100,7 @@ class JudgeStage:
 
     def sheet(self) -> tuple[Image.Image, dict[str, float]]:
         """Unseen photos that it gets wrong, and its share of right answers."""
-        stride = max(1, len(self._unseen) // SHOWN)
-        picks = list(range(0, len(self._unseen), stride))[:SHOWN]
+        picks = spread(len(self._unseen), SHOWN).tolist()
         photos = self._unseen.photos
         labels = labels_of([photos.scenes[p] for p in picks], [photos.colours[p] for p in picks])
         pictures = self._unseen.pictures(picks, [False] * len(picks))
@@ -124,18 +123,6 @@ def decide(
         logits = judge(to_signed(pictures[start : start + batch]).to(device))
         answers.append(torch.stack([given.argmax(1) for given in logits], 1).cpu().numpy())
     return np.concatenate(answers)
-
-
-def save_judge(judge: Judge, path: Path) -> None:
-    """Writes the weights in fp16 as safetensors."""
-    from safetensors.torch import save_file
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    weights = {
-        name: (value.half() if value.is_floating_point() else value).cpu().contiguous()
-        for name, value in judge.state_dict().items()
-    }
-    save_file(weights, path)
 
 
 def load_judge(path: Path, size: JudgeSize) -> Judge:

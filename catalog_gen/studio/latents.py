@@ -14,7 +14,9 @@ import torch
 from numpy.typing import NDArray
 
 from catalog_gen.studio.album import Album, to_signed
+from catalog_gen.studio.files import whole_file
 from catalog_gen.studio.hardware import mixed_precision, worker_pool
+from catalog_gen.studio.sheets import spread
 from catalog_gen.studio.vae import fold_statistics
 
 CHUNK: Final[int] = 250
@@ -44,9 +46,8 @@ def _photos_digest(album: Album, start: int, count: int) -> str:
 @torch.no_grad()
 def normalise_latents(vae: Any, album: Album) -> None:
     """Folds the mean and deviation of the album's latents into ``vae``, in place."""
-    stride = max(1, len(album) // MEASURED)
     parts = []
-    picks = list(range(0, len(album), stride))
+    picks = spread(len(album), MEASURED).tolist()
     for start in range(0, len(picks), BATCH):
         chosen = picks[start : start + BATCH]
         pictures = album.pictures(chosen, [pick % 2 == 0 for pick in chosen])
@@ -69,10 +70,8 @@ def encode_album(vae: Any, album: Album, folder: Path) -> NDArray[np.float16]:
         path = home / f"{_photos_digest(album, start, count)}.npy"
         if not path.exists():
             encoded = _encode(vae, album, start, count)
-            partial = path.with_suffix(".partial")
-            with partial.open("wb") as stream:
+            with whole_file(path) as stream:
                 np.save(stream, encoded)
-            partial.replace(path)
             print(f"latents  {start + count}/{len(album)}", file=sys.stderr, flush=True)
         chunks.append(np.load(path))
     return np.concatenate(chunks)

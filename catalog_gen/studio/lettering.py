@@ -60,18 +60,6 @@ def score(cells: Tensor) -> Tensor:
     return flat.topk(min(CELLS, flat.shape[1]), dim=1).values.mean(1)
 
 
-def save_lettering(net: LetteringNet, path: Path) -> None:
-    """Writes the weights in fp16 as safetensors."""
-    from safetensors.torch import save_file
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    weights = {
-        name: (value.half() if value.is_floating_point() else value).cpu().contiguous()
-        for name, value in net.state_dict().items()
-    }
-    save_file(weights, path)
-
-
 def load_lettering(path: Path) -> LetteringNet:
     """The detector in fp32, ready to look.
 

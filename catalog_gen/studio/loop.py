@@ -27,7 +27,7 @@ FLOOR: Final[float] = 0.01
 SAVE_SECONDS: Final[float] = 60.0
 SHEET_SECONDS: Final[float] = 300.0
 LOG_STEPS: Final[int] = 20
-#: A step that seems to take longer was stopped meanwhile, which costs no budget.
+#: A step that seems to take longer was stopped meanwhile: more than this costs no budget.
 PAUSE_SECONDS: Final[float] = 10.0
 
 

@@ -31,7 +31,7 @@ class Objective(Protocol):
     def exercise(self, latents: Tensor, noise: Tensor, places: Tensor) -> Exercise:
         """A batch from unit-scale latents and noise (B, C, H, W).
 
-        ``places`` (B,) in [0, 1) say how far from clean each is: quantiles of the times.
+        ``places`` (B,) in [0, 1] say how far from clean each is: quantiles of the times.
         """
 
     def scheduler(self, steps: int) -> Any:
@@ -68,7 +68,9 @@ class VPrediction:
         self._levels: Tensor = build_scheduler().alphas_cumprod
 
     def exercise(self, latents: Tensor, noise: Tensor, places: Tensor) -> Exercise:
-        times = (places * len(self._levels)).long().to(latents.device)
+        # A place just below 1 may have been rounded up to it.
+        last = len(self._levels) - 1
+        times = (places * len(self._levels)).long().clamp(max=last).to(latents.device)
         level = self._levels.to(latents.device)[times].view(-1, 1, 1, 1)
         signal, spread = level.sqrt(), (1.0 - level).sqrt()
         noisy = signal * latents + spread * noise

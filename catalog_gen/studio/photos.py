@@ -7,7 +7,6 @@ developed on reading. It knows no captions and no training.
 """
 
 import argparse
-import os
 import sys
 import time
 from collections.abc import Iterator
@@ -18,6 +17,9 @@ from typing import Any, Final, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from catalog_gen.errors import InputError
+from catalog_gen.studio.command import count, told_errors
+from catalog_gen.studio.files import whole_file
 from catalog_gen.studio.render import SAMPLES, SIDE, Negative, develop, shoot
 from catalog_gen.studio.scene import Scene, Split, scene_at, split_seed
 from catalog_gen.studio.vocabulary import COLOURS, HELD_OUT_PAIRS, Colour
@@ -57,18 +59,12 @@ def render_split(folder: Path, split: Split, scenes: int, samples: int = SAMPLES
             split_seed(split, number * SCENES_PER_FILE + place) for place in range(SCENES_PER_FILE)
         ]
         negatives = {str(seed): shoot(scene_at(seed), samples) for seed in seeds}
-        path = _file(folder, split, number)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(".partial")
         arrays: dict[str, Any] = {}
         for seed, negative in negatives.items():
             arrays[f"exposures {seed}"] = negative.exposures
             arrays[f"mask {seed}"] = np.packbits(negative.mask)
-        with partial.open("wb") as stream:
+        with whole_file(_file(folder, split, number)) as stream:
             np.savez(stream, **arrays)
-            stream.flush()
-            os.fsync(stream.fileno())
-        partial.replace(path)
         finished = (done + 1) * SCENES_PER_FILE
         pace = finished / (time.monotonic() - start)
         left = (len(missing) - done - 1) * SCENES_PER_FILE / pace
@@ -109,15 +105,17 @@ def load_photos(folder: Path, split: Split, limit: int | None = None) -> Photos:
     have been rendered. ``limit`` keeps the first so many photos.
 
     Raises:
-        FileNotFoundError: nothing of this split has been rendered.
+        InputError: nothing of this split has been rendered.
     """
     files = 0
     while _file(folder, split, files).exists():
         files += 1
     if not files:
-        raise FileNotFoundError(
-            f"no photos of split {split!r} in {folder}; render them with: "
-            f"python -m catalog_gen.studio.photos --out {folder} --split {split}"
+        raise InputError(
+            f"photos of split {split!r} in {folder}",
+            "are not there",
+            f"Render them: python -m catalog_gen.studio.photos --out {folder} --split {split} "
+            "--scenes N.",
         )
     scenes: list[Scene] = []
     colours: list[Colour] = []
@@ -164,9 +162,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Render the studio model's photos.")
     parser.add_argument("--out", type=Path, required=True, help="folder of the photos")
     parser.add_argument("--split", choices=get_args(Split), required=True)
-    parser.add_argument("--scenes", type=int, required=True, help="how many, from the first on")
+    parser.add_argument("--scenes", type=count, required=True, help="how many, from the first on")
     given = parser.parse_args()
-    render_split(given.out, given.split, given.scenes)
+    with told_errors():
+        render_split(given.out, given.split, given.scenes)
 
 
 if __name__ == "__main__":

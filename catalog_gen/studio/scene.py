@@ -19,7 +19,6 @@ from catalog_gen.studio.vocabulary import (
     Angle,
     Background,
     Category,
-    Colour,
     Material,
 )
 
@@ -71,14 +70,6 @@ class Scene:
     """Rise of the key light over its sideways distance from the camera."""
     key_level: float
     """Radiance of the key light over its nominal value."""
-
-
-@dataclass(frozen=True)
-class Photo:
-    """What one picture is of."""
-
-    scene: Scene
-    colour: Colour
 
 
 @lru_cache(maxsize=64)

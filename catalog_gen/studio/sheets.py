@@ -26,9 +26,11 @@ def tile(pictures: NDArray[np.uint8], columns: int) -> Image.Image:
 
 
 def spread(total: int, count: int) -> NDArray[np.int64]:
-    """``count`` places among ``total``, or all, evenly spread from the first to the last.
+    """``count`` places among ``total``, or all: a chance one in each of so many equal stretches.
 
-    Whole strides would meet the same classes again and again: the grid runs through them in turn.
+    Always the same ones. Even steps would meet the same classes again and again: scenes come in
+    ten colours, and the grid runs through its attributes in turn.
     """
-    places: NDArray[np.int64] = np.linspace(0, total - 1, min(count, total)).astype(np.int64)
+    bounds = np.linspace(0, total, min(count, total) + 1).astype(np.int64)
+    places: NDArray[np.int64] = np.random.default_rng(0).integers(bounds[:-1], bounds[1:])
     return places

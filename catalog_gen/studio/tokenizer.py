@@ -20,9 +20,9 @@ END: Final[str] = "<|endoftext|>"
 VOCABULARY_LIMIT: Final[int] = 4_000
 
 
-def caption_corpus(seed: int = 0) -> list[str]:
+def caption_corpus() -> list[str]:
     """Captions of every combination of the vocabulary: one block of scenes in all colours."""
-    chance = random.Random(f"caption corpus {seed}")
+    chance = random.Random("caption corpus 0")
     return [
         text
         for scene in map(scene_at, range(BLOCK))

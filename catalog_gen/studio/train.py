@@ -2,7 +2,8 @@
 
 Stages: tokenizer, vae, latents, unet, decoder, clip, judge, export. Each goes on from its
 checkpoint under ``--work`` and stops when its budget is spent, so that running the command again
-after a break, or with a larger budget, continues. It renders no photos and measures nothing.
+after a break, or with a larger budget, continues; only the vae is finished once unet or decoder
+have learned from its latents. It renders no photos and measures nothing.
 """
 
 import argparse
@@ -21,10 +22,12 @@ from catalog_gen.errors import InputError
 from catalog_gen.studio.album import Album, caption_tokens
 from catalog_gen.studio.checkpoint import load_checkpoint
 from catalog_gen.studio.clip import ScorerStage, export_clip
+from catalog_gen.studio.command import minutes, told_errors
 from catalog_gen.studio.decoder import DecoderStage
 from catalog_gen.studio.diffusion import GeneratorStage, Lessons
 from catalog_gen.studio.export import export_pipeline, export_words, weigh
-from catalog_gen.studio.judge import JudgeStage, save_judge
+from catalog_gen.studio.files import save_weights, whole_file
+from catalog_gen.studio.judge import JudgeStage
 from catalog_gen.studio.latents import encode_album, normalise_latents
 from catalog_gen.studio.loop import Budget, train_stage
 from catalog_gen.studio.scene import Split
@@ -119,6 +122,21 @@ class Studio:
         return VaeStage(self._recipe.size.vae, self.lessons_album, self.album("held-out"))
 
     def _train_vae(self) -> None:
+        """Trains the autoencoder, unless that would change latents that others learned from.
+
+        Raises:
+            InputError: it would: another generator and decoder have to be trained then.
+        """
+        checkpoints = self._recipe.work / "checkpoints"
+        learned = [name for name in ("unet", "decoder") if (checkpoints / f"{name}.pt").exists()]
+        found = load_checkpoint(checkpoints / "vae.pt")
+        budget = self._recipe.budgets["vae"]
+        if learned and (found is None or budget.spent(found.seconds, found.step) < 1.0):
+            raise InputError(
+                f"training of the vae in {self._recipe.work}",
+                f"would change the latents that {' and '.join(learned)} learned from",
+                "Leave its budget as it was, or train in another folder (--work).",
+            )
         self._train(self._vae_stage())
 
     @cached_property
@@ -128,10 +146,11 @@ class Studio:
         path = self._recipe.work / "vae-normalised.pt"
         newest = (self._recipe.work / "checkpoints" / "vae.pt").stat().st_mtime
         if path.exists() and path.stat().st_mtime >= newest:
-            vae.load_state_dict(torch.load(path, weights_only=True))
+            vae.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
         else:
             normalise_latents(vae, self.lessons_album)
-            torch.save(vae.state_dict(), path)
+            with whole_file(path) as stream:
+                torch.save(vae.state_dict(), stream)
         return vae.eval()
 
     def finished_vae(self) -> Any:
@@ -195,9 +214,20 @@ class Studio:
         self._train(self._judge_stage())
 
     def _export(self) -> None:
-        """Writes the folders of every network that has a checkpoint."""
+        """Writes the folders of every network that has a checkpoint.
+
+        Raises:
+            InputError: none has.
+            ModelError: the weights are too large.
+        """
         recipe = self._recipe
         checkpoints = recipe.work / "checkpoints"
+        if not any((checkpoints / f"{name}.pt").exists() for name in ("unet", "clip", "judge")):
+            raise InputError(
+                str(checkpoints),
+                "holds nothing to export",
+                "Train first: python -m catalog_gen.studio.train.",
+            )
         if (checkpoints / "unet.pt").exists():
             average = self._restored(self._unet_stage()).average
             export_pipeline(
@@ -212,7 +242,8 @@ class Studio:
             clip = self._restored(self._scorer_stage()).clip
             export_clip(clip, recipe.size.scorer, self.tokenizer, recipe.out / "clip")
         if (checkpoints / "judge.pt").exists():
-            save_judge(self._restored(self._judge_stage()).judge, recipe.work / "judge.safetensors")
+            judge = self._restored(self._judge_stage()).judge
+            save_weights(judge, recipe.work / "judge.safetensors")
         print(f"exported {weigh(recipe.out) / 1e6:.1f} MB of weights", file=sys.stderr)
 
 
@@ -241,19 +272,15 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--work", type=Path, default=Path(".studio"))
     parser.add_argument("--out", type=Path, default=Path("data/models/studio"))
     parser.add_argument("--stages", nargs="+", choices=STAGES, default=list(STAGES))
-    for name, minutes in MINUTES.items():
+    for name, default in MINUTES.items():
         parser.add_argument(
-            f"--{name}-minutes", type=float, default=minutes, help=f"default {minutes:g}"
+            f"--{name}-minutes", type=minutes, default=default, help=f"default {default:g}"
         )
     given = parser.parse_args(arguments)
     budgets = {name: Budget(getattr(given, f"{name}_minutes")) for name in MINUTES}
     recipe = Recipe(given.photos, given.work, given.out, budgets=budgets)
-    try:
-        with alone(recipe.work):
-            Studio(recipe).run(tuple(given.stages))
-    except InputError as error:
-        print(error, file=sys.stderr)
-        raise SystemExit(error.exit_code) from error
+    with told_errors(), alone(recipe.work):
+        Studio(recipe).run(tuple(given.stages))
 
 
 if __name__ == "__main__":

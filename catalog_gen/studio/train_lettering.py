@@ -1,7 +1,7 @@
 """Trains the lettering detector: ``python -m catalog_gen.studio.train_lettering --fonts FOLDER``.
 
-Half of each batch are crops of photos of the "train" split, some of them softened, noisy or dimmed;
-the other half have lettering planted. Cells learn where ink is, and crops whether there is any.
+A batch holds crops of photos of the "train" split, half of them with lettering planted; all are
+dimmed, some softened or noisy. Cells learn where ink is, and crops whether there is any.
 It sets no threshold: ``benchmarks/judge.py`` and the rubric do.
 """
 
@@ -19,7 +19,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from catalog_gen.studio.album import to_signed
-from catalog_gen.studio.lettering import CELL, CELLS, LetteringNet, save_lettering, score
+from catalog_gen.studio.command import count, minutes, told_errors
+from catalog_gen.studio.files import save_weights
+from catalog_gen.studio.lettering import CELL, CELLS, LetteringNet, score
 from catalog_gen.studio.letters import find_faces, letter
 from catalog_gen.studio.photos import load_photos
 
@@ -60,13 +62,13 @@ def losses(net: LetteringNet, pictures: Tensor, cells: Tensor) -> Tensor:
 
 
 def train(images: NDArray[np.uint8], faces: tuple[Path, ...], minutes: float, out: Path) -> None:
-    """Trains for so long, and writes the weights each minute; the rate falls to nothing."""
+    """Trains for so long, the rate falling to nothing, and writes the weights at the end."""
     torch.manual_seed(11)
     chance = random.Random(11)
     generator = torch.Generator().manual_seed(11)
     net = LetteringNet().to(memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(net.parameters(), lr=RATE, weight_decay=0.01)
-    started = saved = monotonic()
+    started = told = monotonic()
     step = 0
     mean: Any = None
     while (share := (monotonic() - started) / (60 * minutes)) < 1:
@@ -79,11 +81,10 @@ def train(images: NDArray[np.uint8], faces: tuple[Path, ...], minutes: float, ou
         optimizer.step()
         step += 1
         mean = loss.item() if mean is None else 0.98 * mean + 0.02 * loss.item()
-        if monotonic() - saved > 60:
-            saved = monotonic()
-            save_lettering(net, out)
+        if monotonic() - told > 60:
+            told = monotonic()
             print(f"{share:.0%}: {step} steps, loss {mean:.4f}", file=sys.stderr, flush=True)
-    save_lettering(net, out)
+    save_weights(net, out)
 
 
 def _softened(pictures: NDArray[np.uint8], generator: torch.Generator) -> Tensor:
@@ -104,15 +105,16 @@ def main() -> None:
     parser.add_argument("--photos", type=Path, default=Path(".studio/photos"))
     parser.add_argument("--fonts", type=Path, default=Path("/usr/share/fonts"))
     parser.add_argument("--out", type=Path, default=Path("data/models/lettering.safetensors"))
-    parser.add_argument("--minutes", type=float, default=15)
-    parser.add_argument("--limit", type=int, default=6000, help="photos, the first of the split")
+    parser.add_argument("--minutes", type=minutes, default=15)
+    parser.add_argument("--limit", type=count, default=6000, help="photos, the first of the split")
     given = parser.parse_args()
     faces = find_faces(given.fonts)
     if not faces:
         raise SystemExit(
             f"no TrueType or OpenType faces in {given.fonts}; name others with --fonts"
         )
-    images = load_photos(given.photos, "train", given.limit).images
+    with told_errors():
+        images = load_photos(given.photos, "train", given.limit).images
     print(f"{len(images)} photos, {len(faces)} faces", file=sys.stderr)
     train(images, faces, given.minutes, given.out)
 

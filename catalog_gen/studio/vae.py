@@ -17,7 +17,7 @@ from catalog_gen.studio.album import Album, to_signed
 from catalog_gen.studio.hardware import full_precision_norms, mixed_precision, training_device
 from catalog_gen.studio.loop import warmed_average
 from catalog_gen.studio.measures import psnr
-from catalog_gen.studio.sheets import tile, to_bytes
+from catalog_gen.studio.sheets import spread, tile, to_bytes
 from catalog_gen.studio.sizes import SIDE, VaeSize
 
 #: From here on a value counts as white (250 of 255), and is trained towards ``BEYOND_WHITE``: the
@@ -129,8 +129,7 @@ class VaeStage:
         self._average.update_parameters(self.vae)
 
     def sheet(self) -> tuple[Image.Image, dict[str, float]]:
-        stride = max(1, len(self._unseen) // SHOWN)
-        picks = list(range(0, len(self._unseen), stride))[:SHOWN]
+        picks = spread(len(self._unseen), SHOWN).tolist()
         originals = self._unseen.pictures(picks, [False] * len(picks))
         copies = reconstruct(self.average, originals)
         figures = box_psnr(originals, copies, self._unseen.boxes[picks])

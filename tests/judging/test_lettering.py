@@ -9,7 +9,8 @@ import torch
 
 from catalog_gen.errors import ModelError
 from catalog_gen.judging.lettering import LetteringDetector
-from catalog_gen.studio.lettering import CELL, LetteringNet, load_lettering, save_lettering, score
+from catalog_gen.studio.files import save_weights
+from catalog_gen.studio.lettering import CELL, LetteringNet, load_lettering, score
 from catalog_gen.studio.letters import find_faces, letter
 from tests.judging.drawn import product
 
@@ -20,7 +21,7 @@ FONTS = Path("/usr/share/fonts")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(0)
     path = tmp_path_factory.mktemp("lettering") / "lettering.safetensors"
-    save_lettering(LetteringNet(), path)
+    save_weights(LetteringNet(), path)
     return path
 
 

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from catalog_gen.errors import InputError
 from catalog_gen.studio.captions import SYNONYMS, canonical_caption, captions
 from catalog_gen.studio.denoise import denoise
 from catalog_gen.studio.materials import LEVELS, channel_weights, reflectance
@@ -180,7 +181,7 @@ def test_a_split_is_rendered_once_and_read_back(
 
 
 def test_no_photos_say_how_to_make_them(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=r"catalog_gen\.studio\.photos"):
+    with pytest.raises(InputError, match=r"catalog_gen\.studio\.photos"):
         load_photos(tmp_path, "scorer")
 
 

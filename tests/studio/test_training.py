@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +27,13 @@ from catalog_gen.studio.checkpoint import load_checkpoint
 from catalog_gen.studio.decoder import weigh_frame
 from catalog_gen.studio.diffusion import draw
 from catalog_gen.studio.evaluate import Question, evaluate
+from catalog_gen.studio.evaluate import main as run_evaluation
 from catalog_gen.studio.grid import balanced_wishes, held_out_wishes
 from catalog_gen.studio.judge import decide, load_judge
 from catalog_gen.studio.loop import Budget, learning_rate_share, train_stage
 from catalog_gen.studio.measures import auroc, gradient_energy, psnr, ssim, white_border, wilson
 from catalog_gen.studio.optimizer import orthogonalise
-from catalog_gen.studio.scene import Split, split_seed
+from catalog_gen.studio.sheets import spread
 from catalog_gen.studio.sizes import CONTEXT, MINIATURE
 from catalog_gen.studio.tokenizer import caption_corpus, train_tokenizer
 from catalog_gen.studio.train import STAGES, Recipe, Studio
@@ -44,28 +45,6 @@ from catalog_gen.studio.vae import (
     fold_statistics,
 )
 from catalog_gen.studio.vocabulary import HELD_OUT_PAIRS
-
-SPLITS: tuple[Split, ...] = ("train", "scorer", "judge", "held-out")
-
-
-@pytest.fixture(scope="module")
-def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of photos as ``studio.photos`` writes it: 25 scenes a split, discs on white."""
-    folder = tmp_path_factory.mktemp("photos")
-    rows, columns = np.mgrid[:128, :128]
-    for split in SPLITS:
-        arrays = {}
-        for index in range(25):
-            seed = split_seed(split, index)
-            radius = 20 + index
-            mask = (rows - 64) ** 2 + (columns - 64) ** 2 < radius**2
-            levels = np.array([0.02, 0.3, 0.8])[:, None, None]
-            exposures = np.where(mask, levels, 1.0)[..., None].astype(np.float16)
-            arrays[f"exposures {seed}"] = exposures
-            arrays[f"mask {seed}"] = np.packbits(mask)
-        (folder / split).mkdir()
-        np.savez(folder / split / "scenes-00000.npz", **arrays)
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -173,6 +152,38 @@ def test_a_spent_budget_trains_no_further(trained: Recipe) -> None:
     assert before is not None
     assert after is not None
     assert after.step == before.step == 3
+
+
+def test_the_vae_is_finished_once_others_learned_from_its_latents(trained: Recipe) -> None:
+    larger = replace(trained, budgets=trained.budgets | {"vae": Budget(steps=9)})
+    with pytest.raises(InputError, match=r"latents that unet and decoder learned from.*--work"):
+        Studio(larger).run(("vae",))
+    found = load_checkpoint(trained.work / "checkpoints" / "vae.pt")
+    assert found is not None
+    assert found.step == 3
+
+
+def test_without_a_checkpoint_there_is_nothing_to_export(photos: Path, tmp_path: Path) -> None:
+    recipe = Recipe(photos, tmp_path, tmp_path / "model", MINIATURE)
+    with pytest.raises(InputError, match="holds nothing to export"):
+        Studio(recipe).run(("export",))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--renders", "0"], "0: must be a whole number from 1 on"),
+        (["--limit", "many"], "many: must be a whole number from 1 on"),
+        (["--judge", "no.safetensors"], "is missing; the judge decides"),
+    ],
+)
+def test_a_wrong_argument_is_told(
+    arguments: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        run_evaluation(arguments)
+    assert ended.value.code == 2
+    assert told in capsys.readouterr().err
 
 
 def test_a_stage_without_its_forerunner_says_what_to_train(photos: Path, tmp_path: Path) -> None:
@@ -290,6 +301,20 @@ def test_a_wrong_caption_is_wrong_in_the_attribute_asked_for(
     assert differs == [kind]
     assert caption_number(labels)[0] == number
     assert every_wish()[int(caption_number(wrong))].labels() == tuple(wrong.tolist())
+
+
+@given(st.integers(1, 400), st.integers(1, 1200))
+def test_spread_places_are_different_ones_from_all_parts(count: int, total: int) -> None:
+    places = spread(total, count).tolist()
+    assert len(set(places)) == len(places) == min(count, total)
+    assert 0 <= places[0] <= places[-1] < total
+    assert max(np.diff([-1, *places, total])) <= 2 * -(-total // len(places))
+
+
+def test_spread_places_meet_every_colour_of_scenes_in_ten() -> None:
+    for count in (100, 125, 200, 334, 500):
+        shown = np.bincount(spread(1000, count) % 10, minlength=10)
+        assert shown.min() >= 0.4 * count / 10
 
 
 @given(st.sampled_from((48, 120, 250)), st.integers(0, 5))
