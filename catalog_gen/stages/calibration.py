@@ -96,7 +96,6 @@ def planted_labels(catalog: Catalog, scorer: ClipScorer, photos: Path, each: int
     specimens = good_specimens(photos, _SPLIT, 2 * each)
     good, others = specimens[::2], specimens[1::2]
     rivals = sorted({specimen.prompt for specimen in specimens})
-
     ceiling = _Ceiling(rubric, scorer.scorer_hash)
 
     def labelled(verdicts: Sequence[Verdict], bad: bool) -> list[Labelled]:

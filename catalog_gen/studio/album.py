@@ -119,11 +119,12 @@ class Album:
             out[place] = crop[:, ::-1] if flip < 0.5 else crop
         return to_signed(out)
 
-    def pictures(self, picks: list[int], flips: list[bool]) -> NDArray[np.uint8]:
-        """Whole pictures (N, H, W, 3), each flipped or not."""
+    def pictures(self, picks: list[int], flips: list[bool] | None = None) -> NDArray[np.uint8]:
+        """Whole pictures (N, H, W, 3), those flipped that ``flips`` says."""
         images = self.photos.images
+        turned = flips or [False] * len(picks)
         return np.stack(
-            [images[p][:, ::-1] if f else images[p] for p, f in zip(picks, flips, strict=True)]
+            [images[p][:, ::-1] if f else images[p] for p, f in zip(picks, turned, strict=True)]
         )
 
 

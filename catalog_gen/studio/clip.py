@@ -171,7 +171,7 @@ class ScorerStage:
         shown = torch.cat(
             [labels[:, None], one_wrong(labels, torch.Generator().manual_seed(0), kinds)], 1
         )
-        pictures = self._unseen.pictures(picks, [False] * len(picks))
+        pictures = self._unseen.pictures(picks)
         self.parts.eval()
         with torch.no_grad():
             seen = self.clip.encode_image(to_signed(pictures).to(self._device), normalize=True)

@@ -155,7 +155,7 @@ def compare(comparison: Comparison) -> dict[str, Any]:
     unseen = draw_arms(stages, vae, judge, held_out_wishes(max(12, comparison.wishes // 4)))
     album = studio.album("held-out")
     picks = spread(len(album), RENDERS).tolist()
-    originals = album.pictures(picks, [False] * len(picks))
+    originals = album.pictures(picks)
     backgrounds: list[str] = [album.photos.scenes[pick].background for pick in picks]
     arms: dict[str, Any] = {}
     for name, drawn in asked.items():

@@ -114,7 +114,7 @@ class DecoderStage:
 
     def sheet(self) -> tuple[Image.Image, dict[str, float]]:
         picks = spread(len(self._unseen), SHOWN).tolist()
-        originals = self._unseen.pictures(picks, [False] * len(picks))
+        originals = self._unseen.pictures(picks)
         copies = reconstruct(self.finished(), originals)
         pairs = np.stack([originals, copies], 1).reshape(-1, *originals.shape[1:])
         figures = {

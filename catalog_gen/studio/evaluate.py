@@ -128,7 +128,7 @@ def evaluate(question: Question) -> dict[str, Any]:
     album = Album(question.photos, "held-out")
     lessons = Album(question.photos, "train", "scorer", known_pairs=True)
     picks = spread(len(album), question.renders).tolist()
-    originals = album.pictures(picks, [False] * len(picks))
+    originals = album.pictures(picks)
     photos = album.photos
     labels = labels_of([photos.scenes[p] for p in picks], [photos.colours[p] for p in picks])
     judged = decide(judge, originals) == labels.numpy()

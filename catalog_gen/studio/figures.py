@@ -41,7 +41,7 @@ def share_of(outcomes: Any) -> dict[str, float | int]:
 
 def reconstruction_figures(vae: Any, album: Album, picks: list[int]) -> dict[str, float]:
     """PSNR inside the subject's box, and SSIM of whole pictures, after the autoencoder."""
-    originals = album.pictures(picks, [False] * len(picks))
+    originals = album.pictures(picks)
     copies = reconstruct(vae, originals)
     boxed = box_psnr(originals, copies, album.boxes[picks])
     similar = [ssim(a, b) for a, b in zip(originals, copies, strict=True)]
@@ -71,7 +71,7 @@ def scorer_figures(folder: Path, album: Album, picks: list[int]) -> dict[str, An
             for start in range(0, len(captions), 256)
         ]
     )
-    pictures = album.pictures(picks, [False] * len(picks))
+    pictures = album.pictures(picks)
     seen = torch.cat(
         [
             clip.encode_image(to_signed(pictures[start : start + 64]), normalize=True)

@@ -103,7 +103,7 @@ class JudgeStage:
         picks = spread(len(self._unseen), SHOWN).tolist()
         photos = self._unseen.photos
         labels = labels_of([photos.scenes[p] for p in picks], [photos.colours[p] for p in picks])
-        pictures = self._unseen.pictures(picks, [False] * len(picks))
+        pictures = self._unseen.pictures(picks)
         right = decide(self.judge, pictures) == labels.numpy()
         self.judge.train()
         wrong = ~right.all(1)

@@ -130,7 +130,7 @@ class VaeStage:
 
     def sheet(self) -> tuple[Image.Image, dict[str, float]]:
         picks = spread(len(self._unseen), SHOWN).tolist()
-        originals = self._unseen.pictures(picks, [False] * len(picks))
+        originals = self._unseen.pictures(picks)
         copies = reconstruct(self.average, originals)
         figures = box_psnr(originals, copies, self._unseen.boxes[picks])
         pairs = np.stack([originals, copies], 1).reshape(-1, *originals.shape[1:])
