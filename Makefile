@@ -54,8 +54,8 @@ STUDIO := $(BIN)/python -m catalog_gen.studio
 studio-model: $(READY) debian ## render the photos, train the studio model, measure it (8 h on two cores)
 	@$(STUDIO).photos --out .studio/photos --split train --scenes 675
 	@$(STUDIO).photos --out .studio/photos --split scorer --scenes 1600
-	@$(STUDIO).photos --out .studio/photos --split judge --scenes 1000
-	@$(STUDIO).photos --out .studio/photos --split held-out --scenes 100
+	@$(STUDIO).photos --out .studio/photos --split judge --scenes 2000
+	@$(STUDIO).photos --out .studio/photos --split held-out --scenes 200
 	@$(STUDIO).train
 	@$(STUDIO).evaluate
 	@$(STUDIO).train_lettering

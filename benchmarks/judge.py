@@ -38,7 +38,7 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--photos", type=Path, default=Path(".studio/photos"))
-    parser.add_argument("--scenes", type=int, default=100, help="held-out scenes to render")
+    parser.add_argument("--scenes", type=int, default=200, help="held-out scenes to render")
     parser.add_argument("--each", type=int, default=200, help="good pictures to plant defects in")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()

@@ -70,11 +70,13 @@ def draw_grid(
     seconds = 0.0
     for begin in range(0, len(asked), PART):
         captions = [wish.caption() for wish in asked[begin : begin + PART]]
-        part = _kept(kept / f"{begin:06d}.npz") if kept else None
-        if part is None:
+        path = kept / f"{begin:06d}.npz" if kept else None
+        if path and path.exists():
+            part = _read_part(path)
+        else:
             part = _draw_part(pipeline, captions, numbers[begin : begin + PART], steps, guidance)
-            if kept:
-                _keep(kept / f"{begin:06d}.npz", part)
+            if path:
+                _write_part(part, path)
         parts.append(part.pictures)
         seconds += part.seconds
         done = begin + len(captions)
@@ -101,14 +103,12 @@ def _draw_part(
     return _Part(np.concatenate(batches), time.monotonic() - started)
 
 
-def _kept(path: Path) -> _Part | None:
-    if not path.exists():
-        return None
+def _read_part(path: Path) -> _Part:
     with np.load(path) as stored:
         return _Part(stored["pictures"], float(stored["seconds"]))
 
 
-def _keep(path: Path, part: _Part) -> None:
+def _write_part(part: _Part, path: Path) -> None:
     with whole_file(path) as stream:
         np.savez(stream, pictures=part.pictures, seconds=part.seconds)
 

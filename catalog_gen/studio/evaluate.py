@@ -58,8 +58,8 @@ class Question:
     per_cell: int
     limit: int | None
     """Combinations of the grid; None for all 5,760."""
-    renders: int
-    """Held-out renders used, spread evenly over the split."""
+    renders: int | None
+    """Held-out renders used, spread evenly over the split; None for all."""
     judge_size: JudgeSize = STANDARD.judge
 
 
@@ -127,7 +127,7 @@ def evaluate(question: Question) -> dict[str, Any]:
     judge = load_judge(question.judge, question.judge_size)
     album = Album(question.photos, "held-out")
     lessons = Album(question.photos, "train", "scorer", known_pairs=True)
-    picks = spread(len(album), question.renders).tolist()
+    picks = spread(len(album), question.renders or len(album)).tolist()
     originals = album.pictures(picks)
     photos = album.photos
     labels = labels_of([photos.scenes[p] for p in picks], [photos.colours[p] for p in picks])
@@ -199,7 +199,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument(
         "--limit", type=count, default=None, help="a balanced subset of so many combinations"
     )
-    parser.add_argument("--renders", type=count, default=200, help="held-out renders used")
+    parser.add_argument(
+        "--renders", type=count, default=None, help="so many of the held-out renders"
+    )
     given = parser.parse_args(arguments)
     question = Question(
         given.model,

@@ -28,8 +28,10 @@ Pictures = NDArray[np.uint8]
 
 #: Captions among which the right one must be found.
 AMONG: Final[int] = 100
-#: Drawn pictures beside their nearest training photo.
-COMPARED: Final[int] = 24
+#: Drawn pictures, and as many new renders, whose nearest training photo is looked for.
+COMPARED: Final[int] = 1_000
+#: Those of them that come nearest are shown beside that photo.
+SHOWN: Final[int] = 24
 
 
 def share_of(outcomes: Any) -> dict[str, float | int]:
@@ -108,10 +110,13 @@ def scorer_figures(folder: Path, album: Album, picks: list[int]) -> dict[str, An
 
 
 def _small(pictures: Pictures) -> NDArray[np.float32]:
-    """(N, 128, 128, 3) averaged to (N, 32 * 32 * 3)."""
+    """(N, 128, 128, 3) averaged to (N, 32 * 32 * 3).
+
+    Counted from white, which most pictures are: squares stay small, and so do their roundings.
+    """
     n = len(pictures)
     small: NDArray[np.float32] = pictures.reshape(n, 32, 4, 32, 4, 3).mean((2, 4), np.float32)
-    return small.reshape(n, -1)
+    return small.reshape(n, -1) - np.float32(255.0)
 
 
 def _nearest(pictures: Pictures, album: Album) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
@@ -137,18 +142,20 @@ def copying_figures(
 ) -> dict[str, float]:
     """How near drawn pictures come to training photos, beside how near new renders come.
 
-    A model that copied would come nearer than renders of new scenes do. The sheet shows drawn
-    pictures in odd columns, each with its nearest training photo at its right.
+    A model that copied would come nearer than renders of new scenes do. The sheet shows the
+    ``SHOWN`` drawn pictures that come nearest in odd columns, each with its photo at its right.
     """
-    shown = pictures[spread(len(pictures), COMPARED)]
-    at, away = _nearest(shown, album)
+    drawn = pictures[spread(len(pictures), COMPARED)]
+    at, away = _nearest(drawn, album)
     _, away_new = _nearest(originals[spread(len(originals), COMPARED)], album)
-    near = np.stack([album.photos.images[place] for place in at])
+    closest = np.argsort(away)[:SHOWN]
+    pairs = np.stack([drawn[closest], album.pictures(at[closest].tolist())], 1)
     sheet.parent.mkdir(parents=True, exist_ok=True)
-    tile(np.stack([shown, near], 1).reshape(-1, *shown.shape[1:]), 8).save(sheet)
+    tile(pairs.reshape(-1, *drawn.shape[1:]), 8).save(sheet)
     return {
         "drawn rms": round(float(np.median(away)), 2),
         "drawn least rms": round(float(away.min()), 2),
         "new renders rms": round(float(np.median(away_new)), 2),
-        "n": len(shown),
+        "new renders least rms": round(float(away_new.min()), 2),
+        "n": len(drawn),
     }

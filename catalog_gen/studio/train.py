@@ -43,7 +43,7 @@ MINUTES: Final[dict[str, float]] = {
     "unet": 110.0,
     "decoder": 62.0,
     "clip": 34.0,
-    "judge": 28.0,
+    "judge": 46.0,
 }
 
 
