@@ -8,9 +8,9 @@ UV     := $(BIN)/uv
 LOCK   := requirements.lock
 
 # Debian packages that widen what can be done; everything works without them, only slower
-# (rendering photos) or not at all (screenshots, reading provenance back, typefaces for the
-# lettering that the detector learns).
-DEBIAN := libllvm19 chromium libimage-exiftool-perl fonts-dejavu-core
+# (rendering photos) or not at all (reading provenance back in tests, typefaces for the lettering
+# that the detector learns).
+DEBIAN := libllvm19 libimage-exiftool-perl fonts-dejavu-core fonts-dejavu-extra fonts-liberation
 
 .DEFAULT_GOAL := help
 # Without compiled modules on disk every process would import for 15 seconds instead of 5.
@@ -46,7 +46,7 @@ check: $(READY) ## ruff, strict types, import contracts
 dev: $(READY) ## Dagster's web UI with the nightly schedule on
 	@$(BIN)/catalog-gen dev
 
-bench: $(READY) ## every benchmark, as ratios of one run
+bench: $(READY) ## every benchmark; some take hours
 	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
 STUDIO := $(BIN)/python -m catalog_gen.studio
@@ -66,7 +66,7 @@ lock: ## resolve the dependencies anew
 	@echo 'uv==0.13.8' | $(UV) pip compile --quiet --universal --generate-hashes \
 		--no-emit-index-url --no-header - -o uv.txt
 
-debian:
+debian: ## the packages that rendering and tests like to have
 	@command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] \
 		&& apt-get update -qq && apt-get install -y -qq $(DEBIAN) >/dev/null \
 		|| echo "Not installed (no apt-get, not root, or what is said above): $(DEBIAN)"

@@ -114,7 +114,8 @@ def measure(folder: Path, images: int, repeats: int) -> dict[str, Any]:
 
 def page_queries() -> list[tuple[str, str]]:
     """The questions of docs/lineage.md with their SQL."""
-    found = re.findall(r"\*\*(.+?)\*\*[^`]*?```sql\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
+    question = r"\*\*(.+?)\*\*(?:(?!```).)*?```sql\n(.*?)```"
+    found = re.findall(question, PAGE.read_text("utf-8"), re.DOTALL)
     return [(" ".join(title.split()), query) for title, query in found]
 
 

@@ -57,7 +57,7 @@ def write_catalog_gallery(catalog: Catalog) -> Path:
             title="Catalog",
             written_at=datetime.now(UTC),
             run_id=runs[0].run_id if runs else "",
-            publication_id=published[-1].publication_id if published else None,
+            publication_id=published[0].publication_id if published else None,
             coverage=figures.live / figures.active if figures.active else 0.0,
             products=tuple(
                 _product(product, views, pictures, trouble, stamped)

@@ -111,7 +111,7 @@ class Store:
                     raise StoreError(
                         f"{self.path} (schema version {version})",
                         f"the database is older than this catalog_gen ({latest_version()})",
-                        "Run `catalog-gen status` once: it brings the database up to date.",
+                        "Run `catalog-gen gallery` or a refresh: both bring it up to date.",
                     )
                 # Without a folder for temporary files a big plan stays in memory or fails.
                 connection.execute("SET temp_directory = ''")
@@ -233,7 +233,7 @@ def _store_error(path: Path, error: duckdb.Error) -> StoreError:
         )
     if "checksum" in text or "not a valid DuckDB database" in text or "Corrupt" in text:
         return CorruptionError(
-            str(path), f"the database is damaged ({text})", "Restore a backup or a snapshot."
+            str(path), f"the database is damaged ({text})", "Restore a backup: catalog-gen restore."
         )
     if isinstance(error, duckdb.FatalException):
         return StoreError(

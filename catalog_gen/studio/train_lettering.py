@@ -105,7 +105,7 @@ def main() -> None:
     parser.add_argument("--photos", type=Path, default=Path(".studio/photos"))
     parser.add_argument("--fonts", type=Path, default=Path("/usr/share/fonts"))
     parser.add_argument("--out", type=Path, default=Path("data/models/lettering.safetensors"))
-    parser.add_argument("--minutes", type=minutes, default=15)
+    parser.add_argument("--minutes", type=minutes, default=16)
     parser.add_argument("--limit", type=count, default=6000, help="photos, the first of the split")
     given = parser.parse_args()
     faces = find_faces(given.fonts)

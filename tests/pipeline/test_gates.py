@@ -6,6 +6,7 @@ import pytest
 
 from catalog_gen.errors import CorruptionError, InputError
 from catalog_gen.stages.catalog import Stamp
+from catalog_gen.stages.gallery import write_catalog_gallery
 from catalog_gen.stages.publication import publish_best, release, roll_back
 from catalog_gen.store.gates import last_gates
 from tests.pipeline.shop import ROWS, Shop, open_shop
@@ -85,6 +86,7 @@ def test_a_rollback_holds_until_it_is_released(shop: Shop) -> None:
     made = roll_back(shop.catalog, None, Stamp.at_once("rollback"))
     assert (made.publication_id, made.restored, made.added, made.removed) == (3, 1, 1, 1)
     assert live(shop) == blue
+    assert "Publication 3" in write_catalog_gallery(shop.catalog).read_text("utf-8")
     assert "rollback --release" in held_back(shop, "third")
     assert live(shop) == blue
     with pytest.raises(InputError, match="no publication before"):
