@@ -93,7 +93,7 @@ def _moment(text: str) -> datetime:
         raise InputError(
             text, "is no date or time", "Write it as 2026-11-21 or 2026-11-21T12:00:00+00:00."
         ) from None
-    return moment.replace(tzinfo=moment.tzinfo or UTC)
+    return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
 
 
 def _table(known: list[Publication]) -> Table:

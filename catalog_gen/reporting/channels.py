@@ -7,8 +7,10 @@ elsewhere. Nothing here reads the store or writes a file.
 
 import csv
 import io
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Final, Literal
 from urllib.parse import quote
 
@@ -19,6 +21,9 @@ ChannelName = Literal["google", "shopify", "meta", "files"]
 
 #: The wide forms count, too: spreadsheets of some languages read them as the plain ones.
 _FORMULA_STARTS: Final = ("=", "+", "-", "@", "＝", "＋", "－", "＠")  # noqa: RUF001
+
+#: A number with its separators of thousands and decimals.
+_AMOUNT: Final = re.compile(r"\d+(?:[ \u00a0.,]\d+)*")
 
 SUFFIXES: Final[Mapping[Rendition, str]] = {"PNG": "png", "JPEG": "jpg", "WEBP": "webp"}
 
@@ -177,7 +182,7 @@ def _shopify(channel: Channel, product: ChannelProduct, links: Sequence[str]) ->
         "Vendor": told.get("brand", ""),
         "Type": product.category,
         "Variant SKU": product.product_id,
-        "Variant Price": told.get("price", "").split(" ")[0],
+        "Variant Price": _amount(told.get("price", "")),
     }
     return [
         {
@@ -263,9 +268,22 @@ def _underscored(availability: str) -> str:
 
 
 def _handle(product_id: str) -> str:
-    """A Shopify handle: lower-case letters, digits and hyphens."""
+    """A Shopify handle: lower-case letters, digits and hyphens.
+
+    Shopify takes rows with one handle for one product: where an id loses signs ("MUG_1", "mug 1"),
+    a few of its hash tell it from its like.
+    """
     letters = "".join(sign if sign.isalnum() else " " for sign in product_id.lower())
-    return "-".join(letters.split())
+    handle = "-".join(letters.split())
+    if handle == product_id.lower():
+        return handle
+    return f"{handle}-{sha256(product_id.encode()).hexdigest()[:6]}"
+
+
+def _amount(price: str) -> str:
+    """The number of a price ("12.99 EUR", "EUR 1 299.00"); empty: there is none."""
+    found = _AMOUNT.search(price)
+    return "".join(found.group().split()) if found else ""
 
 
 def safe_cell(value: str) -> str:

@@ -88,7 +88,6 @@ def _counts(data: GalleryData) -> dict[str, int]:
         "candidates": len(images),
         "review": sum(image.decision == "review" for image in images),
         "rejected": sum(image.decision == "rejected" for image in images),
-        "failed": sum(len(view.failures) for each in data.products for view in each.views),
         "rows": len(data.rejections),
     }
 

@@ -73,13 +73,14 @@ def draw_missing(
             with catalog.store.writing() as connection:
                 record_failures(connection, failures, tries, stamp.run_id, stamp.now)
         if jobs:
-            started = perf_counter()
+            started, stored_before = perf_counter(), result.store_seconds
             loaded = engine()
             result.device = loaded.environment.device
-            _draw(catalog, loaded, jobs, stamp, result)
-            result.seconds = perf_counter() - started - result.store_seconds
             shard_of = {item.recipe_id: item.shard for item in work}
-            result.by_shard.update(shard_of[job.recipe_id] for job in jobs)
+            for recipe_id in _draw(catalog, loaded, jobs, stamp, result):
+                result.by_shard[shard_of[recipe_id]] += 1
+            drawn_in = perf_counter() - started
+            result.seconds = drawn_in - (result.store_seconds - stored_before)
             _take_over(catalog, stamp, result)
         with catalog.store.reading() as connection:
             drawn = drawn_in_run(connection, stamp.run_id)
@@ -110,9 +111,13 @@ def _draw(
     jobs: Sequence[DrawJob],
     stamp: Stamp,
     result: DrawResult,
-) -> None:
-    """Draw the jobs and hand them to the outbox, one batch while the next is drawn."""
+) -> list[str]:
+    """Draw the jobs and hand them to the outbox, one batch while the next is drawn.
+
+    Returns the ids of the recipes that have a picture now.
+    """
     report("draw", 0, len(jobs))
+    made: list[str] = []
     writing: list[Future[None]] = []
     batch: list[Outcome] = []
 
@@ -124,7 +129,9 @@ def _draw(
         try:
             for done, outcome in enumerate(engine.draw(jobs), start=1):
                 batch.append(outcome)
-                if not isinstance(outcome, Drawn):
+                if isinstance(outcome, Drawn):
+                    made.append(outcome.recipe_id)
+                else:
                     result.errors.append(outcome.error)
                 if len(batch) == engine.batch_size:
                     hand_over()
@@ -136,6 +143,7 @@ def _draw(
             if batch:
                 hand_over()
         _finish(writing)
+    return made
 
 
 def _to_outbox(catalog: Catalog, engine: "Engine", batch: Sequence[Outcome], stamp: Stamp) -> None:

@@ -17,7 +17,7 @@ from catalog_gen.stages.prompts import (
     plan_items,
 )
 from catalog_gen.stages.retries import retries
-from catalog_gen.store.ledger import made_among, open_work
+from catalog_gen.store.ledger import given_up_among, made_among, open_work
 from catalog_gen.store.products import FeedChanges, compare_feed, incoming_products
 from catalog_gen.store.prompts import reasons_behind, unsupported_products
 
@@ -66,14 +66,14 @@ def make_plan(catalog: Catalog, *, budget: Budget = NO_LIMIT) -> Plan:
         changes = compare_feed(connection, relation, rejected)
         seconds = picture_seconds(connection, catalog, drawer)
         wishes = list(desired_prompts(connection, views, drawer, relation=relation))
-        made = made_among(
-            connection, [recipe.recipe_id for wish in wishes for recipe in wish.recipes]
-        )
+        wanted = [recipe.recipe_id for wish in wishes for recipe in wish.recipes]
+        made = made_among(connection, wanted)
+        settled = made | given_up_among(connection, wanted)
         items = [
             item
             for wish in wishes
             for item, recipe in zip(plan_items(wish, seconds), wish.recipes, strict=True)
-            if recipe.recipe_id not in made
+            if recipe.recipe_id not in settled
         ]
         unsupported = unsupported_products(connection)
         for wish in wishes:

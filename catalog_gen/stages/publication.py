@@ -92,18 +92,31 @@ def roll_back(catalog: Catalog, publication_id: int | None, stamp: Stamp) -> Pub
     """
     with catalog.store.writing() as connection:
         if publication_id is None:
-            known = publications(connection)
-            # Rolling back twice goes back two nights, and not to and fro.
-            live = (known[0].restored or known[0].publication_id) if known else 0
-            earlier = [each.publication_id for each in known if each.publication_id < live]
-            if not earlier:
+            standing = _standing(publications(connection))
+            if len(standing) < 2:
                 raise InputError(
                     "rollback",
                     "there is no publication before the live one",
                     "`catalog-gen publications` lists them.",
                 )
-            publication_id = earlier[0]
+            publication_id = standing[-2]
         return rollback_to(connection, publication_id, run_id=stamp.run_id, now=stamp.now)
+
+
+def _standing(newest_first: Sequence[Publication]) -> list[int]:
+    """The nights' sets that no rollback took back, oldest first; the last one is live.
+
+    Rolling back twice goes back two nights, and never to a set that was taken back.
+    """
+    night: dict[int, int] = {}
+    standing: list[int] = []
+    for each in reversed(newest_first):
+        number = each.publication_id
+        night[number] = number if each.restored is None else night[each.restored]
+        if each.restored is not None:
+            standing = [before for before in standing if before < night[number]]
+        standing.append(night[number])
+    return standing
 
 
 def release(catalog: Catalog, stamp: Stamp) -> bool:

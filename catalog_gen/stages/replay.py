@@ -28,9 +28,6 @@ def audit(catalog: Catalog, stamp: Stamp, *, sample: int | None = None) -> Audit
 
     Args:
         sample: how many; ``audit.sample`` of the settings by default.
-
-    Raises:
-        CorruptionError: a stored picture is damaged.
     """
     limit = catalog.settings.audit.sample if sample is None else sample
     with catalog.store.reading() as connection:

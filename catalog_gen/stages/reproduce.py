@@ -15,7 +15,7 @@ import numpy as np
 
 from catalog_gen.catalog.reference import resolve_reference
 from catalog_gen.diffusion.jobs import DrawJob, Drawn, Outcome
-from catalog_gen.errors import InputError, ModelError
+from catalog_gen.errors import CorruptionError, InputError, ModelError
 from catalog_gen.fingerprint import sha256_file
 from catalog_gen.imaging.decode import read_image as decode
 from catalog_gen.progress import report
@@ -44,8 +44,9 @@ class Reproduction:
     """What came of drawing one picture again.
 
     ``max_abs_diff`` is in levels of 0..255, None if it was not drawn; ``problem`` says why not.
-    ``causes`` sums up what changed: library, device, threads, batch, model or photo; where nothing
-    did and the picture still differs, unexplained. An identical picture has none.
+    ``causes`` sums up what changed: library, device, threads, batch, model, photo or the stored
+    bytes; where nothing did and the picture still differs, unexplained. An identical picture has
+    none.
     """
 
     image_id: str
@@ -69,7 +70,6 @@ def reproduce(catalog: Catalog, prefixes: Sequence[str], *, sample: int = 0) -> 
 
     Raises:
         InputError: there is no such picture.
-        CorruptionError: a stored picture is damaged.
     """
     with catalog.store.reading() as connection:
         ids = [find_image(connection, prefix) for prefix in prefixes]
@@ -80,24 +80,29 @@ def reproduce(catalog: Catalog, prefixes: Sequence[str], *, sample: int = 0) -> 
 def redraw(catalog: Catalog, ids: Sequence[str]) -> list[Reproduction]:
     """Draw stored pictures again, in the given order of ids.
 
-    Weights or photos that are gone or changed make a picture "not drawn", by name.
+    Weights or photos that are gone or changed, and stored bytes that are damaged, make a picture
+    "not drawn", by name.
 
     Raises:
-        CorruptionError: a stored picture is damaged.
+        InputError: there is no such picture, or its recipe is not in this database.
     """
+    stored: list[_Stored] = []
+    done: dict[str, Reproduction] = {}
     with catalog.store.reading() as connection:
-        stored = [
-            _Stored(stored_image(connection, each), read_image(connection, each)) for each in ids
-        ]
+        for image_id in ids:
+            image = stored_image(connection, image_id)
+            try:
+                stored.append(_Stored(image, read_image(connection, image_id)))
+            except CorruptionError as error:
+                done[image_id] = _not_drawn(image, str(error), "stored")
     groups: dict[str, list[_Stored]] = defaultdict(list)
     for each in stored:
         groups[each.image.environment.environment_id].append(each)
-    done: dict[str, Reproduction] = {}
     photos = _Photos(catalog.settings.feed.reference_folders)
     for alike in groups.values():
         for outcome in _drawn_again(catalog, alike, photos):
             done[outcome.image_id] = outcome
-            report("reproduce", len(done), len(stored))
+            report("reproduce", len(done), len(ids))
     return [done[image_id] for image_id in ids]
 
 
@@ -120,19 +125,20 @@ def _drawn_again(
         try:
             pipeline = load_pipeline(settings, catalog.home.hashes)
         except ModelError as error:
-            yield from (_not_drawn(each, str(error), "model") for each in alike)
+            yield from (_not_drawn(each.image, str(error), "model") for each in alike)
             return
         engine = Engine(pipeline, theirs.batch_size)
         jobs: dict[str, DrawJob] = {}
         stored = {each.image.image_id: each for each in alike}
         for each in alike:
             if each.image.recipe.model_hash != pipeline.model_hash:
-                yield _not_drawn(each, _other_weights(each, settings.id, pipeline), "model")
+                other = _other_weights(each, settings.id, pipeline)
+                yield _not_drawn(each.image, other, "model")
                 continue
             try:
                 photo = photos.of(each.image)
             except InputError as error:
-                yield _not_drawn(each, str(error), "photo")
+                yield _not_drawn(each.image, str(error), "photo")
                 continue
             jobs[each.image.image_id] = DrawJob(each.image.image_id, each.image.recipe, photo)
         for outcome in engine.draw(list(jobs.values())):
@@ -196,8 +202,8 @@ def _other_weights(stored: _Stored, model_id: str, pipeline: "LoadedPipeline") -
     return str(error)
 
 
-def _not_drawn(stored: _Stored, problem: str, cause: str) -> Reproduction:
-    return Reproduction(stored.image.image_id, "not drawn", None, (), problem, (cause,))
+def _not_drawn(image: StoredImage, problem: str, cause: str) -> Reproduction:
+    return Reproduction(image.image_id, "not drawn", None, (), problem, (cause,))
 
 
 def _compared(stored: _Stored, outcome: Outcome, mine: Environment) -> Reproduction:

@@ -109,9 +109,11 @@ def check_backup(folder: Path) -> Backup:
         backup = Backup(
             str(about["created_at"]), int(about["schema_version"]), int(about["images"]), files
         )
-    except FileNotFoundError as error:
+    except OSError as error:
         raise InputError(
-            str(folder), f"it is no backup: {MANIFEST} is missing", "Name a backup's folder."
+            str(folder),
+            f"it is no backup that can be read: {MANIFEST} ({error.strerror})",
+            "Name a backup's folder.",
         ) from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise CorruptionError(
@@ -159,7 +161,7 @@ def restore(home: Home, folder: Path, *, force: bool = False) -> Restored:
     """
     backup = check_backup(folder)
     outbox = Outbox(home.outbox)
-    taken = home.database.exists() or any(outbox.pending())
+    taken = home.database.exists() or _log_of(home).exists() or any(outbox.pending())
     if taken and not force:
         raise InputError(
             str(home.root),

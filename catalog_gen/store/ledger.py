@@ -198,12 +198,10 @@ def save_plan(
         )
         connection.execute(
             """
-            UPDATE ledger SET
-                prompt_id = plan.prompt_id, updated_at = $now, run_id = $run_id
+            UPDATE ledger SET prompt_id = plan.prompt_id
             FROM plan_to_save AS plan
             WHERE plan.recipe_id = ledger.recipe_id AND plan.prompt_id <> ledger.prompt_id
-            """,
-            {"now": now, "run_id": run_id},
+            """
         )
         # An image may be there without a ledger row after a restore: outbox files outlive both.
         connection.execute(
@@ -345,6 +343,18 @@ def made_among(connection: DuckDBPyConnection, recipe_ids: Iterable[str]) -> set
             "SELECT image_id FROM images WHERE image_id IN (SELECT value FROM recipes_to_find)"
         ).fetchall()
     return {image_id for (image_id,) in rows}
+
+
+def given_up_among(connection: DuckDBPyConnection, recipe_ids: Iterable[str]) -> set[str]:
+    """Those of the recipes that are not tried again."""
+    with registered(connection, "recipes_to_find", strings(recipe_ids)):
+        rows = connection.execute(
+            """
+            SELECT recipe_id FROM ledger
+            WHERE status = 'given up' AND recipe_id IN (SELECT value FROM recipes_to_find)
+            """
+        ).fetchall()
+    return {recipe_id for (recipe_id,) in rows}
 
 
 def open_failures(connection: DuckDBPyConnection) -> list[OpenFailure]:

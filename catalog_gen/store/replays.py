@@ -67,6 +67,7 @@ def next_to_replay(connection: DuckDBPyConnection, limit: int) -> list[str]:
     rows = connection.execute(
         """
         SELECT image_id FROM images
+        SEMI JOIN recipes ON recipes.recipe_id = images.image_id
         LEFT JOIN (
             SELECT image_id, max(replayed_at) AS last FROM replays GROUP BY image_id
         ) AS replayed USING (image_id)

@@ -75,7 +75,7 @@ _SCORES: Final = pa.schema(
 def unscored(
     connection: DuckDBPyConnection, scorer: str, shards: Collection[int] | None
 ) -> list[ToScore]:
-    """Pictures of current prompts of active products without this scorer's answer.
+    """Pictures of current prompts of active products whose newest answer is not this scorer's.
 
     In the order of view and product.
     """
@@ -89,8 +89,9 @@ def unscored(
         JOIN products ON products.product_id = ledger.product_id AND products.retired_at IS NULL
         WHERE ledger.status = 'made'
             AND ($shards IS NULL OR ledger.shard IN (SELECT unnest($shards::UTINYINT[])))
-            AND NOT EXISTS (
-                FROM scores WHERE scores.image_id = ledger.recipe_id AND scores.scorer = $scorer
+            AND ledger.recipe_id NOT IN (
+                SELECT image_id FROM scores
+                GROUP BY image_id HAVING arg_max(scorer, scored_at) = $scorer
             )
         ORDER BY ledger.view, ledger.product_id, ledger.candidate, ledger.attempt
         """,
@@ -156,11 +157,11 @@ def newest_signals(connection: DuckDBPyConnection, image_ids: Sequence[str]) -> 
 
 
 def save_scores(connection: DuckDBPyConnection, rows: Sequence[ScoreRow]) -> None:
-    """Keep answers; one that is there already stays as it is."""
+    """Keep answers, instead of what the same scorer said of a picture earlier."""
     if not rows:
         return
     with registered(connection, "scores_to_save", arrow_table(rows, _SCORES, _values)):
-        connection.execute("INSERT INTO scores SELECT * FROM scores_to_save ON CONFLICT DO NOTHING")
+        connection.execute("INSERT OR REPLACE INTO scores SELECT * FROM scores_to_save")
 
 
 def _values(row: ScoreRow) -> tuple[object, ...]:

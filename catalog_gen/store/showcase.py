@@ -14,7 +14,7 @@ from catalog_gen.store.products import PRODUCT_COLUMNS, stored_product
 
 @dataclass(frozen=True, slots=True)
 class ShownPicture:
-    """A picture that a current prompt asked for, as the ``lineage`` view tells it."""
+    """A picture that is wanted or live, as the ``lineage`` view tells it."""
 
     image_id: str
     sha256: str
@@ -77,14 +77,17 @@ def active_products(connection: DuckDBPyConnection) -> list[Product]:
 
 
 def shown_pictures(connection: DuckDBPyConnection) -> list[ShownPicture]:
-    """All pictures of current prompts of active products, by product, view and candidate."""
+    """Pictures of active products that are wanted or live, by product, view and candidate.
+
+    After a rollback, and while a gate holds a night back, what is live is no longer wanted.
+    """
     rows = connection.execute(
         """
         SELECT image_id, sha256, product_id, view, candidate, attempt, drawn_because, prompt,
             negative_prompt, seed, model_hash, method, scheduler, steps, guidance, strength,
             similarity, margin, decision, total, coalesce(criteria, '{}'),
             coalesce(hard_failures, []), coalesce(reviewer, ''), live
-        FROM lineage WHERE still_wanted AND retired_at IS NULL
+        FROM lineage WHERE (still_wanted OR live) AND retired_at IS NULL
         ORDER BY product_id, view, candidate, attempt
         """
     ).fetchall()

@@ -101,9 +101,10 @@ _VERDICTS: Final = pa.schema(
 def unjudged(
     connection: DuckDBPyConnection, rubric: str, scorer: str, shards: Collection[int] | None
 ) -> list[ToJudge]:
-    """Pictures that this scorer has seen and this rubric has not judged, by view and product.
+    """Pictures that this scorer has seen and whose newest verdict is not this rubric's.
 
-    Only those of current prompts of active products.
+    Only those of current prompts of active products, by view and product. One that this rubric
+    judged before another did is judged again: everything goes by the newest verdict.
     """
     rows = connection.execute(
         """
@@ -121,9 +122,9 @@ def unjudged(
         LEFT JOIN environments ON environments.environment_id = images.environment_id
         WHERE ledger.status = 'made'
             AND ($shards IS NULL OR ledger.shard IN (SELECT unnest($shards::UTINYINT[])))
-            AND NOT EXISTS (
-                FROM verdicts
-                WHERE verdicts.image_id = ledger.recipe_id AND verdicts.rubric = $rubric
+            AND ledger.recipe_id NOT IN (
+                SELECT image_id FROM verdicts
+                GROUP BY image_id HAVING arg_max(rubric, judged_at) = $rubric
             )
         ORDER BY ledger.view, ledger.product_id, ledger.candidate, ledger.attempt
         """,
@@ -133,13 +134,11 @@ def unjudged(
 
 
 def save_verdicts(connection: DuckDBPyConnection, rows: Sequence[VerdictRow]) -> None:
-    """Keep verdicts; one that is there already stays as it is."""
+    """Keep verdicts, instead of what the same rubric said of a picture earlier."""
     if not rows:
         return
     with registered(connection, "verdicts_to_save", arrow_table(rows, _VERDICTS, _values)):
-        connection.execute(
-            "INSERT INTO verdicts SELECT * FROM verdicts_to_save ON CONFLICT DO NOTHING"
-        )
+        connection.execute("INSERT OR REPLACE INTO verdicts SELECT * FROM verdicts_to_save")
 
 
 def save_review(

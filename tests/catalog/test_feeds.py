@@ -106,6 +106,15 @@ def test_parquet_types_become_text(tmp_path: Path) -> None:
     assert (contents.rejections[0].line, contents.rejections[0].field) == (3, "product_id")
 
 
+def test_parquet_singles_are_read_as_people_wrote_them(tmp_path: Path) -> None:
+    prices = pa.array([9.99, None, 12.0], pa.float32())
+    table = pa.table({"id": ["1", "2", "3"], "title": ["Mug"] * 3, "price": prices})
+    path = tmp_path / "feed.parquet"
+    pq.write_table(table, path)
+    contents = read_feed(path, FeedSettings(path=path))
+    assert [each.attributes.get("price", "") for each in contents.products] == ["9.99", "", "12"]
+
+
 def test_parquet_text_that_is_no_utf8_costs_one_row(tmp_path: Path) -> None:
     titles = pa.array([b"Mug", b"\xff\xfe", b"Pot"], pa.binary())
     titles = pa.Array.from_buffers(pa.string(), 3, titles.buffers())
@@ -132,6 +141,22 @@ def test_google_rss(tmp_path: Path) -> None:
         assert [(each.line, each.field, each.product_id) for each in contents.rejections] == [
             (16, "title", "m-3")
         ]
+
+
+def test_of_several_category_paths_the_first_counts(tmp_path: Path) -> None:
+    item = (
+        "<item><g:id>1</g:id><g:title>Mug</g:title>"
+        "<g:product_type>Home &gt; Mugs</g:product_type>"
+        "<g:product_type>Sale &gt; Gifts</g:product_type></item>"
+    )
+    text = f'<rss xmlns:g="http://base.google.com/ns/1.0"><channel>{item}</channel></rss>'
+    (mug,) = read_bytes(tmp_path, "feed.xml", text.encode()).products
+    assert mug.category == "Mugs"
+
+
+def test_lines_of_spaces_are_no_rows(tmp_path: Path) -> None:
+    contents = read_bytes(tmp_path, "feed.csv", b"id,title\n1,Mug\n   \n2,Cup\n")
+    assert (contents.rows_read, len(contents.products)) == (2, 2)
 
 
 def test_google_xml_in_declared_encodings(tmp_path: Path) -> None:
@@ -179,6 +204,7 @@ def test_shopify_variants(tmp_path: Path) -> None:
         ("feed.csv", b"artikel,preis\n1,2\n", "no column for product ids"),
         ("feed.csv", b'"id,title\n1,2\n', "no header"),
         ("feed.xml", b"<rss><channel><item>", "no well-formed XML"),
+        ("feed.xml", b"<products><product/></products>", "<products> is no RSS or Atom feed"),
         ("feed.parquet", b"PAR1 and no more", "broken Parquet"),
         ("feed.csv.gz", packed("id,title\n1,Mug\n" * 100)[:-20], "broken gzip"),
     ],

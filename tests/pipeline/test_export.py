@@ -10,6 +10,7 @@ from PIL import Image
 
 from catalog_gen.errors import InputError
 from catalog_gen.imaging.metadata import read_provenance
+from catalog_gen.reporting.channels import CHANNELS, ChannelProduct
 from catalog_gen.settings import CredentialSettings
 from catalog_gen.stages.catalog import Catalog
 from catalog_gen.stages.export import Exported, export
@@ -84,6 +85,24 @@ def test_shopify_has_a_row_a_picture_and_meta_words_of_its_own(shop: Shop, tmp_p
     meta = export(shop.catalog, "meta", tmp_path / "meta")
     assert feed_of(meta) == []  # Meta takes 500 pixels and more
     assert all("500" in each.why for each in meta.refused if each.view)
+
+
+@pytest.mark.parametrize(
+    ("price", "amount"),
+    [("12.99 EUR", "12.99"), ("EUR 12.99", "12.99"), ("1 299.00 EUR", "1299.00"), ("soon", "")],
+)
+def test_shopify_never_merges_products_and_takes_the_number_of_a_price(
+    price: str, amount: str
+) -> None:
+    products = [
+        ChannelProduct(product_id, "Mug", "", "mug", "", ("1.png",), {"price": price})
+        for product_id in ("MUG-1", "MUG_1", "mug 1")
+    ]
+    rows = list(csv.DictReader(io.StringIO(CHANNELS["shopify"].feed(products, "https://s"))))
+    handles = {row["Handle"] for row in rows}
+    assert len(handles) == 3
+    assert "mug-1" in handles
+    assert {row["Variant Price"] for row in rows} == {amount}
 
 
 def test_every_exported_picture_tells_which_one_it_is(shop: Shop, tmp_path: Path) -> None:

@@ -86,7 +86,10 @@ def test_a_rollback_holds_until_it_is_released(shop: Shop) -> None:
     made = roll_back(shop.catalog, None, Stamp.at_once("rollback"))
     assert (made.publication_id, made.restored, made.added, made.removed) == (3, 1, 1, 1)
     assert live(shop) == blue
-    assert "Publication 3" in write_catalog_gallery(shop.catalog).read_text("utf-8")
+    page = write_catalog_gallery(shop.catalog)
+    assert "Publication 3" in page.read_text("utf-8")
+    for (sha256,) in shop.query("SELECT sha256 FROM live_images"):  # the feed names these files
+        assert (page.parent / "images" / f"{sha256}.png").is_file()
     assert "rollback --release" in held_back(shop, "third")
     assert live(shop) == blue
     with pytest.raises(InputError, match="no publication before"):
@@ -102,3 +105,10 @@ def test_a_rollback_holds_until_it_is_released(shop: Shop) -> None:
         (3, 1),
         (4, None),
     ]
+
+    shop.write_feed(ROWS | {"sku-2": ("Pink Mug", "mug", "pink", "9.00 EUR")})
+    shop.night("fifth")
+    for restored in (4, 1):
+        assert roll_back(shop.catalog, None, Stamp.at_once("rollback")).restored == restored
+    with pytest.raises(InputError, match="no publication before"):
+        roll_back(shop.catalog, None, Stamp.at_once("again"))  # 2 was taken back in between

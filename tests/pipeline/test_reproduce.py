@@ -169,6 +169,23 @@ def test_drift_is_recorded_with_the_library_that_caused_it(shop: Shop) -> None:
     assert shop.query("SELECT count(DISTINCT image_id) FROM replays") == [(18,)]
 
 
+def test_a_damaged_picture_does_not_end_the_audit(shop: Shop) -> None:
+    victim = ids_of(shop, "packshot")[0]
+    ((content,),) = shop.query(
+        f"SELECT bytes FROM images JOIN image_bytes USING (sha256) WHERE image_id = '{victim}'"
+    )
+    damage = "UPDATE image_bytes SET bytes = ? WHERE sha256 = sha256(?)"
+    with shop.catalog.store.writing() as connection:
+        connection.execute(damage, [b"other", content])
+    found = audit(shop.catalog, Stamp.at_once("damaged"), sample=18)
+    assert found.causes["stored"] == 1
+    (told,) = [each for each in found.drifted if "stored" in each.causes]
+    assert (told.image_id, told.result) == (victim, "not drawn")
+    assert "Restore a backup" in told.problem
+    with shop.catalog.store.writing() as connection:
+        connection.execute(damage, [content, content])
+
+
 def drawn_otherwise(shop: Shop, image_id: str) -> Any:
     """The stored pixels, three levels off."""
     import numpy as np

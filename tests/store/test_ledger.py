@@ -1,11 +1,13 @@
 from dataclasses import replace
 
 from catalog_gen.fingerprint import SHARDS, shard_of
+from catalog_gen.store.figures import drawn_in_run
 from catalog_gen.store.ledger import (
     Failure,
     LedgerCounts,
     WorkItem,
     apply_budget,
+    given_up_among,
     ledger_counts,
     made_among,
     open_failures,
@@ -13,6 +15,7 @@ from catalog_gen.store.ledger import (
     record_failures,
 )
 from catalog_gen.store.prompts import retire_prompts, stale_inputs
+from catalog_gen.store.showcase import shown_pictures
 from tests.store.shop import PACKSHOT, Shop, mug, recipe_of
 
 
@@ -128,6 +131,38 @@ def test_two_wishes_for_the_same_picture_share_it(shop: Shop) -> None:
     assert stale.previous_inputs is not None
     assert (result.planned, result.reused) == (0, 1)
     assert counts_of(shop).made == 1
+    with shop.store.reading() as connection:
+        assert connection.execute("SELECT still_wanted FROM lineage").fetchall() == [(True,)]
+        assert [each.image_id for each in shown_pictures(connection)] == [work.recipe_id]
+
+
+def test_who_asks_anew_for_a_failure_did_not_try_it(shop: Shop) -> None:
+    shop.record([mug(1)])
+    shop.plan()
+    (work,) = work_of(shop)
+    for _ in range(2):
+        shop.draw([], failing={work.recipe_id: "the picture is black"})
+    shop.night += 1
+    shop.views = (replace(shop.views[0], fields=(*shop.views[0].fields, "unseen")),)
+    shop.plan()
+    with shop.store.reading() as connection:
+        drawn = drawn_in_run(connection, shop.run_id)
+        assert given_up_among(connection, [work.recipe_id, "other"]) == {work.recipe_id}
+    assert (drawn.generated, drawn.failed) == (0, 0)
+
+
+def test_the_ladder_goes_on_past_a_rung_that_was_given_up(shop: Shop) -> None:
+    shop.decisions = {"mug-1": "rejected"}
+    shop.refresh([mug(1)])
+    with shop.store.writing() as connection:
+        connection.execute(
+            "INSERT INTO ledger SELECT * REPLACE ('rung' AS recipe_id, 1 AS attempt, "
+            "'given up' AS status) FROM ledger"
+        )
+        rungs = "SELECT product_id, attempts, pictures FROM all_rejected"
+        assert connection.execute(rungs).fetchall() == [("mug-1", 2, 1)]
+        connection.execute("UPDATE ledger SET status = 'planned' WHERE recipe_id = 'rung'")
+        assert connection.execute(rungs).fetchall() == []
 
 
 def test_each_shard_has_its_own_work(shop: Shop) -> None:

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from catalog_gen.errors import InputError
+from catalog_gen.store.figures import verdict_figures
 from catalog_gen.store.publications import (
     LiveImage,
     candidates_for_publication,
@@ -14,8 +15,8 @@ from catalog_gen.store.publications import (
     publish,
     rollback_to,
 )
-from catalog_gen.store.verdicts import save_review
-from tests.store.shop import NIGHT, RUBRIC, Shop, mug, rolled_back
+from catalog_gen.store.verdicts import save_review, unjudged
+from tests.store.shop import NIGHT, RUBRIC, SCORER, Shop, mug, rolled_back
 
 selections = st.dictionaries(
     st.tuples(st.sampled_from("abc"), st.sampled_from(["packshot", "lifestyle"])),
@@ -106,3 +107,25 @@ def test_rolling_back_to_nothing_known(shop: Shop) -> None:
     shop.refresh([mug(1)])
     with shop.store.writing() as connection, pytest.raises(InputError, match="publication 7"):
         rollback_to(connection, 7, run_id="run", now=shop.now)
+
+
+def test_an_earlier_rubric_that_comes_back_has_the_word_again(shop: Shop) -> None:
+    """Everything goes by the newest verdict, so the strict rubric of one night must not stay."""
+    shop.refresh([mug(1), mug(2)])
+    with shop.store.writing() as connection:
+        connection.execute(
+            "INSERT INTO verdicts SELECT * REPLACE ('strict' AS rubric, 'rejected' AS decision, "
+            "judged_at + INTERVAL 1 HOUR AS judged_at) FROM verdicts"
+        )
+        connection.execute(
+            "INSERT INTO scores SELECT * REPLACE ('other' AS scorer, -1 AS margin, "
+            "scored_at + INTERVAL 1 HOUR AS scored_at) FROM scores"
+        )
+        assert verdict_figures(connection).rejected == 2
+    shop.night += 1
+    shop.judge()
+    with shop.store.reading() as connection:
+        assert verdict_figures(connection).accepted == 2
+        assert connection.execute("SELECT DISTINCT margin > 0 FROM lineage").fetchall() == [(True,)]
+        assert connection.execute("FROM all_rejected").fetchall() == []
+        assert unjudged(connection, RUBRIC, SCORER, None) == []

@@ -57,7 +57,7 @@ def read_table(source: FeedSource, encoding: str) -> Table:
 def _rows(lines: "_Lines", delimiter: str, names: tuple[str, ...]) -> Iterator[Row]:
     width = len(names)
     for line in lines:
-        if not line.text and not line.fault:
+        if not line.text.strip(" ") and not line.fault:
             continue
         cells = _parse(line, lines, delimiter, width)
         if isinstance(cells, Rejection):

@@ -58,6 +58,7 @@ def read_google_xml(source: FeedSource) -> Iterator[Row]:
                     raise FeedError(str(source.path), rule, "Mend the XML.")
                 yield from target.take()
             parser.close()
+        target.require_items()
     except DefusedXmlException as error:
         rule = f"holds a document type or entity declaration ({type(error).__name__})"
         raise FeedError(str(source.path), rule, "Delete the <!DOCTYPE ...>.") from error
@@ -82,18 +83,36 @@ class _Items:
         self._line = 0
         self._size = 0
         self._count = 0
+        self._root = ""
+        self._opened = False
 
     def take(self) -> Iterator[Row]:
         while self._done:
             yield self._done.popleft()
+
+    def require_items(self) -> None:
+        """Refuse what is XML but no feed; a feed may be empty.
+
+        Raises:
+            FeedError: the root is no feed's, and no item was in it.
+        """
+        if not self._opened and self._root not in ("rss", "feed", "RDF"):
+            raise FeedError(
+                self._path,
+                f"has no <item> or <entry>, and <{self._root}> is no RSS or Atom feed",
+                "Export it as Google Merchant XML, CSV, TSV, JSONL or Parquet.",
+            )
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
         self._depth += 1
         if self._depth > MAX_DEPTH:
             raise FeedError(self._path, f"nests deeper than {MAX_DEPTH} elements", "Mend the XML.")
         name = _field_name(tag)
+        if self._depth == 1:
+            self._root = name
         if not self._item_depth:
             if name in ("item", "entry"):
+                self._opened = True
                 self._item_depth = self._depth
                 self._line = self.expat.CurrentLineNumber
                 self._fields, self._size, self._count = {}, 0, 0
@@ -137,7 +156,14 @@ class _Items:
             return reject(self._line, "", "", f"the item has more than {MAX_FIELDS:,} fields")
         # g:title before title: Google's own field is the product's, RSS's the reader's.
         names = tuple(sorted(self._fields, key=lambda name: not name.startswith("g:")))
-        return Record(self._line, names, [", ".join(self._fields[name]) for name in names])
+        return Record(self._line, names, [_joined(name, self._fields[name]) for name in names])
+
+
+def _joined(name: str, values: list[str]) -> str:
+    """Repeated fields as one; of several category paths the first is the main one."""
+    if name.removeprefix("g:") in ("product_type", "google_product_category"):
+        return values[0]
+    return ", ".join(values)
 
 
 def _field_name(tag: str) -> str:

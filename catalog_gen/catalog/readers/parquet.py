@@ -5,6 +5,8 @@ import math
 from collections.abc import Iterator
 from typing import Any, Final
 
+import numpy as np
+
 from catalog_gen.catalog.readers.jsonl import as_text
 from catalog_gen.catalog.readers.record import Record, Row, reject
 from catalog_gen.catalog.readers.source import FeedSource, unpacked_limit
@@ -85,9 +87,16 @@ def _values(column: Any, most_bytes: int) -> Any:
             return column
         column = column.dictionary_decode()
     try:
+        if pa.types.is_float16(column.type) or pa.types.is_float32(column.type):
+            return [_shortest(value) for value in column.to_pylist()]
         return column.to_pylist()
     except (ValueError, OverflowError):
         return column
+
+
+def _shortest(value: float | None) -> float | None:
+    """A single as people wrote it: 9.99, and not the double that is nearest to that single."""
+    return None if value is None else float(str(np.float32(value)))
 
 
 def _row(number: int, names: tuple[str, ...], columns: list[Any], index: int) -> Row:

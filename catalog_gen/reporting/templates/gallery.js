@@ -143,16 +143,16 @@
   const haystack = new Map(products.map((product) =>
     [product, [product.title, product.id, product.category, ...Object.values(product.attributes)].join("\n").toLowerCase()]));
   function matches(product) {
-    const [find, category, , decision] = inputs.map((input) => input.value);
+    const [find, category, onlyView, decision] = inputs.map((input) => input.value);
     const shown = views(product);
     if (category && product.category !== category) return false;
-    if (!shown.length) return false;
+    if (onlyView && !shown.length) return false;
     if (find && !find.toLowerCase().split(/\s+/).every((word) => haystack.get(product).includes(word))) return false;
     const images = shown.flatMap((view) => view.images);
     switch (decision) {
       case "": return true;
       case "accepted": return images.some((image) => image.live);
-      case "missing": return shown.some((view) => !view.images.some((image) => image.live));
+      case "missing": return !shown.length || shown.some((view) => !view.images.some((image) => image.live));
       case "failed": return shown.some((view) => view.failures.length);
       case "rejected": return images.length > 0 && images.every((image) => image.decision === "rejected");
       default: return images.some((image) => image.decision === decision);
