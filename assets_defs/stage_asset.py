@@ -1,7 +1,8 @@
 """What all assets of the pipeline share: each is one idempotent stage of a refresh.
 
 Faults of the machine are tried again, since a second try costs time and nothing else. What the user
-gave is not: a broken template stays broken, and waiting for it would only delay the message.
+gave is not: a broken template stays broken, and waiting for it would only delay the message. Nor is
+what a person interrupts, which Dagster by itself would begin again.
 """
 
 from collections.abc import Callable, Sequence
@@ -9,6 +10,7 @@ from functools import wraps
 from typing import Any, Final
 
 import dagster as dg
+from dagster._core.errors import DagsterExecutionInterruptedError
 
 from assets_defs.partitions import in_one_run, shards
 from catalog_gen.errors import InputError
@@ -17,6 +19,9 @@ Body = Callable[..., Any]
 
 #: Raise it with a change of what the stages make, so that Dagster shows what is out of date.
 CODE_VERSION: Final = "1"
+
+#: Ctrl-C and SIGTERM, as they come up where a step runs.
+INTERRUPTS: Final = (KeyboardInterrupt, DagsterExecutionInterruptedError)
 
 retry_twice = dg.RetryPolicy(max_retries=2, delay=5, backoff=dg.Backoff.EXPONENTIAL)
 
@@ -40,11 +45,11 @@ def stage_asset(
         retry_policy=retry_twice,
         code_version=CODE_VERSION,
     )
-    return lambda body: asset(_input_errors_are_final(body))
+    return lambda body: asset(_some_errors_are_final(body))
 
 
-def _input_errors_are_final(body: Body) -> Body:
-    """An ``InputError`` fails the step at once, with its message."""
+def _some_errors_are_final(body: Body) -> Body:
+    """An ``InputError`` or an interrupt fails the step at once, with its message."""
 
     @wraps(body)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
@@ -52,5 +57,7 @@ def _input_errors_are_final(body: Body) -> Body:
             return body(*args, **kwargs)
         except InputError as error:
             raise dg.Failure(str(error), allow_retries=False) from error
+        except INTERRUPTS as error:
+            raise dg.Failure("Interrupted", allow_retries=False) from error
 
     return wrapped

@@ -4,8 +4,7 @@ Reading the store, rendering templates and drawing are other rooms' work. The re
 people: a merchant reads "changed: colour" and knows which edit of theirs it was.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Final
@@ -174,14 +173,6 @@ def within_budget(items: Sequence[Costed], budget: Budget) -> Budgeted:
         fitting = sum(1 for seconds in spent if seconds <= budget.seconds * (1 + 1e-9))
         cut = min(cut, fitting)
     return Budgeted(tuple(sorted(order[:cut])), tuple(sorted(order[cut:])))
-
-
-def count_reasons(reasons: Iterable[str]) -> dict[str, int]:
-    """How often each reason stands in a plan, the most frequent first."""
-    counts: dict[str, int] = defaultdict(int)
-    for reason in reasons:
-        counts[reason] += 1
-    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
 def _value(reason: str) -> int:

@@ -103,10 +103,12 @@ class ViewSettings(_Section):
                 raise ValueError("img2img needs a strength, e.g. strength = 0.35")
             limit = MAX_STRENGTH[self.edit_policy]
             if self.strength > limit:
+                wider = [
+                    f"'{name}'" for name, most in MAX_STRENGTH.items() if self.strength <= most
+                ]
                 raise ValueError(
                     f"strength {self.strength} is above {limit}, the limit of edit_policy "
-                    f"'{self.edit_policy}'; lower it, or choose 'variant' (to review) or "
-                    "'unlimited'"
+                    f"'{self.edit_policy}'; lower it, or choose {' or '.join(wider)}"
                 )
         return self
 

@@ -16,6 +16,7 @@ from catalog_gen.stages.identify import identify
 from catalog_gen.stages.passports import stamp_pictures
 from catalog_gen.store.connection import Store
 from catalog_gen.store.lineage import lineage_of
+from catalog_gen.store.showcase import live_views
 
 _MARKS: Final[Mapping[Outcome, str]] = {
     "passed": "[green]pass[/]",
@@ -36,7 +37,8 @@ def run(image: str, config: Path, as_json: bool) -> None:
     with Store(Home.from_environment()).peek() as connection:
         facts = lineage_of(connection, identify(connection, image))
         image_id = facts["image_id"]
-        main = facts["view"] == next(iter(settings.views))
+        views = live_views(connection, facts["product_id"], list(settings.views))
+        main = facts["view"] == (views[0] if facts["live"] else next(iter(settings.views)))
         stamped = stamp_pictures(
             connection,
             settings.passports,

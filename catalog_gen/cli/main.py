@@ -309,7 +309,7 @@ def _told(error: Exception) -> int:
         console.print(str(error), markup=False)
         return error.exit_code
     if isinstance(error, typer.Abort):
-        console.print("Stopped; what was drawn is kept, and the next refresh continues.")
+        console.print("Stopped.")
         return 130
     if _is_usage_error(error):
         error.show()  # type: ignore[attr-defined]

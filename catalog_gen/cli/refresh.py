@@ -25,11 +25,16 @@ from catalog_gen.store.runs import run_summary
 #: Lines of failures; JSON has them all. Each ends with what to do.
 SHOWN: Final = 5
 
+#: What a shell expects of a command that Ctrl-C ended.
+INTERRUPTED: Final = 130
+
 _PARTS: Final = {"generate": "drawing", "score": "scoring", "store": "storing"}
 
 
 def run(config: Path, feed: Path | None, budget: str | None, as_json: bool) -> int:
-    """Refresh, print the summary, and return the exit code: 0, or 1 with failed products.
+    """Refresh, print the summary, and return the exit code.
+
+    0; 1 with failed pictures; 130 if it was interrupted.
 
     Raises:
         CatalogError: what stopped the run.
@@ -42,6 +47,7 @@ def run(config: Path, feed: Path | None, budget: str | None, as_json: bool) -> i
     _quiet()
     with messages.status("Starting Dagster ..."):
         from assets_defs.launch import dagster_instance, failure_of, run_nightly
+        from assets_defs.stage_asset import INTERRUPTS
     other = drawing_process(home)
     if other is not None:
         messages.print(
@@ -60,6 +66,9 @@ def run(config: Path, feed: Path | None, budget: str | None, as_json: bool) -> i
             },
         )
         failure = None if finished.is_success else failure_of(instance, finished.run_id)
+    if failure is not None and failure.kind in {each.__name__ for each in INTERRUPTS}:
+        messages.print("Stopped; what was drawn is kept, and the next refresh continues.")
+        return INTERRUPTED
     if failure is not None:
         raise _as_error(failure.kind, failure.message, finished.run_id)
     with Store(home).reading() as connection:

@@ -22,6 +22,7 @@ def with_cut(text: str, scorer_hash: str, accept: int, record: CutRecord) -> str
     header = f"[scorers.{scorer_hash}]"
     if not re.search(rf"^{re.escape(header)}", text, re.MULTILINE):
         text = f"{text.rstrip()}\n\n{_copied(text, scorer_hash)}"
+    text = f"{text.rstrip()}\n"
     start = re.search(rf"^{re.escape(header)}.*\n", text, re.MULTILINE)
     assert start is not None  # it was there or has just been added
     following = _HEADER.search(text, start.end())

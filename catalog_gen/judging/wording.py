@@ -6,7 +6,8 @@ def number(value: float) -> str:
     if value == int(value) or abs(value) >= 100:
         return f"{value:.0f}"
     digits = 1 if abs(value) >= 10 else 2 if abs(value) >= 1 else 3
-    return f"{value:.{digits}f}".rstrip("0").rstrip(".").replace("-0", "0") or "0"
+    text = f"{value:.{digits}f}".rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text
 
 
 def percent(share: float) -> str:

@@ -12,7 +12,7 @@ from typing import Final
 from catalog_gen.prompting.words import category_in, colour_in, count_in, material_in
 from catalog_gen.studio.captions import SYNONYMS
 
-FILTERS_VERSION: Final = 1
+FILTERS_VERSION: Final = 2
 
 _NOISE: Final = tuple(
     re.compile(pattern, re.IGNORECASE)
@@ -38,7 +38,7 @@ _EMPTY_BRACKETS: Final = re.compile(r"[(\[][,;\s]*[)\]]")
 _DANGLING: Final = re.compile(r"\s*[,;|]\s*(?=[,;|)\]]|$)|\s[-\u2013\u2014]\s*(?=[,;|]|$)")
 _EDGES: Final = " ,;|-\u2013\u2014!*"
 _SENTENCE_END: Final = re.compile(r"[.!?]['\")\]]*\s+(?=[\"'(\[]?[^\W_])")
-_ABBREVIATIONS: Final = ("approx.", "ca.", "dr.", "e.g.", "i.e.", "mr.", "mrs.", "no.", "st.")
+_ABBREVIATIONS: Final = {"approx.", "ca.", "dr.", "e.g.", "i.e.", "mr.", "mrs.", "no.", "st."}
 
 
 def clean_title(text: str) -> str:
@@ -72,7 +72,8 @@ def first_sentence(text: str) -> str:
     """The text up to its first full stop, without the stop itself; no break after "approx."."""
     text = " ".join(text.split())
     for match in _SENTENCE_END.finditer(text):
-        if not text[: match.start() + 1].lower().endswith(_ABBREVIATIONS):
+        last_word = text[: match.start() + 1].lower().rsplit(" ", 1)[-1].lstrip("([\"'")
+        if last_word not in _ABBREVIATIONS:
             return text[: match.start()]
     return text.rstrip(".!? ")
 

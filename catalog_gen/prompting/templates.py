@@ -24,6 +24,7 @@ MAX_LENGTH: Final = 4_000
 #: What a prompt never needs. Counted and repeated text ("x" * 10**9) would fill the memory.
 _REFUSED: Final[Mapping[type[nodes.Node], str]] = {
     nodes.Getattr: "an attribute or method",
+    nodes.Call: "a call",
     nodes.Mul: "*",
     nodes.Pow: "**",
     nodes.Mod: "%",

@@ -144,10 +144,9 @@ _PARTS_OF_MATERIALS: Final = re.compile(
 )
 
 _NUMBER_WORDS: Final[Mapping[str, int]] = {
-    **{str(number): number for number in range(100)},
-    **dict(zip(_each("one two three four five six"), range(1, 7), strict=True)),
+    word: number for number, word in enumerate(_each("one two three four five six"), start=1)
 }
-_NUMBER: Final = r"([0-9]{1,2}|one|two|three|four|five|six)"
+_NUMBER: Final = r"([0-9]{1,9}|one|two|three|four|five|six)"
 _PACKS: Final = tuple(
     re.compile(pattern, re.IGNORECASE | re.ASCII)
     for pattern in (
@@ -226,17 +225,19 @@ def material_in(text: str) -> Material | None:
 
 def count_in(text: str) -> int:
     """How many pieces "set of 2", "pair of", "2-pack" or a bare number means; 1 where unsaid."""
-    bare = text.strip().lower()
-    if re.fullmatch(r"[0-9]{1,9}", bare):
-        return int(bare)
-    if bare in _NUMBER_WORDS:
-        return _NUMBER_WORDS[bare]
+    bare = text.strip()
+    if re.fullmatch(_NUMBER, bare, re.IGNORECASE | re.ASCII):
+        return _number(bare)
     for pattern in _PACKS:
         if match := pattern.search(text):
-            return _NUMBER_WORDS[match[1].lower().lstrip("0") or "0"]
+            return _number(match[1])
     if _PAIR.search(text) and not _BORN_AS_PAIRS.search(text):
         return 2
     return 1
+
+
+def _number(text: str) -> int:
+    return _NUMBER_WORDS.get(text.lower()) or int(text)
 
 
 def is_drawable_count(count: int) -> bool:

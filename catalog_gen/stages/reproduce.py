@@ -44,9 +44,9 @@ class Reproduction:
     """What came of drawing one picture again.
 
     ``max_abs_diff`` is in levels of 0..255, None if it was not drawn; ``problem`` says why not.
-    ``causes`` sums up what changed: library, device, threads, batch, model, photo or the stored
-    bytes; where nothing did and the picture still differs, unexplained. An identical picture has
-    none.
+    ``causes`` sums up what changed: library, device, threads, batch, model, photo, or stored (the
+    bytes to compare with); where nothing did and the picture still differs, unexplained. An
+    identical picture has none.
     """
 
     image_id: str

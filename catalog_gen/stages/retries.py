@@ -18,6 +18,8 @@ from catalog_gen.store.retries import AllRejected, all_rejected
 
 #: What each rung from the second on multiplies the view's guidance by, once more a rung.
 STRICTER: Final = 1.3
+#: The highest guidance that a recipe may have.
+STRICTEST: Final = 50.0
 
 
 def retries(
@@ -47,7 +49,7 @@ def _next_rung(
     changes: Mapping[str, object] = {}
     negative, reason = each.negative_prompt, "rejected: other seeds"
     if each.attempts > 1:
-        guidance = round(view.guidance * STRICTER ** (each.attempts - 1), 3)
+        guidance = min(STRICTEST, round(view.guidance * STRICTER ** (each.attempts - 1), 3))
         changes = {"guidance": guidance}
         wanted = ", ".join(filter(None, (each.negative_prompt, view.retry_negative_prompt)))
         negative = budget.fit(wanted).text

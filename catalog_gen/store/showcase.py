@@ -2,7 +2,7 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,10 +62,21 @@ class LiveProduct:
 
     def ordered_views(self, views: Sequence[str]) -> list[str]:
         """The views with a picture in the order of ``views``, those that it lacks last."""
-        return sorted(
-            self.images,
-            key=lambda view: (views.index(view) if view in views else len(views), view),
-        )
+        return _ordered(self.images, views)
+
+
+def _ordered(shown: Iterable[str], views: Sequence[str]) -> list[str]:
+    return sorted(
+        shown, key=lambda view: (views.index(view) if view in views else len(views), view)
+    )
+
+
+def live_views(connection: DuckDBPyConnection, product_id: str, views: Sequence[str]) -> list[str]:
+    """The live views of a product in the order of ``views``: the first is its main one."""
+    rows = connection.execute(
+        "SELECT view FROM publication_items WHERE until IS NULL AND product_id = ?", [product_id]
+    ).fetchall()
+    return _ordered((view for (view,) in rows), views)
 
 
 def active_products(connection: DuckDBPyConnection) -> list[Product]:

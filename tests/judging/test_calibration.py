@@ -118,6 +118,8 @@ def test_the_cut_is_written_and_nothing_else_changes(tmp_path: Path) -> None:
     assert {line.split(" =")[0] for line in added} == {"accept", "cut"}
     later = RECORD.model_copy(update={"labels": 500})
     assert with_cut(path.read_text("utf-8"), own, 9, later).count("accept = 9") == 1
+    cut_off = f"[scorers.{own}]\naccept = 8"  # without a newline at its end
+    assert with_cut(cut_off, own, 9, later).count("accept =") == 1
     write_cut(path, own, 9, later)
     assert load_rubric(path).rubric_hash(own) == after.rubric_hash(own)  # no verdict changes
     assert [file.name for file in tmp_path.iterdir()] == ["rubric.toml"]

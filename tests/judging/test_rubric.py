@@ -13,6 +13,7 @@ from catalog_gen.judging.facts import JudgingContext
 from catalog_gen.judging.measurement import Asked, Signals, measure
 from catalog_gen.judging.rubric import CRITERIA, Rubric, Rule, Verdict, judge, load_rubric
 from catalog_gen.judging.scorer import ClipScore
+from catalog_gen.judging.wording import number
 from tests.judging.drawn import BLUE, product
 
 SHIPPED = Path(__file__).parents[2] / "data" / "rubric.toml"
@@ -216,3 +217,11 @@ def test_a_broken_rubric_is_refused_by_name(
 def test_a_missing_rubric_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"no such file.*rubric"):
         load_rubric(tmp_path / "none.toml")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(-0.5, "-0.5"), (-0.031, "-0.031"), (-0.0001, "0"), (0.0, "0"), (-12.34, "-12.3"), (3.0, "3")],
+)
+def test_numbers_keep_their_sign(value: float, text: str) -> None:
+    assert number(value) == text

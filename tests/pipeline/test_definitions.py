@@ -1,11 +1,15 @@
 """What Dagster is told: the graph, the shards, the schedule, the checks."""
 
 import os
+import signal
+import time
 from datetime import UTC, datetime
 
 import dagster as dg
 import pytest
 
+from assets_defs.launch import failure_of
+from assets_defs.stage_asset import INTERRUPTS, stage_asset
 from tests.pipeline.shop import Shop
 
 
@@ -131,3 +135,17 @@ def test_one_shard_alone_can_be_materialised_again(
     )
     assert result.success
     assert refreshed.query("SELECT image_id, sha256 FROM images ORDER BY ALL") == before
+
+
+def test_an_interrupt_ends_a_step_and_is_not_tried_again(instance: dg.DagsterInstance) -> None:
+    begun: list[int] = []
+
+    @stage_asset(group="test", kinds={"python"})
+    def drawing() -> None:
+        begun.append(1)
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(30)
+
+    done = dg.materialize([drawing], instance=instance, raise_on_error=False)
+    assert (done.success, len(begun)) == (False, 1)
+    assert failure_of(instance, done.run_id).kind in {each.__name__ for each in INTERRUPTS}

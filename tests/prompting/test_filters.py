@@ -39,6 +39,8 @@ def test_join_list() -> None:
 
 
 def test_first_sentence() -> None:
+    assert first_sentence("Made in Africa. Washable.") == "Made in Africa"
+    assert first_sentence("By (approx. 1950) Dr. Who. Old.") == "By (approx. 1950) Dr. Who"
     assert first_sentence("Holds approx. 350 ml. Safe in the dishwasher.") == "Holds approx. 350 ml"
     assert first_sentence("Weighs 1.5 kg! Light.") == "Weighs 1.5 kg"
     assert first_sentence("One line") == "One line"

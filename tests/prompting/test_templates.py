@@ -25,8 +25,10 @@ def test_unknown_field_names_the_nearest_one() -> None:
 
 
 def test_no_global_function_is_a_name() -> None:
-    with pytest.raises(ConfigError, match="reads 'range'"):
+    with pytest.raises(ConfigError, match="may not use a call"):
         compile_template("{% for i in range(9) %}x{% endfor %}", KNOWN)
+    with pytest.raises(ConfigError, match="reads 'range'"):
+        compile_template("{{ range }}", KNOWN)
 
 
 @pytest.mark.parametrize("broken", ["a\n{{ title", "a\n{{ title | no_such_filter }}"])
@@ -40,6 +42,7 @@ def test_syntax_error_names_its_line(broken: str) -> None:
     [
         "{{ title.__class__.__mro__ }}",
         "{{ title.upper() }}",
+        "{{ title['ljust'](50) }}",
         "{{ '{0.__class__}'.format(title) }}",
         "{{ title | attr('__class__') }}",
         "{% include title %}",

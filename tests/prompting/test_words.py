@@ -102,6 +102,7 @@ def test_material(text: str, material: str | None) -> None:
         ("Pair of vases", 2),
         ("Bottle 2-pack", 2),
         ("4-Pack Bowls", 4),
+        ("Set of 120 bowls", 120),
         ("Pair of headphones", 1),
         ("Mug 350 ml", 1),
         ("Air fryer with 2 drawers", 1),

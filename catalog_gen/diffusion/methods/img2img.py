@@ -4,6 +4,8 @@ SDEdit (https://arxiv.org/abs/2108.01073): the photo's latents are noised up to 
 ``strength`` and denoised from there, so that a low strength keeps the product.
 """
 
+import math
+
 import numpy as np
 import torch
 
@@ -25,7 +27,7 @@ def draw(loaded: LoadedPipeline, batch: Batch) -> Pictures:
         raise RecipeError(
             f"strength = {strength} with steps = {batch.key.steps}",
             "no step is left to draw",
-            f"Set at least {int(1 / strength) + 1} steps, or a higher strength.",
+            f"Set at least {math.ceil(1 / strength)} steps, or a higher strength.",
         )
     photos = torch.from_numpy(np.stack(batch.references)).permute(0, 3, 1, 2).float() / 255
     return run(loaded.img2img, batch, image=photos, strength=strength)

@@ -194,3 +194,5 @@ COMMENT ON COLUMN all_rejected.best_total IS 'The most points of any of them, 0.
 COMMENT ON COLUMN all_rejected.best_image_id IS 'The image with these points';
 COMMENT ON COLUMN all_rejected.shard IS 'Hash shard of the product, 0..63';
 COMMENT ON COLUMN all_rejected.prompt_id IS 'The wish that none of them fulfilled';
+
+COMMENT ON COLUMN drift.causes IS 'library, device, threads, batch, model, photo, stored; or unexplained';
