@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 import dagster as dg
-from dagster._core.definitions.reconstruct import ReconstructableRepository
+from dagster._core.definitions.reconstruct import ReconstructableJob, ReconstructableRepository
 from dagster._core.execution.api import execute_run
 from dagster._core.instance.ref import InstanceRef
 from dagster._core.remote_origin import (
@@ -24,7 +24,7 @@ from sqlalchemy.exc import OperationalError
 
 from assets_defs.partitions import ALL_SHARDS
 from assets_defs.stale_runs import end_stale_runs, sign_of_life
-from catalog_gen.errors import StoreError
+from catalog_gen.errors import ConfigError, StoreError
 from catalog_gen.settings import Home
 
 #: What ``workspace.yaml`` says, too: the UI finds a run's code by the location's name.
@@ -81,15 +81,26 @@ def run_nightly(instance: dg.DagsterInstance, catalog: Mapping[str, object]) -> 
         The finished run, whether it succeeded or not.
 
     Raises:
+        ConfigError: what Dagster is told of schedules or deployment is wrong.
         StoreError: the database can't be used, so that no run was started; or Dagster's own could
             not be written while the run was at work.
     """
     home = Home(Path(str(catalog["home"])))
+    repository = ReconstructableRepository.for_module(MODULE, "defs", os.getcwd())
+    nightly = repository.get_reconstructable_job(JOB)
+    try:
+        nightly.get_definition()
+    except dg.DagsterInvalidDefinitionError as error:
+        raise ConfigError(
+            "schedule, audit or CATALOG_DEPLOYMENT",
+            " ".join(str(error).split()).rstrip("."),
+            "Mend it in the settings or the environment, and run again.",
+        ) from error
     end_stale_runs(instance, home)
     run_id = make_new_run_id()
     try:
         with sign_of_life(home, run_id):
-            return _run_nightly(instance, catalog, run_id)
+            return _run_nightly(instance, nightly, catalog, run_id)
     except OperationalError as error:
         raise StoreError(
             str(home.dagster),
@@ -99,10 +110,11 @@ def run_nightly(instance: dg.DagsterInstance, catalog: Mapping[str, object]) -> 
 
 
 def _run_nightly(
-    instance: dg.DagsterInstance, catalog: Mapping[str, object], run_id: str
+    instance: dg.DagsterInstance,
+    job: ReconstructableJob,
+    catalog: Mapping[str, object],
+    run_id: str,
 ) -> dg.DagsterRun:
-    repository = ReconstructableRepository.for_module(MODULE, "defs", os.getcwd())
-    job = repository.get_reconstructable_job(JOB)
     run = instance.create_run_for_job(
         job.get_definition(),
         run_id=run_id,

@@ -1,5 +1,9 @@
 """`catalog-gen sql`: a query over the newest snapshot."""
 
+import math
+from collections import Counter
+from collections.abc import Iterable
+
 from rich.markup import escape
 from rich.table import Table
 
@@ -12,8 +16,9 @@ def run(query: str, as_json: bool) -> None:
     """Run one query and print its rows."""
     result = query_snapshot(Home.from_environment(), query)
     if as_json:
-        rows = [dict(zip(result.columns, row, strict=True)) for row in result.rows]
-        print_json({"columns": list(result.columns), "rows": rows})
+        columns = _told_apart(result.columns)
+        rows = [dict(zip(columns, map(_json_value, row), strict=True)) for row in result.rows]
+        print_json({"columns": columns, "rows": rows})
         return
     table = Table(header_style="bold", show_lines=False)
     for column in result.columns:
@@ -21,3 +26,18 @@ def run(query: str, as_json: bool) -> None:
     for row in result.rows:
         table.add_row(*("" if value is None else escape(str(value)) for value in row))
     answers.print(table)
+
+
+def _told_apart(columns: Iterable[str]) -> list[str]:
+    """Names that can be keys: a second "count" is "count_2"."""
+    seen: Counter[str] = Counter()
+    names: list[str] = []
+    for column in columns:
+        seen[column] += 1
+        names.append(column if seen[column] == 1 else f"{column}_{seen[column]}")
+    return names
+
+
+def _json_value(value: object) -> object:
+    """JSON knows no infinity and no NaN."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -159,10 +159,14 @@ def _through_profile(image: "PillowImage") -> "PillowImage":
     from PIL import Image, ImageCms
 
     embedded = image.info.get("icc_profile")
-    if not embedded or image.mode not in {"RGB", "RGBA", "CMYK", "L"}:
+    if not embedded:
         return image
-    alpha = image.getchannel("A") if image.mode == "RGBA" else None
-    opaque = image.convert("RGB") if alpha is not None else image
+    if image.mode in {"P", "PA"} or (image.mode == "RGB" and "transparency" in image.info):
+        image = image.convert("RGBA")  # a colour that counts as transparent would not survive
+    if image.mode not in {"RGB", "RGBA", "CMYK", "L", "LA"}:
+        return image
+    alpha = image.getchannel("A") if image.mode in {"RGBA", "LA"} else None
+    opaque = image.convert(image.mode.removesuffix("A")) if alpha is not None else image
     try:
         converted: Any = ImageCms.profileToProfile(
             opaque,

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageCms
 
 from catalog_gen.imaging.decode import PictureError, contain_on_white, read_image
 
@@ -99,6 +99,15 @@ def test_a_wider_colour_space_is_converted_and_a_broken_profile_ignored() -> Non
     image = Image.fromarray(CORNERS)
     broken = _saved(image, "PNG", icc_profile=b"no profile at all")
     assert np.array_equal(read_image(broken), CORNERS)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "P"])
+def test_a_transparent_colour_is_white_with_a_profile_and_without(mode: str) -> None:
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    image = Image.new(mode, (16, 16))  # black, and black is what counts as transparent
+    hidden = (0, 0, 0) if mode == "RGB" else 0
+    for options in ({}, {"icc_profile": profile}):
+        assert (read_image(_saved(image, "PNG", transparency=hidden, **options)) == 255).all()
 
 
 def test_animations_are_refused_by_name(tmp_path: Path) -> None:

@@ -77,6 +77,18 @@ def test_status_and_sql_tell_the_night(refreshed: Shop) -> None:
     assert [each["status"] for each in status["runs"]] == ["succeeded"]
     rows = answer(refreshed, "sql", "SELECT count(*) AS pictures FROM lineage")
     assert rows == {"columns": ["pictures"], "rows": [{"pictures": 6}]}
+    rows = answer(refreshed, "sql", "SELECT 1 AS a, 2 AS a, 'nan'::DOUBLE AS b")
+    assert rows["rows"] == [{"a": 1, "a_2": 2, "b": None}]
+
+
+def test_a_deployment_that_is_none_is_told_before_a_run_begins(
+    refreshed: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CATALOG_DEPLOYMENT", "prod")
+    done = run(refreshed, "refresh")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "'prod' is none of: local, gpu" in " ".join(done.stderr.split())
+    assert len(answer(refreshed, "status")["runs"]) == 1
 
 
 def test_lineage_finds_an_image_by_the_start_of_its_id(refreshed: Shop) -> None:

@@ -156,13 +156,24 @@ def ciede2000(
     return np.asarray(np.sqrt(np.maximum(squared, 0)))
 
 
+#: What stands between the colours of a product that has several.
+_SIDE_BY_SIDE: Final = re.compile(r"[/&+|,]|\band\b", re.IGNORECASE)
+
+
 def known_colour(words: str) -> str | None:
     """The colour of the table that a shop's words mean: "Navy Blue" is navy, "sky blue" is blue.
 
     A shade that stands beside its own basic colour is kept ("navy blue"); beside another one it
-    only shades that ("rose red" is red). Two basic colours ("black/white") or an unknown word
-    give None.
+    only shades that ("rose red" is red). Two basic colours, two colours side by side ("cream/teal")
+    or an unknown word give None.
     """
+    sides = _SIDE_BY_SIDE.split(words)
+    if len({colour for side in sides if (colour := _one_colour(side))}) > 1:
+        return None
+    return _one_colour(words)
+
+
+def _one_colour(words: str) -> str | None:
     spoken: list[str] = re.findall(r"[a-z]+", words.lower())
     plain = [_SPELLINGS.get(word, word) for word in spoken]
     found = [word for word in plain if word in _LOOKS or word in _SHOP_LOOKS]
