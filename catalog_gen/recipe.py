@@ -4,7 +4,7 @@ What decides pixels too but is not chosen (library versions, device, dtype, batc
 is the ``Environment``, recorded beside each image and never part of the identity.
 """
 
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -14,6 +14,9 @@ Method = Literal["text2img", "img2img"]
 SchedulerName = Literal[
     "ddim", "euler", "euler-a", "dpm++2m", "dpm++2m-karras", "unipc", "lcm", "pndm", "heun"
 ]
+
+#: Of classifier-free guidance, in a view and in a recipe.
+MAX_GUIDANCE: Final = 50.0
 
 
 class Recipe(BaseModel):
@@ -29,7 +32,7 @@ class Recipe(BaseModel):
     seed: int = Field(ge=0, lt=2**63)
     scheduler: SchedulerName
     steps: int = Field(ge=1, le=1000)
-    guidance: float = Field(ge=0, le=50)
+    guidance: float = Field(ge=0, le=MAX_GUIDANCE)
     width: int = Field(ge=8, multiple_of=8, description="pixels")
     height: int = Field(ge=8, multiple_of=8, description="pixels")
     strength: float | None = Field(None, gt=0, le=1, description="img2img only")

@@ -13,7 +13,7 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from catalog_gen.fingerprint import sha256_json
-from catalog_gen.recipe import Method, SchedulerName
+from catalog_gen.recipe import MAX_GUIDANCE, Method, SchedulerName
 from catalog_gen.toml_file import load_toml
 
 EditPolicy = Literal["cosmetic", "variant", "unlimited"]
@@ -81,7 +81,7 @@ class ViewSettings(_Section):
     candidates: int = Field(1, ge=1, le=64)
     scheduler: SchedulerName = "ddim"
     steps: int = Field(20, ge=1, le=1000)
-    guidance: float = Field(3.0, ge=0, le=50)
+    guidance: float = Field(3.0, ge=0, le=MAX_GUIDANCE)
     width: int = Field(128, ge=16, multiple_of=8, description="pixels; the judge needs 16")
     height: int = Field(128, ge=16, multiple_of=8, description="pixels")
     strength: float | None = Field(None, gt=0, le=1, description="img2img only")

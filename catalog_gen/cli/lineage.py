@@ -37,8 +37,10 @@ def run(image: str, config: Path, as_json: bool) -> None:
     with Store(Home.from_environment()).peek() as connection:
         facts = lineage_of(connection, identify(connection, image))
         image_id = facts["image_id"]
-        views = live_views(connection, facts["product_id"], list(settings.views))
-        main = facts["view"] == (views[0] if facts["live"] else next(iter(settings.views)))
+        views = list(settings.views)
+        if facts["live"]:
+            views = live_views(connection, facts["product_id"], views)
+        main = facts["view"] == views[0]
         stamped = stamp_pictures(
             connection,
             settings.passports,

@@ -146,7 +146,7 @@ _PARTS_OF_MATERIALS: Final = re.compile(
 _NUMBER_WORDS: Final[Mapping[str, int]] = {
     word: number for number, word in enumerate(_each("one two three four five six"), start=1)
 }
-_NUMBER: Final = r"([0-9]{1,9}|one|two|three|four|five|six)"
+_NUMBER: Final = rf"([0-9]{{1,9}}|{'|'.join(_NUMBER_WORDS)})"
 _PACKS: Final = tuple(
     re.compile(pattern, re.IGNORECASE | re.ASCII)
     for pattern in (

@@ -10,11 +10,11 @@ import io
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from hashlib import sha256
 from typing import Final, Literal
 from urllib.parse import quote
 
 from catalog_gen.catalog.product import Product
+from catalog_gen.fingerprint import sha256_text
 from catalog_gen.imaging.encode import Rendition
 
 ChannelName = Literal["google", "shopify", "meta", "files"]
@@ -277,7 +277,7 @@ def _handle(product_id: str) -> str:
     handle = "-".join(letters.split())
     if handle == product_id.lower():
         return handle
-    return f"{handle}-{sha256(product_id.encode()).hexdigest()[:6]}"
+    return f"{handle}-{sha256_text(product_id)[:6]}"
 
 
 def _amount(price: str) -> str:

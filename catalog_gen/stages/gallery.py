@@ -22,7 +22,7 @@ from catalog_gen.stages.catalog import Catalog
 from catalog_gen.stages.passports import stamp_pictures
 from catalog_gen.store.figures import coverage_figures
 from catalog_gen.store.images import read_image
-from catalog_gen.store.publications import publications
+from catalog_gen.store.publications import newest_publication
 from catalog_gen.store.runs import last_runs
 from catalog_gen.store.showcase import (
     ShownPicture,
@@ -43,7 +43,7 @@ def write_catalog_gallery(catalog: Catalog) -> Path:
             pictures[picture.product_id, picture.view].append(picture)
         trouble = {(each.product_id, each.view): each for each in troubles(connection)}
         figures = coverage_figures(connection)
-        published = publications(connection)
+        published = newest_publication(connection)
         runs = last_runs(connection, 1)
         views = list(catalog.settings.views)
         slots: dict[str, Slot] = {
@@ -57,7 +57,7 @@ def write_catalog_gallery(catalog: Catalog) -> Path:
             title="Catalog",
             written_at=datetime.now(UTC),
             run_id=runs[0].run_id if runs else "",
-            publication_id=published[0].publication_id if published else None,
+            publication_id=published.publication_id if published else None,
             coverage=figures.live / figures.active if figures.active else 0.0,
             products=tuple(
                 _product(product, views, pictures, trouble, stamped)

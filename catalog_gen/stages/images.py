@@ -77,8 +77,8 @@ def draw_missing(
             loaded = engine()
             result.device = loaded.environment.device
             shard_of = {item.recipe_id: item.shard for item in work}
-            for recipe_id in _draw(catalog, loaded, jobs, stamp, result):
-                result.by_shard[shard_of[recipe_id]] += 1
+            made = _draw(catalog, loaded, jobs, stamp, result)
+            result.by_shard.update(shard_of[recipe_id] for recipe_id in made)
             drawn_in = perf_counter() - started
             result.seconds = drawn_in - (result.store_seconds - stored_before)
             _take_over(catalog, stamp, result)

@@ -11,6 +11,7 @@ from duckdb import DuckDBPyConnection
 
 from catalog_gen.planning import recipes_for
 from catalog_gen.prompting.budget import TokenBudget
+from catalog_gen.recipe import MAX_GUIDANCE
 from catalog_gen.settings import CatalogSettings, ViewSettings
 from catalog_gen.stages.products import REFERENCE_HASH
 from catalog_gen.store.ledger import PlannedItem, candidates
@@ -18,8 +19,6 @@ from catalog_gen.store.retries import AllRejected, all_rejected
 
 #: What each rung from the second on multiplies the view's guidance by, once more a rung.
 STRICTER: Final = 1.3
-#: The highest guidance that a recipe may have.
-STRICTEST: Final = 50.0
 
 
 def retries(
@@ -49,7 +48,7 @@ def _next_rung(
     changes: Mapping[str, object] = {}
     negative, reason = each.negative_prompt, "rejected: other seeds"
     if each.attempts > 1:
-        guidance = min(STRICTEST, round(view.guidance * STRICTER ** (each.attempts - 1), 3))
+        guidance = min(MAX_GUIDANCE, round(view.guidance * STRICTER ** (each.attempts - 1), 3))
         changes = {"guidance": guidance}
         wanted = ", ".join(filter(None, (each.negative_prompt, view.retry_negative_prompt)))
         negative = budget.fit(wanted).text

@@ -35,7 +35,7 @@ _ROWS: Final[dict[Kind, tuple[str, str]]] = {
 
 _REMEDIES: Final[dict[Kind, str]] = {
     "database": "Restore a backup: `catalog-gen restore DIR --force`.",
-    "image": "Restore a backup: catalog-gen restore.",
+    "image": "Restore a backup: `catalog-gen restore DIR --force`.",
     "recipe": "Restore a backup: `catalog-gen restore DIR --force`.",
     "live picture": "Restore a backup, or `catalog-gen rollback` to an earlier set.",
     "outbox file": "Nothing: the next refresh sets it aside and draws its pictures again.",

@@ -233,7 +233,9 @@ def _store_error(path: Path, error: duckdb.Error) -> StoreError:
         )
     if "checksum" in text or "not a valid DuckDB database" in text or "Corrupt" in text:
         return CorruptionError(
-            str(path), f"the database is damaged ({text})", "Restore a backup: catalog-gen restore."
+            str(path),
+            f"the database is damaged ({text})",
+            "Restore a backup: `catalog-gen restore DIR --force`.",
         )
     if isinstance(error, duckdb.FatalException):
         return StoreError(

@@ -118,7 +118,7 @@ def _checked(image_id: str, address: str, content: bytes | None) -> bytes:
         raise CorruptionError(
             f"image {image_id}",
             f"its bytes are {'gone' if content is None else 'not what was stored'}",
-            "Restore a backup: catalog-gen restore.",
+            "Restore a backup: `catalog-gen restore DIR --force`.",
         )
     return bytes(content)
 

@@ -338,21 +338,20 @@ def apply_budget(
 
 def made_among(connection: DuckDBPyConnection, recipe_ids: Iterable[str]) -> set[str]:
     """Those of the recipes that have an image."""
-    with registered(connection, "recipes_to_find", strings(recipe_ids)):
-        rows = connection.execute(
-            "SELECT image_id FROM images WHERE image_id IN (SELECT value FROM recipes_to_find)"
-        ).fetchall()
-    return {image_id for (image_id,) in rows}
+    return _among(connection, recipe_ids, "SELECT image_id FROM images")
 
 
 def given_up_among(connection: DuckDBPyConnection, recipe_ids: Iterable[str]) -> set[str]:
     """Those of the recipes that are not tried again."""
+    given_up = "SELECT recipe_id FROM ledger WHERE status = 'given up'"
+    return _among(connection, recipe_ids, given_up)
+
+
+def _among(connection: DuckDBPyConnection, recipe_ids: Iterable[str], known: str) -> set[str]:
+    """Those of the recipes that ``known``, a query for ids, has."""
     with registered(connection, "recipes_to_find", strings(recipe_ids)):
         rows = connection.execute(
-            """
-            SELECT recipe_id FROM ledger
-            WHERE status = 'given up' AND recipe_id IN (SELECT value FROM recipes_to_find)
-            """
+            f"SELECT id FROM ({known}) AS known(id) WHERE id IN (SELECT value FROM recipes_to_find)"
         ).fetchall()
     return {recipe_id for (recipe_id,) in rows}
 

@@ -105,7 +105,7 @@ def publish(
         coverage: the share of active products with a picture, 0..1.
     """
     with registered(connection, "selection", arrow_table(selection, _SELECTION, _values)):
-        live = _current(connection)
+        live = newest_publication(connection)
         if live and live.coverage == coverage and not _differences(connection):
             return live
         number = live.publication_id + 1 if live else 1
@@ -235,7 +235,8 @@ def publications(connection: DuckDBPyConnection) -> list[Publication]:
     return [Publication(*row) for row in rows]
 
 
-def _current(connection: DuckDBPyConnection) -> Publication | None:
+def newest_publication(connection: DuckDBPyConnection) -> Publication | None:
+    """What is live now; None before the first publication."""
     row = first_row(connection.execute(f"{_PUBLICATIONS} ORDER BY publication_id DESC LIMIT 1"))
     return None if row is None else Publication(*row)
 

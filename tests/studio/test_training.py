@@ -11,7 +11,6 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
 from torch import Tensor
 
 from catalog_gen.errors import CorruptionError, InputError
@@ -29,7 +28,6 @@ from catalog_gen.studio.decoder import weigh_frame
 from catalog_gen.studio.diffusion import draw
 from catalog_gen.studio.evaluate import Question, evaluate
 from catalog_gen.studio.evaluate import main as run_evaluation
-from catalog_gen.studio.figures import copying_figures
 from catalog_gen.studio.grid import balanced_wishes, held_out_wishes
 from catalog_gen.studio.judge import decide, load_judge
 from catalog_gen.studio.loop import Budget, learning_rate_share, train_stage
@@ -117,21 +115,6 @@ def test_a_broken_evaluation_goes_on_and_finds_the_same(
         assert len(asked) == classes
         assert sum(asked) == 24
     assert not list((tmp_path / "broken" / "kept").iterdir())
-
-
-def test_a_copied_photo_is_found_even_mirrored(photos: Path, tmp_path: Path) -> None:
-    lessons = Album(photos, "train", limit=8)
-    coarse = np.random.default_rng(0).integers(0, 256, (10, 8, 8, 3), np.uint8)
-    images = coarse.repeat(16, axis=1).repeat(16, axis=2)
-    lessons.photos = replace(lessons.photos, images=images[:8])
-    copies = np.stack([images[5][:, ::-1], images[3]])
-    figures = copying_figures(copies, images[8:], lessons, tmp_path / "nearest.png")
-    assert figures["drawn rms"] < 0.5
-    assert figures["new renders least rms"] > 50
-    with Image.open(tmp_path / "nearest.png") as sheet:
-        shown = np.asarray(sheet).reshape(128, 8, 128, 3).swapaxes(0, 1)
-    assert sorted([(shown[0] == images[3]).all(), (shown[2] == images[3]).all()]) == [False, True]
-    assert any((shown[place] == images[5]).all() for place in (1, 3))
 
 
 def test_the_exported_scorer_loads_with_open_clip(trained: Recipe) -> None:
