@@ -49,16 +49,16 @@ dev: $(READY) ## Dagster's web UI with the nightly schedule on
 bench: $(READY) ## every benchmark; some take hours
 	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
-STUDIO := $(BIN)/python -m catalog_gen.studio
+STUDIO := $(BIN)/python -m studio
 
 studio-model: $(READY) debian ## render the photos, train the studio model, measure it (8 h on two cores)
-	@$(STUDIO).photos --out .studio/photos --split train --scenes 675
-	@$(STUDIO).photos --out .studio/photos --split scorer --scenes 1600
-	@$(STUDIO).photos --out .studio/photos --split judge --scenes 2000
-	@$(STUDIO).photos --out .studio/photos --split held-out --scenes 200
-	@$(STUDIO).train
-	@$(STUDIO).evaluate
-	@$(STUDIO).train_lettering
+	@$(STUDIO).photos.negatives --out .studio/photos --split train --scenes 675
+	@$(STUDIO).photos.negatives --out .studio/photos --split scorer --scenes 1600
+	@$(STUDIO).photos.negatives --out .studio/photos --split judge --scenes 2000
+	@$(STUDIO).photos.negatives --out .studio/photos --split held-out --scenes 200
+	@$(STUDIO).training.train
+	@$(STUDIO).evaluation.evaluate
+	@$(STUDIO).training.lettering
 
 lock: ## resolve the dependencies anew
 	@$(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \

@@ -17,16 +17,16 @@ from time import perf_counter, process_time
 from typing import Any, Final
 
 from catalog_gen.diffusion.jobs import DrawJob
-from catalog_gen.judging.appraise import Bench, appraise
-from catalog_gen.judging.defects import Specimen
 from catalog_gen.judging.lettering import LetteringDetector
-from catalog_gen.judging.planted import good_specimens, planted
 from catalog_gen.judging.rubric import Verdict, load_rubric
 from catalog_gen.judging.scorer import ClipScorer
 from catalog_gen.recipe import Recipe
 from catalog_gen.settings import CatalogSettings, ViewSettings, load_settings
-from catalog_gen.studio.measures import wilson
-from catalog_gen.studio.photos import render_split
+from studio.evaluation.appraise import Bench, appraise
+from studio.evaluation.defects import Specimen
+from studio.evaluation.measures import wilson
+from studio.evaluation.planted import good_specimens, planted
+from studio.photos.negatives import render_split
 
 ROOT: Final = Path(__file__).parent.parent
 CONFIG: Final = ROOT / "data" / "catalog.toml"

@@ -14,8 +14,8 @@ from typing import Final, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from catalog_gen.studio.captions import SYNONYMS
-from catalog_gen.studio.vocabulary import CATEGORIES, COLOURS, COUNTS, MATERIALS
+from studio.captions import SYNONYMS
+from studio.vocabulary import CATEGORIES, COLOURS, COUNTS, MATERIALS
 
 Attribute = Literal["count", "material", "colour", "category"]
 ATTRIBUTES: Final[tuple[Attribute, ...]] = ("count", "material", "colour", "category")

@@ -17,7 +17,7 @@ from catalog_gen.errors import ModelError
 if TYPE_CHECKING:
     import torch
 
-    from catalog_gen.studio.lettering import LetteringNet
+    from catalog_gen.judging.lettering_net import LetteringNet
 
 Pixels = NDArray[np.uint8]
 
@@ -59,7 +59,7 @@ class LetteringDetector:
         """Each picture's place and log-odds at each of its scales."""
         import torch
 
-        from catalog_gen.studio.lettering import score
+        from catalog_gen.judging.lettering_net import score
 
         net = self._loaded()
         by_shape: dict[tuple[int, ...], list[tuple[int, torch.Tensor]]] = {}
@@ -79,7 +79,7 @@ class LetteringDetector:
     def _loaded(self) -> "LetteringNet":
         from safetensors import SafetensorError
 
-        from catalog_gen.studio.lettering import load_lettering
+        from catalog_gen.judging.lettering_net import load_lettering
 
         with self._lock:
             if self._net is None:
@@ -90,7 +90,7 @@ class LetteringDetector:
                         str(self._path),
                         f"is no lettering detector ({error})",
                         "Set lettering to data/models/lettering.safetensors, or train one: "
-                        "python -m catalog_gen.studio.train_lettering.",
+                        "python -m studio.training.lettering.",
                     ) from error
             return self._net
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from catalog_gen.prompting.words import category_in, colour_in, count_in, material_in
-from catalog_gen.studio.captions import SYNONYMS
+from studio.captions import SYNONYMS
 
 FILTERS_VERSION: Final = 2
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from catalog_gen.catalog.product import Product
 from catalog_gen.prompting.words import is_drawable_count, studio_words
-from catalog_gen.studio.vocabulary import CATEGORIES, COLOURS, MATERIALS
+from studio.vocabulary import CATEGORIES, COLOURS, MATERIALS
 
 _REMEDY: Final = "set model.id to a Stable Diffusion checkpoint"
 _LONGEST_VALUE: Final = 60

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from catalog_gen.catalog.product import Product
-from catalog_gen.studio.vocabulary import COLOURS, COUNTS, Category, Colour, Material
+from studio.vocabulary import COLOURS, COUNTS, Category, Colour, Material
 
 
 def _each(words: str) -> list[str]:

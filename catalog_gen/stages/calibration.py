@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
-from catalog_gen.judging.appraise import Bench, appraise
 from catalog_gen.judging.calibration import Calibration, Labelled, calibrate
 from catalog_gen.judging.lettering import LetteringDetector
-from catalog_gen.judging.planted import good_specimens, planted_once
 from catalog_gen.judging.rubric import Decision, Rubric, Verdict, load_rubric
 from catalog_gen.judging.scorer import ClipScorer
 from catalog_gen.stages.catalog import Catalog
 from catalog_gen.store.figures import seconds_a_picture
 from catalog_gen.store.verdicts import ReviewedVerdict, reviewed_verdicts
+from studio.evaluation.appraise import Bench, appraise
+from studio.evaluation.planted import good_specimens, planted_once
 
 LabelSource = Literal["reviews", "planted"]
 

@@ -15,7 +15,7 @@ from catalog_gen.fingerprint import sha256_text
 from catalog_gen.prompting.support import unsupported_by_studio
 from catalog_gen.prompting.words import StudioWords, studio_words
 from catalog_gen.settings import load_settings
-from catalog_gen.studio.scene import BLOCK, SPLIT_STARTS, Scene, scene_at
+from studio.photos.scene import BLOCK, SPLIT_STARTS, Scene, scene_at
 
 #: First seed of the photos: as far behind the last split as the splits are apart.
 FIRST_SEED: Final = SPLIT_STARTS["held-out"] + (SPLIT_STARTS["held-out"] - SPLIT_STARTS["judge"])
@@ -58,7 +58,7 @@ def render_references(config: Path) -> list[Path]:
 def _render(product: Product, path: Path) -> Path:
     from PIL import Image
 
-    from catalog_gen.studio.render import render_photo
+    from studio.photos.render import render_photo
 
     words = studio_words(product)
     reason = unsupported_by_studio(product)

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from catalog_gen.judging.contrasts import contrasts_of, words_of
 from catalog_gen.judging.measurement import Asked, Signals, measure
-from catalog_gen.studio.captions import canonical_caption
-from catalog_gen.studio.vocabulary import CATEGORIES, COLOURS, COUNTS, MATERIALS
+from studio.captions import canonical_caption
+from studio.vocabulary import CATEGORIES, COLOURS, COUNTS, MATERIALS
 from tests.judging.drawn import product
 
 PROMPT = "product photo of one matte red mug, three-quarter view, white background"

@@ -10,8 +10,6 @@ import pytest
 from PIL import Image
 
 from catalog_gen.catalog.feeds import read_feed
-from catalog_gen.judging.appraise import Bench, appraise
-from catalog_gen.judging.defects import DEFECTS, DefectName, Specimen, plant
 from catalog_gen.judging.lettering import LetteringDetector
 from catalog_gen.judging.rubric import load_rubric
 from catalog_gen.judging.scorer import ClipScorer
@@ -19,7 +17,9 @@ from catalog_gen.judging.signals.colour import srgb_to_lab
 from catalog_gen.judging.signals.subject import subject_mask
 from catalog_gen.prompting.words import studio_words
 from catalog_gen.settings import CatalogSettings, load_settings
-from catalog_gen.studio.captions import canonical_caption
+from studio.captions import canonical_caption
+from studio.evaluation.appraise import Bench, appraise
+from studio.evaluation.defects import DEFECTS, DefectName, Specimen, plant
 
 #: What the judge is known to miss; see ``benchmarks/judge.py``.
 MISSED: tuple[DefectName, ...] = ("wrong material", "text overlay", "watermark")

@@ -9,9 +9,9 @@ import torch
 
 from catalog_gen.errors import ModelError
 from catalog_gen.judging.lettering import LetteringDetector
-from catalog_gen.studio.files import save_weights
-from catalog_gen.studio.lettering import CELL, LetteringNet, load_lettering, score
-from catalog_gen.studio.letters import find_faces, letter
+from catalog_gen.judging.lettering_net import CELL, LetteringNet, load_lettering, score
+from studio.files import save_weights
+from studio.photos.letters import find_faces, letter
 from tests.judging.drawn import product
 
 FONTS = Path("/usr/share/fonts")

@@ -10,8 +10,8 @@ from catalog_gen.prompting.support import unsupported_by_studio
 from catalog_gen.prompting.templates import compile_template
 from catalog_gen.prompting.words import studio_words
 from catalog_gen.settings import CatalogSettings, load_settings
-from catalog_gen.studio.captions import canonical_caption
-from catalog_gen.studio.vocabulary import (
+from studio.captions import canonical_caption
+from studio.vocabulary import (
     CATEGORIES,
     COLOURS,
     COUNTS,

@@ -12,8 +12,8 @@ from catalog_gen.prompting.words import (
     material_in,
     studio_words,
 )
-from catalog_gen.studio.captions import SYNONYMS
-from catalog_gen.studio.vocabulary import COLOURS, MATERIALS
+from studio.captions import SYNONYMS
+from studio.vocabulary import COLOURS, MATERIALS
 
 
 @pytest.mark.parametrize(

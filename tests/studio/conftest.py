@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from catalog_gen.studio.scene import Split, split_seed
+from studio.photos.scene import Split, split_seed
 
 SPLITS: tuple[Split, ...] = ("train", "scorer", "judge", "held-out")
 

@@ -10,8 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from catalog_gen.studio.checkpoint import load_checkpoint
-from catalog_gen.studio.compare import (
+from studio.evaluation.compare import (
     ARMS,
     SHEET_BYTES,
     Comparison,
@@ -21,22 +20,23 @@ from catalog_gen.studio.compare import (
     train_arms,
     untrained,
 )
-from catalog_gen.studio.diffusion import (
+from studio.files import save_weights
+from studio.networks.diffusion import (
     assemble,
     build_text_encoder,
     build_unet,
     draw,
 )
-from catalog_gen.studio.dit import build_dit
-from catalog_gen.studio.files import save_weights
-from catalog_gen.studio.judge import Judge
-from catalog_gen.studio.loop import Budget
-from catalog_gen.studio.objective import FlowMatching, Objective, VPrediction
-from catalog_gen.studio.sampling import sample
-from catalog_gen.studio.sizes import MINIATURE, STANDARD
-from catalog_gen.studio.tokenizer import train_tokenizer
-from catalog_gen.studio.train import Recipe, Studio
-from catalog_gen.studio.vae import build_vae
+from studio.networks.dit import build_dit
+from studio.networks.judge import Judge
+from studio.networks.objective import FlowMatching, Objective, VPrediction
+from studio.networks.sampling import sample
+from studio.networks.sizes import MINIATURE, STANDARD
+from studio.networks.tokenizer import train_tokenizer
+from studio.networks.vae import build_vae
+from studio.training.checkpoint import load_checkpoint
+from studio.training.loop import Budget
+from studio.training.train import Recipe, Studio
 
 
 def test_four_arms_train_in_turns_draw_and_are_judged(photos: Path, tmp_path: Path) -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from catalog_gen.studio.album import Album
-from catalog_gen.studio.figures import copying_figures
+from studio.evaluation.figures import copying_figures
+from studio.photos.album import Album
 
 
 def test_a_copied_photo_is_found_even_mirrored(photos: Path, tmp_path: Path) -> None:

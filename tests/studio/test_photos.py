@@ -14,14 +14,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from catalog_gen.errors import InputError
-from catalog_gen.studio.captions import SYNONYMS, canonical_caption, captions
-from catalog_gen.studio.denoise import denoise
-from catalog_gen.studio.materials import LEVELS, channel_weights, reflectance
-from catalog_gen.studio.meshes import arrange
-from catalog_gen.studio.photos import load_photos, render_split
-from catalog_gen.studio.render import render_direct, render_photo, shoot
-from catalog_gen.studio.scene import BLOCK, SPLIT_STARTS, Scene, scene_at
-from catalog_gen.studio.vocabulary import CATEGORIES, COLOURS, HELD_OUT_PAIRS, MATERIALS
+from studio.captions import SYNONYMS, canonical_caption, captions
+from studio.photos.denoise import denoise
+from studio.photos.materials import LEVELS, channel_weights, reflectance
+from studio.photos.meshes import arrange
+from studio.photos.negatives import load_photos, render_split
+from studio.photos.render import render_direct, render_photo, shoot
+from studio.photos.scene import BLOCK, SPLIT_STARTS, Scene, scene_at
+from studio.vocabulary import CATEGORIES, COLOURS, HELD_OUT_PAIRS, MATERIALS
 
 SAMPLES = 8
 
@@ -152,8 +152,8 @@ def test_the_subject_is_centred_and_fills_the_frame(count: int) -> None:
 def test_another_process_makes_the_same_photo() -> None:
     scene = _first(category="bowl", background="white", count=1)
     program = (
-        "import hashlib; from catalog_gen.studio.render import render_photo;"
-        "from catalog_gen.studio.scene import scene_at;"
+        "import hashlib; from studio.photos.render import render_photo;"
+        "from studio.photos.scene import scene_at;"
         f"photo = render_photo(scene_at({scene.seed}), 'green', {SAMPLES});"
         "print(hashlib.sha256(photo.tobytes()).hexdigest())"
     )
@@ -166,7 +166,7 @@ def test_another_process_makes_the_same_photo() -> None:
 def test_a_split_is_rendered_once_and_read_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("catalog_gen.studio.photos.SCENES_PER_FILE", 2)
+    monkeypatch.setattr("studio.photos.negatives.SCENES_PER_FILE", 2)
     assert render_split(tmp_path, "train", 2, samples=1) == 2
     assert render_split(tmp_path, "train", 2, samples=1) == 0
     photos = load_photos(tmp_path, "train")

@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from catalog_gen.errors import CorruptionError, InputError
-from catalog_gen.studio.album import Album
-from catalog_gen.studio.attributes import (
+from studio.attributes import (
     ATTRIBUTES,
     CLASSES,
     Wish,
@@ -23,28 +22,29 @@ from catalog_gen.studio.attributes import (
     every_wish,
     one_wrong,
 )
-from catalog_gen.studio.checkpoint import load_checkpoint
-from catalog_gen.studio.decoder import weigh_frame
-from catalog_gen.studio.diffusion import draw
-from catalog_gen.studio.evaluate import Question, evaluate
-from catalog_gen.studio.evaluate import main as run_evaluation
-from catalog_gen.studio.grid import balanced_wishes, held_out_wishes
-from catalog_gen.studio.judge import decide, load_judge
-from catalog_gen.studio.loop import Budget, learning_rate_share, train_stage
-from catalog_gen.studio.measures import auroc, gradient_energy, psnr, ssim, white_border, wilson
-from catalog_gen.studio.optimizer import orthogonalise
-from catalog_gen.studio.sheets import spread
-from catalog_gen.studio.sizes import CONTEXT, MINIATURE
-from catalog_gen.studio.tokenizer import caption_corpus, train_tokenizer
-from catalog_gen.studio.train import STAGES, Recipe, Studio
-from catalog_gen.studio.vae import (
+from studio.evaluation.evaluate import Question, evaluate
+from studio.evaluation.evaluate import main as run_evaluation
+from studio.evaluation.grid import balanced_wishes, held_out_wishes
+from studio.evaluation.measures import auroc, gradient_energy, psnr, ssim, white_border, wilson
+from studio.evaluation.sheets import spread
+from studio.networks.decoder import weigh_frame
+from studio.networks.diffusion import draw
+from studio.networks.judge import decide, load_judge
+from studio.networks.sizes import CONTEXT, MINIATURE
+from studio.networks.tokenizer import caption_corpus, train_tokenizer
+from studio.networks.vae import (
     BEYOND_WHITE,
     VaeStage,
     build_vae,
     error_planes,
     fold_statistics,
 )
-from catalog_gen.studio.vocabulary import HELD_OUT_PAIRS
+from studio.photos.album import Album
+from studio.training.checkpoint import load_checkpoint
+from studio.training.loop import Budget, learning_rate_share, train_stage
+from studio.training.optimizer import orthogonalise
+from studio.training.train import STAGES, Recipe, Studio
+from studio.vocabulary import HELD_OUT_PAIRS
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +79,7 @@ def test_the_exported_folder_draws_with_the_stock_pipeline(trained: Recipe) -> N
 def test_a_broken_evaluation_goes_on_and_finds_the_same(
     trained: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("catalog_gen.studio.drawn.PART", 8)
+    monkeypatch.setattr("studio.evaluation.drawn.PART", 8)
     judge = trained.work / "judge.safetensors"
     model = tmp_path / "model"
     shutil.copytree(trained.out, model)
@@ -98,7 +98,7 @@ def test_a_broken_evaluation_goes_on_and_finds_the_same(
         drawn.extend(seeds[:1])
         return draw(pipeline, prompts, seeds, *style)
 
-    monkeypatch.setattr("catalog_gen.studio.drawn.draw", dying)
+    monkeypatch.setattr("studio.evaluation.drawn.draw", dying)
     with pytest.raises(KeyboardInterrupt):
         evaluate(question("broken"))
     assert drawn == [0, 8_000]
@@ -225,7 +225,7 @@ def test_the_generator_never_sees_a_held_out_pair(photos: Path, tmp_path: Path) 
 def test_training_goes_on_after_a_kill_as_if_nothing_had_happened(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("catalog_gen.studio.loop.SAVE_SECONDS", 0.0)
+    monkeypatch.setattr("studio.training.loop.SAVE_SECONDS", 0.0)
     album = Album(photos, "train", limit=20)
     straight = VaeStage(MINIATURE.vae, album, album)
     train_stage(straight, Budget(steps=4), tmp_path / "straight")

@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from catalog_gen.studio.vocabulary import COLOURS
+from studio.vocabulary import COLOURS
 
 Lab = NDArray[np.float32]
 

@@ -1,0 +1,127 @@
+"""Judges pictures that are in no store: measured, scored and judged as a refresh would."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from catalog_gen.judging.contrasts import contrasts_of
+from catalog_gen.judging.facts import JudgingContext
+from catalog_gen.judging.lettering import LetteringDetector
+from catalog_gen.judging.measurement import Asked, Signals, asked_of, measure
+from catalog_gen.judging.rubric import Rubric, Verdict, judge
+from catalog_gen.judging.scorer import ClipScore, ClipScorer
+from catalog_gen.judging.signals.duplicates import hamming, perceptual_hash
+from catalog_gen.judging.signals.exposure import luma_of
+from catalog_gen.judging.signals.identity import embedding_distance
+from studio.evaluation.defects import Specimen
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What a picture is judged with."""
+
+    scorer: ClipScorer
+    detector: LetteringDetector | None
+    rubric: Rubric
+
+
+def appraise(specimens: Sequence[Specimen], bench: Bench, rivals: Sequence[str]) -> list[Verdict]:
+    """The rubric's verdict on each specimen; ``rivals`` are the catalog's other prompts.
+
+    Raises:
+        ModelError: the scorer or the detector can't be loaded.
+    """
+    return [
+        judge(each.signals, each.clip, bench.rubric, each.context)
+        for each in examine(specimens, bench, rivals)
+    ]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Examined:
+    """Everything that a rubric is applied to."""
+
+    signals: Signals
+    clip: ClipScore
+    context: JudgingContext
+
+
+def examine(specimens: Sequence[Specimen], bench: Bench, rivals: Sequence[str]) -> list[Examined]:
+    """Measures each specimen as a refresh would; the networks look at all of them at once.
+
+    Raises:
+        ModelError: the scorer or the detector can't be loaded.
+    """
+    if not specimens:
+        return []
+    scorer = bench.scorer
+    prompts = [each.prompt for each in specimens]
+    pictures = [each.pixels for each in specimens]
+    beside = _Embedded.of(specimens, scorer)
+    clips = scorer.score(pictures, prompts, rivals)
+    contrasts = contrasts_of(np.stack([clip.embedding for clip in clips]), prompts, scorer)
+    lettering = bench.detector.look(pictures) if bench.detector else [None] * len(pictures)
+    examined: list[Examined] = []
+    for place, specimen in enumerate(specimens):
+        signals = measure(
+            specimen.pixels,
+            asked=asked_of(specimen.prompt) or Asked(),
+            reference=specimen.reference,
+        )
+        photo, clip = beside.references.get(place), clips[place]
+        signals = replace(
+            signals,
+            contrasts=contrasts[place],
+            lettering=lettering[place],
+            identity_distance=None if photo is None else embedding_distance(clip.embedding, photo),
+        )
+        twin = beside.twins.get(place)
+        context = _context(
+            specimen,
+            signals,
+            scorer,
+            None if twin is None else embedding_distance(clip.embedding, twin),
+        )
+        examined.append(Examined(signals, clip, context))
+    return examined
+
+
+@dataclass(frozen=True, slots=True)
+class _Embedded:
+    """Embeddings of the pictures that stand beside some specimens, by the specimen's place."""
+
+    references: Mapping[int, NDArray[np.float32]]
+    twins: Mapping[int, NDArray[np.float32]]
+
+    @classmethod
+    def of(cls, specimens: Sequence[Specimen], scorer: ClipScorer) -> "_Embedded":
+        photos = {
+            place: each.reference
+            for place, each in enumerate(specimens)
+            if each.reference is not None
+        }
+        twins = {place: each.twin for place, each in enumerate(specimens) if each.twin is not None}
+        found = scorer.embed_images([*photos.values(), *twins.values()])
+        return cls(
+            dict(zip(photos, found[: len(photos)], strict=True)),
+            dict(zip(twins, found[len(photos) :], strict=True)),
+        )
+
+
+def _context(
+    specimen: Specimen, signals: Signals, scorer: ClipScorer, twin_distance: float | None
+) -> JudgingContext:
+    twin_bits = None
+    if specimen.twin is not None:
+        twin_bits = hamming(signals.perceptual_hash, perceptual_hash(luma_of(specimen.twin)))
+    return JudgingContext(
+        scorer_hash=scorer.scorer_hash,
+        recipe_complete=True,
+        environment_complete=True,
+        background="white" if "white background" in specimen.prompt else "any",
+        edit_policy="cosmetic" if specimen.reference is not None else None,
+        twin_bits=twin_bits,
+        twin_distance=twin_distance,
+    )

@@ -1,0 +1,73 @@
+"""Pictures whose truth is known: good renders, and the same with one planted defect each."""
+
+import random
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from catalog_gen.errors import InputError
+from studio.evaluation.defects import DEFECTS, DefectName, Specimen, plant
+
+if TYPE_CHECKING:
+    from studio.photos.scene import Split
+
+
+def good_specimens(photos: Path, split: "Split", count: int) -> list[Specimen]:
+    """Photos of the studio, drawn from a split at random, with the caption that is right.
+
+    Raises:
+        InputError: there are not so many; the message says how to render them.
+    """
+    from studio.photos.album import scene_caption
+    from studio.photos.negatives import load_photos
+
+    album = load_photos(photos, split)
+    if count > len(album.scenes):
+        raise InputError(
+            f"{count} photos of split {split!r} in {photos}",
+            f"are not there, only {len(album.scenes)}",
+            f"Render more: python -m studio.photos.negatives --out {photos} --split {split} "
+            f"--scenes {count}.",
+        )
+    picks = sorted(random.Random(0).sample(range(len(album.scenes)), count))
+    return [
+        Specimen(
+            album.images[pick],
+            scene_caption(album.scenes[pick], album.colours[pick]),
+            album.masks[pick],
+        )
+        for pick in picks
+    ]
+
+
+def planted(good: Sequence[Specimen]) -> Iterator[tuple[DefectName, list[Specimen]]]:
+    """Each defect in every picture that can have it."""
+    for name in DEFECTS:
+        yield (
+            name,
+            [
+                bad
+                for place, each in enumerate(good)
+                if (bad := plant(name, each, _other(good, place), seed=place)) is not None
+            ],
+        )
+
+
+def planted_once(good: Sequence[Specimen]) -> list[Specimen]:
+    """Every picture with one defect, the kinds in turn: no two show the same scene and colour."""
+    found = []
+    for place, each in enumerate(good):
+        kinds = (DEFECTS[(place + step) % len(DEFECTS)] for step in range(len(DEFECTS)))
+        spoilt = (plant(name, each, _other(good, place), seed=place) for name in kinds)
+        found.append(next(bad for bad in spoilt if bad is not None))
+    return found
+
+
+def _other(good: Sequence[Specimen], place: int) -> Specimen:
+    """The next picture with another prompt of another category, round the end."""
+    own = good[place].prompt.split(",")[0].split()[-1]
+    for step in range(1, len(good)):
+        other = good[(place + step) % len(good)]
+        if other.prompt.split(",")[0].split()[-1] != own:
+            return other
+    raise InputError(f"{len(good)} pictures", "all show one category", "Take more of them.")

@@ -1,0 +1,1 @@
+"""The studio model's networks, with the losses that they learn by."""

@@ -1,0 +1,1 @@
+"""Photographs that the studio model learns from: scenes, meshes, light, negatives, albums."""

@@ -1,0 +1,1 @@
+"""Trains the studio model: the loop, its optimizer, checkpoints and exports."""

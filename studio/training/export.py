@@ -1,0 +1,75 @@
+"""Writes the trained networks as stock folders: a diffusers pipeline and an open_clip model.
+
+Weights are stored in fp16, which half the size costs nothing visible; both libraries load them in
+fp32. It writes no model card: that is written by hand, from ``evaluate``'s figures.
+"""
+
+import copy
+import json
+import shutil
+from pathlib import Path
+from typing import Any, Final
+
+from catalog_gen.errors import ModelError
+from studio.networks.diffusion import GUIDANCE, STEPS, assemble
+from studio.networks.sizes import SIDE
+from studio.vocabulary import (
+    ANGLES,
+    BACKGROUNDS,
+    CATEGORIES,
+    COLOURS,
+    COUNTS,
+    HELD_OUT_PAIRS,
+    MATERIALS,
+)
+
+#: All weights together may weigh this much: they live in the repository.
+LIMIT_BYTES: Final[int] = 32 * 1024 * 1024
+
+
+def export_pipeline(vae: Any, text_encoder: Any, unet: Any, tokenizer: Any, folder: Path) -> None:
+    """Writes ``folder`` for ``StableDiffusionPipeline.from_pretrained``, replacing an older one."""
+    partial = folder.with_name(folder.name + ".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    # Copies: the networks themselves may have to be trained further, in fp32.
+    vae, text_encoder, unet = (copy.deepcopy(part).half() for part in (vae, text_encoder, unet))
+    assemble(vae, text_encoder, unet, tokenizer).save_pretrained(partial, safe_serialization=True)
+    tokenizer.backend_tokenizer.model.save(str(partial / "tokenizer"))
+    for weights in partial.rglob("*.safetensors"):
+        weights.chmod(0o644)
+    shutil.rmtree(folder, ignore_errors=True)
+    partial.rename(folder)
+
+
+def export_words(path: Path) -> None:
+    """Writes what the model knows and how it is best drawn with, as JSON."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    known = {
+        "side": SIDE,
+        "steps": STEPS,
+        "guidance": GUIDANCE,
+        "categories": CATEGORIES,
+        "colours": COLOURS,
+        "materials": MATERIALS,
+        "backgrounds": BACKGROUNDS,
+        "angles": ANGLES,
+        "counts": COUNTS,
+        "held_out_pairs": sorted(HELD_OUT_PAIRS),
+    }
+    path.write_text(json.dumps(known, indent=2) + "\n")
+
+
+def weigh(folder: Path) -> int:
+    """Bytes of all weights under ``folder``.
+
+    Raises:
+        ModelError: they are more than ``LIMIT_BYTES``.
+    """
+    total = sum(path.stat().st_size for path in folder.rglob("*.safetensors"))
+    if total > LIMIT_BYTES:
+        raise ModelError(
+            f"{total} bytes of weights in {folder}",
+            f"must be at most {LIMIT_BYTES} to live in the repository",
+            "Make a network in studio/networks/sizes.py smaller.",
+        )
+    return total
