@@ -27,6 +27,7 @@ MAX_STRENGTH: Final[Mapping[EditPolicy, float]] = {
 }
 
 Share = Annotated[float, Field(ge=0, le=1)]
+Asks = dict[Annotated[str, Field(pattern="^[a-z][a-z0-9_]*$")], str]
 
 
 class _Section(BaseModel):
@@ -63,6 +64,9 @@ class ModelSettings(_Section):
     device: Literal["auto", "cpu", "cuda"] = "auto"
     batch_size: int = Field(8, ge=1, description="every batch is padded to this size")
     compile: bool = Field(False, description="torch.compile the whole UNet (GPU)")
+    dialect: Path | None = Field(
+        None, description="the words that it understands, where its folder has no such file"
+    )
 
 
 class ScorerSettings(_Section):
@@ -77,6 +81,7 @@ class ViewSettings(_Section):
 
     template: str = Field(min_length=1, description="Jinja2, over the product's fields")
     negative_prompt: str = Field("", description="Jinja2, too")
+    asks: Asks = Field({}, description="what it asks for: attribute, and Jinja2 for its value")
     method: Method = "text2img"
     candidates: int = Field(1, ge=1, le=64)
     scheduler: SchedulerName = "ddim"
@@ -121,6 +126,7 @@ class ViewSettings(_Section):
                 exclude={
                     "template",
                     "negative_prompt",
+                    "asks",
                     "retry_negative_prompt",
                     "edit_policy",
                     "background",
@@ -182,6 +188,7 @@ class CatalogSettings(_Section):
     feed: FeedSettings
     model: ModelSettings
     scorer: ScorerSettings
+    asks: Asks = Field({}, description="of every view whose template reads the attribute")
     views: dict[str, ViewSettings] = Field(min_length=1)
     rubric: Path = Field(description="the rubric's thresholds, a TOML file")
     passports: Path = Field(description="what sales channels ask of pictures, a TOML file")
@@ -252,6 +259,8 @@ def _with_absolute_paths(settings: CatalogSettings, folder: Path) -> CatalogSett
     model = settings.model
     if (folder / model.id).is_dir():
         model = model.model_copy(update={"id": str(folder / model.id)})
+    if model.dialect is not None:
+        model = model.model_copy(update={"dialect": folder / model.dialect})
     scorer = settings.scorer
     prefix = "local-dir:"
     if scorer.id.startswith(prefix):

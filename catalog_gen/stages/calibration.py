@@ -1,25 +1,27 @@
 """Find the accept cut from labelled pictures: what people reviewed, or planted defects."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
 from catalog_gen.judging.calibration import Calibration, Labelled, calibrate
-from catalog_gen.judging.lettering import LetteringDetector
 from catalog_gen.judging.rubric import Decision, Rubric, Verdict, load_rubric
 from catalog_gen.judging.scorer import ClipScorer
+from catalog_gen.registry import Registry
+from catalog_gen.settings import CatalogSettings
 from catalog_gen.stages.catalog import Catalog
 from catalog_gen.store.figures import seconds_a_picture
 from catalog_gen.store.verdicts import ReviewedVerdict, reviewed_verdicts
-from studio.evaluation.appraise import Bench, appraise
-from studio.evaluation.planted import good_specimens, planted_once
 
 LabelSource = Literal["reviews", "planted"]
 
-#: Photos that no network learned from; thresholds were set on them, final figures are not.
-_SPLIT: Final = "judge"
+#: Judges pictures whose truth is known: (settings, scorer, folder of photos, how many of each kind)
+#: to verdicts, each with whether the picture is bad.
+LabelMaker = Callable[[CatalogSettings, ClipScorer, Path, int], Iterable[tuple[Verdict, bool]]]
+#: Equipment that a night doesn't need, so it stands outside and registers itself.
+LABEL_MAKERS: Final = Registry[LabelMaker]("label maker", "catalog_gen.label_makers")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,29 +86,15 @@ def reviewed_labels(catalog: Catalog, scorer_hash: str) -> list[Labelled]:
 def planted_labels(catalog: Catalog, scorer: ClipScorer, photos: Path, each: int) -> list[Labelled]:
     """So many good renders, and as many others with one planted defect each, all kinds equally.
 
-    No render gives two labels: they would not be independent, and the bound too sure of itself.
-
     Raises:
-        InputError: there are not so many photos of the split "judge".
+        ConfigError: the studio, which plants them, is not installed.
+        InputError: there are not so many photos.
     """
-    settings = catalog.settings
-    rubric = load_rubric(settings.rubric)
-    detector = LetteringDetector.of(settings.lettering)
-    bench = Bench(scorer, detector, rubric)
-    specimens = good_specimens(photos, _SPLIT, 2 * each)
-    good, others = specimens[::2], specimens[1::2]
-    rivals = sorted({specimen.prompt for specimen in specimens})
-    ceiling = _Ceiling(rubric, scorer.scorer_hash)
-
-    def labelled(verdicts: Sequence[Verdict], bad: bool) -> list[Labelled]:
-        return [
-            ceiling.label(verdict, [score.points for score in verdict.criteria.values()], bad)
-            for verdict in verdicts
-        ]
-
+    made = LABEL_MAKERS.get("planted")(catalog.settings, scorer, photos, each)
+    ceiling = _Ceiling(load_rubric(catalog.settings.rubric), scorer.scorer_hash)
     return [
-        *labelled(appraise(good, bench, rivals), bad=False),
-        *labelled(appraise(planted_once(others), bench, rivals), bad=True),
+        ceiling.label(verdict, [score.points for score in verdict.criteria.values()], bad)
+        for verdict, bad in made
     ]
 
 
