@@ -7,14 +7,16 @@ file. Product text is unbounded, so all of this runs in linear time.
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from functools import cached_property
+from collections.abc import Callable, Mapping
+from functools import cached_property, lru_cache
 from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from catalog_gen.dialects.text import Phrases, one_of, words_in
 
+#: Characters of a text that may be remembered.
+_SHORT: Final = 60
 #: A phrase's place for a number in ``Count.packs``.
 _SLOT: Final = "#"
 
@@ -48,8 +50,16 @@ class _Attribute(BaseModel, ABC):
 
         A value that is unknown stays unknown, whatever the other texts say.
         """
-        text = next((text for text in (own, *others) if text), "")
-        return self.named_in(text) or ("" if own else self.unsaid)
+        text = own or next(filter(None, others), "")
+        return self._named_in(text) or ("" if own else self.unsaid)
+
+    def _named_in(self, text: str) -> str:
+        """``named_in``, remembered for short texts: a shop has few colours and many products."""
+        return self.named_in(text) if len(text) > _SHORT else self._remembered(text)
+
+    @cached_property
+    def _remembered(self) -> Callable[[str], str]:
+        return lru_cache(maxsize=1024)(self.named_in)
 
 
 class Thing(_Attribute):
@@ -78,11 +88,11 @@ class Thing(_Attribute):
 
     def word(self, own: str, *others: str) -> str:
         """The first of the texts that names a known thing decides."""
-        found = (self.named_in(text) for text in (own, *others) if text)
+        found = (self._named_in(text) for text in (own, *others) if text)
         return next(filter(None, found), self.unsaid)
 
     def named_in(self, text: str) -> str:
-        part = self._opening.sub("", text.rpartition(">")[2])
+        part = self._opening.sub("", text.rpartition(">")[2].lower())
         head = self._tail.split(part, maxsplit=1)[0]
         found = {self._head_noun(each) for each in self._joint.split(head)} - {""}
         return found.pop() if len(found) == 1 else ""
@@ -100,17 +110,15 @@ class Thing(_Attribute):
 
     @cached_property
     def _opening(self) -> re.Pattern[str]:
-        # (?!): without phrases nothing matches.
-        return re.compile(rf"^\s*(?:{one_of(self.openings) or '(?!)'}) ", re.IGNORECASE)
+        return re.compile(rf"^\s*(?:{one_of(self.openings)}) ")
 
     @cached_property
     def _tail(self) -> re.Pattern[str]:
-        words = one_of(self.tails) or "(?!)"
-        return re.compile(rf"\s[-\u2013\u2014]\s|[,;:|(\[]|\s(?:{words})\s", re.IGNORECASE)
+        return re.compile(rf"\s[-\u2013\u2014]\s|[,;:|(\[]|\s(?:{one_of(self.tails)})\s")
 
     @cached_property
     def _joint(self) -> re.Pattern[str]:
-        return re.compile(rf"[/&+]|\s(?:{one_of(self.joints) or '(?!)'})\s", re.IGNORECASE)
+        return re.compile(rf"[/&+]|\s(?:{one_of(self.joints)})\s")
 
 
 class Single(_Attribute):
@@ -179,53 +187,53 @@ class Count(_Attribute):
         return next((word for word, known in self.numbers.items() if known == number), str(number))
 
     def _number_in(self, text: str) -> int:
-        if bare := self._bare.fullmatch(text.strip()):
-            return self._value(bare[0])
-        if match := self._any_pack.search(text):
+        text = text.strip().lower()
+        if self._bare.fullmatch(text):
+            return self._value(text)
+        if match := self._pack.search(text):
             return self._value(match[match.lastindex or 0])
         if (match := self._phrase.search(text)) and not self._born_in_pairs.search(text):
-            return self._spelt[match[0].lower()]
+            return self._phrases[match[0]]
         return 1
 
     def _value(self, text: str) -> int:
-        return self._spelt_numbers.get(text.lower()) or int(text)
+        return self._spoken.get(text) or int(text)
 
     @cached_property
-    def _spelt_numbers(self) -> Mapping[str, int]:
+    def _spoken(self) -> Mapping[str, int]:
         return {word.lower(): number for word, number in self.spoken.items()}
 
     @cached_property
-    def _spelt(self) -> Mapping[str, int]:
+    def _phrases(self) -> Mapping[str, int]:
         return {phrase.lower(): number for phrase, number in self.phrases.items()}
 
     @cached_property
     def _bare(self) -> re.Pattern[str]:
-        return re.compile(self._number, re.IGNORECASE)
+        return re.compile(rf"[0-9]{{1,9}}|{one_of(self.spoken)}")
 
     @cached_property
-    def _any_pack(self) -> re.Pattern[str]:
-        """Each alternative has one group: the number."""
-        packs = [rf"\b{self._pack(each)}\b" for each in self.packs]
-        packs.append(rf"^\s*{self._number}\s*[x\u00d7]\s")  # "2 x Mug"
-        return re.compile("|".join(packs), re.IGNORECASE)
-
-    def _pack(self, phrase: str) -> str:
-        """The expression for a pack: '# pack' also finds "2-pack" and "2pack"."""
-        before, _, after = phrase.partition(_SLOT)
-        gap = "[- ]?" if after.startswith(" ") else ""
-        return f"{re.escape(before)}{self._number}{gap}{re.escape(after.lstrip())}"
-
-    @property
-    def _number(self) -> str:
-        return rf"([0-9]{{1,9}}|{one_of(self.spoken) or '(?!)'})"
+    def _pack(self) -> re.Pattern[str]:
+        """Each alternative has one group, the number. '# pack' also finds "2-pack" and "2pack"."""
+        split = [each.partition(_SLOT) for each in self.packs]
+        before = one_of(head for head, _, tail in split if not tail)
+        after = one_of(tail.strip() for head, _, tail in split if not head)
+        around = [(head, tail) for head, _, tail in split if head and tail]
+        number = rf"({self._bare.pattern})"
+        alternatives = (
+            rf"\b{number}[- ]?(?:{after})\b",
+            rf"\b(?:{before}){number}\b",
+            *(rf"\b{one_of([head])}{number}{one_of([tail])}\b" for head, tail in around),
+            rf"^{number}\s*[x\u00d7]\s",  # "2 x Mug"
+        )
+        return re.compile("|".join(alternatives))
 
     @cached_property
     def _phrase(self) -> re.Pattern[str]:
-        return re.compile(rf"\b(?:{one_of(self.phrases) or '(?!)'})\b", re.IGNORECASE)
+        return re.compile(rf"\b(?:{one_of(self.phrases)})\b")
 
     @cached_property
     def _born_in_pairs(self) -> re.Pattern[str]:
-        return re.compile(rf"\b(?:{one_of(self.one_piece) or '(?!)'})\b", re.IGNORECASE)
+        return re.compile(rf"\b(?:{one_of(self.one_piece)})\b")
 
 
 Attribute = Annotated[Thing | Single | First | Count, Field(discriminator="reads")]

@@ -4,7 +4,7 @@ A model without one has the generic dialect: every word passes unchanged, and ev
 drawn.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Final
 
@@ -61,7 +61,7 @@ class Dialect(BaseModel):
                 return attribute.numbers[count]
         return int(count) if count.isascii() and count.isdecimal() else 1
 
-    def why_not(self, asked: Mapping[str, str], read: Mapping[str, Mapping[str, str]]) -> str:
+    def why_not(self, asked: Mapping[str, str], read: Callable[[str], Mapping[str, str]]) -> str:
         """'' where the model can draw what is asked; else one sentence that says why not.
 
         Of several reasons the first counts, in the order of the attributes. Only attributes that
@@ -69,13 +69,13 @@ class Dialect(BaseModel):
 
         Args:
             asked: the value of each attribute that is asked.
-            read: the product's fields that each was made from, with their values.
+            read: the product's fields, with their values, that an attribute was made from.
         """
         for name, attribute in self.attributes.items():
             word = asked.get(name)
             if word is None or not attribute.required or word in attribute.vocabulary:
                 continue
-            fields = read.get(name, {})
+            fields = read(name)
             return self._sentence(name, word or fields.get(name, ""), fields)
         return ""
 

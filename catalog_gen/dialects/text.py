@@ -22,8 +22,8 @@ class Phrases:
     """Phrases, as words, with what each means; '' means: known, and none of the model's words."""
 
     meanings: Mapping[tuple[str, ...], str]
-    longest: int
-    """Words of the longest phrase."""
+    longest: Mapping[str, int]
+    """Words of the longest phrase that begins with a word."""
 
     @classmethod
     def of(cls, names: Mapping[str, Iterable[str]], others: Iterable[str] = ()) -> "Phrases":
@@ -31,36 +31,42 @@ class Phrases:
         meanings = {tuple(words_in(phrase)): "" for phrase in others}
         for meaning, phrases in names.items():
             meanings |= {tuple(words_in(phrase)): meaning for phrase in phrases}
-        return cls(meanings, max(map(len, meanings), default=0))
+        meanings.pop((), None)
+        longest: dict[str, int] = {}
+        for phrase in meanings:
+            longest[phrase[0]] = max(len(phrase), longest.get(phrase[0], 0))
+        return cls(meanings, longest)
 
     def found(self, words: list[str]) -> Iterator[str]:
         """What the words mean, in their order: at each place the longest phrase counts."""
         at = 0
         while at < len(words):
-            for length in range(min(self.longest, len(words) - at), 0, -1):
-                meaning = self.meanings.get(tuple(words[at : at + length]))
-                if meaning is not None:
-                    yield meaning
-                    at += length
-                    break
-            else:
-                at += 1
+            length = self._length(words, at)
+            if length:
+                yield self.meanings[tuple(words[at : at + length])]
+            at += length or 1
 
     def without(self, words: list[str]) -> list[str]:
         """The words that are part of no phrase."""
         kept: list[str] = []
         at = 0
         while at < len(words):
-            for length in range(min(self.longest, len(words) - at), 0, -1):
-                if tuple(words[at : at + length]) in self.meanings:
-                    at += length
-                    break
-            else:
+            length = self._length(words, at)
+            if not length:
                 kept.append(words[at])
-                at += 1
+            at += length or 1
         return kept
+
+    def _length(self, words: list[str], at: int) -> int:
+        """Words of the phrase that stands at a place; 0 for none."""
+        most = min(self.longest.get(words[at], 0), len(words) - at)
+        return next(
+            (n for n in range(most, 0, -1) if tuple(words[at : at + n]) in self.meanings), 0
+        )
 
 
 def one_of(phrases: Iterable[str]) -> str:
-    """A regular expression for any of these phrases, the longest first."""
-    return "|".join(re.escape(each) for each in sorted(phrases, key=len, reverse=True))
+    """A regular expression for any of these phrases in lower case, the longest first."""
+    longest_first = sorted({each.lower() for each in phrases}, key=lambda each: (-len(each), each))
+    # (?!): where there are no phrases, nothing matches.
+    return "|".join(map(re.escape, longest_first)) or "(?!)"

@@ -9,7 +9,7 @@ result to a text encoder is ``budget``'s part.
 import difflib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Final
 
 from jinja2 import StrictUndefined, Template, TemplateError, TemplateSyntaxError, meta, nodes
@@ -81,6 +81,16 @@ class PromptTemplate:
         Raises:
             ConfigError: the template fails on this product, or ``fields`` lacks one that it reads.
         """
+        if not self.fields:
+            return self._constant
+        return self._rendered(fields)
+
+    @cached_property
+    def _constant(self) -> str:
+        """What a template without fields says of every product."""
+        return self._rendered({})
+
+    def _rendered(self, fields: Mapping[str, str]) -> str:
         try:
             raw = self._template.render({name: fields[name] for name in self.fields})
         except _FAILURES as error:

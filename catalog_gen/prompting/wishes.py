@@ -68,10 +68,10 @@ class WishTemplates:
 
     def unsupported(self, fields: Mapping[str, str], asked: Mapping[str, str]) -> str:
         """'' where the model can draw what is asked; else one sentence that says why not."""
-        read = {
-            name: {field: fields.get(field, "") for field in ask.fields}
-            for name, ask in self.asks.items()
-        }
+
+        def read(attribute: str) -> dict[str, str]:
+            return {field: fields.get(field, "") for field in self.asks[attribute].fields}
+
         return self.dialect.why_not(asked, read)
 
     def _filled(self, fields: Mapping[str, str]) -> dict[str, str]:

@@ -99,11 +99,17 @@ class _Phrases:
         if view is None:
             return None
 
-        def say(asked: Mapping[str, str]) -> str:
-            return self.drawer.budget.fit(view.wishes.say(item.inputs, asked)).text
+        def whole(asked: Mapping[str, str]) -> str:
+            return view.wishes.say(item.inputs, asked)
 
-        phrasing = Phrasing(item.asked, say, self.rivals[view.name])
-        return phrasing if phrasing.prompt == item.prompt else None
+        def cut(asked: Mapping[str, str]) -> str:
+            return self.drawer.budget.fit(whole(asked)).text
+
+        # Counting tokens takes six times as long as rendering: only what had to be cut is cut.
+        for say in (whole, cut):
+            if say(item.asked) == item.prompt:
+                return Phrasing(item.asked, say, self.rivals[view.name])
+        return None
 
     def asked(self, item: ToScore) -> Asked:
         """What is measured against: the asked colour, else the product's own; the asked number."""

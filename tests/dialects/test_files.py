@@ -25,7 +25,7 @@ def written(path: Path, dialect: object = PLAIN) -> Path:
 def test_a_model_without_a_file_has_the_generic_dialect(tmp_path: Path) -> None:
     assert dialect_of(tmp_path / "model") is GENERIC
     assert GENERIC.word("colour", " Petrol ", "Mug") == "Petrol"
-    assert GENERIC.why_not({"colour": "Petrol", "category": ""}, {}) == ""
+    assert GENERIC.why_not({"colour": "Petrol", "category": ""}, lambda _: {}) == ""
     assert [GENERIC.number(text) for text in ("2", "", "two", "²", "12")] == [2, 1, 1, 1, 12]
 
 

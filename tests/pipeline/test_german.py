@@ -150,3 +150,17 @@ def test_a_wish_that_todays_template_says_otherwise_has_no_contrasts(shop: Shop)
     assert done.scored == 4
     rows = shop.query("SELECT DISTINCT signals::JSON ->> 'contrasts' FROM scores")
     assert rows == [("{}",)]
+
+
+def test_what_was_cut_from_a_prompt_has_no_contrast(shop: Shop) -> None:
+    text = shop.config.read_text("utf-8")
+    long = "mit " * 80
+    template = f"{{{{ category }}}}, {long}, in {{{{ colour }}}}"
+    old = "{{ count }} {{ finish }} {{ category | counted(count) }} in {{ colour }}"
+    shop.config.write_text(text.replace(old, template), "utf-8")
+    shop.night("first")
+    assert shop.query("SELECT DISTINCT prompt FROM prompts WHERE product_id = 'k-1'") == [
+        ("Teekanne",)
+    ]
+    rows = shop.query("SELECT DISTINCT json_keys(signals::JSON -> 'contrasts') FROM scores")
+    assert rows == [(["category"],)]
