@@ -73,7 +73,7 @@ class Dialect(BaseModel):
         """
         for name, attribute in self.attributes.items():
             word = asked.get(name)
-            if word is None or not attribute.required or word in attribute.vocabulary:
+            if word is None or not attribute.required or word in self.vocabularies[name]:
                 continue
             fields = read(name)
             return self._sentence(name, word or fields.get(name, ""), fields)

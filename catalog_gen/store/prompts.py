@@ -318,14 +318,19 @@ def asked_values(connection: DuckDBPyConnection) -> dict[str, dict[str, list[str
             SELECT view, unnest(map_entries(asked)) AS entry FROM prompts
             SEMI JOIN (SELECT product_id FROM products WHERE retired_at IS NULL) USING (product_id)
             WHERE current AND unsupported = ''
+        ),
+        found AS (
+            SELECT DISTINCT view, entry.key AS attribute, entry.value AS value
+            FROM wishes WHERE entry.value <> ''
         )
-        SELECT view, entry.key, list(DISTINCT entry.value)
-        FROM wishes WHERE entry.value <> '' GROUP BY ALL ORDER BY ALL
-        """
+        SELECT view, attribute, arg_min(value, sha256(value), $most)
+        FROM found GROUP BY view, attribute ORDER BY view, attribute
+        """,
+        {"most": MAX_VALUES},
     ).fetchall()
     found: dict[str, dict[str, list[str]]] = {}
     for view, attribute, values in rows:
-        found.setdefault(view, {})[attribute] = sorted(values, key=sha256_text)[:MAX_VALUES]
+        found.setdefault(view, {})[attribute] = values
     return found
 
 
