@@ -89,7 +89,7 @@ class Thing(_Attribute):
     def word(self, own: str, *others: str) -> str:
         """The first of the texts that names a known thing decides."""
         found = (self._named_in(text) for text in (own, *others) if text)
-        return next(filter(None, found), self.unsaid)
+        return next(filter(None, found), "" if own else self.unsaid)
 
     def named_in(self, text: str) -> str:
         part = self._opening.sub("", text.rpartition(">")[2].lower())
