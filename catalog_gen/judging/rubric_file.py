@@ -28,10 +28,7 @@ def with_cut(text: str, scorer_hash: str, accept: int, record: CutRecord) -> str
     following = _HEADER.search(text, start.end())
     end = following.start() if following else len(text)
     kept = _WRITTEN.sub("", text[start.end() : end]).lstrip("\n")
-    told = ", ".join(
-        f"{name} = {_toml(value)}"
-        for name, value in record.model_dump(mode="json", exclude_none=True).items()
-    )
+    told = ", ".join(f"{name} = {_toml(value)}" for name, value in record.chosen().items())
     lines = f"calibrated = true\naccept = {accept}\ncut = {{ {told} }}\n"
     gap = "\n" if following else ""
     return text[: start.end()] + lines + (kept or gap) + text[end:]

@@ -8,6 +8,7 @@ from typing import cast
 
 from catalog_gen.catalog.product import Product
 from catalog_gen.judging.passports import Slot, Stamped
+from catalog_gen.method import described
 from catalog_gen.reporting.gallery import write_gallery
 from catalog_gen.reporting.gallery_data import (
     Decision,
@@ -107,7 +108,6 @@ def _product(
 
 
 def _image(picture: ShownPicture, stamped: Mapping[str, Stamped]) -> GalleryImage:
-    strength = f", strength {picture.strength:g}" if picture.strength else ""
     return GalleryImage(
         image_id=picture.image_id,
         sha256=picture.sha256,
@@ -122,8 +122,8 @@ def _image(picture: ShownPicture, stamped: Mapping[str, Stamped]) -> GalleryImag
         negative_prompt=picture.negative_prompt,
         seed=picture.seed,
         model_hash=picture.model_hash,
-        settings=f"{picture.method}, {picture.scheduler}, {picture.steps} steps, "
-        f"guidance {picture.guidance:g}{strength}",
+        settings=f"{described(picture.method, picture.parameters)}, {picture.scheduler}, "
+        f"{picture.steps} steps, guidance {picture.guidance:g}",
         similarity=picture.similarity,
         margin=picture.margin,
         reviewer=picture.reviewer,

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from duckdb import DuckDBPyConnection
 
+from catalog_gen.recipe import Recipe
 from catalog_gen.store.relations import first_row, only_row
 
 
@@ -62,7 +63,7 @@ class DrawnFigures:
 class MeasuredPace:
     """The median drawing time, in seconds, of one view's pictures with these settings and weights.
 
-    ``work`` is pixels times denoising steps (times strength, for img2img).
+    ``work`` is that of their recipes: pixels times the steps that are run.
     """
 
     view: str
@@ -167,11 +168,9 @@ def drawing_pace(connection: DuckDBPyConnection) -> list[MeasuredPace]:
     rows = connection.execute(
         """
         SELECT prompts.view, prompts.spec ->> 'settings', prompts.spec ->> 'model',
-            median(drawn.seconds),
-            median(drawn.width::BIGINT * drawn.height * (recipe ->> 'steps')::INTEGER
-                * coalesce((recipe ->> 'strength')::DOUBLE, 1))
+            median(drawn.seconds), any_value(recipe)
         FROM (
-            SELECT image_id, prompt_id, seconds, width, height FROM images
+            SELECT image_id, prompt_id, seconds FROM images
             ORDER BY created_at DESC, image_id LIMIT 5000
         ) AS drawn
         JOIN prompts USING (prompt_id)
@@ -179,7 +178,9 @@ def drawing_pace(connection: DuckDBPyConnection) -> list[MeasuredPace]:
         GROUP BY ALL ORDER BY ALL
         """
     ).fetchall()
-    return [MeasuredPace(*row) for row in rows]
+    return [
+        MeasuredPace(*(*facts, Recipe.model_validate_json(recipe).work)) for *facts, recipe in rows
+    ]
 
 
 def seconds_a_picture(connection: DuckDBPyConnection) -> float | None:

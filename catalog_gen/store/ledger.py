@@ -415,7 +415,7 @@ def _planned_values(item: PlannedItem) -> tuple[object, ...]:
     return (
         item.recipe_id,
         recipe.canonical,
-        recipe.method,
+        recipe.method.name,
         recipe.model_hash,
         recipe.scheduler,
         recipe.seed,

@@ -25,7 +25,6 @@ import pyarrow.parquet as pq
 from duckdb import DuckDBPyConnection
 
 from catalog_gen.errors import CorruptionError, StoreError
-from catalog_gen.fingerprint import canonical_json
 from catalog_gen.recipe import Environment
 from catalog_gen.store.connection import Store
 from catalog_gen.store.files import sync_folder
@@ -244,7 +243,7 @@ def _store_images(connection: DuckDBPyConnection, batch: Batch, run_id: str) -> 
         "INSERT INTO environments VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
         [
             batch.environment.environment_id,
-            canonical_json(batch.environment.model_dump(mode="json")),
+            batch.environment.canonical,
             batch.written_at,
         ],
     )
@@ -300,7 +299,7 @@ def _serialised(
         (each.recipe_id, None, None, None, None, each.seconds, each.error) for each in failures
     ]
     about = {
-        "environment": environment.model_dump(mode="json"),
+        "environment": environment.chosen(),
         "written_at": datetime.now(UTC).isoformat(),
         "run_id": run_id,
     }

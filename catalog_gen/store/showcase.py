@@ -31,15 +31,15 @@ class ShownPicture:
     scheduler: str
     steps: int
     guidance: float
-    strength: float | None
     similarity: float | None
     margin: float | None
     decision: str | None
     total: int | None
+    live: bool
+    parameters: dict[str, Any]
     criteria: dict[str, Any]
     hard_failures: tuple[str, ...]
     reviewer: str
-    live: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,16 +95,18 @@ def shown_pictures(connection: DuckDBPyConnection) -> list[ShownPicture]:
     rows = connection.execute(
         """
         SELECT image_id, sha256, product_id, view, candidate, attempt, drawn_because, prompt,
-            negative_prompt, seed, model_hash, method, scheduler, steps, guidance, strength,
-            similarity, margin, decision, total, coalesce(criteria, '{}'),
-            coalesce(hard_failures, []), coalesce(reviewer, ''), live
+            negative_prompt, seed, model_hash, method, scheduler, steps, guidance,
+            similarity, margin, decision, total, live, parameters::VARCHAR,
+            coalesce(criteria, '{}'), coalesce(hard_failures, []), coalesce(reviewer, '')
         FROM lineage WHERE (still_wanted OR live) AND retired_at IS NULL
         ORDER BY product_id, view, candidate, attempt
         """
     ).fetchall()
     return [
-        ShownPicture(*(*facts, json.loads(criteria), tuple(failures), reviewer, live))
-        for *facts, criteria, failures, reviewer, live in rows
+        ShownPicture(
+            *(*facts, json.loads(parameters), json.loads(criteria), tuple(failures), reviewer)
+        )
+        for *facts, parameters, criteria, failures, reviewer in rows
     ]
 
 

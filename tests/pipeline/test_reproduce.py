@@ -26,9 +26,8 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:Depreca
 VIEWS = """
 [views.refreshed]
 template = "{{ colour }} {{ category }}"
-method = "img2img"
+method = { name = "img2img", strength = 0.35 }
 scheduler = "euler"
-strength = 0.35
 steps = 4
 width = 32
 height = 32

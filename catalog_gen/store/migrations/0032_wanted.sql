@@ -46,7 +46,7 @@ SELECT
     recipes.seed,
     (recipes.recipe ->> 'steps')::INTEGER AS steps,
     (recipes.recipe ->> 'guidance')::DOUBLE AS guidance,
-    (recipes.recipe ->> 'strength')::DOUBLE AS strength,
+    json_merge_patch(recipes.recipe -> 'method', '{"name": null}') AS parameters,
     recipes.reference_sha256,
     recipes.recipe,
     images.environment_id,
@@ -116,7 +116,7 @@ COMMENT ON COLUMN lineage.scheduler IS 'Name of the noise scheduler';
 COMMENT ON COLUMN lineage.seed IS 'Seed of the noise, 0..2^63-1';
 COMMENT ON COLUMN lineage.steps IS 'Denoising steps';
 COMMENT ON COLUMN lineage.guidance IS 'Classifier-free guidance scale';
-COMMENT ON COLUMN lineage.strength IS 'img2img only: how far from the photo, 0..1';
+COMMENT ON COLUMN lineage.parameters IS 'JSON: the method''s own parameters';
 COMMENT ON COLUMN lineage.reference_sha256 IS 'img2img only: SHA-256 of the reference photo';
 COMMENT ON COLUMN lineage.recipe IS 'JSON: everything chosen that decides the pixels';
 COMMENT ON COLUMN lineage.environment_id IS 'SHA-256 of the environment';
