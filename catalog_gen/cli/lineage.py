@@ -15,7 +15,7 @@ from catalog_gen.settings import Home, load_settings
 from catalog_gen.stages.identify import identify
 from catalog_gen.stages.passports import stamp_pictures
 from catalog_gen.store.connection import Store
-from catalog_gen.store.lineage import lineage_of
+from catalog_gen.store.lineage import lineage_of, parameter_words
 from catalog_gen.store.showcase import live_views
 
 _MARKS: Final[Mapping[Outcome, str]] = {
@@ -83,7 +83,9 @@ def _tree(facts: Mapping[str, Any]) -> Tree:
     )
     recipe.add(f"model {facts['model_hash'][:16]}")
     if facts["reference_sha256"]:
-        recipe.add(f"from photo {facts['reference_sha256'][:16]}, strength {facts['strength']:g}")
+        recipe.add(f"from photo {facts['reference_sha256'][:16]}")
+    for parameter in parameter_words(facts["parameters"] or {}):
+        recipe.add(escape(parameter))
     environment = facts["environment"] or {}
     made = tree.add(
         f"[bold]drawn[/] {facts['created_at']:%Y-%m-%d %H:%M:%S} in {facts['seconds']:.2f} s, "
