@@ -14,6 +14,7 @@ from typing import Final, Literal, Self, get_args
 from pydantic import Field, model_validator
 
 from catalog_gen.chosen import Chosen
+from catalog_gen.decision import Decision
 from catalog_gen.fingerprint import sha256_json
 from catalog_gen.judging.facts import FACTS, Facts, JudgingContext, facts_of
 from catalog_gen.judging.measurement import Signals
@@ -25,7 +26,6 @@ Criterion = Literal[
     "prompt_adherence", "visual_realism", "artifacts", "ecommerce_usability", "reproducibility"
 ]
 CRITERIA: Final[tuple[Criterion, ...]] = get_args(Criterion)
-Decision = Literal["accepted", "review", "rejected"]
 Points = Literal[0, 1, 2]
 
 #: The section for every scorer that has none of its own.

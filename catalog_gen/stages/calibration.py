@@ -4,8 +4,9 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from catalog_gen.decision import Decision
 from catalog_gen.judging.calibration import Calibration, Labelled, calibrate
-from catalog_gen.judging.rubric import Decision, Rubric, Verdict, load_rubric
+from catalog_gen.judging.rubric import Rubric, Verdict, load_rubric
 from catalog_gen.judging.scorer import ClipScorer
 from catalog_gen.stages.catalog import Catalog
 from catalog_gen.store.figures import seconds_a_picture

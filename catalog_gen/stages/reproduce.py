@@ -24,9 +24,9 @@ from catalog_gen.stages.catalog import Catalog
 from catalog_gen.store.images import (
     StoredImage,
     find_image,
-    read_image,
     sample_images,
     stored_image,
+    stored_png,
 )
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def redraw(catalog: Catalog, ids: Sequence[str]) -> list[Reproduction]:
         for image_id in ids:
             image = stored_image(connection, image_id)
             try:
-                stored.append(_Stored(image, read_image(connection, image_id)))
+                stored.append(_Stored(image, stored_png(connection, image_id)))
             except CorruptionError as error:
                 done[image_id] = _not_drawn(image, str(error), "stored")
     groups: dict[str, list[_Stored]] = defaultdict(list)
