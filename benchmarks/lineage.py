@@ -182,6 +182,7 @@ def synthesise(connection: duckdb.DuckDBPyConnection, images: int) -> None:
             MAP {'category': ['mug', 'bowl', 'chair', 'lamp', 'shoe', 'watch'][number % 6 + 1],
                 'colour': ['red', 'blue', 'green', 'black'][(number + state) % 4 + 1],
                 'title': 'Product No. ' || number},
+            MAP {'colour': ['red', 'blue', 'green', 'black'][(number + state) % 4 + 1]},
             concat('{"model":"', sha256(concat('m', state)), '","settings":"', sha256('s'),
                 '","template":"', sha256(concat('t', view, night // 10)), '"}'),
             concat('product photo of one steel thing No. ', number, ', ', view), '', 12, [], '',

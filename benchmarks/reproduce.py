@@ -132,10 +132,7 @@ def _config() -> str:
         text = re.sub(rf'"(local-dir:)?{name}"', rf'"\g<1>{DATA / name}"', text)
     head, _, rest = text.partition("[views.")
     tail = "[limits]" + rest.partition("[limits]")[2]
-    template = (
-        'template = "product photo of one {{ (colour or title) | studio_colour }} '
-        '{{ title | studio_category(1) }}"'
-    )
+    template = 'template = "product photo of one {{ colour }} {{ category }}"'
     views = []
     for number, scheduler in enumerate(SCHEDULERS):
         side = LARGE if number == 0 else 128

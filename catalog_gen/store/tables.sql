@@ -71,7 +71,7 @@ CREATE TABLE prompts (
     view                 VARCHAR NOT NULL,
     fingerprint          VARCHAR NOT NULL,     -- over the spec and the fields that it reads
     inputs               MAP(VARCHAR, VARCHAR) NOT NULL,  -- those fields, as they were
-    asked                MAP(VARCHAR, VARCHAR) NOT NULL,  -- what the picture has to show: attribute -> value
+    asked                MAP(VARCHAR, VARCHAR) NOT NULL,  -- what the view asks: attribute to value
     spec                 VARCHAR NOT NULL,     -- JSON: template, model, settings hashes
     prompt               VARCHAR NOT NULL,     -- after trimming to the token limit
     negative_prompt      VARCHAR NOT NULL,

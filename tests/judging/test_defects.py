@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from catalog_gen.prompting.words import studio_words
 from PIL import Image
 
 from catalog_gen.catalog.feeds import read_feed
@@ -15,7 +16,6 @@ from catalog_gen.judging.rubric import load_rubric
 from catalog_gen.judging.scorer import ClipScorer
 from catalog_gen.judging.signals.colour import srgb_to_lab
 from catalog_gen.judging.signals.subject import subject_mask
-from catalog_gen.prompting.words import studio_words
 from catalog_gen.settings import CatalogSettings, load_settings
 from studio.captions import canonical_caption
 from studio.evaluation.appraise import Bench, appraise

@@ -3,12 +3,12 @@
 from pathlib import Path
 
 import pytest
+from catalog_gen.prompting.support import unsupported_by_studio
+from catalog_gen.prompting.words import studio_words
 
 from catalog_gen.catalog.feeds import read_feed
 from catalog_gen.catalog.product import FeedContents
-from catalog_gen.prompting.support import unsupported_by_studio
 from catalog_gen.prompting.templates import compile_template
-from catalog_gen.prompting.words import studio_words
 from catalog_gen.settings import CatalogSettings, load_settings
 from studio.captions import canonical_caption
 from studio.vocabulary import (

@@ -1,8 +1,6 @@
 """A shop's words in the studio's vocabulary: certain ones only."""
 
 import pytest
-
-from catalog_gen.catalog.product import Product
 from catalog_gen.prompting.support import unsupported_by_studio
 from catalog_gen.prompting.words import (
     StudioWords,
@@ -12,6 +10,8 @@ from catalog_gen.prompting.words import (
     material_in,
     studio_words,
 )
+
+from catalog_gen.catalog.product import Product
 from studio.captions import SYNONYMS
 from studio.vocabulary import COLOURS, MATERIALS
 
