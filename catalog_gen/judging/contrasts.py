@@ -53,11 +53,10 @@ class Rivals:
         """
         if attribute in self.closed:
             return list(dict.fromkeys((*self.closed[attribute], asked)))
-        others = {
-            value.casefold(): value
-            for value in (*self.catalog.get(attribute, ()), *_common(attribute, asked))
-            if value and not _same(attribute, value, asked)
-        }
+        others: dict[str, str] = {}
+        for value in (*self.catalog.get(attribute, ()), *_common(attribute, asked)):
+            if value and not _same(attribute, value, asked):
+                others.setdefault(value.casefold(), value)
         return [asked, *others.values()]
 
 
@@ -108,7 +107,7 @@ def contrasts_of(
     exchange doesn't change the prompt. Pictures of one wish share a phrasing, and its texts are
     made once.
     """
-    choices = {each: _choices(each) for each in phrasings if each is not None}
+    choices = {each: _choices(each) for each in {*phrasings} if each is not None}
     texts = sorted(
         {text for each in choices.values() for values in each.values() for text in values.values()}
     )
