@@ -1,7 +1,7 @@
 """Score new pictures: CLIP similarity and margin, contrasts of what was asked, and all signals."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from time import perf_counter
 from typing import Final
 
@@ -15,7 +15,8 @@ from catalog_gen.errors import InputError
 from catalog_gen.imaging.decode import read_image as decode
 from catalog_gen.judging.contrasts import Phrasing, Rivals, contrasts_of
 from catalog_gen.judging.lettering import LetteringDetector
-from catalog_gen.judging.measurement import Asked, measure
+from catalog_gen.judging.measurement import measure
+from catalog_gen.judging.picture import Asked
 from catalog_gen.judging.scorer import ClipScore, ClipScorer
 from catalog_gen.judging.signals.identity import embedding_distance
 from catalog_gen.progress import report
@@ -141,9 +142,7 @@ def _score(
         distance = None
         if key in photo_embeddings:
             distance = embedding_distance(score.embedding, photo_embeddings[key])
-        signals = replace(
-            signals, contrasts=contrast, identity_distance=distance, lettering=letters
-        )
+        signals = signals.with_answers(contrast, identity_distance=distance, lettering=letters)
         rows.append(
             ScoreRow(
                 image_id=item.image_id,
