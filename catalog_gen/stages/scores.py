@@ -22,6 +22,7 @@ from catalog_gen.progress import report
 from catalog_gen.stages.catalog import Catalog, Stamp
 from catalog_gen.store.images import read_images
 from catalog_gen.store.prompts import current_prompts
+from catalog_gen.store.runs import note_figures
 from catalog_gen.store.scores import ScoreRow, ToScore, save_scores, unscored
 
 #: Pictures that are in memory at a time.
@@ -42,7 +43,7 @@ class ScoreResult:
 def score_images(
     catalog: Catalog, scorer: ClipScorer, shards: Collection[int], stamp: Stamp
 ) -> ScoreResult:
-    """Score every picture of these shards that this scorer has not seen.
+    """Score every picture of these shards that this scorer has not seen; notes ``seconds``.
 
     Raises:
         ModelError: the scorer or the lettering detector can't be loaded.
@@ -59,6 +60,8 @@ def score_images(
         rows = _score(catalog, scorer, detector, chunk, rivals, stamp)
         with catalog.store.writing() as connection:
             save_scores(connection, rows)
+            seconds = {"score": round(perf_counter() - started, 3)}
+            note_figures(connection, stamp.run_id, "seconds", seconds, stamp.now)
         done += len(chunk)
         report("score", done, len(todo))
     return ScoreResult(len(todo), perf_counter() - started)

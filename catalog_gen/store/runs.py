@@ -4,7 +4,7 @@ The run ids are the orchestrator's; nothing here knows it.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -14,7 +14,9 @@ from duckdb import DuckDBPyConnection
 from catalog_gen.fingerprint import canonical_json
 from catalog_gen.store.relations import first_row
 
-RunStatus = Literal["started", "succeeded", "failed"]
+#: ``interrupted``: ended from outside, by Ctrl-C, on request, or with its process.
+EndStatus = Literal["succeeded", "failed", "interrupted"]
+RunStatus = Literal["started", EndStatus]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,7 @@ def note_figures(
 def finish_run(
     connection: DuckDBPyConnection,
     run_id: str,
-    status: Literal["succeeded", "failed"],
+    status: EndStatus,
     now: datetime,
 ) -> None:
     """Record how a run has ended; its summary is what was noted."""
@@ -74,6 +76,14 @@ def unfinished_runs(connection: DuckDBPyConnection) -> list[str]:
         "SELECT run_id FROM runs WHERE status = 'started' ORDER BY run_id"
     ).fetchall()
     return [run_id for (run_id,) in rows]
+
+
+def run_ends(connection: DuckDBPyConnection, run_ids: Collection[str]) -> dict[str, RunStatus]:
+    """What is recorded of these runs, by id; runs that nobody recorded are left out."""
+    rows = connection.execute(
+        "SELECT run_id, status FROM runs WHERE list_contains(?, run_id)", [list(run_ids)]
+    ).fetchall()
+    return dict(rows)
 
 
 def run_summary(connection: DuckDBPyConnection, run_id: str) -> dict[str, Any]:

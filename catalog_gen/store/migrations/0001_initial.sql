@@ -24,7 +24,7 @@ CREATE TABLE feed_snapshots (
 -- The newest state of every product that was ever accepted; retired ones keep their row.
 CREATE TABLE products (
     product_id  VARCHAR NOT NULL,     -- unique
-    shard       UTINYINT NOT NULL,    -- sha256(product_id) % 64
+    shard       UTINYINT NOT NULL,    -- sha256(product_id) % 16
     title       VARCHAR NOT NULL,
     category    VARCHAR NOT NULL,
     description VARCHAR NOT NULL,
@@ -189,6 +189,6 @@ CREATE TABLE runs (
     run_id       VARCHAR PRIMARY KEY,  -- Dagster's
     started_at   TIMESTAMPTZ NOT NULL,
     finished_at  TIMESTAMPTZ,
-    status       VARCHAR NOT NULL CHECK (status IN ('started', 'succeeded', 'failed')),
+    status       VARCHAR NOT NULL CHECK (status IN ('started', 'succeeded', 'failed', 'interrupted')),
     summary      VARCHAR NOT NULL      -- JSON, as `refresh --json` prints it
 );

@@ -95,7 +95,7 @@ COMMENT ON COLUMN lineage.width IS 'Pixels';
 COMMENT ON COLUMN lineage.height IS 'Pixels';
 COMMENT ON COLUMN lineage.created_at IS 'When it was acknowledged, UTC';
 COMMENT ON COLUMN lineage.product_id IS 'The product it was drawn for';
-COMMENT ON COLUMN lineage.shard IS 'Hash shard of the product, 0..63: the Dagster partition';
+COMMENT ON COLUMN lineage.shard IS 'Hash shard of the product, 0..15: the Dagster partition';
 COMMENT ON COLUMN lineage.view IS 'packshot, lifestyle, ...: a section of catalog.toml';
 COMMENT ON COLUMN lineage.product_then IS 'The fields that the view read, as they were';
 COMMENT ON COLUMN lineage.title_now IS 'Title in the newest feed';

@@ -35,5 +35,5 @@ COMMENT ON COLUMN all_rejected.attempts IS 'How often candidates were asked for:
 COMMENT ON COLUMN all_rejected.pictures IS 'Images drawn in all attempts';
 COMMENT ON COLUMN all_rejected.best_total IS 'The most points of any of them, 0..10';
 COMMENT ON COLUMN all_rejected.best_image_id IS 'The image with these points';
-COMMENT ON COLUMN all_rejected.shard IS 'Hash shard of the product, 0..63';
+COMMENT ON COLUMN all_rejected.shard IS 'Hash shard of the product, 0..15';
 COMMENT ON COLUMN all_rejected.prompt_id IS 'The wish that none of them fulfilled';

@@ -93,7 +93,7 @@ COMMENT ON COLUMN lineage.width IS 'Pixels';
 COMMENT ON COLUMN lineage.height IS 'Pixels';
 COMMENT ON COLUMN lineage.created_at IS 'When it was acknowledged, UTC';
 COMMENT ON COLUMN lineage.product_id IS 'The product it was drawn for';
-COMMENT ON COLUMN lineage.shard IS 'Hash shard of the product, 0..63: the Dagster partition';
+COMMENT ON COLUMN lineage.shard IS 'Hash shard of the product, 0..15: the Dagster partition';
 COMMENT ON COLUMN lineage.view IS 'packshot, lifestyle, ...: a section of catalog.toml';
 COMMENT ON COLUMN lineage.product_then IS 'The fields that the view read, as they were';
 COMMENT ON COLUMN lineage.title_now IS 'Title in the newest feed';
@@ -192,7 +192,7 @@ COMMENT ON COLUMN all_rejected.attempts IS 'How often candidates were asked for:
 COMMENT ON COLUMN all_rejected.pictures IS 'Images drawn in all attempts';
 COMMENT ON COLUMN all_rejected.best_total IS 'The most points of any of them, 0..10';
 COMMENT ON COLUMN all_rejected.best_image_id IS 'The image with these points';
-COMMENT ON COLUMN all_rejected.shard IS 'Hash shard of the product, 0..63';
+COMMENT ON COLUMN all_rejected.shard IS 'Hash shard of the product, 0..15';
 COMMENT ON COLUMN all_rejected.prompt_id IS 'The wish that none of them fulfilled';
 
 COMMENT ON COLUMN drift.causes IS 'library, device, threads, batch, model, photo, stored; or unexplained';
