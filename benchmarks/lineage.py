@@ -182,6 +182,7 @@ def synthesise(connection: duckdb.DuckDBPyConnection, images: int) -> None:
             MAP {'category': ['mug', 'bowl', 'chair', 'lamp', 'shoe', 'watch'][number % 6 + 1],
                 'colour': ['red', 'blue', 'green', 'black'][(number + state) % 4 + 1],
                 'title': 'Product No. ' || number},
+            MAP {'colour': ['red', 'blue', 'green', 'black'][(number + state) % 4 + 1]},
             concat('{"model":"', sha256(concat('m', state)), '","settings":"', sha256('s'),
                 '","template":"', sha256(concat('t', view, night // 10)), '"}'),
             concat('product photo of one steel thing No. ', number, ', ', view), '', 12, [], '',
@@ -206,10 +207,10 @@ def synthesise(connection: duckdb.DuckDBPyConnection, images: int) -> None:
     connection.execute(
         """
         INSERT INTO recipes
-        SELECT recipe_id, concat('{"guidance":3.0,"height":128,"method":"text2img","model_hash":"',
-                spec ->> 'model', '","negative_prompt":"","prompt":"', prompt,
-                '","reference_sha256":null,"scheduler":"ddim","seed":', hash(recipe_id) >> 1,
-                ',"steps":20,"strength":null,"version":1,"width":128}'),
+        SELECT recipe_id, concat('{"guidance":3.0,"height":128,"method":{"name":"text2img"},',
+                '"model_hash":"', spec ->> 'model', '","negative_prompt":"","prompt":"', prompt,
+                '","scheduler":"ddim","seed":', hash(recipe_id) >> 1,
+                ',"steps":20,"version":1,"width":128}'),
             'text2img', spec ->> 'model', 'ddim', (hash(recipe_id) >> 1)::BIGINT, NULL
         FROM drawn
         """

@@ -122,10 +122,9 @@ def planned_recipes(feed: Path, home: Path) -> list[dict[str, Any]]:
 
     catalog = Catalog.open(CONFIG, Home(home / "plan"), feed)
     contents = read_products(catalog, feed)
-    views = compile_views(
-        catalog.settings, {name for each in contents.products for name in each.attributes}
-    )
     drawer = Drawer.of(catalog)
+    attributes = {name for each in contents.products for name in each.attributes}
+    views = compile_views(catalog.settings, attributes, drawer.dialect)
     with catalog.store.peek() as connection:
         relation = incoming_products(connection, contents.products)
         wishes = list(desired_prompts(connection, views, drawer, relation=relation))
@@ -133,7 +132,7 @@ def planned_recipes(feed: Path, home: Path) -> list[dict[str, Any]]:
     references = {product.product_id: product.reference for product in contents.products}
     return [
         {
-            **recipe.model_dump(mode="json"),
+            **recipe.chosen(),
             "model": model.id,
             "batch_size": model.batch_size,
             "reference": references[wish.stale.product_id],
@@ -160,8 +159,8 @@ def draw_bare(jobs: list[dict[str, Any]]) -> dict[str, float]:
         pipeline.set_progress_bar_config(disable=True)
 
     def alike(job: dict[str, Any]) -> tuple[Any, ...]:
-        keys = ("method", "scheduler", "steps", "guidance", "width", "height")
-        return *(job[key] for key in keys), job["strength"] or 0.0
+        keys = ("scheduler", "steps", "guidance", "width", "height")
+        return *(job[key] for key in keys), *job["method"].values()
 
     drawn = 0
     with tempfile.TemporaryDirectory() as folder:
@@ -177,8 +176,8 @@ def draw_bare(jobs: list[dict[str, Any]]) -> dict[str, float]:
                     "guidance_scale": batch[0]["guidance"],
                     "generator": [torch.Generator().manual_seed(job["seed"]) for job in batch],
                 }
-                if batch[0]["method"] == "img2img":
-                    arguments["strength"] = batch[0]["strength"]
+                if "reference_sha256" in batch[0]:
+                    arguments["strength"] = batch[0]["method"]["strength"]
                     arguments["image"] = [
                         Image.open(Path(job["folder"]) / job["reference"])
                         .convert("RGB")

@@ -10,7 +10,7 @@ from catalog_gen.settings import Home
 from catalog_gen.stages.runs import End, record_ends
 from catalog_gen.store.connection import Store
 from catalog_gen.store.outbox import Outbox
-from catalog_gen.store.runs import EndStatus
+from catalog_gen.store.runs import Ending
 from resources.internals import step_errors, was_terminated
 
 _CANCELED: Final = (dg.DagsterRunStatus.CANCELING, dg.DagsterRunStatus.CANCELED)
@@ -23,7 +23,7 @@ def record_own_end(instance: dg.DagsterInstance, home: Home, run_id: str) -> Non
     Dagster's. A store that can't be written now is made up for there, too.
     """
     run = instance.get_run_by_id(run_id)
-    status: EndStatus = "succeeded"
+    status: Ending = "succeeded"
     if run is not None and run.status in _CANCELED:
         status = "interrupted"
     elif step_errors(instance, run_id):
@@ -34,7 +34,7 @@ def record_own_end(instance: dg.DagsterInstance, home: Home, run_id: str) -> Non
         return
 
 
-def ended_as(run: dg.DagsterRun) -> EndStatus | None:
+def ended_as(run: dg.DagsterRun) -> Ending | None:
     """What Dagster says of a run's end; None: it has not ended."""
     if run.status is dg.DagsterRunStatus.SUCCESS:
         return "succeeded"

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Final, Literal
 
-from catalog_gen.judging.contrasts import ATTRIBUTES
 from catalog_gen.judging.measurement import Signals
 from catalog_gen.judging.scorer import ClipScore
 from catalog_gen.settings import EditPolicy
@@ -15,12 +14,18 @@ from catalog_gen.settings import EditPolicy
 _NO_NUMBERS: Final = frozenset({"colour_word", "colour_lab", "perceptual_hash", "contrasts"})
 _ABOUT_WHITE: Final = frozenset({"pure_white", "near_white"})
 
-#: Every name that a rule may use.
+#: The names that every picture has; beside them, each asked attribute has a contrast.
 FACTS: Final[frozenset[str]] = frozenset(
     {each.name for each in fields(Signals)} - _NO_NUMBERS
-    | {f"contrast_{attribute}" for attribute in ATTRIBUTES}
     | {"similarity", "margin", "colour_lead", "twin_bits", "twin_distance", "documented"}
 )
+#: Before an attribute: how probable its asked value is among its rivals, 0..1.
+CONTRAST: Final = "contrast_"
+
+
+def is_fact(name: str) -> bool:
+    """Whether a rule may use a name: a fact, or the contrast of any attribute."""
+    return name in FACTS or (name.startswith(CONTRAST) and name != CONTRAST)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +55,7 @@ class Facts:
 
 
 def facts_of(signals: Signals, clip: ClipScore, context: JudgingContext) -> Facts:
-    """The table that rules are applied to; its names are ``FACTS``.
+    """The table that rules are applied to: ``FACTS``, and the contrasts of what was asked.
 
     ``colour_lead`` is the lead of the asked colour over foreign hues, -1..1: the share of the
     subject that has it, minus the share that has another hue. ``documented`` is 2
@@ -64,10 +69,9 @@ def facts_of(signals: Signals, clip: ClipScore, context: JudgingContext) -> Fact
     if context.background != "white":
         values |= dict.fromkeys(_ABOUT_WHITE)
     seen: dict[str, str] = {}
-    for attribute in ATTRIBUTES:
-        contrast = signals.contrasts.get(attribute)
-        values[f"contrast_{attribute}"] = contrast.probability if contrast else None
-        seen[f"contrast_{attribute}"] = contrast.seen if contrast else ""
+    for attribute, contrast in signals.contrasts.items():
+        values[f"{CONTRAST}{attribute}"] = contrast.probability
+        seen[f"{CONTRAST}{attribute}"] = contrast.seen
     for name in ("colour_delta", "colour_lead", "colour_share"):
         seen[name] = signals.colour_word or ""
     if signals.colour_rival is not None and signals.colour_share is not None:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalog_gen.fingerprint import canonical_json
-from catalog_gen.judging.contrasts import Attribute, Contrast, words_of
+from catalog_gen.judging.contrasts import Contrast
 from catalog_gen.judging.signals.background import backdrop_of
 from catalog_gen.judging.signals.colour import srgb_to_lab, subject_colour
 from catalog_gen.judging.signals.duplicates import perceptual_hash
@@ -32,16 +32,6 @@ class Asked:
 
     colour: str = ""
     count: int = 1
-
-
-def asked_of(prompt: str) -> Asked | None:
-    """The colour and the number that a prompt of the canonical form names; None: another form."""
-    form = words_of(prompt)
-    if form is None:
-        return None
-    return Asked(
-        colour=form.words.get("colour", ""), count=2 if form.words.get("count") == "two" else 1
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +71,7 @@ class Signals:
     identity_colour: float | None = None
     identity_distance: float | None = None
     lettering: float | None = None
-    contrasts: Mapping[Attribute, Contrast] = field(default_factory=dict)
+    contrasts: Mapping[str, Contrast] = field(default_factory=dict)
 
     def to_json(self) -> str:
         """Canonical JSON, as the store keeps it."""

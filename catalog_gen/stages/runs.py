@@ -8,7 +8,7 @@ from catalog_gen.stages.catalog import Catalog, Stamp
 from catalog_gen.store.connection import Store
 from catalog_gen.store.figures import drawn_in_run
 from catalog_gen.store.outbox import Outbox
-from catalog_gen.store.runs import EndStatus, finish_run, note_figures, run_ends
+from catalog_gen.store.runs import Ending, finish_run, note_figures, run_statuses
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +16,7 @@ class End:
     """How a run ended, and when that was seen."""
 
     run_id: str
-    status: EndStatus
+    status: Ending
     at: datetime
 
 
@@ -36,7 +36,7 @@ def record_ends(store: Store, outbox: Outbox, ends: Sequence[End]) -> None:
         StoreError: the database can't be used.
     """
     with store.reading() as connection:
-        known = run_ends(connection, [end.run_id for end in ends])
+        known = run_statuses(connection, [end.run_id for end in ends])
     new = [end for end in ends if known.get(end.run_id) != end.status]
     if not new:
         return

@@ -9,13 +9,14 @@ from numpy.typing import NDArray
 from catalog_gen.judging.contrasts import contrasts_of
 from catalog_gen.judging.facts import JudgingContext
 from catalog_gen.judging.lettering import LetteringDetector
-from catalog_gen.judging.measurement import Asked, Signals, asked_of, measure
+from catalog_gen.judging.measurement import Asked, Signals, measure
 from catalog_gen.judging.rubric import Rubric, Verdict, judge
 from catalog_gen.judging.scorer import ClipScore, ClipScorer
 from catalog_gen.judging.signals.duplicates import hamming, perceptual_hash
 from catalog_gen.judging.signals.exposure import luma_of
 from catalog_gen.judging.signals.identity import embedding_distance
 from studio.evaluation.defects import Specimen
+from studio.phrasing import count_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +62,18 @@ def examine(specimens: Sequence[Specimen], bench: Bench, rivals: Sequence[str]) 
     pictures = [each.pixels for each in specimens]
     beside = _Embedded.of(specimens, scorer)
     clips = scorer.score(pictures, prompts, rivals)
-    contrasts = contrasts_of(np.stack([clip.embedding for clip in clips]), prompts, scorer)
+    contrasts = contrasts_of(
+        np.stack([clip.embedding for clip in clips]),
+        [each.phrasing for each in specimens],
+        scorer,
+    )
     lettering = bench.detector.look(pictures) if bench.detector else [None] * len(pictures)
     examined: list[Examined] = []
     for place, specimen in enumerate(specimens):
+        asked = specimen.phrasing.asked
         signals = measure(
             specimen.pixels,
-            asked=asked_of(specimen.prompt) or Asked(),
+            asked=Asked(asked["colour"], count_of(asked)),
             reference=specimen.reference,
         )
         photo, clip = beside.references.get(place), clips[place]
@@ -120,7 +126,7 @@ def _context(
         scorer_hash=scorer.scorer_hash,
         recipe_complete=True,
         environment_complete=True,
-        background="white" if "white background" in specimen.prompt else "any",
+        background=specimen.background,
         edit_policy="cosmetic" if specimen.reference is not None else None,
         twin_bits=twin_bits,
         twin_distance=twin_distance,

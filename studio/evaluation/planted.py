@@ -3,13 +3,22 @@
 import random
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from catalog_gen.errors import InputError
+from catalog_gen.judging.lettering import LetteringDetector
+from catalog_gen.judging.rubric import Verdict, load_rubric
+from catalog_gen.judging.scorer import ClipScorer
+from catalog_gen.settings import CatalogSettings
+from studio.evaluation.appraise import Bench, appraise
 from studio.evaluation.defects import DEFECTS, DefectName, Specimen, plant
+from studio.phrasing import canonical_phrasing
 
 if TYPE_CHECKING:
     from studio.photos.scene import Split
+
+#: Photos that no network learned from; thresholds were set on them, final figures are not.
+_SPLIT: Final = "judge"
 
 
 def good_specimens(photos: Path, split: "Split", count: int) -> list[Specimen]:
@@ -18,7 +27,6 @@ def good_specimens(photos: Path, split: "Split", count: int) -> list[Specimen]:
     Raises:
         InputError: there are not so many; the message says how to render them.
     """
-    from studio.photos.album import scene_caption
     from studio.photos.negatives import load_photos
 
     album = load_photos(photos, split)
@@ -33,10 +41,19 @@ def good_specimens(photos: Path, split: "Split", count: int) -> list[Specimen]:
     return [
         Specimen(
             album.images[pick],
-            scene_caption(album.scenes[pick], album.colours[pick]),
+            canonical_phrasing(
+                scene.category,
+                album.colours[pick],
+                scene.material,
+                scene.background,
+                scene.angle,
+                scene.count,
+            ),
             album.masks[pick],
+            background="white" if scene.background == "white" else "any",
         )
         for pick in picks
+        for scene in [album.scenes[pick]]
     ]
 
 
@@ -63,11 +80,33 @@ def planted_once(good: Sequence[Specimen]) -> list[Specimen]:
     return found
 
 
+def planted_verdicts(
+    settings: CatalogSettings, scorer: ClipScorer, photos: Path, each: int
+) -> list[tuple[Verdict, bool]]:
+    """Verdicts on ``each`` good renders and as many others with one planted defect; true: bad.
+
+    ``catalog-gen calibrate --labels planted`` finds it by its entry point. No render gives two
+    verdicts: they would not be independent, and the bound too sure of itself.
+
+    Raises:
+        InputError: there are not so many photos of the split "judge".
+    """
+    bench = Bench(scorer, LetteringDetector.of(settings.lettering), load_rubric(settings.rubric))
+    specimens = good_specimens(photos, _SPLIT, 2 * each)
+    good, spoilt = specimens[::2], planted_once(specimens[1::2])
+    rivals = sorted({specimen.prompt for specimen in specimens})
+    return [
+        (verdict, bad)
+        for pictures, bad in ((good, False), (spoilt, True))
+        for verdict in appraise(pictures, bench, rivals)
+    ]
+
+
 def _other(good: Sequence[Specimen], place: int) -> Specimen:
-    """The next picture with another prompt of another category, round the end."""
-    own = good[place].prompt.split(",")[0].split()[-1]
+    """The next picture of another category, round the end."""
+    own = good[place].phrasing.asked["category"]
     for step in range(1, len(good)):
         other = good[(place + step) % len(good)]
-        if other.prompt.split(",")[0].split()[-1] != own:
+        if other.phrasing.asked["category"] != own:
             return other
     raise InputError(f"{len(good)} pictures", "all show one category", "Take more of them.")

@@ -13,13 +13,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from studio.vocabulary import COLOURS
-
 Lab = NDArray[np.float32]
 
-#: What a lit product of a colour looks like in a photo, sRGB 0-255. The ten words of the studio
-#: vocabulary have several looks: a dark room, a clear material and a highlight change a colour's
-#: lightness and chroma, and the nearest look counts.
+#: What a lit product of a basic colour looks like in a photo, sRGB 0-255. Each has several looks: a
+#: dark room, a clear material and a highlight change a colour's lightness and chroma, and the
+#: nearest look counts.
 _LOOKS: Final[Mapping[str, tuple[tuple[int, int, int], ...]]] = {
     "black": ((15, 15, 15), (45, 45, 46)),
     "white": ((250, 250, 250), (212, 212, 211)),
@@ -32,6 +30,8 @@ _LOOKS: Final[Mapping[str, tuple[tuple[int, int, int], ...]]] = {
     "purple": ((130, 50, 195), (65, 20, 100), (170, 115, 225)),
     "pink": ((240, 130, 190), (190, 75, 135), (250, 190, 215)),
 }
+#: The basic colours, in a stable order.
+BASIC_COLOURS: Final = tuple(_LOOKS)
 #: Further words of shops, with the one look that they mean.
 _SHOP_LOOKS: Final[Mapping[str, tuple[int, int, int]]] = {
     "anthracite": (56, 58, 61),
@@ -173,6 +173,12 @@ def known_colour(words: str) -> str | None:
     return _one_colour(words)
 
 
+def basic_colour(words: str) -> str | None:
+    """The basic colour that a shop's words mean or come nearest to; None: as ``known_colour``."""
+    known = known_colour(words)
+    return known if known is None or known in _LOOKS else _nearest_basic(known)
+
+
 def _one_colour(words: str) -> str | None:
     spoken: list[str] = re.findall(r"[a-z]+", words.lower())
     plain = [_SPELLINGS.get(word, word) for word in spoken]
@@ -195,7 +201,9 @@ def distance_to_word(lab: NDArray[np.floating], words: str) -> float | None:
 @lru_cache(maxsize=64)
 def _nearest_basic(shop_word: str) -> str:
     look = srgb_to_lab(np.array(_SHOP_LOOKS[shop_word], dtype=np.uint8))
-    distances = {word: float(ciede2000(_looks(word), look, _TEXTILE).min()) for word in COLOURS}
+    distances = {
+        word: float(ciede2000(_looks(word), look, _TEXTILE).min()) for word in BASIC_COLOURS
+    }
     return min(distances, key=lambda word: distances[word])
 
 
@@ -236,7 +244,7 @@ def subject_colour(lab: Lab, mask: NDArray[np.bool_], asked: str) -> SubjectColo
         return None
     pixels = pixels[:: max(1, len(pixels) // _SAMPLE)]
     target = known_colour(asked)
-    words: list[str] = [*COLOURS]
+    words: list[str] = [*BASIC_COLOURS]
     if target is not None and target not in words:
         words.append(target)
     looks = np.concatenate([_looks(word) for word in words])
