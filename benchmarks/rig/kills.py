@@ -270,9 +270,9 @@ class Killer:
 
 def _look_inside(shop: "Shop") -> dict[str, Any]:
     """The store with `verify`'s eyes and in SQL; the fields of ``Seen`` but for the log."""
-    from assets_defs.stale_runs import dead_runs
     from catalog_gen.store.ledger import open_work
     from catalog_gen.store.outbox import read_batch
+    from catalog_gen.store.run_lock import dead_runs
     from catalog_gen.store.verify import verify
 
     catalog = shop.catalog

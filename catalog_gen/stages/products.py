@@ -13,6 +13,7 @@ from catalog_gen.fingerprint import sha256_file
 from catalog_gen.stages.catalog import Catalog, Stamp
 from catalog_gen.stages.feed import FeedFile
 from catalog_gen.store.products import FeedChanges, record_feed
+from catalog_gen.store.runs import note_figures
 
 #: The attribute that carries the hash of a product's reference photo: a new photo under the old
 #: name changes the product, and so redraws what was made from it.
@@ -30,12 +31,14 @@ def read_products(catalog: Catalog, path: Path) -> FeedContents:
 def record_products(catalog: Catalog, feed: FeedFile, stamp: Stamp) -> FeedChanges:
     """Parse the feed's copy and bring the products table up to date, whole or not at all.
 
+    Notes ``products`` with the run.
+
     Raises:
         FeedError: the feed can't be read, or it lost more products than the settings allow.
     """
     contents = read_products(catalog, feed.path)
     with catalog.store.writing() as connection:
-        return record_feed(
+        changes = record_feed(
             connection,
             contents,
             source=feed.source,
@@ -44,6 +47,15 @@ def record_products(catalog: Catalog, feed: FeedFile, stamp: Stamp) -> FeedChang
             run_id=stamp.run_id,
             now=stamp.now,
         )
+        figures = {
+            "active": changes.active,
+            "added": changes.added,
+            "changed": changes.changed,
+            "retired": changes.retired,
+            "rejected": changes.rejected,
+        }
+        note_figures(connection, stamp.run_id, "products", figures, stamp.now)
+    return changes
 
 
 def _with_reference_hash(product: Product, folders: Sequence[Path]) -> Product:

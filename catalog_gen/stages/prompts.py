@@ -58,6 +58,7 @@ from catalog_gen.store.prompts import (
     stale_inputs,
     unsupported_products,
 )
+from catalog_gen.store.runs import note_figures
 
 #: Wishes that are stored at a time.
 SAVED: Final = 20_000
@@ -199,6 +200,7 @@ def write_prompts(
     """Store what changed in these shards, and plan its candidates, most valuable first.
 
     Pictures that wait in the outbox are taken over first: they are no work, and cost no budget.
+    Notes ``images`` and ``prompts`` with the run.
 
     Raises:
         ConfigError: a template can't be used.
@@ -229,15 +231,28 @@ def write_prompts(
         reused += save_plan(connection, again, stamp.run_id, stamp.now).reused
         unsupported = len(unsupported_products(connection))
         cut = _cut(connection, catalog, drawer, shards, stamp, budget)
-    return PromptsResult(
-        prompts=prompts,
-        trimmed=trimmed,
-        unsupported=unsupported,
-        planned=len(cut.taken),
-        reused=reused,
-        deferred=len(cut.deferred),
-        set_aside=taken.corrupt,
-    )
+        result = PromptsResult(
+            prompts=prompts,
+            trimmed=trimmed,
+            unsupported=unsupported,
+            planned=len(cut.taken),
+            reused=reused,
+            deferred=len(cut.deferred),
+            set_aside=taken.corrupt,
+        )
+        _note(connection, result, stamp)
+    return result
+
+
+def _note(connection: DuckDBPyConnection, result: PromptsResult, stamp: Stamp) -> None:
+    images = {
+        "planned": result.planned,
+        "reused": result.reused,
+        "deferred": result.deferred,
+    }
+    prompts = {"unsupported": result.unsupported, "trimmed": result.trimmed}
+    note_figures(connection, stamp.run_id, "images", images, stamp.now)
+    note_figures(connection, stamp.run_id, "prompts", prompts, stamp.now)
 
 
 def _cut(

@@ -24,6 +24,7 @@ from catalog_gen.stages.catalog import Catalog, Stamp
 from catalog_gen.stages.prompts import Drawer, View, compile_views
 from catalog_gen.store.images import stored_pngs
 from catalog_gen.store.prompts import asked_values, current_prompts, known_attributes
+from catalog_gen.store.runs import note_figures
 from catalog_gen.store.scores import ScoreRow, ToScore, save_scores, unscored
 
 #: Pictures that are in memory at a time.
@@ -44,7 +45,7 @@ class ScoreResult:
 def score_images(
     catalog: Catalog, scorer: ClipScorer, shards: Collection[int], stamp: Stamp
 ) -> ScoreResult:
-    """Score every picture of these shards that this scorer has not seen.
+    """Score every picture of these shards that this scorer has not seen; notes ``seconds``.
 
     Raises:
         ConfigError: a template can't be used.
@@ -65,6 +66,8 @@ def score_images(
         rows = _score(catalog, scorer, detector, chunk, rivals, phrases, stamp)
         with catalog.store.writing() as connection:
             save_scores(connection, rows)
+            seconds = {"score": round(perf_counter() - started, 3)}
+            note_figures(connection, stamp.run_id, "seconds", seconds, stamp.now)
         done += len(chunk)
         report("score", done, len(todo))
     return ScoreResult(len(todo), perf_counter() - started)

@@ -38,7 +38,7 @@ CREATE TABLE feed_snapshots (
 -- The newest state of every product that was ever accepted; retired ones keep their row.
 CREATE TABLE products (
     product_id  VARCHAR NOT NULL,     -- unique
-    shard       UTINYINT NOT NULL,    -- sha256(product_id) % 64
+    shard       UTINYINT NOT NULL,    -- sha256(product_id) % 16
     title       VARCHAR NOT NULL,
     category    VARCHAR NOT NULL,
     description VARCHAR NOT NULL,

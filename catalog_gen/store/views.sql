@@ -126,7 +126,7 @@ COMMENT ON COLUMN lineage.width IS 'Pixels';
 COMMENT ON COLUMN lineage.height IS 'Pixels';
 COMMENT ON COLUMN lineage.created_at IS 'When it was acknowledged, UTC';
 COMMENT ON COLUMN lineage.product_id IS 'The product it was drawn for';
-COMMENT ON COLUMN lineage.shard IS 'Hash shard of the product, 0..63: the Dagster partition';
+COMMENT ON COLUMN lineage.shard IS 'Hash shard of the product, 0..15: the Dagster partition';
 COMMENT ON COLUMN lineage.view IS 'packshot, lifestyle, ...: a section of catalog.toml';
 COMMENT ON COLUMN lineage.product_then IS 'The fields that the view read, as they were';
 COMMENT ON COLUMN lineage.title_now IS 'Title in the newest feed';
@@ -252,7 +252,7 @@ COMMENT ON COLUMN open_failures.tries IS 'How often drawing was tried';
 COMMENT ON COLUMN open_failures.error IS 'What the last try said';
 COMMENT ON COLUMN open_failures.seconds IS 'Drawing time spent on it so far';
 COMMENT ON COLUMN open_failures.recipe_id IS 'SHA-256 of the recipe that could not be drawn';
-COMMENT ON COLUMN open_failures.shard IS 'Hash shard of the product, 0..63';
+COMMENT ON COLUMN open_failures.shard IS 'Hash shard of the product, 0..15';
 COMMENT ON COLUMN open_failures.updated_at IS 'When it was tried last, UTC';
 COMMENT ON COLUMN open_failures.run_id IS 'The Dagster run that tried it last';
 
@@ -301,7 +301,7 @@ COMMENT ON COLUMN all_rejected.attempts IS 'How often candidates were asked for:
 COMMENT ON COLUMN all_rejected.pictures IS 'Images drawn in all attempts';
 COMMENT ON COLUMN all_rejected.best_total IS 'The most points of any of them, 0..10';
 COMMENT ON COLUMN all_rejected.best_image_id IS 'The image with these points';
-COMMENT ON COLUMN all_rejected.shard IS 'Hash shard of the product, 0..63';
+COMMENT ON COLUMN all_rejected.shard IS 'Hash shard of the product, 0..15';
 COMMENT ON COLUMN all_rejected.prompt_id IS 'The wish that none of them fulfilled';
 
 CREATE VIEW why_regenerated AS
