@@ -1,0 +1,74 @@
+"""Parts that register by an entry point: methods, model families, readers, channels, signals.
+
+catalog_gen's own parts stand in its ``pyproject.toml``, one line each; another package adds its own
+in the same way, and both are found alike:
+
+    [project.entry-points."catalog_gen.methods"]
+    img2img = "catalog_gen.diffusion.methods.img2img:ImageToImage"
+
+A part's module is imported when the part is asked for, so that heavy libraries stay out until then.
+"""
+
+import difflib
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, Generic, TypeVar, cast
+
+from catalog_gen.errors import ConfigError
+
+Part = TypeVar("Part")
+
+
+class Registry(Generic[Part]):
+    """The parts of one kind by name. ``kind`` is its word in messages: "method"."""
+
+    def __init__(self, kind: str, group: str) -> None:
+        self.kind = kind
+        self.group = group
+
+    def names(self) -> tuple[str, ...]:
+        """All names, in alphabetical order."""
+        return tuple(sorted(_entry_points(self.group)))
+
+    def get(self, name: str) -> Part:
+        """The part of a name.
+
+        Raises:
+            ConfigError: there is none, or its module can't be imported.
+        """
+        entry = _entry_points(self.group).get(name)
+        if entry is None:
+            near = difflib.get_close_matches(name, self.names(), n=1)
+            hint = f"Did you mean '{near[0]}'? " if near else ""
+            raise ConfigError(
+                f"{self.kind} '{name}'",
+                f"there is no such {self.kind}",
+                f"{hint}Installed: {', '.join(self.names())}.",
+            )
+        return cast(Part, _loaded(entry, self.kind))
+
+    def items(self) -> tuple[tuple[str, Part], ...]:
+        """Every name with its part, in alphabetical order.
+
+        Raises:
+            ConfigError: a part's module can't be imported.
+        """
+        return tuple((name, self.get(name)) for name in self.names())
+
+
+@cache
+def _entry_points(group: str) -> dict[str, EntryPoint]:
+    return {entry.name: entry for entry in entry_points(group=group)}
+
+
+@cache
+def _loaded(entry: EntryPoint, kind: str) -> Any:
+    try:
+        return entry.load()
+    except (ImportError, AttributeError) as error:
+        package = entry.dist.name if entry.dist else "?"
+        raise ConfigError(
+            f"{kind} '{entry.name}' of package {package}",
+            f"{entry.value} can't be imported ({error})",
+            f"Mend or uninstall {package}.",
+        ) from error
