@@ -41,4 +41,5 @@ def products(
         "rejected": changes.rejected,
     }
     note(opened, stamp, "products", figures)
+    note(opened, stamp, "feed", {"platform": changes.platform, "skipped": dict(changes.skipped)})
     return dg.MaterializeResult(metadata=figures)

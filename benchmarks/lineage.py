@@ -206,10 +206,10 @@ def synthesise(connection: duckdb.DuckDBPyConnection, images: int) -> None:
     connection.execute(
         """
         INSERT INTO recipes
-        SELECT recipe_id, concat('{"guidance":3.0,"height":128,"method":"text2img","model_hash":"',
-                spec ->> 'model', '","negative_prompt":"","prompt":"', prompt,
-                '","reference_sha256":null,"scheduler":"ddim","seed":', hash(recipe_id) >> 1,
-                ',"steps":20,"strength":null,"version":1,"width":128}'),
+        SELECT recipe_id, concat('{"guidance":3.0,"height":128,"method":{"name":"text2img"},',
+                '"model_hash":"', spec ->> 'model', '","negative_prompt":"","prompt":"', prompt,
+                '","scheduler":"ddim","seed":', hash(recipe_id) >> 1,
+                ',"steps":20,"version":1,"width":128}'),
             'text2img', spec ->> 'model', 'ddim', (hash(recipe_id) >> 1)::BIGINT, NULL
         FROM drawn
         """

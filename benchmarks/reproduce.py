@@ -86,7 +86,7 @@ def draw(config: Path) -> dict[str, Any]:
 
     from catalog_gen.diffusion.drawing import BatchDrawer
     from catalog_gen.diffusion.engine import Engine
-    from catalog_gen.diffusion.loading import load_pipeline
+    from catalog_gen.diffusion.loading import load_model
     from catalog_gen.fingerprint import SHARDS
     from catalog_gen.planning import NO_LIMIT
     from catalog_gen.settings import Home
@@ -109,7 +109,7 @@ def draw(config: Path) -> dict[str, Any]:
     record_products(catalog, take_feed(catalog), stamp)
     write_prompts(catalog, range(SHARDS), stamp, budget=NO_LIMIT)
     model = catalog.settings.model
-    engine = Engine(load_pipeline(model, catalog.home.hashes), model.batch_size)
+    engine = Engine(load_model(model, catalog.home.hashes), model.batch_size)
     for error in draw_missing(catalog, lambda: engine, range(SHARDS), stamp).errors:
         print(error, file=sys.stderr)
     with catalog.store.reading() as connection:
@@ -144,7 +144,7 @@ def _config() -> str:
             f'[views.text-{number}]\n{template}\nscheduler = "{scheduler}"\nsteps = 4\n{size}\n'
         )
         views.append(
-            f'[views.photo-{number}]\n{template}\nmethod = "img2img"\nstrength = 0.4\n'
+            f'[views.photo-{number}]\n{template}\nmethod = {{ name = "img2img", strength = 0.4 }}\n'
             f'scheduler = "{scheduler}"\nsteps = 6\n{size}\n'
         )
     return head + "\n".join(views) + tail

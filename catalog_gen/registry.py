@@ -42,8 +42,8 @@ class Registry(Generic[Part]):
             hint = f"Did you mean '{near[0]}'? " if near else ""
             raise ConfigError(
                 f"{self.kind} '{name}'",
-                f"there is no such {self.kind}",
-                f"{hint}Installed: {', '.join(self.names())}.",
+                f"no {self.kind} of this name is installed",
+                f"{hint}There are: {', '.join(self.names())}.",
             )
         return cast(Part, _loaded(entry, self.kind))
 

@@ -55,6 +55,11 @@ class OpenFeed:
     naming: Naming
 
 
+def platform_title(platform: str) -> str:
+    """A platform's name for people; of a reader that is no longer installed, its own name."""
+    return READERS.get(platform).title if platform in READERS.names() else platform
+
+
 def read_feed(path: Path, settings: FeedSettings) -> FeedContents:
     """Read a whole feed.
 

@@ -168,7 +168,7 @@ def _model(settings: CatalogSettings) -> str:
     checked = check_model(folder)
     pinned_model(settings.model)
     pin = "hash as pinned" if settings.model.sha256 else "hash not pinned"
-    return f"{checked.pipeline}, {len(checked.files)} files, safetensors only, {pin}"
+    return f"{checked.pipeline_class}, {len(checked.files)} files, safetensors only, {pin}"
 
 
 def _scorer(settings: CatalogSettings) -> str:

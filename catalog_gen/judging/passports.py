@@ -10,8 +10,9 @@ from datetime import date
 from pathlib import Path
 from typing import Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
+from catalog_gen.chosen import Chosen
 from catalog_gen.judging.measurement import Signals
 from catalog_gen.judging.wording import number, percent, worded
 from catalog_gen.toml_file import load_toml
@@ -38,11 +39,7 @@ PASSPORT_FACTS: Final[frozenset[str]] = frozenset(
 )
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class PassportRule(_Section):
+class PassportRule(Chosen):
     """One measured fact and the range that it has to be in, from a day on, until another."""
 
     fact: str = Field(description="one of PASSPORT_FACTS")
@@ -87,7 +84,7 @@ class PassportRule(_Section):
         return ", ".join(f"{name} {shown(x)}" for name, x in bounds if x is not None)
 
 
-class Passport(_Section):
+class Passport(Chosen):
     """What one channel asks of a main picture."""
 
     title: str

@@ -1,25 +1,16 @@
-"""Find the accept cut from labelled pictures: what people reviewed, or planted defects."""
+"""Find the accept cut from labelled pictures, as a rule those that people reviewed."""
 
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Final, Literal
 
+from catalog_gen.decision import Decision
 from catalog_gen.judging.calibration import Calibration, Labelled, calibrate
-from catalog_gen.judging.lettering import LetteringDetector
-from catalog_gen.judging.rubric import Decision, Rubric, Verdict, load_rubric
+from catalog_gen.judging.rubric import Rubric, Verdict, load_rubric
 from catalog_gen.judging.scorer import ClipScorer
 from catalog_gen.stages.catalog import Catalog
 from catalog_gen.store.figures import seconds_a_picture
 from catalog_gen.store.verdicts import ReviewedVerdict, reviewed_verdicts
-from studio.evaluation.appraise import Bench, appraise
-from studio.evaluation.planted import good_specimens, planted_once
-
-LabelSource = Literal["reviews", "planted"]
-
-#: Photos that no network learned from; thresholds were set on them, final figures are not.
-_SPLIT: Final = "judge"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +63,7 @@ def reviewed_labels(catalog: Catalog, scorer_hash: str) -> list[Labelled]:
     rubric = load_rubric(catalog.settings.rubric)
     with catalog.store.reading() as connection:
         rows = reviewed_verdicts(connection, rubric.rubric_hash(scorer_hash))
-    ceiling = _Ceiling(rubric, scorer_hash)
+    ceiling = Ceiling(rubric, scorer_hash)
     return [
         ceiling.label(
             row, [each["points"] for each in json.loads(row.criteria).values()], row.rejected
@@ -81,37 +72,8 @@ def reviewed_labels(catalog: Catalog, scorer_hash: str) -> list[Labelled]:
     ]
 
 
-def planted_labels(catalog: Catalog, scorer: ClipScorer, photos: Path, each: int) -> list[Labelled]:
-    """So many good renders, and as many others with one planted defect each, all kinds equally.
-
-    No render gives two labels: they would not be independent, and the bound too sure of itself.
-
-    Raises:
-        InputError: there are not so many photos of the split "judge".
-    """
-    settings = catalog.settings
-    rubric = load_rubric(settings.rubric)
-    detector = LetteringDetector.of(settings.lettering)
-    bench = Bench(scorer, detector, rubric)
-    specimens = good_specimens(photos, _SPLIT, 2 * each)
-    good, others = specimens[::2], specimens[1::2]
-    rivals = sorted({specimen.prompt for specimen in specimens})
-    ceiling = _Ceiling(rubric, scorer.scorer_hash)
-
-    def labelled(verdicts: Sequence[Verdict], bad: bool) -> list[Labelled]:
-        return [
-            ceiling.label(verdict, [score.points for score in verdict.criteria.values()], bad)
-            for verdict in verdicts
-        ]
-
-    return [
-        *labelled(appraise(good, bench, rivals), bad=False),
-        *labelled(appraise(planted_once(others), bench, rivals), bad=True),
-    ]
-
-
 @dataclass(frozen=True, slots=True)
-class _Ceiling:
+class Ceiling:
     """What the best cut could still make of a picture that was judged."""
 
     rubric: Rubric
@@ -120,7 +82,7 @@ class _Ceiling:
     def label(
         self, judged: Verdict | ReviewedVerdict, points: Sequence[int], bad: bool
     ) -> Labelled:
-        """``points`` are those of its criteria."""
+        """A picture's label; ``points`` are those of its criteria."""
         return Labelled(judged.total, self._best(judged, min(points)), bad)
 
     def _best(self, judged: Verdict | ReviewedVerdict, weakest: int) -> Decision:

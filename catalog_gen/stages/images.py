@@ -94,7 +94,7 @@ def _jobs(catalog: Catalog, work: Sequence[WorkItem]) -> tuple[list[DrawJob], li
     failures: list[Failure] = []
     for item in work:
         reference: Path | None = None
-        if item.recipe.method == "img2img":
+        if "photo" in item.recipe.method.needs:
             try:
                 folders = catalog.settings.feed.reference_folders
                 reference = resolve_reference(item.reference, folders)

@@ -16,7 +16,8 @@ from duckdb import DuckDBPyConnection
 
 from catalog_gen.catalog.aliases import CANONICAL_ATTRIBUTES
 from catalog_gen.catalog.product import CORE_FIELDS
-from catalog_gen.diffusion.model import pinned_model
+from catalog_gen.diffusion.model import check_model, pinned_model
+from catalog_gen.errors import ConfigError
 from catalog_gen.fingerprint import sha256_json
 from catalog_gen.planning import (
     Budget,
@@ -74,8 +75,16 @@ class Drawer:
 
         Raises:
             ModelError: it is missing, unsafe, or no pipeline.
+            ConfigError: a view asks for what such a model can't draw.
         """
-        return cls(*pinned_model(catalog.settings.model, catalog.home.hashes))
+        folder, identity = pinned_model(catalog.settings.model, catalog.home.hashes)
+        family = check_model(folder).family
+        for name, view in catalog.settings.views.items():
+            problem = family.problem(view.method, view.scheduler, view.steps)
+            if problem is not None:
+                value, rule, next_step = problem
+                raise ConfigError(f"views.{name}: {value}", rule, next_step)
+        return cls(folder, identity)
 
     @cached_property
     def budget(self) -> TokenBudget:
@@ -98,7 +107,7 @@ class View:
     def spec(self, drawer: Drawer) -> ViewSpec:
         """The fields that the view reads, and the hashes of all else that decides its pictures."""
         fields = self.template.fields | self.negative.fields
-        from_photo = self.settings.method == "img2img"
+        from_photo = "photo" in self.settings.method.needs
         return ViewSpec(
             view=self.name,
             fields=tuple(sorted(fields | {REFERENCE_HASH} if from_photo else fields)),
@@ -196,7 +205,9 @@ def write_prompts(
         retire_prompts(
             connection,
             catalog.settings.views.keys(),
-            needing_reference=[view.name for view in views if view.settings.method == "img2img"],
+            needing_reference=[
+                view.name for view in views if "photo" in view.settings.method.needs
+            ],
         )
         prompts = trimmed = reused = 0
         desired = desired_prompts(connection, views, drawer, shards=shards)

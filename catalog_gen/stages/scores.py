@@ -20,7 +20,7 @@ from catalog_gen.judging.scorer import ClipScore, ClipScorer
 from catalog_gen.judging.signals.identity import embedding_distance
 from catalog_gen.progress import report
 from catalog_gen.stages.catalog import Catalog, Stamp
-from catalog_gen.store.images import read_images
+from catalog_gen.store.images import stored_pngs
 from catalog_gen.store.prompts import current_prompts
 from catalog_gen.store.scores import ScoreRow, ToScore, save_scores, unscored
 
@@ -73,7 +73,7 @@ def _score(
     stamp: Stamp,
 ) -> list[ScoreRow]:
     with catalog.store.reading() as connection:
-        stored = read_images(connection, [each.image_id for each in chunk])
+        stored = stored_pngs(connection, [each.image_id for each in chunk])
     pictures = [decode(stored[each.image_id]) for each in chunk]
     photos = _references(catalog, chunk)
     # The models take whole batches, so everything that they look at goes to them at once.

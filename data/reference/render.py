@@ -58,13 +58,14 @@ def render_references(config: Path) -> list[Path]:
 def _render(product: Product, path: Path) -> Path:
     from PIL import Image
 
+    from studio.photos.negatives import PHOTO_SIDE
     from studio.photos.render import render_photo
 
     words = studio_words(product)
     reason = unsupported_by_studio(product)
     if reason or words.colour is None:
         raise InputError(product.product_id, reason, "Take its reference out of the feed.")
-    photo = render_photo(reference_scene(product.product_id, words), words.colour)
+    photo = render_photo(reference_scene(product.product_id, words), words.colour, side=PHOTO_SIDE)
     Image.fromarray(photo).save(path, optimize=True)
     return path
 

@@ -10,7 +10,7 @@ from typing import Any
 from dagster import DagsterInstance, DagsterRun
 
 from catalog_gen.diffusion.engine import Engine
-from catalog_gen.diffusion.loading import load_pipeline
+from catalog_gen.diffusion.loading import load_model
 from catalog_gen.fingerprint import SHARDS
 from catalog_gen.judging.scorer import ClipScorer
 from catalog_gen.planning import Budget
@@ -133,7 +133,7 @@ class Shop:
     @cached_property
     def engine(self) -> Engine:
         model = self.catalog.settings.model
-        return Engine(load_pipeline(model), model.batch_size)
+        return Engine(load_model(model), model.batch_size)
 
     @cached_property
     def scorer(self) -> ClipScorer:

@@ -1,4 +1,4 @@
-"""Schedulers by name, built from the model's own noise schedule.
+"""Solvers by name for models with a noise schedule, built from the model's own.
 
 The model's configuration decides what it was trained with (betas, prediction type, zero terminal
 SNR, timestep spacing); the name decides the solver alone, and means the same with every model.
@@ -8,14 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-import diffusers
-
 from catalog_gen.diffusion.jobs import RecipeError
-from catalog_gen.recipe import SchedulerName
 
 
 @dataclass(frozen=True, slots=True)
-class _Solver:
+class Solver:
     """A diffusers class, the options that pin it to its name, and what it can't do."""
 
     class_name: str
@@ -35,34 +32,36 @@ _DPM_2M: Final = _PLAIN_SIGMAS | {
     "solver_type": "midpoint",
 }
 
-_SOLVERS: Final[Mapping[SchedulerName, _Solver]] = {
-    "ddim": _Solver("DDIMScheduler"),
-    "euler": _Solver("EulerDiscreteScheduler", _PLAIN_SIGMAS),
-    "euler-a": _Solver("EulerAncestralDiscreteScheduler"),
-    "dpm++2m": _Solver("DPMSolverMultistepScheduler", _DPM_2M),
+SOLVERS: Final[Mapping[str, Solver]] = {
+    "ddim": Solver("DDIMScheduler"),
+    "euler": Solver("EulerDiscreteScheduler", _PLAIN_SIGMAS),
+    "euler-a": Solver("EulerAncestralDiscreteScheduler"),
+    "dpm++2m": Solver("DPMSolverMultistepScheduler", _DPM_2M),
     # Karras et al. 2022 (https://arxiv.org/abs/2206.00364), equation 5.
-    "dpm++2m-karras": _Solver("DPMSolverMultistepScheduler", _DPM_2M | {"use_karras_sigmas": True}),
-    "unipc": _Solver("UniPCMultistepScheduler", _PLAIN_SIGMAS),
-    "lcm": _Solver("LCMScheduler"),
-    "pndm": _Solver("PNDMScheduler", {"skip_prk_steps": True}, zero_snr=False),
-    "heun": _Solver("HeunDiscreteScheduler", _PLAIN_SIGMAS, zero_snr=False),
+    "dpm++2m-karras": Solver("DPMSolverMultistepScheduler", _DPM_2M | {"use_karras_sigmas": True}),
+    "unipc": Solver("UniPCMultistepScheduler", _PLAIN_SIGMAS),
+    "lcm": Solver("LCMScheduler"),
+    "pndm": Solver("PNDMScheduler", {"skip_prk_steps": True}, zero_snr=False),
+    "heun": Solver("HeunDiscreteScheduler", _PLAIN_SIGMAS, zero_snr=False),
 }
 
 
-def build_scheduler(name: SchedulerName, model_config: Mapping[str, Any], steps: int) -> Any:
+def build_scheduler(name: str, model_config: Mapping[str, Any], steps: int) -> Any:
     """A fresh scheduler for one batch.
 
     Args:
-        name: the solver.
+        name: one of ``SOLVERS``.
         model_config: the configuration of the scheduler that came with the model.
         steps: how many steps the recipe asks for; checked here, set by the pipeline.
 
     Raises:
         RecipeError: the solver can't follow the model's noise schedule or do that many steps.
     """
-    solver = _SOLVERS[name]
+    import diffusers
+
+    solver = SOLVERS[name]
     if model_config.get("rescale_betas_zero_snr", False) and not solver.zero_snr:
-        able = ", ".join(each for each, other in _SOLVERS.items() if other.zero_snr)
+        able = ", ".join(each for each, other in SOLVERS.items() if other.zero_snr)
         raise RecipeError(
             f"scheduler = '{name}'",
             "it can't follow the zero terminal SNR that this model was trained with",

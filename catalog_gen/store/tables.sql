@@ -1,19 +1,35 @@
--- The whole schema of the first version.
+-- The whole schema. A new database is made from this file; `schema.py` says how one that was released is
+-- brought up to it. `views.sql` has what people query.
 --
--- Rules that hold in every table: no foreign keys, secondary indexes or triggers (DuckDB enforces
--- the first too eagerly on updates, the second had corruption bugs); a primary key only where
--- idempotent writing needs one, and never beside a MAP that is updated: updating such a column
--- of 100,000 rows took 98 s with a primary key and 0.4 s without. Times are TIMESTAMPTZ in UTC. Identities are SHA-256 in hexadecimal.
+-- Rules that hold in every table: no foreign keys, secondary indexes or triggers (DuckDB enforces the first
+-- too eagerly on updates, the second had corruption bugs); a primary key only where idempotent writing needs
+-- one, and never beside a MAP that is updated: updating such a column of 100,000 rows took 98 s with a
+-- primary key and 0.4 s without. Times are TIMESTAMPTZ in UTC, for people: what is newer than what is
+-- decided by `seq`, since clocks are set back. Identities are SHA-256 in hexadecimal.
+
+-- What wrote this database, in one row.
+CREATE TABLE store_schema (
+    version        INTEGER NOT NULL,     -- the newest migration that is in it; 0: before the release
+    tables_sha256  VARCHAR NOT NULL,     -- of this file without its comments
+    views_sha256   VARCHAR NOT NULL,     -- of the views.sql that was applied last
+    changed_at     TIMESTAMPTZ NOT NULL
+);
+
+-- One count for all tables with a column `seq`: of two rows the one with the higher number came later.
+CREATE SEQUENCE seq;
 
 CREATE TABLE feed_snapshots (
+    seq         BIGINT NOT NULL DEFAULT nextval('seq'),
     feed_id     VARCHAR PRIMARY KEY,  -- SHA-256 of the feed file's bytes and of when it was read
     sha256      VARCHAR NOT NULL,     -- of the file's bytes
     source      VARCHAR NOT NULL,     -- the path as configured
-    format      VARCHAR NOT NULL,     -- csv, tsv, jsonl, parquet, google-xml, shopify-csv
+    format      VARCHAR NOT NULL,     -- csv, tsv, jsonl, parquet, xml
+    platform    VARCHAR NOT NULL,     -- whose export it is, as its reader is registered; or 'plain'
     encoding    VARCHAR NOT NULL,
     rows_read   BIGINT NOT NULL,
     accepted    BIGINT NOT NULL,
     rejected    BIGINT NOT NULL,
+    skipped     VARCHAR NOT NULL,     -- JSON: rows that are not for sale by reason, {"draft": 12}
     added       BIGINT NOT NULL,
     changed     BIGINT NOT NULL,
     retired     BIGINT NOT NULL,
@@ -50,12 +66,14 @@ CREATE TABLE rejections (
 -- What was asked for: one row for each product, view and state of its inputs. A product that
 -- returns to an earlier state returns to the earlier row, and so to the earlier images.
 CREATE TABLE prompts (
+    seq                  BIGINT NOT NULL DEFAULT nextval('seq'),
     prompt_id            VARCHAR NOT NULL,     -- unique: over product, view and fingerprint
     product_id           VARCHAR NOT NULL,
     shard                UTINYINT NOT NULL,
     view                 VARCHAR NOT NULL,
     fingerprint          VARCHAR NOT NULL,     -- over the spec and the fields that it reads
     inputs               MAP(VARCHAR, VARCHAR) NOT NULL,  -- those fields, as they were
+    asked                MAP(VARCHAR, VARCHAR) NOT NULL,  -- what the picture has to show: attribute -> value
     spec                 VARCHAR NOT NULL,     -- JSON: template, model, settings hashes
     prompt               VARCHAR NOT NULL,     -- after trimming to the token limit
     negative_prompt      VARCHAR NOT NULL,
@@ -71,7 +89,7 @@ CREATE TABLE prompts (
 CREATE TABLE recipes (
     recipe_id        VARCHAR PRIMARY KEY,
     recipe           VARCHAR NOT NULL,         -- canonical JSON: the source of truth
-    method           VARCHAR NOT NULL,
+    method           VARCHAR NOT NULL,         -- its name; this and the rest repeat the recipe
     model_hash       VARCHAR NOT NULL,
     scheduler        VARCHAR NOT NULL,
     seed             BIGINT NOT NULL,
@@ -105,6 +123,7 @@ CREATE TABLE ledger (
 );
 
 CREATE TABLE images (
+    seq             BIGINT NOT NULL DEFAULT nextval('seq'),
     image_id        VARCHAR PRIMARY KEY,  -- the recipe's id: a recipe has one image
     sha256          VARCHAR NOT NULL,     -- of the encoded bytes: the key into image_bytes
     prompt_id       VARCHAR NOT NULL,     -- the prompt it was drawn for, as it was then
@@ -133,6 +152,7 @@ CREATE TABLE outbox_batches (
 );
 
 CREATE TABLE scores (
+    seq         BIGINT NOT NULL DEFAULT nextval('seq'),
     image_id    VARCHAR NOT NULL,
     scorer      VARCHAR NOT NULL,     -- hash of the scorer's weights
     similarity  DOUBLE NOT NULL,      -- cosine of image and prompt, -1..1
@@ -145,6 +165,7 @@ CREATE TABLE scores (
 );
 
 CREATE TABLE verdicts (
+    seq            BIGINT NOT NULL DEFAULT nextval('seq'),
     image_id       VARCHAR NOT NULL,
     rubric         VARCHAR NOT NULL,  -- hash of the rubric's thresholds and of the scorer
     decision       VARCHAR NOT NULL CHECK (decision IN ('accepted', 'review', 'rejected')),
@@ -158,6 +179,7 @@ CREATE TABLE verdicts (
 
 -- What people said of images: overrules the rubric.
 CREATE TABLE reviews (
+    seq          BIGINT NOT NULL DEFAULT nextval('seq'),
     image_id     VARCHAR NOT NULL,
     decision     VARCHAR NOT NULL CHECK (decision IN ('accepted', 'rejected')),
     reviewer     VARCHAR NOT NULL,
@@ -186,9 +208,51 @@ CREATE TABLE publication_items (
 );
 
 CREATE TABLE runs (
+    seq          BIGINT NOT NULL DEFAULT nextval('seq'),
     run_id       VARCHAR PRIMARY KEY,  -- Dagster's
+    job          VARCHAR NOT NULL DEFAULT '',  -- Dagster's name of the job; empty: not said
+    launched_by  VARCHAR NOT NULL DEFAULT '',  -- command line, schedule, page, ...; empty: not said
     started_at   TIMESTAMPTZ NOT NULL,
     finished_at  TIMESTAMPTZ,
-    status       VARCHAR NOT NULL CHECK (status IN ('started', 'succeeded', 'failed')),
+    status       VARCHAR NOT NULL CHECK (
+        status IN ('started', 'succeeded', 'failed', 'interrupted')
+    ),
+    error        VARCHAR NOT NULL DEFAULT '',  -- why it failed or was interrupted; empty: it was not
     summary      VARCHAR NOT NULL      -- JSON, as `refresh --json` prints it
+);
+
+-- One row for each gate of each night that wanted to publish.
+CREATE TABLE gates (
+    seq             BIGINT NOT NULL DEFAULT nextval('seq'),
+    run_id          VARCHAR NOT NULL,
+    gate            VARCHAR NOT NULL,     -- coverage, pass rate, integrity, hold
+    passed          BOOLEAN NOT NULL,
+    value           DOUBLE NOT NULL,      -- what was measured
+    threshold       DOUBLE NOT NULL,      -- what it is held to
+    told            VARCHAR NOT NULL,     -- the same as a sentence
+    publication_id  BIGINT,               -- what went live; NULL: the last set stayed
+    decided_at      TIMESTAMPTZ NOT NULL
+);
+
+-- A set that was taken back. Until it is released, no night replaces what was restored.
+CREATE TABLE rollbacks (
+    publication_id  BIGINT NOT NULL,      -- the publication that the rollback made
+    restored        BIGINT NOT NULL,      -- the one whose pictures it shows again
+    rolled_back_at  TIMESTAMPTZ NOT NULL,
+    released_at     TIMESTAMPTZ           -- NULL: nights are still held back
+);
+
+-- What came of drawing stored images again, night after night.
+CREATE TABLE replays (
+    seq                  BIGINT NOT NULL DEFAULT nextval('seq'),
+    image_id             VARCHAR NOT NULL,
+    result               VARCHAR NOT NULL CHECK (
+        result IN ('identical', 'close', 'different', 'not drawn')
+    ),
+    max_abs_diff         INTEGER,               -- levels of 0..255; NULL: not drawn
+    causes               VARCHAR[] NOT NULL,    -- library, device, model, ...; see the view
+    environment_changed  VARCHAR[] NOT NULL,    -- "part: then -> now"
+    problem              VARCHAR NOT NULL,      -- why it could not be drawn; empty: it was
+    replayed_at          TIMESTAMPTZ NOT NULL,
+    run_id               VARCHAR NOT NULL
 );

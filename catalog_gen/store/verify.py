@@ -12,7 +12,7 @@ from duckdb import DuckDBPyConnection
 
 from catalog_gen.errors import CorruptionError
 from catalog_gen.store.connection import Store
-from catalog_gen.store.images import verify_images
+from catalog_gen.store.images import damaged_images
 from catalog_gen.store.outbox import Outbox, read_batch
 from catalog_gen.store.relations import only_row
 
@@ -27,8 +27,7 @@ _ROWS: Final[dict[Kind, tuple[str, str]]] = {
     "live picture": (
         "it is published, and not stored",
         """
-        SELECT DISTINCT image_id FROM publication_items ANTI JOIN images USING (image_id)
-        WHERE until IS NULL ORDER BY ALL
+        SELECT DISTINCT image_id FROM live_items ANTI JOIN images USING (image_id) ORDER BY ALL
         """,
     ),
 }
@@ -53,7 +52,7 @@ class Damage:
 
 
 @dataclass(frozen=True, slots=True)
-class Audit:
+class Verification:
     """What was read, and what of it is damaged. ``bytes`` counts the pictures' files."""
 
     images: int
@@ -64,14 +63,14 @@ class Audit:
     damaged: tuple[Damage, ...]
 
 
-def audit(store: Store, outbox: Outbox) -> Audit:
+def verify(store: Store, outbox: Outbox) -> Verification:
     """Hash everything: about 200 MB of pictures a second on one core.
 
     Raises:
         StoreBusyError: another process writes to the database.
         StoreError: the database is of an earlier or later version, or can't be read at all.
     """
-    files, pictures, damaged = _audit_outbox(outbox)
+    files, pictures, damaged = _verify_outbox(outbox)
     images = size = recipes = 0
     try:
         with store.peek() as connection:
@@ -84,7 +83,7 @@ def audit(store: Store, outbox: Outbox) -> Audit:
             _read_all_tables(connection)
             damaged += [
                 _damage("image", image_id, "its bytes are gone, or not what was stored")
-                for image_id in verify_images(connection)
+                for image_id in damaged_images(connection)
             ]
             for kind, (rule, query) in _ROWS.items():
                 damaged += [
@@ -92,10 +91,10 @@ def audit(store: Store, outbox: Outbox) -> Audit:
                 ]
     except CorruptionError as error:
         damaged.append(_damage("database", error.value, error.rule))
-    return Audit(images, size, recipes, files, pictures, tuple(damaged))
+    return Verification(images, size, recipes, files, pictures, tuple(damaged))
 
 
-def _audit_outbox(outbox: Outbox) -> tuple[int, int, list[Damage]]:
+def _verify_outbox(outbox: Outbox) -> tuple[int, int, list[Damage]]:
     files = pictures = 0
     damaged: list[Damage] = []
     for path in outbox.pending():
