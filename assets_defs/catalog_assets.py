@@ -1,13 +1,11 @@
 """The feed and its products."""
 
-from dataclasses import asdict
-
 import dagster as dg
 
 from assets_defs.stage_asset import stage_asset
 from catalog_gen.stages.catalog import Stamp
 from catalog_gen.stages.feed import current_feed, take_feed
-from catalog_gen.stages.products import record_products
+from catalog_gen.stages.products import FIGURES, record_products
 from resources.catalog import CatalogResource
 
 
@@ -34,4 +32,9 @@ def products(
     opened = catalog.open()
     stamp = Stamp.at_once(context.run.run_id)
     changes = record_products(opened, current_feed(opened.home), stamp)
-    return dg.MaterializeResult(metadata=asdict(changes))
+    metadata = {
+        "platform": changes.platform,
+        "skipped": dg.MetadataValue.json(dict(changes.skipped)),
+        **{name: getattr(changes, name) for name in FIGURES},
+    }
+    return dg.MaterializeResult(metadata=metadata)

@@ -44,6 +44,12 @@ class FeedSettings(Chosen):
         (), description="the only folders that reference photos may be read from"
     )
     aliases: dict[str, str] = Field({}, description="further column names, to canonical fields")
+    platform: str | None = Field(
+        None, description="the platform whose export it is; none: recognised by its columns"
+    )
+    encoding: str | None = Field(
+        None, description="the text's encoding (cp1251, ...); none: found out, or refused if unsure"
+    )
 
 
 class ModelSettings(Chosen):

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from catalog_gen import errors
 from catalog_gen.cli.budget import parse_budget
-from catalog_gen.cli.output import answers, duration, messages, print_json, progress_bars
+from catalog_gen.cli.output import answers, duration, feed_line, messages, print_json, progress_bars
 from catalog_gen.errors import CatalogError, InfrastructureError
 from catalog_gen.planning import Budget
 from catalog_gen.settings import Home, load_settings
@@ -114,7 +114,8 @@ def _complete(run_id: str, noted: Mapping[str, Any], total: float) -> dict[str, 
     summary["seconds"]["total"] = round(total, 3)
     held_back = noted.get("held_back", {}).get("why", "")
     device = noted.get("drawing", {}).get("device", "")
-    return {"run_id": run_id, **summary, "device": device, "held_back": held_back}
+    feed = {"platform": "", "skipped": {}, **noted.get("feed", {})}
+    return {"run_id": run_id, "feed": feed, **summary, "device": device, "held_back": held_back}
 
 
 def _print(summary: Mapping[str, Any], home: Home) -> None:
@@ -130,6 +131,7 @@ def _print(summary: Mapping[str, Any], home: Home) -> None:
     here = page.is_relative_to(Path.cwd())
     table.add_row("Gallery", str(page.relative_to(Path.cwd()) if here else page))
     answers.print(Panel(table, title="[bold]Refresh done[/]", title_align="left", expand=False))
+    messages.print(feed_line(summary["feed"]["platform"], summary["feed"]["skipped"]))
     if summary["device"] == "cpu":
         messages.print("Drawn on the CPU; `catalog-gen doctor` says which GPU torch can find.")
     if summary["held_back"]:

@@ -5,9 +5,9 @@ products take seconds.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -35,7 +35,10 @@ _SHARD: Final = f"(('0x' || right(sha256(product_id), 2))::UTINYINT & {SHARDS - 
 
 @dataclass(frozen=True, slots=True)
 class FeedChanges:
-    """How a feed differs from the products that were active before it."""
+    """How a feed differs from the products that were active before it.
+
+    ``skipped`` counts its rows that are not for sale by reason.
+    """
 
     active: int
     added: int
@@ -43,6 +46,8 @@ class FeedChanges:
     retired: int
     unchanged: int
     rejected: int
+    platform: str = ""
+    skipped: Mapping[str, int] = field(default_factory=dict)
 
 
 def incoming_products(
@@ -97,7 +102,7 @@ def record_feed(
             _write(connection, name, feed_id, now)
     _write_snapshot(connection, feed_id, contents, changes, source, sha256, run_id, now)
     _write_rejections(connection, feed_id, contents)
-    return changes
+    return replace(changes, platform=contents.platform, skipped=contents.skipped)
 
 
 def stored_product(row: Sequence[Any]) -> Product:
@@ -181,10 +186,12 @@ def _write_snapshot(
             "sha256": sha256,
             "source": source,
             "format": contents.format,
+            "platform": contents.platform,
             "encoding": contents.encoding,
             "rows_read": contents.rows_read,
             "accepted": len(contents.products),
             "rejected": changes.rejected,
+            "skipped": json.dumps(contents.skipped),
             "added": changes.added,
             "changed": changes.changed,
             "retired": changes.retired,

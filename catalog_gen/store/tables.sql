@@ -23,11 +23,13 @@ CREATE TABLE feed_snapshots (
     feed_id     VARCHAR PRIMARY KEY,  -- SHA-256 of the feed file's bytes and of when it was read
     sha256      VARCHAR NOT NULL,     -- of the file's bytes
     source      VARCHAR NOT NULL,     -- the path as configured
-    format      VARCHAR NOT NULL,     -- csv, tsv, jsonl, parquet, google-xml, shopify-csv
+    format      VARCHAR NOT NULL,     -- csv, tsv, jsonl, parquet, xml
+    platform    VARCHAR NOT NULL,     -- whose export it is, as its reader is registered; or 'plain'
     encoding    VARCHAR NOT NULL,
     rows_read   BIGINT NOT NULL,
     accepted    BIGINT NOT NULL,
     rejected    BIGINT NOT NULL,
+    skipped     VARCHAR NOT NULL,     -- JSON: rows that are not for sale by reason, {"draft": 12}
     added       BIGINT NOT NULL,
     changed     BIGINT NOT NULL,
     retired     BIGINT NOT NULL,
