@@ -16,7 +16,7 @@ from catalog_gen.store.figures import (
     prompt_figures,
     verdict_figures,
 )
-from catalog_gen.store.images import verify_images
+from catalog_gen.store.images import damaged_images
 from resources.catalog import CatalogResource
 
 #: A feed with a larger share of bad rows was probably exported wrongly.
@@ -69,7 +69,7 @@ def prompt_budget(catalog: CatalogResource) -> dg.AssetCheckResult:
 def stored_bytes(catalog: CatalogResource) -> dg.AssetCheckResult:
     """Every stored picture still hashes to its address."""
     with catalog.open().store.reading() as connection:
-        damaged = verify_images(connection)
+        damaged = damaged_images(connection)
     return dg.AssetCheckResult(
         passed=not damaged,
         severity=dg.AssetCheckSeverity.ERROR,

@@ -103,9 +103,9 @@ def cost(settings: CatalogSettings, good: list[Specimen], rivals: list[str]) -> 
     forgets its texts before each turn, so every turn pays for all of them.
     """
     from catalog_gen.diffusion.engine import Engine
-    from catalog_gen.diffusion.loading import load_pipeline
+    from catalog_gen.diffusion.loading import load_model
 
-    loaded = load_pipeline(settings.model)
+    loaded = load_model(settings.model)
     engine = Engine(loaded, settings.model.batch_size)
     view = settings.views["packshot"]
     jobs = [

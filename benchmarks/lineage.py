@@ -162,7 +162,7 @@ def synthesise(connection: duckdb.DuckDBPyConnection, images: int) -> None:
     connection.execute(
         """
         INSERT INTO products
-        SELECT 'sku-' || lpad(number::VARCHAR, 7, '0'), number % 64, 'Product No. ' || number,
+        SELECT 'sku-' || lpad(number::VARCHAR, 7, '0'), number % 16, 'Product No. ' || number,
             ['mug', 'bowl', 'chair', 'lamp', 'shoe', 'watch'][number % 6 + 1],
             'A product that is described in one sentence of usual length, for its shop.', '', '',
             MAP {'colour': ['red', 'blue', 'green', 'black'][number % 4 + 1], 'material': 'steel',
@@ -178,7 +178,7 @@ def synthesise(connection: duckdb.DuckDBPyConnection, images: int) -> None:
         """
         INSERT INTO prompts
         SELECT sha256(concat(number, view, state)), 'sku-' || lpad(number::VARCHAR, 7, '0'),
-            number % 64, view, sha256(concat('f', number, view, state)),
+            number % 16, view, sha256(concat('f', number, view, state)),
             MAP {'category': ['mug', 'bowl', 'chair', 'lamp', 'shoe', 'watch'][number % 6 + 1],
                 'colour': ['red', 'blue', 'green', 'black'][(number + state) % 4 + 1],
                 'title': 'Product No. ' || number},
@@ -207,10 +207,10 @@ def synthesise(connection: duckdb.DuckDBPyConnection, images: int) -> None:
     connection.execute(
         """
         INSERT INTO recipes
-        SELECT recipe_id, concat('{"guidance":3.0,"height":128,"method":"text2img","model_hash":"',
-                spec ->> 'model', '","negative_prompt":"","prompt":"', prompt,
-                '","reference_sha256":null,"scheduler":"ddim","seed":', hash(recipe_id) >> 1,
-                ',"steps":20,"strength":null,"version":1,"width":128}'),
+        SELECT recipe_id, concat('{"guidance":3.0,"height":128,"method":{"name":"text2img"},',
+                '"model_hash":"', spec ->> 'model', '","negative_prompt":"","prompt":"', prompt,
+                '","scheduler":"ddim","seed":', hash(recipe_id) >> 1,
+                ',"steps":20,"version":1,"width":128}'),
             'text2img', spec ->> 'model', 'ddim', (hash(recipe_id) >> 1)::BIGINT, NULL
         FROM drawn
         """

@@ -132,7 +132,7 @@ def planned_recipes(feed: Path, home: Path) -> list[dict[str, Any]]:
     references = {product.product_id: product.reference for product in contents.products}
     return [
         {
-            **recipe.model_dump(mode="json"),
+            **recipe.chosen(),
             "model": model.id,
             "batch_size": model.batch_size,
             "reference": references[wish.stale.product_id],
@@ -159,8 +159,8 @@ def draw_bare(jobs: list[dict[str, Any]]) -> dict[str, float]:
         pipeline.set_progress_bar_config(disable=True)
 
     def alike(job: dict[str, Any]) -> tuple[Any, ...]:
-        keys = ("method", "scheduler", "steps", "guidance", "width", "height")
-        return *(job[key] for key in keys), job["strength"] or 0.0
+        keys = ("scheduler", "steps", "guidance", "width", "height")
+        return *(job[key] for key in keys), *job["method"].values()
 
     drawn = 0
     with tempfile.TemporaryDirectory() as folder:
@@ -176,8 +176,8 @@ def draw_bare(jobs: list[dict[str, Any]]) -> dict[str, float]:
                     "guidance_scale": batch[0]["guidance"],
                     "generator": [torch.Generator().manual_seed(job["seed"]) for job in batch],
                 }
-                if batch[0]["method"] == "img2img":
-                    arguments["strength"] = batch[0]["strength"]
+                if "reference_sha256" in batch[0]:
+                    arguments["strength"] = batch[0]["method"]["strength"]
                     arguments["image"] = [
                         Image.open(Path(job["folder"]) / job["reference"])
                         .convert("RGB")

@@ -86,7 +86,7 @@ def draw(config: Path) -> dict[str, Any]:
 
     from catalog_gen.diffusion.drawing import BatchDrawer
     from catalog_gen.diffusion.engine import Engine
-    from catalog_gen.diffusion.loading import load_pipeline
+    from catalog_gen.diffusion.loading import load_model
     from catalog_gen.fingerprint import SHARDS
     from catalog_gen.planning import NO_LIMIT
     from catalog_gen.settings import Home
@@ -95,6 +95,7 @@ def draw(config: Path) -> dict[str, Any]:
     from catalog_gen.stages.images import draw_missing
     from catalog_gen.stages.products import record_products
     from catalog_gen.stages.prompts import write_prompts
+    from catalog_gen.store.ledger import open_failures
 
     whole: Callable[..., Any] = BatchDrawer.draw
 
@@ -109,10 +110,11 @@ def draw(config: Path) -> dict[str, Any]:
     record_products(catalog, take_feed(catalog), stamp)
     write_prompts(catalog, range(SHARDS), stamp, budget=NO_LIMIT)
     model = catalog.settings.model
-    engine = Engine(load_pipeline(model, catalog.home.hashes), model.batch_size)
-    for error in draw_missing(catalog, lambda: engine, range(SHARDS), stamp).errors:
-        print(error, file=sys.stderr)
+    engine = Engine(load_model(model, catalog.home.hashes), model.batch_size)
+    draw_missing(catalog, lambda: engine, range(SHARDS), stamp)
     with catalog.store.reading() as connection:
+        for failure in open_failures(connection):
+            print(failure.error, file=sys.stderr)
         by = {
             name: dict(
                 connection.execute(
@@ -141,7 +143,7 @@ def _config() -> str:
             f'[views.text-{number}]\n{template}\nscheduler = "{scheduler}"\nsteps = 4\n{size}\n'
         )
         views.append(
-            f'[views.photo-{number}]\n{template}\nmethod = "img2img"\nstrength = 0.4\n'
+            f'[views.photo-{number}]\n{template}\nmethod = {{ name = "img2img", strength = 0.4 }}\n'
             f'scheduler = "{scheduler}"\nsteps = 6\n{size}\n'
         )
     return head + "\n".join(views) + tail

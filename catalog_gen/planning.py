@@ -91,7 +91,7 @@ class Pace:
             return exact
         if self.per_work is None:
             return UNMEASURED_SECONDS
-        work = view.width * view.height * view.steps * (view.strength or 1.0)
+        work = view.width * view.height * view.steps * view.method.share
         return self.per_work * work
 
 
@@ -151,7 +151,6 @@ def recipes_for(
             guidance=view.guidance,
             width=view.width,
             height=view.height,
-            strength=view.strength,
             reference_sha256=reference_sha256,
         )
         for candidate in range(view.candidates)

@@ -6,47 +6,41 @@ is the ``Environment``, recorded beside each image and never part of the identit
 
 from typing import Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from catalog_gen.chosen import Chosen
 from catalog_gen.fingerprint import canonical_json, sha256_text
-
-Method = Literal["text2img", "img2img"]
-SchedulerName = Literal[
-    "ddim", "euler", "euler-a", "dpm++2m", "dpm++2m-karras", "unipc", "lcm", "pndm", "heun"
-]
+from catalog_gen.method import AnyMethod
 
 #: Of classifier-free guidance, in a view and in a recipe.
 MAX_GUIDANCE: Final = 50.0
 
 
-class Recipe(BaseModel):
+class Recipe(Chosen):
     """One candidate image, to be drawn the same way forever."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     version: Literal[1] = 1
-    method: Method
+    method: AnyMethod = Field(description="the way to draw, with its own parameters")
     model_hash: str = Field(description="SHA-256 over the weights, not a name")
     prompt: str
     negative_prompt: str
     seed: int = Field(ge=0, lt=2**63)
-    scheduler: SchedulerName
+    scheduler: str = Field(min_length=1, description="a name that the model family has")
     steps: int = Field(ge=1, le=1000)
     guidance: float = Field(ge=0, le=MAX_GUIDANCE)
     width: int = Field(ge=8, multiple_of=8, description="pixels")
     height: int = Field(ge=8, multiple_of=8, description="pixels")
-    strength: float | None = Field(None, gt=0, le=1, description="img2img only")
-    reference_sha256: str | None = Field(None, description="the reference photo; img2img only")
-
-    @property
-    def canonical(self) -> str:
-        """The canonical JSON that is hashed and stored."""
-        return canonical_json(self.model_dump(mode="json"))
+    reference_sha256: str | None = Field(None, description="the photo, where the method needs one")
 
     @property
     def recipe_id(self) -> str:
-        """SHA-256 of the canonical JSON."""
-        return sha256_text(self.canonical)
+        """SHA-256 of the canonical JSON; the id of the image that is drawn from it."""
+        return self.identity
+
+    @property
+    def work(self) -> float:
+        """What it costs to draw: pixels times the steps that its method runs."""
+        return self.width * self.height * self.steps * self.method.share
 
 
 def candidate_seed(product_id: str, view: str, candidate: int, attempt: int) -> int:
@@ -59,10 +53,8 @@ def candidate_seed(product_id: str, view: str, candidate: int, attempt: int) -> 
     return int(sha256_text(key)[:16], 16) >> 1
 
 
-class Environment(BaseModel):
+class Environment(Chosen):
     """What decides pixels without being chosen: recorded with each image, compared on redraw."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     device: str = Field(description="'cpu' or the name of the GPU")
     dtype: Literal["fp32", "fp16", "bf16"]
@@ -75,7 +67,7 @@ class Environment(BaseModel):
     @property
     def environment_id(self) -> str:
         """SHA-256 of the canonical JSON."""
-        return sha256_text(canonical_json(self.model_dump(mode="json")))
+        return self.identity
 
     def differences(self, other: "Environment") -> list[str]:
         """The parts that differ, as "part: mine -> other's"."""
@@ -87,5 +79,5 @@ class Environment(BaseModel):
         ]
 
     def _flat(self) -> dict[str, object]:
-        flat = self.model_dump(mode="json", exclude={"libraries"})
+        flat = self.chosen(without=("libraries",))
         return flat | {f"libraries.{name}": version for name, version in self.libraries.items()}

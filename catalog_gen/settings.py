@@ -10,17 +10,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
+from catalog_gen.chosen import Chosen
 from catalog_gen.fingerprint import sha256_json
-from catalog_gen.recipe import MAX_GUIDANCE, Method, SchedulerName
+from catalog_gen.method import AnyMethod, described
+from catalog_gen.recipe import MAX_GUIDANCE
 from catalog_gen.toml_file import load_toml
 
 EditPolicy = Literal["cosmetic", "variant", "unlimited"]
 SigningAlgorithm = Literal["es256", "es384", "es512", "ps256", "ps384", "ps512", "ed25519"]
 
-#: How far img2img may go from the reference photo. Above 0.60 the product is another product.
-MAX_STRENGTH: Final[Mapping[EditPolicy, float]] = {
+#: How far a method may lead from the product's photo. Above 0.60 the product is another product.
+MAX_DEPARTURE: Final[Mapping[EditPolicy, float]] = {
     "cosmetic": 0.40,
     "variant": 0.60,
     "unlimited": 1.0,
@@ -30,11 +32,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Asks = dict[Annotated[str, Field(pattern="^[a-z][a-z0-9_]*$")], str]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class FeedSettings(_Section):
+class FeedSettings(Chosen):
     """Where products come from, and how much of a feed is believed."""
 
     path: Path = Field(description="the product feed: CSV, TSV, JSONL, Parquet, XML, or .gz")
@@ -46,9 +44,15 @@ class FeedSettings(_Section):
         (), description="the only folders that reference photos may be read from"
     )
     aliases: dict[str, str] = Field({}, description="further column names, to canonical fields")
+    platform: str | None = Field(
+        None, description="the platform whose export it is; none: recognised by its columns"
+    )
+    encoding: str | None = Field(
+        None, description="the text's encoding (cp1251, ...); none: found out, or refused if unsure"
+    )
 
 
-class ModelSettings(_Section):
+class ModelSettings(Chosen):
     """The diffusion model, and how it is run."""
 
     id: str = Field(description="a diffusers folder, or the id of one on a hub")
@@ -69,28 +73,33 @@ class ModelSettings(_Section):
     )
 
 
-class ScorerSettings(_Section):
+class ScorerSettings(Chosen):
     """The CLIP model that scores."""
 
     id: str = Field(description="an open_clip folder ('local-dir:PATH'), or an open_clip name")
     batch_size: int = Field(32, ge=1)
 
 
-class ViewSettings(_Section):
+class ViewSettings(Chosen):
     """One kind of picture that every product gets."""
 
     template: str = Field(min_length=1, description="Jinja2, over the product's fields")
     negative_prompt: str = Field("", description="Jinja2, too")
     asks: Asks = Field({}, description="what it asks for: attribute, and Jinja2 for its value")
-    method: Method = "text2img"
+    method: AnyMethod = Field(
+        default="text2img",
+        validate_default=True,
+        description="how pictures are drawn: a name, or a table with a name and its parameters",
+    )
     candidates: int = Field(1, ge=1, le=64)
-    scheduler: SchedulerName = "ddim"
+    scheduler: str = Field("ddim", min_length=1)
     steps: int = Field(20, ge=1, le=1000)
     guidance: float = Field(3.0, ge=0, le=MAX_GUIDANCE)
     width: int = Field(128, ge=16, multiple_of=8, description="pixels; the judge needs 16")
     height: int = Field(128, ge=16, multiple_of=8, description="pixels")
-    strength: float | None = Field(None, gt=0, le=1, description="img2img only")
-    edit_policy: EditPolicy = "cosmetic"
+    edit_policy: EditPolicy = Field(
+        "cosmetic", description="how far a picture may depart from the product's photo"
+    )
     retry_negative_prompt: str = Field(
         "blurry, deformed, cropped, out of focus, text, watermark",
         description="what to avoid, too, once other seeds did not help; see stages.retries",
@@ -100,42 +109,26 @@ class ViewSettings(_Section):
     )
 
     @model_validator(mode="after")
-    def _strength_fits(self) -> Self:
-        if self.method == "text2img" and self.strength is not None:
-            raise ValueError("strength is for img2img; delete it or set method = 'img2img'")
-        if self.method == "img2img":
-            if self.strength is None:
-                raise ValueError("img2img needs a strength, e.g. strength = 0.35")
-            limit = MAX_STRENGTH[self.edit_policy]
-            if self.strength > limit:
-                wider = [
-                    f"'{name}'" for name, most in MAX_STRENGTH.items() if self.strength <= most
-                ]
-                raise ValueError(
-                    f"strength {self.strength} is above {limit}, the limit of edit_policy "
-                    f"'{self.edit_policy}'; lower it, or choose {' or '.join(wider)}"
-                )
+    def _stays_near_the_photo(self) -> Self:
+        departure, limit = self.method.departure, MAX_DEPARTURE[self.edit_policy]
+        if departure > limit:
+            wider = [f"'{name}'" for name, most in MAX_DEPARTURE.items() if departure <= most]
+            raise ValueError(
+                f"{described(self.method.name, self.method.parameters)} departs from the photo by "
+                f"{departure:g}, and edit_policy '{self.edit_policy}' allows {limit:g}; lower it, "
+                f"or choose {' or '.join(wider)}"
+            )
         return self
 
     @property
     def settings_hash(self) -> str:
         """SHA-256 over what decides which pictures are drawn, apart from templates and model."""
-        return sha256_json(
-            self.model_dump(
-                mode="json",
-                exclude={
-                    "template",
-                    "negative_prompt",
-                    "asks",
-                    "retry_negative_prompt",
-                    "edit_policy",
-                    "background",
-                },
-            )
-        )
+        judged = ("edit_policy", "background")
+        worded = ("template", "negative_prompt", "asks", "retry_negative_prompt")
+        return sha256_json(self.chosen(without=(*worded, *judged)))
 
 
-class LimitSettings(_Section):
+class LimitSettings(Chosen):
     """How much a refresh may try and spend."""
 
     tries: int = Field(3, ge=1, description="how often drawing is tried before giving up")
@@ -148,7 +141,7 @@ class LimitSettings(_Section):
     )
 
 
-class PublishSettings(_Section):
+class PublishSettings(Chosen):
     """When a new set of pictures goes live, and where they are served from."""
 
     min_coverage: Share = Field(
@@ -160,7 +153,7 @@ class PublishSettings(_Section):
     base_url: str = Field("https://shop.example/images", description="for exported feeds")
 
 
-class CredentialSettings(_Section):
+class CredentialSettings(Chosen):
     """The certificate that signs exported pictures (C2PA); without the section none is signed."""
 
     certificates: Path = Field(description="PEM: the signing certificate, then those above it")
@@ -168,21 +161,21 @@ class CredentialSettings(_Section):
     algorithm: SigningAlgorithm = "es256"
 
 
-class ScheduleSettings(_Section):
+class ScheduleSettings(Chosen):
     """When the nightly refresh starts."""
 
     cron: str = "0 2 * * *"
     timezone: str = "UTC"
 
 
-class AuditSettings(_Section):
+class AuditSettings(Chosen):
     """When old pictures are drawn again, and how many of them."""
 
     sample: int = Field(50, ge=1, description="pictures that one audit draws again")
     cron: str = "0 5 * * *"
 
 
-class CatalogSettings(_Section):
+class CatalogSettings(Chosen):
     """The whole of ``catalog.toml``."""
 
     feed: FeedSettings

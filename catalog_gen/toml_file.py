@@ -27,7 +27,8 @@ def load_toml(path: Path, shape: type[Shape], how_to_name: str) -> Shape:
         ) from None
     except ValidationError as error:
         rules = "; ".join(
-            f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}"
+            f"{'.'.join(str(part) for part in item['loc'])}: "
+            f"{item['msg'].removeprefix('Value error, ')}"
             for item in error.errors()
         )
         raise ConfigError(str(path), rules, "Mend these lines.") from error

@@ -31,7 +31,7 @@ class DiffusionPipelineResource(dg.ConfigurableResource["Engine"]):
             ConfigError: CUDA is asked for and absent.
         """
         from catalog_gen.diffusion.engine import Engine
-        from catalog_gen.diffusion.loading import load_pipeline
+        from catalog_gen.diffusion.loading import load_model
 
         settings = catalog.settings.model
         if self.device != "settings":
@@ -40,6 +40,6 @@ class DiffusionPipelineResource(dg.ConfigurableResource["Engine"]):
             if settings not in _engines:
                 _engines.clear()  # one model at a time in the GPU's memory
                 _engines[settings] = Engine(
-                    load_pipeline(settings, catalog.home.hashes), settings.batch_size
+                    load_model(settings, catalog.home.hashes), settings.batch_size
                 )
             return _engines[settings]

@@ -35,3 +35,14 @@ def minutes(text: str) -> float:
     if not 0.0 < value < math.inf:
         raise argparse.ArgumentTypeError(f"{text}: must be a number above 0")
     return value
+
+
+def share(text: str) -> float:
+    """A number between 0 and 1, neither of them, for argparse."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0.0 < value < 1.0:
+        raise argparse.ArgumentTypeError(f"{text}: must be a number between 0 and 1")
+    return value

@@ -47,11 +47,16 @@ def test_a_hub_id_stays_a_hub_id(tmp_path: Path) -> None:
         ("candidate = 3", "views.packshot.candidate"),
         ("steps = 0", "views.packshot.steps"),
         ("width = 100", "views.packshot.width"),
-        ('scheduler = "magic"', "views.packshot.scheduler"),
-        ("strength = 0.3", "strength is for img2img"),
-        ('method = "img2img"', "img2img needs a strength"),
-        ('method = "img2img"\nstrength = 0.5', "above 0.4"),
-        ('method = "img2img"\nstrength = 0.7\nedit_policy = "variant"', "above 0.6"),
+        ("strength = 0.3", "strength"),
+        ('method = "img2img"', "strength"),
+        ('method = "img2imgs"', "Did you mean 'img2img'?"),
+        ("method = 3", "write a method's name"),
+        ('method = { name = "text2img", strength = 0.3 }', "strength"),
+        ('method = { name = "img2img", strength = 0.5 }', "'cosmetic' allows 0.4"),
+        (
+            'method = { name = "img2img", strength = 0.7 }\nedit_policy = "variant"',
+            "'variant' allows 0.6",
+        ),
     ],
 )
 def test_a_wrong_setting_is_named(tmp_path: Path, addition: str, told: str) -> None:
@@ -60,9 +65,9 @@ def test_a_wrong_setting_is_named(tmp_path: Path, addition: str, told: str) -> N
 
 
 def test_more_strength_needs_an_explicit_word(tmp_path: Path) -> None:
-    addition = '\nmethod = "img2img"\nstrength = 0.7\nedit_policy = "unlimited"'
+    addition = '\nmethod = { name = "img2img", strength = 0.7 }\nedit_policy = "unlimited"'
     settings = load_settings(write(tmp_path, MINIMAL.format(model="sd") + addition))
-    assert settings.views["packshot"].strength == 0.7
+    assert settings.views["packshot"].method.departure == 0.7
 
 
 @pytest.mark.parametrize("text", ["views = [", "\x00", ""])

@@ -270,17 +270,17 @@ class Killer:
 
 def _look_inside(shop: "Shop") -> dict[str, Any]:
     """The store with `verify`'s eyes and in SQL; the fields of ``Seen`` but for the log."""
-    from assets_defs.stale_runs import dead_runs
-    from catalog_gen.store.audit import audit
     from catalog_gen.store.ledger import open_work
     from catalog_gen.store.outbox import read_batch
+    from catalog_gen.store.run_lock import dead_runs
+    from catalog_gen.store.verify import verify
 
     catalog = shop.catalog
     waiting: list[str] = []
     for path in catalog.outbox.pending():
         rows = read_batch(path).rows
         waiting += rows.filter(rows["png"].is_valid())["recipe_id"].to_pylist()
-    damaged = audit(catalog.store, catalog.outbox).damaged
+    damaged = verify(catalog.store, catalog.outbox).damaged
     with catalog.store.reading() as connection:
         images = connection.execute("SELECT image_id FROM images").fetchall()
         open_items = len(open_work(connection, None, 3, include_deferred=True))

@@ -10,30 +10,52 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from catalog_gen.catalog.column_plans import ColumnPlans
 from catalog_gen.catalog.product import CORE_FIELDS
 
 #: The spellings of each field, best first: ``product_type`` wins over ``google_product_category``.
 SPELLINGS: Final[Mapping[str, tuple[str, ...]]] = {
-    "product_id": ("product_id", "id", "sku", "item_id", "article_number", "handle"),
-    "title": ("title", "name", "product_name", "product_title", "item_name"),
-    "category": (
-        "product_type",
-        "category",
-        "product_category",
-        "google_product_category",
+    "product_id": (
+        *("product_id", "id", "sku", "item_id", "article_number", "handle"),
+        *("artikelnummer", "artikel_nr", "referencia", "artikelnr"),
     ),
-    "description": ("description", "body_html", "body (html)", "body", "long_description"),
+    "title": (
+        *("title", "name", "product_name", "product_title", "item_name"),
+        *("titel", "produktname", "artikelname", "bezeichnung", "titre", "nom", "titulo", "título"),
+        *("nombre", "titolo", "nome", "naam", "nazwa", "název", "név", "namn", "navn", "название"),
+    ),
+    "category": (
+        *("product_type", "category", "product_category", "google_product_category"),
+        *("kategorie", "warengruppe", "catégorie", "categoría", "categoria", "categorie"),
+        *("kategoria", "категория"),
+    ),
+    "description": (
+        *("description", "body_html", "body (html)", "body", "long_description"),
+        *("beschreibung", "descripción", "descrizione", "beschrijving", "opis", "описание"),
+        *("summary", "content"),
+    ),
     "group_id": ("group_id", "item_group_id", "group", "parent_sku", "parent_id"),
     "reference": ("reference", "reference_image", "source_image", "reference_photo"),
-    "colour": ("colour", "color"),
-    "material": ("material", "fabric"),
-    "price": ("price",),
+    "colour": (
+        *("colour", "color", "color_name", "colour_name", "primary_color", "primary_colour"),
+        *("farbe", "couleur", "colore", "kleur", "kolor", "barva", "szín", "cor", "färg", "farve"),
+        *("renk", "цвет"),
+    ),
+    "material": (
+        *("material", "fabric", "material_type", "material_name", "materials"),
+        *("matériau", "matière", "materiale", "materiaal", "materiał", "materiál", "anyag"),
+        *("malzeme", "материал"),
+    ),
+    "price": ("price", "preis", "prix", "precio", "prezzo", "prijs", "cena", "цена"),
     "sale_price": ("sale_price",),
-    "brand": ("brand", "vendor", "manufacturer"),
+    "brand": ("brand", "vendor", "manufacturer", "marke", "marque", "marca", "merk", "бренд"),
     "gender": ("gender",),
-    "size": ("size",),
-    "pattern": ("pattern",),
-    "gtin": ("gtin", "ean", "upc", "barcode"),
+    "size": (
+        *("size", "size_name", "größe", "groesse", "taille", "talla", "taglia", "maat", "rozmiar"),
+        *("velikost", "méret", "tamanho", "storlek", "størrelse", "beden", "размер"),
+    ),
+    "pattern": ("pattern", "muster", "motif"),
+    "gtin": ("gtin", "ean", "upc", "barcode", "ean13"),
     "mpn": ("mpn",),
     "link": ("link", "url", "product_url"),
     "image_link": ("image_link", "image_url", "image"),
@@ -51,8 +73,6 @@ CANONICAL_ATTRIBUTES: Final = frozenset(SPELLINGS) - frozenset(CORE_FIELDS)
 
 _NOT_WORD: Final = re.compile(r"[\W_]+")
 _CAMEL: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-#: Columns of all cached plans: JSONL may bring other keys on every line.
-_MAX_PLANNED: Final = 50_000
 _MAX_NAME: Final = 100
 
 
@@ -93,19 +113,11 @@ class Naming:
         for spelling, target in aliases.items():
             _, field = self._fields.get(_key(target), (0, snake_case(target)))
             self._fields[_key(spelling)] = (0, field)
-        self._plans: dict[tuple[str, ...], tuple[Column, ...]] = {}
-        self._planned = 0
+        self._plans = ColumnPlans(self._columns)
 
     def plan(self, names: tuple[str, ...]) -> tuple[Column, ...]:
         """The columns that carry a name, best first for every field; cached by ``names``."""
-        plan = self._plans.get(names)
-        if plan is None:
-            if self._planned > _MAX_PLANNED:
-                self._plans.clear()
-                self._planned = 0
-            plan = self._plans[names] = self._columns(names)
-            self._planned += len(names)
-        return plan
+        return self._plans.of(names)
 
     def _columns(self, names: tuple[str, ...]) -> tuple[Column, ...]:
         ranked: list[tuple[int, Column]] = []
@@ -116,6 +128,10 @@ class Naming:
                 ranked.append((rank, Column(index, field, own)))
         ranked.sort(key=lambda each: each[0])  # stable: equal ranks keep the feed's order
         return tuple(column for _, column in ranked)
+
+    def claims(self, name: str) -> bool:
+        """Whether the user's aliases name this column."""
+        return self._fields.get(_key(name), (1, ""))[0] == 0
 
     def knows(self, names: tuple[str, ...], field: str) -> bool:
         """Whether some column can fill a field."""

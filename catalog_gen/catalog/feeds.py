@@ -1,26 +1,35 @@
-"""Read a product feed of any supported format: every row a product or a rejection.
+"""Read a product feed of any supported format: every row a product, skipped, or a rejection.
 
-The format is decided by content first, then by the file's name. Rows stream through; what is kept
-are the products and the rejections. Nothing is written and nothing fetched.
+The format is decided by content first, then by the file's name; the platform by the columns. Rows
+stream through; what is kept are the products and the rejections. Nothing is written and nothing
+fetched.
 """
 
+from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
 from catalog_gen.catalog.aliases import Naming
+from catalog_gen.catalog.parents import without_parents
 from catalog_gen.catalog.product import FeedContents, Product, Rejection
-from catalog_gen.catalog.readers.delimited import read_table
+from catalog_gen.catalog.readers.delimited import header_candidates, read_table
+from catalog_gen.catalog.readers.encodings import find_encoding
 from catalog_gen.catalog.readers.google_xml import read_google_xml, xml_encoding
 from catalog_gen.catalog.readers.jsonl import read_jsonl
-from catalog_gen.catalog.readers.lines import detect_encoding
-from catalog_gen.catalog.readers.parquet import read_parquet
-from catalog_gen.catalog.readers.record import MAX_FIELDS, OpenFeed, Row, shorten
-from catalog_gen.catalog.readers.shopify import is_shopify, read_shopify
+from catalog_gen.catalog.readers.parquet import parquet_names, read_parquet
+from catalog_gen.catalog.readers.reader import READERS, Reader, fold
+from catalog_gen.catalog.readers.record import MAX_FIELDS, Record, Skipped, Table, shorten
 from catalog_gen.catalog.readers.source import FeedSource, inspect_source
 from catalog_gen.catalog.validation import Validator
 from catalog_gen.errors import FeedError
 from catalog_gen.settings import FeedSettings
+
+#: The reader of tables that no platform claims, and that of Google's XML.
+PLAIN: Final = "plain"
+_XML: Final = "google"
 
 _FORMATS: Final = "Export the feed as CSV, TSV, JSONL, Parquet or Google Merchant XML."
 _FOREIGN: Final = {
@@ -33,34 +42,73 @@ _FOREIGN: Final = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class OpenFeed:
+    """A feed that is recognised; its rows are still to be read.
+
+    ``platform`` is the reader's registered name.
+    """
+
+    platform: str
+    reader: Reader
+    table: Table
+    naming: Naming
+
+
+def platform_title(platform: str) -> str:
+    """A platform's name for people; of a reader that is no longer installed, its own name."""
+    return READERS.get(platform).title if platform in READERS.names() else platform
+
+
 def read_feed(path: Path, settings: FeedSettings) -> FeedContents:
     """Read a whole feed.
 
-    ``rows_read`` counts records: in Shopify's CSV a row with nothing but a further image belongs to
-    its product and is not counted; blank lines never are. Of settings, the aliases and
-    ``max_field_length`` matter here; ``settings.path`` does not.
+    ``rows_read`` counts records: a row with nothing but a further image or translation of Shopify,
+    say, belongs to its product and is not counted; blank lines never are. Of settings, aliases,
+    ``platform``, ``encoding`` and ``max_field_length`` matter here; ``settings.path`` does not.
 
     Raises:
-        FeedError: the file can't be read as any format, or goes beyond the bounds on its size.
+        FeedError: the file can't be read as any format, no reader knows its columns, or it goes
+            beyond the bounds on its size.
     """
-    source = inspect_source(path)
-    naming = Naming(settings.aliases)
-    feed = _open(source, naming)
-    validator = Validator(settings, naming)
+    feed = open_feed(path, settings)
+    validator = Validator(settings, feed.naming)
     products: list[Product] = []
     rejections: list[Rejection] = []
+    skipped: Counter[str] = Counter()
     rows_read = 0
-    for row in feed.rows:
+    for row in feed.reader.rows(feed.table, feed.naming):
         rows_read += 1
+        if isinstance(row, Skipped):
+            skipped[row.why] += 1
+            continue
         result = row if isinstance(row, Rejection) else validator.judge(row)
         if isinstance(result, Product):
             products.append(result)
         else:
             rejections.append(result)
-    return FeedContents(feed.format, feed.encoding, rows_read, tuple(products), tuple(rejections))
+    kept = without_parents(products)
+    if len(kept) < len(products):
+        skipped["parent"] += len(products) - len(kept)
+    return FeedContents(
+        format=feed.table.format,
+        encoding=feed.table.encoding,
+        rows_read=rows_read,
+        products=tuple(kept),
+        rejections=tuple(rejections),
+        platform=feed.platform,
+        skipped=dict(sorted(skipped.items())),
+    )
 
 
-def _open(source: FeedSource, naming: Naming) -> OpenFeed:
+def open_feed(path: Path, settings: FeedSettings) -> OpenFeed:
+    """Find a feed's format, encoding, header and platform.
+
+    Raises:
+        FeedError: as for ``read_feed``; what only shows further down in the file is not among it.
+    """
+    source = inspect_source(path)
+    naming = Naming(settings.aliases)
     head = source.head
     for magic, what in _FOREIGN.items():
         if head.startswith(magic):
@@ -68,44 +116,118 @@ def _open(source: FeedSource, naming: Naming) -> OpenFeed:
     if head.startswith(b"PAR1"):
         if source.packed:
             raise FeedError(str(source.path), "is Parquet inside gzip", "Unpack it first.")
-        return OpenFeed("parquet", "binary", read_parquet(source))
+        names = parquet_names(source)
+        table = Table("parquet", "binary", names, lambda: read_parquet(source))
+        return _recognised(source, [table], naming, settings)
     start = _start(head)
     if start.startswith("<"):
         if start[:14].casefold().startswith(("<!doctype html", "<html")):
             raise FeedError(str(source.path), "is a web page", _FORMATS)
-        return OpenFeed("google-xml", xml_encoding(source), read_google_xml(source))
-    encoding = detect_encoding(source)
-    shown = "utf-16" if encoding.startswith("utf-16") else encoding
+        table = Table("xml", xml_encoding(source), (), lambda: read_google_xml(source))
+        name = settings.platform or _XML
+        return OpenFeed(name, READERS.get(name)(), table, naming)
     if start.startswith("[") and not source.name.endswith((".csv", ".tsv", ".jsonl")):
         rule = "is a JSON array"
         raise FeedError(str(source.path), rule, "Write one object a line, without the brackets.")
+    encoding = find_encoding(source, settings.encoding)
     if start.startswith("{") or source.name.endswith((".jsonl", ".ndjson")):
-        return OpenFeed("jsonl", shown, read_jsonl(source, encoding))
-    return _open_table(source, encoding, shown, naming)
+        return _json_lines(source, encoding, naming, settings)
+    candidates = header_candidates(source, encoding)
+    tables = [read_table(source, encoding, each) for each in candidates]
+    return _recognised(source, tables, naming, settings)
 
 
-def _open_table(source: FeedSource, encoding: str, shown: str, naming: Naming) -> OpenFeed:
-    table = read_table(source, encoding)
-    rows: Iterator[Row] = table.rows
-    if len(table.header) > MAX_FIELDS:
+def _json_lines(
+    source: FeedSource, encoding: str, naming: Naming, settings: FeedSettings
+) -> OpenFeed:
+    """JSON Lines; an object without ids or titles is a rejection of its own, not the feed's end."""
+    rows = read_jsonl(source, encoding)
+    names = next((row.names for row in rows if isinstance(row, Record)), ())
+    table = Table("jsonl", encoding, names, lambda: read_jsonl(source, encoding))
+    platform = settings.platform or _platform_of([table])[0] or PLAIN
+    return OpenFeed(platform, READERS.get(platform)(), table, naming)
+
+
+def _recognised(
+    source: FeedSource, tables: list[Table], naming: Naming, settings: FeedSettings
+) -> OpenFeed:
+    """The table whose header a platform claims, else the first with ids and titles.
+
+    Raises:
+        FeedError: there is none, or its header is beyond the bounds.
+    """
+    platform, table = _platform_of(tables)
+    if settings.platform:
+        platform = settings.platform
+        reader = READERS.get(platform)()
+        table = table or max(tables, key=lambda each: reader.score(_folded(each)))
+    if table is None:
+        platform = PLAIN
+        table = next((each for each in tables if not _missing(each, naming)), None)
+    if table is None:
+        raise _unknown(source, tables[0], naming)
+    if len(table.names) > MAX_FIELDS:
         raise FeedError(
             str(source.path),
-            f"has {len(table.header):,} columns, more than {MAX_FIELDS:,}",
+            f"has {len(table.names):,} columns, more than {MAX_FIELDS:,}",
             "Export fewer columns, or check the delimiter.",
         )
-    if is_shopify(table.header):
-        return OpenFeed("shopify-csv", shown, read_shopify(rows))
-    if not naming.knows(table.header, "product_id"):
-        columns = shorten(", ".join(table.header))
-        raise FeedError(
-            str(source.path),
-            f"has no column for product ids; its columns are: {columns}",
-            "Name the column in feed.aliases, e.g. aliases = { artikel = 'product_id' }.",
-        )
-    return OpenFeed("tsv" if table.delimiter == "\t" else "csv", shown, rows)
+    return OpenFeed(platform, READERS.get(platform)(), table, naming)
+
+
+def _platform_of(tables: list[Table]) -> tuple[str, Table | None]:
+    """The platform with the surest claim on one of the headers; "" and None: nobody claims any."""
+    best: tuple[int, str, Table | None] = (0, "", None)
+    for table in tables:
+        if len(table.names) > MAX_FIELDS:
+            continue
+        names = _folded(table)
+        for platform, reader in READERS.items():
+            score = reader().score(names)
+            if score > best[0]:
+                best = (score, platform, table)
+    return best[1], best[2]
+
+
+def _folded(table: Table) -> frozenset[str]:
+    return frozenset(map(fold, table.names))
+
+
+def _missing(table: Table, naming: Naming) -> list[str]:
+    """Which of the two fields that every product needs have no column."""
+    wanted = {"product_id": "product ids", "title": "titles"}
+    return [what for field, what in wanted.items() if not naming.knows(table.names, field)]
+
+
+def _unknown(source: FeedSource, table: Table, naming: Naming) -> FeedError:
+    """The refusal of columns that nobody knows: what they are, and what to write."""
+    missing = _missing(table, naming)
+    columns = ", ".join(chain(table.names[:40], ["..."] if len(table.names) > 40 else []))
+    fields = {"product ids": "product_id", "titles": "title"}
+    aliases = ", ".join(f'"YOUR COLUMN" = "{fields[what]}"' for what in missing)
+    return FeedError(
+        str(source.path),
+        f"has no column for {' and none for '.join(missing)}; its columns are: "
+        f"{shorten_columns(columns)}",
+        f"No platform's export has these columns. Name yours in the settings: "
+        f"[feed] aliases = {{ {aliases} }}.",
+    )
+
+
+def shorten_columns(columns: str) -> str:
+    """A list of columns fit for a message: printable, at most a few lines."""
+    pieces = [
+        shorten(columns[start : start + 79]) for start in range(0, min(len(columns), 790), 79)
+    ]
+    return "".join(pieces)
 
 
 def _start(head: bytes) -> str:
     """The first visible characters, whatever the encoding."""
     text = head[:4096].replace(b"\0", b"").removeprefix(b"\xef\xbb\xbf")
     return text.removeprefix(b"\xff\xfe").removeprefix(b"\xfe\xff").lstrip().decode("latin-1")
+
+
+def rows_of(feed: OpenFeed) -> Iterator[Record]:
+    """The records of products for sale, raw; for exports."""
+    return (row for row in feed.reader.rows(feed.table, feed.naming) if isinstance(row, Record))

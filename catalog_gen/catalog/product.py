@@ -44,10 +44,17 @@ class Rejection:
 
 @dataclass(frozen=True, slots=True)
 class FeedContents:
-    """What a feed held. ``len(products) + len(rejections) == rows_read``, always."""
+    """What a feed held.
+
+    ``len(products) + len(rejections) + sum(skipped.values()) == rows_read``, always. ``platform``
+    is the name of the reader that understood it. ``skipped`` counts the sound rows that are not for
+    sale by the reason: draft, archived, parent, translation, ...
+    """
 
     format: str
     encoding: str
     rows_read: int
     products: tuple[Product, ...]
     rejections: tuple[Rejection, ...]
+    platform: str = "plain"
+    skipped: Mapping[str, int] = field(default_factory=dict)

@@ -1,5 +1,6 @@
 """From a record to a product, or to the one rule that it broke first."""
 
+import html
 import re
 import unicodedata
 from typing import Final
@@ -25,6 +26,7 @@ FIELD_LONG: Final = "a field has at most {limit:,} characters (feed.max_field_le
 _NOT_IN_IDS: Final = frozenset({"Cc", "Cs", "Cf", "Zl", "Zp"})
 _TAXONOMY_NUMBER: Final = re.compile(r"\d+")
 _CORE: Final = frozenset(CORE_FIELDS)
+_ENTITY: Final = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,30});")
 
 
 class Validator:
@@ -49,7 +51,7 @@ class Validator:
         )
         if rejection is not None:
             return rejection
-        title = without_credentials(clean_text(core.get("title", "")))
+        title = without_credentials(html_to_text(core.get("title", "")))
         if not title:
             return reject(record.line, "title", core.get("title", ""), TITLE_MISSING, product_id)
         self._seen.add(product_id)
@@ -81,7 +83,7 @@ class Validator:
             if name in _CORE or name in attributes:
                 name = column.own
             if name not in attributes and name not in _CORE and len(value) <= self._limit:
-                cleaned = without_credentials(clean_text(value))
+                cleaned = without_credentials(clean_text(_decoded(value)))
                 if cleaned:
                     attributes[name] = cleaned
         return core, attributes
@@ -110,12 +112,19 @@ class Validator:
         return None
 
 
+def _decoded(value: str) -> str:
+    """``&amp;`` and the like as characters; an address keeps ``&copy=1``."""
+    if "&" not in value or ";" not in value:
+        return value
+    return _ENTITY.sub(lambda entity: html.unescape(entity[0]), value)
+
+
 def leaf_category(path: str) -> str:
     """The last part of "A > B > C"; a bare number of Google's taxonomy says nothing and is ''.
 
     >>> leaf_category("Home > Kitchen > Mugs")
     'Mugs'
     """
-    parts = [clean_text(part) for part in path.split(">")]
+    parts = [clean_text(part) for part in _decoded(path).split(">")]
     leaf = next((part for part in reversed(parts) if part), "")
     return "" if _TAXONOMY_NUMBER.fullmatch(leaf) else leaf

@@ -1,6 +1,7 @@
 """`catalog-gen calibrate`: set the accept cut from labelled pictures, with a stated error."""
 
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -9,73 +10,94 @@ from rich.table import Table
 
 from catalog_gen.cli.output import answers, duration, messages, print_json
 from catalog_gen.errors import InputError
+from catalog_gen.judging.calibration import Labelled
 from catalog_gen.judging.rubric import CutRecord
 from catalog_gen.judging.rubric_file import write_cut
 from catalog_gen.judging.scorer import ClipScorer
 from catalog_gen.reporting.calibration_plot import calibration_plot
 from catalog_gen.settings import Home
-from catalog_gen.stages.calibration import (
-    Findings,
-    LabelSource,
-    find_cut,
-    planted_labels,
-    reviewed_labels,
-)
+from catalog_gen.stages.calibration import Findings, find_cut, reviewed_labels
 from catalog_gen.stages.catalog import Catalog
 
 PLOT: Final = "calibration.svg"
 
 
-def run(
-    config: Path,
-    source: LabelSource,
-    photos: Path,
-    each: int,
-    most_bad: float,
-    confidence: float,
-    prevalence: float,
-    dry_run: bool,
-    as_json: bool,
-) -> None:
-    """Find the cut, print the curve, and write the cut into the rubric.
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """What the accept cut has to keep."""
+
+    most_bad: float
+    """The largest share of bad pictures among accepted ones, 0..1."""
+    confidence: float
+    """With which that holds, 0..1."""
+    prevalence: float | None = None
+    """The share of bad pictures among all, 0..1, where labels were made; None: a sample of all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where labels come from."""
+
+    name: str
+    """As the rubric records it."""
+    told: str
+    """The same as a clause, claiming no more than the labels show."""
+    first_step: str
+    """What to do where there are none."""
+
+
+_REVIEWS: Final = Origin(
+    name="reviews",
+    told="pictures that people reviewed, accepted ones too, as a sample of all",
+    first_step="Review pictures first: catalog-gen review lists those that wait.",
+)
+
+
+def run(config: Path, bound: Bound, dry_run: bool, as_json: bool) -> None:
+    """Find the cut that people's reviews support, print the curve, and write it into the rubric.
 
     Raises:
         InputError: too few labels, or none of the cuts keeps the bound; nothing was changed.
     """
     catalog = Catalog.open(config, Home.from_environment())
     scorer = ClipScorer(catalog.settings.scorer)
-    if source == "planted":
-        with messages.status(f"Planting defects in {each} pictures ..."):
-            labels = planted_labels(catalog, scorer, photos, each)
-        assumed: float | None = prevalence
-    else:
-        labels, assumed = reviewed_labels(catalog, scorer.scorer_hash), None
-    found = find_cut(
-        catalog, scorer, labels, most_bad=most_bad, confidence=confidence, prevalence=assumed
-    )
-    told = _labels(found, source, assumed)
+    labels = reviewed_labels(catalog, scorer.scorer_hash)
+    settle(catalog, scorer, labels, _REVIEWS, bound, dry_run, as_json)
+
+
+def settle(
+    catalog: Catalog,
+    scorer: ClipScorer,
+    labels: Sequence[Labelled],
+    origin: Origin,
+    bound: Bound,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """The same for any labels.
+
+    Raises:
+        InputError: too few labels, or none of the cuts keeps the bound; nothing was changed.
+    """
+    found = find_cut(catalog, scorer, labels, **asdict(bound))
+    told = f"{found.labels} labels, {found.bad} of them bad: {origin.told}"
     plot = catalog.home.root / PLOT
     if not labels:
-        raise _refusal(found, source, most_bad, confidence)
+        raise _refusal(found, origin, bound)
     plot.parent.mkdir(parents=True, exist_ok=True)
-    plot.write_text(calibration_plot(found.calibration, most_bad, told), "utf-8")
+    plot.write_text(calibration_plot(found.calibration, bound.most_bad, told), "utf-8")
     if as_json:
         print_json({**asdict(found), "source": told, "plot": str(plot)})
     else:
         _print(found, told, plot)
     chosen = found.calibration.chosen
     if chosen is None:
-        raise _refusal(found, source, most_bad, confidence)
+        raise _refusal(found, origin, bound)
     if dry_run:
         messages.print(f"{catalog.settings.rubric} is as it was (--dry-run).")
         return
     record = CutRecord(
-        found_on=datetime.now(UTC).date(),
-        labels=found.labels,
-        source=source,
-        prevalence=assumed,
-        most_bad=most_bad,
-        confidence=confidence,
+        found_on=datetime.now(UTC).date(), labels=found.labels, source=origin.name, **asdict(bound)
     )
     write_cut(catalog.settings.rubric, scorer.scorer_hash, chosen.cut, record)
     messages.print(
@@ -84,24 +106,14 @@ def run(
     )
 
 
-def _labels(found: Findings, source: LabelSource, prevalence: float | None) -> str:
-    """Where the labels come from, in words that claim no more than they show."""
-    counted = f"{found.labels} labels, {found.bad} of them bad"
-    if source == "planted":
-        return (
-            f"{counted}: renders with planted defects, all kinds equally, weighed as if "
-            f"{prevalence:.0%} of all pictures were bad"
-        )
-    return f"{counted}: pictures that people reviewed, accepted ones too, as a sample of all"
-
-
-def _refusal(
-    found: Findings, source: LabelSource, most_bad: float, confidence: float
-) -> InputError:
+def _refusal(found: Findings, origin: Origin, bound: Bound) -> InputError:
     needed = found.calibration.needed
-    rule = f"show no cut with at most {most_bad:.0%} bad pictures at {confidence:.0%} confidence"
-    if found.labels == 0 and source == "reviews":
-        step = "Review pictures first: catalog-gen review lists those that wait."
+    rule = (
+        f"show no cut with at most {bound.most_bad:.0%} bad pictures at {bound.confidence:.0%} "
+        "confidence"
+    )
+    if found.labels == 0:
+        step = origin.first_step
     elif needed is None:
         step = (
             "More labels would not help: too many bad pictures pass the strictest cut. Raise "

@@ -168,7 +168,7 @@ def _model(settings: CatalogSettings) -> str:
     checked = check_model(folder)
     pinned_model(settings.model)
     pin = "hash as pinned" if settings.model.sha256 else "hash not pinned"
-    return f"{checked.pipeline}, {len(checked.files)} files, safetensors only, {pin}"
+    return f"{checked.pipeline_class}, {len(checked.files)} files, safetensors only, {pin}"
 
 
 def _scorer(settings: CatalogSettings) -> str:
@@ -194,7 +194,7 @@ def _device(settings: CatalogSettings) -> Finding:
 
 def _dagster(home: Home) -> Iterator[Finding]:
     from assets_defs.leftovers import leftovers
-    from assets_defs.stale_runs import dead_runs
+    from catalog_gen.store.run_lock import dead_runs
 
     left, dead = leftovers(home), dead_runs(home)
     if dead:

@@ -11,6 +11,7 @@ from rich.tree import Tree
 
 from catalog_gen.cli.output import answers, print_json
 from catalog_gen.judging.passports import Outcome, Stamped
+from catalog_gen.method import described
 from catalog_gen.settings import Home, load_settings
 from catalog_gen.stages.identify import identify
 from catalog_gen.stages.passports import stamp_pictures
@@ -78,12 +79,13 @@ def _tree(facts: Mapping[str, Any]) -> Tree:
     if facts["negative_prompt"]:
         prompt.add(f"[dim]not[/] {escape(facts['negative_prompt'])}")
     recipe = tree.add(
-        f"[bold]recipe[/] {facts['method']}, {facts['scheduler']}, {facts['steps']} steps, "
+        f"[bold]recipe[/] {described(facts['method'], facts['parameters'])}, "
+        f"{facts['scheduler']}, {facts['steps']} steps, "
         f"guidance {facts['guidance']:g}, seed {facts['seed']}"
     )
     recipe.add(f"model {facts['model_hash'][:16]}")
     if facts["reference_sha256"]:
-        recipe.add(f"from photo {facts['reference_sha256'][:16]}, strength {facts['strength']:g}")
+        recipe.add(f"from photo {facts['reference_sha256'][:16]}")
     environment = facts["environment"] or {}
     made = tree.add(
         f"[bold]drawn[/] {facts['created_at']:%Y-%m-%d %H:%M:%S} in {facts['seconds']:.2f} s, "

@@ -9,7 +9,7 @@ import sys
 import traceback
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -196,35 +196,20 @@ def review(
 
 @app.command()
 def calibrate(
-    labels: Annotated[
-        str, typer.Option(help="reviews (what people said) or planted (renders with defects).")
-    ] = "reviews",
-    photos: Annotated[
-        Path, typer.Option(help="Rendered photos of the studio, for --labels planted.")
-    ] = Path(".studio/photos"),
-    each: Annotated[
-        int, typer.Option(min=13, help="Good renders, and as many spoilt ones, for planted labels.")
-    ] = 200,
     most_bad: Annotated[
         float, typer.Option(min=0.001, max=0.999, help="Bound on bad among accepted pictures.")
     ] = 0.05,
     confidence: Annotated[
         float, typer.Option(min=0.5, max=0.999, help="With which the bound holds.")
     ] = 0.95,
-    prevalence: Annotated[
-        float, typer.Option(min=0.001, max=0.999, help="Assumed share of bad, for planted labels.")
-    ] = 0.1,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print, change nothing.")] = False,
     config: ConfigOption = DEFAULT_CONFIG,
     json: JsonOption = False,
 ) -> None:
-    """Set the rubric's accept cut so that few bad pictures pass, with stated confidence."""
-    if labels not in ("reviews", "planted"):
-        raise typer.BadParameter(f"--labels {labels}: choose reviews or planted")
-    from catalog_gen.cli.calibrate import run
+    """Set the rubric's accept cut from reviews: few bad pictures pass, with stated confidence."""
+    from catalog_gen.cli.calibrate import Bound, run
 
-    source: Any = labels
-    run(config, source, photos, each, most_bad, confidence, prevalence, dry_run, json)
+    run(config, Bound(most_bad, confidence), dry_run, json)
 
 
 @app.command()

@@ -2,10 +2,11 @@
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -17,6 +18,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from catalog_gen.catalog.feeds import platform_title
 from catalog_gen.progress import reporting_to
 
 #: For people. Tables that answer a question go to standard output through ``answers``.
@@ -51,6 +53,14 @@ def progress_bars() -> Iterator[None]:
 
         with reporting_to(show):
             yield
+
+
+def feed_line(platform: str, skipped: Mapping[str, int]) -> str:
+    """ "Read as Shopify; skipped: archived 1, draft 12"."""
+    told = f"Read as {platform_title(platform)}."
+    if skipped:
+        told += f" Not for sale, skipped: {', '.join(f'{why} {n}' for why, n in skipped.items())}."
+    return escape(told)
 
 
 def duration(seconds: float) -> str:

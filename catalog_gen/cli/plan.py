@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from catalog_gen.cli.budget import parse_budget
-from catalog_gen.cli.output import answers, duration, messages, print_json
+from catalog_gen.cli.output import answers, duration, feed_line, messages, print_json
 from catalog_gen.planning import Budget, PlanItem
 from catalog_gen.settings import Home
 from catalog_gen.stages.catalog import Catalog
@@ -37,6 +37,7 @@ def _as_json(plan: Plan) -> dict[str, object]:
             name: getattr(plan.products, name)
             for name in ("active", "added", "changed", "retired", "rejected")
         },
+        "feed": {"platform": plan.products.platform, "skipped": dict(plan.products.skipped)},
         "images": {
             "planned": len(plan.items),
             "reused": plan.reused,
@@ -77,6 +78,7 @@ def _print(plan: Plan) -> None:
             f"about {duration(sum(item.seconds for item in plan.deferred))}   "
             f"[dim]({', '.join(f'{count} {reason}' for reason, count in later)})[/]"
         )
+    answers.print(feed_line(plan.products.platform, plan.products.skipped))
     if plan.products.rejected:
         answers.print(f"{plan.products.rejected} feed rows are rejected.")
     for product in plan.unsupported:

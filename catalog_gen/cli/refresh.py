@@ -13,7 +13,7 @@ from rich.table import Table
 
 from catalog_gen import errors
 from catalog_gen.cli.budget import parse_budget
-from catalog_gen.cli.output import answers, duration, messages, print_json, progress_bars
+from catalog_gen.cli.output import answers, duration, feed_line, messages, print_json, progress_bars
 from catalog_gen.errors import CatalogError, InfrastructureError
 from catalog_gen.planning import Budget
 from catalog_gen.settings import Home, load_settings
@@ -43,11 +43,12 @@ def run(config: Path, feed: Path | None, budget: str | None, as_json: bool) -> i
     load_settings(config)  # a wrong setting is told before Dagster starts
     home = Home.from_environment()
     os.environ["CATALOG_CONFIG"] = str(config.absolute())
+    if feed is not None:
+        os.environ["CATALOG_FEED"] = str(feed.absolute())
     started = perf_counter()
     _quiet()
     with messages.status("Starting Dagster ..."):
-        from assets_defs.launch import dagster_instance, failure_of, run_nightly
-        from assets_defs.stage_asset import INTERRUPTS
+        from assets_defs.launch import dagster_instance, failure_of, run_nightly, was_interrupted
     other = drawing_process(home)
     if other is not None:
         messages.print(
@@ -56,17 +57,10 @@ def run(config: Path, feed: Path | None, budget: str | None, as_json: bool) -> i
         )
     with dagster_instance(home) as instance, progress_bars():
         finished = run_nightly(
-            instance,
-            {
-                "config": str(config.absolute()),
-                "home": str(home.root),
-                "feed": str(feed.absolute()) if feed else None,
-                "budget": limit.images,
-                "budget_seconds": limit.seconds,
-            },
+            instance, home, budget={"budget": limit.images, "budget_seconds": limit.seconds}
         )
         failure = None if finished.is_success else failure_of(instance, finished.run_id)
-    if failure is not None and failure.kind in {each.__name__ for each in INTERRUPTS}:
+    if was_interrupted(finished):
         messages.print("Stopped; what was drawn is kept, and the next refresh continues.")
         return INTERRUPTED
     if failure is not None:
@@ -120,7 +114,8 @@ def _complete(run_id: str, noted: Mapping[str, Any], total: float) -> dict[str, 
     summary["seconds"]["total"] = round(total, 3)
     held_back = noted.get("held_back", {}).get("why", "")
     device = noted.get("drawing", {}).get("device", "")
-    return {"run_id": run_id, **summary, "device": device, "held_back": held_back}
+    feed = {"platform": "", "skipped": {}, **noted.get("feed", {})}
+    return {"run_id": run_id, "feed": feed, **summary, "device": device, "held_back": held_back}
 
 
 def _print(summary: Mapping[str, Any], home: Home) -> None:
@@ -136,6 +131,7 @@ def _print(summary: Mapping[str, Any], home: Home) -> None:
     here = page.is_relative_to(Path.cwd())
     table.add_row("Gallery", str(page.relative_to(Path.cwd()) if here else page))
     answers.print(Panel(table, title="[bold]Refresh done[/]", title_align="left", expand=False))
+    messages.print(feed_line(summary["feed"]["platform"], summary["feed"]["skipped"]))
     if summary["device"] == "cpu":
         messages.print("Drawn on the CPU; `catalog-gen doctor` says which GPU torch can find.")
     if summary["held_back"]:

@@ -3,16 +3,17 @@
 import getpass
 import json
 from datetime import UTC, datetime
-from typing import Final, Literal
+from typing import Final
 
 from rich.markup import escape
 from rich.table import Table
 
 from catalog_gen.cli.output import answers, print_json
+from catalog_gen.decision import PersonsDecision
 from catalog_gen.settings import Home
 from catalog_gen.stages.identify import identify
 from catalog_gen.store.connection import Store
-from catalog_gen.store.verdicts import Waiting, save_review, waiting_for_review
+from catalog_gen.store.verdicts import ToReview, save_review, unreviewed
 
 #: Lines of the table; JSON has more.
 SHOWN: Final = 30
@@ -22,7 +23,7 @@ _MOST: Final = 10_000
 def run_list(as_json: bool) -> None:
     """List pictures that wait for a person, the best first."""
     with Store(Home.from_environment()).reading() as connection:
-        waiting = waiting_for_review(connection, _MOST)
+        waiting = unreviewed(connection, _MOST)
     if as_json:
         print_json({"waiting": [_item(each) for each in waiting]})
         return
@@ -44,9 +45,7 @@ def run_list(as_json: bool) -> None:
     )
 
 
-def run_decide(
-    image: str, decision: Literal["accepted", "rejected"], note: str, as_json: bool
-) -> None:
+def run_decide(image: str, decision: PersonsDecision, note: str, as_json: bool) -> None:
     """Keep a person's word on one picture; it counts from the next refresh on.
 
     Raises:
@@ -69,7 +68,7 @@ def run_decide(
     answers.print(f"{image_id[:12]} is {decision} by {reviewer}, from the next refresh on.")
 
 
-def _item(each: Waiting) -> dict[str, object]:
+def _item(each: ToReview) -> dict[str, object]:
     return {
         "image_id": each.image_id,
         "product_id": each.product_id,
@@ -79,7 +78,7 @@ def _item(each: Waiting) -> dict[str, object]:
     }
 
 
-def _why(each: Waiting) -> str:
+def _why(each: ToReview) -> str:
     """The sentence of the criterion that lost most."""
     criteria = json.loads(each.criteria)
     if not criteria:

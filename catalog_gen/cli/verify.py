@@ -5,15 +5,15 @@ from dataclasses import asdict
 from catalog_gen.cli.output import answers, print_json
 from catalog_gen.errors import CorruptionError
 from catalog_gen.settings import Home
-from catalog_gen.store.audit import audit
 from catalog_gen.store.connection import Store
 from catalog_gen.store.outbox import Outbox
+from catalog_gen.store.verify import verify
 
 
 def run(as_json: bool) -> int:
     """Print what was read and what is damaged; 0, or the exit code of damage."""
     home = Home.from_environment()
-    found = audit(Store(home), Outbox(home.outbox))
+    found = verify(Store(home), Outbox(home.outbox))
     if as_json:
         print_json(asdict(found))
     else:

@@ -10,22 +10,22 @@ from dataclasses import dataclass, replace
 from typing import Literal, TypeVar
 
 from catalog_gen.diffusion.jobs import DrawJob
-from catalog_gen.recipe import Method, Recipe, SchedulerName
+from catalog_gen.method import Method
+from catalog_gen.recipe import Recipe
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class BatchKey:
-    """What all pictures of a batch have in common. ``dtype`` "own" is the pipeline's."""
+    """What all pictures of a batch have in common. ``dtype`` "own" is the model's."""
 
     method: Method
     width: int
     height: int
     steps: int
     guidance: float
-    scheduler: SchedulerName
-    strength: float | None
+    scheduler: str
     dtype: Literal["own", "fp32"] = "own"
 
     @classmethod
@@ -38,7 +38,6 @@ class BatchKey:
             steps=recipe.steps,
             guidance=recipe.guidance,
             scheduler=recipe.scheduler,
-            strength=recipe.strength,
         )
 
     def in_fp32(self) -> "BatchKey":

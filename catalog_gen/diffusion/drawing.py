@@ -9,14 +9,12 @@ from typing import Final
 
 import torch
 
+from catalog_gen.diffusion.batch import Batch, Pictures, StepCallback
 from catalog_gen.diffusion.batching import BatchKey, pad
 from catalog_gen.diffusion.faults import defect
 from catalog_gen.diffusion.jobs import DrawJob, Pixels
-from catalog_gen.diffusion.loading import LoadedPipeline
-from catalog_gen.diffusion.methods.batch import Batch, Pictures, StepCallback
-from catalog_gen.diffusion.methods.registry import METHODS
+from catalog_gen.diffusion.loading import LoadedModel
 from catalog_gen.diffusion.prompts import PromptEncoder
-from catalog_gen.diffusion.schedulers import build_scheduler
 
 #: Pixels that are decoded at once: one picture of 512 x 512, or a batch of small ones. What is
 #: larger is decoded picture by picture, since activations would take gigabytes.
@@ -25,10 +23,10 @@ DECODED_AT_ONCE: Final = 512 * 512
 
 @dataclass(frozen=True, slots=True)
 class ReadyJob:
-    """A job whose reference photo, if its method needs one, is loaded: (H, W, 3)."""
+    """A job whose photo, if its method needs one, is loaded: (H, W, 3)."""
 
     job: DrawJob
-    reference: Pixels | None
+    photo: Pixels | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +38,13 @@ class DrawnPicture:
 
 
 class BatchDrawer:
-    """Draws batches with one pipeline and remembers its encoded prompts."""
+    """Draws batches with one model and remembers its encoded prompts."""
 
-    def __init__(self, loaded: LoadedPipeline) -> None:
-        self._loaded = loaded
-        self._prompts = PromptEncoder(loaded.text2img)
+    def __init__(self, model: LoadedModel) -> None:
+        self._model = model
+        self._prompts = PromptEncoder(model)
         # The scheduler attribute is replaced at each batch; this is the model's own.
-        self._schedule = loaded.text2img.scheduler.config
+        self._schedule = model.main.scheduler.config
 
     def draw(
         self, key: BatchKey, ready: Sequence[ReadyJob], size: int, on_step_end: StepCallback
@@ -59,7 +57,8 @@ class BatchDrawer:
         """
         padded = pad(ready, size)
         recipes = [each.job.recipe for each in padded]
-        guided = self._guided(key)
+        model, family = self._model, self._model.family
+        guided = family.is_guided(model.main, key.guidance)
         batch = Batch(
             key=key,
             embeddings=self._prompts.arguments(
@@ -68,18 +67,13 @@ class BatchDrawer:
             ),
             # The CPU's generator gives the same noise for every device.
             generators=[torch.Generator("cpu").manual_seed(recipe.seed) for recipe in recipes],
-            references=tuple(each.reference for each in padded if each.reference is not None),
-            scheduler=build_scheduler(key.scheduler, self._schedule, key.steps),
+            photos=tuple(each.photo for each in padded if each.photo is not None),
+            scheduler=family.scheduler(key.scheduler, self._schedule, key.steps),
             on_step_end=on_step_end,
         )
         # By size alone, never by what memory is free: another slicing gives other last bits.
-        vae = self._loaded.text2img.vae
-        vae.use_slicing = key.width * key.height * size > DECODED_AT_ONCE
-        return _examined(METHODS[key.method].draw(self._loaded, batch), len(ready))
-
-    def _guided(self, key: BatchKey) -> bool:
-        """Whether classifier-free guidance applies, by the rule of diffusers' pipelines."""
-        return key.guidance > 1 and self._loaded.text2img.unet.config.time_cond_proj_dim is None
+        model.main.vae.use_slicing = key.width * key.height * size > DECODED_AT_ONCE
+        return _examined(key.method.draw(model, batch), len(ready))
 
 
 def _examined(pictures: Pictures, count: int) -> list[DrawnPicture]:

@@ -21,8 +21,7 @@ from catalog_gen.diffusion.batching import BatchKey, Pending
 from catalog_gen.diffusion.drawing import BatchDrawer, DrawnPicture, ReadyJob
 from catalog_gen.diffusion.faults import DeadlineExceeded, is_out_of_memory
 from catalog_gen.diffusion.jobs import DrawJob, Drawn, NotDrawn, Outcome, Pixels, RecipeError
-from catalog_gen.diffusion.loading import Dtype, LoadedPipeline
-from catalog_gen.diffusion.methods.registry import METHODS
+from catalog_gen.diffusion.loading import Dtype, LoadedModel
 from catalog_gen.diffusion.references import load_reference
 from catalog_gen.diffusion.watch import Meter, Progress, StepWatch
 from catalog_gen.diffusion.worker import Worker
@@ -56,7 +55,7 @@ class _Finished:
 
 
 class Engine:
-    """Draws jobs with one loaded pipeline; one ``draw`` at a time.
+    """Draws jobs with one loaded model; one ``draw`` at a time.
 
     Args:
         loaded: the model.
@@ -66,7 +65,7 @@ class Engine:
             step hangs for as long again fails the whole drawing.
     """
 
-    def __init__(self, loaded: LoadedPipeline, batch_size: int, deadline: float = DEADLINE) -> None:
+    def __init__(self, loaded: LoadedModel, batch_size: int, deadline: float = DEADLINE) -> None:
         self._loaded = loaded
         self._batch_size = batch_size
         self._deadline = deadline
@@ -162,20 +161,25 @@ class Engine:
         for job in jobs:
             started = perf_counter()
             try:
-                self._check_model(job)
-                needs_photo = METHODS[job.recipe.method].needs_reference
+                self._check_recipe(job)
+                needs_photo = "photo" in job.recipe.method.needs
                 ready.append(ReadyJob(job, load_reference(job) if needs_photo else None))
             except (RecipeError, PictureError) as error:
                 failures.append(NotDrawn(job.recipe_id, str(error), perf_counter() - started))
         return ready, failures
 
-    def _check_model(self, job: DrawJob) -> None:
-        if job.recipe.model_hash != self._loaded.model_hash:
+    def _check_recipe(self, job: DrawJob) -> None:
+        recipe = job.recipe
+        if recipe.model_hash != self._loaded.model_hash:
             raise RecipeError(
-                f"model {job.recipe.model_hash[:12]}",
+                f"model {recipe.model_hash[:12]}",
                 f"the recipe was made for it, and {self._loaded.model_hash[:12]} is loaded",
                 "Set model.id to the recipe's model, or plan again.",
             )
+
+        problem = self._loaded.family.problem(recipe.method, recipe.scheduler, recipe.steps)
+        if problem is not None:
+            raise RecipeError(*problem)
 
     def _with_less_memory(
         self, key: BatchKey, ready: Sequence[ReadyJob], size: int, pending: Pending

@@ -18,7 +18,7 @@ class RecipeError(InputError):
 
 @dataclass(frozen=True, slots=True)
 class DrawJob:
-    """One picture to draw. ``reference`` is the photo that img2img starts from."""
+    """One picture to draw. ``reference`` is the product's photo, where the method needs one."""
 
     recipe_id: str
     recipe: Recipe

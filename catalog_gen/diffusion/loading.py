@@ -1,10 +1,10 @@
-"""Load a checked model folder into diffusers pipelines on the right device and in the right dtype.
+"""Load a checked model folder into its family's pipelines, on the right device, in the right dtype.
 
-Importing this module imports torch; import it inside functions. It draws nothing: see ``engine``.
+Importing this module imports torch; import it inside functions.
 """
 
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,8 +15,10 @@ from typing import Any, Final, Literal
 
 import torch
 
+from catalog_gen.diffusion.families.family import Family, family_of
 from catalog_gen.diffusion.model import check_model, pinned_model
 from catalog_gen.errors import ConfigError
+from catalog_gen.method import Task
 from catalog_gen.recipe import Environment
 from catalog_gen.settings import ModelSettings
 
@@ -41,19 +43,25 @@ _LIBRARIES: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class LoadedPipeline:
-    """One model in memory, as the two pipelines that share its weights.
+class LoadedModel:
+    """One model in memory: the pipeline that was loaded, and one a task that shares its weights.
 
     ``token_limit`` counts the prompt's tokens with the begin and end marks: 77 for CLIP.
     """
 
-    text2img: Any
-    img2img: Any
+    family: Family
+    main: Any
+    pipelines: Mapping[Task, Any]
     model_hash: str
     device: torch.device
     dtype: Dtype
     compiled: bool
     token_limit: int
+
+    @property
+    def denoiser(self) -> torch.nn.Module:
+        """The part that runs at every step."""
+        return self.family.denoiser(self.main)
 
     def environment(self, batch_size: int, dtype: Dtype | None = None) -> Environment:
         """What decides pixels here, for pictures drawn in batches padded to ``batch_size``.
@@ -92,22 +100,22 @@ class LoadedPipeline:
             yield
             return
         try:
-            _cast(self.text2img, TORCH_DTYPES[dtype])
+            _cast(self.main, TORCH_DTYPES[dtype])
             with torch.compiler.set_stance("force_eager"):
                 yield
         finally:
-            _cast(self.text2img, TORCH_DTYPES[self.dtype])
+            _cast(self.main, TORCH_DTYPES[self.dtype])
 
 
-def load_pipeline(settings: ModelSettings, hashes: Path | None = None) -> LoadedPipeline:
-    """Load a Stable Diffusion 1.x, 2.x or XL folder or hub id.
+def load_model(settings: ModelSettings, hashes: Path | None = None) -> LoadedModel:
+    """Load a diffusers folder or hub id of an installed family.
 
     It loads in a thread that ends: OpenMP gives every thread that computes workers of its own, and
     once there are more of them than cores all sleep between two operations. Then the engine's
     thread would take a third longer to draw with a small model on a CPU.
 
     Args:
-        settings: the model's id, device, dtype and whether to compile the UNet on a GPU.
+        settings: the model's id, device, dtype and whether to compile its denoiser on a GPU.
         hashes: the JSON file that remembers the hashes of large files (see ``model_hash``).
 
     Raises:
@@ -118,65 +126,66 @@ def load_pipeline(settings: ModelSettings, hashes: Path | None = None) -> Loaded
         return thread.submit(_load, settings, hashes).result()
 
 
-def _load(settings: ModelSettings, hashes: Path | None) -> LoadedPipeline:
-    from diffusers import AutoPipelineForText2Image
+def _load(settings: ModelSettings, hashes: Path | None) -> LoadedModel:
+    from diffusers import DiffusionPipeline
 
     path, identity = pinned_model(settings, hashes)
     device = _device(settings)
     dtype = _dtype(settings, device)
-    # An invisible watermark would depend on whether an unrelated package is installed.
-    is_xl = check_model(path).pipeline == "StableDiffusionXLPipeline"
-    extra = {"add_watermarker": False} if is_xl else {}
+    options = check_model(path).family.options
+    loader: Any = DiffusionPipeline
     with _quiet():
-        pipelines: Any = AutoPipelineForText2Image
-        text2img = pipelines.from_pretrained(
-            str(path), use_safetensors=True, dtype=TORCH_DTYPES[dtype], **extra
+        pipeline = loader.from_pretrained(
+            str(path), use_safetensors=True, dtype=TORCH_DTYPES[dtype], **options
         )
-    return wrap_pipeline(text2img.to(device), identity, compiled=settings.compile)
+    return wrap_pipeline(pipeline.to(device), identity, compiled=settings.compile)
 
 
-def wrap_pipeline(text2img: Any, identity: str, *, compiled: bool = False) -> LoadedPipeline:
-    """Prepare a text-to-image pipeline, which is on its device and in its dtype already.
+def wrap_pipeline(pipeline: Any, identity: str, *, compiled: bool = False) -> LoadedModel:
+    """Prepare a pipeline, which is on its device and in its dtype already.
 
     Args:
-        text2img: a ``StableDiffusionPipeline`` or ``StableDiffusionXLPipeline``.
+        pipeline: of a class that an installed family drives.
         identity: its model hash.
-        compiled: compile the whole UNet; ignored on the CPU, where it gains little.
-    """
-    from diffusers import AutoPipelineForImage2Image
+        compiled: compile the whole denoiser; ignored on the CPU, where it gains little.
 
-    device = text2img.device
+    Raises:
+        ModelError: no installed family drives it.
+    """
+    family = family_of(type(pipeline).__name__, type(pipeline).__name__)
+    device = pipeline.device
     on_gpu = device.type == "cuda"
+    denoiser = family.denoiser(pipeline)
     # The order in which convolutions read; 5 % less time on a CPU, more on a GPU.
-    text2img.unet.to(memory_format=torch.channels_last)
-    text2img.vae.to(memory_format=torch.channels_last)
+    for part in (denoiser, pipeline.vae):
+        part.to(memory_format=torch.channels_last)
     if on_gpu:
         # Autotuning picks kernels by stopwatch, so that two runs may pick different ones.
         torch.backends.cudnn.benchmark = False
         if compiled:
-            _compile(text2img.unet)
-    extra = {"add_watermarker": False} if "text_encoder_2" in text2img.components else {}
-    img2img = AutoPipelineForImage2Image.from_pipe(text2img, **extra)
-    for pipeline in (text2img, img2img):
-        pipeline.set_progress_bar_config(disable=True)
-    return LoadedPipeline(
-        text2img=text2img,
-        img2img=img2img,
+            _compile(denoiser)
+    pipelines = {task: family.pipeline_for(task, pipeline) for task in sorted(family.tasks)}
+    for each in pipelines.values():
+        each.set_progress_bar_config(disable=True)
+    return LoadedModel(
+        family=family,
+        main=pipeline,
+        pipelines=pipelines,
         model_hash=identity,
         device=device,
-        dtype=_NAMES[text2img.unet.dtype],
+        dtype=_NAMES[next(denoiser.parameters()).dtype],
         compiled=compiled and on_gpu,
-        token_limit=_token_limit(text2img),
+        token_limit=family.token_limit(pipeline),
     )
 
 
-def _compile(unet: Any) -> None:
-    """Compile the whole UNet, once for each shape that it meets: all batches of a view share one.
+def _compile(denoiser: Any) -> None:
+    """Compile it whole, once for each shape that it meets: all batches of a view share one.
 
     A shape that can't be compiled is an error and never eager in silence, because compiled and
     eager pictures differ; and torch's usual limit of 8 shapes is soon met.
     """
-    unet.compile(fullgraph=True, dynamic=False, recompile_limit=_COMPILED_SHAPES)
+    denoiser.compile(fullgraph=True, dynamic=False, recompile_limit=_COMPILED_SHAPES)
 
 
 def _cast(pipeline: Any, dtype: torch.dtype) -> None:
@@ -209,17 +218,6 @@ def _dtype(settings: ModelSettings, device: torch.device) -> Dtype:
     if device.type == "cpu":
         return "fp32"
     return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
-
-
-def _token_limit(pipeline: Any) -> int:
-    limits = [pipeline.tokenizer.model_max_length, _positions(pipeline.text_encoder)]
-    if "tokenizer_2" in pipeline.components:
-        limits += [pipeline.tokenizer_2.model_max_length, _positions(pipeline.text_encoder_2)]
-    return int(min(limits))
-
-
-def _positions(text_encoder: Any) -> int:
-    return int(text_encoder.config.max_position_embeddings)
 
 
 @contextmanager

@@ -14,26 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from catalog_gen.diffusion.families.family import Family, family_of
 from catalog_gen.diffusion.hash_cache import HashCache
 from catalog_gen.errors import ModelError
 from catalog_gen.fingerprint import sha256_json
 from catalog_gen.settings import ModelSettings
 
-#: The pipelines that the engine can drive, and the components each can't do without.
-PIPELINES: Final[Mapping[str, frozenset[str]]] = {
-    "StableDiffusionPipeline": frozenset({"unet", "vae", "text_encoder", "tokenizer", "scheduler"}),
-    "StableDiffusionXLPipeline": frozenset(
-        {
-            *("unet", "vae", "text_encoder", "text_encoder_2"),
-            *("tokenizer", "tokenizer_2", "scheduler"),
-        }
-    ),
-}
-
-#: Components whose folder holds weights; the others (tokenizers, schedulers) are text.
-_WEIGHTED: Final = frozenset(
-    {"unet", "vae", "text_encoder", "text_encoder_2", "safety_checker", "image_encoder"}
-)
+#: Classes of components without weights, by the end of their names.
+_WEIGHTLESS: Final = ("Tokenizer", "TokenizerFast", "Scheduler", "Processor", "FeatureExtractor")
 #: Where a component's class may come from. Anything else is code inside the model folder.
 _LIBRARIES: Final = frozenset({"diffusers", "transformers", "stable_diffusion"})
 _PICKLED: Final = frozenset({".bin", ".ckpt", ".pt", ".pth", ".pkl"})
@@ -52,7 +40,8 @@ class ModelFolder:
     """
 
     path: Path
-    pipeline: str
+    pipeline_class: str
+    family: Family
     components: tuple[str, ...]
     files: tuple[Path, ...]
 
@@ -77,20 +66,15 @@ def check_model(path: Path) -> ModelFolder:
     Weights are checked by their safetensors header and length; nothing is read into memory.
 
     Raises:
-        ModelError: no ``model_index.json``; a pipeline class that the engine can't drive; a
+        ModelError: no ``model_index.json``; a pipeline class that no family drives; a
             component that is missing, has pickled weights only, brings its own code, or is
             truncated.
     """
     index = _read_json(path / "model_index.json")
-    pipeline = index.get("_class_name")
-    if not isinstance(pipeline, str) or pipeline not in PIPELINES:
-        raise ModelError(
-            str(path),
-            f"its pipeline class is {pipeline!r}, which the engine can't drive",
-            f"Use a folder of one of: {', '.join(sorted(PIPELINES))}.",
-        )
-    components = tuple(_components(path, index))
-    missing = PIPELINES[pipeline] - set(components)
+    pipeline = str(index.get("_class_name"))
+    family = family_of(pipeline, str(path))
+    components = dict(_components(path, index))
+    missing = family.pipelines[pipeline] - set(components)
     if missing:
         raise ModelError(
             str(path),
@@ -98,9 +82,9 @@ def check_model(path: Path) -> ModelFolder:
             f"Fetch or save the whole {pipeline} again.",
         )
     files = [path / "model_index.json"]
-    for component in components:
-        files += _component_files(path / component, weighted=component in _WEIGHTED)
-    return ModelFolder(path, pipeline, components, tuple(files))
+    for component, class_name in components.items():
+        files += _component_files(path / component, weighted=not class_name.endswith(_WEIGHTLESS))
+    return ModelFolder(path, pipeline, family, tuple(components), tuple(files))
 
 
 def pinned_model(settings: ModelSettings, cache: Path | None = None) -> tuple[Path, str]:
@@ -168,8 +152,8 @@ def _from_hub(model_id: str, revision: str | None) -> Path:
     return Path(fetched)
 
 
-def _components(path: Path, index: Mapping[str, object]) -> Iterator[str]:
-    """Names of the components that the index fills, in its order."""
+def _components(path: Path, index: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+    """Names and classes of the components that the index fills, in its order."""
     for name, value in index.items():
         if not (isinstance(value, list) and len(value) == 2) or value[0] is None:
             continue
@@ -185,7 +169,7 @@ def _components(path: Path, index: Mapping[str, object]) -> Iterator[str]:
                 "model_index.json lists this component, and its folder is missing",
                 "Fetch or save the model again.",
             )
-        yield name
+        yield name, str(value[1])
 
 
 def _component_files(folder: Path, *, weighted: bool) -> list[Path]:

@@ -1,4 +1,4 @@
-"""The photo that img2img starts from, proven to be the one that the recipe names."""
+"""The photo that a picture is made from, proven to be the one that its recipe names."""
 
 import hashlib
 
@@ -17,7 +17,7 @@ def load_reference(job: DrawJob) -> Pixels:
     if job.reference is None or recipe.reference_sha256 is None:
         raise RecipeError(
             "reference photo",
-            f"{recipe.method} needs one, and the product has none",
+            f"{recipe.method.name} needs one, and the product has none",
             "Give the product a reference photo, or leave it out of this view.",
         )
     data = read_bytes(job.reference)

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from catalog_gen import __version__
 from catalog_gen.errors import InputError
-from catalog_gen.recipe import Recipe, SchedulerName
+from catalog_gen.recipe import Recipe
 
 #: The namespace of our own XMP properties; a name, nothing to be fetched.
 NAMESPACE: Final = "urn:catalog-gen:provenance:1#"
@@ -27,8 +27,8 @@ CREATOR_TOOL: Final = f"catalog_gen {__version__}"
 #: IPTC's controlled vocabulary: https://cv.iptc.org/newscodes/digitalsourcetype/
 _SOURCE_TYPES: Final = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 
-#: The schedulers by the names that the web UIs gave them.
-_SAMPLERS: Final[Mapping[SchedulerName, str]] = {
+#: Schedulers by the names that the web UIs gave them; others keep their own.
+_SAMPLERS: Final[Mapping[str, str]] = {
     "ddim": "DDIM",
     "euler": "Euler",
     "euler-a": "Euler a",
@@ -73,7 +73,7 @@ class Provenance:
         return json.dumps(
             {
                 "image_id": self.image_id,
-                "recipe": self.recipe.model_dump(mode="json"),
+                "recipe": self.recipe.chosen(),
                 "created_at": _iso(self.created_at),
                 "generator": CREATOR_TOOL,
             },
@@ -114,15 +114,14 @@ class Provenance:
         recipe = self.recipe
         settings: dict[str, object] = {
             "Steps": recipe.steps,
-            "Sampler": _SAMPLERS[recipe.scheduler],
+            "Sampler": _SAMPLERS.get(recipe.scheduler, recipe.scheduler),
             "CFG scale": f"{recipe.guidance:g}",
             "Seed": recipe.seed,
             "Size": f"{recipe.width}x{recipe.height}",
             "Model hash": recipe.model_hash[:10],
+            **recipe.method.webui,
+            "Version": CREATOR_TOOL,
         }
-        if recipe.strength is not None:
-            settings["Denoising strength"] = f"{recipe.strength:g}"
-        settings["Version"] = CREATOR_TOOL
         lines = [_one_line(recipe.prompt)]
         if recipe.negative_prompt:
             lines.append(f"Negative prompt: {_one_line(recipe.negative_prompt)}")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Final
 
-from catalog_gen.judging.rubric import Decision
+from catalog_gen.decision import Decision
 
 #: Totals of the rubric, the strictest cut first.
 CUTS: Final = tuple(range(10, -1, -1))

@@ -11,10 +11,12 @@ from datetime import date
 from pathlib import Path
 from typing import Final, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
+from catalog_gen.chosen import Chosen
+from catalog_gen.decision import Decision
 from catalog_gen.fingerprint import sha256_json
-from catalog_gen.judging.facts import FACTS, Facts, JudgingContext, facts_of, is_fact
+from catalog_gen.judging.facts import Facts, JudgingContext, facts_of, is_fact, known_facts
 from catalog_gen.judging.measurement import Signals
 from catalog_gen.judging.scorer import ClipScore
 from catalog_gen.judging.wording import number, percent, worded
@@ -24,25 +26,20 @@ Criterion = Literal[
     "prompt_adherence", "visual_realism", "artifacts", "ecommerce_usability", "reproducibility"
 ]
 CRITERIA: Final[tuple[Criterion, ...]] = get_args(Criterion)
-Decision = Literal["accepted", "review", "rejected"]
 Points = Literal[0, 1, 2]
 
 #: The section for every scorer that has none of its own.
 DEFAULT_SCORER: Final = "default"
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Rule(_Section):
+class Rule(Chosen):
     """One signal's worth: 2 points from ``two`` on, 1 point from ``one`` on, else none.
 
     Whether higher or lower is better follows from the two thresholds.
     """
 
     criterion: Criterion
-    signal: str = Field(description="one of facts.FACTS, or contrast_ATTRIBUTE")
+    signal: str = Field(description="one of facts.known_facts, or contrast_ATTRIBUTE")
     two: float
     one: float
     says: str = Field(description="a clause with {value}, or {percent} for a share, or {seen}")
@@ -72,10 +69,10 @@ class Rule(_Section):
         return f"{words} (2 points take {limit} {two}, 1 point {one})"
 
 
-class HardRule(_Section):
+class HardRule(Chosen):
     """A value beyond which a picture is rejected whatever its total."""
 
-    signal: str = Field(description="one of facts.FACTS, or contrast_ATTRIBUTE")
+    signal: str = Field(description="one of facts.known_facts, or contrast_ATTRIBUTE")
     below: float | None = None
     above: float | None = None
     says: str = Field(description="a clause with {value}, {percent} or {seen}")
@@ -102,7 +99,7 @@ class HardRule(_Section):
         return f"{words} (the limit is {limit})"
 
 
-class Bands(_Section):
+class Bands(Chosen):
     """What a total of 0..10 means."""
 
     accept: int = Field(8, ge=0, le=10)
@@ -116,7 +113,7 @@ class Bands(_Section):
         return self
 
 
-class CutRecord(_Section):
+class CutRecord(Chosen):
     """How a scorer's accept cut was found; told to people, and decides nothing."""
 
     found_on: date
@@ -129,7 +126,7 @@ class CutRecord(_Section):
     confidence: float = Field(ge=0, le=1, description="with which the bound holds")
 
 
-class ScorerSection(_Section):
+class ScorerSection(Chosen):
     """Thresholds that hold for one scorer model only."""
 
     calibrated: bool = Field(
@@ -143,7 +140,7 @@ class ScorerSection(_Section):
     hard: tuple[HardRule, ...] = ()
 
 
-class Rubric(_Section):
+class Rubric(Chosen):
     """The whole of ``rubric.toml``."""
 
     bands: Bands = Bands()
@@ -179,8 +176,8 @@ class Rubric(_Section):
         """SHA-256 over everything that decides a verdict: shared rules, the section, the scorer."""
         return sha256_json(
             {
-                "shared": self.model_dump(mode="json", exclude={"scorers"}),
-                "section": self.section(scorer_hash).model_dump(mode="json", exclude={"cut"}),
+                "shared": self.chosen(without=("scorers",)),
+                "section": self.section(scorer_hash).chosen(without=("cut",)),
                 "scorer": scorer_hash,
             }
         )
@@ -267,7 +264,7 @@ def _held_back(section: ScorerSection, context: JudgingContext) -> str:
 
 def _check_words(signal: str, says: str) -> None:
     if not is_fact(signal):
-        names = ", ".join(sorted(FACTS))
+        names = ", ".join(sorted(known_facts()))
         raise ValueError(f"{signal!r} is no signal; choose contrast_ATTRIBUTE, or one of {names}")
     try:
         worded(says, 0.5, seen="word")

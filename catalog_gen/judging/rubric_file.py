@@ -1,17 +1,15 @@
 """Writes a scorer's accept cut into ``rubric.toml`` and leaves every other line as it is."""
 
+import copy
 import os
-import re
-import tempfile
 from pathlib import Path
-from typing import Final
+from typing import Any
+
+import tomlkit
 
 from catalog_gen.errors import ConfigError
-from catalog_gen.judging.rubric import DEFAULT_SCORER, CutRecord, load_rubric
-
-_HEADER: Final = re.compile(r"^\[", re.MULTILINE)
-#: What is written anew; everything else that stands under a header stays.
-_WRITTEN: Final = re.compile(r"^(calibrated|accept|cut) *=.*\n", re.MULTILINE)
+from catalog_gen.judging.rubric import DEFAULT_SCORER, CutRecord, Rubric
+from catalog_gen.store.files import write_whole
 
 
 def with_cut(text: str, scorer_hash: str, accept: int, record: CutRecord) -> str:
@@ -19,59 +17,33 @@ def with_cut(text: str, scorer_hash: str, accept: int, record: CutRecord) -> str
 
     A new section begins with the rules of the default one.
     """
-    header = f"[scorers.{scorer_hash}]"
-    if not re.search(rf"^{re.escape(header)}", text, re.MULTILINE):
-        text = f"{text.rstrip()}\n\n{_copied(text, scorer_hash)}"
-    text = f"{text.rstrip()}\n"
-    start = re.search(rf"^{re.escape(header)}.*\n", text, re.MULTILINE)
-    assert start is not None  # it was there or has just been added
-    following = _HEADER.search(text, start.end())
-    end = following.start() if following else len(text)
-    kept = _WRITTEN.sub("", text[start.end() : end]).lstrip("\n")
-    told = ", ".join(
-        f"{name} = {_toml(value)}"
-        for name, value in record.model_dump(mode="json", exclude_none=True).items()
-    )
-    lines = f"calibrated = true\naccept = {accept}\ncut = {{ {told} }}\n"
-    gap = "\n" if following else ""
-    return text[: start.end()] + lines + (kept or gap) + text[end:]
+    document = tomlkit.parse(text)
+    scorers: Any = document["scorers"]
+    if scorer_hash not in scorers:
+        scorers[scorer_hash] = copy.deepcopy(scorers[DEFAULT_SCORER])
+    section = scorers[scorer_hash]
+    cut = tomlkit.inline_table()
+    cut.update(record.chosen())
+    section["calibrated"] = True
+    section["accept"] = accept
+    section["cut"] = cut
+    return tomlkit.dumps(document)
 
 
 def write_cut(path: Path, scorer_hash: str, accept: int, record: CutRecord) -> None:
-    """Write the cut: the old file stays until the new one is whole and has been read back.
+    """Write the cut; the old file stays until the new one is whole and known to be a rubric.
 
     Raises:
-        ConfigError: the file can't be written, or would be no rubric.
+        ConfigError: the file can't be written.
+        ValidationError: with this cut it would be no rubric.
     """
     text = with_cut(path.read_text("utf-8"), scorer_hash, accept, record)
+    Rubric.model_validate(tomlkit.parse(text).unwrap())
     try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-        new = Path(name)
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as stream:
-                stream.write(text)
-            load_rubric(new)
-            new.chmod(path.stat().st_mode & 0o777)
-            new.replace(path)
-        finally:
-            new.unlink(missing_ok=True)
+        mode = path.stat().st_mode & 0o777
+        write_whole(path, text.encode())
+        os.chmod(path, mode)
     except OSError as error:
         raise ConfigError(
             str(path), f"can't be written ({error})", "Make it writable, or use --dry-run."
         ) from error
-
-
-def _copied(text: str, scorer_hash: str) -> str:
-    """The default section's blocks under the scorer's name."""
-    blocks = re.split(r"(?=^\[)", text, flags=re.MULTILINE)
-    own = [
-        # A comment at the end of a block belongs to the next one.
-        re.sub(r"(\n#.*)+\n*\Z", "\n", block).replace(DEFAULT_SCORER, scorer_hash, 1).rstrip()
-        for block in blocks
-        if re.match(rf"\[+scorers\.{DEFAULT_SCORER}[.\]]", block)
-    ]
-    return "\n\n".join(own) + "\n"
-
-
-def _toml(value: object) -> str:
-    return f'"{value}"' if isinstance(value, str) else str(value)

@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
 
-Decision = Literal["accepted", "review", "rejected", "unjudged"]
+from catalog_gen.decision import ShownDecision
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +26,7 @@ class GalleryImage:
     """Of the PNG's bytes: names the file beside the page."""
     number: int
     """The candidate's number within its product and view."""
-    decision: Decision
+    decision: ShownDecision
     live: bool
     total: int | None
     """0..10; None: not judged yet."""

@@ -1,27 +1,16 @@
-"""Find the accept cut from labelled pictures: what people reviewed, or planted defects."""
+"""Find the accept cut from labelled pictures, as a rule those that people reviewed."""
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Final, Literal
 
+from catalog_gen.decision import Decision
 from catalog_gen.judging.calibration import Calibration, Labelled, calibrate
-from catalog_gen.judging.rubric import Decision, Rubric, Verdict, load_rubric
+from catalog_gen.judging.rubric import Rubric, Verdict, load_rubric
 from catalog_gen.judging.scorer import ClipScorer
-from catalog_gen.registry import Registry
-from catalog_gen.settings import CatalogSettings
 from catalog_gen.stages.catalog import Catalog
 from catalog_gen.store.figures import seconds_a_picture
 from catalog_gen.store.verdicts import ReviewedVerdict, reviewed_verdicts
-
-LabelSource = Literal["reviews", "planted"]
-
-#: Judges pictures whose truth is known: (settings, scorer, folder of photos, how many of each kind)
-#: to verdicts, each with whether the picture is bad.
-LabelMaker = Callable[[CatalogSettings, ClipScorer, Path, int], Iterable[tuple[Verdict, bool]]]
-#: Equipment that a night doesn't need, so it stands outside and registers itself.
-LABEL_MAKERS: Final = Registry[LabelMaker]("label maker", "catalog_gen.label_makers")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +63,7 @@ def reviewed_labels(catalog: Catalog, scorer_hash: str) -> list[Labelled]:
     rubric = load_rubric(catalog.settings.rubric)
     with catalog.store.reading() as connection:
         rows = reviewed_verdicts(connection, rubric.rubric_hash(scorer_hash))
-    ceiling = _Ceiling(rubric, scorer_hash)
+    ceiling = Ceiling(rubric, scorer_hash)
     return [
         ceiling.label(
             row, [each["points"] for each in json.loads(row.criteria).values()], row.rejected
@@ -83,23 +72,8 @@ def reviewed_labels(catalog: Catalog, scorer_hash: str) -> list[Labelled]:
     ]
 
 
-def planted_labels(catalog: Catalog, scorer: ClipScorer, photos: Path, each: int) -> list[Labelled]:
-    """So many good renders, and as many others with one planted defect each, all kinds equally.
-
-    Raises:
-        ConfigError: the studio, which plants them, is not installed.
-        InputError: there are not so many photos.
-    """
-    made = LABEL_MAKERS.get("planted")(catalog.settings, scorer, photos, each)
-    ceiling = _Ceiling(load_rubric(catalog.settings.rubric), scorer.scorer_hash)
-    return [
-        ceiling.label(verdict, [score.points for score in verdict.criteria.values()], bad)
-        for verdict, bad in made
-    ]
-
-
 @dataclass(frozen=True, slots=True)
-class _Ceiling:
+class Ceiling:
     """What the best cut could still make of a picture that was judged."""
 
     rubric: Rubric
@@ -108,7 +82,7 @@ class _Ceiling:
     def label(
         self, judged: Verdict | ReviewedVerdict, points: Sequence[int], bad: bool
     ) -> Labelled:
-        """``points`` are those of its criteria."""
+        """A picture's label; ``points`` are those of its criteria."""
         return Labelled(judged.total, self._best(judged, min(points)), bad)
 
     def _best(self, judged: Verdict | ReviewedVerdict, weakest: int) -> Decision:

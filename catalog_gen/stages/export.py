@@ -30,7 +30,7 @@ from catalog_gen.reporting.channels import (
 )
 from catalog_gen.stages.catalog import Catalog
 from catalog_gen.store.files import write_whole
-from catalog_gen.store.images import ImageOrigin, image_origins, read_image
+from catalog_gen.store.images import ImageOrigin, image_origins, stored_png
 from catalog_gen.store.scores import newest_signals
 from catalog_gen.store.showcase import live_products
 
@@ -126,7 +126,7 @@ def _live(catalog: Catalog) -> Iterator[tuple[Product, list[Candidate]]]:
         portion = live[start : start + _PORTION]
         with catalog.store.reading() as connection:
             wanted = [image_id for each in portion for image_id in each.image_ids.values()]
-            pictures = {image_id: read_image(connection, image_id) for image_id in wanted}
+            pictures = {image_id: stored_png(connection, image_id) for image_id in wanted}
             signals = {
                 image_id: Signals.from_json(text)
                 for image_id, text in newest_signals(connection, wanted).items()

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import cast
 
 from catalog_gen.catalog.product import Product
+from catalog_gen.decision import ShownDecision
 from catalog_gen.judging.passports import Slot, Stamped
+from catalog_gen.method import described
 from catalog_gen.reporting.gallery import write_gallery
 from catalog_gen.reporting.gallery_data import (
-    Decision,
     GalleryData,
     GalleryImage,
     GalleryPassport,
@@ -21,7 +22,7 @@ from catalog_gen.reporting.gallery_data import (
 from catalog_gen.stages.catalog import Catalog
 from catalog_gen.stages.passports import stamp_pictures
 from catalog_gen.store.figures import coverage_figures
-from catalog_gen.store.images import read_image
+from catalog_gen.store.images import stored_png
 from catalog_gen.store.publications import newest_publication
 from catalog_gen.store.runs import last_runs
 from catalog_gen.store.showcase import (
@@ -70,7 +71,7 @@ def write_catalog_gallery(catalog: Catalog) -> Path:
         )
         holder = {each.sha256: each.image_id for alike in pictures.values() for each in alike}
         return write_gallery(
-            data, catalog.home.site, lambda sha256: read_image(connection, holder[sha256])
+            data, catalog.home.site, lambda sha256: stored_png(connection, holder[sha256])
         )
 
 
@@ -107,12 +108,11 @@ def _product(
 
 
 def _image(picture: ShownPicture, stamped: Mapping[str, Stamped]) -> GalleryImage:
-    strength = f", strength {picture.strength:g}" if picture.strength else ""
     return GalleryImage(
         image_id=picture.image_id,
         sha256=picture.sha256,
         number=picture.candidate,
-        decision=cast(Decision, picture.decision or "unjudged"),
+        decision=cast(ShownDecision, picture.decision or "unjudged"),
         live=picture.live,
         total=picture.total,
         criteria={name: (each["points"], each["why"]) for name, each in picture.criteria.items()},
@@ -122,8 +122,8 @@ def _image(picture: ShownPicture, stamped: Mapping[str, Stamped]) -> GalleryImag
         negative_prompt=picture.negative_prompt,
         seed=picture.seed,
         model_hash=picture.model_hash,
-        settings=f"{picture.method}, {picture.scheduler}, {picture.steps} steps, "
-        f"guidance {picture.guidance:g}{strength}",
+        settings=f"{described(picture.method, picture.parameters)}, {picture.scheduler}, "
+        f"{picture.steps} steps, guidance {picture.guidance:g}",
         similarity=picture.similarity,
         margin=picture.margin,
         reviewer=picture.reviewer,

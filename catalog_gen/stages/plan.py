@@ -62,8 +62,11 @@ def make_plan(catalog: Catalog, *, budget: Budget = NO_LIMIT) -> Plan:
         relation = incoming_products(connection, contents.products)
         active = {product.product_id for product in contents.products}
         rejected = len(contents.rejections)
+        platform, skipped = contents.platform, contents.skipped
         del contents  # a million products are a gigabyte, and the relation has them
-        changes = compare_feed(connection, relation, rejected)
+        changes = replace(
+            compare_feed(connection, relation, rejected), platform=platform, skipped=skipped
+        )
         seconds = picture_seconds(connection, catalog, drawer)
         wishes = list(desired_prompts(connection, views, drawer, relation=relation))
         wanted = [recipe.recipe_id for wish in wishes for recipe in wish.recipes]

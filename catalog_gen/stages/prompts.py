@@ -18,7 +18,8 @@ from catalog_gen.catalog.aliases import CANONICAL_ATTRIBUTES
 from catalog_gen.catalog.product import CORE_FIELDS
 from catalog_gen.dialects.dialect import Dialect
 from catalog_gen.dialects.files import dialect_of
-from catalog_gen.diffusion.model import pinned_model
+from catalog_gen.diffusion.model import check_model, pinned_model
+from catalog_gen.errors import ConfigError
 from catalog_gen.fingerprint import sha256_json
 from catalog_gen.planning import (
     Budget,
@@ -57,6 +58,7 @@ from catalog_gen.store.prompts import (
     stale_inputs,
     unsupported_products,
 )
+from catalog_gen.store.runs import note_figures
 
 #: Wishes that are stored at a time.
 SAVED: Final = 20_000
@@ -76,10 +78,17 @@ class Drawer:
 
         Raises:
             ModelError: it is missing, unsafe, or no pipeline; or its dialect can't be used.
+            ConfigError: a view asks for what such a model can't draw.
         """
         model = catalog.settings.model
-        folder, found = pinned_model(model, catalog.home.hashes)
-        return cls(folder, found, dialect_of(folder, model.dialect))
+        folder, identity = pinned_model(model, catalog.home.hashes)
+        family = check_model(folder).family
+        for name, view in catalog.settings.views.items():
+            problem = family.problem(view.method, view.scheduler, view.steps)
+            if problem is not None:
+                value, rule, next_step = problem
+                raise ConfigError(f"views.{name}: {value}", rule, next_step)
+        return cls(folder, identity, dialect_of(folder, model.dialect))
 
     @cached_property
     def budget(self) -> TokenBudget:
@@ -97,7 +106,7 @@ class View:
     def spec(self, drawer: Drawer) -> ViewSpec:
         """The fields that the view reads, and the hashes of all else that decides its pictures."""
         fields = self.wishes.fields
-        from_photo = self.settings.method == "img2img"
+        from_photo = "photo" in self.settings.method.needs
         return ViewSpec(
             view=self.name,
             fields=tuple(sorted(fields | {REFERENCE_HASH} if from_photo else fields)),
@@ -191,6 +200,7 @@ def write_prompts(
     """Store what changed in these shards, and plan its candidates, most valuable first.
 
     Pictures that wait in the outbox are taken over first: they are no work, and cost no budget.
+    Notes ``images`` and ``prompts`` with the run.
 
     Raises:
         ConfigError: a template can't be used.
@@ -204,7 +214,9 @@ def write_prompts(
         retire_prompts(
             connection,
             catalog.settings.views.keys(),
-            needing_reference=[view.name for view in views if view.settings.method == "img2img"],
+            needing_reference=[
+                view.name for view in views if "photo" in view.settings.method.needs
+            ],
         )
         prompts = trimmed = reused = 0
         desired = desired_prompts(connection, views, drawer, shards=shards)
@@ -219,15 +231,28 @@ def write_prompts(
         reused += save_plan(connection, again, stamp.run_id, stamp.now).reused
         unsupported = len(unsupported_products(connection))
         cut = _cut(connection, catalog, drawer, shards, stamp, budget)
-    return PromptsResult(
-        prompts=prompts,
-        trimmed=trimmed,
-        unsupported=unsupported,
-        planned=len(cut.taken),
-        reused=reused,
-        deferred=len(cut.deferred),
-        set_aside=taken.corrupt,
-    )
+        result = PromptsResult(
+            prompts=prompts,
+            trimmed=trimmed,
+            unsupported=unsupported,
+            planned=len(cut.taken),
+            reused=reused,
+            deferred=len(cut.deferred),
+            set_aside=taken.corrupt,
+        )
+        _note(connection, result, stamp)
+    return result
+
+
+def _note(connection: DuckDBPyConnection, result: PromptsResult, stamp: Stamp) -> None:
+    images = {
+        "planned": result.planned,
+        "reused": result.reused,
+        "deferred": result.deferred,
+    }
+    prompts = {"unsupported": result.unsupported, "trimmed": result.trimmed}
+    note_figures(connection, stamp.run_id, "images", images, stamp.now)
+    note_figures(connection, stamp.run_id, "prompts", prompts, stamp.now)
 
 
 def _cut(

@@ -24,13 +24,13 @@ from catalog_gen.stages.catalog import Catalog
 from catalog_gen.store.images import (
     StoredImage,
     find_image,
-    read_image,
     sample_images,
     stored_image,
+    stored_png,
 )
 
 if TYPE_CHECKING:
-    from catalog_gen.diffusion.loading import LoadedPipeline
+    from catalog_gen.diffusion.loading import LoadedModel
 
 #: Levels of 255 by which any pixel may differ for two pictures to be called close. Another CPU's
 #: kernels give one or two; another composition gives a hundred.
@@ -92,7 +92,7 @@ def redraw(catalog: Catalog, ids: Sequence[str]) -> list[Reproduction]:
         for image_id in ids:
             image = stored_image(connection, image_id)
             try:
-                stored.append(_Stored(image, read_image(connection, image_id)))
+                stored.append(_Stored(image, stored_png(connection, image_id)))
             except CorruptionError as error:
                 done[image_id] = _not_drawn(image, str(error), "stored")
     groups: dict[str, list[_Stored]] = defaultdict(list)
@@ -113,7 +113,7 @@ def _drawn_again(
     import torch
 
     from catalog_gen.diffusion.engine import Engine
-    from catalog_gen.diffusion.loading import load_pipeline
+    from catalog_gen.diffusion.loading import load_model
 
     theirs = alike[0].image.environment
     settings = catalog.settings.model.model_copy(
@@ -123,16 +123,16 @@ def _drawn_again(
     torch.set_num_threads(theirs.threads)
     try:
         try:
-            pipeline = load_pipeline(settings, catalog.home.hashes)
+            model = load_model(settings, catalog.home.hashes)
         except ModelError as error:
             yield from (_not_drawn(each.image, str(error), "model") for each in alike)
             return
-        engine = Engine(pipeline, theirs.batch_size)
+        engine = Engine(model, theirs.batch_size)
         jobs: dict[str, DrawJob] = {}
         stored = {each.image.image_id: each for each in alike}
         for each in alike:
-            if each.image.recipe.model_hash != pipeline.model_hash:
-                other = _other_weights(each, settings.id, pipeline)
+            if each.image.recipe.model_hash != model.model_hash:
+                other = _other_weights(each, settings.id, model)
                 yield _not_drawn(each.image, other, "model")
                 continue
             try:
@@ -192,11 +192,11 @@ class _Photos:
         return found
 
 
-def _other_weights(stored: _Stored, model_id: str, pipeline: "LoadedPipeline") -> str:
+def _other_weights(stored: _Stored, model_id: str, model: "LoadedModel") -> str:
     error = InputError(
         f"model {stored.image.recipe.model_hash[:12]}",
         f"image {stored.image.image_id[:16]} was drawn with these weights, and model.id "
-        f"'{model_id}' has {pipeline.model_hash[:12]} now",
+        f"'{model_id}' has {model.model_hash[:12]} now",
         "Set model.id to the weights of that time.",
     )
     return str(error)

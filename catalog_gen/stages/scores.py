@@ -1,7 +1,7 @@
 """Score new pictures: CLIP similarity and margin, contrasts of what was asked, and all signals."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from time import perf_counter
 from typing import Final
 
@@ -15,14 +15,16 @@ from catalog_gen.errors import InputError
 from catalog_gen.imaging.decode import read_image as decode
 from catalog_gen.judging.contrasts import Phrasing, Rivals, contrasts_of
 from catalog_gen.judging.lettering import LetteringDetector
-from catalog_gen.judging.measurement import Asked, measure
+from catalog_gen.judging.measurement import measure
+from catalog_gen.judging.picture import Asked
 from catalog_gen.judging.scorer import ClipScore, ClipScorer
 from catalog_gen.judging.signals.identity import embedding_distance
 from catalog_gen.progress import report
 from catalog_gen.stages.catalog import Catalog, Stamp
 from catalog_gen.stages.prompts import Drawer, View, compile_views
-from catalog_gen.store.images import read_images
+from catalog_gen.store.images import stored_pngs
 from catalog_gen.store.prompts import asked_values, current_prompts, known_attributes
+from catalog_gen.store.runs import note_figures
 from catalog_gen.store.scores import ScoreRow, ToScore, save_scores, unscored
 
 #: Pictures that are in memory at a time.
@@ -43,7 +45,7 @@ class ScoreResult:
 def score_images(
     catalog: Catalog, scorer: ClipScorer, shards: Collection[int], stamp: Stamp
 ) -> ScoreResult:
-    """Score every picture of these shards that this scorer has not seen.
+    """Score every picture of these shards that this scorer has not seen; notes ``seconds``.
 
     Raises:
         ConfigError: a template can't be used.
@@ -64,6 +66,8 @@ def score_images(
         rows = _score(catalog, scorer, detector, chunk, rivals, phrases, stamp)
         with catalog.store.writing() as connection:
             save_scores(connection, rows)
+            seconds = {"score": round(perf_counter() - started, 3)}
+            note_figures(connection, stamp.run_id, "seconds", seconds, stamp.now)
         done += len(chunk)
         report("score", done, len(todo))
     return ScoreResult(len(todo), perf_counter() - started)
@@ -127,7 +131,7 @@ def _score(
     stamp: Stamp,
 ) -> list[ScoreRow]:
     with catalog.store.reading() as connection:
-        stored = read_images(connection, [each.image_id for each in chunk])
+        stored = stored_pngs(connection, [each.image_id for each in chunk])
     pictures = [decode(stored[each.image_id]) for each in chunk]
     photos = _references(catalog, chunk)
     # The models take whole batches, so everything that they look at goes to them at once.
@@ -147,9 +151,7 @@ def _score(
         distance = None
         if key in photo_embeddings:
             distance = embedding_distance(score.embedding, photo_embeddings[key])
-        signals = replace(
-            signals, contrasts=contrast, identity_distance=distance, lettering=letters
-        )
+        signals = signals.with_answers(contrast, identity_distance=distance, lettering=letters)
         rows.append(
             ScoreRow(
                 image_id=item.image_id,

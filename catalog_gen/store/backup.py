@@ -21,13 +21,13 @@ from duckdb import DuckDBPyConnection
 from catalog_gen.errors import CorruptionError, InputError, StoreBusyError, StoreError
 from catalog_gen.fingerprint import sha256_file
 from catalog_gen.settings import Home
-from catalog_gen.store.audit import audit
 from catalog_gen.store.connection import Store
 from catalog_gen.store.drawing_lock import drawing_lock
 from catalog_gen.store.files import sync_file, sync_folder
-from catalog_gen.store.migrations import latest_version, schema_version
 from catalog_gen.store.outbox import Outbox
 from catalog_gen.store.relations import only_row
+from catalog_gen.store.schema import SchemaState, current_state, require_known
+from catalog_gen.store.verify import verify
 
 MANIFEST: Final = "manifest.json"
 
@@ -44,7 +44,7 @@ class Backup:
     """What a backup holds: SHA-256 and bytes of each file, by its path inside the folder."""
 
     created_at: str
-    schema_version: int
+    schema: SchemaState
     images: int
     files: dict[str, tuple[str, int]]
 
@@ -74,12 +74,14 @@ def back_up(home: Home, target: Path) -> Backup:
         temporary.mkdir(parents=True)
         _copy_outbox(Outbox(home.outbox), temporary / _OUTBOX)
         with Store(home).reading() as connection:
-            version = schema_version(connection)
             (images,) = only_row(connection.execute("SELECT count(*) FROM images"))
             _copy_database(connection, temporary / _DATABASE)
         _require_whole(Home(temporary))
         backup = Backup(
-            datetime.now(UTC).isoformat(timespec="seconds"), version, images, _hashed(temporary)
+            datetime.now(UTC).isoformat(timespec="seconds"),
+            current_state(),
+            images,
+            _hashed(temporary),
         )
         manifest = temporary / MANIFEST
         manifest.write_text(json.dumps(asdict(backup), indent=2) + "\n", "utf-8")
@@ -105,9 +107,15 @@ def check_backup(folder: Path) -> Backup:
     """
     try:
         about = json.loads((folder / MANIFEST).read_text("utf-8"))
+        if "schema_version" in about:
+            raise InputError(
+                str(folder),
+                "an unreleased catalog_gen wrote this backup; such stores are not brought over",
+                "Take a backup with this version.",
+            )
         files = {str(name): (str(sha), int(size)) for name, (sha, size) in about["files"].items()}
         backup = Backup(
-            str(about["created_at"]), int(about["schema_version"]), int(about["images"]), files
+            str(about["created_at"]), SchemaState(**about["schema"]), int(about["images"]), files
         )
     except OSError as error:
         raise InputError(
@@ -119,12 +127,7 @@ def check_backup(folder: Path) -> Backup:
         raise CorruptionError(
             str(folder / MANIFEST), "it can't be read", "Take another backup."
         ) from error
-    if backup.schema_version > latest_version():
-        raise InputError(
-            f"{folder} (schema version {backup.schema_version})",
-            f"it was written by a newer catalog_gen; this one knows {latest_version()}",
-            "Upgrade catalog_gen, then restore.",
-        )
+    require_known(backup.schema, current_state(), str(folder))
     damaged = [name for name, (digest, _) in files.items() if not _is(folder, name, digest)]
     if damaged or _DATABASE not in files:
         raise CorruptionError(
@@ -206,7 +209,7 @@ def _copy_database(connection: DuckDBPyConnection, path: Path) -> None:
 
 
 def _require_whole(copy: Home) -> None:
-    found = audit(Store(copy), Outbox(copy.outbox))
+    found = verify(Store(copy), Outbox(copy.outbox))
     if found.damaged:
         first = found.damaged[0]
         raise CorruptionError(

@@ -2,7 +2,7 @@
 
 DuckDB locks its file for the whole process: a writer keeps everybody else out, readers keep
 writers out. So connections are short, waiting for another process is bounded, and analysts get
-snapshots (see ``snapshot``). Nothing here knows a table, apart from the schema's version.
+snapshots (see ``snapshot``).
 
 The database file is never opened by this process other than through DuckDB: closing any other
 handle of it would silently drop DuckDB's POSIX lock.
@@ -22,11 +22,11 @@ from duckdb import DuckDBPyConnection
 
 from catalog_gen.errors import CorruptionError, StoreBusyError, StoreError
 from catalog_gen.settings import Home
-from catalog_gen.store.migrations import (
-    latest_version,
-    migrate,
-    require_not_newer,
-    schema_version,
+from catalog_gen.store.schema import (
+    current_schema,
+    current_state,
+    require_known,
+    stored_state,
 )
 
 #: Seconds to wait for another process before giving up.
@@ -63,7 +63,7 @@ class Store:
         with self._my_turn(), _translated(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with self._opened(read_only=False) as connection:
-                migrate(connection)
+                self._bring_up_to_date(connection)
                 with _transaction(connection):
                     yield connection
                 if checkpoint:
@@ -80,14 +80,12 @@ class Store:
         with self._my_turn(), _translated(self.path):
             if self.path.exists():
                 with self._opened(read_only=True) as connection:
-                    version = schema_version(connection)
-                    require_not_newer(version)
-                    if version == latest_version():
+                    if stored_state(connection, str(self.path)) == current_state():
                         yield connection
                         return
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with self._opened(read_only=False) as connection:
-                migrate(connection)
+                self._bring_up_to_date(connection)
             with self._opened(read_only=True) as connection:
                 yield connection
 
@@ -105,17 +103,21 @@ class Store:
                     yield connection
                 return
             with self._opened(read_only=True) as connection:
-                version = schema_version(connection)
-                require_not_newer(version)
-                if version < latest_version():
+                found = stored_state(connection, str(self.path))
+                if found != current_state():
+                    if found is not None:
+                        require_known(found, current_state(), str(self.path))
                     raise StoreError(
-                        f"{self.path} (schema version {version})",
-                        f"the database is older than this catalog_gen ({latest_version()})",
+                        str(self.path),
+                        "the database is older than this catalog_gen",
                         "Run `catalog-gen gallery` or a refresh: both bring it up to date.",
                     )
                 # Without a folder for temporary files a big plan stays in memory or fails.
                 connection.execute("SET temp_directory = ''")
                 yield connection
+
+    def _bring_up_to_date(self, connection: DuckDBPyConnection) -> None:
+        current_schema().bring_up_to_date(connection, str(self.path))
 
     @contextmanager
     def _my_turn(self) -> Iterator[None]:
@@ -162,11 +164,11 @@ class Store:
 
 @contextmanager
 def open_memory() -> Iterator[DuckDBPyConnection]:
-    """An empty, migrated database in memory, closed at the end."""
+    """An empty database of the whole schema in memory, closed at the end."""
     connection = duckdb.connect(":memory:")
     try:
         _configure(connection)
-        migrate(connection)
+        current_schema().bring_up_to_date(connection, ":memory:")
         yield connection
     finally:
         connection.close()

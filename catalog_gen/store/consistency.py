@@ -11,12 +11,9 @@ from duckdb import DuckDBPyConnection
 
 #: The live pictures with their newest signals.
 _MEASURED: Final = """
-    (SELECT product_id, view, image_id FROM live_images) AS live
+    live_items
     JOIN products USING (product_id)
-    JOIN (
-        SELECT image_id, arg_max(signals, scored_at) AS signals FROM scores
-        SEMI JOIN live_images USING (image_id) GROUP BY image_id
-    ) AS newest USING (image_id)
+    JOIN newest_scores USING (image_id)
 """
 
 #: Measures among which an outlier is looked for, each with the least deviation that counts as

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from duckdb import DuckDBPyConnection
 
+from catalog_gen.recipe import Recipe
 from catalog_gen.store.relations import first_row, only_row
 
 
@@ -62,7 +63,7 @@ class DrawnFigures:
 class MeasuredPace:
     """The median drawing time, in seconds, of one view's pictures with these settings and weights.
 
-    ``work`` is pixels times denoising steps (times strength, for img2img).
+    ``work`` is that of their recipes: pixels times the steps that are run.
     """
 
     view: str
@@ -78,7 +79,7 @@ def feed_figures(connection: DuckDBPyConnection) -> FeedFigures:
         connection.execute(
             """
         SELECT rows_read, accepted, rejected FROM feed_snapshots
-        ORDER BY read_at DESC, feed_id LIMIT 1
+        ORDER BY seq DESC LIMIT 1
         """
         )
     )
@@ -91,9 +92,7 @@ def prompt_figures(connection: DuckDBPyConnection) -> PromptFigures:
         connection.execute(
             """
         SELECT count(*), count(*) FILTER (len(dropped) > 0), count(*) FILTER (unsupported <> '')
-        FROM prompts
-        SEMI JOIN (SELECT product_id FROM products WHERE retired_at IS NULL) USING (product_id)
-        WHERE current
+        FROM current_prompts
         """
         )
     )
@@ -106,18 +105,10 @@ def verdict_figures(connection: DuckDBPyConnection) -> VerdictFigures:
         connection.execute(
             """
         WITH decided AS (
-            SELECT ledger.recipe_id, coalesce(review.decision, verdict.decision) AS decision
-            FROM ledger
-            SEMI JOIN (SELECT prompt_id FROM prompts WHERE current) USING (prompt_id)
-            SEMI JOIN (SELECT product_id FROM products WHERE retired_at IS NULL) USING (product_id)
-            JOIN (
-                SELECT image_id, max_by(decision, judged_at) AS decision
-                FROM verdicts GROUP BY image_id
-            ) AS verdict ON verdict.image_id = ledger.recipe_id
-            LEFT JOIN (
-                SELECT image_id, max_by(decision, reviewed_at) AS decision
-                FROM reviews GROUP BY image_id
-            ) AS review ON review.image_id = ledger.recipe_id
+            SELECT coalesce(review.decision, verdict.decision) AS decision
+            FROM wanted_candidates
+            JOIN newest_verdicts AS verdict ON verdict.image_id = recipe_id
+            LEFT JOIN newest_reviews AS review ON review.image_id = recipe_id
         )
         SELECT count(*) FILTER (decision = 'accepted'), count(*) FILTER (decision = 'review'),
             count(*) FILTER (decision = 'rejected')
@@ -134,10 +125,9 @@ def coverage_figures(connection: DuckDBPyConnection) -> CoverageFigures:
         connection.execute(
             """
         SELECT
-            (SELECT count(*) FROM products WHERE retired_at IS NULL),
-            (SELECT count(DISTINCT product_id) FROM live_images
-                SEMI JOIN (SELECT product_id FROM products WHERE retired_at IS NULL) AS active
-                USING (product_id)),
+            (SELECT count(*) FROM active_products),
+            (SELECT count(DISTINCT product_id) FROM live_items
+                SEMI JOIN active_products USING (product_id)),
             (SELECT count(*) FROM live_images),
             (SELECT count(*) FROM open_failures WHERE status = 'failed'),
             (SELECT count(*) FROM open_failures WHERE status = 'given up')
@@ -167,19 +157,19 @@ def drawing_pace(connection: DuckDBPyConnection) -> list[MeasuredPace]:
     rows = connection.execute(
         """
         SELECT prompts.view, prompts.spec ->> 'settings', prompts.spec ->> 'model',
-            median(drawn.seconds),
-            median(drawn.width::BIGINT * drawn.height * (recipe ->> 'steps')::INTEGER
-                * coalesce((recipe ->> 'strength')::DOUBLE, 1))
+            median(drawn.seconds), any_value(recipe)
         FROM (
-            SELECT image_id, prompt_id, seconds, width, height FROM images
-            ORDER BY created_at DESC, image_id LIMIT 5000
+            SELECT image_id, prompt_id, seconds FROM images
+            ORDER BY seq DESC LIMIT 5000
         ) AS drawn
         JOIN prompts USING (prompt_id)
         JOIN recipes ON recipe_id = image_id
         GROUP BY ALL ORDER BY ALL
         """
     ).fetchall()
-    return [MeasuredPace(*row) for row in rows]
+    return [
+        MeasuredPace(*(*facts, Recipe.model_validate_json(recipe).work)) for *facts, recipe in rows
+    ]
 
 
 def seconds_a_picture(connection: DuckDBPyConnection) -> float | None:
@@ -188,7 +178,7 @@ def seconds_a_picture(connection: DuckDBPyConnection) -> float | None:
         connection.execute(
             """
             SELECT avg(seconds) FROM (
-                SELECT seconds FROM images ORDER BY created_at DESC, image_id LIMIT 5000
+                SELECT seconds FROM images ORDER BY seq DESC LIMIT 5000
             )
             """
         )

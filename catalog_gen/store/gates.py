@@ -7,6 +7,8 @@ from typing import Literal
 
 from duckdb import DuckDBPyConnection
 
+from catalog_gen.store.relations import columns_of, registered_rows
+
 GateName = Literal["coverage", "pass rate", "integrity", "hold"]
 
 
@@ -41,21 +43,23 @@ def save_gates(
 ) -> None:
     """Keep a night's gates; a step that is tried again writes over its own."""
     connection.execute("DELETE FROM gates WHERE run_id = ?", [run_id])
-    connection.executemany(
-        "INSERT INTO gates VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        [
-            [run_id, g.gate, g.passed, g.value, g.threshold, g.told, publication_id, now]
-            for g in gates
-        ],
-    )
+    with registered_rows(connection, "gates_to_save", Gate, gates):
+        connection.execute(
+            """
+            INSERT INTO gates BY NAME
+            SELECT *, $publication AS publication_id, $run_id AS run_id, $now AS decided_at
+            FROM gates_to_save
+            """,
+            {"publication": publication_id, "run_id": run_id, "now": now},
+        )
 
 
 def last_gates(connection: DuckDBPyConnection) -> NightsGates | None:
     """The gates of the night that decided last; None before the first."""
     rows = connection.execute(
-        """
-        SELECT run_id, decided_at, publication_id, gate, passed, value, threshold, told FROM gates
-        WHERE run_id = (SELECT arg_max(run_id, decided_at) FROM gates) ORDER BY rowid
+        f"""
+        SELECT run_id, decided_at, publication_id, {columns_of(Gate)} FROM gates
+        WHERE run_id = (SELECT arg_max(run_id, seq) FROM gates) ORDER BY seq
         """
     ).fetchall()
     if not rows:

@@ -49,7 +49,7 @@ def image_origins(connection: DuckDBPyConnection) -> dict[str, ImageOrigin]:
         """
         SELECT image_id, recipe, width, height, created_at
         FROM images JOIN recipes ON recipe_id = image_id
-        SEMI JOIN (SELECT image_id FROM publication_items WHERE until IS NULL) USING (image_id)
+        SEMI JOIN live_items USING (image_id)
         """
     ).fetchall()
     return {
@@ -80,17 +80,17 @@ def image_files(connection: DuckDBPyConnection, image_ids: Sequence[str]) -> dic
     return {image_id: ImageFile(*facts) for image_id, *facts in rows}
 
 
-def read_image(connection: DuckDBPyConnection, image_id: str) -> bytes:
+def stored_png(connection: DuckDBPyConnection, image_id: str) -> bytes:
     """The bytes of a picture's PNG file.
 
     Raises:
         InputError: there is no such picture.
         CorruptionError: its bytes are gone, or no longer hash to their address.
     """
-    return read_images(connection, [image_id])[image_id]
+    return stored_pngs(connection, [image_id])[image_id]
 
 
-def read_images(connection: DuckDBPyConnection, image_ids: Sequence[str]) -> dict[str, bytes]:
+def stored_pngs(connection: DuckDBPyConnection, image_ids: Sequence[str]) -> dict[str, bytes]:
     """The bytes of several pictures' PNG files by image id, in one query.
 
     Raises:
@@ -191,7 +191,7 @@ def stored_image(connection: DuckDBPyConnection, image_id: str) -> StoredImage:
     )
 
 
-def verify_images(connection: DuckDBPyConnection) -> list[str]:
+def damaged_images(connection: DuckDBPyConnection) -> list[str]:
     """The ids of pictures whose bytes are missing or do not hash to their address, in order.
 
     Reads everything: about 200 MB of pictures a second on one core.

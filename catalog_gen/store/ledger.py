@@ -10,17 +10,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-import pyarrow as pa
 from duckdb import DuckDBPyConnection
 
 from catalog_gen.catalog.product import Product
 from catalog_gen.recipe import Recipe
 from catalog_gen.store.products import PRODUCT_COLUMNS, stored_product
 from catalog_gen.store.relations import (
-    TEXT,
-    arrow_table,
+    columns_of,
     only_row,
     registered,
+    registered_rows,
     shard_list,
     strings,
 )
@@ -136,38 +135,9 @@ class LedgerCounts:
     given_up: int
 
 
-_PLANNED: Final = pa.schema(
-    [
-        ("recipe_id", TEXT),
-        ("recipe", TEXT),
-        ("method", TEXT),
-        ("model_hash", TEXT),
-        ("scheduler", TEXT),
-        ("seed", pa.int64()),
-        ("reference_sha256", TEXT),
-        ("prompt_id", TEXT),
-        ("product_id", TEXT),
-        ("shard", pa.uint8()),
-        ("view", TEXT),
-        ("candidate", pa.int32()),
-        ("attempt", pa.int32()),
-        ("reason", TEXT),
-    ]
-)
-
-_FAILURES: Final = pa.schema([("recipe_id", TEXT), ("error", TEXT), ("seconds", pa.float64())])
-
-#: Ledger rows that are wanted now: the prompt is current and the product is active.
-_WANTED: Final = """
-    ledger
-    JOIN (SELECT prompt_id FROM prompts WHERE current) USING (prompt_id)
-    JOIN (SELECT * EXCLUDE (shard) FROM products WHERE retired_at IS NULL) AS products
-        USING (product_id)
-"""
-
 #: And not made: planned, or failed fewer than $max_tries times.
 _THAT_IS_OPEN: Final = """
-    WHERE ($shards IS NULL OR shard IN (SELECT unnest($shards::UTINYINT[])))
+    WHERE ($shards IS NULL OR wanted.shard IN (SELECT unnest($shards::UTINYINT[])))
         AND (status = 'planned'
             OR (status = 'failed' AND tries < $max_tries)
             OR (status = 'deferred' AND $include_deferred))
@@ -187,12 +157,15 @@ def save_plan(
     """
     if not items:
         return PlanResult(0, 0)
-    with registered(connection, "plan_to_save", arrow_table(items, _PLANNED, _planned_values)):
+    with registered_rows(connection, "plan_to_save", PlannedItem, items, recipe=_canonical):
         connection.execute(
             """
-            INSERT INTO recipes
-            SELECT DISTINCT ON (recipe_id) recipe_id, recipe, method, model_hash, scheduler, seed,
-                reference_sha256
+            INSERT INTO recipes BY NAME
+            SELECT DISTINCT ON (recipe_id) recipe_id, recipe,
+                coalesce(recipe ->> '$.method.name', recipe ->> '$.method') AS method,
+                recipe ->> 'model_hash' AS model_hash, recipe ->> 'scheduler' AS scheduler,
+                (recipe ->> 'seed')::BIGINT AS seed,
+                recipe ->> 'reference_sha256' AS reference_sha256
             FROM plan_to_save ANTI JOIN recipes USING (recipe_id)
             """
         )
@@ -206,11 +179,11 @@ def save_plan(
         # An image may be there without a ledger row after a restore: outbox files outlive both.
         connection.execute(
             """
-            INSERT INTO ledger
-            SELECT DISTINCT ON (recipe_id) recipe_id, plan.prompt_id, product_id, shard, view,
-                candidate, attempt,
-                CASE WHEN images.image_id IS NOT NULL THEN 'made' ELSE 'planned' END,
-                reason, 0, '', coalesce(images.seconds, 0), $now, $run_id
+            INSERT INTO ledger BY NAME
+            SELECT DISTINCT ON (recipe_id) plan.* EXCLUDE (recipe),
+                CASE WHEN images.image_id IS NOT NULL THEN 'made' ELSE 'planned' END AS status,
+                0 AS tries, '' AS error, coalesce(images.seconds, 0) AS seconds,
+                $now AS updated_at, $run_id AS run_id
             FROM plan_to_save AS plan
             ANTI JOIN ledger USING (recipe_id)
             LEFT JOIN images ON images.image_id = plan.recipe_id
@@ -242,9 +215,10 @@ def open_work(
     """
     rows = connection.execute(
         f"""
-        SELECT recipe_id, recipe, prompt_id, shard, view, candidate, attempt, reason, tries, error,
-            status = 'deferred', {PRODUCT_COLUMNS}
-        FROM {_WANTED} JOIN recipes USING (recipe_id)
+        SELECT recipe_id, recipe, prompt_id, wanted.shard, view, candidate, attempt, reason, tries,
+            error, status = 'deferred', {PRODUCT_COLUMNS}
+        FROM wanted_candidates AS wanted
+        JOIN recipes USING (recipe_id) JOIN products USING (product_id)
         {_THAT_IS_OPEN}
         ORDER BY view, product_id, candidate, attempt
         """,
@@ -267,7 +241,7 @@ def open_candidates(
     return connection.execute(
         f"""
         SELECT recipe_id, view, CASE WHEN error = '' THEN reason ELSE 'failed' END
-        FROM {_WANTED}
+        FROM wanted_candidates AS wanted
         {_THAT_IS_OPEN}
         ORDER BY view, product_id, candidate, attempt
         """,
@@ -288,7 +262,7 @@ def record_failures(
     """
     if not failures:
         return
-    with registered(connection, "failures_to_record", arrow_table(failures, _FAILURES, _failure)):
+    with registered_rows(connection, "failures_to_record", Failure, failures):
         connection.execute(
             """
             UPDATE ledger SET
@@ -359,8 +333,8 @@ def _among(connection: DuckDBPyConnection, recipe_ids: Iterable[str], known: str
 def open_failures(connection: DuckDBPyConnection) -> list[OpenFailure]:
     """What is wanted and failed or was given up, by product, view and candidate."""
     rows = connection.execute(
-        """
-        SELECT product_id, view, candidate, status, tries, error, recipe_id
+        f"""
+        SELECT {columns_of(OpenFailure)}
         FROM open_failures ORDER BY product_id, view, candidate, recipe_id
         """
     ).fetchall()
@@ -373,14 +347,14 @@ def ledger_counts(
     """Count the candidates that are wanted now, by status."""
     row = only_row(
         connection.execute(
-            f"""
+            """
         SELECT
             count(*) FILTER (status = 'planned'),
             count(*) FILTER (status = 'deferred'),
             count(*) FILTER (status = 'made'),
             count(*) FILTER (status = 'failed'),
             count(*) FILTER (status = 'given up')
-        FROM {_WANTED}
+        FROM wanted_candidates AS wanted
         WHERE $shards IS NULL OR shard IN (SELECT unnest($shards::UTINYINT[]))
         """,
             {"shards": shard_list(shards)},
@@ -410,25 +384,5 @@ def _work_item(row: tuple[Any, ...]) -> WorkItem:
     )
 
 
-def _planned_values(item: PlannedItem) -> tuple[object, ...]:
-    recipe = item.recipe
-    return (
-        item.recipe_id,
-        recipe.canonical,
-        recipe.method,
-        recipe.model_hash,
-        recipe.scheduler,
-        recipe.seed,
-        recipe.reference_sha256,
-        item.prompt_id,
-        item.product_id,
-        item.shard,
-        item.view,
-        item.candidate,
-        item.attempt,
-        item.reason,
-    )
-
-
-def _failure(failure: Failure) -> tuple[object, ...]:
-    return (failure.recipe_id, failure.error, failure.seconds)
+def _canonical(item: PlannedItem) -> str:
+    return item.recipe.canonical

@@ -12,9 +12,10 @@ import io
 import json
 import os
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -25,12 +26,11 @@ import pyarrow.parquet as pq
 from duckdb import DuckDBPyConnection
 
 from catalog_gen.errors import CorruptionError, StoreError
-from catalog_gen.fingerprint import canonical_json
 from catalog_gen.recipe import Environment
 from catalog_gen.store.connection import Store
 from catalog_gen.store.files import sync_folder
 from catalog_gen.store.ledger import Failure, record_failures
-from catalog_gen.store.relations import TEXT, arrow_table, first_row, registered
+from catalog_gen.store.relations import arrow_rows, first_row, insert_row, registered
 
 #: Bytes of outbox files that one transaction takes over; bounds its memory.
 GROUP_BYTES: Final = 128 * 1024**2
@@ -41,18 +41,6 @@ ABANDONED_AFTER: Final = 3600.0
 _SUFFIX: Final = ".parquet"
 _TEMPORARY: Final = ".writing-"
 _METADATA: Final = b"catalog_gen"
-
-_SCHEMA: Final = pa.schema(
-    [
-        ("recipe_id", TEXT),
-        ("png", pa.binary()),  # null: a failure
-        ("sha256", TEXT),
-        ("width", pa.int32()),
-        ("height", pa.int32()),
-        ("seconds", pa.float64()),
-        ("error", TEXT),  # null: an image
-    ]
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +121,18 @@ class Outbox:
     def pending(self) -> list[Path]:
         """The files that wait, the oldest first."""
         return sorted(self.folder.glob(f"*{_SUFFIX}"))
+
+    def waiting_by_run(self) -> Counter[str]:
+        """How many pictures wait, by the run that drew them; reads no picture."""
+        waiting: Counter[str] = Counter()
+        for path in self.pending():
+            try:
+                errors = pq.read_table(path, columns=["error"])
+            except (FileNotFoundError, pa.ArrowInvalid):
+                continue  # taken over just now; or damaged, and named by whoever takes it over
+            about = json.loads(errors.schema.metadata[_METADATA])
+            waiting[about["run_id"]] += errors["error"].null_count
+        return waiting
 
     def set_aside(self, path: Path) -> Path:
         """Rename a damaged file, so that it is never read again but can be examined."""
@@ -219,15 +219,19 @@ def _store(
     run_id = batch.run_id or ingest_run
     with registered(connection, "outbox_rows", batch.rows):
         stored = _store_images(connection, batch, run_id)
-    failures = [
-        Failure(row["recipe_id"], row["error"], row["seconds"])
-        for row in batch.rows.select(["recipe_id", "error", "seconds"]).to_pylist()
-        if row["error"] is not None
-    ]
+    failed = batch.rows.select([field.name for field in fields(Failure)])
+    failures = [Failure(**row) for row in failed.to_pylist() if row["error"] is not None]
     record_failures(connection, failures, max_tries, run_id, batch.written_at)
-    connection.execute(
-        "INSERT INTO outbox_batches VALUES (?, ?, ?, now(), ?)",
-        [batch.name, stored, len(failures), ingest_run],
+    insert_row(
+        connection,
+        "outbox_batches",
+        {
+            "batch": batch.name,
+            "images": stored,
+            "failures": len(failures),
+            "ingested_at": datetime.now(UTC),
+            "run_id": ingest_run,
+        },
     )
     return Ingested(images=stored, duplicates=pictures - stored, failures=len(failures))
 
@@ -240,21 +244,24 @@ def _store_images(connection: DuckDBPyConnection, batch: Batch, run_id: str) -> 
         "now": batch.written_at,
         "run_id": run_id,
     }
-    connection.execute(
-        "INSERT INTO environments VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
-        [
-            batch.environment.environment_id,
-            canonical_json(batch.environment.model_dump(mode="json")),
-            batch.written_at,
-        ],
+    insert_row(
+        connection,
+        "environments",
+        {
+            "environment_id": batch.environment.environment_id,
+            "environment": batch.environment.canonical,
+            "first_used": batch.written_at,
+        },
+        unless_known=True,
     )
     row = first_row(
         connection.execute(
             """
-        INSERT INTO images
-        SELECT DISTINCT ON (drawn.recipe_id) drawn.recipe_id, drawn.sha256,
-            coalesce(ledger.prompt_id, ''), $environment, drawn.width, drawn.height,
-            drawn.seconds, $batch, $now, $run_id
+        INSERT INTO images BY NAME
+        SELECT DISTINCT ON (drawn.recipe_id) drawn.recipe_id AS image_id, drawn.sha256,
+            coalesce(ledger.prompt_id, '') AS prompt_id, $environment AS environment_id,
+            drawn.width, drawn.height, drawn.seconds, $batch AS batch, $now AS created_at,
+            $run_id AS run_id
         FROM outbox_rows AS drawn LEFT JOIN ledger USING (recipe_id)
         WHERE drawn.png IS NOT NULL
         ON CONFLICT DO NOTHING
@@ -264,8 +271,8 @@ def _store_images(connection: DuckDBPyConnection, batch: Batch, run_id: str) -> 
     )
     connection.execute(
         """
-        INSERT INTO image_bytes
-        SELECT DISTINCT ON (drawn.sha256) drawn.sha256, drawn.png
+        INSERT INTO image_bytes BY NAME
+        SELECT DISTINCT ON (drawn.sha256) drawn.sha256, drawn.png AS bytes
         FROM outbox_rows AS drawn
         JOIN images ON images.image_id = drawn.recipe_id AND images.sha256 = drawn.sha256
         WHERE drawn.png IS NOT NULL AND images.batch = $batch
@@ -292,19 +299,15 @@ def _serialised(
     environment: Environment,
     run_id: str,
 ) -> bytes:
-    rows: list[tuple[object, ...]] = [
-        (each.recipe_id, each.png, each.sha256, each.width, each.height, each.seconds, None)
-        for each in images
-    ]
-    rows += [
-        (each.recipe_id, None, None, None, None, each.seconds, each.error) for each in failures
-    ]
     about = {
-        "environment": environment.model_dump(mode="json"),
+        "environment": environment.chosen(),
         "written_at": datetime.now(UTC).isoformat(),
         "run_id": run_id,
     }
-    table = arrow_table(rows, _SCHEMA, tuple)
+    # An image has no error, and a failure none of an image's other columns.
+    table = pa.concat_tables(
+        [arrow_rows(DrawnImage, images), arrow_rows(Failure, failures)], promote_options="default"
+    )
     table = table.replace_schema_metadata({_METADATA: json.dumps(about).encode()})
     stream = io.BytesIO()
     # PNG is compressed already, and Parquet's dictionaries would hash every image in vain.

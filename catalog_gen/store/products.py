@@ -5,40 +5,23 @@ products take seconds.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
-import pyarrow as pa
 from duckdb import DuckDBPyConnection
 
 from catalog_gen.catalog.product import FeedContents, Product, Rejection
 from catalog_gen.errors import FeedError
-from catalog_gen.fingerprint import sha256_json
-from catalog_gen.store.relations import TEXT, TEXT_MAP, arrow_table, only_row, registered
+from catalog_gen.fingerprint import SHARDS, sha256_json
+from catalog_gen.store.relations import arrow_rows, insert_row, only_row, registered_rows
 
 #: What ``stored_product`` reads. Maps come as JSON: as maps they take five times as long to fetch.
 PRODUCT_COLUMNS: Final = """products.product_id, products.title, products.category,
     products.description, products.group_id, products.reference,
     to_json(products.attributes)::VARCHAR"""
-
-_INCOMING: Final = pa.schema(
-    [
-        ("product_id", TEXT),
-        ("title", TEXT),
-        ("category", TEXT),
-        ("description", TEXT),
-        ("group_id", TEXT),
-        ("reference", TEXT),
-        ("attributes", TEXT_MAP),
-    ]
-)
-
-_REJECTIONS: Final = pa.schema(
-    [("line", pa.int64()), ("product_id", TEXT), ("field", TEXT), ("value", TEXT), ("rule", TEXT)]
-)
 
 #: The hash over a whole row; ``to_json`` separates the values, and attributes come sorted.
 _ROW_HASH: Final = """
@@ -46,13 +29,16 @@ _ROW_HASH: Final = """
         || to_json(map_keys(attributes))::VARCHAR || to_json(map_values(attributes))::VARCHAR)
 """
 
-#: The last six bits of SHA-256 are the hash modulo 64.
-_SHARD: Final = "(('0x' || right(sha256(product_id), 2))::UTINYINT & 63)::UTINYINT"
+#: The last bits of SHA-256 are the hash modulo a power of two.
+_SHARD: Final = f"(('0x' || right(sha256(product_id), 2))::UTINYINT & {SHARDS - 1})::UTINYINT"
 
 
 @dataclass(frozen=True, slots=True)
 class FeedChanges:
-    """How a feed differs from the products that were active before it."""
+    """How a feed differs from the products that were active before it.
+
+    ``skipped`` counts its rows that are not for sale by reason.
+    """
 
     active: int
     added: int
@@ -60,6 +46,8 @@ class FeedChanges:
     retired: int
     unchanged: int
     rejected: int
+    platform: str = ""
+    skipped: Mapping[str, int] = field(default_factory=dict)
 
 
 def incoming_products(
@@ -69,7 +57,7 @@ def incoming_products(
 
     The relation lives as long as the connection; nothing is written. Returns the name.
     """
-    connection.register(f"{name}_rows", arrow_table(products, _INCOMING, _values))
+    connection.register(f"{name}_rows", arrow_rows(Product, products))
     _make_view(connection, name)
     return name
 
@@ -114,7 +102,7 @@ def record_feed(
             _write(connection, name, feed_id, now)
     _write_snapshot(connection, feed_id, contents, changes, source, sha256, run_id, now)
     _write_rejections(connection, feed_id, contents)
-    return changes
+    return replace(changes, platform=contents.platform, skipped=contents.skipped)
 
 
 def stored_product(row: Sequence[Any]) -> Product:
@@ -160,40 +148,23 @@ def _require_no_collapse(changes: FeedChanges, source: str, shrink_limit: float)
 
 def _write(connection: DuckDBPyConnection, name: str, feed_id: str, now: datetime) -> None:
     """The feed's rows into the products table; rows that did not change are not touched."""
-    parameters = {"feed": feed_id, "now": now}
     connection.execute(
         f"""
-        UPDATE products SET retired_at = $now, feed_id = $feed
-        WHERE retired_at IS NULL AND product_id NOT IN (SELECT product_id FROM "{name}")
-        """,
-        parameters,
-    )
-    connection.execute(
-        f"""
-        UPDATE products SET
-            title = feed.title,
-            category = feed.category,
-            description = feed.description,
-            group_id = feed.group_id,
-            reference = feed.reference,
-            attributes = feed.attributes,
-            row_hash = feed.row_hash,
-            feed_id = $feed,
-            changed_at = $now,
-            retired_at = NULL
-        FROM "{name}" AS feed
-        WHERE feed.product_id = products.product_id
+        MERGE INTO products USING (
+            SELECT feed.* REPLACE (
+                $feed AS feed_id, $now AS changed_at, coalesce(known.first_seen, $now) AS first_seen
+            )
+            FROM "{name}" AS feed
+            LEFT JOIN (SELECT product_id, first_seen FROM products) AS known USING (product_id)
+        ) AS feed USING (product_id)
+        WHEN MATCHED
             AND (feed.row_hash <> products.row_hash OR products.retired_at IS NOT NULL)
+            THEN UPDATE BY NAME
+        WHEN NOT MATCHED THEN INSERT BY NAME
+        WHEN NOT MATCHED BY SOURCE AND products.retired_at IS NULL
+            THEN UPDATE SET retired_at = $now, feed_id = $feed
         """,
-        parameters,
-    )
-    connection.execute(
-        f"""
-        INSERT INTO products
-        SELECT * REPLACE ($feed AS feed_id, $now AS first_seen, $now AS changed_at)
-        FROM "{name}" ANTI JOIN products USING (product_id)
-        """,
-        parameters,
+        {"feed": feed_id, "now": now},
     )
 
 
@@ -207,37 +178,36 @@ def _write_snapshot(
     run_id: str,
     now: datetime,
 ) -> None:
-    connection.execute(
-        """
-        INSERT INTO feed_snapshots
-        VALUES ($feed_id, $sha256, $source, $format, $encoding, $rows_read, $accepted, $rejected,
-            $added, $changed, $retired, $now, $run_id)
-        ON CONFLICT DO NOTHING
-        """,
+    insert_row(
+        connection,
+        "feed_snapshots",
         {
             "feed_id": feed_id,
             "sha256": sha256,
             "source": source,
             "format": contents.format,
+            "platform": contents.platform,
             "encoding": contents.encoding,
             "rows_read": contents.rows_read,
             "accepted": len(contents.products),
             "rejected": changes.rejected,
+            "skipped": json.dumps(contents.skipped),
             "added": changes.added,
             "changed": changes.changed,
             "retired": changes.retired,
-            "now": now,
+            "read_at": now,
             "run_id": run_id,
         },
+        unless_known=True,
     )
 
 
 def _write_rejections(connection: DuckDBPyConnection, feed_id: str, contents: FeedContents) -> None:
     connection.execute("DELETE FROM rejections WHERE feed_id = ?", [feed_id])
-    table = arrow_table(contents.rejections, _REJECTIONS, _rejection_values)
-    with registered(connection, "rejected_rows", table):
+    with registered_rows(connection, "rejected_rows", Rejection, contents.rejections):
         connection.execute(
-            "INSERT INTO rejections SELECT $feed, * FROM rejected_rows", {"feed": feed_id}
+            "INSERT INTO rejections BY NAME SELECT *, $feed AS feed_id FROM rejected_rows",
+            {"feed": feed_id},
         )
 
 
@@ -246,7 +216,7 @@ def _incoming(
     connection: DuckDBPyConnection, products: Iterable[Product], name: str
 ) -> Iterator[str]:
     """``incoming_products`` while the block runs."""
-    with registered(connection, f"{name}_rows", arrow_table(products, _INCOMING, _values)):
+    with registered_rows(connection, f"{name}_rows", Product, products):
         _make_view(connection, name)
         yield name
         connection.execute(f'DROP VIEW "{name}"')
@@ -262,26 +232,4 @@ def _make_view(connection: DuckDBPyConnection, name: str) -> None:
             NULL::TIMESTAMPTZ AS retired_at
         FROM "{name}_rows"
         """
-    )
-
-
-def _values(product: Product) -> tuple[object, ...]:
-    return (
-        product.product_id,
-        product.title,
-        product.category,
-        product.description,
-        product.group_id,
-        product.reference,
-        product.attributes,
-    )
-
-
-def _rejection_values(rejection: Rejection) -> tuple[object, ...]:
-    return (
-        rejection.line,
-        rejection.product_id,
-        rejection.field,
-        rejection.value,
-        rejection.rule,
     )

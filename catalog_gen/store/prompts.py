@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-import pyarrow as pa
 from duckdb import DuckDBPyConnection
 
 from catalog_gen.catalog.product import CORE_FIELDS, Product
@@ -18,12 +17,9 @@ from catalog_gen.fingerprint import canonical_json, sha256_json, sha256_text
 from catalog_gen.planning import Reason, reason_for
 from catalog_gen.store.products import PRODUCT_COLUMNS, stored_product
 from catalog_gen.store.relations import (
-    MOMENT,
-    TEXT,
-    TEXT_MAP,
-    arrow_table,
     first_row,
     registered,
+    registered_rows,
     shard_list,
     strings,
 )
@@ -86,7 +82,10 @@ class StaleInput:
 
 @dataclass(frozen=True, slots=True)
 class PromptRow:
-    """One state of a product's inputs for one view, and the prompt made from it."""
+    """One state of a product's inputs for one view, and the prompt made from it.
+
+    ``asked`` is what the picture has to show, attribute by attribute.
+    """
 
     prompt_id: str
     product_id: str
@@ -103,31 +102,8 @@ class PromptRow:
     run_id: str
     asked: Mapping[str, str] = field(default_factory=dict)
     """What the view asks of the product: attribute to value, '' for nothing."""
-    dropped: tuple[str, ...] = field(default=())
+    dropped: tuple[str, ...] = ()
     unsupported: str = ""
-
-
-_PROMPTS: Final = pa.schema(
-    [
-        ("prompt_id", TEXT),
-        ("product_id", TEXT),
-        ("shard", pa.uint8()),
-        ("view", TEXT),
-        ("fingerprint", TEXT),
-        ("inputs", TEXT_MAP),
-        ("asked", TEXT_MAP),
-        ("spec", TEXT),
-        ("prompt", TEXT),
-        ("negative_prompt", TEXT),
-        ("tokens", pa.int32()),
-        ("dropped", pa.list_(TEXT)),
-        ("unsupported", TEXT),
-        ("reason", TEXT),
-        ("current", pa.bool_()),
-        ("created_at", MOMENT),
-        ("run_id", TEXT),
-    ]
-)
 
 
 def stale_inputs(
@@ -190,10 +166,8 @@ def unsupported_products(connection: DuckDBPyConnection) -> dict[str, str]:
     """Active products with a current wish that the model can't draw, and why."""
     rows = connection.execute(
         """
-        SELECT product_id, min(unsupported)
-        FROM prompts
-        SEMI JOIN (SELECT product_id FROM products WHERE retired_at IS NULL) USING (product_id)
-        WHERE current AND unsupported <> ''
+        SELECT product_id, min(unsupported) FROM current_prompts
+        WHERE unsupported <> ''
         GROUP BY product_id ORDER BY product_id
         """
     ).fetchall()
@@ -204,7 +178,7 @@ def save_prompts(connection: DuckDBPyConnection, rows: Sequence[PromptRow]) -> N
     """Make these the current prompts of their products and views, new or known before."""
     if not rows:
         return
-    with registered(connection, "prompts_to_save", arrow_table(rows, _PROMPTS, _values)):
+    with registered_rows(connection, "prompts_to_save", PromptRow, rows, spec=_spec_json):
         connection.execute(
             """
             UPDATE prompts SET current = false
@@ -221,8 +195,9 @@ def save_prompts(connection: DuckDBPyConnection, rows: Sequence[PromptRow]) -> N
         )
         connection.execute(
             """
-            INSERT INTO prompts
-            SELECT newer.* FROM prompts_to_save AS newer ANTI JOIN prompts USING (prompt_id)
+            INSERT INTO prompts BY NAME
+            SELECT newer.*, true AS current
+            FROM prompts_to_save AS newer ANTI JOIN prompts USING (prompt_id)
             """
         )
 
@@ -249,7 +224,7 @@ def retire_prompts(
             UPDATE prompts SET current = false
             WHERE current AND (
                 view NOT IN (SELECT value FROM kept_views)
-                OR product_id NOT IN (SELECT product_id FROM products WHERE retired_at IS NULL)
+                OR product_id NOT IN (SELECT product_id FROM active_products)
                 OR (view IN (SELECT value FROM photo_views) AND product_id IN
                     (SELECT product_id FROM products WHERE reference = ''))
             )
@@ -275,7 +250,7 @@ def reasons_behind(
                     lag(inputs::JSON) OVER earlier AS previous_inputs,
                     lag(spec) OVER earlier AS previous_spec
                 FROM prompts SEMI JOIN asked USING (product_id, view)
-                WINDOW earlier AS (PARTITION BY product_id, view ORDER BY created_at, prompt_id)
+                WINDOW earlier AS (PARTITION BY product_id, view ORDER BY seq)
             )
             SELECT * FROM history SEMI JOIN prompts_to_explain ON prompt_id = value
             """
@@ -298,9 +273,8 @@ def current_prompts(connection: DuckDBPyConnection) -> dict[str, list[str]]:
     """
     rows = connection.execute(
         """
-        SELECT view, list(DISTINCT prompt ORDER BY prompt) FROM prompts
-        SEMI JOIN (SELECT product_id FROM products WHERE retired_at IS NULL) USING (product_id)
-        WHERE current AND unsupported = '' GROUP BY view ORDER BY view
+        SELECT view, list(DISTINCT prompt ORDER BY prompt) FROM current_prompts
+        WHERE unsupported = '' GROUP BY view ORDER BY view
         """
     ).fetchall()
     return dict(rows)
@@ -339,7 +313,7 @@ def known_attributes(connection: DuckDBPyConnection) -> list[str]:
     rows = connection.execute(
         """
         SELECT DISTINCT unnest(map_keys(attributes)) AS name
-        FROM products WHERE retired_at IS NULL ORDER BY name
+        FROM active_products ORDER BY name
         """
     ).fetchall()
     return [name for (name,) in rows]
@@ -376,23 +350,5 @@ def _stale_input(view: ViewSpec, row: tuple[Any, ...]) -> StaleInput:
     )
 
 
-def _values(row: PromptRow) -> tuple[object, ...]:
-    return (
-        row.prompt_id,
-        row.product_id,
-        row.shard,
-        row.view,
-        row.fingerprint,
-        row.inputs,
-        row.asked,
-        canonical_json(dict(row.spec)),
-        row.prompt,
-        row.negative_prompt,
-        row.tokens,
-        list(row.dropped),
-        row.unsupported,
-        row.reason,
-        True,
-        row.created_at,
-        row.run_id,
-    )
+def _spec_json(row: PromptRow) -> str:
+    return canonical_json(dict(row.spec))

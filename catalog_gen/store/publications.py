@@ -7,13 +7,17 @@ night writes as many rows as changed, and every past moment can be shown again.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
 
-import pyarrow as pa
 from duckdb import DuckDBPyConnection
 
 from catalog_gen.errors import CorruptionError, InputError
-from catalog_gen.store.relations import TEXT, arrow_table, first_row, only_row, registered
+from catalog_gen.store.relations import (
+    columns_of,
+    first_row,
+    insert_row,
+    only_row,
+    registered_rows,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +47,6 @@ class Publication:
     restored: int | None
 
 
-_SELECTION: Final = pa.schema([("product_id", TEXT), ("view", TEXT), ("image_id", TEXT)])
-
-_PUBLICATIONS: Final = """
-    SELECT publication_id, coverage, products, images, published_at, run_id, added, removed,
-        restored
-    FROM publication_log
-"""
-
-
 def candidates_for_publication(connection: DuckDBPyConnection, rubric: str) -> list[LiveImage]:
     """The best accepted picture of each current product and view; people overrule the rubric.
 
@@ -60,26 +55,17 @@ def candidates_for_publication(connection: DuckDBPyConnection, rubric: str) -> l
     """
     rows = connection.execute(
         """
-        WITH review AS (
-            SELECT image_id, max_by(decision, reviewed_at) AS decision
-            FROM reviews GROUP BY image_id
-        ), margins AS (
-            SELECT image_id, max_by(margin, scored_at) AS margin FROM scores GROUP BY image_id
-        )
         SELECT ledger.product_id, ledger.view, ledger.recipe_id
-        FROM ledger
+        FROM wanted_candidates AS ledger
         JOIN images ON images.image_id = ledger.recipe_id
-        JOIN prompts ON prompts.prompt_id = ledger.prompt_id AND prompts.current
-        SEMI JOIN (SELECT product_id FROM products WHERE retired_at IS NULL) AS active
-            ON active.product_id = ledger.product_id
         LEFT JOIN verdicts ON verdicts.image_id = ledger.recipe_id AND verdicts.rubric = $rubric
-        LEFT JOIN review ON review.image_id = ledger.recipe_id
-        LEFT JOIN margins ON margins.image_id = ledger.recipe_id
+        LEFT JOIN newest_reviews AS review ON review.image_id = ledger.recipe_id
+        LEFT JOIN newest_scores AS score ON score.image_id = ledger.recipe_id
         WHERE ledger.status = 'made' AND coalesce(review.decision, verdicts.decision) = 'accepted'
         QUALIFY row_number() OVER (
             PARTITION BY ledger.product_id, ledger.view
             ORDER BY review.decision IS NOT NULL DESC, verdicts.total DESC NULLS LAST,
-                margins.margin DESC NULLS LAST, ledger.candidate, ledger.attempt, ledger.recipe_id
+                score.margin DESC NULLS LAST, ledger.candidate, ledger.attempt, ledger.recipe_id
         ) = 1
         ORDER BY ledger.product_id, ledger.view
         """,
@@ -104,7 +90,7 @@ def publish(
     Args:
         coverage: the share of active products with a picture, 0..1.
     """
-    with registered(connection, "selection", arrow_table(selection, _SELECTION, _values)):
+    with registered_rows(connection, "selection", LiveImage, selection):
         live = newest_publication(connection)
         if live and live.coverage == coverage and not _differences(connection):
             return live
@@ -118,23 +104,23 @@ def publish(
         )
         connection.execute(
             """
-            INSERT INTO publication_items
-            SELECT selection.*, $number, NULL
-            FROM selection ANTI JOIN (FROM publication_items WHERE until IS NULL) AS live
-                USING (product_id, view, image_id)
+            INSERT INTO publication_items BY NAME
+            SELECT selection.*, $number AS since
+            FROM selection ANTI JOIN live_items USING (product_id, view, image_id)
             """,
             {"number": number},
         )
-    connection.execute(
-        "INSERT INTO publications VALUES (?, ?, ?, ?, ?, ?)",
-        [
-            number,
-            coverage,
-            len({image.product_id for image in selection}),
-            len(selection),
-            now,
-            run_id,
-        ],
+    insert_row(
+        connection,
+        "publications",
+        {
+            "publication_id": number,
+            "coverage": coverage,
+            "products": len({image.product_id for image in selection}),
+            "images": len(selection),
+            "published_at": now,
+            "run_id": run_id,
+        },
     )
     return _publication(connection, number)
 
@@ -154,12 +140,12 @@ def rollback_to(
     _publication(connection, publication_id)
     selection = _items(connection, publication_id)
     _require_whole(connection, publication_id)
-    with registered(connection, "selection", arrow_table(selection, _SELECTION, _values)):
+    with registered_rows(connection, "selection", LiveImage, selection):
         row = only_row(
             connection.execute(
                 """
             SELECT count(*) FILTER (product_id IN (SELECT product_id FROM selection)), count(*)
-            FROM products WHERE retired_at IS NULL
+            FROM active_products
             """
             )
         )
@@ -167,8 +153,14 @@ def rollback_to(
     coverage = covered / active if active else 0.0
     made = publish(connection, selection, coverage=coverage, run_id=run_id, now=now)
     release_hold(connection, now=now)
-    connection.execute(
-        "INSERT INTO rollbacks VALUES (?, ?, ?, NULL)", [made.publication_id, publication_id, now]
+    insert_row(
+        connection,
+        "rollbacks",
+        {
+            "publication_id": made.publication_id,
+            "restored": publication_id,
+            "rolled_back_at": now,
+        },
     )
     return _publication(connection, made.publication_id)
 
@@ -198,11 +190,11 @@ def damaged_among(
         only_new: hash the bytes of those only that are not live yet, so that a night costs by what
             changed; whether the bytes are there at all is asked for every one.
     """
-    with registered(connection, "selection", arrow_table(selection, _SELECTION, _values)):
+    with registered_rows(connection, "selection", LiveImage, selection):
         rows = connection.execute(
             """
             WITH wanted AS (SELECT DISTINCT image_id FROM selection),
-            live AS (SELECT DISTINCT image_id FROM publication_items WHERE until IS NULL)
+            live AS (SELECT DISTINCT image_id FROM live_items)
             SELECT image_id FROM wanted JOIN images USING (image_id)
             ANTI JOIN (SELECT sha256 FROM image_bytes) AS present USING (sha256)
             UNION ALL
@@ -231,18 +223,19 @@ def live_at(connection: DuckDBPyConnection, moment: datetime) -> list[LiveImage]
 
 def publications(connection: DuckDBPyConnection) -> list[Publication]:
     """Everything that ever went live, the newest first."""
-    rows = connection.execute(f"{_PUBLICATIONS} ORDER BY publication_id DESC").fetchall()
+    rows = connection.execute(f"{_publication_log()} ORDER BY publication_id DESC").fetchall()
     return [Publication(*row) for row in rows]
 
 
 def newest_publication(connection: DuckDBPyConnection) -> Publication | None:
     """What is live now; None before the first publication."""
-    row = first_row(connection.execute(f"{_PUBLICATIONS} ORDER BY publication_id DESC LIMIT 1"))
+    newest = f"{_publication_log()} ORDER BY publication_id DESC LIMIT 1"
+    row = first_row(connection.execute(newest))
     return None if row is None else Publication(*row)
 
 
 def _publication(connection: DuckDBPyConnection, number: int) -> Publication:
-    row = first_row(connection.execute(f"{_PUBLICATIONS} WHERE publication_id = ?", [number]))
+    row = first_row(connection.execute(f"{_publication_log()} WHERE publication_id = ?", [number]))
     if row is None:
         raise InputError(
             f"publication {number}",
@@ -264,8 +257,8 @@ def _require_whole(connection: DuckDBPyConnection, number: int) -> None:
 
 def _items(connection: DuckDBPyConnection, number: int) -> list[LiveImage]:
     rows = connection.execute(
-        """
-        SELECT product_id, view, image_id FROM publication_items
+        f"""
+        SELECT {columns_of(LiveImage)} FROM publication_items
         WHERE since <= $number AND (until IS NULL OR until > $number)
         ORDER BY product_id, view
         """,
@@ -277,8 +270,8 @@ def _items(connection: DuckDBPyConnection, number: int) -> list[LiveImage]:
 def _differences(connection: DuckDBPyConnection) -> bool:
     row = first_row(
         connection.execute(
-            """
-        WITH live AS (SELECT product_id, view, image_id FROM publication_items WHERE until IS NULL)
+            f"""
+        WITH live AS (SELECT {columns_of(LiveImage)} FROM live_items)
         SELECT EXISTS (FROM selection EXCEPT FROM live) OR EXISTS (FROM live EXCEPT FROM selection)
         """
         )
@@ -286,5 +279,5 @@ def _differences(connection: DuckDBPyConnection) -> bool:
     return bool(row and row[0])
 
 
-def _values(image: LiveImage) -> tuple[object, ...]:
-    return (image.product_id, image.view, image.image_id)
+def _publication_log() -> str:
+    return f"SELECT {columns_of(Publication)} FROM publication_log"

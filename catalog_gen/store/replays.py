@@ -3,12 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
 
-import pyarrow as pa
 from duckdb import DuckDBPyConnection
 
-from catalog_gen.store.relations import MOMENT, TEXT, arrow_table, registered
+from catalog_gen.store.relations import registered_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,40 +21,19 @@ class ReplayRow:
     problem: str
 
 
-_REPLAYS: Final = pa.schema(
-    [
-        ("image_id", TEXT),
-        ("result", TEXT),
-        ("max_abs_diff", pa.int32()),
-        ("causes", pa.list_(TEXT)),
-        ("environment_changed", pa.list_(TEXT)),
-        ("problem", TEXT),
-        ("replayed_at", MOMENT),
-        ("run_id", TEXT),
-    ]
-)
-
-
 def save_replays(
     connection: DuckDBPyConnection, rows: Sequence[ReplayRow], *, run_id: str, now: datetime
 ) -> None:
     """Keep a night's replays; a step that is tried again writes over its own."""
     connection.execute("DELETE FROM replays WHERE run_id = ?", [run_id])
-
-    def values(row: ReplayRow) -> tuple[object, ...]:
-        return (
-            row.image_id,
-            row.result,
-            row.max_abs_diff,
-            list(row.causes),
-            list(row.environment_changed),
-            row.problem,
-            now,
-            run_id,
+    with registered_rows(connection, "replays_to_save", ReplayRow, rows):
+        connection.execute(
+            """
+            INSERT INTO replays BY NAME
+            SELECT *, $now AS replayed_at, $run_id AS run_id FROM replays_to_save
+            """,
+            {"now": now, "run_id": run_id},
         )
-
-    with registered(connection, "replays_to_save", arrow_table(rows, _REPLAYS, values)):
-        connection.execute("INSERT INTO replays FROM replays_to_save")
 
 
 def next_to_replay(connection: DuckDBPyConnection, limit: int) -> list[str]:
@@ -69,7 +46,7 @@ def next_to_replay(connection: DuckDBPyConnection, limit: int) -> list[str]:
         SELECT image_id FROM images
         SEMI JOIN recipes ON recipes.recipe_id = images.image_id
         LEFT JOIN (
-            SELECT image_id, max(replayed_at) AS last FROM replays GROUP BY image_id
+            SELECT image_id, max(seq) AS last FROM replays GROUP BY image_id
         ) AS replayed USING (image_id)
         ORDER BY last NULLS FIRST, image_id LIMIT ?
         """,
@@ -83,7 +60,7 @@ def unexplained_drift(connection: DuckDBPyConnection) -> list[str]:
     rows = connection.execute(
         """
         SELECT image_id FROM drift
-        WHERE run_id = (SELECT arg_max(run_id, replayed_at) FROM replays)
+        WHERE run_id = (SELECT arg_max(run_id, seq) FROM replays)
             AND list_contains(causes, 'unexplained')
         ORDER BY image_id
         """

@@ -4,7 +4,7 @@ The run ids are the orchestrator's; nothing here knows it.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -12,27 +12,52 @@ from typing import Any, Literal
 from duckdb import DuckDBPyConnection
 
 from catalog_gen.fingerprint import canonical_json
-from catalog_gen.store.relations import first_row
+from catalog_gen.store.relations import columns_of, first_row, insert_row
 
-RunStatus = Literal["started", "succeeded", "failed"]
+#: How a run can end: done, ended by a fault, or by a person or a machine that died.
+Ending = Literal["succeeded", "failed", "interrupted"]
+RunStatus = Literal["started", Ending]
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One refresh; ``finished_at`` is None while it runs, or if it died."""
+    """One run; ``finished_at`` is None while it runs, or if it died.
+
+    ``job`` is the orchestrator's name of what ran, ``launched_by`` who or what began it, and
+    ``error`` why it failed or was interrupted; each is '' where nobody said.
+    """
 
     run_id: str
+    job: str
+    launched_by: str
     started_at: datetime
     finished_at: datetime | None
     status: RunStatus
+    error: str
     summary: dict[str, Any]
 
 
-def start_run(connection: DuckDBPyConnection, run_id: str, now: datetime) -> None:
+def start_run(
+    connection: DuckDBPyConnection,
+    run_id: str,
+    now: datetime,
+    *,
+    job: str = "",
+    launched_by: str = "",
+) -> None:
     """Record that a run has begun; a run that is known already is left as it is."""
-    connection.execute(
-        "INSERT INTO runs VALUES (?, ?, NULL, 'started', '{}') ON CONFLICT DO NOTHING",
-        [run_id, now],
+    insert_row(
+        connection,
+        "runs",
+        {
+            "run_id": run_id,
+            "job": job,
+            "launched_by": launched_by,
+            "started_at": now,
+            "status": "started",
+            "summary": "{}",
+        },
+        unless_known=True,
     )
 
 
@@ -58,22 +83,50 @@ def note_figures(
 def finish_run(
     connection: DuckDBPyConnection,
     run_id: str,
-    status: Literal["succeeded", "failed"],
+    status: Ending,
     now: datetime,
+    *,
+    error: str = "",
+    job: str = "",
+    launched_by: str = "",
 ) -> None:
-    """Record how a run has ended; its summary is what was noted."""
-    start_run(connection, run_id, now)
+    """Record how a run has ended, and why if it did not succeed; its summary is what was noted.
+
+    ``job`` and ``launched_by`` are kept where they are known already.
+    """
+    start_run(connection, run_id, now, job=job, launched_by=launched_by)
     connection.execute(
-        "UPDATE runs SET finished_at = ?, status = ? WHERE run_id = ?", [now, status, run_id]
+        """
+        UPDATE runs SET finished_at = $now, status = $status, error = $error,
+            job = coalesce(nullif(job, ''), $job),
+            launched_by = coalesce(nullif(launched_by, ''), $launched_by)
+        WHERE run_id = $run_id
+        """,
+        {
+            "now": now,
+            "status": status,
+            "error": error,
+            "job": job,
+            "launched_by": launched_by,
+            "run_id": run_id,
+        },
     )
 
 
 def unfinished_runs(connection: DuckDBPyConnection) -> list[str]:
-    """The ids of runs that began and have not said how they ended."""
+    """The ids of runs that began and have not said how they ended, the earliest first."""
     rows = connection.execute(
-        "SELECT run_id FROM runs WHERE status = 'started' ORDER BY run_id"
+        "SELECT run_id FROM runs WHERE status = 'started' ORDER BY seq"
     ).fetchall()
     return [run_id for (run_id,) in rows]
+
+
+def run_statuses(connection: DuckDBPyConnection, run_ids: Collection[str]) -> dict[str, RunStatus]:
+    """What is recorded of these runs, by id; runs that nobody recorded are left out."""
+    rows = connection.execute(
+        "SELECT run_id, status FROM runs WHERE list_contains(?, run_id)", [list(run_ids)]
+    ).fetchall()
+    return dict(rows)
 
 
 def run_summary(connection: DuckDBPyConnection, run_id: str) -> dict[str, Any]:
@@ -86,13 +139,6 @@ def run_summary(connection: DuckDBPyConnection, run_id: str) -> dict[str, Any]:
 def last_runs(connection: DuckDBPyConnection, limit: int) -> list[Run]:
     """The newest runs, the newest first."""
     rows = connection.execute(
-        """
-        SELECT run_id, started_at, finished_at, status, summary
-        FROM runs ORDER BY started_at DESC, run_id LIMIT ?
-        """,
-        [limit],
+        f"SELECT {columns_of(Run)} FROM runs ORDER BY seq DESC LIMIT ?", [limit]
     ).fetchall()
-    return [
-        Run(run_id, started_at, finished_at, status, json.loads(summary))
-        for run_id, started_at, finished_at, status, summary in rows
-    ]
+    return [Run(*(*facts, json.loads(summary))) for *facts, summary in rows]

@@ -3,17 +3,15 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
 
 import numpy as np
-import pyarrow as pa
 from duckdb import DuckDBPyConnection
 from numpy.typing import NDArray
 
 from catalog_gen.catalog.product import Product
 from catalog_gen.recipe import Recipe
 from catalog_gen.store.products import PRODUCT_COLUMNS, stored_product
-from catalog_gen.store.relations import MOMENT, TEXT, arrow_table, registered, shard_list
+from catalog_gen.store.relations import registered_rows, shard_list
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,20 +63,6 @@ class ScoreRow:
     run_id: str
 
 
-_SCORES: Final = pa.schema(
-    [
-        ("image_id", TEXT),
-        ("scorer", TEXT),
-        ("similarity", pa.float64()),
-        ("margin", pa.float64()),
-        ("embedding", pa.list_(pa.float32())),
-        ("signals", TEXT),
-        ("scored_at", MOMENT),
-        ("run_id", TEXT),
-    ]
-)
-
-
 def unscored(
     connection: DuckDBPyConnection, scorer: str, shards: Collection[int] | None
 ) -> list[ToScore]:
@@ -90,17 +74,15 @@ def unscored(
         f"""
         SELECT ledger.recipe_id, ledger.view, prompts.prompt_id, prompts.inputs, prompts.asked,
             recipes.recipe, {PRODUCT_COLUMNS}
-        FROM ledger
+        FROM wanted_candidates AS ledger
+        JOIN prompts USING (prompt_id)
         JOIN images ON images.image_id = ledger.recipe_id
         JOIN recipes ON recipes.recipe_id = ledger.recipe_id
-        JOIN prompts ON prompts.prompt_id = ledger.prompt_id AND prompts.current
-        JOIN products ON products.product_id = ledger.product_id AND products.retired_at IS NULL
+        JOIN products ON products.product_id = ledger.product_id
+        ANTI JOIN (SELECT image_id FROM newest_scores WHERE scorer = $scorer) AS answered
+            ON answered.image_id = ledger.recipe_id
         WHERE ledger.status = 'made'
             AND ($shards IS NULL OR ledger.shard IN (SELECT unnest($shards::UTINYINT[])))
-            AND ledger.recipe_id NOT IN (
-                SELECT image_id FROM scores
-                GROUP BY image_id HAVING arg_max(scorer, scored_at) = $scorer
-            )
         ORDER BY ledger.view, ledger.product_id, ledger.candidate, ledger.attempt
         """,
         {"scorer": scorer, "shards": shard_list(shards)},
@@ -139,10 +121,8 @@ def likenesses(connection: DuckDBPyConnection, scorer: str, view: str) -> Likene
         SELECT scores.image_id, ledger.product_id, recipes.recipe ->> 'prompt' AS prompt,
             scores.signals ->> 'perceptual_hash' AS hash, scores.embedding
         FROM scores
-        JOIN ledger ON ledger.recipe_id = scores.image_id AND ledger.status = 'made'
-        JOIN prompts ON prompts.prompt_id = ledger.prompt_id AND prompts.current
-        SEMI JOIN (SELECT product_id FROM products WHERE retired_at IS NULL) AS active
-            ON active.product_id = ledger.product_id
+        JOIN wanted_candidates AS ledger
+            ON ledger.recipe_id = scores.image_id AND ledger.status = 'made'
         JOIN recipes ON recipes.recipe_id = scores.image_id
         WHERE scores.scorer = $scorer AND ledger.view = $view
         ORDER BY scores.image_id
@@ -164,8 +144,8 @@ def newest_signals(connection: DuckDBPyConnection, image_ids: Sequence[str]) -> 
     """The newest measurements of these pictures, as JSON; absent: never measured."""
     rows = connection.execute(
         """
-        SELECT image_id, arg_max(signals, scored_at) FROM scores
-        WHERE image_id IN (SELECT unnest($ids::VARCHAR[])) GROUP BY image_id
+        SELECT image_id, signals FROM newest_scores
+        WHERE image_id IN (SELECT unnest($ids::VARCHAR[]))
         """,
         {"ids": list(image_ids)},
     ).fetchall()
@@ -176,18 +156,11 @@ def save_scores(connection: DuckDBPyConnection, rows: Sequence[ScoreRow]) -> Non
     """Keep answers, instead of what the same scorer said of a picture earlier."""
     if not rows:
         return
-    with registered(connection, "scores_to_save", arrow_table(rows, _SCORES, _values)):
-        connection.execute("INSERT OR REPLACE INTO scores SELECT * FROM scores_to_save")
-
-
-def _values(row: ScoreRow) -> tuple[object, ...]:
-    return (
-        row.image_id,
-        row.scorer,
-        row.similarity,
-        row.margin,
-        row.embedding,
-        row.signals,
-        row.scored_at,
-        row.run_id,
-    )
+    with registered_rows(connection, "scores_to_save", ScoreRow, rows):
+        # The number is asked for here: a row that is replaced would keep the one it had.
+        connection.execute(
+            """
+            INSERT OR REPLACE INTO scores BY NAME
+            SELECT *, nextval('seq') AS seq FROM scores_to_save
+            """
+        )

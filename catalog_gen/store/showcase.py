@@ -3,13 +3,14 @@
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from duckdb import DuckDBPyConnection
 
 from catalog_gen.catalog.product import Product, Rejection
 from catalog_gen.store.products import PRODUCT_COLUMNS, stored_product
+from catalog_gen.store.relations import columns_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,15 +32,15 @@ class ShownPicture:
     scheduler: str
     steps: int
     guidance: float
-    strength: float | None
+    parameters: dict[str, Any]
     similarity: float | None
     margin: float | None
     decision: str | None
     total: int | None
+    live: bool
     criteria: dict[str, Any]
     hard_failures: tuple[str, ...]
     reviewer: str
-    live: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ def _ordered(shown: Iterable[str], views: Sequence[str]) -> list[str]:
 def live_views(connection: DuckDBPyConnection, product_id: str, views: Sequence[str]) -> list[str]:
     """The live views of a product in the order of ``views``: the first is its main one."""
     rows = connection.execute(
-        "SELECT view FROM publication_items WHERE until IS NULL AND product_id = ?", [product_id]
+        "SELECT view FROM live_items WHERE product_id = ?", [product_id]
     ).fetchall()
     return _ordered((view for (view,) in rows), views)
 
@@ -82,7 +83,7 @@ def live_views(connection: DuckDBPyConnection, product_id: str, views: Sequence[
 def active_products(connection: DuckDBPyConnection) -> list[Product]:
     """The products of the newest feed, by id."""
     rows = connection.execute(
-        f"SELECT {PRODUCT_COLUMNS} FROM products WHERE retired_at IS NULL ORDER BY product_id"
+        f"SELECT {PRODUCT_COLUMNS} FROM active_products AS products ORDER BY product_id"
     ).fetchall()
     return [stored_product(row) for row in rows]
 
@@ -93,32 +94,37 @@ def shown_pictures(connection: DuckDBPyConnection) -> list[ShownPicture]:
     After a rollback, and while a gate holds a night back, what is live is no longer wanted.
     """
     rows = connection.execute(
-        """
-        SELECT image_id, sha256, product_id, view, candidate, attempt, drawn_because, prompt,
-            negative_prompt, seed, model_hash, method, scheduler, steps, guidance, strength,
-            similarity, margin, decision, total, coalesce(criteria, '{}'),
-            coalesce(hard_failures, []), coalesce(reviewer, ''), live
-        FROM lineage WHERE (still_wanted OR live) AND retired_at IS NULL
+        f"""
+        SELECT {columns_of(ShownPicture)} FROM lineage
+        WHERE (still_wanted OR live) AND retired_at IS NULL
         ORDER BY product_id, view, candidate, attempt
         """
     ).fetchall()
-    return [
-        ShownPicture(*(*facts, json.loads(criteria), tuple(failures), reviewer, live))
-        for *facts, criteria, failures, reviewer, live in rows
-    ]
+    names = [field.name for field in fields(ShownPicture)]
+    return [_shown_picture(dict(zip(names, row, strict=True))) for row in rows]
+
+
+def _shown_picture(facts: dict[str, Any]) -> ShownPicture:
+    return ShownPicture(
+        **facts
+        | {
+            "parameters": json.loads(facts["parameters"] or "{}"),
+            "criteria": json.loads(facts["criteria"] or "{}"),
+            "hard_failures": tuple(facts["hard_failures"] or ()),
+            "reviewer": facts["reviewer"] or "",
+        }
+    )
 
 
 def troubles(connection: DuckDBPyConnection) -> list[Trouble]:
     """Current wishes that the model can't draw, or whose drawing failed."""
     rows = connection.execute(
         """
-        SELECT product_id, prompts.view, any_value(unsupported),
+        SELECT product_id, wish.view, any_value(unsupported),
             coalesce(list(DISTINCT error) FILTER (status IN ('failed', 'given up')), [])
-        FROM prompts LEFT JOIN ledger USING (prompt_id, product_id)
-        JOIN products USING (product_id)
-        WHERE current AND retired_at IS NULL
-            AND (unsupported <> '' OR status IN ('failed', 'given up'))
-        GROUP BY product_id, prompts.view ORDER BY product_id, prompts.view
+        FROM current_prompts AS wish LEFT JOIN ledger USING (prompt_id, product_id)
+        WHERE unsupported <> '' OR status IN ('failed', 'given up')
+        GROUP BY product_id, wish.view ORDER BY product_id, wish.view
         """
     ).fetchall()
     return [
@@ -130,9 +136,9 @@ def troubles(connection: DuckDBPyConnection) -> list[Trouble]:
 def newest_rejections(connection: DuckDBPyConnection) -> list[Rejection]:
     """The rows that the newest feed was refused, by line."""
     rows = connection.execute(
-        """
-        SELECT line, field, value, rule, product_id FROM rejections
-        WHERE feed_id = (SELECT arg_max(feed_id, read_at) FROM feed_snapshots) ORDER BY line
+        f"""
+        SELECT {columns_of(Rejection)} FROM rejections
+        WHERE feed_id = (SELECT arg_max(feed_id, seq) FROM feed_snapshots) ORDER BY line
         """
     ).fetchall()
     return [Rejection(*row) for row in rows]
@@ -143,8 +149,8 @@ def live_products(connection: DuckDBPyConnection) -> list[LiveProduct]:
     rows = connection.execute(
         """
         SELECT product_id, view, sha256, image_id
-        FROM publication_items JOIN images USING (image_id)
-        WHERE until IS NULL ORDER BY product_id, view
+        FROM live_items JOIN images USING (image_id)
+        ORDER BY product_id, view
         """
     ).fetchall()
     images: dict[str, dict[str, str]] = defaultdict(dict)

@@ -61,7 +61,8 @@ def publish_snapshot(store: Store, home: Home) -> Path:
             _copy_rows(connection, temporary)
         _lay_out_lineage(temporary)
         sync_file(temporary)
-        path = folder / f"catalog-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}.duckdb"
+        stamp = f"{_next_number(folder):06d}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+        path = folder / f"catalog-{stamp}.duckdb"
         temporary.rename(path)
         _point_latest_to(path)
         _forget_old(folder)
@@ -192,8 +193,23 @@ def _point_latest_to(path: Path) -> None:
 
 
 def _forget_old(folder: Path) -> None:
-    for path in sorted(folder.glob("catalog-*.duckdb"))[:-KEPT]:
+    for path in _numbered(folder)[:-KEPT]:
         path.unlink(missing_ok=True)
+
+
+def _next_number(folder: Path) -> int:
+    """The number after the newest snapshot's: clocks are set back, numbers are not."""
+    earlier = _numbered(folder)
+    return _number(earlier[-1]) + 1 if earlier else 1
+
+
+def _numbered(folder: Path) -> list[Path]:
+    """All snapshots by their numbers, the oldest first."""
+    return sorted(folder.glob("catalog-*-*.duckdb"), key=_number)
+
+
+def _number(snapshot: Path) -> int:
+    return int(snapshot.name.split("-")[1])
 
 
 def _remove(temporary: Path) -> None:

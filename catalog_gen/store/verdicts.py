@@ -4,17 +4,15 @@ import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from duckdb import DuckDBPyConnection
 from numpy.typing import NDArray
 
+from catalog_gen.decision import Decision, PersonsDecision
 from catalog_gen.recipe import Recipe
-from catalog_gen.store.relations import MOMENT, TEXT, arrow_table, registered, shard_list
-
-Decision = Literal["accepted", "review", "rejected"]
+from catalog_gen.store.relations import columns_of, insert_row, registered_rows, shard_list
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -74,28 +72,14 @@ class ReviewedVerdict:
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
-    """A picture in use that the rubric sent to review and nobody has looked at."""
+class ToReview:
+    """A wanted picture that the rubric sent to review and nobody has looked at."""
 
     image_id: str
     product_id: str
     view: str
     total: int
     criteria: str
-
-
-_VERDICTS: Final = pa.schema(
-    [
-        ("image_id", TEXT),
-        ("rubric", TEXT),
-        ("decision", TEXT),
-        ("total", pa.int32()),
-        ("criteria", TEXT),
-        ("hard_failures", pa.list_(TEXT)),
-        ("judged_at", MOMENT),
-        ("run_id", TEXT),
-    ]
-)
 
 
 def unjudged(
@@ -112,20 +96,16 @@ def unjudged(
             to_json(prompts.inputs)::VARCHAR, recipes.recipe,
             coalesce(environments.environment_id, ''), scores.similarity, scores.margin,
             scores.embedding, scores.signals
-        FROM ledger
+        FROM wanted_candidates AS ledger
         JOIN images ON images.image_id = ledger.recipe_id
         JOIN scores ON scores.image_id = ledger.recipe_id AND scores.scorer = $scorer
-        JOIN prompts ON prompts.prompt_id = ledger.prompt_id AND prompts.current
-        SEMI JOIN (SELECT product_id FROM products WHERE retired_at IS NULL) AS active
-            ON active.product_id = ledger.product_id
+        JOIN prompts ON prompts.prompt_id = ledger.prompt_id
         JOIN recipes ON recipes.recipe_id = ledger.recipe_id
         LEFT JOIN environments ON environments.environment_id = images.environment_id
+        ANTI JOIN (SELECT image_id FROM newest_verdicts WHERE rubric = $rubric) AS judged
+            ON judged.image_id = ledger.recipe_id
         WHERE ledger.status = 'made'
             AND ($shards IS NULL OR ledger.shard IN (SELECT unnest($shards::UTINYINT[])))
-            AND ledger.recipe_id NOT IN (
-                SELECT image_id FROM verdicts
-                GROUP BY image_id HAVING arg_max(rubric, judged_at) = $rubric
-            )
         ORDER BY ledger.view, ledger.product_id, ledger.candidate, ledger.attempt
         """,
         {"scorer": scorer, "rubric": rubric, "shards": shard_list(shards)},
@@ -137,22 +117,36 @@ def save_verdicts(connection: DuckDBPyConnection, rows: Sequence[VerdictRow]) ->
     """Keep verdicts, instead of what the same rubric said of a picture earlier."""
     if not rows:
         return
-    with registered(connection, "verdicts_to_save", arrow_table(rows, _VERDICTS, _values)):
-        connection.execute("INSERT OR REPLACE INTO verdicts SELECT * FROM verdicts_to_save")
+    with registered_rows(connection, "verdicts_to_save", VerdictRow, rows):
+        # The number is asked for here: a row that is replaced would keep the one it had.
+        connection.execute(
+            """
+            INSERT OR REPLACE INTO verdicts BY NAME
+            SELECT *, nextval('seq') AS seq FROM verdicts_to_save
+            """
+        )
 
 
 def save_review(
     connection: DuckDBPyConnection,
     image_id: str,
-    decision: Literal["accepted", "rejected"],
+    decision: PersonsDecision,
     *,
     reviewer: str,
     note: str,
     now: datetime,
 ) -> None:
     """Keep what a person said of a picture; the newest word counts."""
-    connection.execute(
-        "INSERT INTO reviews VALUES (?, ?, ?, ?, ?)", [image_id, decision, reviewer, note, now]
+    insert_row(
+        connection,
+        "reviews",
+        {
+            "image_id": image_id,
+            "decision": decision,
+            "reviewer": reviewer,
+            "note": note,
+            "reviewed_at": now,
+        },
     )
 
 
@@ -160,11 +154,8 @@ def reviewed_verdicts(connection: DuckDBPyConnection, rubric: str) -> list[Revie
     """What this rubric said of every picture that people decided about, and their last word."""
     rows = connection.execute(
         """
-        SELECT verdicts.decision, total, criteria, hard_failures, last.decision = 'rejected'
-        FROM verdicts JOIN (
-            SELECT image_id, arg_max(decision, reviewed_at) AS decision
-            FROM reviews GROUP BY image_id
-        ) AS last USING (image_id)
+        SELECT verdicts.decision, total, criteria, hard_failures, review.decision = 'rejected'
+        FROM verdicts JOIN newest_reviews AS review USING (image_id)
         WHERE rubric = $rubric ORDER BY image_id
         """,
         {"rubric": rubric},
@@ -175,17 +166,17 @@ def reviewed_verdicts(connection: DuckDBPyConnection, rubric: str) -> list[Revie
     ]
 
 
-def waiting_for_review(connection: DuckDBPyConnection, limit: int) -> list[Waiting]:
-    """Pictures of current wishes that wait for a person, the best first."""
+def unreviewed(connection: DuckDBPyConnection, limit: int) -> list[ToReview]:
+    """Pictures of current prompts that wait for a person, the best first."""
     rows = connection.execute(
-        """
-        SELECT image_id, product_id, view, total, coalesce(criteria, '{}') FROM lineage
-        WHERE decision = 'review' AND still_wanted AND retired_at IS NULL
+        f"""
+        SELECT {columns_of(ToReview)} FROM lineage
+        WHERE decision = 'review' AND still_wanted
         ORDER BY total DESC, product_id, view, image_id LIMIT $limit
         """,
         {"limit": limit},
     ).fetchall()
-    return [Waiting(*row) for row in rows]
+    return [ToReview(*row) for row in rows]
 
 
 def _to_judge(row: tuple[Any, ...]) -> ToJudge:
@@ -204,17 +195,4 @@ def _to_judge(row: tuple[Any, ...]) -> ToJudge:
         margin=margin,
         embedding=np.asarray(embedding, dtype=np.float32),
         signals=signals,
-    )
-
-
-def _values(row: VerdictRow) -> tuple[object, ...]:
-    return (
-        row.image_id,
-        row.rubric,
-        row.decision,
-        row.total,
-        row.criteria,
-        list(row.hard_failures),
-        row.judged_at,
-        row.run_id,
     )

@@ -63,13 +63,15 @@ def render_references(config: Path) -> list[Path]:
 def _render(product: Product, view: View, path: Path) -> Path:
     from PIL import Image
 
+    from studio.photos.negatives import PHOTO_SIDE
     from studio.photos.render import render_photo
 
     asked = view.wishes.asked(product.fields())
     if reason := view.wishes.unsupported(product.fields(), asked):
         raise InputError(product.product_id, reason, "Take its reference out of the feed.")
     colour: Any = asked["colour"]
-    photo = render_photo(reference_scene(product.product_id, asked), colour)
+    scene = reference_scene(product.product_id, asked)
+    photo = render_photo(scene, colour, side=PHOTO_SIDE)
     Image.fromarray(photo).save(path, optimize=True)
     return path
 

@@ -1,7 +1,7 @@
 """Judges pictures that are in no store: measured, scored and judged as a refresh would."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from catalog_gen.judging.contrasts import contrasts_of
 from catalog_gen.judging.facts import JudgingContext
 from catalog_gen.judging.lettering import LetteringDetector
-from catalog_gen.judging.measurement import Asked, Signals, measure
+from catalog_gen.judging.measurement import Signals, measure
+from catalog_gen.judging.picture import Asked
 from catalog_gen.judging.rubric import Rubric, Verdict, judge
 from catalog_gen.judging.scorer import ClipScore, ClipScorer
 from catalog_gen.judging.signals.duplicates import hamming, perceptual_hash
@@ -77,9 +78,8 @@ def examine(specimens: Sequence[Specimen], bench: Bench, rivals: Sequence[str]) 
             reference=specimen.reference,
         )
         photo, clip = beside.references.get(place), clips[place]
-        signals = replace(
-            signals,
-            contrasts=contrasts[place],
+        signals = signals.with_answers(
+            contrasts[place],
             lettering=lettering[place],
             identity_distance=None if photo is None else embedding_distance(clip.embedding, photo),
         )
@@ -121,7 +121,9 @@ def _context(
 ) -> JudgingContext:
     twin_bits = None
     if specimen.twin is not None:
-        twin_bits = hamming(signals.perceptual_hash, perceptual_hash(luma_of(specimen.twin)))
+        twin_bits = hamming(
+            signals.text("perceptual_hash"), perceptual_hash(luma_of(specimen.twin))
+        )
     return JudgingContext(
         scorer_hash=scorer.scorer_hash,
         recipe_complete=True,

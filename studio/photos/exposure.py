@@ -19,13 +19,18 @@ _WHITE_FLOOR: Final[float] = 0.97
 _WOOD_EXPOSURE: Final[float] = 0.85
 
 
-@lru_cache(maxsize=1)
+#: Parts of the picture's side: the border that is metered, the edge dodged in full, and how far
+#: from the edge that fades; subjects begin there.
+_METERED, _DODGED, _FADED = 5 / 128, 2 / 128, 10 / 128
+
+
+@lru_cache(maxsize=4)
 def _flat_field(side: int) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]:
     """A quadratic's terms over the picture (P, 6), its solver on the border (6, B), the border."""
     axis = np.linspace(-1, 1, side, dtype=np.float32)
     x, y = (part.ravel() for part in np.meshgrid(axis, axis))
     terms = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=1)
-    border = np.maximum(np.abs(x), np.abs(y)) > 1 - 2 * 5 / side
+    border = np.maximum(np.abs(x), np.abs(y)) > 1 - 2 * _METERED
     return terms, np.linalg.pinv(terms[border]).astype(np.float32), border
 
 
@@ -54,11 +59,12 @@ def expose(linear: NDArray[np.float32], background: Background) -> NDArray[np.ui
     return np.asarray(np.round(encoded * 255), dtype=np.uint8)
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=4)
 def _frame(side: int) -> NDArray[np.float32]:
-    """How much of the edge's brightening each pixel takes: 1 on the two outermost, 0 from the
-    tenth inwards, where subjects begin. Flattened."""
+    """How much of the edge's brightening each pixel takes, flattened: 1 on the edge that is dodged
+    in full, 0 where subjects begin."""
     axis = np.minimum(np.arange(side), np.arange(side)[::-1])
     inset = np.minimum(*np.meshgrid(axis, axis)).ravel()
-    ramp = np.clip((10 - inset) / 8, 0.0, 1.0).astype(np.float32)
+    ramp = np.clip((_FADED * side - inset) / ((_FADED - _DODGED) * side), 0.0, 1.0)
+    ramp = ramp.astype(np.float32)
     return np.asarray(ramp * ramp * (3 - 2 * ramp), dtype=np.float32)

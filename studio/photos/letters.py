@@ -1,7 +1,7 @@
 """Plants lettering of many kinds into pictures, and says which cells it is in: training material.
 
 Words, prices and random signs in many faces, sizes, colours, opacities and angles, once or tiled.
-It shares no code, face or word with the planted defects of ``judging.defects``: those are the exam.
+It shares no code, face or word with the defects of ``evaluation.defects``: those are the exam.
 """
 
 import random

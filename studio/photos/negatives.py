@@ -25,6 +25,8 @@ from studio.photos.scene import Scene, Split, scene_at, split_seed
 from studio.vocabulary import COLOURS, HELD_OUT_PAIRS, Colour
 
 SCENES_PER_FILE: Final[int] = 25
+#: Side of the photos that the networks learn from, unless they ask for another.
+PHOTO_SIDE: Final[int] = 128
 
 
 @dataclass(frozen=True)
@@ -32,9 +34,9 @@ class Photos:
     """The photos of a split, scene by scene, each scene in its colours."""
 
     images: NDArray[np.uint8]
-    """(N, 128, 128, 3), sRGB."""
+    """(N, side, side, 3), sRGB."""
     masks: NDArray[np.bool_]
-    """(N, 128, 128), true where the subject is."""
+    """(N, side, side), true where the subject is."""
     scenes: list[Scene]
     colours: list[Colour]
 
@@ -98,11 +100,13 @@ def _colours(scene: Scene, split: Split) -> list[Colour]:
     ]
 
 
-def load_photos(folder: Path, split: Split, limit: int | None = None) -> Photos:
+def load_photos(
+    folder: Path, split: Split, limit: int | None = None, side: int = PHOTO_SIDE
+) -> Photos:
     """Develops every rendered scene of a split in all its colours.
 
     The images are cached beside the negatives as memory-mapped arrays, made anew when more scenes
-    have been rendered. ``limit`` keeps the first so many photos.
+    have been rendered. ``limit`` keeps the first so many photos, ``side`` is theirs in pixels.
 
     Raises:
         InputError: nothing of this split has been rendered.
@@ -124,31 +128,32 @@ def load_photos(folder: Path, split: Split, limit: int | None = None) -> Photos:
         for colour in _colours(scene, split):
             scenes.append(scene)
             colours.append(colour)
-    images, masks = _developed(folder, split, files, len(scenes))
+    images, masks = _developed(folder, split, files, len(scenes), side)
     return Photos(images[:limit], masks[:limit], scenes[:limit], colours[:limit])
 
 
 def _developed(
-    folder: Path, split: Split, files: int, count: int
+    folder: Path, split: Split, files: int, count: int, side: int
 ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
     """The cache of a split's images and masks, developed first where it is missing or old."""
-    cache = folder / split / f"developed-{files:05d}"
+    cache = folder / split / f"developed-{side}-{files:05d}"
     images_path, masks_path = cache.with_suffix(".images.npy"), cache.with_suffix(".masks.npy")
     if not masks_path.exists():  # written last
-        for old in (folder / split).glob("developed-*.npy"):
+        for old in (folder / split).glob(f"developed-{side}-*.npy"):
             old.unlink()
         images = np.lib.format.open_memmap(
-            images_path.with_suffix(".partial"), "w+", np.uint8, (count, SIDE, SIDE, 3)
+            images_path.with_suffix(".partial"), "w+", np.uint8, (count, side, side, 3)
         )
         masks = np.lib.format.open_memmap(
-            masks_path.with_suffix(".partial"), "w+", np.bool_, (count, SIDE, SIDE)
+            masks_path.with_suffix(".partial"), "w+", np.bool_, (count, side, side)
         )
         at = 0
         for number, (scene, negative) in enumerate(_negatives(folder, split)):
             if number == files * SCENES_PER_FILE:
                 break
+            small = negative.reduced(side)
             for colour in _colours(scene, split):
-                images[at], masks[at] = develop(negative, scene, colour), negative.mask
+                images[at], masks[at] = develop(small, scene, colour), small.mask
                 at += 1
         images.flush()
         masks.flush()

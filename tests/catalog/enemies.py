@@ -128,7 +128,8 @@ def read_enemy(folder: Path, file: str, data: bytes) -> FeedContents | None:
     except FeedError as error:
         _check_told(error, path)
         return None
-    assert len(contents.products) + len(contents.rejections) == contents.rows_read
+    skipped = sum(contents.skipped.values())
+    assert len(contents.products) + len(contents.rejections) + skipped == contents.rows_read
     ids = [product.product_id for product in contents.products]
     assert len(set(ids)) == len(ids)
     for product in contents.products:

@@ -63,8 +63,8 @@ def test_text_formats_plain_and_packed(tmp_path: Path, name: str, text: str, exp
         ("utf-8-sig", b"", "utf-8-sig"),
         ("utf-16-le", b"\xff\xfe", "utf-16"),
         ("utf-16-be", b"\xfe\xff", "utf-16"),
-        ("utf-16-le", b"", "utf-16"),
-        ("utf-16-be", b"", "utf-16"),
+        ("utf-16-le", b"", "utf-16-le"),
+        ("utf-16-be", b"", "utf-16-be"),
         ("cp1252", b"", "cp1252"),
         ("latin-1", b"", "cp1252"),
     ],
@@ -128,7 +128,7 @@ def test_parquet_text_that_is_no_utf8_costs_one_row(tmp_path: Path) -> None:
 def test_google_rss(tmp_path: Path) -> None:
     for data in (GOOGLE_XML.encode(), packed(GOOGLE_XML)):
         contents = read_bytes(tmp_path, "feed.xml", data)
-        assert (contents.format, contents.encoding) == ("google-xml", "utf-8")
+        assert (contents.format, contents.platform) == ("xml", "google")
         mug, pot = contents.products
         assert (mug.title, mug.category, mug.description) == ("Blue mug", "Mugs", "A blue mug")
         assert mug.attributes["colour"] == "blue"
@@ -175,7 +175,7 @@ def test_atom(tmp_path: Path) -> None:
 
 def test_shopify_variants(tmp_path: Path) -> None:
     contents = read_bytes(tmp_path, "products.csv", SHOPIFY.encode())
-    assert contents.format == "shopify-csv"
+    assert (contents.format, contents.platform) == ("csv", "shopify")
     red, blue, mug = contents.products
     assert (red.product_id, red.group_id, red.title) == ("TEE-R-S", "tee", "Linen tee")
     assert (red.category, red.description) == ("Tees", "Soft")
@@ -186,6 +186,7 @@ def test_shopify_variants(tmp_path: Path) -> None:
         "brand": "Weaver",
         "image_link": "https://a/1.jpg",
         "gender": "unisex",
+        "page": "products/tee",
     }
     assert (blue.product_id, blue.group_id, blue.title) == ("tee-Blue-M", "tee", "Linen tee")
     assert (blue.attributes["colour"], blue.attributes["price"]) == ("Blue", "21.00")

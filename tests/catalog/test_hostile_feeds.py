@@ -56,6 +56,32 @@ def test_two_unclosed_quotes_do_not_swallow_what_lies_between(tmp_path: Path) ->
     assert [each.line for each in contents.rejections] == [2, 4]
 
 
+def test_text_of_a_broken_cell_never_becomes_a_product(tmp_path: Path) -> None:
+    steps = "".join(f"<p>Step {number}: rinse, dry, keep.</p>\n" for number in range(70))
+    prose = "".join(f"rinse{number}, dry, keep away\n" for number in range(70))
+    for cell in (steps, prose):
+        text = f'id,title,text\n1,Mug,"Thin."\n2,Cup,"{cell}more" text",\n3,Pot,"Wide."\n'
+        contents = read_bytes(tmp_path, "feed.csv", text.encode())
+        assert ids(contents) == ["1", "3"]
+        assert contents.rejections[0].line == 3
+        assert len(contents.rejections) <= 2
+        never_closed = f'id,title,text\n1,Mug,"Thin."\n2,Cup,"{cell}\n'
+        contents = read_bytes(tmp_path, "feed.csv", never_closed.encode())
+        assert ids(contents) == ["1"]
+
+
+def test_a_cell_is_bounded_by_size_and_not_by_lines(tmp_path: Path) -> None:
+    cell = "<p>Care, and more care.</p>\n" * 600
+    text = f'id,title,text\n1,Mug,"{cell}"\n2,Cup,\n'
+    contents = read_bytes(tmp_path, "feed.csv", text.encode())
+    assert ids(contents) == ["1", "2"]
+    endless = "<p>Care, and more.</p>\n" * 100_000
+    text = f'id,title,text\n1,Mug,"{endless}"\n2,Cup,\n'
+    contents = read_bytes(tmp_path, "feed.csv", text.encode())
+    assert ids(contents) == ["2"]
+    assert [each.line for each in contents.rejections] == [2]
+
+
 def test_nul_bytes_and_ragged_rows_are_rejected_by_line(tmp_path: Path) -> None:
     text = "id,title,size\n1,Mug,S\n2,Cup\n3,Pot\0,L\n4,Jug,S,\n5,Can,S,extra\n\n6,Bowl,M\n"
     contents = read_bytes(tmp_path, "feed.csv", text.encode())

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from catalog_gen.diffusion.jobs import DrawJob
-from catalog_gen.diffusion.loading import LoadedPipeline, load_pipeline
+from catalog_gen.diffusion.loading import LoadedModel, load_model
 from catalog_gen.fingerprint import sha256_file
 from catalog_gen.imaging.encode import encode_png
 from catalog_gen.recipe import Recipe
@@ -16,6 +16,11 @@ from catalog_gen.settings import ModelSettings
 from tests.tiny_models import tiny_sd, tiny_sdxl
 
 MakeJob = Callable[..., DrawJob]
+
+
+def photo_edit(strength: float = 0.7) -> dict[str, Any]:
+    """The method of a view or recipe that redraws the photo."""
+    return {"name": "img2img", "strength": strength}
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -41,13 +46,13 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def sd(sd_folder: Path, cache: Path) -> LoadedPipeline:
-    return load_pipeline(ModelSettings(id=str(sd_folder), device="cpu"), cache)
+def sd(sd_folder: Path, cache: Path) -> LoadedModel:
+    return load_model(ModelSettings(id=str(sd_folder), device="cpu"), cache)
 
 
 @pytest.fixture(scope="session")
-def sdxl(sdxl_folder: Path, cache: Path) -> LoadedPipeline:
-    return load_pipeline(ModelSettings(id=str(sdxl_folder), device="cpu"), cache)
+def sdxl(sdxl_folder: Path, cache: Path) -> LoadedModel:
+    return load_model(ModelSettings(id=str(sdxl_folder), device="cpu"), cache)
 
 
 @pytest.fixture(scope="session")
@@ -64,7 +69,7 @@ def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def make_job(photo: Path) -> MakeJob:
     """A job for a loaded pipeline; keyword arguments change its recipe."""
 
-    def make(loaded: LoadedPipeline, seed: int = 0, **changes: Any) -> DrawJob:
+    def make(loaded: LoadedModel, seed: int = 0, **changes: Any) -> DrawJob:
         values: dict[str, Any] = {
             "method": "text2img",
             "model_hash": loaded.model_hash,
@@ -77,11 +82,10 @@ def make_job(photo: Path) -> MakeJob:
             "width": 32,
             "height": 32,
         } | changes
-        reference = None
-        if values["method"] == "img2img":
-            values = {"strength": 0.7, "reference_sha256": sha256_file(photo)} | values
-            reference = photo
-        recipe = Recipe(**values)
-        return DrawJob(recipe.recipe_id, recipe, reference)
+        recipe = Recipe.model_validate(values)
+        if "photo" not in recipe.method.needs:
+            return DrawJob(recipe.recipe_id, recipe)
+        recipe = recipe.model_copy(update={"reference_sha256": sha256_file(photo)})
+        return DrawJob(recipe.recipe_id, recipe, photo)
 
     return make

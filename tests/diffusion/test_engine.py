@@ -17,13 +17,13 @@ from PIL import Image
 
 from catalog_gen.diffusion.engine import Engine
 from catalog_gen.diffusion.jobs import DrawJob, Drawn, NotDrawn, Outcome
-from catalog_gen.diffusion.loading import LoadedPipeline, load_pipeline
+from catalog_gen.diffusion.loading import LoadedModel, load_model
 from catalog_gen.errors import DrawingError
 from catalog_gen.fingerprint import sha256_file
 from catalog_gen.imaging.encode import encode_png
 from catalog_gen.settings import ModelSettings
 
-from .conftest import MakeJob
+from .conftest import MakeJob, photo_edit
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
@@ -32,8 +32,8 @@ MIXED: list[dict[str, Any]] = [
     {"scheduler": "euler-a", "guidance": 1.0},
     {"scheduler": "dpm++2m-karras", "negative_prompt": "blurry"},
     {"scheduler": "lcm", "height": 48},
-    {"method": "img2img"},
-    {"method": "img2img", "scheduler": "unipc", "strength": 0.5, "steps": 4},
+    {"method": photo_edit()},
+    {"method": photo_edit(0.5), "scheduler": "unipc", "steps": 4},
 ]
 
 
@@ -46,8 +46,8 @@ def _drawn(outcomes: Sequence[Outcome] | Iterator[Outcome]) -> dict[str, Drawn]:
 
 
 @contextmanager
-def _before_each_unet_call(loaded: LoadedPipeline, action: Any) -> Iterator[None]:
-    handle = loaded.text2img.unet.register_forward_pre_hook(
+def _before_each_unet_call(loaded: LoadedModel, action: Any) -> Iterator[None]:
+    handle = loaded.main.unet.register_forward_pre_hook(
         lambda unet, arguments: action(arguments[0])
     )
     try:
@@ -57,9 +57,9 @@ def _before_each_unet_call(loaded: LoadedPipeline, action: Any) -> Iterator[None
 
 
 @contextmanager
-def _changed_pictures(loaded: LoadedPipeline, change: Any) -> Iterator[None]:
+def _changed_pictures(loaded: LoadedModel, change: Any) -> Iterator[None]:
     """Let the decoder's output, (B, 3, H, W), be changed in place."""
-    handle = loaded.text2img.vae.decoder.register_forward_hook(
+    handle = loaded.main.vae.decoder.register_forward_hook(
         lambda decoder, arguments, output: change(output)
     )
     try:
@@ -72,10 +72,10 @@ def _changed_pictures(loaded: LoadedPipeline, change: Any) -> Iterator[None]:
 def test_pictures_are_those_of_the_plain_pipeline(
     family: str, request: pytest.FixtureRequest, make_job: MakeJob
 ) -> None:
-    loaded: LoadedPipeline = request.getfixturevalue(family)
+    loaded: LoadedModel = request.getfixturevalue(family)
     jobs = [make_job(loaded, seed) for seed in range(2)]
     ours = _drawn(Engine(loaded, batch_size=2).draw(jobs))
-    plain = loaded.text2img(
+    plain = loaded.main(
         [job.recipe.prompt for job in jobs],
         width=32,
         height=32,
@@ -92,7 +92,7 @@ def test_pictures_are_those_of_the_plain_pipeline(
 def test_bytes_depend_on_no_order_neighbour_or_engine(
     family: str, request: pytest.FixtureRequest, make_job: MakeJob
 ) -> None:
-    loaded: LoadedPipeline = request.getfixturevalue(family)
+    loaded: LoadedModel = request.getfixturevalue(family)
     jobs = [make_job(loaded, seed, **changes) for changes in MIXED for seed in range(3)]
     first = _drawn(Engine(loaded, batch_size=4).draw(jobs))
     assert len({drawn.sha256 for drawn in first.values()}) == len(jobs)
@@ -122,10 +122,10 @@ import torch
 torch.set_num_threads(int(sys.argv[1]))
 from catalog_gen.diffusion.engine import Engine
 from catalog_gen.diffusion.jobs import DrawJob
-from catalog_gen.diffusion.loading import load_pipeline
+from catalog_gen.diffusion.loading import load_model
 from catalog_gen.recipe import Recipe
 from catalog_gen.settings import ModelSettings
-loaded = load_pipeline(ModelSettings(id=sys.argv[2], device="cpu"), Path(sys.argv[3]))
+loaded = load_model(ModelSettings(id=sys.argv[2], device="cpu"), Path(sys.argv[3]))
 recipes = [Recipe.model_validate_json(line) for line in sys.stdin]
 jobs = [DrawJob(recipe.recipe_id, recipe, Path(sys.argv[4])) for recipe in recipes]
 for drawn in Engine(loaded, batch_size=4).draw(jobs):
@@ -134,7 +134,7 @@ for drawn in Engine(loaded, batch_size=4).draw(jobs):
 
 
 def test_another_process_draws_the_same_bytes(
-    sd: LoadedPipeline, sd_folder: Path, cache: Path, photo: Path, make_job: MakeJob
+    sd: LoadedModel, sd_folder: Path, cache: Path, photo: Path, make_job: MakeJob
 ) -> None:
     jobs = [make_job(sd, 7, **changes) for changes in MIXED]
     here = _drawn(Engine(sd, batch_size=4).draw(jobs))
@@ -154,13 +154,13 @@ def test_another_process_draws_the_same_bytes(
 
 
 def test_the_photo_decides_less_the_higher_the_strength(
-    sd: LoadedPipeline, tmp_path: Path, make_job: MakeJob
+    sd: LoadedModel, tmp_path: Path, make_job: MakeJob
 ) -> None:
     other = tmp_path / "other.png"
     other.write_bytes(encode_png(np.full((32, 32, 3), (10, 60, 10), np.uint8)))
 
     def difference_between_photos(strength: float) -> float:
-        one = make_job(sd, method="img2img", steps=10, strength=strength)
+        one = make_job(sd, method=photo_edit(strength), steps=10)
         recipe = one.recipe.model_copy(update={"reference_sha256": sha256_file(other)})
         two = DrawJob(recipe.recipe_id, recipe, other)
         pictures = _drawn(Engine(sd, batch_size=2).draw([one, two]))
@@ -181,7 +181,7 @@ def test_the_photo_decides_less_the_higher_the_strength(
     ids=["gpu", "cpu", "python"],
 )  # fmt: skip
 def test_a_lack_of_memory_halves_the_batch_and_loses_nothing(
-    sd: LoadedPipeline, make_job: MakeJob, shortage: Exception
+    sd: LoadedModel, make_job: MakeJob, shortage: Exception
 ) -> None:
     sizes: list[int] = []
 
@@ -205,7 +205,7 @@ def test_a_lack_of_memory_halves_the_batch_and_loses_nothing(
     assert later[jobs[0].recipe_id].png == pictures[jobs[0].recipe_id].png
 
 
-def test_a_picture_that_never_fits_fails_alone(sd: LoadedPipeline, make_job: MakeJob) -> None:
+def test_a_picture_that_never_fits_fails_alone(sd: LoadedModel, make_job: MakeJob) -> None:
     def short_of_memory(latents: torch.Tensor) -> None:
         if latents.shape[-1] > 16:
             raise torch.OutOfMemoryError("CUDA out of memory")
@@ -221,7 +221,7 @@ def test_a_picture_that_never_fits_fails_alone(sd: LoadedPipeline, make_job: Mak
 
 @pytest.mark.parametrize(("value", "word"), [(-1.0, "black"), (0.5, "flat"), (float("nan"), "NaN")])
 def test_a_picture_of_nothing_is_a_failure_and_its_neighbour_is_not(
-    sd: LoadedPipeline, make_job: MakeJob, value: float, word: str
+    sd: LoadedModel, make_job: MakeJob, value: float, word: str
 ) -> None:
     def spoil_the_first(output: torch.Tensor) -> None:
         output[0].fill_(value)
@@ -236,7 +236,7 @@ def test_a_picture_of_nothing_is_a_failure_and_its_neighbour_is_not(
 
 
 def test_large_pictures_are_decoded_one_by_one_and_are_the_same(
-    sd: LoadedPipeline, make_job: MakeJob, monkeypatch: pytest.MonkeyPatch
+    sd: LoadedModel, make_job: MakeJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     jobs = [make_job(sd, seed) for seed in range(3)]
     decoded: list[int] = []
@@ -251,9 +251,9 @@ def test_large_pictures_are_decoded_one_by_one_and_are_the_same(
 
 
 def test_a_bad_picture_of_lower_precision_is_drawn_again_in_fp32(
-    sd_folder: Path, cache: Path, sd: LoadedPipeline, make_job: MakeJob
+    sd_folder: Path, cache: Path, sd: LoadedModel, make_job: MakeJob
 ) -> None:
-    low = load_pipeline(ModelSettings(id=str(sd_folder), device="cpu", dtype="bf16"), cache)
+    low = load_model(ModelSettings(id=str(sd_folder), device="cpu", dtype="bf16"), cache)
 
     def overflow(output: torch.Tensor) -> None:
         if output.dtype == torch.bfloat16:
@@ -263,10 +263,10 @@ def test_a_bad_picture_of_lower_precision_is_drawn_again_in_fp32(
     with _changed_pictures(low, overflow):
         pictures = _drawn(Engine(low, batch_size=2).draw(jobs))
     assert {drawn.environment.dtype for drawn in pictures.values()} == {"fp32"}
-    assert low.text2img.unet.dtype == torch.bfloat16
+    assert low.main.unet.dtype == torch.bfloat16
 
 
-def test_the_deadline_stops_a_slow_batch(sd: LoadedPipeline, make_job: MakeJob) -> None:
+def test_the_deadline_stops_a_slow_batch(sd: LoadedModel, make_job: MakeJob) -> None:
     slow, quick = make_job(sd, 1, steps=5), make_job(sd, 2, steps=1, guidance=1.0)
 
     def sleep_with_guidance(latents: torch.Tensor) -> None:
@@ -280,7 +280,7 @@ def test_the_deadline_stops_a_slow_batch(sd: LoadedPipeline, make_job: MakeJob) 
     assert isinstance(outcomes[1], Drawn)
 
 
-def test_a_step_that_never_ends_fails_the_drawing(sd: LoadedPipeline, make_job: MakeJob) -> None:
+def test_a_step_that_never_ends_fails_the_drawing(sd: LoadedModel, make_job: MakeJob) -> None:
     release = threading.Event()
     drawing = Engine(sd, batch_size=1, deadline=0.1).draw([make_job(sd)])
     with _before_each_unet_call(sd, lambda latents: release.wait(60)):
@@ -290,9 +290,7 @@ def test_a_step_that_never_ends_fails_the_drawing(sd: LoadedPipeline, make_job: 
         _no_denoising_thread_is_left()
 
 
-def test_a_lost_gpu_ends_the_drawing_after_what_is_done(
-    sd: LoadedPipeline, make_job: MakeJob
-) -> None:
+def test_a_lost_gpu_ends_the_drawing_after_what_is_done(sd: LoadedModel, make_job: MakeJob) -> None:
     calls = 0
 
     def lose_the_gpu(latents: torch.Tensor) -> None:
@@ -313,11 +311,11 @@ def test_a_lost_gpu_ends_the_drawing_after_what_is_done(
 
 
 def test_photos_that_are_gone_changed_or_damaged_are_named(
-    sd: LoadedPipeline, photo: Path, tmp_path: Path, make_job: MakeJob
+    sd: LoadedModel, photo: Path, tmp_path: Path, make_job: MakeJob
 ) -> None:
     damaged = tmp_path / "damaged.png"
     damaged.write_bytes(photo.read_bytes()[:60])
-    template = make_job(sd, method="img2img")
+    template = make_job(sd, method=photo_edit())
     cases = {
         "none": (None, template.recipe.reference_sha256),
         "gone.png": (tmp_path / "gone.png", template.recipe.reference_sha256),
@@ -337,11 +335,11 @@ def test_photos_that_are_gone_changed_or_damaged_are_named(
 
 
 def test_recipes_that_cannot_be_drawn_are_failures_with_a_remedy(
-    sd: LoadedPipeline, make_job: MakeJob
+    sd: LoadedModel, make_job: MakeJob
 ) -> None:
     jobs = [
         make_job(sd, model_hash="f" * 64),
-        make_job(sd, method="img2img", steps=2, strength=0.3),
+        make_job(sd, method=photo_edit(0.3), steps=2),
         make_job(sd, scheduler="lcm", steps=80),
     ]
     outcomes = {each.recipe_id: each for each in Engine(sd, batch_size=2).draw(jobs)}
@@ -351,7 +349,7 @@ def test_recipes_that_cannot_be_drawn_are_failures_with_a_remedy(
     assert "steps = 80" in errors[2]
 
 
-def test_progress_counts_up_to_all_pictures(sd: LoadedPipeline, make_job: MakeJob) -> None:
+def test_progress_counts_up_to_all_pictures(sd: LoadedModel, make_job: MakeJob) -> None:
     seen: list[float] = []
     jobs = [make_job(sd, seed) for seed in range(5)]
     list(Engine(sd, batch_size=2).draw(jobs, seen.append))
@@ -361,7 +359,7 @@ def test_progress_counts_up_to_all_pictures(sd: LoadedPipeline, make_job: MakeJo
 
 
 def test_a_caller_who_stops_early_leaves_no_thread_behind(
-    sd: LoadedPipeline, make_job: MakeJob
+    sd: LoadedModel, make_job: MakeJob
 ) -> None:
     outcomes = Engine(sd, batch_size=1).draw([make_job(sd, seed, steps=20) for seed in range(50)])
     assert isinstance(next(outcomes), Drawn)
@@ -369,7 +367,7 @@ def test_a_caller_who_stops_early_leaves_no_thread_behind(
     _no_denoising_thread_is_left()
 
 
-def test_no_jobs_draw_nothing(sd: LoadedPipeline) -> None:
+def test_no_jobs_draw_nothing(sd: LoadedModel) -> None:
     assert list(Engine(sd, batch_size=2).draw([])) == []
 
 

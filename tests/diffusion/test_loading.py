@@ -3,29 +3,29 @@ from pathlib import Path
 import pytest
 import torch
 
-from catalog_gen.diffusion.loading import LoadedPipeline, load_pipeline
+from catalog_gen.diffusion.loading import LoadedModel, load_model
 from catalog_gen.diffusion.model import model_hash
 from catalog_gen.errors import ConfigError
 from catalog_gen.settings import ModelSettings
 
 
 def test_both_families_share_weights_between_the_pipelines(
-    sd: LoadedPipeline, sdxl: LoadedPipeline
+    sd: LoadedModel, sdxl: LoadedModel
 ) -> None:
     for loaded in (sd, sdxl):
-        assert loaded.img2img.unet is loaded.text2img.unet
-        assert loaded.img2img.vae is loaded.text2img.vae
+        assert loaded.pipelines["img2img"].unet is loaded.main.unet
+        assert loaded.pipelines["img2img"].vae is loaded.main.vae
         assert loaded.token_limit == 77
         assert loaded.dtype == "fp32"
-    assert sdxl.text2img.watermark is None
-    assert sdxl.img2img.watermark is None
+    assert sdxl.main.watermark is None
+    assert sdxl.pipelines["img2img"].watermark is None
 
 
-def test_the_hash_is_that_of_the_folder(sd: LoadedPipeline, sd_folder: Path, cache: Path) -> None:
+def test_the_hash_is_that_of_the_folder(sd: LoadedModel, sd_folder: Path, cache: Path) -> None:
     assert sd.model_hash == model_hash(sd_folder, cache)
 
 
-def test_the_environment_names_what_decides_pixels(sd: LoadedPipeline) -> None:
+def test_the_environment_names_what_decides_pixels(sd: LoadedModel) -> None:
     environment = sd.environment(6)
     assert environment.device == "cpu"
     assert environment.batch_size == 6
@@ -40,14 +40,14 @@ def test_the_environment_names_what_decides_pixels(sd: LoadedPipeline) -> None:
 @pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without a GPU")
 def test_a_gpu_that_is_not_there_is_refused_with_the_remedy(sd_folder: Path, cache: Path) -> None:
     with pytest.raises(ConfigError, match="'auto' or 'cpu'"):
-        load_pipeline(ModelSettings(id=str(sd_folder), device="cuda"), cache)
+        load_model(ModelSettings(id=str(sd_folder), device="cuda"), cache)
 
 
 def test_lower_precision_goes_to_fp32_and_back_unchanged(sd_folder: Path, cache: Path) -> None:
-    loaded = load_pipeline(ModelSettings(id=str(sd_folder), device="cpu", dtype="bf16"), cache)
-    before = {name: value.clone() for name, value in loaded.text2img.unet.state_dict().items()}
+    loaded = load_model(ModelSettings(id=str(sd_folder), device="cpu", dtype="bf16"), cache)
+    before = {name: value.clone() for name, value in loaded.main.unet.state_dict().items()}
     with loaded.in_dtype("fp32"):
-        assert loaded.img2img.unet.dtype == torch.float32
-    assert loaded.text2img.unet.dtype == torch.bfloat16
-    after = loaded.text2img.unet.state_dict()
+        assert loaded.pipelines["img2img"].unet.dtype == torch.float32
+    assert loaded.main.unet.dtype == torch.bfloat16
+    after = loaded.main.unet.state_dict()
     assert all(torch.equal(value, after[name]) for name, value in before.items())

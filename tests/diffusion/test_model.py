@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from catalog_gen.diffusion.families.stable_diffusion import StableDiffusion
 from catalog_gen.diffusion.model import check_model, local_model, model_hash, pinned_model
 from catalog_gen.errors import ModelError
 from catalog_gen.settings import ModelSettings
@@ -65,7 +66,8 @@ def test_a_damaged_cache_is_filled_again(model: Path, hashes: Path) -> None:
 
 def test_a_sound_folder_is_described(model: Path) -> None:
     folder = check_model(model)
-    assert folder.pipeline == "StableDiffusionPipeline"
+    assert folder.pipeline_class == "StableDiffusionPipeline"
+    assert isinstance(folder.family, StableDiffusion)
     assert set(folder.components) == {"unet", "vae", "text_encoder", "tokenizer", "scheduler"}
     assert model / UNET in folder.files
 

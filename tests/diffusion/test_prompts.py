@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 import torch
 
-from catalog_gen.diffusion.loading import LoadedPipeline
+from catalog_gen.diffusion.loading import LoadedModel
 from catalog_gen.diffusion.prompts import PromptEncoder
 
 
@@ -22,12 +22,12 @@ def _encoded_by_diffusers(pipeline: Any, prompt: str, negative: str | None) -> l
 
 @pytest.mark.parametrize("negative", ["", "blurry"])
 def test_embeddings_are_those_of_diffusers_to_the_bit(
-    sd: LoadedPipeline, sdxl: LoadedPipeline, negative: str
+    sd: LoadedModel, sdxl: LoadedModel, negative: str
 ) -> None:
     for loaded in (sd, sdxl):
-        theirs = _encoded_by_diffusers(loaded.text2img, "a red mug", negative or None)
+        theirs = _encoded_by_diffusers(loaded.main, "a red mug", negative or None)
         with torch.inference_mode():
-            ours = PromptEncoder(loaded.text2img).arguments(["a red mug"], [negative])
+            ours = PromptEncoder(loaded).arguments(["a red mug"], [negative])
         names = ["prompt_embeds", "negative_prompt_embeds"]
         if loaded is sdxl:
             names += ["pooled_prompt_embeds", "negative_pooled_prompt_embeds"]
@@ -37,17 +37,17 @@ def test_embeddings_are_those_of_diffusers_to_the_bit(
 
 
 def test_each_distinct_prompt_is_encoded_once(
-    sd: LoadedPipeline, monkeypatch: pytest.MonkeyPatch
+    sd: LoadedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[str] = []
-    original = sd.text2img.encode_prompt
+    original = sd.main.encode_prompt
 
     def counting(prompt: str, **options: Any) -> Any:
         seen.append(prompt)
         return original(prompt, **options)
 
-    monkeypatch.setattr(sd.text2img, "encode_prompt", counting)
-    encoder = PromptEncoder(sd.text2img, capacity=3)
+    monkeypatch.setattr(sd.main, "encode_prompt", counting)
+    encoder = PromptEncoder(sd, capacity=3)
     with torch.inference_mode():
         encoder.arguments(["mug", "cup", "mug"], ["", "", ""])
         encoder.arguments(["cup"], [""])

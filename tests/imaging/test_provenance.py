@@ -41,7 +41,7 @@ def provenance(prompt: str = "photo of a red mug", **changes: Any) -> Provenance
 
 
 def from_photo() -> Provenance:
-    return provenance(method="img2img", strength=0.35, reference_sha256=PHOTO)
+    return provenance(method={"name": "img2img", "strength": 0.35}, reference_sha256=PHOTO)
 
 
 def pixels() -> Any:

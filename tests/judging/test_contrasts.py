@@ -9,7 +9,8 @@ import pytest
 from numpy.typing import NDArray
 
 from catalog_gen.judging.contrasts import Phrasing, Rivals, contrasts_of
-from catalog_gen.judging.measurement import Asked, Signals, measure
+from catalog_gen.judging.measurement import Signals, measure
+from catalog_gen.judging.picture import Asked
 from catalog_gen.prompting.templates import compile_template
 from studio.captions import canonical_caption
 from studio.phrasing import canonical_phrasing

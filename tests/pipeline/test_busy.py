@@ -22,9 +22,9 @@ from catalog_gen.stages.feed import take_feed
 from catalog_gen.stages.images import draw_missing
 from catalog_gen.stages.products import record_products
 from catalog_gen.stages.prompts import write_prompts
-from catalog_gen.store.audit import audit
 from catalog_gen.store.connection import Store
 from catalog_gen.store.drawing_lock import drawing_lock, drawing_process
+from catalog_gen.store.verify import verify
 from tests.pipeline.shop import ROWS, Shop, open_shop
 
 HOLDING = """
@@ -101,7 +101,7 @@ def test_drawing_goes_on_and_the_next_night_takes_the_pictures_over(tmp_path: Pa
             draw_missing(catalog, engine, range(SHARDS), stamp)
     assert f"process {holders[0]}" in str(told.value)
     assert "3 outbox files wait" in str(told.value)
-    found = audit(catalog.store, catalog.outbox)
+    found = verify(catalog.store, catalog.outbox)
     assert (found.images, found.outbox_images, found.damaged) == (0, 6, ())
 
     # The next night takes them over, draws none again, and publishes.

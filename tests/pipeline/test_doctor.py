@@ -67,5 +67,5 @@ def test_a_store_of_a_newer_version_is_named(tmp_path: Path) -> None:
     with shop.catalog.store.writing():
         pass
     with duckdb.connect(shop.home.database) as connection:
-        connection.execute("INSERT INTO schema_version VALUES (9999, 'later', now())")
+        connection.execute("UPDATE store_schema SET version = 9999")
     assert "newer" in findings(shop)["store"].told

@@ -118,7 +118,9 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> Night:
     write_feed(shop)
     text = shop.config.read_text("utf-8").replace("{{ colour }} {{ category }}", "{{ title }}")
     text = text.replace("candidates = 2", "candidates = 1")
-    edited = '[views.edited]\ntemplate = "{{ title }}"\nmethod = "img2img"\nstrength = 0.4\n'
+    edited = (
+        '[views.edited]\ntemplate = "{{ title }}"\nmethod = { name = "img2img", strength = 0.4 }\n'
+    )
     shop.config.write_text(f"{text}{edited}steps = 3\nwidth = 32\nheight = 32\n", "utf-8")
     (shop.folder / "connections.log").touch()
     before = frozenset(folder.rglob("*"))

@@ -8,8 +8,8 @@ import pytest
 
 from catalog_gen.errors import StoreError
 from catalog_gen.stages import takeover
-from catalog_gen.store.audit import audit
 from catalog_gen.store.outbox import Outbox
+from catalog_gen.store.verify import verify
 from tests.pipeline.shop import ROWS, Shop, open_shop
 
 
@@ -73,7 +73,7 @@ def test_a_full_disk_stops_the_night_and_the_next_goes_on(
 
     # Everything acknowledged can be read while the disk is still full, and what is live is live.
     catalog = shop.catalog
-    found = audit(catalog.store, catalog.outbox)
+    found = verify(catalog.store, catalog.outbox)
     assert found.damaged == ()
     assert found.images + found.outbox_images == 6 + len(acknowledged)
     assert shop.query("SELECT count(DISTINCT product_id) FROM live_images") == [(3,)]
@@ -82,7 +82,7 @@ def test_a_full_disk_stops_the_night_and_the_next_goes_on(
     night = shop.night("next")
     assert night["generated"] == 2 * len(more) - len(acknowledged)
     assert night["live"] == 9
-    assert audit(catalog.store, catalog.outbox).damaged == ()
+    assert verify(catalog.store, catalog.outbox).damaged == ()
 
 
 def test_a_disk_that_turns_read_only_is_named_and_what_is_there_is_read(shop: Shop) -> None:
@@ -92,5 +92,5 @@ def test_a_disk_that_turns_read_only_is_named_and_what_is_there_is_read(shop: Sh
     with pytest.raises(StoreError, match="Read-only file system") as told:
         shop.night("second")
     assert told.value.exit_code == 3
-    found = audit(shop.catalog.store, shop.catalog.outbox)
+    found = verify(shop.catalog.store, shop.catalog.outbox)
     assert (found.images, found.damaged) == (6, ())

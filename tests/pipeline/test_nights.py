@@ -115,8 +115,7 @@ def test_a_product_whose_photo_is_missing_fails_alone(shop: Shop) -> None:
             """
 [views.refreshed]
 template = "{{ colour }} {{ category }}"
-method = "img2img"
-strength = 0.35
+method = { name = "img2img", strength = 0.35 }
 steps = 3
 width = 32
 height = 32
@@ -214,7 +213,7 @@ def test_a_lost_gpu_ends_the_night_and_what_was_drawn_stays(shop: Shop) -> None:
         if calls > 4:  # two batches of two steps are done
             raise RuntimeError("CUDA error: unspecified launch failure")
 
-    unet = shop.engine._loaded.text2img.unet
+    unet = shop.engine._loaded.main.unet
     hook = unet.register_forward_pre_hook(lose_the_gpu)
     with pytest.raises(DrawingError, match="unspecified launch failure"):
         shop.night("lost")

@@ -26,9 +26,8 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:Depreca
 VIEWS = """
 [views.refreshed]
 template = "{{ colour }} {{ category }}"
-method = "img2img"
+method = { name = "img2img", strength = 0.35 }
 scheduler = "euler"
-strength = 0.35
 steps = 4
 width = 32
 height = 32
@@ -191,10 +190,10 @@ def drawn_otherwise(shop: Shop, image_id: str) -> Any:
     import numpy as np
 
     from catalog_gen.imaging.decode import read_image as decode
-    from catalog_gen.store.images import read_image
+    from catalog_gen.store.images import stored_png
 
     with shop.catalog.store.reading() as connection:
-        pixels = decode(read_image(connection, image_id))
+        pixels = decode(stored_png(connection, image_id))
     return np.where(pixels > 127, pixels - 3, pixels + 3).astype(np.uint8)
 
 

@@ -7,11 +7,11 @@ import pytest
 
 from catalog_gen.errors import CorruptionError, InputError, StoreBusyError, StoreError
 from catalog_gen.settings import Home
-from catalog_gen.store.audit import audit
 from catalog_gen.store.backup import back_up, check_backup, restore
 from catalog_gen.store.connection import Store
 from catalog_gen.store.drawing_lock import drawing_lock, drawing_process
 from catalog_gen.store.outbox import Outbox, ingest
+from catalog_gen.store.verify import verify
 from tests.store.shop import ENVIRONMENT, Shop, drawn, mug
 
 WAITING = "c" * 64
@@ -52,7 +52,7 @@ def test_a_backup_brings_back_every_row_and_what_waits(
     assert restore(elsewhere, tmp_path / "backup").earlier is None
     assert contents(elsewhere) == before
     assert backup.images == len(before["images"]) == 3
-    found = audit(Store(elsewhere), Outbox(elsewhere.outbox))
+    found = verify(Store(elsewhere), Outbox(elsewhere.outbox))
     assert (found.images, found.outbox_images, found.damaged) == (3, 1, ())
     # It is a store to go on with: the waiting picture is taken over, views and keys are there.
     taken = ingest(Store(elsewhere), Outbox(elsewhere.outbox), "next", max_tries=3)
@@ -76,7 +76,7 @@ def test_a_restore_replaces_nothing_unasked_and_keeps_what_it_replaces(
     assert earlier is not None
     assert contents(home) == before
     assert contents(Home(earlier)) == later
-    waiting = [audit(Store(each), Outbox(each.outbox)) for each in (home, Home(earlier))]
+    waiting = [verify(Store(each), Outbox(each.outbox)) for each in (home, Home(earlier))]
     assert [found.outbox_images for found in waiting] == [1, 1]
     assert len(Outbox(home.outbox).pending()) == 1
 
@@ -115,8 +115,11 @@ def test_a_manifest_that_is_no_manifest_is_refused(full: Shop, home: Home, tmp_p
     manifest.write_text(text.replace('"outbox/', '"../outbox/'), "utf-8")
     with pytest.raises(CorruptionError, match="not what was backed up"):
         check_backup(folder)
-    manifest.write_text(text.replace('"schema_version": ', '"schema_version": 9'), "utf-8")
-    with pytest.raises(InputError, match="newer"):
+    manifest.write_text(text.replace('"version": ', '"version": 9'), "utf-8")
+    with pytest.raises(StoreError, match="newer"):
+        check_backup(folder)
+    manifest.write_text(text.replace('"schema"', '"schema_version"'), "utf-8")
+    with pytest.raises(InputError, match="unreleased"):
         check_backup(folder)
     manifest.write_text("[]", "utf-8")
     with pytest.raises(CorruptionError, match="can't be read"):
@@ -137,7 +140,7 @@ def test_verify_names_a_changed_picture_and_a_damaged_outbox_file(
         connection.execute("UPDATE image_bytes SET bytes = 'x' WHERE sha256 = ?", [address])
     (waiting,) = full.outbox.pending()
     flip(waiting, 100)
-    found = audit(full.store, full.outbox)
+    found = verify(full.store, full.outbox)
     assert {(damage.kind, damage.name) for damage in found.damaged} == {
         ("image", image_id),
         ("outbox file", waiting.name),
@@ -157,11 +160,11 @@ def test_flipped_bytes_in_the_database_are_found_and_a_restore_mends_them(
     size = home.database.stat().st_size
     for at in range(12_288 + 4_000, size, 65_536):  # past the headers, in every quarter block
         flip(home.database, at)
-    found = audit(Store(home), full.outbox)
+    found = verify(Store(home), full.outbox)
     assert [damage.kind for damage in found.damaged] == ["database"]
     restore(home, tmp_path / "backup", force=True)
     assert contents(home) == before
-    assert audit(Store(home), full.outbox).damaged == ()
+    assert verify(Store(home), full.outbox).damaged == ()
 
 
 def test_nothing_is_restored_while_a_refresh_draws(full: Shop, home: Home, tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 import pytest
 
 from catalog_gen.errors import CorruptionError, InputError
-from catalog_gen.store.images import find_image, read_image, stored_image, verify_images
+from catalog_gen.store.images import damaged_images, find_image, stored_image, stored_png
 from catalog_gen.store.ledger import open_work
 from tests.store.shop import ENVIRONMENT, Shop, drawn, mug, png_of
 
@@ -18,9 +18,9 @@ def image_ids(shop: Shop) -> list[str]:
 
 def test_a_picture_comes_back_as_it_was(shop: Shop, image_ids: list[str]) -> None:
     with shop.store.reading() as connection:
-        assert read_image(connection, image_ids[0]) == png_of(image_ids[0])
+        assert stored_png(connection, image_ids[0]) == png_of(image_ids[0])
         image = stored_image(connection, image_ids[0])
-        assert verify_images(connection) == []
+        assert damaged_images(connection) == []
     assert image.recipe.recipe_id == image_ids[0]
     assert image.environment == ENVIRONMENT
     assert (image.product_id, image.view) == ("mug-0", "packshot")
@@ -39,9 +39,9 @@ def test_damaged_bytes_are_named_and_never_served(
     with shop.store.writing() as connection:
         connection.execute(damage, {"sha256": drawn(image_ids[1]).sha256})
     with shop.store.reading() as connection:
-        assert verify_images(connection) == [image_ids[1]]
+        assert damaged_images(connection) == [image_ids[1]]
         with pytest.raises(CorruptionError, match=image_ids[1]):
-            read_image(connection, image_ids[1])
+            stored_png(connection, image_ids[1])
 
 
 def test_a_picture_is_found_by_either_name(shop: Shop, image_ids: list[str]) -> None:

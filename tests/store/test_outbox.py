@@ -16,7 +16,7 @@ from catalog_gen.errors import CorruptionError, StoreBusyError, StoreError
 from catalog_gen.settings import Home
 from catalog_gen.store import outbox as outbox_module
 from catalog_gen.store.connection import Store
-from catalog_gen.store.images import read_image, verify_images
+from catalog_gen.store.images import damaged_images, stored_png
 from catalog_gen.store.ledger import Failure, open_failures
 from catalog_gen.store.outbox import Ingested, Outbox, ingest
 from tests.store.shop import ENVIRONMENT, Shop, drawn, mug, png_of
@@ -54,7 +54,7 @@ IDS = [digit * 64 for digit in "abc"]
 
 def stored_ids(store: Store) -> list[str]:
     with store.reading() as connection:
-        assert verify_images(connection) == []
+        assert damaged_images(connection) == []
         rows = connection.execute("SELECT image_id FROM images ORDER BY image_id").fetchall()
     return [image_id for (image_id,) in rows]
 
@@ -98,7 +98,7 @@ def test_the_first_picture_of_a_recipe_stays(store: Store, outbox: Outbox) -> No
     outbox.write([second], [], ENVIRONMENT)
     assert take(store, outbox) == Ingested(images=1, duplicates=1)
     with store.reading() as connection:
-        assert read_image(connection, IDS[0]) == png_of(IDS[0])
+        assert stored_png(connection, IDS[0]) == png_of(IDS[0])
         assert connection.execute("SELECT count(*) FROM image_bytes").fetchall() == [(1,)]
 
 

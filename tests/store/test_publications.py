@@ -33,7 +33,10 @@ def test_every_past_moment_shows_what_was_live_then(
     with rolled_back(memory):
         memory.execute(
             """
-            INSERT INTO images SELECT 'i' || n, sha256('x'), '', '', 1, 1, 0, '', now(), ''
+            INSERT INTO images BY NAME
+            SELECT 'i' || n AS image_id, sha256('x') AS sha256, '' AS prompt_id,
+                '' AS environment_id, 1 AS width, 1 AS height, 0 AS seconds, '' AS batch,
+                now() AS created_at, '' AS run_id
             FROM range(1, 4) AS each(n);
             INSERT INTO image_bytes VALUES (sha256('x'), 'x'::BLOB)
             """
@@ -114,12 +117,12 @@ def test_an_earlier_rubric_that_comes_back_has_the_word_again(shop: Shop) -> Non
     shop.refresh([mug(1), mug(2)])
     with shop.store.writing() as connection:
         connection.execute(
-            "INSERT INTO verdicts SELECT * REPLACE ('strict' AS rubric, 'rejected' AS decision, "
-            "judged_at + INTERVAL 1 HOUR AS judged_at) FROM verdicts"
+            "INSERT INTO verdicts BY NAME SELECT * EXCLUDE (seq) "
+            "REPLACE ('strict' AS rubric, 'rejected' AS decision) FROM verdicts"
         )
         connection.execute(
-            "INSERT INTO scores SELECT * REPLACE ('other' AS scorer, -1 AS margin, "
-            "scored_at + INTERVAL 1 HOUR AS scored_at) FROM scores"
+            "INSERT INTO scores BY NAME SELECT * EXCLUDE (seq) "
+            "REPLACE ('other' AS scorer, -1 AS margin) FROM scores"
         )
         assert verdict_figures(connection).rejected == 2
     shop.night += 1

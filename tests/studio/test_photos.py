@@ -19,7 +19,7 @@ from studio.photos.denoise import denoise
 from studio.photos.materials import LEVELS, channel_weights, reflectance
 from studio.photos.meshes import arrange
 from studio.photos.negatives import load_photos, render_split
-from studio.photos.render import render_direct, render_photo, shoot
+from studio.photos.render import SIDE, render_direct, render_photo, shoot
 from studio.photos.scene import BLOCK, SPLIT_STARTS, Scene, scene_at
 from studio.vocabulary import CATEGORIES, COLOURS, HELD_OUT_PAIRS, MATERIALS
 
@@ -144,9 +144,9 @@ def test_the_subject_is_centred_and_fills_the_frame(count: int) -> None:
     scene = _first(category="chair", background="light grey", count=count)
     rows, columns = np.nonzero(shoot(scene, SAMPLES).mask)
     sides = np.ptp(rows) + 1, np.ptp(columns) + 1
-    assert 0.75 <= max(sides) / 128 <= 0.85
-    assert abs((rows.min() + rows.max()) / 2 - 63.5) < 2.5
-    assert abs((columns.min() + columns.max()) / 2 - 63.5) < 2.5
+    assert 0.75 <= max(sides) / SIDE <= 0.85
+    assert abs((rows.min() + rows.max() + 1) / 2 - SIDE / 2) < 0.02 * SIDE
+    assert abs((columns.min() + columns.max() + 1) / 2 - SIDE / 2) < 0.02 * SIDE
 
 
 def test_another_process_makes_the_same_photo() -> None:
@@ -175,13 +175,13 @@ def test_a_split_is_rendered_once_and_read_back(
     assert photos.masks.shape == (count, 128, 128)
     shown = {(s.category, c) for s, c in zip(photos.scenes, photos.colours, strict=True)}
     assert not shown & HELD_OUT_PAIRS
-    alone = render_photo(photos.scenes[3], photos.colours[3], 1)
+    alone = render_photo(photos.scenes[3], photos.colours[3], 1, side=128)
     np.testing.assert_array_equal(photos.images[3], alone)
     assert len(load_photos(tmp_path, "train", limit=3).images) == 3
 
 
 def test_no_photos_say_how_to_make_them(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"catalog_gen\.studio\.photos"):
+    with pytest.raises(InputError, match=r"studio\.photos\.negatives"):
         load_photos(tmp_path, "scorer")
 
 

@@ -1,1 +1,1 @@
-"""One reader a feed format. Each yields rows in the feed's order and keeps none of them."""
+"""One format or one platform a file; rows come in the feed's order, and none of them is kept."""

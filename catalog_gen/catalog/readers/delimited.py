@@ -1,75 +1,193 @@
 """CSV and TSV (RFC 4180 with LF, CR LF or CR, and , ; tab or | between fields).
 
-A record may span lines inside quotes, up to a bound. What breaks the rules is rejected with the
-line on which it starts, and reading goes on with the very next line: an unclosed quote costs one
-row, not the rest of the file.
+A quoted cell may span any number of lines; what bounds a record is its size. A record that breaks
+the rules is rejected with the line on which it starts. How far a broken quote reaches can't be
+known, so the lines behind it are read again, and until the place where the quote seemed to end only
+lines that look like this feed's rows are believed: an unclosed quote costs one row and not the rest
+of the file, and the text of a broken cell never becomes a product.
 """
 
 import csv
 from collections import deque
-from collections.abc import Iterator
-from typing import Final, NamedTuple
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
 
 from catalog_gen.catalog.product import Rejection
 from catalog_gen.catalog.readers.lines import MAX_LINE, Line, read_lines
-from catalog_gen.catalog.readers.record import Record, Row, reject
+from catalog_gen.catalog.readers.record import RawRow, Record, Table, reject
 from catalog_gen.catalog.readers.source import FeedSource
 from catalog_gen.errors import FeedError
 
-MAX_RECORD_LINES: Final = 50
 #: In the order of preference between delimiters that split the header equally often.
 DELIMITERS: Final = (",", "\t", ";", "|")
+#: Records among which the header is looked for: exports write titles and notes above it.
+HEADER_RECORDS: Final = 10
+#: Rows from which the look of this feed's cells is learned.
+_LEARNED_ROWS: Final = 50
 
 
-class Table(NamedTuple):
-    """A delimited feed after its header; ``rows`` yields records named by ``header``."""
+@dataclass(frozen=True, slots=True)
+class HeaderCandidate:
+    """One of a feed's first records, which may be its header."""
 
+    line: int
     delimiter: str
-    header: tuple[str, ...]
-    rows: Iterator[Row]
+    names: tuple[str, ...]
+    preamble: tuple[str, ...]
 
 
-def read_table(source: FeedSource, encoding: str) -> Table:
-    """Read the header; the rows follow lazily.
+def header_candidates(source: FeedSource, encoding: str) -> list[HeaderCandidate]:
+    """The first records of a feed, blank lines and comments left out; never empty.
 
     Raises:
-        FeedError: the first line is no header: broken quoting, NUL bytes, or far too long.
+        FeedError: the feed has no line with text, or its first one is no record: broken quoting,
+            NUL bytes, or far too long.
     """
     csv.field_size_limit(MAX_LINE)  # the module's own 128 KiB would undercut max_field_length
-    lines = _Lines(read_lines(source, encoding))
+    texts: list[str] = []
+    lines = _Lines(_noted(read_lines(source, encoding), texts))
+    found: list[HeaderCandidate] = []
+    declared = ""
     for line in lines:
-        if line.text.strip() or line.fault:
-            break
-    else:
+        if not line.text.strip() and not line.fault:
+            continue
+        if not found and not declared and (declared := _declared_delimiter(line.text)):
+            continue
+        delimiter = declared or sniff_delimiter(line.text)
+        cells = _parse(line, lines, delimiter)
+        if isinstance(cells, Rejection):
+            if found:
+                break
+            raise FeedError(
+                str(source.path),
+                f"line {line.number} is no header of column names ({cells.rule})",
+                "Export the feed as CSV, TSV, JSONL, Parquet or Google Merchant XML.",
+            )
+        if not _is_comment(cells):
+            names = tuple(name.strip() for name in cells)
+            above = tuple(texts[: line.number - 1])
+            found.append(HeaderCandidate(line.number, delimiter, names, above))
+            if len(found) == HEADER_RECORDS:
+                break
+    if not found:
         raise FeedError(str(source.path), "has no header line", "Export the feed again.")
-    delimiter = _sniff(line.text)
-    header = _parse(line, lines, delimiter)
-    if isinstance(header, Rejection):
-        raise FeedError(
-            str(source.path),
-            f"line {line.number} is no header of column names ({header.rule})",
-            "Export the feed as CSV, TSV, JSONL, Parquet or Google Merchant XML.",
-        )
-    names = tuple(name.strip() for name in header)
-    return Table(delimiter, names, _rows(lines, delimiter, names))
+    return found
 
 
-def _rows(lines: "_Lines", delimiter: str, names: tuple[str, ...]) -> Iterator[Row]:
-    width = len(names)
+def read_table(source: FeedSource, encoding: str, header: HeaderCandidate) -> Table:
+    """The table below a header."""
+    return Table(
+        format="tsv" if header.delimiter == "\t" else "csv",
+        encoding=encoding,
+        names=header.names,
+        read=lambda: _rows(source, encoding, header),
+        delimiter=header.delimiter,
+        preamble=header.preamble,
+    )
+
+
+def sniff_delimiter(text: str) -> str:
+    """The delimiter that splits a line most often outside quotes."""
+    bare = "".join(text.split('"')[0::2])
+    return max(DELIMITERS, key=bare.count)
+
+
+def _noted(lines: Iterator[Line], texts: list[str]) -> Iterator[Line]:
+    for line in lines:
+        texts.append(line.text)
+        yield line
+
+
+def _declared_delimiter(text: str) -> str:
+    """What a line ``sep=;`` says, as spreadsheets write and read it; '' where it is none."""
+    bare = text.strip(' "')
+    return bare[4:5] if bare[:4].lower() == "sep=" and len(bare) == 5 else ""
+
+
+def _rows(source: FeedSource, encoding: str, header: HeaderCandidate) -> Iterator[RawRow]:
+    delimiter, names, width = header.delimiter, header.names, len(header.names)
+    lines = _Lines(read_lines(source, encoding))
+    while (line := lines.take()) is not None and line.number < header.line:
+        pass
+    if line is not None:
+        _parse(line, lines, delimiter)  # a header's names may span lines, too
+    usual = _UsualCells(width)
+    doubted = 0  # the line up to which a broken quote may have reached
+    endless = False  # it reached beyond the bound on a record's size
     for line in lines:
         if not line.text.strip(" ") and not line.fault:
             continue
         cells = _parse(line, lines, delimiter, width)
+        if line.number < doubted or endless:
+            if not usual.fits(line.text, cells, delimiter):
+                continue
+            endless = endless and line.number <= doubted
         if isinstance(cells, Rejection):
-            yield cells
-        elif any(cells):
+            if lines.reached > line.number:
+                doubted, endless = max(doubted, lines.reached), lines.cut
+            if not _is_comment(line.text.split(delimiter)):
+                yield cells
+        elif any(cells) and not _is_comment(cells):
+            usual.learn(cells)
             yield Record(line.number, names, cells)
+
+
+def _is_comment(cells: Sequence[str]) -> bool:
+    """Whether every cell that holds something begins with "#": Meta's templates explain so."""
+    first = cells[0].lstrip(' "')
+    return first.startswith("#") and all(
+        not cell or cell.lstrip(' "').startswith("#") for cell in cells
+    )
+
+
+class _UsualCells:
+    """What the cells of a feed's sound rows look like, column by column.
+
+    Ids, prices and links hold no blank and no markup. A line of prose that happens to split into
+    the right number of cells does somewhere.
+    """
+
+    def __init__(self, width: int) -> None:
+        self._compact = [True] * width
+        self._without_tags = [True] * width
+        self._rows = 0
+
+    def learn(self, cells: Sequence[str]) -> None:
+        if self._rows < _LEARNED_ROWS:
+            self._rows += 1
+            for index, cell in enumerate(cells):
+                if " " in cell:
+                    self._compact[index] = False
+                if "<" in cell:
+                    self._without_tags[index] = False
+
+    def fits(self, text: str, cells: Sequence[str] | Rejection, delimiter: str) -> bool:
+        """Whether a line behind a broken quote is one of the feed's rows."""
+        if isinstance(cells, Rejection):
+            return False
+        if '"' in text:  # quotes stand at the edges of cells, or they belong to other text
+            bare = text.replace('""', "")
+            pieces = bare.split('"')
+            if any(piece[:1] not in ("", delimiter) for piece in pieces[2::2]) or any(
+                piece and not piece.endswith(delimiter) for piece in pieces[0:-1:2]
+            ):
+                return False
+        if any(cell[:1].isspace() for cell in cells) or cells[0].lstrip().startswith("<"):
+            return False
+        if not self._rows:
+            return True
+        return not any(
+            (compact and " " in cell) or (plain and "<" in cell)
+            for cell, compact, plain in zip(cells, self._compact, self._without_tags, strict=True)
+        )
 
 
 def _parse(
     line: Line, lines: "_Lines", delimiter: str, width: int | None = None
 ) -> list[str] | Rejection:
     """The cells of the record that starts with a line; takes further lines from ``lines``."""
+    lines.reached, lines.cut = line.number, False
     if line.fault:
         return reject(line.number, "", line.text, line.fault)
     if '"' not in line.text:
@@ -92,10 +210,12 @@ def _record(line: Line, lines: "_Lines", follow: list[Line]) -> Iterator[str]:
     """The physical lines of one record, as ``csv.reader`` asks for them, within the bounds."""
     yield line.text + "\n"
     size = len(line.text)
-    while len(follow) + 1 < MAX_RECORD_LINES and (following := lines.take()) is not None:
+    while (following := lines.take()) is not None:
         follow.append(following)
-        size += len(following.text)
+        lines.reached = following.number
+        size += len(following.text) + 1
         if following.fault or size > MAX_LINE:
+            lines.cut = True
             return
         yield following.text + "\n"
 
@@ -110,18 +230,18 @@ def _fit(
     return reject(line.number, "", line.text, rule)
 
 
-def _sniff(header: str) -> str:
-    """The delimiter that splits the header most often outside quotes."""
-    bare = "".join(header.split('"')[0::2])
-    return max(DELIMITERS, key=bare.count)
-
-
 class _Lines:
-    """Lines that can be given back: what a broken quote swallowed is read again as rows."""
+    """Lines that can be given back: what a broken quote swallowed is read again as rows.
+
+    ``reached`` is the number of the last line that the record in work has looked at; ``cut`` says
+    that the bound on its size ended it.
+    """
 
     def __init__(self, lines: Iterator[Line]) -> None:
         self._fresh = lines
         self._again: deque[Line] = deque()
+        self.reached = 0
+        self.cut = False
 
     def __iter__(self) -> Iterator[Line]:
         while (line := self.take()) is not None:

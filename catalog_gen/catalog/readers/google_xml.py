@@ -14,7 +14,7 @@ from typing import Any, Final
 from xml.etree.ElementTree import ParseError
 
 from catalog_gen.catalog.readers.lines import MAX_LINE
-from catalog_gen.catalog.readers.record import MAX_FIELDS, Record, Row, reject
+from catalog_gen.catalog.readers.record import MAX_FIELDS, RawRow, Record, reject
 from catalog_gen.catalog.readers.source import FeedSource
 from catalog_gen.errors import FeedError
 
@@ -35,7 +35,7 @@ def xml_encoding(source: FeedSource) -> str:
     return declared[1].decode("ascii").lower() if declared else "utf-8"
 
 
-def read_google_xml(source: FeedSource) -> Iterator[Row]:
+def read_google_xml(source: FeedSource) -> Iterator[RawRow]:
     """A record for each item, with repeated fields joined by ", ".
 
     Raises:
@@ -74,7 +74,7 @@ class _Items:
     def __init__(self, path: str) -> None:
         self.expat: Any = None
         self._path = path
-        self._done: deque[Row] = deque()
+        self._done: deque[RawRow] = deque()
         self._depth = 0
         self._item_depth = 0
         self._fields: dict[str, list[str]] = {}
@@ -86,7 +86,7 @@ class _Items:
         self._root = ""
         self._opened = False
 
-    def take(self) -> Iterator[Row]:
+    def take(self) -> Iterator[RawRow]:
         while self._done:
             yield self._done.popleft()
 
@@ -123,7 +123,9 @@ class _Items:
             name = self._names[-1]  # markup inside a description
         self._names.append(name)
         self._texts.append([])
-        if name == "link" and "href" in attributes:
+        # Atom's links: the product's page, and not its PDF or the feed itself.
+        alternate = attributes.get("rel", "alternate") == "alternate"
+        if name == "link" and alternate and "href" in attributes:
             self.data(attributes["href"])
 
     def data(self, text: str) -> None:
@@ -149,7 +151,7 @@ class _Items:
     def close(self) -> None:
         return None
 
-    def _row(self) -> Row:
+    def _row(self) -> RawRow:
         if self._size > MAX_LINE:
             return reject(self._line, "", "", f"the item is longer than {MAX_LINE:,} characters")
         if self._count > MAX_FIELDS:

@@ -10,14 +10,14 @@ from collections.abc import Iterator
 from typing import Final
 
 from catalog_gen.catalog.readers.lines import read_lines
-from catalog_gen.catalog.readers.record import Record, Row, reject
+from catalog_gen.catalog.readers.record import RawRow, Record, reject
 from catalog_gen.catalog.readers.source import FeedSource
 
 #: JSON can escape what no UTF-8 file and no database can hold.
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
-def read_jsonl(source: FeedSource, encoding: str) -> Iterator[Row]:
+def read_jsonl(source: FeedSource, encoding: str) -> Iterator[RawRow]:
     """A record for each object; any other line that is not blank is a rejection."""
     for line in read_lines(source, encoding):
         if line.fault:

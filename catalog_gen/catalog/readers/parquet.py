@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 
 from catalog_gen.catalog.readers.jsonl import as_text
-from catalog_gen.catalog.readers.record import Record, Row, reject
+from catalog_gen.catalog.readers.record import RawRow, Record, reject
 from catalog_gen.catalog.readers.source import FeedSource, unpacked_limit
 from catalog_gen.errors import FeedError
 
@@ -16,7 +16,22 @@ BATCH_ROWS: Final = 1024
 BATCH_BYTES: Final = 16 * 1024**2
 
 
-def read_parquet(source: FeedSource) -> Iterator[Row]:
+def parquet_names(source: FeedSource) -> tuple[str, ...]:
+    """The columns.
+
+    Raises:
+        FeedError: the file is broken.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return tuple(pq.read_schema(source.path).names)
+    except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
+        raise _broken(source, 0, error) from error
+
+
+def read_parquet(source: FeedSource) -> Iterator[RawRow]:
     """A record for each row, numbered from 1; a row whose text is no UTF-8 is a rejection.
 
     Raises:
@@ -37,11 +52,15 @@ def read_parquet(source: FeedSource) -> Iterator[Row]:
                     row_number += 1
                     yield _row(row_number, names, columns, index)
     except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
-        raise FeedError(
-            str(source.path),
-            f"is broken Parquet after row {row_number} ({str(error)[:200]})",
-            "Write or transfer the file again.",
-        ) from error
+        raise _broken(source, row_number, error) from error
+
+
+def _broken(source: FeedSource, row: int, error: Exception) -> FeedError:
+    return FeedError(
+        str(source.path),
+        f"is broken Parquet after row {row} ({str(error)[:200]})",
+        "Write or transfer the file again.",
+    )
 
 
 def _check_size(source: FeedSource, metadata: Any) -> list[str]:
@@ -99,7 +118,7 @@ def _shortest(value: float | None) -> float | None:
     return None if value is None else float(str(np.float32(value)))
 
 
-def _row(number: int, names: tuple[str, ...], columns: list[Any], index: int) -> Row:
+def _row(number: int, names: tuple[str, ...], columns: list[Any], index: int) -> RawRow:
     values: list[str] = []
     for name, column in zip(names, columns, strict=True):
         try:

@@ -1,9 +1,9 @@
-"""What a reader yields: records under the feed's own column names, or rejections.
+"""What the readers pass on: records under column names, rows that are skipped, rejections.
 
 Records are not yet products: names are mapped in ``aliases``, values judged in ``validation``.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,7 +19,7 @@ MAX_FIELDS: Final = 2000
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One row as the feed holds it; ``names`` and ``values`` are equally long.
+    """One row; ``names`` and ``values`` are equally long.
 
     ``line`` is the physical line on which the row starts, from 1; in Parquet, the row's number.
     Readers share one ``names`` tuple between rows where they can: naming is cached by it.
@@ -30,16 +30,36 @@ class Record:
     values: Sequence[str]
 
 
-Row = Record | Rejection
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A sound row that is no product for sale: ``why`` is a word such as draft or parent."""
+
+    line: int
+    why: str
+
+
+RawRow = Record | Rejection
+Row = Record | Rejection | Skipped
 
 
 @dataclass(frozen=True, slots=True)
-class OpenFeed:
-    """A feed whose format is known and whose rows are still to be read."""
+class Table:
+    """A feed as columns and rows, before anybody has said what they mean.
+
+    Attributes:
+        format: csv, tsv, jsonl, parquet or xml.
+        names: the columns; of JSONL those of the first object, of XML none.
+        read: the rows from the start, each time it is called.
+        delimiter: between the cells of a csv or tsv.
+        preamble: the lines above the header as they are, ``sep=;`` and comments among them.
+    """
 
     format: str
     encoding: str
-    rows: Iterator[Row]
+    names: tuple[str, ...]
+    read: Callable[[], Iterator[RawRow]]
+    delimiter: str = ""
+    preamble: tuple[str, ...] = ()
 
 
 def shorten(value: str) -> str:

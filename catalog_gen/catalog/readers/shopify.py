@@ -1,90 +1,218 @@
-"""Shopify's product CSV: a product over several rows that share a Handle.
+"""Shopify's product CSV: a product over several rows that share a handle.
 
 The handle's first row carries what all variants share; every row with variant columns is one
-variant and becomes a record with its options as fields. A row with nothing but an image belongs to
-its product and is no record of its own, so ``rows_read`` counts variants and rejected rows.
-Source: Shopify's help page on product CSV files.
+variant and becomes a record with its options as fields. A row with nothing but an image, and a
+first row that leaves its option's value empty where variants follow, belong to their product and
+are not counted. Exports have two sets of column names, the older "Handle, Variant SKU, Image Src"
+and the newer "URL handle, SKU, Product image URL".
+
+Source: https://help.shopify.com/en/manual/products/import-export/using-csv
 """
 
-from collections.abc import Iterator
-from typing import Final
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar, Final
 
+from catalog_gen.catalog.aliases import Naming
 from catalog_gen.catalog.product import Rejection
-from catalog_gen.catalog.readers.record import Record, Row, reject
+from catalog_gen.catalog.readers.reader import Reader, Translation, fold, record_of
+from catalog_gen.catalog.readers.record import Row, Skipped, Table, reject
+from catalog_gen.catalog.readers.states import has_stock, is_no, not_for_sale
 
-_OPTIONS: Final = ("option1", "option2", "option3")
-_ROW_NAMES: Final = {
-    "variant sku": "sku",
-    "variant price": "price",
-    "variant barcode": "gtin",
-    "variant image": "image_link",
-}
-_PRODUCT_NAMES: Final = {"body (html)": "description", "type": "product_type"}
-_PREFIXES: Final = ("google shopping / ", "variant ")
-#: Columns about a row's image, not about the product.
-_IMAGE_COLUMNS: Final = frozenset({"image src", "image position", "image alt text"})
+_OPTIONS: Final = ("1", "2", "3")
+#: How Shopify writes the one option of a product that has none.
+_NO_OPTION: Final = "default title"
+_NO_HANDLE: Final = "the row has no handle, so it has no product"
 
 
-def is_shopify(header: tuple[str, ...]) -> bool:
-    """Whether a header has the three columns that mark Shopify's export."""
-    return {"handle", "title", "option1 name"} <= {name.casefold() for name in header}
+class Shopify(Reader):
+    """Shopify's products.csv, of either template."""
 
-
-def read_shopify(rows: Iterator[Row]) -> Iterator[Row]:
-    """Records of variants from records of physical rows; rejections pass through."""
-    shared: dict[str, dict[str, str]] = {}
-    for row in rows:
-        if isinstance(row, Rejection):
-            yield row
-            continue
-        cells = {
-            name.casefold(): value.strip()
-            for name, value in zip(row.names, row.values, strict=True)
+    title: ClassVar = "Shopify"
+    marks: ClassVar = frozenset(
+        {
+            *("handle", "url handle", "body (html)", "option1 name", "option1 value"),
+            *("variant sku", "variant price", "variant barcode", "variant inventory qty"),
+            *("variant image", "variant image url", "image src", "image position"),
+            *("product image url", "published on online store", "compare-at price"),
+            *("variant compare at price", "option1 linked to", "gift card"),
         }
-        handle = cells.get("handle", "")
-        if not handle:
-            yield reject(row.line, "Handle", "", "the row has no handle, so it has no product")
+    )
+    columns: ClassVar = {
+        "_handle": ("handle", "url handle"),
+        "_sku": ("variant sku", "sku"),
+        "_status": ("status",),
+        "_published": ("published", "published on online store"),
+        "_image": ("image src", "product image url"),
+        "_image_position": ("image position",),
+        "_image_alt": ("image alt text",),
+        "_quantity": ("variant inventory qty", "inventory quantity"),
+        "_policy": ("variant inventory policy", "continue selling when out of stock"),
+        **{f"_name{number}": (f"option{number} name",) for number in _OPTIONS},
+        **{f"_value{number}": (f"option{number} value",) for number in _OPTIONS},
+        **{f"_linked{number}": (f"option{number} linked to",) for number in _OPTIONS},
+        "title": ("title",),
+        "description": ("body (html)", "description"),
+        "product_type": ("type", "custom product type"),
+        "google_product_category": (
+            *("google shopping / google product category", "product category"),
+            *("standard product type", "standardized product type"),
+        ),
+        "brand": ("vendor",),
+        "tags": ("tags",),
+        "price": ("variant price", "price"),
+        "compare_at_price": ("variant compare at price", "compare-at price"),
+        "gtin": ("variant barcode", "barcode"),
+        "image_link": ("variant image", "variant image url"),
+        "gender": ("google shopping / gender",),
+        "age_group": ("google shopping / age group",),
+        "mpn": ("google shopping / mpn",),
+        "condition": ("google shopping / condition",),
+    }
+
+    def score(self, names: frozenset[str]) -> int:
+        """A title and a handle make it Shopify's, beside any other mark."""
+        if "title" not in names or not names & {"handle", "url handle"}:
+            return 0
+        return super().score(names)
+
+    def rows(self, table: Table, naming: Naming) -> Iterator[Row]:
+        columns = _Columns(table, Translation({**self.columns, **_own_names(table)}, naming))
+        census = _census(table, columns)
+        shared: dict[str, dict[str, str]] = {}
+        for row in table.read():
+            if isinstance(row, Rejection):
+                yield row
+                continue
+            fields = columns.fields(row)
+            handle = fields.get("_handle", "")
+            if not handle:
+                yield reject(row.line, "Handle", "", _NO_HANDLE)
+                continue
+            first = shared.get(handle)
+            if first is None:
+                first = shared[handle] = {
+                    name: value for name, value in fields.items() if name not in columns.of_variant
+                }
+                if census.variants[handle] and not columns.is_variant(fields, first=True):
+                    continue
+            elif not columns.is_variant(fields, first=False):
+                continue
+            why = _why_not(first)
+            if why:
+                yield Skipped(row.line, why)
+            else:
+                yield record_of(row.line, _variant(handle, first, fields, census, columns))
+
+
+def _own_names(table: Table) -> dict[str, tuple[str, ...]]:
+    """Columns by their names without a prefix: "Variant Grams", "Google Shopping / Gender"."""
+    known = {spelling for spellings in Shopify.columns.values() for spelling in spellings}
+    own: dict[str, tuple[str, ...]] = {}
+    for name in map(fold, table.names):
+        for prefix in ("google shopping / ", "variant "):
+            if name.startswith(prefix) and name not in known:
+                own.setdefault(name.removeprefix(prefix), (name,))
+    return own
+
+
+class _Columns:
+    """A table's columns as fields, and which of them are a variant's own."""
+
+    def __init__(self, table: Table, translation: Translation) -> None:
+        self.fields = translation.fields
+        self.of_variant: set[str] = {
+            *("_sku", "_quantity", "_policy", "price", "compare_at_price", "gtin", "image_link"),
+            *(f"_value{number}" for number in _OPTIONS),
+        }
+        self.of_variant |= {
+            fold(name).removeprefix("variant ")
+            for name in table.names
+            if fold(name).startswith("variant ")
+        }
+        self._tells = self.of_variant - {"image_link"}
+
+    def is_variant(self, fields: Mapping[str, str], *, first: bool) -> bool:
+        """Whether a row is a variant.
+
+        A first row with an option's name and no value is none, whatever else it holds, but for a
+        SKU; any other row needs a variant's cell.
+        """
+        if first and fields.get("_name1", "") and "_sku" not in fields:
+            return "_value1" in fields
+        return not self._tells.isdisjoint(fields)
+
+
+@dataclass(frozen=True, slots=True)
+class _Census:
+    """How many variants follow each handle's first row, and which SKUs come twice."""
+
+    variants: Counter[str] = field(default_factory=Counter)
+    shared_skus: set[str] = field(default_factory=set)
+
+
+def _census(table: Table, columns: _Columns) -> _Census:
+    census = _Census()
+    seen_handles: set[str] = set()
+    seen_skus: set[str] = set()
+    for row in table.read():
+        if isinstance(row, Rejection):
             continue
-        first = shared.get(handle)
-        if first is None:
-            first = shared[handle] = {
-                name: value for name, value in cells.items() if value and not _of_variant(name)
-            }
-        elif not any(value and _of_variant(name) for name, value in cells.items()):
-            continue
-        fields = _variant(handle, first, cells)
-        yield Record(row.line, tuple(fields), list(fields.values()))
+        fields = columns.fields(row)
+        handle, sku = fields.get("_handle", ""), fields.get("_sku", "")
+        if handle in seen_handles and columns.is_variant(fields, first=False):
+            census.variants[handle] += 1
+        seen_handles.add(handle)
+        if sku in seen_skus:
+            census.shared_skus.add(sku)
+        elif sku:
+            seen_skus.add(sku)
+    return census
 
 
-def _of_variant(name: str) -> bool:
-    return name.startswith("variant ") or (name.startswith("option") and name.endswith(" value"))
+def _why_not(first: Mapping[str, str]) -> str:
+    """Why a product is not for sale; its first row says so."""
+    if why := not_for_sale(first.get("_status", "")):
+        return why
+    return "unpublished" if is_no(first.get("_published", "")) else ""
 
 
-def _variant(handle: str, first: dict[str, str], cells: dict[str, str]) -> dict[str, str]:
+def _variant(
+    handle: str,
+    first: Mapping[str, str],
+    fields: Mapping[str, str],
+    census: _Census,
+    columns: _Columns,
+) -> dict[str, str]:
     options: dict[str, str] = {}
-    for option in _OPTIONS:
-        name, value = first.get(f"{option} name", ""), cells.get(f"{option} value", "")
-        if name and value and value != "Default Title":
+    for number in _OPTIONS:
+        name, value = first.get(f"_name{number}", ""), fields.get(f"_value{number}", "")
+        if name and value and value.casefold() != _NO_OPTION:
             options[name] = value
-    product_id = cells.get("variant sku", "") or "-".join((handle, *options.values()))
-    fields = {"product_id": product_id, "title": first.get("title", ""), "group_id": handle}
+    sku = fields.get("_sku", "")
+    if not sku or sku in census.shared_skus:
+        sku = "-".join((handle, *options.values()))
+    variant = {"product_id": sku, "title": first.get("title", ""), "group_id": handle}
     # Options come before the other columns, so that a variant's colour wins over the product's.
     # Setdefault, so that an option called "title" can't replace the product's.
     for name, value in options.items():
-        fields.setdefault(name, value)
-    for name, value in cells.items():
-        if value and name.startswith("variant "):
-            fields.setdefault(_ROW_NAMES.get(name, _bare(name)), value)
+        variant.setdefault(name, value)
+    for name, value in fields.items():
+        if name in columns.of_variant:
+            # Before a barcode Shopify writes an apostrophe, for spreadsheets.
+            variant.setdefault(name, value.lstrip("'") if name == "gtin" else value)
+    if "_image" in first:
+        variant.setdefault("image_link", first["_image"])
     for name, value in first.items():
-        if name == "image src":
-            fields.setdefault("image_link", value)
-        elif name not in _IMAGE_COLUMNS and not name.startswith("option") and name != "handle":
-            fields.setdefault(_PRODUCT_NAMES.get(name, _bare(name)), value)
-    return fields
+        variant.setdefault(name, value)
+    if "_quantity" in fields:
+        variant.setdefault("availability", _availability(fields))
+    variant["page"] = f"products/{handle}"
+    return variant
 
 
-def _bare(name: str) -> str:
-    for prefix in _PREFIXES:
-        if name.startswith(prefix):
-            return name.removeprefix(prefix)
-    return name
+def _availability(fields: Mapping[str, str]) -> str:
+    """Shopify sells what is in stock, and what may be oversold (policy "continue")."""
+    oversold = fields.get("_policy", "").casefold() in ("continue", "true")
+    return "in stock" if oversold or has_stock(fields["_quantity"]) else "out of stock"

@@ -1,1 +1,1 @@
-"""The ways to draw, one module each; ``registry`` lists them."""
+"""The ways to draw, one file each; ``pyproject.toml`` lists them under ``catalog_gen.methods``."""

@@ -5,29 +5,53 @@ SDEdit (https://arxiv.org/abs/2108.01073): the photo's latents are noised up to 
 """
 
 import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, ClassVar, Literal
 
-import numpy as np
-import torch
+from pydantic import Field
 
-from catalog_gen.diffusion.jobs import RecipeError
-from catalog_gen.diffusion.loading import LoadedPipeline
-from catalog_gen.diffusion.methods.batch import Batch, Pictures, run
+from catalog_gen.method import Method, Need, Task
+
+if TYPE_CHECKING:
+    from catalog_gen.diffusion.batch import Batch, Pictures
+    from catalog_gen.diffusion.loading import LoadedModel
 
 
-def draw(loaded: LoadedPipeline, batch: Batch) -> Pictures:
-    """Redraw a batch of photos, which are already as large as the pictures will be.
+class ImageToImage(Method):
+    """Redraws the product's photo; 0.30 to 0.40 changes light and background alone."""
 
-    Raises:
-        RecipeError: no strength, or so few steps that none is left at that strength.
-    """
-    strength = batch.key.strength
-    if strength is None:
-        raise RecipeError("strength", "img2img needs one", "Set it in the view, e.g. 0.35.")
-    if int(batch.key.steps * strength) < 1:
-        raise RecipeError(
-            f"strength = {strength} with steps = {batch.key.steps}",
+    needs: ClassVar[frozenset[Need]] = frozenset({"photo"})
+    task: ClassVar[Task] = "img2img"
+
+    name: Literal["img2img"] = "img2img"
+    strength: float = Field(gt=0, le=1, description="share of the steps that is drawn anew")
+
+    @property
+    def share(self) -> float:
+        return self.strength
+
+    @property
+    def departure(self) -> float:
+        return self.strength
+
+    @property
+    def webui(self) -> Mapping[str, str]:
+        return {"Denoising strength": f"{self.strength:g}"}
+
+    def problem(self, steps: int) -> tuple[str, str, str] | None:
+        """So few steps that none is left at that strength."""
+        if int(steps * self.strength) >= 1:
+            return None
+        return (
+            f"strength = {self.strength} with steps = {steps}",
             "no step is left to draw",
-            f"Set at least {math.ceil(1 / strength)} steps, or a higher strength.",
+            f"Set at least {math.ceil(1 / self.strength)} steps, or a higher strength.",
         )
-    photos = torch.from_numpy(np.stack(batch.references)).permute(0, 3, 1, 2).float() / 255
-    return run(loaded.img2img, batch, image=photos, strength=strength)
+
+    def draw(self, model: "LoadedModel", batch: "Batch") -> "Pictures":
+        """Redraw a batch of photos, which are already as large as the pictures will be."""
+        import numpy as np
+        import torch
+
+        photos = torch.from_numpy(np.stack(batch.photos)).permute(0, 3, 1, 2).float() / 255
+        return batch.run(model, image=photos, strength=self.strength)

@@ -1,9 +1,21 @@
 """Text to image: from noise, by the prompt alone."""
 
-from catalog_gen.diffusion.loading import LoadedPipeline
-from catalog_gen.diffusion.methods.batch import Batch, Pictures, run
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from catalog_gen.method import Method, Task
+
+if TYPE_CHECKING:
+    from catalog_gen.diffusion.batch import Batch, Pictures
+    from catalog_gen.diffusion.loading import LoadedModel
 
 
-def draw(loaded: LoadedPipeline, batch: Batch) -> Pictures:
-    """Draw a batch of ``batch.key.width`` x ``batch.key.height`` pictures."""
-    return run(loaded.text2img, batch, width=batch.key.width, height=batch.key.height)
+class TextToImage(Method):
+    """Needs nothing of a product but its prompt."""
+
+    task: ClassVar[Task] = "text2img"
+
+    name: Literal["text2img"] = "text2img"
+
+    def draw(self, model: "LoadedModel", batch: "Batch") -> "Pictures":
+        """Draw a batch of ``batch.key.width`` x ``batch.key.height`` pixels."""
+        return batch.run(model, width=batch.key.width, height=batch.key.height)

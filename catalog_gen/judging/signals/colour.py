@@ -8,10 +8,15 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
+
+from catalog_gen.judging.signals.signal import Signal, Value
+
+if TYPE_CHECKING:
+    from catalog_gen.judging.picture import Picture
 
 Lab = NDArray[np.float32]
 
@@ -272,3 +277,31 @@ def subject_colour(lab: Lab, mask: NDArray[np.bool_], asked: str) -> SubjectColo
         asked_share=asked_share,
         rival_share=rival_share,
     )
+
+
+def _measure(picture: "Picture") -> dict[str, Value]:
+    colour = subject_colour(picture.lab, picture.mask, picture.asked.colour)
+    if colour is None:
+        names = ("word", "lab", "delta", "share", "rival", "lead")
+        return {f"colour_{name}": None for name in names}
+    share, rival = colour.asked_share, colour.rival_share
+    return {
+        "colour_word": colour.word,
+        "colour_lab": (colour.lightness, colour.a, colour.b),
+        "colour_delta": colour.delta_e,
+        "colour_share": share,
+        "colour_rival": rival,
+        "colour_lead": None if share is None or rival is None else share - rival,
+    }
+
+
+SIGNAL: Final = Signal(
+    facts={
+        "colour_delta": "CIEDE2000 (k_L = 2) of the subject's colour to the asked word",
+        "colour_share": "share of the subject that is nearest to the asked word, 0..1",
+        "colour_rival": "share of the subject that has a hue, and not the asked one, 0..1",
+        "colour_lead": "the asked colour's share minus that of other hues, -1..1",
+    },
+    measure=_measure,
+    seen=dict.fromkeys(("colour_delta", "colour_share", "colour_lead"), "colour_word"),
+)

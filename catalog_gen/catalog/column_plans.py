@@ -1,0 +1,28 @@
+"""What a tuple of column names means, worked out once for all rows that share it."""
+
+from collections.abc import Callable
+from typing import Final, Generic, TypeVar
+
+#: Columns of all kept plans: JSONL may bring other keys on every line.
+MAX_PLANNED: Final = 50_000
+
+Plan = TypeVar("Plan")
+
+
+class ColumnPlans(Generic[Plan]):
+    """Plans by column names; ``make`` works one out. Forgets all when it holds too many columns."""
+
+    def __init__(self, make: Callable[[tuple[str, ...]], Plan]) -> None:
+        self._make = make
+        self._plans: dict[tuple[str, ...], Plan] = {}
+        self._planned = 0
+
+    def of(self, names: tuple[str, ...]) -> Plan:
+        plan = self._plans.get(names)
+        if plan is None:
+            if self._planned > MAX_PLANNED:
+                self._plans.clear()
+                self._planned = 0
+            plan = self._plans[names] = self._make(names)
+            self._planned += len(names)
+        return plan

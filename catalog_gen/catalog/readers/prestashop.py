@@ -1,0 +1,123 @@
+"""PrestaShop: the product grid's export, and the columns of its CSV import.
+
+``Reference`` is the article number, and no photo. The grid writes its headers in the language of
+the back office; of those, French, German, Spanish and Italian are known.
+
+Source: https://docs.prestashop-project.org/ (Advanced parameters > Import) and the sample files of
+PrestaShop 8.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import ClassVar
+
+from catalog_gen.catalog.aliases import Naming
+from catalog_gen.catalog.product import Rejection
+from catalog_gen.catalog.readers.reader import (
+    Reader,
+    Translation,
+    main_path,
+    record_of,
+)
+from catalog_gen.catalog.readers.record import Row, Skipped, Table
+from catalog_gen.catalog.readers.states import is_no, not_for_sale, stock_word
+
+
+class PrestaShop(Reader):
+    """PrestaShop's product list."""
+
+    title: ClassVar = "PrestaShop"
+    marks: ClassVar = frozenset(
+        {
+            *("reference", "price (tax excl.)", "price (tax incl.)", "final price", "base price"),
+            *("active (0/1)", "categories (x,y,z...)", "price tax excluded", "price tax included"),
+            *("reference #", "image urls (x,y,z...)", "on sale (0/1)", "name *", "product id"),
+            *("référence", "prix (ht)", "prix (ttc)", "prix de base", "prix final"),
+            *("preis (zzgl. mwst.)", "preis (inkl. mwst.)", "artikel-nr.", "produkt-id"),
+            *("precio (imp. excl.)", "precio (imp. incl.)", "prezzo (tasse escl.)"),
+            *("prezzo (tasse incl.)", "id_product", "id_category_default", "id_manufacturer"),
+            *("wholesale price", "tax rules id", "supplier reference #", "link_rewrite"),
+        }
+    )
+    columns: ClassVar = {
+        "product_id": ("product id", "id", "id_product", "produkt-id", "id produit", "id prodotto"),
+        "title": ("name", "name *", "nom", "nombre", "nome"),
+        "sku": (
+            *("reference", "reference #", "référence", "artikel-nr.", "referencia", "riferimento"),
+        ),
+        "_categories": (
+            *("categories (x,y,z...)", "category", "categories", "catégorie", "kategorie"),
+            *("categoría", "categoria"),
+        ),
+        "_price": (
+            *("price tax included", "price (tax incl.)", "prix (ttc)", "preis (inkl. mwst.)"),
+            *("precio (imp. incl.)", "prezzo (tasse incl.)", "final price", "prix final"),
+        ),
+        "_net_price": (
+            *("price tax excluded", "price (tax excl.)", "prix (ht)", "preis (zzgl. mwst.)"),
+            *("precio (imp. excl.)", "prezzo (tasse escl.)", "base price", "prix de base"),
+        ),
+        "_status": (
+            *("status", "active (0/1)", "active", "displayed", "enabled", "état", "statut"),
+            *("aktiviert", "estado", "stato", "activé"),
+        ),
+        "_quantity": ("quantity", "quantité", "menge", "cantidad", "quantità"),
+        "image_link": ("image", "bild", "imagen", "immagine"),
+        "_images": ("image urls (x,y,z...)", "image urls"),
+        "description": ("description", "beschreibung"),
+        "_short": ("summary", "short description", "description_short"),
+        "brand": ("manufacturer", "brand", "marke", "marque"),
+        "gtin": ("ean13", "ean-13", "ean"),
+        "_features": (
+            *("feature (name:value:position:customized)", "feature(name:value:position)"),
+            *("feature (name:value:position)", "features"),
+        ),
+        "_page": ("url rewritten", "link_rewrite"),
+        "condition": ("condition",),
+    }
+
+    def score(self, names: frozenset[str]) -> int:
+        return super().score(names) if names & set(self.columns["product_id"]) else 0
+
+    def rows(self, table: Table, naming: Naming) -> Iterator[Row]:
+        translation = Translation(self.columns, naming)
+        for row in table.read():
+            if isinstance(row, Rejection):
+                yield row
+                continue
+            fields = translation.fields(row)
+            status = fields.get("_status", "")
+            if why := not_for_sale(status) or ("disabled" if is_no(status) else ""):
+                yield Skipped(row.line, why)
+            else:
+                yield record_of(row.line, _product(fields))
+
+
+def _product(fields: dict[str, str]) -> dict[str, str]:
+    product = dict(fields)
+    if "_categories" in fields:
+        listed = [re.split(r"[>/]", path) for path in fields["_categories"].split(",")]
+        product["product_type"] = main_path(path for path in listed if not _is_number(path))
+    if price := fields.get("_price") or fields.get("_net_price"):
+        product["price"] = price
+    images = [each.strip() for each in fields.get("_images", "").split(",") if each.strip()]
+    if images:
+        product["image_link"] = images[0]
+        product["additional_image_link"] = ", ".join(images[1:])
+    if "_short" in fields:
+        product.setdefault("description", fields["_short"])
+    if "_quantity" in fields:
+        product["availability"] = stock_word(fields["_quantity"])
+    for feature in fields.get("_features", "").split(","):
+        name, *rest = feature.split(":")
+        if rest and rest[0].strip():
+            product.setdefault(name.strip(), rest[0].strip())
+    number = fields.get("product_id", "")
+    if number:
+        product["page"] = f"index.php?controller=product&id_product={number}"
+    return product
+
+
+def _is_number(path: list[str]) -> bool:
+    """A category's id says nothing to a model."""
+    return all(part.strip().isdecimal() for part in path)

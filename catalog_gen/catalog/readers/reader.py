@@ -1,0 +1,133 @@
+"""What a platform's reader is: the base of the classes beside this file.
+
+A reader knows one platform's export by columns that only this platform has, and turns its rows into
+records under this package's field names: variants with their options, without the parents, the
+drafts and the translations among them. It registers by a line in ``pyproject.toml`` (group
+``catalog_gen.readers``), or by an entry point of another package.
+"""
+
+import html
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping
+from typing import ClassVar, Final
+
+from catalog_gen.catalog.aliases import Naming
+from catalog_gen.catalog.column_plans import ColumnPlans
+from catalog_gen.catalog.readers.record import Record, Row, Table
+from catalog_gen.registry import Registry
+
+_SPACES: Final = re.compile(r"\s+")
+_APOSTROPHES: Final = str.maketrans({"\u2019": "'", "\u02bc": "'", "\ufeff": None})
+#: Categories that say nothing about the product.
+_IDLE_CATEGORIES: Final = frozenset(
+    {
+        *("all", "all products", "default category", "root catalog", "root", "home", "shop"),
+        *("shop all", "sale", "new", "new arrivals", "featured", "specials", "uncategorized"),
+        *("uncategorised", "unkategorisiert", "non classé", "sin categoría", "accueil", "inicio"),
+    }
+)
+
+
+class Reader(ABC):
+    """One platform's export.
+
+    Attributes:
+        title: the platform's name for people.
+        marks: folded column names that this platform has and others don't.
+        enough: how many of them a header must have.
+        columns: the fields that are understood, with the platform's folded column names, best
+            first. Fields that begin with "_" are for the reader itself. All other columns stay
+            attributes under their own names.
+    """
+
+    title: ClassVar[str]
+    marks: ClassVar[frozenset[str]]
+    enough: ClassVar[int] = 3
+    columns: ClassVar[Mapping[str, tuple[str, ...]]]
+
+    def score(self, names: frozenset[str]) -> int:
+        """How surely folded column names are this platform's; 0: they are not."""
+        found = len(self.marks & names)
+        return found if found >= self.enough else 0
+
+    @abstractmethod
+    def rows(self, table: Table, naming: Naming) -> Iterator[Row]:
+        """Records of products for sale; what is not for sale is skipped with the reason."""
+
+
+READERS: Final[Registry[type[Reader]]] = Registry("reader", "catalog_gen.readers")
+
+
+def fold(name: str) -> str:
+    """A column's name for comparison: lower case, one kind of blank and of apostrophe."""
+    return _SPACES.sub(" ", name.translate(_APOSTROPHES)).strip().casefold()
+
+
+class Translation:
+    """From a platform's columns to fields, planned once for every tuple of names."""
+
+    def __init__(self, columns: Mapping[str, tuple[str, ...]], naming: Naming) -> None:
+        self._targets = {
+            spelling: (rank, field)
+            for field, spellings in columns.items()
+            for rank, spelling in enumerate(spellings)
+        }
+        self._naming = naming
+        self._plans = ColumnPlans(self._columns)
+
+    def fields(self, record: Record) -> dict[str, str]:
+        """The cells that hold something by field, stripped; of several columns the best one's."""
+        fields: dict[str, str] = {}
+        values = record.values
+        for index, field in self._plans.of(record.names):
+            if (value := values[index].strip()) and field not in fields:
+                fields[field] = value
+        return fields
+
+    def _columns(self, names: tuple[str, ...]) -> tuple[tuple[int, str], ...]:
+        """Columns that the user's aliases name keep their names, so that the aliases find them."""
+        ranked: list[tuple[int, int, str]] = []
+        for index, name in enumerate(names):
+            rank, field = self._targets.get(fold(name), (0, name))
+            if self._naming.claims(name) and field != name:
+                ranked.append((0, index, name))
+            ranked.append((rank, index, field))
+        ranked.sort(key=lambda column: column[0])
+        return tuple((index, field) for _, index, field in ranked)
+
+
+def record_of(line: int, fields: Mapping[str, str]) -> Record:
+    """The fields as a record, without those that were the reader's own."""
+    told = {name: value for name, value in fields.items() if not name.startswith("_")}
+    return Record(line, tuple(told), list(told.values()))
+
+
+def without_entities(text: str) -> str:
+    """``&amp;`` and its like as the characters that they stand for."""
+    return html.unescape(text) if "&" in text else text
+
+
+def main_path(paths: Iterable[Iterable[str]]) -> str:
+    """Of several category paths the one that says most, as "A > B > C".
+
+    The deepest one, and of equally deep ones the first that is not "Sale", "All products" or such.
+    """
+    best: list[str] = []
+    best_rank = (0, False)
+    for path in paths:
+        parts = [part for each in path if (part := each.strip())]
+        while len(parts) > 1 and parts[0].casefold() in _IDLE_CATEGORIES:
+            parts = parts[1:]
+        if parts:
+            telling = parts[-1].casefold() not in _IDLE_CATEGORIES
+            rank = (len(parts) if telling else 0, telling)
+            if not best or rank > best_rank:
+                best, best_rank = parts, rank
+    return " > ".join(best)
+
+
+def unescaped_split(text: str, separator: str) -> list[str]:
+    r"""The parts between separators that no backslash escapes: "a\,b,c" is "a,b" and "c"."""
+    parts = re.split(rf"(?<!\\){re.escape(separator)}", text)
+    return [part.replace(f"\\{separator}", separator).strip() for part in parts]

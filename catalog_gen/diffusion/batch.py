@@ -1,0 +1,60 @@
+"""What the engine hands to a method, and what it gets back."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from catalog_gen.diffusion.batching import BatchKey
+from catalog_gen.diffusion.jobs import Pixels
+
+if TYPE_CHECKING:
+    from catalog_gen.diffusion.loading import LoadedModel
+
+StepCallback = Callable[[Any, int, Any, dict[str, Any]], dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """One padded batch of B pictures, ready to be drawn.
+
+    ``embeddings`` are the pipeline's own keyword arguments; ``generators`` holds B generators;
+    ``photos`` holds B photos of (H, W, 3), or none for a method that needs none;
+    ``on_step_end`` is called after each step and may raise to stop the drawing.
+    """
+
+    key: BatchKey
+    embeddings: dict[str, torch.Tensor]
+    generators: list[torch.Generator]
+    photos: tuple[Pixels, ...]
+    scheduler: Any
+    on_step_end: StepCallback
+
+    def run(self, model: "LoadedModel", **arguments: Any) -> "Pictures":
+        """Call the pipeline of the method's task, with ``arguments`` of the method's own."""
+        pipeline = model.pipelines[self.key.method.task]
+        pipeline.scheduler = self.scheduler
+        output = pipeline(
+            num_inference_steps=self.key.steps,
+            guidance_scale=self.key.guidance,
+            generator=self.generators,
+            output_type="pt",
+            callback_on_step_end=self.on_step_end,
+            callback_on_step_end_tensor_inputs=[],
+            **self.embeddings,
+            **arguments,
+        )
+        refused = getattr(output, "nsfw_content_detected", None)
+        return Pictures(output.images, refused or [False] * len(self.generators))
+
+
+@dataclass(frozen=True, slots=True)
+class Pictures:
+    """What was drawn: ``values`` is (B, 3, H, W), about [0, 1]; ``refused`` is B flags.
+
+    A flag is set where the model's safety checker, if it has one, blacked the picture out.
+    """
+
+    values: torch.Tensor
+    refused: list[bool]

@@ -1,0 +1,1 @@
+"""Model families, one file each; ``pyproject.toml`` lists them under ``catalog_gen.families``."""

@@ -1,0 +1,40 @@
+"""Stable Diffusion XL: two text encoders, the second of which gives a pooled embedding, too.
+
+SDXL: Improving Latent Diffusion Models for High-Resolution Image Synthesis
+(https://arxiv.org/abs/2307.01952).
+"""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from catalog_gen.diffusion.families.family import Embedding
+from catalog_gen.diffusion.families.stable_diffusion import StableDiffusion
+
+
+class StableDiffusionXL(StableDiffusion):
+    """``StableDiffusionXLPipeline``, the base model."""
+
+    pipelines: ClassVar[Mapping[str, frozenset[str]]] = {
+        "StableDiffusionXLPipeline": frozenset(
+            {
+                *("unet", "vae", "text_encoder", "text_encoder_2"),
+                *("tokenizer", "tokenizer_2", "scheduler"),
+            }
+        )
+    }
+    # An invisible watermark would depend on whether an unrelated package is installed.
+    options: ClassVar[Mapping[str, object]] = {"add_watermarker": False}
+
+    def encode(self, pipeline: Any, prompt: str) -> Embedding:
+        """``prompt_embeds`` of (1, tokens, width) and ``pooled_prompt_embeds`` of (1, width)."""
+        sequence, _, pooled, _ = self._encoded(pipeline, prompt)
+        return {"prompt_embeds": sequence, "pooled_prompt_embeds": pooled}
+
+    def encode_negative(self, pipeline: Any, prompt: str) -> Embedding:
+        """Zeros for an empty prompt where the model's configuration says so, as SDXL's does."""
+        import torch
+
+        embedding = self.encode(pipeline, prompt)
+        if prompt or not pipeline.config.get("force_zeros_for_empty_prompt", False):
+            return embedding
+        return {name: torch.zeros_like(tensor) for name, tensor in embedding.items()}

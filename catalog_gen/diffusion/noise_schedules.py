@@ -1,0 +1,77 @@
+"""Solvers by name for models with a noise schedule, built from the model's own.
+
+The model's configuration decides what it was trained with (betas, prediction type, zero terminal
+SNR, timestep spacing); the name decides the solver alone, and means the same with every model.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from catalog_gen.diffusion.jobs import RecipeError
+
+
+@dataclass(frozen=True, slots=True)
+class Solver:
+    """A diffusers class, the options that pin it to its name, and what it can't do."""
+
+    class_name: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    #: Zero terminal SNR (https://arxiv.org/abs/2305.08891) needs a class that rescales its betas.
+    zero_snr: bool = True
+
+
+_PLAIN_SIGMAS: Final = {
+    "use_karras_sigmas": False,
+    "use_exponential_sigmas": False,
+    "use_beta_sigmas": False,
+}
+_DPM_2M: Final = _PLAIN_SIGMAS | {
+    "algorithm_type": "dpmsolver++",
+    "solver_order": 2,
+    "solver_type": "midpoint",
+}
+
+SOLVERS: Final[Mapping[str, Solver]] = {
+    "ddim": Solver("DDIMScheduler"),
+    "euler": Solver("EulerDiscreteScheduler", _PLAIN_SIGMAS),
+    "euler-a": Solver("EulerAncestralDiscreteScheduler"),
+    "dpm++2m": Solver("DPMSolverMultistepScheduler", _DPM_2M),
+    # Karras et al. 2022 (https://arxiv.org/abs/2206.00364), equation 5.
+    "dpm++2m-karras": Solver("DPMSolverMultistepScheduler", _DPM_2M | {"use_karras_sigmas": True}),
+    "unipc": Solver("UniPCMultistepScheduler", _PLAIN_SIGMAS),
+    "lcm": Solver("LCMScheduler"),
+    "pndm": Solver("PNDMScheduler", {"skip_prk_steps": True}, zero_snr=False),
+    "heun": Solver("HeunDiscreteScheduler", _PLAIN_SIGMAS, zero_snr=False),
+}
+
+
+def build_scheduler(name: str, model_config: Mapping[str, Any], steps: int) -> Any:
+    """A fresh scheduler for one batch.
+
+    Args:
+        name: one of ``SOLVERS``.
+        model_config: the configuration of the scheduler that came with the model.
+        steps: how many steps the recipe asks for; checked here, set by the pipeline.
+
+    Raises:
+        RecipeError: the solver can't follow the model's noise schedule or do that many steps.
+    """
+    import diffusers
+
+    solver = SOLVERS[name]
+    if model_config.get("rescale_betas_zero_snr", False) and not solver.zero_snr:
+        able = ", ".join(each for each, other in SOLVERS.items() if other.zero_snr)
+        raise RecipeError(
+            f"scheduler = '{name}'",
+            "it can't follow the zero terminal SNR that this model was trained with",
+            f"Choose one of: {able}.",
+        )
+    scheduler = getattr(diffusers, solver.class_name).from_config(model_config, **solver.options)
+    try:
+        scheduler.set_timesteps(steps)
+    except ValueError as error:
+        raise RecipeError(
+            f"steps = {steps}", f"scheduler '{name}' refuses them ({error})", "Change the steps."
+        ) from error
+    return scheduler

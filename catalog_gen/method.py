@@ -1,0 +1,101 @@
+"""What a way to draw is: the base of the classes in ``diffusion/methods``.
+
+An instance holds a method's parameters. It is a section of a view, where a person writes it, and of
+a recipe, where it decides pixels; the engine asks it for its pictures.
+"""
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal
+
+from pydantic import BeforeValidator, SerializeAsAny, ValidationError
+
+from catalog_gen.chosen import Chosen
+from catalog_gen.errors import ConfigError
+from catalog_gen.registry import Registry
+
+if TYPE_CHECKING:
+    from catalog_gen.diffusion.batch import Batch, Pictures
+    from catalog_gen.diffusion.loading import LoadedModel
+
+#: What a method asks of a model family: the kind of pipeline that runs.
+Task = Literal["text2img", "img2img", "inpaint", "edit"]
+
+#: What a product must have to be drawn in this way.
+Need = Literal["photo", "mask", "concept"]
+
+
+class Method(Chosen):
+    """A way to draw and its parameters.
+
+    A subclass fixes ``name``, names its parameters as fields, and draws. ``needs`` says what a
+    product must have, ``task`` which of the model's pipelines runs.
+    """
+
+    needs: ClassVar[frozenset[Need]] = frozenset()
+    task: ClassVar[Task]
+
+    name: str
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The method's own parameters as JSON values; those that are unset are left out."""
+        return self.chosen(without=("name",))
+
+    @property
+    def share(self) -> float:
+        """The share of a recipe's steps that it runs, 0..1: what its pictures cost."""
+        return 1.0
+
+    @property
+    def departure(self) -> float:
+        """How far it may lead from the product's photo, 0..1; a view's edit policy limits it."""
+        return 0.0
+
+    @property
+    def webui(self) -> Mapping[str, str]:
+        """Its parameters as AUTOMATIC1111's web UI names them, for the text in exported files."""
+        return {}
+
+    def problem(self, steps: int) -> tuple[str, str, str] | None:
+        """Why it can't draw with so many steps: value, rule and next step; None: it can."""
+        return None
+
+    @abstractmethod
+    def draw(self, model: "LoadedModel", batch: "Batch") -> "Pictures":
+        """Draw a padded batch of pictures whose recipes share this method."""
+
+
+METHODS: Final[Registry[type[Method]]] = Registry("method", "catalog_gen.methods")
+
+
+def described(name: str, parameters: Mapping[str, Any]) -> str:
+    """A method and its parameters as a person reads them: "img2img, strength 0.35"."""
+    written = (
+        f"{key.replace('_', ' ')} {value:g}" if isinstance(value, float) else f"{key} {value}"
+        for key, value in parameters.items()
+    )
+    return ", ".join([name, *written])
+
+
+def _resolved(value: object) -> object:
+    """An instance of the class that a name stands for; a bare name has no parameters."""
+    if isinstance(value, Method):
+        return value
+    given = {"name": value} if isinstance(value, str) else value
+    if not isinstance(given, Mapping) or not isinstance(given.get("name"), str):
+        raise ValueError(
+            "write a method's name, or a table with its name and parameters: "
+            'method = { name = "img2img", strength = 0.35 }'
+        )
+    try:
+        return METHODS.get(given["name"]).model_validate(given)
+    except ConfigError as error:
+        raise ValueError(f"{error.rule}. {error.next_step.rstrip('.')}") from error
+    except ValidationError as error:
+        rules = (f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
+        raise ValueError("; ".join(rules)) from error
+
+
+#: A field of any installed method: "text2img", or a table such as {name = "img2img", ...}.
+AnyMethod = Annotated[SerializeAsAny[Method], BeforeValidator(_resolved)]

@@ -1,0 +1,258 @@
+-- The whole schema. A new database is made from this file; `schema.py` says how one that was released is
+-- brought up to it. `views.sql` has what people query.
+--
+-- Rules that hold in every table: no foreign keys, secondary indexes or triggers (DuckDB enforces the first
+-- too eagerly on updates, the second had corruption bugs); a primary key only where idempotent writing needs
+-- one, and never beside a MAP that is updated: updating such a column of 100,000 rows took 98 s with a
+-- primary key and 0.4 s without. Times are TIMESTAMPTZ in UTC, for people: what is newer than what is
+-- decided by `seq`, since clocks are set back. Identities are SHA-256 in hexadecimal.
+
+-- What wrote this database, in one row.
+CREATE TABLE store_schema (
+    version        INTEGER NOT NULL,     -- the newest migration that is in it; 0: before the release
+    tables_sha256  VARCHAR NOT NULL,     -- of this file without its comments
+    views_sha256   VARCHAR NOT NULL,     -- of the views.sql that was applied last
+    changed_at     TIMESTAMPTZ NOT NULL
+);
+
+-- One count for all tables with a column `seq`: of two rows the one with the higher number came later.
+CREATE SEQUENCE seq;
+
+CREATE TABLE feed_snapshots (
+    seq         BIGINT NOT NULL DEFAULT nextval('seq'),
+    feed_id     VARCHAR PRIMARY KEY,  -- SHA-256 of the feed file's bytes and of when it was read
+    sha256      VARCHAR NOT NULL,     -- of the file's bytes
+    source      VARCHAR NOT NULL,     -- the path as configured
+    format      VARCHAR NOT NULL,     -- csv, tsv, jsonl, parquet, xml
+    platform    VARCHAR NOT NULL,     -- whose export it is, as its reader is registered; or 'plain'
+    encoding    VARCHAR NOT NULL,
+    rows_read   BIGINT NOT NULL,
+    accepted    BIGINT NOT NULL,
+    rejected    BIGINT NOT NULL,
+    skipped     VARCHAR NOT NULL,     -- JSON: rows that are not for sale by reason, {"draft": 12}
+    added       BIGINT NOT NULL,
+    changed     BIGINT NOT NULL,
+    retired     BIGINT NOT NULL,
+    read_at     TIMESTAMPTZ NOT NULL,
+    run_id      VARCHAR NOT NULL
+);
+
+-- The newest state of every product that was ever accepted; retired ones keep their row.
+CREATE TABLE products (
+    product_id  VARCHAR NOT NULL,     -- unique
+    shard       UTINYINT NOT NULL,    -- sha256(product_id) % 16
+    title       VARCHAR NOT NULL,
+    category    VARCHAR NOT NULL,
+    description VARCHAR NOT NULL,
+    group_id    VARCHAR NOT NULL,
+    reference   VARCHAR NOT NULL,     -- as the feed names it
+    attributes  MAP(VARCHAR, VARCHAR) NOT NULL,
+    row_hash    VARCHAR NOT NULL,     -- over all fields: says whether a row changed at all
+    feed_id     VARCHAR NOT NULL,     -- the feed that last changed this row
+    first_seen  TIMESTAMPTZ NOT NULL,
+    changed_at  TIMESTAMPTZ NOT NULL,
+    retired_at  TIMESTAMPTZ           -- NULL while the product is in the feed
+);
+
+CREATE TABLE rejections (
+    feed_id     VARCHAR NOT NULL,
+    line        BIGINT NOT NULL,
+    product_id  VARCHAR NOT NULL,
+    field       VARCHAR NOT NULL,
+    value       VARCHAR NOT NULL,
+    rule        VARCHAR NOT NULL
+);
+
+-- What was asked for: one row for each product, view and state of its inputs. A product that
+-- returns to an earlier state returns to the earlier row, and so to the earlier images.
+CREATE TABLE prompts (
+    seq                  BIGINT NOT NULL DEFAULT nextval('seq'),
+    prompt_id            VARCHAR NOT NULL,     -- unique: over product, view and fingerprint
+    product_id           VARCHAR NOT NULL,
+    shard                UTINYINT NOT NULL,
+    view                 VARCHAR NOT NULL,
+    fingerprint          VARCHAR NOT NULL,     -- over the spec and the fields that it reads
+    inputs               MAP(VARCHAR, VARCHAR) NOT NULL,  -- those fields, as they were
+    asked                MAP(VARCHAR, VARCHAR) NOT NULL,  -- what the view asks: attribute to value
+    spec                 VARCHAR NOT NULL,     -- JSON: template, model, settings hashes
+    prompt               VARCHAR NOT NULL,     -- after trimming to the token limit
+    negative_prompt      VARCHAR NOT NULL,
+    tokens               INTEGER NOT NULL,
+    dropped              VARCHAR[] NOT NULL,   -- clauses that did not fit
+    unsupported          VARCHAR NOT NULL,     -- why the model can't draw it; empty: it can
+    reason               VARCHAR NOT NULL,     -- new, changed: colour, template, model, settings
+    current              BOOLEAN NOT NULL,     -- one current row for each product and view
+    created_at           TIMESTAMPTZ NOT NULL,
+    run_id               VARCHAR NOT NULL
+);
+
+CREATE TABLE recipes (
+    recipe_id        VARCHAR PRIMARY KEY,
+    recipe           VARCHAR NOT NULL,         -- canonical JSON: the source of truth
+    method           VARCHAR NOT NULL,         -- its name; this and the rest repeat the recipe
+    model_hash       VARCHAR NOT NULL,
+    scheduler        VARCHAR NOT NULL,
+    seed             BIGINT NOT NULL,
+    reference_sha256 VARCHAR
+);
+
+CREATE TABLE environments (
+    environment_id  VARCHAR PRIMARY KEY,
+    environment     VARCHAR NOT NULL,          -- canonical JSON
+    first_used      TIMESTAMPTZ NOT NULL
+);
+
+-- What became of each planned candidate. A product's failure is a row here, not an exception.
+CREATE TABLE ledger (
+    recipe_id   VARCHAR PRIMARY KEY,
+    prompt_id   VARCHAR NOT NULL,      -- the newest prompt that asked for it
+    product_id  VARCHAR NOT NULL,
+    shard       UTINYINT NOT NULL,
+    view        VARCHAR NOT NULL,
+    candidate   INTEGER NOT NULL,
+    attempt     INTEGER NOT NULL,      -- 0, then one more for each rung of the retry ladder
+    status      VARCHAR NOT NULL CHECK (
+        status IN ('planned', 'deferred', 'made', 'failed', 'given up')
+    ),
+    reason      VARCHAR NOT NULL,      -- why it was planned
+    tries       INTEGER NOT NULL,      -- how often drawing was tried
+    error       VARCHAR NOT NULL,      -- of the last try; empty: none
+    seconds     DOUBLE NOT NULL,       -- drawing time so far, over all tries
+    updated_at  TIMESTAMPTZ NOT NULL,
+    run_id      VARCHAR NOT NULL       -- the run that updated it last
+);
+
+CREATE TABLE images (
+    seq             BIGINT NOT NULL DEFAULT nextval('seq'),
+    image_id        VARCHAR PRIMARY KEY,  -- the recipe's id: a recipe has one image
+    sha256          VARCHAR NOT NULL,     -- of the encoded bytes: the key into image_bytes
+    prompt_id       VARCHAR NOT NULL,     -- the prompt it was drawn for, as it was then
+    environment_id  VARCHAR NOT NULL,
+    width           INTEGER NOT NULL,
+    height          INTEGER NOT NULL,
+    seconds         DOUBLE NOT NULL,      -- share of its batch's drawing time
+    batch           VARCHAR NOT NULL,     -- the outbox file that carried it
+    created_at      TIMESTAMPTZ NOT NULL,
+    run_id          VARCHAR NOT NULL
+);
+
+-- Uncompressed: one image by its key in under a millisecond.
+CREATE TABLE image_bytes (
+    sha256  VARCHAR PRIMARY KEY,
+    bytes   BLOB USING COMPRESSION uncompressed NOT NULL
+);
+
+-- The outbox files that were taken over: a file that comes again changes nothing.
+CREATE TABLE outbox_batches (
+    batch        VARCHAR PRIMARY KEY,     -- the file's name
+    images       BIGINT NOT NULL,
+    failures     BIGINT NOT NULL,
+    ingested_at  TIMESTAMPTZ NOT NULL,
+    run_id       VARCHAR NOT NULL
+);
+
+CREATE TABLE scores (
+    seq         BIGINT NOT NULL DEFAULT nextval('seq'),
+    image_id    VARCHAR NOT NULL,
+    scorer      VARCHAR NOT NULL,     -- hash of the scorer's weights
+    similarity  DOUBLE NOT NULL,      -- cosine of image and prompt, -1..1
+    margin      DOUBLE NOT NULL,      -- similarity minus the best other product's prompt
+    embedding   FLOAT[] NOT NULL,     -- of the image, unit length
+    signals     VARCHAR NOT NULL,     -- JSON: everything else that was measured
+    scored_at   TIMESTAMPTZ NOT NULL,
+    run_id      VARCHAR NOT NULL,
+    PRIMARY KEY (image_id, scorer)
+);
+
+CREATE TABLE verdicts (
+    seq            BIGINT NOT NULL DEFAULT nextval('seq'),
+    image_id       VARCHAR NOT NULL,
+    rubric         VARCHAR NOT NULL,  -- hash of the rubric's thresholds and of the scorer
+    decision       VARCHAR NOT NULL CHECK (decision IN ('accepted', 'review', 'rejected')),
+    total          INTEGER NOT NULL,  -- 0..10
+    criteria       VARCHAR NOT NULL,  -- JSON: name -> {points, why}
+    hard_failures  VARCHAR[] NOT NULL,
+    judged_at      TIMESTAMPTZ NOT NULL,
+    run_id         VARCHAR NOT NULL,
+    PRIMARY KEY (image_id, rubric)
+);
+
+-- What people said of images: overrules the rubric.
+CREATE TABLE reviews (
+    seq          BIGINT NOT NULL DEFAULT nextval('seq'),
+    image_id     VARCHAR NOT NULL,
+    decision     VARCHAR NOT NULL CHECK (decision IN ('accepted', 'rejected')),
+    reviewer     VARCHAR NOT NULL,
+    note         VARCHAR NOT NULL,
+    reviewed_at  TIMESTAMPTZ NOT NULL
+);
+
+-- The sets of images that went live. The newest one is live.
+CREATE TABLE publications (
+    publication_id  BIGINT PRIMARY KEY,  -- 1, 2, 3, ...
+    coverage        DOUBLE NOT NULL,     -- share of active products with an image
+    products        BIGINT NOT NULL,
+    images          BIGINT NOT NULL,
+    published_at    TIMESTAMPTZ NOT NULL,
+    run_id          VARCHAR NOT NULL
+);
+
+-- Which image was live from which publication until which: a night writes as many rows as changed.
+-- Publication p shows the rows with since <= p and (until IS NULL or until > p).
+CREATE TABLE publication_items (
+    product_id  VARCHAR NOT NULL,
+    view        VARCHAR NOT NULL,
+    image_id    VARCHAR NOT NULL,
+    since       BIGINT NOT NULL,         -- the first publication with it
+    until       BIGINT                   -- the first publication without it; NULL: still live
+);
+
+CREATE TABLE runs (
+    seq          BIGINT NOT NULL DEFAULT nextval('seq'),
+    run_id       VARCHAR PRIMARY KEY,  -- Dagster's
+    job          VARCHAR NOT NULL DEFAULT '',  -- Dagster's name of the job; empty: not said
+    launched_by  VARCHAR NOT NULL DEFAULT '',  -- command line, schedule, page, ...; empty: not said
+    started_at   TIMESTAMPTZ NOT NULL,
+    finished_at  TIMESTAMPTZ,
+    status       VARCHAR NOT NULL CHECK (
+        status IN ('started', 'succeeded', 'failed', 'interrupted')
+    ),
+    error        VARCHAR NOT NULL DEFAULT '',  -- why it failed or was interrupted; empty: it was not
+    summary      VARCHAR NOT NULL      -- JSON, as `refresh --json` prints it
+);
+
+-- One row for each gate of each night that wanted to publish.
+CREATE TABLE gates (
+    seq             BIGINT NOT NULL DEFAULT nextval('seq'),
+    run_id          VARCHAR NOT NULL,
+    gate            VARCHAR NOT NULL,     -- coverage, pass rate, integrity, hold
+    passed          BOOLEAN NOT NULL,
+    value           DOUBLE NOT NULL,      -- what was measured
+    threshold       DOUBLE NOT NULL,      -- what it is held to
+    told            VARCHAR NOT NULL,     -- the same as a sentence
+    publication_id  BIGINT,               -- what went live; NULL: the last set stayed
+    decided_at      TIMESTAMPTZ NOT NULL
+);
+
+-- A set that was taken back. Until it is released, no night replaces what was restored.
+CREATE TABLE rollbacks (
+    publication_id  BIGINT NOT NULL,      -- the publication that the rollback made
+    restored        BIGINT NOT NULL,      -- the one whose pictures it shows again
+    rolled_back_at  TIMESTAMPTZ NOT NULL,
+    released_at     TIMESTAMPTZ           -- NULL: nights are still held back
+);
+
+-- What came of drawing stored images again, night after night.
+CREATE TABLE replays (
+    seq                  BIGINT NOT NULL DEFAULT nextval('seq'),
+    image_id             VARCHAR NOT NULL,
+    result               VARCHAR NOT NULL CHECK (
+        result IN ('identical', 'close', 'different', 'not drawn')
+    ),
+    max_abs_diff         INTEGER,               -- levels of 0..255; NULL: not drawn
+    causes               VARCHAR[] NOT NULL,    -- library, device, model, ...; see the view
+    environment_changed  VARCHAR[] NOT NULL,    -- "part: then -> now"
+    problem              VARCHAR NOT NULL,      -- why it could not be drawn; empty: it was
+    replayed_at          TIMESTAMPTZ NOT NULL,
+    run_id               VARCHAR NOT NULL
+);

@@ -1,0 +1,127 @@
+"""Read everything that was stored and name what is damaged; repairs nothing.
+
+DuckDB checks each block's checksum as it is read; on top of that pictures and recipes must hash to
+their addresses, and what is live must be there. Outbox files must hash to their names.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+from duckdb import DuckDBPyConnection
+
+from catalog_gen.errors import CorruptionError
+from catalog_gen.store.connection import Store
+from catalog_gen.store.images import damaged_images
+from catalog_gen.store.outbox import Outbox, read_batch
+from catalog_gen.store.relations import only_row
+
+Kind = Literal["database", "image", "recipe", "live picture", "outbox file"]
+
+#: Each finds the names of damaged things of one kind, in order.
+_ROWS: Final[dict[Kind, tuple[str, str]]] = {
+    "recipe": (
+        "its text does not hash to its id",
+        "SELECT recipe_id FROM recipes WHERE sha256(recipe::VARCHAR) <> recipe_id ORDER BY ALL",
+    ),
+    "live picture": (
+        "it is published, and not stored",
+        """
+        SELECT DISTINCT image_id FROM live_items ANTI JOIN images USING (image_id) ORDER BY ALL
+        """,
+    ),
+}
+
+_REMEDIES: Final[dict[Kind, str]] = {
+    "database": "Restore a backup: `catalog-gen restore DIR --force`.",
+    "image": "Restore a backup: `catalog-gen restore DIR --force`.",
+    "recipe": "Restore a backup: `catalog-gen restore DIR --force`.",
+    "live picture": "Restore a backup, or `catalog-gen rollback` to an earlier set.",
+    "outbox file": "Nothing: the next refresh sets it aside and draws its pictures again.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """One thing that is not what was stored, and what to do about it."""
+
+    kind: Kind
+    name: str
+    rule: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What was read, and what of it is damaged. ``bytes`` counts the pictures' files."""
+
+    images: int
+    bytes: int
+    recipes: int
+    outbox_files: int
+    outbox_images: int
+    damaged: tuple[Damage, ...]
+
+
+def verify(store: Store, outbox: Outbox) -> Verification:
+    """Hash everything: about 200 MB of pictures a second on one core.
+
+    Raises:
+        StoreBusyError: another process writes to the database.
+        StoreError: the database is of an earlier or later version, or can't be read at all.
+    """
+    files, pictures, damaged = _verify_outbox(outbox)
+    images = size = recipes = 0
+    try:
+        with store.peek() as connection:
+            images, recipes = only_row(
+                connection.execute("SELECT (SELECT count(*) FROM images), count(*) FROM recipes")
+            )
+            (size,) = only_row(
+                connection.execute("SELECT coalesce(sum(octet_length(bytes)), 0) FROM image_bytes")
+            )
+            _read_all_tables(connection)
+            damaged += [
+                _damage("image", image_id, "its bytes are gone, or not what was stored")
+                for image_id in damaged_images(connection)
+            ]
+            for kind, (rule, query) in _ROWS.items():
+                damaged += [
+                    _damage(kind, name, rule) for (name,) in connection.execute(query).fetchall()
+                ]
+    except CorruptionError as error:
+        damaged.append(_damage("database", error.value, error.rule))
+    return Verification(images, size, recipes, files, pictures, tuple(damaged))
+
+
+def _verify_outbox(outbox: Outbox) -> tuple[int, int, list[Damage]]:
+    files = pictures = 0
+    damaged: list[Damage] = []
+    for path in outbox.pending():
+        try:
+            rows = read_batch(path).rows
+        except FileNotFoundError:
+            continue  # a refresh has just taken it over
+        except CorruptionError as error:
+            damaged.append(_damage("outbox file", path.name, error.rule))
+        else:
+            pictures += rows.num_rows - rows["png"].null_count
+        files += 1
+    damaged += [
+        _damage("outbox file", path.name, "it was found damaged and set aside")
+        for path in sorted(Path(outbox.folder).glob("*.corrupt"))
+    ]
+    return files, pictures, damaged
+
+
+def _read_all_tables(connection: DuckDBPyConnection) -> None:
+    """Touch every column of every table, so that every block's checksum is compared."""
+    tables = connection.execute(
+        "SELECT table_name FROM duckdb_tables() WHERE database_name = current_database()"
+    ).fetchall()
+    for (table,) in tables:
+        connection.execute(f'SELECT bit_xor(hash(COLUMNS(*))) FROM "{table}"').fetchall()
+
+
+def _damage(kind: Kind, name: str, rule: str) -> Damage:
+    return Damage(kind, name, rule, _REMEDIES[kind])

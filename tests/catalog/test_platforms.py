@@ -1,0 +1,305 @@
+"""Exports of shop platforms, read by their own columns; the cases lie in ``platforms/``."""
+
+from pathlib import Path
+
+import pytest
+
+from catalog_gen.catalog.feeds import read_feed
+from catalog_gen.catalog.product import FeedContents, Product
+from catalog_gen.errors import FeedError
+from catalog_gen.settings import FeedSettings
+from tests.catalog.feed_files import read_bytes
+
+CASES = Path(__file__).parent / "platforms"
+
+
+def read(name: str, **settings: object) -> FeedContents:
+    path = CASES / name
+    return read_feed(path, FeedSettings.model_validate({"path": path, **settings}))
+
+
+def told(product: Product, *names: str) -> list[str]:
+    fields = product.fields()
+    return [fields.get(name, "") for name in names]
+
+
+def rows(contents: FeedContents, *names: str) -> list[list[str]]:
+    assert contents.rejections == ()
+    return [told(product, *names) for product in contents.products]
+
+
+def test_shopify_options_variants_and_states() -> None:
+    contents = read("shopify_roundtrip.csv")
+    assert (contents.platform, contents.rows_read) == ("shopify", 7)
+    assert contents.skipped == {"archived": 1, "draft": 1}
+    assert rows(contents, "product_id", "group_id", "colour", "size", "gtin", "availability") == [
+        ["DN-R-S", "dune-mug", "Red", "Small", "4006381333931", "in stock"],
+        ["DN-R-L", "dune-mug", "Red", "Large", "4006381333948", "in stock"],
+        ["DN-B-S", "dune-mug", "Blue", "Small", "4006381333955", "in stock"],
+        ["DN-B-L", "dune-mug", "Blue", "Large", "4006381333962", "out of stock"],
+        ["LG-VASE", "lagoon-vase", "", "", "", "in stock"],
+    ]
+
+
+def test_shopify_new_column_names() -> None:
+    contents = read("shopify_new_template.csv")
+    assert contents.platform == "shopify"
+    assert rows(contents, "product_id", "group_id", "category", "colour", "image_link") == [
+        ["HB-R-S", "harbour-mug", "Coffee Mugs", "Red", "https://cdn.shop.example/hb-red.jpg"],
+        ["HB-R-L", "harbour-mug", "Coffee Mugs", "Red", "https://cdn.shop.example/hb.jpg"],
+        ["HB-B-S", "harbour-mug", "Coffee Mugs", "Blue", "https://cdn.shop.example/hb-blue.jpg"],
+    ]
+
+
+def test_shopify_master_row_is_no_variant() -> None:
+    contents = read("shopify_master_row.csv")
+    assert contents.rows_read == 2
+    assert rows(contents, "product_id", "colour", "price") == [
+        ["MOOR-R", "Red", "12.00"],
+        ["MOOR-B", "Blue", "12.00"],
+    ]
+
+
+def test_shopify_variants_that_share_a_sku() -> None:
+    assert rows(read("shopify_shared_sku.csv"), "product_id", "size") == [
+        ["kelp-top-Black-S", "S"],
+        ["kelp-top-Black-M", "M"],
+        ["kelp-top-Black-L", "L"],
+    ]
+
+
+def test_a_long_quoted_cell_is_one_cell() -> None:
+    contents = read("long_html_cell.csv")
+    assert contents.rows_read == 2
+    assert rows(contents, "product_id", "title") == [
+        ["GLEN-1", "Glen Green Mug"],
+        ["FELL-1", "Fell Red Mug"],
+    ]
+
+
+def test_woocommerce() -> None:
+    contents = read("woocommerce_export.csv")
+    assert (contents.platform, contents.skipped) == ("woocommerce", {"draft": 1, "parent": 1})
+    assert rows(
+        contents, "product_id", "title", "category", "colour", "size", "group_id", "price"
+    ) == [
+        ["91", "Ridge Mug & Saucer - Red, S", "Mugs", "Red", "S", "ridge-mug", "12,00"],
+        ["92", "Ridge Mug & Saucer - Red, L", "Mugs", "Red", "L", "ridge-mug", "14,00"],
+        ["93", "Ridge Mug & Saucer", "Mugs", "Blue", "", "ridge-mug", "14,00"],
+    ]
+    assert told(contents.products[0], "image_link", "brand", "description", "sku") == [
+        "https://shop.example/r-red.jpg",
+        "Ridge",
+        "Two pieces.",
+        "ridge-mug-red-s",
+    ]
+
+
+GERMAN_WOOCOMMERCE = """\
+ID,Typ,Artikelnummer,Name,Veröffentlicht,"Sichtbarkeit im Katalog",Beschreibung,"Vorrätig?",\
+"Regulärer Preis",Kategorien,Bilder,Übergeordnet,"Attribut 1 Name","Attribut 1 Wert(e)"
+1,variable,tasse,Tasse,1,visible,Handgedreht.,1,,"Küche > Tassen",,,Farbe,"Rot, Blau"
+2,variation,tasse-rot,"Tasse - Rot",1,visible,,1,"12,00",,https://s.example/rot.jpg,tasse,Farbe,Rot
+3,"simple, virtual",,Gutschein,0,visible,,1,"20,00",Gutscheine,,,,
+"""
+
+
+def test_woocommerce_in_german(tmp_path: Path) -> None:
+    contents = read_bytes(tmp_path, "export.csv", GERMAN_WOOCOMMERCE.encode("utf-8-sig"))
+    assert (contents.platform, contents.skipped) == ("woocommerce", {"parent": 1, "private": 1})
+    assert rows(contents, "product_id", "category", "colour", "group_id", "description") == [
+        ["2", "Tassen", "Rot", "tasse", "Handgedreht."]
+    ]
+
+
+def test_a_woocommerce_parent_without_variations_in_the_file_is_a_product(tmp_path: Path) -> None:
+    kept = [line for line in GERMAN_WOOCOMMERCE.splitlines() if ",variation," not in line]
+    contents = read_bytes(tmp_path, "export.csv", "\n".join(kept).encode())
+    assert rows(contents, "product_id", "title") == [["1", "Tasse"]]
+
+
+def test_magento() -> None:
+    contents = read("magento_export.csv")
+    assert contents.platform == "magento"
+    assert contents.skipped == {"disabled": 1, "parent": 1, "translation": 1}
+    assert rows(contents, "product_id", "category", "colour", "material", "group_id") == [
+        ["VL-MUG-R", "Mugs", "Red", "Stoneware", "VL-MUG"]
+    ]
+
+
+def test_prestashop_reference_is_an_article_number() -> None:
+    contents = read("prestashop_reference.csv")
+    assert (contents.platform, contents.skipped) == ("prestashop", {"disabled": 1})
+    assert rows(contents, "product_id", "reference", "sku", "price", "category") == [
+        ["11", "", "FJ-4711", "15,00", "Mugs"]
+    ]
+
+
+def test_akeneo_locales() -> None:
+    contents = read("akeneo_products.csv")
+    assert (contents.platform, contents.skipped) == ("akeneo", {"disabled": 1})
+    assert rows(contents, "product_id", "title", "description", "colour", "group_id") == [
+        ["BK-MUG-R", "Beck Red Mug", "Glazed.", "red", "BK-MUG"]
+    ]
+    german = read("akeneo_products.csv", aliases={"name-de_DE": "title"})
+    assert german.products[0].title == "Becher Beck rot"
+
+
+def test_amazon_header_below_its_template_lines() -> None:
+    contents = read("amazon_flat_file.txt")
+    assert (contents.platform, contents.skipped) == ("amazon", {"parent": 1})
+    assert rows(contents, "product_id", "title", "colour", "material", "group_id") == [
+        ["CB-MUG-R", "Combe Stoneware Mug, Red", "Red", "Stoneware", "CB-MUG"]
+    ]
+
+
+def test_google_apparel() -> None:
+    contents = read("google_apparel.xml")
+    assert (contents.platform, contents.rows_read) == ("google", 3)
+    assert rows(contents, "product_id", "title", "category", "size") == [
+        ["TRAIL-OR-S", "Trail Rucksack & Raincover, Orange", "Backpacks", "S"],
+        ["TRAIL-OR-L", "Trail Rucksack, Orange", "Backpacks", "L"],
+        ["@HOME-7", "@home Black Dining Chair", "Chairs", ""],
+    ]
+
+
+def test_atom_summary_and_links() -> None:
+    assert rows(read("atom_summary.xml"), "product_id", "description", "link") == [
+        ["TOR-1", "Thrown by hand.", "https://shop.example/p/tor"]
+    ]
+
+
+def test_sizes_of_one_look_are_products_of_one_group() -> None:
+    contents = read("size_variants.csv")
+    assert contents.platform == "google"
+    assert len(contents.products) == 10
+    assert {product.group_id for product in contents.products} == {"PEAT"}
+
+
+def test_older_encodings() -> None:
+    german = read("excel_de.csv")
+    assert (german.encoding, german.products[0].title) == ("cp1252", "Kaffeebecher grün, 350 ml")
+    russian = read("windows_1251.csv")
+    assert (russian.encoding, russian.products[0].title) == ("cp1251", "Керамическая кружка")
+
+
+BIGCOMMERCE = """\
+Item,ID,Name,Type,SKU,Options,Inventory Tracking,Current Stock,Price,Categories,Description,\
+Is Visible,Brand ID,Variant Image URL,Image URL (Import)
+Product,77,Tarn Mug,physical,TARN,,variant,,14.00,Shop All/Mugs;Sale,<p>Thrown.</p>,TRUE,3,,
+Image,501,,,,,,,,,,,,,https://s.example/tarn.jpg
+Variant,901,,,TARN-R,Type=Swatch|Name=Colour|Value=Red[#f00],,4,,,,,,https://s.example/r.jpg,
+Variant,902,,,TARN-B,Type=Swatch|Name=Colour|Value=Blue[#00f],,0,15.00,,,,,,
+Product,78,Gill Bowl,physical,GILL,,none,,9.00,Bowls,,FALSE,3,,
+"""
+
+BIGCOMMERCE_OLDER = """\
+Item Type,Product ID,Product Name,Product Type,Product Code/SKU,Brand Name,Option Set,\
+Product Description,Price,Product Visible?,Category,Product Image URL - 1,Product UPC/EAN
+Product,77,Tarn Mug,P,TARN,Tarn,Mugs,<p>Thrown.</p>,14.00,Y,Kitchen/Mugs,https://s.example/t.jpg,
+  SKU,,"[CS]Colour=Red:#ff0000,[RT]Size=Small",,TARN-R-S,,,,,,,,4006381333931
+  Rule,,,,TARN-R-S,,,,,,,,
+Product,78,Gill Bowl,P,GILL,Tarn,,,9.00,N,Kitchen/Bowls,,
+"""
+
+
+def test_bigcommerce(tmp_path: Path) -> None:
+    contents = read_bytes(tmp_path, "export.csv", BIGCOMMERCE.encode())
+    assert (contents.platform, contents.skipped) == ("bigcommerce", {"hidden": 1, "parent": 1})
+    assert rows(contents, "product_id", "title", "colour", "group_id", "price", "category") == [
+        ["TARN-R", "Tarn Mug", "Red", "TARN", "14.00", "Mugs"],
+        ["TARN-B", "Tarn Mug", "Blue", "TARN", "15.00", "Mugs"],
+    ]
+    older = read_bytes(tmp_path, "older.csv", BIGCOMMERCE_OLDER.encode())
+    assert (older.platform, older.skipped) == ("bigcommerce", {"hidden": 1, "parent": 1})
+    assert rows(older, "product_id", "title", "colour", "size", "group_id", "gtin") == [
+        ["TARN-R-S", "Tarn Mug", "Red", "Small", "TARN", "4006381333931"]
+    ]
+
+
+ETSY = """\
+TITLE,DESCRIPTION,PRICE,CURRENCY_CODE,QUANTITY,TAGS,MATERIALS,IMAGE1,IMAGE2,VARIATION 1 TYPE,\
+VARIATION 1 NAME,VARIATION 1 VALUES,SKU
+"Mug &quot;Fen&quot;, Red",By hand.,24.00,EUR,3,mug,"Stoneware,Glaze",https://i.example/1.jpg,\
+https://i.example/2.jpg,,,,FEN-R
+Fen Bowl,By hand.,30.00,EUR,1,bowl,Stoneware,https://i.example/3.jpg,,Primary color,Colour,\
+"Red,Blue","FB-R,FB-B"
+"""
+
+
+def test_etsy(tmp_path: Path) -> None:
+    contents = read_bytes(tmp_path, "EtsyListingsDownload.csv", ETSY.encode())
+    assert contents.platform == "etsy"
+    mug, bowl = contents.products
+    assert told(mug, "product_id", "title", "price", "material", "image_link") == [
+        "FEN-R",
+        'Mug "Fen", Red',
+        "24.00 EUR",
+        "Stoneware, Glaze",
+        "https://i.example/1.jpg",
+    ]
+    assert bowl.product_id.startswith("fen-bowl-")
+    assert "colour" not in bowl.attributes
+
+
+META = """\
+# Required | The id,# Required | The title,# Required | Availability,# Required | Condition,\
+# Required | Price,# Required | Link,# Required | Picture,# Optional | Status
+id,title,availability,condition,price,link,image_link,status
+#1001,Red mug,in stock,new,9.00 EUR,https://s.example/1,https://s.example/1.jpg,active
+1002,Blue mug,in stock,new,9.00 EUR,https://s.example/2,https://s.example/2.jpg,archived
+"""
+
+
+def test_meta_with_its_row_of_comments(tmp_path: Path) -> None:
+    above = META.encode()
+    comment, header, *rest = META.splitlines()
+    below = "\n".join([header, comment, *rest]).encode()
+    for data in (above, below):
+        contents = read_bytes(tmp_path, "catalog.csv", data)
+        assert (contents.platform, contents.skipped) == ("meta", {"archived": 1})
+        assert rows(contents, "product_id", "title") == [["#1001", "Red mug"]]
+
+
+def test_lines_above_the_header(tmp_path: Path) -> None:
+    header = "id;title;preis\n1;Tasse;9,50\n"
+    for above in ("sep=;\n", '"sep=;"\n', "\n\n", "# stock list\n", "Export of 2026-11-20\n\n"):
+        contents = read_bytes(tmp_path, "feed.csv", (above + header).encode())
+        assert rows(contents, "product_id", "title", "price") == [["1", "Tasse", "9,50"]]
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        ("nr,wort\n1,Mug\n", "no column for product ids and none for titles"),
+        ("id,wort\n1,Mug\n", "no column for titles; its columns are: id, wort"),
+        ("nr,title\n1,Mug\n", "no column for product ids; its columns are: nr, title"),
+    ],
+)
+def test_unknown_columns_are_refused_with_the_alias_to_set(
+    tmp_path: Path, text: str, rule: str
+) -> None:
+    with pytest.raises(FeedError, match=rule) as caught:
+        read_bytes(tmp_path, "feed.csv", text.encode())
+    assert "aliases = {" in caught.value.next_step
+
+
+def test_a_platform_can_be_set(tmp_path: Path) -> None:
+    text = "id,title,status\n1,Mug,draft\n"
+    plain = read_bytes(tmp_path, "feed.csv", text.encode(), platform="plain")
+    assert plain.skipped == {"draft": 1}
+
+
+def test_states_of_a_plain_table(tmp_path: Path) -> None:
+    text = "id,title,active\n1,Mug,1\n2,Cup,0\n3,Pot,\n4,Jug,no\n"
+    contents = read_bytes(tmp_path, "feed.csv", text.encode())
+    assert (len(contents.products), contents.skipped) == (2, {"disabled": 2})
+
+
+def test_unpriced_parents_of_a_plain_table(tmp_path: Path) -> None:
+    text = "id,title,price,parent_id\nM,Mug,0.00,\nM-R,Mug red,9.00,M\nM-B,Mug blue,9.00,M\n"
+    contents = read_bytes(tmp_path, "feed.csv", text.encode())
+    assert contents.skipped == {"parent": 1}
+    assert [product.product_id for product in contents.products] == ["M-R", "M-B"]
+    first_is_the_group = text.replace("M,Mug,0.00", "M,Mug,8.00")
+    assert len(read_bytes(tmp_path, "feed.csv", first_is_the_group.encode()).products) == 3

@@ -1,0 +1,139 @@
+"""What is newer than what is decided by a sequence: a clock may run ahead and be put right."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from catalog_gen.catalog.product import Rejection
+from catalog_gen.settings import Home
+from catalog_gen.store import snapshot as snapshot_module
+from catalog_gen.store.figures import feed_figures, verdict_figures
+from catalog_gen.store.gates import Gate, last_gates, save_gates
+from catalog_gen.store.prompts import reasons_behind
+from catalog_gen.store.publications import candidates_for_publication, newest_publication
+from catalog_gen.store.replays import ReplayRow, next_to_replay, save_replays, unexplained_drift
+from catalog_gen.store.runs import last_runs, start_run
+from catalog_gen.store.scores import newest_signals, unscored
+from catalog_gen.store.showcase import newest_rejections
+from catalog_gen.store.snapshot import KEPT, publish_snapshot, query_snapshot
+from catalog_gen.store.verdicts import save_review, unjudged
+from tests.store.shop import NIGHT, RUBRIC, SCORER, Shop, mug
+
+#: The clock is ahead by so much, until it is put right.
+AHEAD = timedelta(days=20)
+
+
+@pytest.fixture
+def put_right(shop: Shop) -> Shop:
+    """One night in the future, and one, after it, in the present, in which everything is other."""
+    shop.night = AHEAD.days
+    shop.signals = {"mug-1": '{"sharpness":0.1}'}
+    shop.refresh([mug(1), mug(2)])
+    shop.night = 0
+    shop.record([mug(1, colour="blue"), mug(2)], [Rejection(3, "title", "", "it is empty")])
+    return shop
+
+
+def test_the_last_word_of_a_person_counts(put_right: Shop) -> None:
+    with put_right.store.writing() as connection:
+        (image_id,) = {
+            each.image_id
+            for each in candidates_for_publication(connection, RUBRIC)
+            if each.product_id == "mug-2"
+        }
+        for decision, now in (("accepted", NIGHT + AHEAD), ("rejected", NIGHT)):
+            save_review(connection, image_id, decision, reviewer="Ana", note="", now=now)
+        chosen = candidates_for_publication(connection, RUBRIC)
+        assert "mug-2" not in {each.product_id for each in chosen}
+        assert verdict_figures(connection).rejected == 1
+        decided = "SELECT decision FROM lineage WHERE product_id = 'mug-2'"
+        assert connection.execute(decided).fetchall() == [("rejected",)]
+
+
+def test_the_last_score_and_verdict_count(put_right: Shop) -> None:
+    """The same picture is judged again by another rubric, and then by the first one once more."""
+    shop = put_right
+    with shop.store.writing() as connection:
+        for table, judge in (("scores", "scorer"), ("verdicts", "rubric")):
+            connection.execute(
+                f"INSERT INTO {table} BY NAME "
+                f"SELECT * EXCLUDE (seq) REPLACE ('another' AS {judge}) FROM {table}"
+            )
+        again = {each.image_id for each in unscored(connection, SCORER, None)}
+        assert again == {each.image_id for each in unjudged(connection, RUBRIC, SCORER, None)}
+    shop.signals = {"mug-1": '{"sharpness":0.9}'}
+    shop.decisions = {"mug-2": "rejected"}
+    shop.judge()
+    with shop.store.reading() as connection:
+        assert unscored(connection, SCORER, None) == []
+        assert unjudged(connection, RUBRIC, SCORER, None) == []
+        told = dict(
+            connection.execute("SELECT product_id, rubric_decision FROM lineage").fetchall()
+        )
+        (first,) = connection.execute(
+            "SELECT image_id FROM lineage WHERE product_id = 'mug-1'"
+        ).fetchall()[0]
+        signals = newest_signals(connection, [first])
+    assert told == {"mug-1": "accepted", "mug-2": "rejected"}
+    assert signals == {first: '{"sharpness":0.9}'}
+
+
+def test_the_last_feed_run_gates_and_audit_count(put_right: Shop) -> None:
+    with put_right.store.writing() as connection:
+        assert feed_figures(connection).rejected == 1
+        assert [each.line for each in newest_rejections(connection)] == [3]
+        ids = next_to_replay(connection, 2)
+        for run_id, now, cause in (
+            ("later", NIGHT + AHEAD, "device"),
+            ("now", NIGHT, "unexplained"),
+        ):
+            start_run(connection, run_id, now)
+            gate = Gate("coverage", run_id == "now", 0.5, 0.4, "half of it")
+            save_gates(connection, [gate], publication_id=None, run_id=run_id, now=now)
+            row = ReplayRow(ids[run_id == "now"], "different", 9, (cause,), (), "")
+            save_replays(connection, [row], run_id=run_id, now=now)
+        assert [run.run_id for run in last_runs(connection, 2)] == ["now", "later"]
+        gates = last_gates(connection)
+        assert gates is not None
+        assert gates.run_id == "now"
+        assert unexplained_drift(connection) == [ids[1]]
+        assert next_to_replay(connection, 2) == ids  # the first was replayed longest ago
+
+
+def test_the_reason_for_a_change_is_told_from_what_was_asked_before(put_right: Shop) -> None:
+    stale, _ = put_right.plan()
+    blue = put_right.row(stale[0]).prompt_id
+    with put_right.store.reading() as connection:
+        assert reasons_behind(connection, [blue])[blue].name == "changed: colour"
+        rows = connection.execute("SELECT prompt_id FROM why_regenerated").fetchall()
+        assert rows == [(blue,)]
+
+
+def test_the_last_publication_is_live(put_right: Shop) -> None:
+    put_right.plan()
+    second = put_right.publish()
+    with put_right.store.reading() as connection:
+        assert newest_publication(connection) == second
+    assert second.publication_id == 2
+
+
+def test_the_last_snapshot_is_kept_and_named_the_latest(
+    put_right: Shop, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Ahead(snapshot_module.datetime):  # type: ignore[misc, name-defined]
+        @classmethod
+        def now(cls, tz: object = None) -> object:
+            return super().now(tz) + AHEAD
+
+    with monkeypatch.context() as clock:
+        clock.setattr(snapshot_module, "datetime", Ahead)
+        early = [publish_snapshot(put_right.store, home) for _ in range(KEPT)]
+    newest = publish_snapshot(put_right.store, home)
+    assert (home.snapshots / "latest.duckdb").resolve() == newest
+    assert snapshots_in(home.snapshots) == {*early[1:], newest}
+    assert query_snapshot(home, "SELECT 1").rows == ((1,),)
+
+
+def snapshots_in(folder: Path) -> set[Path]:
+    return {path for path in folder.iterdir() if not path.is_symlink()}
