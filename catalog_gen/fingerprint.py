@@ -1,7 +1,7 @@
 """Stable identities: canonical JSON, SHA-256 of values, files and folders, and hash shards.
 
 Identities are stored for years, so nothing here may depend on the Python version, on dictionary
-order or on the machine. It does not decide what belongs into an identity: see ``recipe``.
+order or on the machine. What belongs into an identity is decided in ``chosen``.
 """
 
 import hashlib

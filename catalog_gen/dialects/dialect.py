@@ -24,7 +24,7 @@ class Dialect(BaseModel):
     name: str = Field(description="what the model is called in a sentence: 'the studio model'")
     remedy: str = Field(description="what helps where it can't draw a product: 'set model.id ...'")
     attributes: dict[str, Attribute] = Field(
-        {}, description="in the order in which a missing word is told"
+        {}, description="in the order in which missing words are reported"
     )
     plurals: dict[str, str] = Field({}, description="of the model's words: {'mug': 'mugs'}")
 

@@ -2,8 +2,7 @@
 
 Denoising runs in a background thread, one batch ahead; encoding, and whatever the caller does
 between two pictures, runs beside it. The same recipe gives the same bytes in any order, beside any
-neighbours and in any process, as long as the environment is the same. The engine stores nothing,
-judges nothing beyond "is it a picture at all", and knows no products.
+neighbours and in any process, as long as the environment is the same.
 """
 
 import hashlib

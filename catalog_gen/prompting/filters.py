@@ -3,7 +3,7 @@
 Product text is untrusted and unbounded, so every filter runs in linear time and keeps no state.
 What two of them say is the dialect's, which the fingerprint covers, too.
 Raise ``FILTERS_VERSION`` with every change of what a filter returns: prompts are planned again
-only when their fingerprint says so, and the version is part of it.
+only when their fingerprint changes, and the version is part of it.
 """
 
 import re

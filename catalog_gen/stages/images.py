@@ -140,7 +140,7 @@ def _counted(connection: DuckDBPyConnection, tally: _Tally, stamp: Stamp) -> Dra
 
 
 def _jobs(catalog: Catalog, work: Sequence[WorkItem]) -> tuple[list[DrawJob], list[Failure]]:
-    """Find the reference photos; a product whose photo may not be read fails here, by name."""
+    """Find the reference photos; a product whose photo may not be read fails here."""
     jobs: list[DrawJob] = []
     failures: list[Failure] = []
     for item in work:

@@ -67,19 +67,19 @@ def _require_products(contents: FeedContents, path: Path) -> None:
     """A feed without products is an export that went wrong, and must not pass for an empty shop."""
     if contents.products:
         return
-    told = [f"{count} {why}" for why, count in contents.skipped.items()]
+    reasons = [f"{count} {why}" for why, count in contents.skipped.items()]
     rules = Counter(rejection.rule for rejection in contents.rejections)
-    told += [f"{count} rejected: {rule}" for rule, count in rules.most_common(3)]
+    reasons += [f"{count} rejected: {rule}" for rule, count in rules.most_common(3)]
     raise FeedError(
         str(path),
         f"none of its {contents.rows_read} rows, read as {contents.platform}, is a product for "
-        f"sale ({'; '.join(told) or 'it is empty'})",
+        f"sale ({'; '.join(reasons) or 'it is empty'})",
         "Nothing was changed. Check the export, or feed.aliases and feed.platform.",
     )
 
 
 def _with_reference_hash(product: Product, folders: Sequence[Path]) -> Product:
-    """A photo that can't be read hashes to ''; drawing then fails that product by name."""
+    """A photo that can't be read hashes to ''; drawing then fails that product alone."""
     if not product.reference:
         return product
     try:
