@@ -301,7 +301,8 @@ def _print(figures: dict[str, Any]) -> None:
         rows = damaged["rows"]
         print(
             f"{damaged['feeds']} damaged feeds: {damaged.get('read', 0)} read, "
-            f"{damaged.get('refused', 0)} refused; {rows['read']} rows = {rows['accepted']} accepted + "
+            f"{damaged.get('refused', 0)} refused; {rows['read']} rows = "
+            f"{rows['accepted']} accepted + "
             f"{rows['rejected']} rejected; the slowest took {damaged['slowest_seconds']:.2f} s"
         )
     if guided := figures["coverage"]:
