@@ -144,8 +144,8 @@ def newest_signals(connection: DuckDBPyConnection, image_ids: Sequence[str]) -> 
     """The newest measurements of these pictures, as JSON; absent: never measured."""
     rows = connection.execute(
         """
-        SELECT image_id, signals FROM newest_scores
-        WHERE image_id IN (SELECT unnest($ids::VARCHAR[]))
+        SELECT image_id, arg_max(signals, seq) FROM scores
+        WHERE image_id IN (SELECT unnest($ids::VARCHAR[])) GROUP BY image_id
         """,
         {"ids": list(image_ids)},
     ).fetchall()

@@ -3,7 +3,9 @@
 -- test runs the answers.
 --
 -- The building blocks have the columns of their table. DuckDB writes a view into the query that uses it:
--- columns that nobody reads cost nothing, and filters on image_id reach the table.
+-- columns that nobody reads cost nothing, and image_id = ... reaches the table. A join does not reach through
+-- the window of newest_scores and its like: what asks for few images selects them first, and then the newest
+-- by arg_max(..., seq).
 
 CREATE VIEW active_products AS
 FROM products WHERE retired_at IS NULL;
@@ -17,9 +19,12 @@ WHERE prompts.current;
 
 COMMENT ON VIEW current_prompts IS 'prompts by which an active product asks for pictures today';
 
+-- Not by current_prompts: two joins side by side begin with the few rows that a query is about, one inside
+-- the other with all prompts (open_work: half the time).
 CREATE VIEW wanted_candidates AS
 SELECT ledger.* FROM ledger
-SEMI JOIN current_prompts ON current_prompts.prompt_id = ledger.prompt_id;
+SEMI JOIN (FROM prompts WHERE current) AS wish ON wish.prompt_id = ledger.prompt_id
+SEMI JOIN active_products ON active_products.product_id = ledger.product_id;
 
 COMMENT ON VIEW wanted_candidates IS 'ledger rows of current prompts';
 
@@ -257,10 +262,12 @@ COMMENT ON COLUMN open_failures.updated_at IS 'When it was tried last, UTC';
 COMMENT ON COLUMN open_failures.run_id IS 'The Dagster run that tried it last';
 
 -- From the few rejected pictures up: grouping every wish of the catalog took a gigabyte for a million
--- products. So the newest verdicts are looked up for those wishes only.
+-- products. So the ledger is joined here, and the newest verdicts are looked up for those wishes only:
+-- a sixth less time than by wanted_candidates.
 CREATE VIEW all_rejected AS
 WITH wish AS (
-    SELECT wanted.* FROM wanted_candidates AS wanted
+    SELECT ledger.* FROM ledger
+    JOIN (SELECT prompt_id FROM prompts WHERE current) USING (prompt_id)
     WHERE prompt_id IN (
         SELECT prompt_id FROM ledger WHERE recipe_id IN (
             SELECT image_id FROM verdicts WHERE decision = 'rejected'
@@ -285,7 +292,7 @@ SELECT
     max(wish.shard) AS shard,
     wish.prompt_id
 FROM wish
-JOIN products ON products.product_id = wish.product_id
+JOIN active_products AS products ON products.product_id = wish.product_id
 LEFT JOIN verdict ON verdict.image_id = wish.recipe_id
 LEFT JOIN newest_reviews AS review ON review.image_id = wish.recipe_id
 GROUP BY wish.product_id, wish.view, wish.prompt_id
