@@ -18,11 +18,12 @@ from catalog_gen.catalog.reference import resolve_reference
 from catalog_gen.diffusion.jobs import DrawJob, Drawn, Outcome
 from catalog_gen.errors import InputError, StoreBusyError
 from catalog_gen.progress import report
+from catalog_gen.recipe import Failure
 from catalog_gen.stages.catalog import Catalog, Stamp
 from catalog_gen.stages.takeover import take_over, take_over_if_free
 from catalog_gen.store.drawing_lock import drawing_lock
 from catalog_gen.store.figures import drawn_in_run
-from catalog_gen.store.ledger import Failure, WorkItem, open_work, record_failures
+from catalog_gen.store.ledger import WorkItem, open_work, record_failures
 from catalog_gen.store.outbox import DrawnImage
 from catalog_gen.store.runs import note_figures
 

@@ -26,10 +26,10 @@ import pyarrow.parquet as pq
 from duckdb import DuckDBPyConnection
 
 from catalog_gen.errors import CorruptionError, StoreError
-from catalog_gen.recipe import Environment
+from catalog_gen.recipe import Environment, Failure
 from catalog_gen.store.connection import Store
 from catalog_gen.store.files import sync_folder
-from catalog_gen.store.ledger import Failure, record_failures
+from catalog_gen.store.ledger import record_failures
 from catalog_gen.store.relations import arrow_rows, first_row, insert_row, registered
 
 #: Bytes of outbox files that one transaction takes over; bounds its memory.
