@@ -3,22 +3,14 @@
 import random
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from catalog_gen.errors import InputError
-from catalog_gen.judging.lettering import LetteringDetector
-from catalog_gen.judging.rubric import Verdict, load_rubric
-from catalog_gen.judging.scorer import ClipScorer
-from catalog_gen.settings import CatalogSettings
-from studio.evaluation.appraise import Bench, appraise
 from studio.evaluation.defects import DEFECTS, DefectName, Specimen, plant
 from studio.phrasing import canonical_phrasing
 
 if TYPE_CHECKING:
     from studio.photos.scene import Split
-
-#: Photos that no network learned from; thresholds were set on them, final figures are not.
-_SPLIT: Final = "judge"
 
 
 def good_specimens(photos: Path, split: "Split", count: int) -> list[Specimen]:
@@ -78,28 +70,6 @@ def planted_once(good: Sequence[Specimen]) -> list[Specimen]:
         spoilt = (plant(name, each, _other(good, place), seed=place) for name in kinds)
         found.append(next(bad for bad in spoilt if bad is not None))
     return found
-
-
-def planted_verdicts(
-    settings: CatalogSettings, scorer: ClipScorer, photos: Path, each: int
-) -> list[tuple[Verdict, bool]]:
-    """Verdicts on ``each`` good renders and as many others with one planted defect; true: bad.
-
-    ``catalog-gen calibrate --labels planted`` finds it by its entry point. No render gives two
-    verdicts: they would not be independent, and the bound too sure of itself.
-
-    Raises:
-        InputError: there are not so many photos of the split "judge".
-    """
-    bench = Bench(scorer, LetteringDetector.of(settings.lettering), load_rubric(settings.rubric))
-    specimens = good_specimens(photos, _SPLIT, 2 * each)
-    good, spoilt = specimens[::2], planted_once(specimens[1::2])
-    rivals = sorted({specimen.prompt for specimen in specimens})
-    return [
-        (verdict, bad)
-        for pictures, bad in ((good, False), (spoilt, True))
-        for verdict in appraise(pictures, bench, rivals)
-    ]
 
 
 def _other(good: Sequence[Specimen], place: int) -> Specimen:

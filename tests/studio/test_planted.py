@@ -1,14 +1,9 @@
-"""Planted defects: what a defect is planted in, and how the pipeline finds the studio's labels."""
-
-from pathlib import Path
+"""Planted defects: what a defect is planted in, and what it changes."""
 
 import numpy as np
 import pytest
 
 from catalog_gen.errors import InputError
-from catalog_gen.judging.scorer import ClipScorer
-from catalog_gen.settings import load_settings
-from catalog_gen.stages.calibration import LABEL_MAKERS
 from studio.evaluation.defects import Specimen
 from studio.evaluation.planted import planted
 from studio.phrasing import canonical_phrasing
@@ -60,10 +55,3 @@ def test_only_what_can_have_a_defect_has_it() -> None:
 def test_categories_that_are_all_one_are_refused() -> None:
     with pytest.raises(InputError, match="all show one category"):
         list(planted(GOOD[:2]))
-
-
-def test_calibration_finds_the_planted_labels_by_their_entry_point(tmp_path: Path) -> None:
-    settings = load_settings(Path("data/catalog.toml"))
-    maker = LABEL_MAKERS.get("planted")
-    with pytest.raises(InputError, match=r"--split judge"):
-        maker(settings, ClipScorer(settings.scorer), tmp_path, 13)
