@@ -6,9 +6,12 @@ a run whose process died, to free the slots that such a run holds, or to ask why
 another, and ``tests/pipeline/test_internals.py`` tries each function.
 """
 
+import logging
 import os
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import dagster as dg
@@ -30,6 +33,17 @@ class StepError:
     """What ended a step: the class name and message of the error that a stage raised."""
 
     kind: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class LogEntry:
+    """One entry of a run's log; ``event`` is Dagster's type of it, '' for a line of a stage."""
+
+    timestamp: float
+    level: str
+    step: str
+    event: str
     message: str
 
 
@@ -92,6 +106,23 @@ def step_errors(instance: dg.DagsterInstance, run_id: str) -> list[StepError]:
     return found
 
 
+def log_entries(instance: dg.DagsterInstance, run_id: str) -> list[LogEntry]:
+    """All that was logged of a run, in order."""
+    found: list[LogEntry] = []
+    for each in instance.all_logs(run_id):
+        event = each.dagster_event
+        message = each.user_message or (event.message if event else "") or ""
+        level = logging.getLevelName(int(each.level))
+        if event is not None and event.event_type is dg.DagsterEventType.ASSET_CHECK_EVALUATION:
+            checked = event.asset_check_evaluation_data
+            level = "INFO" if checked.passed else "WARNING"
+            state = "passed" if checked.passed else "failed"
+            message = f"check {checked.check_name} {state}: {checked.description or ''}"
+        kind = event.event_type_value if event else ""
+        found.append(LogEntry(each.timestamp, level, each.step_key or "", kind, message))
+    return found
+
+
 def begin_to_cancel(instance: dg.DagsterInstance, run_id: str) -> None:
     """Let a run that somebody interrupted end as canceled, and not as failed."""
     run = instance.get_run_by_id(run_id)
@@ -108,6 +139,14 @@ def end_dead_run(instance: dg.DagsterInstance, run_id: str, why: str) -> None:
     storage = instance.event_log_storage
     if storage.supports_global_concurrency_limits:
         storage.free_concurrency_slots_for_run(run_id)
+
+
+def forget_run(instance: dg.DagsterInstance, folder: Path, run_id: str) -> None:
+    """Delete a run, its events, and the files that Dagster leaves of it in its folder."""
+    instance.delete_run(run_id)
+    for path in (folder / "history" / "runs").glob(f"{run_id}.db*"):
+        path.unlink(missing_ok=True)
+    shutil.rmtree(folder / "storage" / run_id, ignore_errors=True)
 
 
 def was_terminated(run: dg.DagsterRun) -> bool:

@@ -58,12 +58,16 @@ def record_products(catalog: Catalog, feed: FeedFile, stamp: Stamp) -> FeedChang
     return changes
 
 
-def _with_reference_hash(product: Product, folders: Sequence[Path]) -> Product:
+def photo_hash(product: Product, folders: Sequence[Path]) -> str:
     """A photo that can't be read hashes to ''; drawing then fails that product by name."""
+    try:
+        return sha256_file(resolve_reference(product.reference, folders))
+    except (InputError, OSError):
+        return ""
+
+
+def _with_reference_hash(product: Product, folders: Sequence[Path]) -> Product:
     if not product.reference:
         return product
-    try:
-        digest = sha256_file(resolve_reference(product.reference, folders))
-    except (InputError, OSError):
-        digest = ""
+    digest = photo_hash(product, folders)
     return replace(product, attributes={**product.attributes, REFERENCE_HASH: digest})
