@@ -9,10 +9,11 @@ another, and ``tests/pipeline/test_internals.py`` tries each function.
 import logging
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import dagster as dg
 from dagster._core.definitions.reconstruct import ReconstructableJob, ReconstructableRepository
@@ -24,6 +25,9 @@ from dagster._core.remote_origin import (
     RemoteRepositoryOrigin,
 )
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
 
 SEEN_WITH: Final = "1.13.27"
 
@@ -89,6 +93,23 @@ def run_job(
     finished = instance.get_run_by_id(run_id)
     assert finished is not None  # it was created above
     return finished
+
+
+@contextmanager
+def web_application(instance: dg.DagsterInstance, workspace: Path) -> Iterator["Starlette"]:
+    """Dagster's web application over the code locations of a ``workspace.yaml``."""
+    from dagster._core.workspace.context import WorkspaceProcessContext
+    from dagster._core.workspace.load_target import WorkspaceFileTarget
+    from dagster_webserver.app import create_app_from_workspace_process_context
+    from dagster_webserver.version import __version__
+
+    with WorkspaceProcessContext(
+        instance,
+        WorkspaceFileTarget([str(workspace)]),
+        version=__version__,
+        read_only=False,
+    ) as context:
+        yield create_app_from_workspace_process_context(context)
 
 
 def step_errors(instance: dg.DagsterInstance, run_id: str) -> list[StepError]:
