@@ -6,6 +6,7 @@ from typing import Final
 
 import dagster as dg
 
+from assets_defs.links import gallery_link
 from assets_defs.partitions import shard_key
 from catalog_gen.reporting.contact_sheet import preview_markdown
 from catalog_gen.stages.catalog import Catalog
@@ -25,10 +26,7 @@ def describe_shards(
     drawn: Mapping[int, int],
     shards: Sequence[int],
 ) -> None:
-    """Say for each shard how many pictures were drawn and could not be, and show some.
-
-    The asset's own page shows the metadata of its newest shard: the last one gets an overview.
-    """
+    """Say for each shard how many pictures were drawn and could not be, and show some."""
     with catalog.store.reading() as connection:
         groups = outlook(connection, catalog.settings).groups
         pictures = pictures_of_run(connection, context.run.run_id, SHOWN)
@@ -49,9 +47,27 @@ def describe_shards(
             )
         if shown[shard]:
             metadata["previews"] = _sheet(shown[shard][:SHOWN_A_SHARD], bytes_of)
-        if shard == shards[-1] and pictures:
-            metadata["newest pictures"] = _sheet(pictures[:SHOWN_ON_TOP], bytes_of)
         context.add_asset_metadata(metadata, partition_key=shard_key(shard))
+
+
+def show_newest(context: dg.AssetCheckExecutionContext, catalog: Catalog) -> None:
+    """Show some of the run's pictures on the asset's own page.
+
+    That page has the metadata of whichever shard Dagster stored last, and of what is observed
+    later: so this is observed, by the check that follows.
+    """
+    with catalog.store.reading() as connection:
+        pictures = pictures_of_run(connection, context.run.run_id, SHOWN_ON_TOP)
+        bytes_of = stored_pngs(connection, [each.image_id for each in pictures])
+    if not pictures:
+        return
+    metadata = {
+        "newest pictures": _sheet(pictures, bytes_of),
+        "gallery": gallery_link(catalog.home),
+    }
+    context.op_execution_context.log_event(
+        dg.AssetObservation("candidate_images", metadata=metadata)
+    )
 
 
 def _sheet(pictures: Sequence[DrawnPicture], bytes_of: Mapping[str, bytes]) -> dg.MetadataValue:

@@ -95,7 +95,7 @@ def _lines(console: Console) -> Iterator[None]:
     def tell(stage: str) -> None:
         progress = latest.pop(stage)
         seconds = monotonic() - began.pop(stage)
-        rate = f", {progress.done / seconds:.3g}/s" if seconds > 0 else ""
+        rate = f", {progress.done / seconds:.3g}/s" if seconds >= 0.1 else ""
         note = f", {progress.note}" if progress.note else ""
         console.print(
             f"{stage}: {progress.done} of {progress.total} in {duration(seconds)}{rate}{note}",

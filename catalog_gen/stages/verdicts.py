@@ -51,6 +51,8 @@ def judge_images(
     twins = _twins(catalog, todo, scorer_hash)
     rows: list[VerdictRow] = []
     accepted = 0
+    if todo:
+        report("judge", 0, len(todo))
     for done, item in enumerate(todo, start=1):
         measured, twin = Signals.from_json(item.signals), twins[item.image_id]
         context = _context(item, catalog.settings.views.get(item.view), scorer_hash, twin)
