@@ -175,6 +175,14 @@ class AuditSettings(Chosen):
     cron: str = "0 5 * * *"
 
 
+class HistorySettings(Chosen):
+    """How long Dagster's own records of runs are kept."""
+
+    days: int = Field(
+        30, ge=1, description="older runs are forgotten, but for the last of every asset"
+    )
+
+
 class CatalogSettings(Chosen):
     """The whole of ``catalog.toml``."""
 
@@ -193,6 +201,7 @@ class CatalogSettings(Chosen):
     credentials: CredentialSettings | None = None
     schedule: ScheduleSettings = ScheduleSettings()
     audit: AuditSettings = AuditSettings()
+    history: HistorySettings = HistorySettings()
 
 
 @dataclass(frozen=True, slots=True)

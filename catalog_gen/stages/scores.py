@@ -61,6 +61,8 @@ def score_images(
         phrases = _Phrases.of(catalog, asked_values(connection), known_attributes(connection))
     detector = LetteringDetector.of(catalog.settings.lettering)
     done = 0
+    if todo:
+        report("score", 0, len(todo))
     for start in range(0, len(todo), CHUNK):
         chunk = todo[start : start + CHUNK]
         rows = _score(catalog, scorer, detector, chunk, rivals, phrases, stamp)
