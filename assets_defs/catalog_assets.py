@@ -5,8 +5,7 @@ import dagster as dg
 from assets_defs.stage_asset import stage_asset
 from catalog_gen.stages.catalog import Stamp
 from catalog_gen.stages.feed import current_feed, take_feed
-from catalog_gen.stages.products import record_products
-from catalog_gen.stages.runs import note
+from catalog_gen.stages.products import FIGURES, record_products
 from resources.catalog import CatalogResource
 
 
@@ -33,13 +32,9 @@ def products(
     opened = catalog.open()
     stamp = Stamp.at_once(context.run.run_id)
     changes = record_products(opened, current_feed(opened.home), stamp)
-    figures = {
-        "active": changes.active,
-        "added": changes.added,
-        "changed": changes.changed,
-        "retired": changes.retired,
-        "rejected": changes.rejected,
+    metadata = {
+        "platform": changes.platform,
+        "skipped": dg.MetadataValue.json(dict(changes.skipped)),
+        **{name: getattr(changes, name) for name in FIGURES},
     }
-    note(opened, stamp, "products", figures)
-    note(opened, stamp, "feed", {"platform": changes.platform, "skipped": dict(changes.skipped)})
-    return dg.MaterializeResult(metadata=figures)
+    return dg.MaterializeResult(metadata=metadata)

@@ -1,12 +1,12 @@
-"""The composition root: the only place of the pipeline that reads the environment.
+"""The composition root of the code location that Dagster loads.
 
-``CATALOG_CONFIG`` names the settings (default ``data/catalog.toml``), ``CATALOG_HOME`` the folder
-for everything that is written (default ``.catalog``), ``CATALOG_DEPLOYMENT`` the resources
-(default ``local``).
+The environment says which catalog it is: ``CATALOG_CONFIG`` names the settings (default
+``data/catalog.toml``), ``CATALOG_HOME`` the folder for everything that is written (default
+``.catalog``), ``CATALOG_FEED`` a feed instead of the settings', ``CATALOG_DEPLOYMENT`` the
+resources (default ``local``). The catalog's resource reads the first three when a run begins.
 """
 
 import os
-from pathlib import Path
 
 import dagster as dg
 
@@ -28,7 +28,8 @@ from assets_defs.replay_assets import (
     replay_audit,
     replay_audit_job,
 )
-from catalog_gen.settings import Home, load_settings
+from catalog_gen.settings import load_settings
+from resources.catalog import config_from_environment
 from resources.deployments import resources_for
 
 # Idle threads of torch's OpenMP spin for milliseconds: on a busy machine that costs several times
@@ -37,8 +38,7 @@ from resources.deployments import resources_for
 if "OMP_WAIT_POLICY" not in os.environ:
     os.environ.setdefault("GOMP_SPINCOUNT", "20000")
 
-_config = Path(os.environ.get("CATALOG_CONFIG", "data/catalog.toml")).absolute()
-_settings = load_settings(_config)
+_settings = load_settings(config_from_environment())
 
 defs = dg.Definitions(
     assets=[*ASSETS, replay_audit],
@@ -52,11 +52,7 @@ defs = dg.Definitions(
         nightly_schedule(_settings.schedule),
         audit_schedule(_settings.audit, _settings.schedule.timezone),
     ],
-    resources=resources_for(
-        os.environ.get("CATALOG_DEPLOYMENT", "local"),
-        config=str(_config),
-        home=Home.from_environment(),
-    ),
+    resources=resources_for(os.environ.get("CATALOG_DEPLOYMENT", "local")),
     # Dagster's default starts a process for each step, and each would load the model again.
     executor=dg.in_process_executor,
 )

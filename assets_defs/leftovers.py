@@ -9,6 +9,7 @@ import dagster as dg
 
 from assets_defs.launch import dagster_instance
 from catalog_gen.settings import Home
+from resources.internals import taken_pools
 
 _UNFINISHED = (
     dg.DagsterRunStatus.STARTING,
@@ -30,11 +31,6 @@ def leftovers(home: Home) -> Leftovers:
     if not (home.dagster / "dagster.yaml").exists():
         return Leftovers()
     with dagster_instance(home) as instance:
-        runs = instance.get_runs(dg.RunsFilter(statuses=list(_UNFINISHED)))
-        storage = instance.event_log_storage
-        pools = sorted(
-            key
-            for key in storage.get_concurrency_keys()
-            if storage.get_concurrency_info(key).claimed_slots
-        )
-    return Leftovers(tuple(run.run_id for run in runs), tuple(pools))
+        records = instance.get_run_records(dg.RunsFilter(statuses=list(_UNFINISHED)))
+        pools = taken_pools(instance)
+    return Leftovers(tuple(each.dagster_run.run_id for each in records), tuple(pools))

@@ -1,4 +1,7 @@
-"""The 64 hash shards: stable, evenly filled, and independent of what the products are."""
+"""The hash shards: stable, evenly filled, and independent of what the products are.
+
+A shard is what a person draws again from Dagster's page after something in it was mended.
+"""
 
 from collections.abc import Sequence
 from typing import Final

@@ -1,4 +1,4 @@
-"""From prompts to verdicts: the assets that are partitioned into 64 shards."""
+"""From prompts to verdicts: the assets that are partitioned into shards."""
 
 import dagster as dg
 
@@ -9,7 +9,6 @@ from assets_defs.stage_asset import stage_asset
 from catalog_gen.stages.catalog import Stamp
 from catalog_gen.stages.images import draw_missing
 from catalog_gen.stages.prompts import write_prompts
-from catalog_gen.stages.runs import note
 from catalog_gen.stages.scores import score_images
 from catalog_gen.stages.verdicts import judge_images
 from catalog_gen.store.drawing_lock import drawing_process
@@ -26,13 +25,6 @@ def prompts(context: dg.AssetExecutionContext, catalog: CatalogResource) -> None
     result = write_prompts(opened, shards_of(context), stamp, budget=catalog.picture_budget)
     for name in result.set_aside:
         context.log.warning(f"Outbox file {name} is damaged; its pictures are drawn again")
-    figures = {
-        "planned": result.planned,
-        "reused": result.reused,
-        "deferred": result.deferred,
-    }
-    note(opened, stamp, "images", figures)
-    note(opened, stamp, "prompts", {"unsupported": result.unsupported, "trimmed": result.trimmed})
     context.log.info(
         f"{result.prompts} prompts are new or changed; {result.planned} pictures planned, "
         f"{result.reused} reused, {result.unsupported} wishes that the model can't draw"
@@ -53,17 +45,12 @@ def candidate_images(
     if other is not None:
         context.log.warning(f"Process {other or 'unknown'} is drawing; this run waits for it")
     result = draw_missing(opened, lambda: diffusion_pipeline.engine(opened), wanted, stamp)
-    note(opened, stamp, "images", {"generated": result.generated, "failed": result.failed})
-    if result.device:
-        note(opened, stamp, "drawing", {"device": result.device})
-    seconds = {"generate": round(result.seconds, 3), "store": round(result.store_seconds, 3)}
-    note(opened, stamp, "seconds", seconds)
     where = f" on {result.device}" if result.device else ""
     context.log.info(f"{result.generated} pictures drawn{where}, {result.failed} failed")
     if result.held_up:
         context.log.warning(f"Pictures waited in the outbox meanwhile: {result.held_up}")
-    for error in result.errors:
-        context.log.warning(error)
+    for name in result.set_aside:
+        context.log.warning(f"Outbox file {name} is damaged; its pictures are drawn again")
     attach_previews(context, opened, result.by_shard)
 
 
@@ -79,7 +66,6 @@ def clip_scores(
     result = score_images(
         opened, clip_scorer.scorer(opened.settings.scorer), shards_of(context), stamp
     )
-    note(opened, stamp, "seconds", {"score": round(result.seconds, 3)})
     context.log.info(f"{result.scored} pictures scored")
 
 
@@ -94,5 +80,6 @@ def verdicts(
     stamp = Stamp.at_once(context.run.run_id)
     scorer = clip_scorer.scorer(opened.settings.scorer)
     result = judge_images(opened, scorer.scorer_hash, shards_of(context), stamp)
-    note(opened, stamp, "verdicts", result.counts)
-    context.log.info(", ".join(f"{count} {name}" for name, count in result.counts.items()))
+    context.log.info(
+        f"{result.accepted} accepted, {result.review} to review, {result.rejected} rejected"
+    )

@@ -1,6 +1,6 @@
 """Small pictures in Dagster's metadata, so that a person sees what a run drew."""
 
-from collections import Counter
+from collections.abc import Mapping
 
 import dagster as dg
 
@@ -10,7 +10,7 @@ from catalog_gen.store.images import images_of_run, stored_png
 
 
 def attach_previews(
-    context: dg.AssetExecutionContext, catalog: Catalog, drawn: Counter[int], most: int = 8
+    context: dg.AssetExecutionContext, catalog: Catalog, drawn: Mapping[int, int], most: int = 8
 ) -> None:
     """Say for each shard how many pictures were drawn; the run's first pictures go to its first."""
     for shard, count in drawn.items():

@@ -9,7 +9,7 @@ from assets_defs.stage_asset import stage_asset
 from catalog_gen.stages.catalog import Stamp
 from catalog_gen.stages.gallery import write_catalog_gallery
 from catalog_gen.stages.publication import publish_best, write_channel_feeds
-from catalog_gen.stages.runs import finish, note
+from catalog_gen.stages.runs import finish
 from catalog_gen.store.snapshot import publish_snapshot
 from resources.catalog import CatalogResource
 from resources.scorer import ClipScorerResource
@@ -31,14 +31,16 @@ def published_catalog(
     stamp = Stamp.at_once(context.run.run_id)
     scorer = clip_scorer.scorer(opened.settings.scorer)
     published = publish_best(opened, scorer.scorer_hash, stamp)
-    figures = {"products": published.products, "coverage": round(published.coverage, 4)}
-    note(opened, stamp, "published", figures)
     if published.held_back:
-        note(opened, stamp, "held_back", {"why": published.held_back})
         context.log.warning(published.held_back)
     gates: dict[str, str] = {gate.gate: gate.told for gate in published.gates}
     return dg.MaterializeResult(
-        metadata={**figures, "images": published.images, "gates": dg.MetadataValue.json(gates)}
+        metadata={
+            "products": published.products,
+            "images": published.images,
+            "coverage": round(published.coverage, 4),
+            "gates": dg.MetadataValue.json(gates),
+        }
     )
 
 
@@ -70,7 +72,7 @@ def lineage_snapshot(
 ) -> dg.MaterializeResult[None]:
     """A copy of the database for analysts, so that no query ever waits for a refresh."""
     opened = catalog.open()
-    finish(opened, Stamp.at_once(context.run.run_id), "succeeded")
+    finish(opened, Stamp.at_once(context.run.run_id))
     path = publish_snapshot(opened.store, opened.home)
     return dg.MaterializeResult(
         metadata={"snapshot": dg.MetadataValue.path(str(path)), "bytes": path.stat().st_size}

@@ -10,10 +10,10 @@ from functools import wraps
 from typing import Any, Final
 
 import dagster as dg
-from dagster._core.errors import DagsterExecutionInterruptedError
 
 from assets_defs.partitions import in_one_run, shards
 from catalog_gen.errors import InputError
+from resources.internals import begin_to_cancel
 
 Body = Callable[..., Any]
 
@@ -21,7 +21,7 @@ Body = Callable[..., Any]
 CODE_VERSION: Final = "1"
 
 #: Ctrl-C and SIGTERM, as they come up where a step runs.
-INTERRUPTS: Final = (KeyboardInterrupt, DagsterExecutionInterruptedError)
+INTERRUPTS: Final = (KeyboardInterrupt, dg.DagsterExecutionInterruptedError)
 
 retry_twice = dg.RetryPolicy(max_retries=2, delay=5, backoff=dg.Backoff.EXPONENTIAL)
 
@@ -34,7 +34,7 @@ def stage_asset(
     sharded: bool = False,
     freshness: dg.FreshnessPolicy | None = None,
 ) -> Callable[[Body], dg.AssetsDefinition]:
-    """Make an asset of a body. ``sharded``: it has 64 partitions, all of a run in one process."""
+    """Make an asset of a body. ``sharded``: it has a partition a shard, a run's in one process."""
     asset = dg.asset(
         group_name=group,
         kinds=kinds,
@@ -58,6 +58,8 @@ def _some_errors_are_final(body: Body) -> Body:
         except InputError as error:
             raise dg.Failure(str(error), allow_retries=False) from error
         except INTERRUPTS as error:
+            context = dg.AssetExecutionContext.get()
+            begin_to_cancel(context.instance, context.run.run_id)
             raise dg.Failure("Interrupted", allow_retries=False) from error
 
     return wrapped

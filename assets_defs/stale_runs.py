@@ -1,100 +1,83 @@
-"""Runs whose process died: told as failed, in Dagster and in the store, and their slots freed.
+"""Runs whose process died are ended, in Dagster and in the store, and their slots freed.
 
-A run in the command's own process holds a file lock as long as it lives; the lock dies with its
-process, whatever killed that. Runs that Dagster's daemon launched are left to its own monitor.
+Each run's process holds a file lock as long as it lives, whoever launched it. Dagster's own monitor
+asks its launcher how a process is, and the default launcher does not know.
 """
 
-import fcntl
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Final
 
 import dagster as dg
 
 from catalog_gen.errors import StoreBusyError
 from catalog_gen.settings import Home
+from catalog_gen.stages.runs import End, record_ends
 from catalog_gen.store.connection import Store
-from catalog_gen.store.runs import finish_run, unfinished_runs
+from catalog_gen.store.outbox import Outbox
+from catalog_gen.store.run_lock import dead_runs, forget, is_alive
+from catalog_gen.store.runs import unfinished_runs
+from resources.internals import end_dead_run
+from resources.run_ends import ended_as
 
 #: Seconds to wait for another process before the runs table is left to the next refresh.
 _PATIENCE: Final = 2.0
 
+#: Seconds that a run may be without a lock: it is loading code then, or about to end.
+_GRACE: Final = 600.0
 
-@contextmanager
-def sign_of_life(home: Home, run_id: str) -> Iterator[None]:
-    """Hold the run's lock; take it before the run is recorded, so that nobody thinks it dead."""
-    path = _lock_of(home, run_id)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as stream:
-        fcntl.flock(stream, fcntl.LOCK_EX)
-        yield
-        path.unlink(missing_ok=True)
+#: The newest runs of Dagster that are compared with the store.
+_COMPARED: Final = 100
 
-
-def dead_runs(home: Home) -> list[str]:
-    """The ids of runs whose process ended before they did."""
-    return [path.name for path in sorted(_folder(home).glob("*")) if _is_abandoned(path)]
+_AT_WORK: Final = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
 
 
 def end_stale_runs(instance: dg.DagsterInstance, home: Home) -> list[str]:
-    """Mark dead runs as failed and free their slots; returns their ids.
+    """End dead runs, and record in the store how every run ended; returns the ids of the dead.
 
-    Runs that the store still takes for running, while Dagster knows that they have ended, are
-    marked there, too. If another process holds the database, the next refresh does that part.
+    If another process holds the database, a later call does that part.
 
     Raises:
         StoreError: the database can't be used.
     """
     dead = dead_runs(home)
-    slots = instance.event_log_storage
-    for run_id in dead:
-        run = instance.get_run_by_id(run_id)
-        if run is not None and not run.is_finished:
-            instance.report_run_failed(run, "Its process died; a later refresh went on with it.")
-        if slots.supports_global_concurrency_limits:
-            slots.free_concurrency_slots_for_run(run_id)
-    try:
-        _end_in_store(instance, home, dead)
-    except StoreBusyError:
-        return dead
-    for run_id in dead:
-        _lock_of(home, run_id).unlink(missing_ok=True)
-    return dead
-
-
-def _end_in_store(instance: dg.DagsterInstance, home: Home, dead: list[str]) -> None:
+    lost = [run_id for run_id in _without_a_lock(instance, home) if run_id not in dead]
+    for run_id in (*dead, *lost):
+        end_dead_run(instance, run_id, "Its process died; the next refresh goes on with its work.")
     store = Store(home, patience=_PATIENCE)
-    with store.reading() as connection:
-        started = unfinished_runs(connection)
-    ended = [run_id for run_id in started if _has_ended(instance, run_id)]
-    if not dead and not ended:
-        return
-    with store.writing() as connection:
-        for run_id in {*dead, *ended}:
-            finish_run(connection, run_id, "failed", datetime.now(UTC))
-
-
-def _has_ended(instance: dg.DagsterInstance, run_id: str) -> bool:
-    run = instance.get_run_by_id(run_id)
-    return run is None or run.is_finished
-
-
-def _folder(home: Home) -> Path:
-    return home.dagster / "alive"
-
-
-def _lock_of(home: Home, run_id: str) -> Path:
-    return _folder(home) / run_id
-
-
-def _is_abandoned(path: Path) -> bool:
-    """Whether the lock is there and nobody holds it."""
     try:
-        with path.open() as stream:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # Its run may have ended, and removed it, between our opening it and locking it.
-            return path.exists()
-    except (FileNotFoundError, BlockingIOError):
-        return False
+        record_ends(store, Outbox(home.outbox), _ends(instance, store))
+    except StoreBusyError:
+        return [*dead, *lost]
+    for run_id in dead:
+        forget(home, run_id)
+    return [*dead, *lost]
+
+
+def _without_a_lock(instance: dg.DagsterInstance, home: Home) -> list[str]:
+    """Runs that Dagster takes for running although no process works on them."""
+    records = instance.get_run_records(dg.RunsFilter(statuses=_AT_WORK))
+    latest = time.time() - _GRACE
+    return [
+        record.dagster_run.run_id
+        for record in records
+        if record.start_time is not None
+        and record.start_time < latest
+        and not is_alive(home, record.dagster_run.run_id)
+    ]
+
+
+def _ends(instance: dg.DagsterInstance, store: Store) -> list[End]:
+    """How runs ended by Dagster's records; runs that it does not know any more were cut off."""
+    ends: dict[str, End] = {}
+    for record in instance.get_run_records(limit=_COMPARED):
+        run, status = record.dagster_run, ended_as(record.dagster_run)
+        if status is not None:
+            at = datetime.fromtimestamp(record.end_time or time.time(), UTC)
+            ends[run.run_id] = End(run.run_id, status, at)
+    with store.reading() as connection:
+        unfinished = unfinished_runs(connection)
+    for run_id in unfinished:
+        if run_id not in ends and instance.get_run_by_id(run_id) is None:
+            ends[run_id] = End(run_id, "interrupted", datetime.now(UTC))
+    return list(ends.values())

@@ -1,6 +1,6 @@
 """Feeds as an enemy would write them: does a reader crash, hang or fill the memory?
 
-1. Damaged feeds of every format (hypothesis): each is read or refused by name, and what was
+1. Damaged feeds of every format (hypothesis): each is read or refused with a message, and what was
    accepted and what was rejected add up to what was read. Anything else ends the run with the feed
    that did it.
 2. A coverage-guided fuzzer on the same readers, for ``--seconds``, where Atheris is installed
@@ -119,13 +119,13 @@ def coverage_guided(folder: Path, seconds: int) -> dict[str, Any] | None:
     command = [sys.executable, __file__, "--step", "coverage", "--path", str(folder)]
     command += ["--seconds", str(seconds)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)
-    told = re.search(r"Done (\d+) runs", done.stderr)
-    if done.returncode or told is None:
+    done_line = re.search(r"Done (\d+) runs", done.stderr)
+    if done.returncode or done_line is None:
         raise SystemExit(f"the fuzzer found a feed that breaks a reader:\n{done.stderr[-4000:]}")
     covered = re.findall(r"cov: (\d+)", done.stderr)
     peaks = re.findall(r"rss: (\d+)Mb", done.stderr)
     return {
-        "feeds": int(told[1]),
+        "feeds": int(done_line[1]),
         "edges": int(covered[-1]),
         "edges_of_the_seeds": int(covered[0]),
         "peak_mb": max(map(int, peaks)),
@@ -206,9 +206,9 @@ def read_bomb(path: Path) -> dict[str, Any]:
 
 def _memory(name: str) -> float:
     """A figure of this process's memory in megabytes (Linux; ``ru_maxrss`` is the parent's)."""
-    told = re.search(rf"^{name}:\s+(\d+) kB", Path("/proc/self/status").read_text(), re.MULTILINE)
-    assert told, name
-    return int(told[1]) / 1024
+    line = re.search(rf"^{name}:\s+(\d+) kB", Path("/proc/self/status").read_text(), re.MULTILINE)
+    assert line, name
+    return int(line[1]) / 1024
 
 
 def _line(head: bytes, tail: bytes) -> Callable[[Path, int], None]:
@@ -297,12 +297,13 @@ BOMBS: Final[dict[str, tuple[str, Callable[[Path, int], None]]]] = {
 
 
 def _print(figures: dict[str, Any]) -> None:
-    if told := figures["damaged"]:
-        rows = told["rows"]
+    if damaged := figures["damaged"]:
+        rows = damaged["rows"]
         print(
-            f"{told['feeds']} damaged feeds: {told.get('read', 0)} read, {told.get('refused', 0)} "
-            f"refused by name; {rows['read']} rows = {rows['accepted']} accepted + "
-            f"{rows['rejected']} rejected; the slowest took {told['slowest_seconds']:.2f} s"
+            f"{damaged['feeds']} damaged feeds: {damaged.get('read', 0)} read, "
+            f"{damaged.get('refused', 0)} refused; {rows['read']} rows = "
+            f"{rows['accepted']} accepted + "
+            f"{rows['rejected']} rejected; the slowest took {damaged['slowest_seconds']:.2f} s"
         )
     if guided := figures["coverage"]:
         print(

@@ -55,8 +55,8 @@ def main() -> None:
         )
     for name in ("false_rejections", "not_accepted"):
         row = figures[name]
-        told = f"{row['value']:.1%} ({row['low']:.1%} to {row['high']:.1%}) of {row['n']}"
-        print(f"good renders, {name.replace('_', ' ')}: {told}")
+        line = f"{row['value']:.1%} ({row['low']:.1%} to {row['high']:.1%}) of {row['n']}"
+        print(f"good renders, {name.replace('_', ' ')}: {line}")
     cost = figures["cost"]
     print(
         f"judging takes {1000 * cost['judge_seconds']:.1f} ms a picture, drawing "

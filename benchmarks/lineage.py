@@ -152,9 +152,11 @@ def synthesise(connection: duckdb.DuckDBPyConnection, images: int) -> None:
     parameters = {"products": products, "nights": NIGHTS}
     connection.execute(
         """
-        INSERT INTO runs
-        SELECT 'run-' || night, TIMESTAMPTZ '2026-10-01 02:00:00+00' + to_days(night::INTEGER),
-            TIMESTAMPTZ '2026-10-01 05:00:00+00' + to_days(night::INTEGER), 'succeeded', '{}'
+        INSERT INTO runs BY NAME
+        SELECT 'run-' || night AS run_id,
+            TIMESTAMPTZ '2026-10-01 02:00:00+00' + to_days(night::INTEGER) AS started_at,
+            TIMESTAMPTZ '2026-10-01 05:00:00+00' + to_days(night::INTEGER) AS finished_at,
+            'succeeded' AS status, '{}' AS summary
         FROM range($nights) AS each(night)
         """,
         {"nights": NIGHTS},
@@ -162,7 +164,7 @@ def synthesise(connection: duckdb.DuckDBPyConnection, images: int) -> None:
     connection.execute(
         """
         INSERT INTO products
-        SELECT 'sku-' || lpad(number::VARCHAR, 7, '0'), number % 64, 'Product No. ' || number,
+        SELECT 'sku-' || lpad(number::VARCHAR, 7, '0'), number % 16, 'Product No. ' || number,
             ['mug', 'bowl', 'chair', 'lamp', 'shoe', 'watch'][number % 6 + 1],
             'A product that is described in one sentence of usual length, for its shop.', '', '',
             MAP {'colour': ['red', 'blue', 'green', 'black'][number % 4 + 1], 'material': 'steel',
@@ -176,17 +178,21 @@ def synthesise(connection: duckdb.DuckDBPyConnection, images: int) -> None:
     # Each product was new in the first nights, and changed its colour in a later one.
     connection.execute(
         """
-        INSERT INTO prompts
-        SELECT sha256(concat(number, view, state)), 'sku-' || lpad(number::VARCHAR, 7, '0'),
-            number % 64, view, sha256(concat('f', number, view, state)),
+        INSERT INTO prompts BY NAME
+        SELECT sha256(concat(number, view, state)) AS prompt_id,
+            'sku-' || lpad(number::VARCHAR, 7, '0') AS product_id, number % 16 AS shard, view,
+            sha256(concat('f', number, view, state)) AS fingerprint,
             MAP {'category': ['mug', 'bowl', 'chair', 'lamp', 'shoe', 'watch'][number % 6 + 1],
                 'colour': ['red', 'blue', 'green', 'black'][(number + state) % 4 + 1],
-                'title': 'Product No. ' || number},
+                'title': 'Product No. ' || number} AS inputs,
+            MAP {'colour': ['red', 'blue', 'green', 'black'][(number + state) % 4 + 1]} AS asked,
             concat('{"model":"', sha256(concat('m', state)), '","settings":"', sha256('s'),
-                '","template":"', sha256(concat('t', view, night // 10)), '"}'),
-            concat('product photo of one steel thing No. ', number, ', ', view), '', 12, [], '',
-            if(state = 0, 'new', 'changed: colour'), state = 1,
-            TIMESTAMPTZ '2026-10-01 02:01:00+00' + to_days(night::INTEGER), 'run-' || night
+                '","template":"', sha256(concat('t', view, night // 10)), '"}') AS spec,
+            concat('product photo of one steel thing No. ', number, ', ', view) AS prompt,
+            '' AS negative_prompt, 12 AS tokens, [] AS dropped, '' AS unsupported,
+            if(state = 0, 'new', 'changed: colour') AS reason, state = 1 AS current,
+            TIMESTAMPTZ '2026-10-01 02:01:00+00' + to_days(night::INTEGER) AS created_at,
+            'run-' || night AS run_id
         FROM (
             SELECT number, view, state,
                 if(state = 0, number % 3, 3 + number % ($nights - 3)) AS night
@@ -233,38 +239,43 @@ def synthesise(connection: duckdb.DuckDBPyConnection, images: int) -> None:
     )
     connection.execute(
         """
-        INSERT INTO images
-        SELECT recipe_id, sha256('png' || recipe_id), prompt_id, sha256('e'), 128, 128,
-            0.3 + (hash(recipe_id) % 100) / 500, 'batch-' || (row_number() OVER () // 8),
-            created_at + INTERVAL 10 MINUTE, run_id
+        INSERT INTO images BY NAME
+        SELECT recipe_id AS image_id, sha256('png' || recipe_id) AS sha256, prompt_id,
+            sha256('e') AS environment_id, 128 AS width, 128 AS height,
+            0.3 + (hash(recipe_id) % 100) / 500 AS seconds,
+            'batch-' || (row_number() OVER () // 8) AS batch,
+            created_at + INTERVAL 10 MINUTE AS created_at, run_id
         FROM drawn WHERE hash(recipe_id) % 1000 <> 0
         """
     )
     connection.execute(
         """
-        INSERT INTO scores
-        SELECT image_id, 'scorer-1', 0.2 + (hash(image_id) % 100) / 1000, 0.1,
-            [0.6, 0.8]::FLOAT[],
+        INSERT INTO scores BY NAME
+        SELECT image_id, 'scorer-1' AS scorer,
+            0.2 + (hash(image_id) % 100) / 1000 AS similarity, 0.1 AS margin,
+            [0.6, 0.8]::FLOAT[] AS embedding,
             concat('{"background":{"border":254.1},"colour":{"delta":', hash(image_id) % 40,
                 '},"exposure":{"clipped":0.01,"mean":201.5},"sharpness":', hash(image_id) % 900,
-                ',"subject":{"area":0.31,"box":[20,22,101,109],"margin":0.16,"parts":1}}'),
-            created_at + INTERVAL 20 MINUTE, run_id
+                ',"subject":{"area":0.31,"box":[20,22,101,109],"margin":0.16,"parts":1}}')
+                AS signals,
+            created_at + INTERVAL 20 MINUTE AS scored_at, run_id
         FROM images
         """
     )
     connection.execute(
         """
-        INSERT INTO verdicts
-        SELECT image_id, 'rubric-1', decision, if(decision = 'accepted', 9, 5),
+        INSERT INTO verdicts BY NAME
+        SELECT image_id, 'rubric-1' AS rubric, decision, if(decision = 'accepted', 9, 5) AS total,
             concat('{"prompt_adherence":{"points":2,"why":"It shows what was asked for."},',
                 '"visual_realism":{"points":', if(decision = 'accepted', 2, 1),
                 ',"why":"Sharp enough (', hash(image_id) % 900, ')."},',
                 '"artifacts":{"points":2,"why":"Nothing is cut off."},',
                 '"ecommerce_usability":{"points":2,"why":"Clean white background."},',
-                '"reproducibility":{"points":1,"why":"Recipe, weights and libraries are known."}}'),
-            [], judged, run_id
+                '"reproducibility":{"points":1,"why":"Recipe, weights and libraries are known."}}')
+                AS criteria,
+            [] AS hard_failures, judged_at, run_id
         FROM (
-            SELECT image_id, run_id, created_at + INTERVAL 30 MINUTE AS judged,
+            SELECT image_id, run_id, created_at + INTERVAL 30 MINUTE AS judged_at,
                 CASE WHEN hash(image_id) % 10 < 7 THEN 'accepted'
                     WHEN hash(image_id) % 10 < 9 THEN 'review' ELSE 'rejected' END AS decision
             FROM images
@@ -274,15 +285,16 @@ def synthesise(connection: duckdb.DuckDBPyConnection, images: int) -> None:
     # A second rubric judged a tenth again, and people looked at some.
     connection.execute(
         """
-        INSERT INTO verdicts
-        SELECT image_id, 'rubric-2', 'accepted', 8, criteria, [], judged_at + INTERVAL 1 DAY, run_id
+        INSERT INTO verdicts BY NAME
+        SELECT * EXCLUDE (seq) REPLACE ('rubric-2' AS rubric, 'accepted' AS decision, 8 AS total)
         FROM verdicts WHERE hash(image_id) % 10 = 3
         """
     )
     connection.execute(
         """
-        INSERT INTO reviews
-        SELECT image_id, 'rejected', 'Ana', 'The handle is missing.', created_at + INTERVAL 1 DAY
+        INSERT INTO reviews BY NAME
+        SELECT image_id, 'rejected' AS decision, 'Ana' AS reviewer,
+            'The handle is missing.' AS note, created_at + INTERVAL 1 DAY AS reviewed_at
         FROM images WHERE hash(image_id) % 500 = 7
         """
     )

@@ -27,8 +27,9 @@ CATEGORIES: Final = ("mug", "bottle", "bowl", "vase", "chair", "backpack")
 CHANGED: Final = 100
 #: All that a night's judge would store, but for the criteria's words.
 JUDGED: Final = """
-    INSERT INTO verdicts
-    SELECT recipe_id, 'benchmark', 'accepted', 9, '[]', [], now(), 'benchmark'
+    INSERT INTO verdicts BY NAME
+    SELECT recipe_id AS image_id, 'benchmark' AS rubric, 'accepted' AS decision, 9 AS total,
+        '[]' AS criteria, [] AS hard_failures, now() AS judged_at, 'benchmark' AS run_id
     FROM ledger ANTI JOIN verdicts ON image_id = recipe_id
 """
 

@@ -122,10 +122,9 @@ def planned_recipes(feed: Path, home: Path) -> list[dict[str, Any]]:
 
     catalog = Catalog.open(CONFIG, Home(home / "plan"), feed)
     contents = read_products(catalog, feed)
-    views = compile_views(
-        catalog.settings, {name for each in contents.products for name in each.attributes}
-    )
     drawer = Drawer.of(catalog)
+    attributes = {name for each in contents.products for name in each.attributes}
+    views = compile_views(catalog.settings, attributes, drawer.dialect)
     with catalog.store.peek() as connection:
         relation = incoming_products(connection, contents.products)
         wishes = list(desired_prompts(connection, views, drawer, relation=relation))

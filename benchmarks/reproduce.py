@@ -95,6 +95,7 @@ def draw(config: Path) -> dict[str, Any]:
     from catalog_gen.stages.images import draw_missing
     from catalog_gen.stages.products import record_products
     from catalog_gen.stages.prompts import write_prompts
+    from catalog_gen.store.ledger import open_failures
 
     whole: Callable[..., Any] = BatchDrawer.draw
 
@@ -110,9 +111,10 @@ def draw(config: Path) -> dict[str, Any]:
     write_prompts(catalog, range(SHARDS), stamp, budget=NO_LIMIT)
     model = catalog.settings.model
     engine = Engine(load_model(model, catalog.home.hashes), model.batch_size)
-    for error in draw_missing(catalog, lambda: engine, range(SHARDS), stamp).errors:
-        print(error, file=sys.stderr)
+    draw_missing(catalog, lambda: engine, range(SHARDS), stamp)
     with catalog.store.reading() as connection:
+        for failure in open_failures(connection):
+            print(failure.error, file=sys.stderr)
         by = {
             name: dict(
                 connection.execute(
@@ -132,10 +134,7 @@ def _config() -> str:
         text = re.sub(rf'"(local-dir:)?{name}"', rf'"\g<1>{DATA / name}"', text)
     head, _, rest = text.partition("[views.")
     tail = "[limits]" + rest.partition("[limits]")[2]
-    template = (
-        'template = "product photo of one {{ (colour or title) | studio_colour }} '
-        '{{ title | studio_category(1) }}"'
-    )
+    template = 'template = "product photo of one {{ colour }} {{ category }}"'
     views = []
     for number, scheduler in enumerate(SCHEDULERS):
         side = LARGE if number == 0 else 128

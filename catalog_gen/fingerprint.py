@@ -1,7 +1,7 @@
 """Stable identities: canonical JSON, SHA-256 of values, files and folders, and hash shards.
 
 Identities are stored for years, so nothing here may depend on the Python version, on dictionary
-order or on the machine. It does not decide what belongs into an identity: see ``recipe``.
+order or on the machine. What belongs into an identity is decided in ``chosen``.
 """
 
 import hashlib
@@ -9,7 +9,9 @@ import json
 from pathlib import Path
 from typing import Final
 
-SHARDS: Final = 64
+#: Parts of a catalog that can be drawn again by themselves; a power of two, since the database
+#: takes the last bits of the hash (``store/products.py``).
+SHARDS: Final = 16
 
 
 def canonical_json(value: object) -> str:
@@ -39,5 +41,5 @@ def sha256_file(path: Path) -> str:
 
 
 def shard_of(product_id: str) -> int:
-    """The hash shard of a product, 0..63: uniform, and the same forever."""
+    """The hash shard of a product, 0..15: uniform, and the same forever."""
     return int(sha256_text(product_id), 16) % SHARDS

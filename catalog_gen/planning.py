@@ -12,7 +12,7 @@ from typing import Final
 from catalog_gen.recipe import Recipe, candidate_seed
 from catalog_gen.settings import ViewSettings
 
-#: The parts of a view's spec in the order in which a change of them is told.
+#: The parts of a view's spec in the order in which a change is reported.
 SPEC_PARTS: Final = ("model", "template", "settings")
 
 #: Which plan items a budget takes first: what has no picture yet is worth most.

@@ -4,6 +4,7 @@ What decides pixels too but is not chosen (library versions, device, dtype, batc
 is the ``Environment``, recorded beside each image and never part of the identity.
 """
 
+from dataclasses import dataclass
 from typing import Final, Literal
 
 from pydantic import Field
@@ -41,6 +42,15 @@ class Recipe(Chosen):
     def work(self) -> float:
         """What it costs to draw: pixels times the steps that its method runs."""
         return self.width * self.height * self.steps * self.method.share
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A recipe that could not be drawn: why, what to do, and the seconds of drawing it cost."""
+
+    recipe_id: str
+    error: str
+    seconds: float
 
 
 def candidate_seed(product_id: str, view: str, candidate: int, attempt: int) -> int:

@@ -29,6 +29,7 @@ MAX_DEPARTURE: Final[Mapping[EditPolicy, float]] = {
 }
 
 Share = Annotated[float, Field(ge=0, le=1)]
+Asks = dict[Annotated[str, Field(pattern="^[a-z][a-z0-9_]*$")], str]
 
 
 class FeedSettings(Chosen):
@@ -67,6 +68,9 @@ class ModelSettings(Chosen):
     device: Literal["auto", "cpu", "cuda"] = "auto"
     batch_size: int = Field(8, ge=1, description="every batch is padded to this size")
     compile: bool = Field(False, description="torch.compile the whole UNet (GPU)")
+    dialect: Path | None = Field(
+        None, description="the words that it understands, where its folder has no such file"
+    )
 
 
 class ScorerSettings(Chosen):
@@ -81,6 +85,7 @@ class ViewSettings(Chosen):
 
     template: str = Field(min_length=1, description="Jinja2, over the product's fields")
     negative_prompt: str = Field("", description="Jinja2, too")
+    asks: Asks = Field({}, description="what it asks for: attribute, and Jinja2 for its value")
     method: AnyMethod = Field(
         default="text2img",
         validate_default=True,
@@ -119,7 +124,7 @@ class ViewSettings(Chosen):
     def settings_hash(self) -> str:
         """SHA-256 over what decides which pictures are drawn, apart from templates and model."""
         judged = ("edit_policy", "background")
-        worded = ("template", "negative_prompt", "retry_negative_prompt")
+        worded = ("template", "negative_prompt", "asks", "retry_negative_prompt")
         return sha256_json(self.chosen(without=(*worded, *judged)))
 
 
@@ -176,6 +181,7 @@ class CatalogSettings(Chosen):
     feed: FeedSettings
     model: ModelSettings
     scorer: ScorerSettings
+    asks: Asks = Field({}, description="of every view whose template reads the attribute")
     views: dict[str, ViewSettings] = Field(min_length=1)
     rubric: Path = Field(description="the rubric's thresholds, a TOML file")
     passports: Path = Field(description="what sales channels ask of pictures, a TOML file")
@@ -246,6 +252,8 @@ def _with_absolute_paths(settings: CatalogSettings, folder: Path) -> CatalogSett
     model = settings.model
     if (folder / model.id).is_dir():
         model = model.model_copy(update={"id": str(folder / model.id)})
+    if model.dialect is not None:
+        model = model.model_copy(update={"dialect": folder / model.dialect})
     scorer = settings.scorer
     prefix = "local-dir:"
     if scorer.id.startswith(prefix):

@@ -1,25 +1,59 @@
 """The catalog store: settings, database and outbox, opened for a run."""
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, Final
 
 import dagster as dg
-from pydantic import PrivateAttr
+from pydantic import Field, PrivateAttr
 
 from catalog_gen.planning import Budget
 from catalog_gen.settings import Home
 from catalog_gen.stages.catalog import Catalog
+from catalog_gen.store.run_lock import run_lock
+from resources.run_ends import record_own_end
+
+#: Where the settings are unless ``CATALOG_CONFIG`` says otherwise.
+DEFAULT_CONFIG: Final = Path("data/catalog.toml")
 
 
-class CatalogResource(dg.ConfigurableResource[Catalog]):
-    """Opens the catalog that ``catalog.toml`` describes."""
+def config_from_environment() -> Path:
+    """``$CATALOG_CONFIG``, or the sample's settings below the working directory."""
+    return Path(os.environ.get("CATALOG_CONFIG") or DEFAULT_CONFIG).absolute()
 
-    config: str
-    home: str
-    feed: str | None = None
-    budget: int | None = None
-    budget_seconds: float | None = None
+
+class CatalogResource(dg.ConfigurableResource[Any]):
+    """Opens the catalog that the environment names, and keeps the books of the run.
+
+    Settings, feed and home come from the environment of the code location (``CATALOG_CONFIG``,
+    ``CATALOG_FEED``, ``CATALOG_HOME``) and from nowhere else: a launch request must not choose
+    which files are read and written.
+    """
+
+    budget: int | None = Field(
+        default=None, ge=0, description="Draw at most so many pictures; none: the settings' budget."
+    )
+    budget_seconds: float | None = Field(
+        default=None,
+        ge=0,
+        description="Draw at most so long, estimated; none: the settings' budget.",
+    )
 
     _catalog: Catalog | None = PrivateAttr(default=None)
+
+    @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["CatalogResource"]:
+        """The resource for a run: a sign of life while it is at work, and its end recorded."""
+        run, instance = context.run, context.instance
+        if run is None or instance is None:
+            yield self
+            return
+        home = Home.from_environment()
+        with run_lock(home, run.run_id):
+            yield self
+            record_own_end(instance, home, run.run_id)
 
     def open(self) -> Catalog:
         """The catalog; settings are read once for each resource.
@@ -28,8 +62,9 @@ class CatalogResource(dg.ConfigurableResource[Catalog]):
             ConfigError: ``catalog.toml`` can't be used.
         """
         if self._catalog is None:
+            feed = os.environ.get("CATALOG_FEED")
             self._catalog = Catalog.open(
-                Path(self.config), Home(Path(self.home)), Path(self.feed) if self.feed else None
+                config_from_environment(), Home.from_environment(), Path(feed) if feed else None
             )
         return self._catalog
 

@@ -4,13 +4,12 @@ from collections.abc import Mapping
 
 import dagster as dg
 
-from catalog_gen.settings import Home
 from resources.catalog import CatalogResource
 from resources.diffusion import DiffusionPipelineResource
 from resources.scorer import ClipScorerResource
 
 
-def resources_for(deployment: str, *, config: str, home: Home) -> Mapping[str, object]:
+def resources_for(deployment: str) -> Mapping[str, object]:
     """The resources of a deployment: ``local`` (a laptop; GPU if there is one) or ``gpu``.
 
     Raises:
@@ -25,7 +24,7 @@ def resources_for(deployment: str, *, config: str, home: Home) -> Mapping[str, o
             f"CATALOG_DEPLOYMENT={deployment!r} is none of: {', '.join(pipelines)}"
         )
     return {
-        "catalog": CatalogResource(config=config, home=str(home.root)),
+        "catalog": CatalogResource(),
         "diffusion_pipeline": pipelines[deployment],
         "clip_scorer": ClipScorerResource(),
     }

@@ -1,8 +1,8 @@
 """What people write about a studio photo: captions in a small closed vocabulary, all lower case.
 
 ``captions`` makes several for training; ``canonical_caption`` is the one form that the default
-prompt template writes; ``SYNONYMS`` also reads categories out of product text. A caption may leave
-an attribute out but never says a wrong one. It draws nothing and tokenizes nothing.
+prompt template writes. A caption may leave an attribute out but never says a wrong one. It draws
+nothing and tokenizes nothing.
 """
 
 import random
@@ -88,7 +88,7 @@ _BACKGROUND_WORDS: Final[dict[Background, tuple[str, ...]]] = {
 }
 _OPENINGS: Final = ("product photo of", "studio photo of", "catalog photo of", "packshot of")
 _CLOSINGS: Final = ("product photo", "studio photo", "studio lighting", "soft shadow")
-_NUMBERS: Final[dict[int, str]] = {1: "one", 2: "two"}
+NUMBERS: Final[dict[int, str]] = {1: "one", 2: "two"}
 
 
 def canonical_caption(
@@ -106,7 +106,7 @@ def canonical_caption(
     """
     noun = SYNONYMS[category][0][count - 1]
     return (
-        f"product photo of {_NUMBERS[count]} {material} {colour} {noun}, "
+        f"product photo of {NUMBERS[count]} {material} {colour} {noun}, "
         f"{angle} view, {background} background"
     )
 
@@ -146,7 +146,7 @@ def _subject(scene: Scene, colour: Colour, with_material: bool, generator: rando
     names = SYNONYMS[scene.category]
     # The category's own name half of the time: it is what the canonical prompt will say.
     name = names[0] if generator.random() < 0.5 else generator.choice(names)
-    words = [_NUMBERS[scene.count]]
+    words = [NUMBERS[scene.count]]
     if scene.count == 1:
         plain = name[0].endswith("headphones")  # no article: "a headphones" is not English
         words = [] if plain else [generator.choice(["one", "a", ""])]

@@ -1,1 +1,1 @@
-"""What benchmarks, and tests beside them, are built from; nothing here runs alone."""
+"""What benchmarks, and the tests beside them, are built from."""

@@ -3,8 +3,8 @@
 One clean parent has imported everything and holds no database; each refresh is a fork of it that
 runs the real nightly job (Dagster, DuckDB, a tiny Stable Diffusion, a tiny CLIP). A byte of shared
 memory a phase says what the child is at, so that kills can be aimed at a phase and every kill is
-told by the phases that it hit. The code under test is changed by those marks and by the number of
-shards alone.
+described by the phases that it hit. Those marks and the number of shards are the only changes to
+the code under test.
 """
 
 import gc
@@ -270,9 +270,9 @@ class Killer:
 
 def _look_inside(shop: "Shop") -> dict[str, Any]:
     """The store with `verify`'s eyes and in SQL; the fields of ``Seen`` but for the log."""
-    from assets_defs.stale_runs import dead_runs
     from catalog_gen.store.ledger import open_work
     from catalog_gen.store.outbox import read_batch
+    from catalog_gen.store.run_lock import dead_runs
     from catalog_gen.store.verify import verify
 
     catalog = shop.catalog
@@ -306,32 +306,32 @@ def _look_inside(shop: "Shop") -> dict[str, Any]:
 
 def _progress(figures: Figures) -> None:
     """A line for whoever waits: a hundred kills take a while."""
-    told = ", ".join(f"{name} {getattr(figures, name)}" for name in ("kills", "pairs", *FAULTS))
-    print(told, file=sys.stderr, flush=True)
+    line = ", ".join(f"{name} {getattr(figures, name)}" for name in ("kills", "pairs", *FAULTS))
+    print(line, file=sys.stderr, flush=True)
 
 
 @contextmanager
 def _watched(shop: "Shop", figures: Figures) -> Iterator[None]:
     """A reader that all the while looks at what is live: the snapshot, the page, the feed."""
-    told = mmap.mmap(-1, 16)
+    counters = mmap.mmap(-1, 16)
 
     def watch() -> None:
-        while told[8] == 0:
-            problems, looks = int.from_bytes(told[4:8]), int.from_bytes(told[:4])
+        while counters[8] == 0:
+            problems, looks = int.from_bytes(counters[4:8]), int.from_bytes(counters[:4])
             seen, whole = _look(shop)
-            told[:8] = (looks + seen).to_bytes(4) + (problems + seen - whole).to_bytes(4)
+            counters[:8] = (looks + seen).to_bytes(4) + (problems + seen - whole).to_bytes(4)
             time.sleep(0.5)
 
     watcher = forked(watch)
     try:
         yield
     finally:
-        told[8] = 1
+        counters[8] = 1
         _, status = os.waitpid(watcher, 0)
     if status:
         raise RuntimeError("the reader could not read")
-    figures.reads += int.from_bytes(told[:4])
-    figures.half_published += int.from_bytes(told[4:8])
+    figures.reads += int.from_bytes(counters[:4])
+    figures.half_published += int.from_bytes(counters[4:8])
 
 
 def _look(shop: "Shop") -> tuple[int, int]:

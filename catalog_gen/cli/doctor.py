@@ -194,7 +194,7 @@ def _device(settings: CatalogSettings) -> Finding:
 
 def _dagster(home: Home) -> Iterator[Finding]:
     from assets_defs.leftovers import leftovers
-    from assets_defs.stale_runs import dead_runs
+    from catalog_gen.store.run_lock import dead_runs
 
     left, dead = leftovers(home), dead_runs(home)
     if dead:

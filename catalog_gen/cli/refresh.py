@@ -43,11 +43,12 @@ def run(config: Path, feed: Path | None, budget: str | None, as_json: bool) -> i
     load_settings(config)  # a wrong setting is told before Dagster starts
     home = Home.from_environment()
     os.environ["CATALOG_CONFIG"] = str(config.absolute())
+    if feed is not None:
+        os.environ["CATALOG_FEED"] = str(feed.absolute())
     started = perf_counter()
     _quiet()
     with messages.status("Starting Dagster ..."):
-        from assets_defs.launch import dagster_instance, failure_of, run_nightly
-        from assets_defs.stage_asset import INTERRUPTS
+        from assets_defs.launch import dagster_instance, failure_of, run_nightly, was_interrupted
     other = drawing_process(home)
     if other is not None:
         messages.print(
@@ -56,17 +57,10 @@ def run(config: Path, feed: Path | None, budget: str | None, as_json: bool) -> i
         )
     with dagster_instance(home) as instance, progress_bars():
         finished = run_nightly(
-            instance,
-            {
-                "config": str(config.absolute()),
-                "home": str(home.root),
-                "feed": str(feed.absolute()) if feed else None,
-                "budget": limit.images,
-                "budget_seconds": limit.seconds,
-            },
+            instance, home, budget={"budget": limit.images, "budget_seconds": limit.seconds}
         )
         failure = None if finished.is_success else failure_of(instance, finished.run_id)
-    if failure is not None and failure.kind in {each.__name__ for each in INTERRUPTS}:
+    if was_interrupted(finished):
         messages.print("Stopped; what was drawn is kept, and the next refresh continues.")
         return INTERRUPTED
     if failure is not None:

@@ -2,8 +2,7 @@
 
 Denoising runs in a background thread, one batch ahead; encoding, and whatever the caller does
 between two pictures, runs beside it. The same recipe gives the same bytes in any order, beside any
-neighbours and in any process, as long as the environment is the same. The engine stores nothing,
-judges nothing beyond "is it a picture at all", and knows no products.
+neighbours and in any process, as long as the environment is the same.
 """
 
 import hashlib
@@ -20,7 +19,7 @@ import torch
 from catalog_gen.diffusion.batching import BatchKey, Pending
 from catalog_gen.diffusion.drawing import BatchDrawer, DrawnPicture, ReadyJob
 from catalog_gen.diffusion.faults import DeadlineExceeded, is_out_of_memory
-from catalog_gen.diffusion.jobs import DrawJob, Drawn, NotDrawn, Outcome, Pixels, RecipeError
+from catalog_gen.diffusion.jobs import DrawJob, Drawn, Outcome, Pixels, RecipeError
 from catalog_gen.diffusion.loading import Dtype, LoadedModel
 from catalog_gen.diffusion.references import load_reference
 from catalog_gen.diffusion.watch import Meter, Progress, StepWatch
@@ -28,7 +27,7 @@ from catalog_gen.diffusion.worker import Worker
 from catalog_gen.errors import DrawingError
 from catalog_gen.imaging.decode import PictureError
 from catalog_gen.imaging.encode import encode_png
-from catalog_gen.recipe import Environment
+from catalog_gen.recipe import Environment, Failure
 
 #: Seconds after which a batch is given up. A batch of 8 large pictures on a CPU takes minutes.
 DEADLINE: Final = 3600.0
@@ -51,7 +50,7 @@ class _Finished:
     """What became of one batch."""
 
     pictures: list[_Picture]
-    failures: list[NotDrawn]
+    failures: list[Failure]
 
 
 class Engine:
@@ -154,10 +153,10 @@ class Engine:
     def _dtype(self, key: BatchKey) -> Dtype:
         return "fp32" if key.dtype == "fp32" else self._loaded.dtype
 
-    def _prepared(self, jobs: Sequence[DrawJob]) -> tuple[list[ReadyJob], list[NotDrawn]]:
+    def _prepared(self, jobs: Sequence[DrawJob]) -> tuple[list[ReadyJob], list[Failure]]:
         """Load reference photos; a job whose photo or model is not the recipe's own fails."""
         ready: list[ReadyJob] = []
-        failures: list[NotDrawn] = []
+        failures: list[Failure] = []
         for job in jobs:
             started = perf_counter()
             try:
@@ -165,7 +164,7 @@ class Engine:
                 needs_photo = "photo" in job.recipe.method.needs
                 ready.append(ReadyJob(job, load_reference(job) if needs_photo else None))
             except (RecipeError, PictureError) as error:
-                failures.append(NotDrawn(job.recipe_id, str(error), perf_counter() - started))
+                failures.append(Failure(job.recipe_id, str(error), perf_counter() - started))
         return ready, failures
 
     def _check_recipe(self, job: DrawJob) -> None:
@@ -183,7 +182,7 @@ class Engine:
 
     def _with_less_memory(
         self, key: BatchKey, ready: Sequence[ReadyJob], size: int, pending: Pending
-    ) -> list[NotDrawn]:
+    ) -> list[Failure]:
         """Put a batch back to be drawn in halves; a single picture that doesn't fit has failed."""
         if self._loaded.device.type == "cuda":
             torch.cuda.empty_cache()
@@ -201,13 +200,13 @@ class Engine:
         drawn: Sequence[DrawnPicture],
         seconds: float,
         pending: Pending,
-    ) -> tuple[list[_Picture], list[NotDrawn]]:
+    ) -> tuple[list[_Picture], list[Failure]]:
         """Tell pictures from failures; a bad one of lower precision is tried again in fp32."""
         dtype = self._dtype(key)
         size = self._fits.get(_memory_class(key), self._batch_size)
         environment = self._loaded.environment(size, dtype)
         pictures: list[_Picture] = []
-        failures: list[NotDrawn] = []
+        failures: list[Failure] = []
         again: list[DrawJob] = []
         for each, picture in zip(ready, drawn, strict=True):
             if picture.defect is None:
@@ -216,7 +215,7 @@ class Engine:
                 again.append(each.job)
             else:
                 problem = f"the model drew {picture.defect}"
-                failures.append(NotDrawn(each.job.recipe_id, problem, seconds))
+                failures.append(Failure(each.job.recipe_id, problem, seconds))
         pending.add(key.in_fp32(), again)
         return pictures, failures
 
@@ -226,8 +225,8 @@ def _memory_class(key: BatchKey) -> tuple[int, int, str]:
     return key.width, key.height, key.dtype
 
 
-def _all_failed(ready: Sequence[ReadyJob], problem: str, seconds: float) -> list[NotDrawn]:
-    return [NotDrawn(each.job.recipe_id, problem, seconds / len(ready)) for each in ready]
+def _all_failed(ready: Sequence[ReadyJob], problem: str, seconds: float) -> list[Failure]:
+    return [Failure(each.job.recipe_id, problem, seconds / len(ready)) for each in ready]
 
 
 def _drawing_error(error: Exception, device: torch.device) -> DrawingError:

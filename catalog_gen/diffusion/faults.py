@@ -1,4 +1,4 @@
-"""What can go wrong while drawing, told apart: memory, time, the GPU, and bad pictures."""
+"""Tells apart what can go wrong while drawing: memory, time, the GPU, and bad pictures."""
 
 from typing import Final
 

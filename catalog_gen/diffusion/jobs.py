@@ -7,13 +7,13 @@ import numpy as np
 import numpy.typing as npt
 
 from catalog_gen.errors import InputError
-from catalog_gen.recipe import Environment, Recipe
+from catalog_gen.recipe import Environment, Failure, Recipe
 
 Pixels = npt.NDArray[np.uint8]
 
 
 class RecipeError(InputError):
-    """A recipe that this model or machine can't draw; the engine makes it a ``NotDrawn``."""
+    """A recipe that this model or machine can't draw; the engine makes it a ``Failure``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +46,4 @@ class Drawn:
         return self.environment.batch_size
 
 
-@dataclass(frozen=True, slots=True)
-class NotDrawn:
-    """A job that came to nothing, with a sentence that says why and what to do."""
-
-    recipe_id: str
-    error: str
-    seconds: float
-
-
-Outcome = Drawn | NotDrawn
+Outcome = Drawn | Failure

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from catalog_gen.dialects.files import FILE as DIALECT_FILE
 from catalog_gen.diffusion.families.family import Family, family_of
 from catalog_gen.diffusion.hash_cache import HashCache
 from catalog_gen.errors import ModelError
@@ -140,7 +141,13 @@ def _from_hub(model_id: str, revision: str | None) -> Path:
             model_id,
             revision=revision,
             # "*/": the single-file checkpoints at the top of many repositories stay away.
-            allow_patterns=["model_index.json", "*/*.safetensors", "*/*.json", "*/*.txt"],
+            allow_patterns=[
+                "model_index.json",
+                DIALECT_FILE,
+                "*/*.safetensors",
+                "*/*.json",
+                "*/*.txt",
+            ],
             ignore_patterns=["*.fp16*.safetensors", "*.non_ema*.safetensors"],
         )
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:

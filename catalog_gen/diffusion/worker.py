@@ -1,4 +1,4 @@
-"""One background thread that runs tasks in turn. It knows nothing of drawing.
+"""One background thread that runs tasks in turn.
 
 A daemon thread, unlike those of ``concurrent.futures``: a task that hangs inside the GPU driver
 can't be stopped, and must not keep the process from ending.

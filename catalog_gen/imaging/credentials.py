@@ -142,12 +142,12 @@ def verify(content: bytes, rendition: Rendition, roots: str = "") -> Credentials
         if label.startswith("c2pa.actions")
         for action in data["actions"]
     ]
-    told = assertions.get(_RECIPE)
+    recipe = assertions.get(_RECIPE)
     return Credentials(
         state=report["validation_state"],
         problems=tuple(each["code"] for each in report.get("validation_status", ())),
         source_type=next((each.get("digitalSourceType", "") for each in actions), ""),
-        provenance=Provenance.from_json(json.dumps(told)) if told else None,
+        provenance=Provenance.from_json(json.dumps(recipe)) if recipe else None,
     )
 
 

@@ -73,16 +73,16 @@ def label_png(png: bytes, provenance: Provenance) -> bytes:
 def read_provenance(content: bytes) -> Provenance:
     """What a PNG, JPEG or WebP file that catalog_gen wrote says of its origin.
 
-    A PNG whose text was stripped but whose XMP was left, or the other way round, still tells.
+    A PNG whose text was stripped but whose XMP was left, or the reverse, is still recognised.
 
     Raises:
-        ProvenanceError: the file tells nothing, is damaged, or its recipe was changed.
+        ProvenanceError: the file has no provenance, is damaged, or its recipe was changed.
     """
     if content.startswith(_PNG_SIGNATURE):
-        told = _png_text(content)
-        if _RECIPE_KEY in told:
-            return Provenance.from_json(told[_RECIPE_KEY])
-        packet: str | bytes | None = told.get(_XMP_KEY)
+        found = _png_text(content)
+        if _RECIPE_KEY in found:
+            return Provenance.from_json(found[_RECIPE_KEY])
+        packet: str | bytes | None = found.get(_XMP_KEY)
     else:
         packet = _xmp_of(content)
     text = None if packet is None else _from_xmp(packet)
@@ -194,15 +194,15 @@ def _text_chunk(key: str, text: str) -> tuple[bytes, bytes]:
 
 def _png_text(png: bytes) -> dict[str, str]:
     """The text chunks that this module writes, by keyword; compressed ones are not ours."""
-    told: dict[str, str] = {}
+    found: dict[str, str] = {}
     for name, data in _png_chunks(png):
         key, _, rest = data.partition(b"\0")
         if name == b"tEXt":
-            told[key.decode("latin-1")] = rest.decode("latin-1")
+            found[key.decode("latin-1")] = rest.decode("latin-1")
         elif name == b"iTXt" and rest[:1] == b"\0":
             text = rest[2:].split(b"\0", 2)[-1]
-            told[key.decode("latin-1")] = text.decode("utf-8", "replace")
-    return told
+            found[key.decode("latin-1")] = text.decode("utf-8", "replace")
+    return found
 
 
 def _png_chunks(png: bytes) -> Iterator[tuple[bytes, bytes]]:

@@ -3,7 +3,7 @@
 Three forms of the same facts. The recipe as JSON is the truth: it hashes to the image's id, and the
 picture can be drawn again from it. XMP is what photo software, shops and search engines read. The
 "parameters" text is what AUTOMATIC1111's web UI began to write, and most image tools understand.
-Nothing here touches a file's bytes: see ``metadata``; nothing here is signed: see ``credentials``.
+``metadata`` puts them into files, ``credentials`` signs those.
 """
 
 import json
@@ -47,7 +47,7 @@ class ProvenanceError(InputError):
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """Where a picture came from, as its file tells it. ``created_at`` is in UTC."""
+    """Where a picture came from, according to its file. ``created_at`` is in UTC."""
 
     recipe: Recipe
     created_at: datetime
@@ -143,7 +143,7 @@ class Provenance:
             "catalog_gen:ModelHash": self.recipe.model_hash,
             "catalog_gen:Provenance": self.as_json(),
         }
-        told = "\n  ".join(f"{name}={quoteattr(value)}" for name, value in properties.items())
+        attributes = "\n  ".join(f"{name}={quoteattr(value)}" for name, value in properties.items())
         return f"""<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 <x:xmpmeta xmlns:x="adobe:ns:meta/">
  <rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
@@ -152,7 +152,7 @@ class Provenance:
   xmlns:photoshop="http://ns.adobe.com/photoshop/1.0/"
   xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
   xmlns:catalog_gen="{NAMESPACE}"
-  {told}/>
+  {attributes}/>
  </rdf:RDF>
 </x:xmpmeta>
 <?xpacket end="r"?>""".encode()

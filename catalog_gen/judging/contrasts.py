@@ -1,40 +1,86 @@
-"""Contrasts: which word of a prompt does the picture bear out, among all words of its kind?
+"""Contrasts: which value of an attribute does the picture bear out, among its rivals?
 
-A prompt of the canonical form is repeated with one word changed; the softmax over the picture's
-similarities says how probable the asked word is among its rivals. It works for the words of the
-studio vocabulary only: a prompt of another form has no contrasts, rather than guessed ones.
+The prompt is said again with one asked value exchanged; the softmax over the picture's similarities
+says how probable the asked value is among its rivals (Radford et al. 2021, zero-shot
+classification). It works for any template, any attribute and any CLIP.
 """
 
-import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
-from typing import Final, Literal, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from studio.captions import SYNONYMS
-from studio.vocabulary import CATEGORIES, COLOURS, COUNTS, MATERIALS
+from catalog_gen.judging.signals.colour import BASIC_COLOURS, basic_colour
 
-Attribute = Literal["count", "material", "colour", "category"]
-ATTRIBUTES: Final[tuple[Attribute, ...]] = ("count", "material", "colour", "category")
-
-_NUMBERS: Final = {1: "one", 2: "two"}
-#: What two of a category are called.
-_PLURALS: Final[dict[str, str]] = {category: names[0][1] for category, names in SYNONYMS.items()}
-_SINGULARS: Final[dict[str, str]] = {plural: category for category, plural in _PLURALS.items()}
+#: Values that are common in shops, where the model's vocabulary is open.
+_COMMON: Final[Mapping[str, tuple[str, ...]]] = {
+    "colour": BASIC_COLOURS,
+    "material": ("wood", "metal", "glass", "plastic", "fabric", "leather", "ceramic"),
+}
+_COUNT_WORDS: Final = ("one", "two")
+_COUNT_DIGITS: Final = ("1", "2")
 
 
 @dataclass(frozen=True, slots=True)
 class Contrast:
-    """One word of a prompt against its rivals."""
+    """One asked value against its rivals."""
 
     asked: str
     probability: float
-    """Of the asked word, 0..1."""
+    """Of the asked value, 0..1."""
     seen: str
-    """The most probable word: the asked one, or what it was mistaken for."""
+    """The most probable value: the asked one, or what it was mistaken for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rivals:
+    """What could have been asked instead.
+
+    Attributes:
+        closed: all the words that the model knows, by attribute; these alone are rivals there.
+        catalog: the values that a view's other products ask for, where the vocabulary is open.
+    """
+
+    closed: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    catalog: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    def of(self, attribute: str, asked: str) -> list[str]:
+        """The values of an attribute to choose among, the asked one with them.
+
+        In an open vocabulary, another spelling or shade of the asked value is no rival.
+        """
+        if attribute in self.closed:
+            return list(dict.fromkeys((*self.closed[attribute], asked)))
+        others: dict[str, str] = {}
+        for value in (*self.catalog.get(attribute, ()), *_common(attribute, asked)):
+            if value and not _same(attribute, value, asked):
+                others.setdefault(value.casefold(), value)
+        return [asked, *others.values()]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Phrasing:
+    """What a picture was asked to show, as data, and how that is said.
+
+    Attributes:
+        asked: attribute to value; '' asks for nothing.
+        say: the prompt that asks for such values.
+        rivals: what could have been asked instead.
+    """
+
+    asked: Mapping[str, str]
+    say: Callable[[Mapping[str, str]], str]
+    rivals: Rivals
+
+    @property
+    def prompt(self) -> str:
+        return self.say(self.asked)
+
+    def asking(self, attribute: str, value: str) -> "Phrasing":
+        """The same with one value exchanged."""
+        return replace(self, asked={**self.asked, attribute: value})
 
 
 class TextEmbedder(Protocol):
@@ -48,104 +94,83 @@ class TextEmbedder(Protocol):
         """Unit embeddings (N, D)."""
 
 
-@dataclass(frozen=True, slots=True)
-class PromptWords:
-    """A prompt of the canonical form, taken apart."""
-
-    opening: str
-    words: Mapping[Attribute, str]
-    plural: bool
-    ending: str
-
-    def with_word(self, attribute: Attribute, word: str) -> str:
-        """The whole prompt with one word exchanged; a noun keeps or takes its number."""
-        words = {**self.words, attribute: word}
-        plural = self.plural if attribute != "count" else word != _NUMBERS[1]
-        noun = _PLURALS[words["category"]] if plural else words["category"]
-        parts = [words[name] for name in ATTRIBUTES if name != "category" and name in words]
-        return f"{self.opening}{' '.join([*parts, noun])}{self.ending}"
-
-
-def rivals_of(attribute: Attribute) -> tuple[str, ...]:
-    """All words of one kind."""
-    if attribute == "count":
-        return tuple(_NUMBERS[count] for count in COUNTS)
-    return {"material": MATERIALS, "colour": COLOURS, "category": CATEGORIES}[attribute]
-
-
-def words_of(prompt: str) -> PromptWords | None:
-    """The words of "product photo of one matte red mug, ..."; None: another form.
-
-    The count, the material and the colour stand in this order, and any of them may be missing.
-    """
-    found = _form().match(prompt)
-    if found is None:
-        return None
-    noun = found["category"]
-    words: dict[Attribute, str] = {name: found[name] for name in ATTRIBUTES if found[name]}
-    words["category"] = _SINGULARS.get(noun, noun)
-    return PromptWords(
-        opening=found["opening"],
-        words=words,
-        plural=noun not in CATEGORIES,
-        ending=found["ending"],
-    )
+#: The prompts to choose among, by attribute and value; the asked value is among them.
+_Choices = Mapping[str, Mapping[str, str]]
 
 
 def contrasts_of(
-    embeddings: NDArray[np.float32], prompts: Sequence[str], embedder: TextEmbedder
-) -> list[Mapping[Attribute, Contrast]]:
-    """Contrasts of pictures, unit embeddings (N, D), with their N prompts; empty: another form."""
-    taken = [words_of(prompt) for prompt in prompts]
+    embeddings: NDArray[np.float32], phrasings: Sequence[Phrasing | None], embedder: TextEmbedder
+) -> list[dict[str, Contrast]]:
+    """Contrasts of N pictures, unit embeddings (N, D), by asked attribute.
+
+    Where nobody knows how a picture's wish was said (None), it has none; nor has an attribute whose
+    exchange doesn't change the prompt. Pictures of one wish share a phrasing, and its texts are
+    made once.
+    """
+    choices = {each: _choices(each) for each in {*phrasings} if each is not None}
     texts = sorted(
-        {
-            form.with_word(attribute, rival)
-            for form in taken
-            if form is not None
-            for attribute in form.words
-            for rival in rivals_of(attribute)
-        }
+        {text for each in choices.values() for values in each.values() for text in values.values()}
     )
     if not texts:
-        return [{} for _ in prompts]
+        return [{} for _ in phrasings]
     vectors = dict(zip(texts, embedder.embed_texts(texts), strict=True))
     return [
-        {} if form is None else _contrasts(embedding, form, vectors, embedder.logit_scale)
-        for embedding, form in zip(embeddings, taken, strict=True)
+        {}
+        if phrasing is None
+        else _contrasts(embedding, phrasing, choices[phrasing], vectors, embedder.logit_scale)
+        for embedding, phrasing in zip(embeddings, phrasings, strict=True)
     ]
+
+
+def _choices(phrasing: Phrasing) -> _Choices:
+    found: dict[str, dict[str, str]] = {}
+    own = phrasing.prompt
+    for attribute, asked in phrasing.asked.items():
+        if not asked:
+            continue
+        values = {
+            value: phrasing.asking(attribute, value).prompt
+            for value in phrasing.rivals.of(attribute, asked)
+        }
+        told = {value: text for value, text in values.items() if value == asked or text != own}
+        if len(told) > 1:
+            found[attribute] = told
+    return found
 
 
 def _contrasts(
     embedding: NDArray[np.float32],
-    form: PromptWords,
+    phrasing: Phrasing,
+    choices: _Choices,
     vectors: Mapping[str, NDArray[np.float32]],
     scale: float,
-) -> dict[Attribute, Contrast]:
-    found: dict[Attribute, Contrast] = {}
-    for attribute, asked in form.words.items():
-        rivals = rivals_of(attribute)
-        candidates = np.stack([vectors[form.with_word(attribute, rival)] for rival in rivals])
+) -> dict[str, Contrast]:
+    found: dict[str, Contrast] = {}
+    for attribute, texts in choices.items():
+        values, asked = list(texts), phrasing.asked[attribute]
+        candidates = np.stack([vectors[text] for text in texts.values()])
         logits = scale * (candidates @ embedding)
         shares = np.exp(logits - logits.max())
         shares /= shares.sum()
         found[attribute] = Contrast(
             asked=asked,
-            probability=round(float(shares[rivals.index(asked)]), 5),
-            seen=rivals[int(shares.argmax())],
+            probability=round(float(shares[values.index(asked)]), 5),
+            seen=values[int(shares.argmax())],
         )
     return found
 
 
-@lru_cache(maxsize=1)
-def _form() -> re.Pattern[str]:
-    def one_of(words: Sequence[str]) -> str:
-        return "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))
+def _common(attribute: str, asked: str) -> tuple[str, ...]:
+    if attribute == "count":
+        return _COUNT_DIGITS if asked.isdecimal() else _COUNT_WORDS
+    return _COMMON.get(attribute, ())
 
-    nouns = [*CATEGORIES, *_SINGULARS]
-    return re.compile(
-        r"(?P<opening>(?:product photo of )?)"
-        rf"(?:(?P<count>{one_of(list(_NUMBERS.values()))}) )?"
-        rf"(?:(?P<material>{one_of(MATERIALS)}) )?"
-        rf"(?:(?P<colour>{one_of(COLOURS)}) )?"
-        rf"(?P<category>{one_of(nouns)})(?P<ending>(?:,.*)?)\Z"
-    )
+
+def _same(attribute: str, value: str, asked: str) -> bool:
+    """Whether two values of an open vocabulary look alike: a picture can't tell them apart."""
+    if value.casefold() == asked.casefold():
+        return True
+    if attribute != "colour":
+        return False
+    basic = basic_colour(asked)
+    return basic is not None and basic_colour(value) == basic

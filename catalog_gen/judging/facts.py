@@ -4,23 +4,45 @@ It joins what was measured, what the scorer said and what the caller knows. It h
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
+from functools import cache
 from typing import Final, Literal
 
-from catalog_gen.judging.contrasts import ATTRIBUTES
 from catalog_gen.judging.measurement import Signals
 from catalog_gen.judging.scorer import ClipScore
+from catalog_gen.judging.signals.signal import SIGNALS
 from catalog_gen.settings import EditPolicy
 
-_NO_NUMBERS: Final = frozenset({"colour_word", "colour_lab", "perceptual_hash", "contrasts"})
-_ABOUT_WHITE: Final = frozenset({"pure_white", "near_white"})
+#: What is known of a picture beside its signals, by name.
+_OTHERS: Final[Mapping[str, str]] = {
+    "width": "pixels",
+    "height": "pixels",
+    "identity_distance": "1 minus the cosine to the photo that it started from, 0..2",
+    "lettering": "log-odds of words or a watermark laid over it",
+    "similarity": "cosine of picture and prompt, -1..1",
+    "margin": "similarity minus that of the best other product's prompt, -2..2",
+    "twin_bits": "bits of 64 between its perceptual hash and another product's nearest one",
+    "twin_distance": "1 minus the cosine to another product's nearest picture, 0..2",
+    "documented": "2: recipe and environment are on record, 1: the recipe alone, 0: neither",
+}
+#: Before an attribute: how probable its asked value is among its rivals, 0..1.
+CONTRAST: Final = "contrast_"
 
-#: Every name that a rule may use.
-FACTS: Final[frozenset[str]] = frozenset(
-    {each.name for each in fields(Signals)} - _NO_NUMBERS
-    | {f"contrast_{attribute}" for attribute in ATTRIBUTES}
-    | {"similarity", "margin", "colour_lead", "twin_bits", "twin_distance", "documented"}
-)
+
+@cache
+def known_facts() -> Mapping[str, str]:
+    """The names that every picture has, and what they say; asked attributes have contrasts, too.
+
+    Raises:
+        ConfigError: an installed signal can't be imported.
+    """
+    measured = {name: says for _, each in SIGNALS.items() for name, says in each.facts.items()}
+    return {**measured, **_OTHERS}
+
+
+def is_fact(name: str) -> bool:
+    """Whether a rule may use a name: a fact, or the contrast of any attribute."""
+    return name in known_facts() or (name.startswith(CONTRAST) and name != CONTRAST)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +56,7 @@ class JudgingContext:
     """Everything else that decides the pixels is stored: libraries, device, batch, threads."""
     background: Literal["white", "any"] = "any"
     edit_policy: EditPolicy | None = None
-    """Of an img2img view; None: drawn from text alone."""
+    """Of the view, for a picture that started from a photo; None: drawn from text alone."""
     twin_bits: int | None = None
     """Bits between its perceptual hash and the nearest one of another product; None: no other."""
     twin_distance: float | None = None
@@ -50,34 +72,22 @@ class Facts:
 
 
 def facts_of(signals: Signals, clip: ClipScore, context: JudgingContext) -> Facts:
-    """The table that rules are applied to; its names are ``FACTS``.
-
-    ``colour_lead`` is the lead of the asked colour over foreign hues, -1..1: the share of the
-    subject that has it, minus the share that has another hue. ``documented`` is 2
-    with a complete recipe and environment, 1 with the recipe alone, 0 without it.
-    """
-    values: dict[str, float | None] = {
-        each.name: getattr(signals, each.name)
-        for each in fields(signals)
-        if each.name not in _NO_NUMBERS
-    }
-    if context.background != "white":
-        values |= dict.fromkeys(_ABOUT_WHITE)
+    """The table that rules are applied to: ``known_facts``, and the contrasts of what was asked."""
+    values = {name: signals.number(name) for name in known_facts()}
     seen: dict[str, str] = {}
-    for attribute in ATTRIBUTES:
-        contrast = signals.contrasts.get(attribute)
-        values[f"contrast_{attribute}"] = contrast.probability if contrast else None
-        seen[f"contrast_{attribute}"] = contrast.seen if contrast else ""
-    for name in ("colour_delta", "colour_lead", "colour_share"):
-        seen[name] = signals.colour_word or ""
-    if signals.colour_rival is not None and signals.colour_share is not None:
-        values["colour_lead"] = signals.colour_share - signals.colour_rival
-    values["similarity"] = clip.similarity
-    values["margin"] = clip.margin
-    values["twin_bits"] = context.twin_bits
-    values["twin_distance"] = context.twin_distance
-    if not context.recipe_complete:
-        values["documented"] = 0
-    else:
-        values["documented"] = 2 if context.environment_complete else 1
+    for _, signal in SIGNALS.items():
+        seen |= {name: signals.text(word) for name, word in signal.seen.items()}
+        if context.background != "white":
+            values |= dict.fromkeys(signal.on_white)
+    for attribute, contrast in signals.contrasts.items():
+        values[f"{CONTRAST}{attribute}"] = contrast.probability
+        seen[f"{CONTRAST}{attribute}"] = contrast.seen
+    documented = int(context.recipe_complete) * (1 + int(context.environment_complete))
+    values |= {
+        "similarity": clip.similarity,
+        "margin": clip.margin,
+        "twin_bits": context.twin_bits,
+        "twin_distance": context.twin_distance,
+        "documented": documented,
+    }
     return Facts(values, seen)

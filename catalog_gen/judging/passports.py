@@ -5,7 +5,7 @@ pixels. It does not decide what is published: a picture that a channel refuses m
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Final, Literal, Self
@@ -21,22 +21,13 @@ ImageFormat = Literal["PNG", "JPEG", "WEBP"]
 Outcome = Literal["passed", "failed", "coming", "not measured"]
 Slot = Literal["main", "additional"]
 
-#: What a rule may ask for: of the file, and of the signals.
-PASSPORT_FACTS: Final[frozenset[str]] = frozenset(
-    {
-        "shorter_side",
-        "longer_side",
-        "megapixels",
-        "megabytes",
-        "fill",
-        "near_white",
-        "pure_white",
-        "edge_contact",
-        "off_centre",
-        "parts",
-        "lettering",
-    }
+#: What a rule may ask for: of the signals, and of the file.
+MEASURED: Final = frozenset(
+    {"fill", "near_white", "pure_white", "edge_contact", "off_centre", "parts", "lettering"}
 )
+PASSPORT_FACTS: Final[frozenset[str]] = MEASURED | {
+    *("shorter_side", "longer_side", "megapixels", "megabytes")
+}
 
 
 class PassportRule(Chosen):
@@ -173,13 +164,12 @@ class Stamped:
 
 def picture_facts(file: PictureFile, signals: Signals | None) -> Mapping[str, float | None]:
     """The table that passport rules are applied to; its names are ``PASSPORT_FACTS``."""
-    measured = PASSPORT_FACTS & {each.name for each in fields(Signals)}
     return {
+        **{name: signals.number(name) if signals else None for name in MEASURED},
         "shorter_side": min(file.width, file.height),
         "longer_side": max(file.width, file.height),
         "megapixels": file.width * file.height / 1e6,
         "megabytes": file.size / 1e6,
-        **{name: getattr(signals, name, None) for name in measured},
     }
 
 

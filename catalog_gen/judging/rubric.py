@@ -16,7 +16,7 @@ from pydantic import Field, model_validator
 from catalog_gen.chosen import Chosen
 from catalog_gen.decision import Decision
 from catalog_gen.fingerprint import sha256_json
-from catalog_gen.judging.facts import FACTS, Facts, JudgingContext, facts_of
+from catalog_gen.judging.facts import Facts, JudgingContext, facts_of, is_fact, known_facts
 from catalog_gen.judging.measurement import Signals
 from catalog_gen.judging.scorer import ClipScore
 from catalog_gen.judging.wording import number, percent, worded
@@ -39,7 +39,7 @@ class Rule(Chosen):
     """
 
     criterion: Criterion
-    signal: str = Field(description="one of facts.FACTS")
+    signal: str = Field(description="one of facts.known_facts, or contrast_ATTRIBUTE")
     two: float
     one: float
     says: str = Field(description="a clause with {value}, or {percent} for a share, or {seen}")
@@ -72,7 +72,7 @@ class Rule(Chosen):
 class HardRule(Chosen):
     """A value beyond which a picture is rejected whatever its total."""
 
-    signal: str = Field(description="one of facts.FACTS")
+    signal: str = Field(description="one of facts.known_facts, or contrast_ATTRIBUTE")
     below: float | None = None
     above: float | None = None
     says: str = Field(description="a clause with {value}, {percent} or {seen}")
@@ -263,8 +263,9 @@ def _held_back(section: ScorerSection, context: JudgingContext) -> str:
 
 
 def _check_words(signal: str, says: str) -> None:
-    if signal not in FACTS:
-        raise ValueError(f"{signal!r} is no signal; choose one of {', '.join(sorted(FACTS))}")
+    if not is_fact(signal):
+        names = ", ".join(sorted(known_facts()))
+        raise ValueError(f"{signal!r} is no signal; choose contrast_ATTRIBUTE, or one of {names}")
     try:
         worded(says, 0.5, seen="word")
     except (KeyError, IndexError, ValueError) as error:

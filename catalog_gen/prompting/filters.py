@@ -1,18 +1,18 @@
 """The filters that prompt templates have beside Jinja's own: text in, text out.
 
 Product text is untrusted and unbounded, so every filter runs in linear time and keeps no state.
+What two of them say is the dialect's, which the fingerprint covers, too.
 Raise ``FILTERS_VERSION`` with every change of what a filter returns: prompts are planned again
-only when their fingerprint says so, and the version is part of it.
+only when their fingerprint changes, and the version is part of it.
 """
 
 import re
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from catalog_gen.prompting.words import category_in, colour_in, count_in, material_in
-from studio.captions import SYNONYMS
+from catalog_gen.dialects.dialect import Dialect
 
-FILTERS_VERSION: Final = 2
+FILTERS_VERSION: Final = 3
 
 _NOISE: Final = tuple(
     re.compile(pattern, re.IGNORECASE)
@@ -84,36 +84,21 @@ def _calm(word: str, shouts: bool) -> str:
     return word[0] + word[1:].lower()
 
 
-def studio_category(text: str, count: str = "one") -> str:
-    """The studio's name of the product, in the plural where ``count`` is "two"; '' if unknown."""
-    category = category_in(text)
-    return SYNONYMS[category][0][count == "two"] if category else ""
-
-
-def studio_colour(text: str) -> str:
-    """The studio's colour, or ''."""
-    return colour_in(text) or ""
-
-
-def studio_material(text: str) -> str:
-    """The studio's finish (matte, glossy, metallic, glass), or ''."""
-    return material_in(text) or ""
-
-
-def studio_count(text: str) -> str:
-    """ "one" or "two", as the studio's captions count; '' for more."""
-    return {1: "one", 2: "two"}.get(count_in(text), "")
-
-
+#: The filters that are the same for every model.
 FILTERS: Final[Mapping[str, Callable[..., str]]] = {
-    each.__name__: each
-    for each in (
-        clean_title,
-        join_list,
-        first_sentence,
-        studio_category,
-        studio_colour,
-        studio_material,
-        studio_count,
-    )
+    each.__name__: each for each in (clean_title, join_list, first_sentence)
 }
+
+
+def filters_of(dialect: Dialect) -> dict[str, Callable[..., str]]:
+    """All filters of a model's templates: those above, and two that speak its dialect.
+
+    - ``{{ colour | words('colour', title) }}``: the model's word for the shop's colour; where the
+      shop names none, for the colour in the title; '' where none is certain.
+    - ``{{ category | counted(count) }}``: "mugs" where ``count`` means more than one.
+    """
+
+    def words(own: str, attribute: str, *others: str) -> str:
+        return dialect.word(attribute, own, *others)
+
+    return {**FILTERS, "words": words, "counted": dialect.counted}

@@ -9,15 +9,16 @@ result to a text encoder is ``budget``'s part.
 import difflib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cached_property, lru_cache
 from typing import Final
 
 from jinja2 import StrictUndefined, Template, TemplateError, TemplateSyntaxError, meta, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from catalog_gen.dialects.dialect import GENERIC, Dialect
 from catalog_gen.errors import ConfigError
 from catalog_gen.fingerprint import sha256_json
-from catalog_gen.prompting.filters import FILTERS, FILTERS_VERSION
+from catalog_gen.prompting.filters import FILTERS_VERSION, filters_of
 
 #: Characters; far above any text encoder's limit, far below what a long description could reach.
 MAX_LENGTH: Final = 4_000
@@ -54,7 +55,7 @@ _FAILURES: Final = (
 )
 _MEND: Final = (
     "Mend the template in catalog.toml; it has fields, if, for, set and these filters: "
-    f"{', '.join(sorted((*FILTERS, *_KEPT_FILTERS)))}."
+    f"{', '.join(sorted((*filters_of(GENERIC), *_KEPT_FILTERS)))}."
 )
 
 
@@ -69,7 +70,7 @@ class PromptTemplate:
 
     @property
     def source_hash(self) -> str:
-        """SHA-256 of all that decides the text apart from the fields: template and filters."""
+        """SHA-256 over the template and the filters; the dialect's own hash stands beside it."""
         return sha256_json([self.source, FILTERS_VERSION])
 
     def render(self, fields: Mapping[str, str]) -> str:
@@ -80,6 +81,16 @@ class PromptTemplate:
         Raises:
             ConfigError: the template fails on this product, or ``fields`` lacks one that it reads.
         """
+        if not self.fields:
+            return self._constant
+        return self._rendered(fields)
+
+    @cached_property
+    def _constant(self) -> str:
+        """What a template without fields says of every product."""
+        return self._rendered({})
+
+    def _rendered(self, fields: Mapping[str, str]) -> str:
         try:
             raw = self._template.render({name: fields[name] for name in self.fields})
         except _FAILURES as error:
@@ -94,16 +105,20 @@ class PromptTemplate:
         return text if len(text) <= MAX_LENGTH else text[: MAX_LENGTH + 1].rpartition(" ")[0]
 
 
-def compile_template(source: str, known_fields: Collection[str]) -> PromptTemplate:
+def compile_template(
+    source: str, known_fields: Collection[str], dialect: Dialect = GENERIC
+) -> PromptTemplate:
     """Parse a template and check every name in it against the fields that products have.
+
+    ``dialect`` is that of the model which reads the result.
 
     Raises:
         ConfigError: a syntax error, with its line, or an unknown field, with the nearest known one.
     """
-    environment = _environment()
+    environment = _environment(dialect)
     try:
         tree = environment.parse(source)
-        _check_parts(source, tree)
+        _check_parts(source, tree, environment)
         names = meta.find_undeclared_variables(tree)
         template = environment.from_string(source)
     except TemplateSyntaxError as error:
@@ -121,9 +136,10 @@ def compile_template(source: str, known_fields: Collection[str]) -> PromptTempla
     return PromptTemplate(source, frozenset(names), template)
 
 
-def _check_parts(source: str, tree: nodes.Template) -> None:
+def _check_parts(
+    source: str, tree: nodes.Template, environment: ImmutableSandboxedEnvironment
+) -> None:
     """Refuse at once what Jinja would only find when a product takes that branch, or not at all."""
-    environment = _environment()
     watched: tuple[type[nodes.Node], ...] = (*_REFUSED, nodes.Filter, nodes.Test)
     for node in tree.find_all(watched):
         if isinstance(node, nodes.Filter) and node.name not in environment.filters:
@@ -137,11 +153,11 @@ def _check_parts(source: str, tree: nodes.Template) -> None:
         raise ConfigError(f"template {source!r}", f"line {node.lineno}: {problem}", _MEND)
 
 
-@cache
-def _environment() -> ImmutableSandboxedEnvironment:
+@lru_cache(maxsize=8)
+def _environment(dialect: Dialect) -> ImmutableSandboxedEnvironment:
     environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined)
     environment.globals.clear()  # no range() or lipsum(): every free name is a field
     kept = {name: environment.filters[name] for name in _KEPT_FILTERS}
     environment.filters.clear()
-    environment.filters.update(kept | dict(FILTERS))
+    environment.filters.update(kept | filters_of(dialect))
     return environment

@@ -153,8 +153,8 @@ def _write_product(
     refused: list[Refusal],
 ) -> ChannelProduct | None:
     """Write a product's pictures; None, with the reasons, if the channel takes none of them."""
-    told = ChannelProduct.of(product, images=())
-    missing = channel.missing(told)
+    entry = ChannelProduct.of(product, images=())
+    missing = channel.missing(entry)
     if missing:
         why = f"{channel.name} requires {', '.join(missing)}, and the feed has none"
         refused.append(Refusal(product.product_id, "", why))
@@ -169,7 +169,7 @@ def _write_product(
         name = f"{PICTURES}/{candidate.origin.image_id[:_NAME_LENGTH]}.{suffix}"
         write_whole(out / name, content)
         names.append(name)
-    return replace(told, images=tuple(names)) if names else None
+    return replace(entry, images=tuple(names)) if names else None
 
 
 def _refusal(

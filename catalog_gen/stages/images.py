@@ -5,23 +5,27 @@ the database takes them over at intervals. A crash loses at most the batch that 
 """
 
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Final
 
+from duckdb import DuckDBPyConnection
+
 from catalog_gen.catalog.reference import resolve_reference
 from catalog_gen.diffusion.jobs import DrawJob, Drawn, Outcome
 from catalog_gen.errors import InputError, StoreBusyError
 from catalog_gen.progress import report
+from catalog_gen.recipe import Failure
 from catalog_gen.stages.catalog import Catalog, Stamp
 from catalog_gen.stages.takeover import take_over, take_over_if_free
 from catalog_gen.store.drawing_lock import drawing_lock
 from catalog_gen.store.figures import drawn_in_run
-from catalog_gen.store.ledger import Failure, WorkItem, open_work, record_failures
+from catalog_gen.store.ledger import WorkItem, open_work, record_failures
 from catalog_gen.store.outbox import DrawnImage
+from catalog_gen.store.runs import note_figures
 
 if TYPE_CHECKING:
     from catalog_gen.diffusion.engine import Engine
@@ -30,26 +34,47 @@ if TYPE_CHECKING:
 INGEST_EVERY: Final = 256
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class DrawResult:
-    """What a drawing stage did; ``generated`` and ``failed`` count over all tries of the run."""
+    """What a drawing stage did.
 
-    generated: int = 0
-    failed: int = 0
-    errors: list[str] = field(default_factory=list)
+    Attributes:
+        generated: pictures that the run made, over all tries of the stage.
+        failed: pictures that could not be drawn in the run, likewise.
+        by_shard: pictures that this try drew.
+        seconds: drawing; ``store_seconds``: taking pictures over into the database.
+        device: what drew: 'cpu' or the GPU's name; empty: nothing was to be drawn.
+        held_up: who held the database while pictures were drawn; empty: nobody did.
+        set_aside: outbox files that were found damaged.
+    """
+
+    generated: int
+    failed: int
+    by_shard: Mapping[int, int]
+    seconds: float
+    store_seconds: float
+    device: str
+    held_up: str
+    set_aside: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What is counted while the stage is at work."""
+
     by_shard: Counter[int] = field(default_factory=Counter)
     seconds: float = 0.0
     store_seconds: float = 0.0
     device: str = ""
-    """What drew: 'cpu' or the GPU's name; empty: nothing was to be drawn."""
     held_up: str = ""
-    """Who held the database while pictures were drawn; empty: nobody did."""
+    failed: int = 0
+    set_aside: list[str] = field(default_factory=list)
 
 
 def draw_missing(
     catalog: Catalog, engine: "Callable[[], Engine]", shards: Collection[int], stamp: Stamp
 ) -> DrawResult:
-    """Draw all open work of these shards.
+    """Draw all open work of these shards; notes ``images``, ``drawing`` and ``seconds``.
 
     Args:
         engine: called once, and only if there is something to draw.
@@ -60,36 +85,63 @@ def draw_missing(
         StoreError: the database or the outbox failed; what was drawn before is kept.
         DrawingError: the engine as a whole failed; likewise.
     """
-    result = DrawResult()
+    tally = _Tally()
     tries = catalog.settings.limits.tries
     with drawing_lock(catalog.home):
         # Work that is read while older pictures wait would be drawn a second time.
-        _take_over(catalog, stamp, result)
+        _take_over(catalog, stamp, tally)
         with catalog.store.reading() as connection:
             work = open_work(connection, shards, tries)
         jobs, failures = _jobs(catalog, work)
         if failures:
-            result.errors += [failure.error for failure in failures]
             with catalog.store.writing() as connection:
                 record_failures(connection, failures, tries, stamp.run_id, stamp.now)
         if jobs:
-            started, stored_before = perf_counter(), result.store_seconds
+            started, stored_before = perf_counter(), tally.store_seconds
             loaded = engine()
-            result.device = loaded.environment.device
+            tally.device = loaded.environment.device
             shard_of = {item.recipe_id: item.shard for item in work}
-            made = _draw(catalog, loaded, jobs, stamp, result)
-            result.by_shard.update(shard_of[recipe_id] for recipe_id in made)
+            made = _draw(catalog, loaded, jobs, stamp, tally)
+            tally.by_shard.update(shard_of[recipe_id] for recipe_id in made)
             drawn_in = perf_counter() - started
-            result.seconds = drawn_in - (result.store_seconds - stored_before)
-            _take_over(catalog, stamp, result)
-        with catalog.store.reading() as connection:
-            drawn = drawn_in_run(connection, stamp.run_id)
-        result.generated, result.failed = drawn.generated, drawn.failed
+            tally.seconds = drawn_in - (tally.store_seconds - stored_before)
+            _take_over(catalog, stamp, tally)
+        with catalog.store.writing() as connection:
+            result = _counted(connection, tally, stamp)
     return result
 
 
+def _counted(connection: DuckDBPyConnection, tally: _Tally, stamp: Stamp) -> DrawResult:
+    """The stage's figures, noted with the run; counted from rows, since a stage may be tried again.
+
+    The pictures themselves were stored in transactions of their own, as they came.
+    """
+    drawn = drawn_in_run(connection, stamp.run_id)
+    noted: dict[str, dict[str, object]] = {
+        "images": {"generated": drawn.generated, "failed": drawn.failed},
+        "seconds": {
+            "generate": round(tally.seconds, 3),
+            "store": round(tally.store_seconds, 3),
+        },
+    }
+    if tally.device:
+        noted["drawing"] = {"device": tally.device}
+    for section, figures in noted.items():
+        note_figures(connection, stamp.run_id, section, figures, stamp.now)
+    return DrawResult(
+        generated=drawn.generated,
+        failed=drawn.failed,
+        by_shard=tally.by_shard,
+        seconds=tally.seconds,
+        store_seconds=tally.store_seconds,
+        device=tally.device,
+        held_up=tally.held_up,
+        set_aside=tuple(tally.set_aside),
+    )
+
+
 def _jobs(catalog: Catalog, work: Sequence[WorkItem]) -> tuple[list[DrawJob], list[Failure]]:
-    """Find the reference photos; a product whose photo may not be read fails here, by name."""
+    """Find the reference photos; a product whose photo may not be read fails here."""
     jobs: list[DrawJob] = []
     failures: list[Failure] = []
     for item in work:
@@ -110,7 +162,7 @@ def _draw(
     engine: "Engine",
     jobs: Sequence[DrawJob],
     stamp: Stamp,
-    result: DrawResult,
+    tally: _Tally,
 ) -> list[str]:
     """Draw the jobs and hand them to the outbox, one batch while the next is drawn.
 
@@ -132,12 +184,12 @@ def _draw(
                 if isinstance(outcome, Drawn):
                     made.append(outcome.recipe_id)
                 else:
-                    result.errors.append(outcome.error)
+                    tally.failed += 1
                 if len(batch) == engine.batch_size:
                     hand_over()
                 if done % INGEST_EVERY == 0:
                     _finish(writing)
-                    _take_over_meanwhile(catalog, stamp, result)
+                    _take_over_meanwhile(catalog, stamp, tally)
                 report("draw", done, len(jobs))
         finally:
             if batch:
@@ -174,19 +226,19 @@ def _finish(writing: list[Future[None]]) -> None:
     writing.clear()
 
 
-def _take_over(catalog: Catalog, stamp: Stamp, result: DrawResult) -> None:
+def _take_over(catalog: Catalog, stamp: Stamp, tally: _Tally) -> None:
     """Take the outbox into the database, or say who holds that."""
     started = perf_counter()
-    result.errors += take_over(catalog, stamp).corrupt
-    result.store_seconds += perf_counter() - started
+    tally.set_aside += take_over(catalog, stamp).corrupt
+    tally.store_seconds += perf_counter() - started
 
 
-def _take_over_meanwhile(catalog: Catalog, stamp: Stamp, result: DrawResult) -> None:
+def _take_over_meanwhile(catalog: Catalog, stamp: Stamp, tally: _Tally) -> None:
     """The same between two batches; if another process holds the database, drawing goes on."""
     started = perf_counter()
     taken = take_over_if_free(catalog, stamp)
     if isinstance(taken, StoreBusyError):
-        result.held_up = str(taken)
+        tally.held_up = str(taken)
     else:
-        result.errors += taken.corrupt
-    result.store_seconds += perf_counter() - started
+        tally.set_aside += taken.corrupt
+    tally.store_seconds += perf_counter() - started

@@ -56,8 +56,8 @@ def make_plan(catalog: Catalog, *, budget: Budget = NO_LIMIT) -> Plan:
     """
     contents = read_products(catalog, catalog.settings.feed.path)
     attributes = {name for product in contents.products for name in product.attributes}
-    views = compile_views(catalog.settings, attributes)
     drawer = Drawer.of(catalog)
+    views = compile_views(catalog.settings, attributes, drawer.dialect)
     with catalog.store.peek() as connection:
         relation = incoming_products(connection, contents.products)
         active = {product.product_id for product in contents.products}

@@ -14,10 +14,14 @@ from catalog_gen.fingerprint import sha256_file
 from catalog_gen.stages.catalog import Catalog, Stamp
 from catalog_gen.stages.feed import FeedFile
 from catalog_gen.store.products import FeedChanges, record_feed
+from catalog_gen.store.runs import note_figures
 
 #: The attribute that carries the hash of a product's reference photo: a new photo under the old
 #: name changes the product, and so redraws what was made from it.
 REFERENCE_HASH: Final = "reference_sha256"
+
+#: What a run notes of a feed's changes.
+FIGURES: Final = ("active", "added", "changed", "retired", "rejected")
 
 
 def read_products(catalog: Catalog, path: Path) -> FeedContents:
@@ -36,12 +40,14 @@ def read_products(catalog: Catalog, path: Path) -> FeedContents:
 def record_products(catalog: Catalog, feed: FeedFile, stamp: Stamp) -> FeedChanges:
     """Parse the feed's copy and bring the products table up to date, whole or not at all.
 
+    Notes ``products`` and ``feed`` with the run.
+
     Raises:
         FeedError: the feed can't be read, or it lost more products than the settings allow.
     """
     contents = read_products(catalog, feed.path)
     with catalog.store.writing() as connection:
-        return record_feed(
+        changes = record_feed(
             connection,
             contents,
             source=feed.source,
@@ -50,25 +56,30 @@ def record_products(catalog: Catalog, feed: FeedFile, stamp: Stamp) -> FeedChang
             run_id=stamp.run_id,
             now=stamp.now,
         )
+        figures = {name: getattr(changes, name) for name in FIGURES}
+        note_figures(connection, stamp.run_id, "products", figures, stamp.now)
+        feed_figures = {"platform": changes.platform, "skipped": dict(changes.skipped)}
+        note_figures(connection, stamp.run_id, "feed", feed_figures, stamp.now)
+    return changes
 
 
 def _require_products(contents: FeedContents, path: Path) -> None:
     """A feed without products is an export that went wrong, and must not pass for an empty shop."""
     if contents.products:
         return
-    told = [f"{count} {why}" for why, count in contents.skipped.items()]
+    reasons = [f"{count} {why}" for why, count in contents.skipped.items()]
     rules = Counter(rejection.rule for rejection in contents.rejections)
-    told += [f"{count} rejected: {rule}" for rule, count in rules.most_common(3)]
+    reasons += [f"{count} rejected: {rule}" for rule, count in rules.most_common(3)]
     raise FeedError(
         str(path),
         f"none of its {contents.rows_read} rows, read as {contents.platform}, is a product for "
-        f"sale ({'; '.join(told) or 'it is empty'})",
+        f"sale ({'; '.join(reasons) or 'it is empty'})",
         "Nothing was changed. Check the export, or feed.aliases and feed.platform.",
     )
 
 
 def _with_reference_hash(product: Product, folders: Sequence[Path]) -> Product:
-    """A photo that can't be read hashes to ''; drawing then fails that product by name."""
+    """A photo that can't be read hashes to ''; drawing then fails that product alone."""
     if not product.reference:
         return product
     try:

@@ -16,6 +16,8 @@ from duckdb import DuckDBPyConnection
 
 from catalog_gen.catalog.aliases import CANONICAL_ATTRIBUTES
 from catalog_gen.catalog.product import CORE_FIELDS
+from catalog_gen.dialects.dialect import Dialect
+from catalog_gen.dialects.files import dialect_of
 from catalog_gen.diffusion.model import check_model, pinned_model
 from catalog_gen.errors import ConfigError
 from catalog_gen.fingerprint import sha256_json
@@ -31,8 +33,7 @@ from catalog_gen.planning import (
     within_budget,
 )
 from catalog_gen.prompting.budget import TokenBudget
-from catalog_gen.prompting.support import unsupported_by_studio
-from catalog_gen.prompting.templates import PromptTemplate, compile_template
+from catalog_gen.prompting.wishes import WishTemplates, compile_wishes
 from catalog_gen.recipe import Recipe
 from catalog_gen.settings import CatalogSettings, ViewSettings
 from catalog_gen.stages.catalog import Catalog, Stamp
@@ -57,6 +58,7 @@ from catalog_gen.store.prompts import (
     stale_inputs,
     unsupported_products,
 )
+from catalog_gen.store.runs import note_figures
 
 #: Wishes that are stored at a time.
 SAVED: Final = 20_000
@@ -64,35 +66,33 @@ SAVED: Final = 20_000
 
 @dataclass(frozen=True)
 class Drawer:
-    """The model as planning sees it: its identity, its token limit, what it can't draw."""
+    """The model as planning sees it: its identity, its token limit, its words."""
 
     folder: Path
     hash: str
+    dialect: Dialect
 
     @classmethod
     def of(cls, catalog: Catalog) -> "Drawer":
         """Find and hash the configured model.
 
         Raises:
-            ModelError: it is missing, unsafe, or no pipeline.
+            ModelError: it is missing, unsafe, or no pipeline; or its dialect can't be used.
             ConfigError: a view asks for what such a model can't draw.
         """
-        folder, identity = pinned_model(catalog.settings.model, catalog.home.hashes)
+        model = catalog.settings.model
+        folder, identity = pinned_model(model, catalog.home.hashes)
         family = check_model(folder).family
         for name, view in catalog.settings.views.items():
             problem = family.problem(view.method, view.scheduler, view.steps)
             if problem is not None:
                 value, rule, next_step = problem
                 raise ConfigError(f"views.{name}: {value}", rule, next_step)
-        return cls(folder, identity)
+        return cls(folder, identity, dialect_of(folder, model.dialect))
 
     @cached_property
     def budget(self) -> TokenBudget:
         return TokenBudget(self.folder / "tokenizer")
-
-    @cached_property
-    def is_studio(self) -> bool:
-        return (self.folder.parent / "studio.json").is_file()
 
 
 @dataclass(frozen=True)
@@ -101,18 +101,17 @@ class View:
 
     name: str
     settings: ViewSettings
-    template: PromptTemplate
-    negative: PromptTemplate
+    wishes: WishTemplates
 
     def spec(self, drawer: Drawer) -> ViewSpec:
         """The fields that the view reads, and the hashes of all else that decides its pictures."""
-        fields = self.template.fields | self.negative.fields
+        fields = self.wishes.fields
         from_photo = "photo" in self.settings.method.needs
         return ViewSpec(
             view=self.name,
             fields=tuple(sorted(fields | {REFERENCE_HASH} if from_photo else fields)),
             spec={
-                "template": sha256_json([self.template.source_hash, self.negative.source_hash]),
+                "template": self.wishes.source_hash,
                 "model": drawer.hash,
                 "settings": self.settings.settings_hash,
             },
@@ -125,6 +124,7 @@ class DesiredPrompt:
     """A new or changed wish of one product and view, with the recipes that fulfil it."""
 
     stale: StaleInput
+    asked: Mapping[str, str]
     prompt: str
     negative_prompt: str
     tokens: int
@@ -154,7 +154,9 @@ class PromptsResult:
     """Outbox files that were found damaged before planning."""
 
 
-def compile_views(settings: CatalogSettings, attributes: Collection[str]) -> list[View]:
+def compile_views(
+    settings: CatalogSettings, attributes: Collection[str], dialect: Dialect
+) -> list[View]:
     """Compile the templates of all views against the fields that products can have.
 
     Raises:
@@ -165,8 +167,14 @@ def compile_views(settings: CatalogSettings, attributes: Collection[str]) -> lis
         View(
             name,
             view,
-            compile_template(view.template, known),
-            compile_template(view.negative_prompt, known),
+            compile_wishes(
+                view.template,
+                view.negative_prompt,
+                asks=view.asks,
+                shared_asks=settings.asks,
+                known_fields=known,
+                dialect=dialect,
+            ),
         )
         for name, view in settings.views.items()
     ]
@@ -192,6 +200,7 @@ def write_prompts(
     """Store what changed in these shards, and plan its candidates, most valuable first.
 
     Pictures that wait in the outbox are taken over first: they are no work, and cost no budget.
+    Notes ``images`` and ``prompts`` with the run.
 
     Raises:
         ConfigError: a template can't be used.
@@ -201,7 +210,7 @@ def write_prompts(
     drawer = Drawer.of(catalog)
     taken = take_over(catalog, stamp)
     with catalog.store.writing() as connection:
-        views = compile_views(catalog.settings, known_attributes(connection))
+        views = compile_views(catalog.settings, known_attributes(connection), drawer.dialect)
         retire_prompts(
             connection,
             catalog.settings.views.keys(),
@@ -222,15 +231,28 @@ def write_prompts(
         reused += save_plan(connection, again, stamp.run_id, stamp.now).reused
         unsupported = len(unsupported_products(connection))
         cut = _cut(connection, catalog, drawer, shards, stamp, budget)
-    return PromptsResult(
-        prompts=prompts,
-        trimmed=trimmed,
-        unsupported=unsupported,
-        planned=len(cut.taken),
-        reused=reused,
-        deferred=len(cut.deferred),
-        set_aside=taken.corrupt,
-    )
+        result = PromptsResult(
+            prompts=prompts,
+            trimmed=trimmed,
+            unsupported=unsupported,
+            planned=len(cut.taken),
+            reused=reused,
+            deferred=len(cut.deferred),
+            set_aside=taken.corrupt,
+        )
+        _note(connection, result, stamp)
+    return result
+
+
+def _note(connection: DuckDBPyConnection, result: PromptsResult, stamp: Stamp) -> None:
+    images = {
+        "planned": result.planned,
+        "reused": result.reused,
+        "deferred": result.deferred,
+    }
+    prompts = {"unsupported": result.unsupported, "trimmed": result.trimmed}
+    note_figures(connection, stamp.run_id, "images", images, stamp.now)
+    note_figures(connection, stamp.run_id, "prompts", prompts, stamp.now)
 
 
 def _cut(
@@ -288,11 +310,11 @@ def plan_items(wish: DesiredPrompt, seconds: Mapping[str, float]) -> list[PlanIt
 
 
 def _desired(view: View, stale: StaleInput, drawer: Drawer) -> DesiredPrompt:
-    fields = dict.fromkeys(view.template.fields | view.negative.fields, "")
-    fields |= stale.product.fields()
-    fitted = drawer.budget.fit(view.template.render(fields))
-    negative = drawer.budget.fit(view.negative.render(fields))
-    unsupported = unsupported_by_studio(stale.product) if drawer.is_studio else ""
+    fields = stale.product.fields()
+    asked = view.wishes.asked(fields)
+    fitted = drawer.budget.fit(view.wishes.say(fields, asked))
+    negative = drawer.budget.fit(view.wishes.say_negative(fields, asked))
+    unsupported = view.wishes.unsupported(fields, asked)
     if not fitted.text.strip() and not unsupported:
         # One word beyond the limit is dropped whole, and nothing is left to draw from.
         unsupported = (
@@ -310,6 +332,7 @@ def _desired(view: View, stale: StaleInput, drawer: Drawer) -> DesiredPrompt:
     )
     return DesiredPrompt(
         stale=stale,
+        asked=asked,
         prompt=fitted.text,
         negative_prompt=negative.text,
         tokens=fitted.tokens,
@@ -331,6 +354,7 @@ def _row(wish: DesiredPrompt, stamp: Stamp) -> PromptRow:
         view=stale.view,
         fingerprint=stale.fingerprint,
         inputs=stale.inputs,
+        asked=wish.asked,
         spec=stale.spec,
         prompt=wish.prompt,
         negative_prompt=wish.negative_prompt,

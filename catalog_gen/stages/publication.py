@@ -25,6 +25,7 @@ from catalog_gen.store.publications import (
     release_hold,
     rollback_to,
 )
+from catalog_gen.store.runs import note_figures
 from catalog_gen.store.showcase import live_products
 
 
@@ -55,6 +56,8 @@ class ChannelFeed:
 def publish_best(catalog: Catalog, scorer_hash: str, stamp: Stamp) -> PublishResult:
     """Select and switch, in one transaction; a set that fails a gate changes nothing.
 
+    Notes ``published`` with the run, and ``held_back`` where a gate failed.
+
     Raises:
         ConfigError: the rubric can't be used.
     """
@@ -77,10 +80,21 @@ def publish_best(catalog: Catalog, scorer_hash: str, stamp: Stamp) -> PublishRes
             run_id=stamp.run_id,
             now=stamp.now,
         )
-    if live is not None:
-        return PublishResult(live.products, live.images, live.coverage, gates)
-    share = figures.live / figures.active if figures.active else 0.0
-    return PublishResult(figures.live, figures.images, share, gates)
+        if live is not None:
+            result = PublishResult(live.products, live.images, live.coverage, gates)
+        else:
+            share = figures.live / figures.active if figures.active else 0.0
+            result = PublishResult(figures.live, figures.images, share, gates)
+        _note(connection, result, stamp)
+    return result
+
+
+def _note(connection: DuckDBPyConnection, result: PublishResult, stamp: Stamp) -> None:
+    published = {"products": result.products, "coverage": round(result.coverage, 4)}
+    note_figures(connection, stamp.run_id, "published", published, stamp.now)
+    if result.held_back:
+        why = {"why": result.held_back}
+        note_figures(connection, stamp.run_id, "held_back", why, stamp.now)
 
 
 def roll_back(catalog: Catalog, publication_id: int | None, stamp: Stamp) -> Publication:

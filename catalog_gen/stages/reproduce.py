@@ -81,7 +81,7 @@ def redraw(catalog: Catalog, ids: Sequence[str]) -> list[Reproduction]:
     """Draw stored pictures again, in the given order of ids.
 
     Weights or photos that are gone or changed, and stored bytes that are damaged, make a picture
-    "not drawn", by name.
+    "not drawn", with the reason.
 
     Raises:
         InputError: there is no such picture, or its recipe is not in this database.
@@ -224,7 +224,7 @@ def _compared(stored: _Stored, outcome: Outcome, mine: Environment) -> Reproduct
     return Reproduction(image_id, result, difference, changed, "", _causes(changed))
 
 
-#: Parts of an environment and what people call them; libraries are told apart by their prefix.
+#: Parts of an environment and what people call them; libraries carry a prefix.
 _CAUSES: Final = {
     **dict.fromkeys(("device", "dtype", "platform", "compiled"), "device"),
     "threads": "threads",

@@ -1,19 +1,51 @@
-"""What the stages of a run have to tell, kept with the run."""
+"""How runs ended, with the pictures that they made before."""
 
-from collections.abc import Mapping
-from typing import Literal
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 
 from catalog_gen.stages.catalog import Catalog, Stamp
-from catalog_gen.store.runs import finish_run, note_figures
+from catalog_gen.store.connection import Store
+from catalog_gen.store.figures import drawn_in_run
+from catalog_gen.store.outbox import Outbox
+from catalog_gen.store.runs import Ending, finish_run, note_figures, run_statuses
 
 
-def note(catalog: Catalog, stamp: Stamp, section: str, figures: Mapping[str, object]) -> None:
-    """Add figures to the run's summary; a step that is tried again writes over its own."""
+@dataclass(frozen=True, slots=True)
+class End:
+    """How a run ended, and when that was seen."""
+
+    run_id: str
+    status: Ending
+    at: datetime
+
+
+def finish(catalog: Catalog, stamp: Stamp) -> None:
+    """Record that the run has succeeded, so that the snapshot that it writes says so."""
     with catalog.store.writing() as connection:
-        note_figures(connection, stamp.run_id, section, figures, stamp.now)
+        finish_run(connection, stamp.run_id, "succeeded", stamp.now)
 
 
-def finish(catalog: Catalog, stamp: Stamp, status: Literal["succeeded", "failed"]) -> None:
-    """Record how the run has ended."""
-    with catalog.store.writing() as connection:
-        finish_run(connection, stamp.run_id, status, stamp.now)
+def record_ends(store: Store, outbox: Outbox, ends: Sequence[End]) -> None:
+    """Record how runs ended, where the store does not say so yet.
+
+    A run that did not reach the end of a drawing stage could not note its pictures: they are
+    counted here, those that still wait in the outbox among them.
+
+    Raises:
+        StoreError: the database can't be used.
+    """
+    with store.reading() as connection:
+        known = run_statuses(connection, [end.run_id for end in ends])
+    new = [end for end in ends if known.get(end.run_id) != end.status]
+    if not new:
+        return
+    waiting = outbox.waiting_by_run()
+    with store.writing() as connection:
+        for end in new:
+            finish_run(connection, end.run_id, end.status, end.at)
+            drawn = drawn_in_run(connection, end.run_id)
+            generated = drawn.generated + waiting.get(end.run_id, 0)
+            if end.status != "succeeded" and generated:
+                figures = {"generated": generated, "failed": drawn.failed}
+                note_figures(connection, end.run_id, "images", figures, end.at)

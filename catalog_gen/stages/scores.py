@@ -1,7 +1,7 @@
-"""Score new pictures: CLIP similarity and margin, attribute contrasts, and all measured signals."""
+"""Score new pictures: CLIP similarity and margin, contrasts of what was asked, and all signals."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from time import perf_counter
 from typing import Final
 
@@ -13,15 +13,18 @@ from catalog_gen.diffusion.jobs import DrawJob, RecipeError
 from catalog_gen.diffusion.references import load_reference
 from catalog_gen.errors import InputError
 from catalog_gen.imaging.decode import read_image as decode
-from catalog_gen.judging.contrasts import contrasts_of
+from catalog_gen.judging.contrasts import Phrasing, Rivals, contrasts_of
 from catalog_gen.judging.lettering import LetteringDetector
-from catalog_gen.judging.measurement import Asked, asked_of, measure
+from catalog_gen.judging.measurement import measure
+from catalog_gen.judging.picture import Asked
 from catalog_gen.judging.scorer import ClipScore, ClipScorer
 from catalog_gen.judging.signals.identity import embedding_distance
 from catalog_gen.progress import report
 from catalog_gen.stages.catalog import Catalog, Stamp
+from catalog_gen.stages.prompts import Drawer, View, compile_views
 from catalog_gen.store.images import stored_pngs
-from catalog_gen.store.prompts import current_prompts
+from catalog_gen.store.prompts import asked_values, current_prompts, known_attributes
+from catalog_gen.store.runs import note_figures
 from catalog_gen.store.scores import ScoreRow, ToScore, save_scores, unscored
 
 #: Pictures that are in memory at a time.
@@ -42,26 +45,80 @@ class ScoreResult:
 def score_images(
     catalog: Catalog, scorer: ClipScorer, shards: Collection[int], stamp: Stamp
 ) -> ScoreResult:
-    """Score every picture of these shards that this scorer has not seen.
+    """Score every picture of these shards that this scorer has not seen; notes ``seconds``.
 
     Raises:
-        ModelError: the scorer or the lettering detector can't be loaded.
+        ConfigError: a template can't be used.
+        ModelError: the scorer or the lettering detector can't be loaded, or the model's words.
         CorruptionError: a stored picture is damaged.
     """
     started = perf_counter()
     with catalog.store.reading() as connection:
         todo = unscored(connection, scorer.scorer_hash, shards)
-        rivals = current_prompts(connection) if todo else {}
+        if not todo:
+            return ScoreResult(0, perf_counter() - started)
+        rivals = current_prompts(connection)
+        phrases = _Phrases.of(catalog, asked_values(connection), known_attributes(connection))
     detector = LetteringDetector.of(catalog.settings.lettering)
     done = 0
     for start in range(0, len(todo), CHUNK):
         chunk = todo[start : start + CHUNK]
-        rows = _score(catalog, scorer, detector, chunk, rivals, stamp)
+        rows = _score(catalog, scorer, detector, chunk, rivals, phrases, stamp)
         with catalog.store.writing() as connection:
             save_scores(connection, rows)
+            seconds = {"score": round(perf_counter() - started, 3)}
+            note_figures(connection, stamp.run_id, "seconds", seconds, stamp.now)
         done += len(chunk)
         report("score", done, len(todo))
     return ScoreResult(len(todo), perf_counter() - started)
+
+
+@dataclass(frozen=True, slots=True)
+class _Phrases:
+    """How the wishes of this catalog are said: with the views' templates, in the model's words."""
+
+    views: Mapping[str, View]
+    drawer: Drawer
+    rivals: Mapping[str, Rivals]
+
+    @classmethod
+    def of(
+        cls,
+        catalog: Catalog,
+        asked: Mapping[str, Mapping[str, Sequence[str]]],
+        attributes: Collection[str],
+    ) -> "_Phrases":
+        drawer = Drawer.of(catalog)
+        views = compile_views(catalog.settings, attributes, drawer.dialect)
+        closed = drawer.dialect.vocabularies
+        return cls(
+            {view.name: view for view in views},
+            drawer,
+            {view.name: Rivals(closed, asked.get(view.name, {})) for view in views},
+        )
+
+    def phrasing(self, item: ToScore) -> Phrasing | None:
+        """How the picture's wish is said; None where today's settings would say it otherwise."""
+        view = self.views.get(item.view)
+        if view is None:
+            return None
+
+        def whole(asked: Mapping[str, str]) -> str:
+            return view.wishes.say(item.inputs, asked)
+
+        def cut(asked: Mapping[str, str]) -> str:
+            return self.drawer.budget.fit(whole(asked)).text
+
+        # Counting tokens takes six times as long as rendering: only what had to be cut is cut.
+        for say in (whole, cut):
+            if say(item.asked) == item.prompt:
+                return Phrasing(item.asked, say, self.rivals[view.name])
+        return None
+
+    def asked(self, item: ToScore) -> Asked:
+        """What is measured against: the asked colour, else the product's own; the asked number."""
+        colour = item.asked.get("colour", item.product.attributes.get("colour", ""))
+        return Asked(colour, self.drawer.dialect.number(item.asked.get("count", "")))
 
 
 def _score(
@@ -70,6 +127,7 @@ def _score(
     detector: LetteringDetector | None,
     chunk: Sequence[ToScore],
     rivals: Mapping[str, Sequence[str]],
+    phrases: _Phrases,
     stamp: Stamp,
 ) -> list[ScoreRow]:
     with catalog.store.reading() as connection:
@@ -81,21 +139,19 @@ def _score(
     embeddings = embedded[: len(chunk)]
     photo_embeddings = dict(zip(photos, embedded[len(chunk) :], strict=True))
     scores = _rated(scorer, chunk, embeddings, rivals)
-    contrasts = contrasts_of(embeddings, [each.prompt for each in chunk], scorer)
+    wishes = {each.prompt_id: phrases.phrasing(each) for each in chunk}
+    contrasts = contrasts_of(embeddings, [wishes[each.prompt_id] for each in chunk], scorer)
     lettering = detector.look(pictures) if detector else [None] * len(chunk)
     rows: list[ScoreRow] = []
     for item, pixels, score, contrast, letters in zip(
         chunk, pictures, scores, contrasts, lettering, strict=True
     ):
         key = _photo_key(item)
-        asked = asked_of(item.prompt) or Asked(item.product.attributes.get("colour", ""))
-        signals = measure(pixels, asked=asked, reference=photos.get(key))
+        signals = measure(pixels, asked=phrases.asked(item), reference=photos.get(key))
         distance = None
         if key in photo_embeddings:
             distance = embedding_distance(score.embedding, photo_embeddings[key])
-        signals = replace(
-            signals, contrasts=contrast, identity_distance=distance, lettering=letters
-        )
+        signals = signals.with_answers(contrast, identity_distance=distance, lettering=letters)
         rows.append(
             ScoreRow(
                 image_id=item.image_id,

@@ -34,7 +34,7 @@ def take_over(catalog: Catalog, stamp: Stamp) -> Ingested:
 
 
 def take_over_if_free(catalog: Catalog, stamp: Stamp) -> Ingested | StoreBusyError:
-    """The same in the middle of drawing: who holds the database is told, and nothing waits for it.
+    """The same between two batches: returns who holds the database instead of waiting for it.
 
     Raises:
         StoreError: the database failed; the files wait.

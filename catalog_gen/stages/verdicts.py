@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,21 +15,26 @@ from catalog_gen.judging.scorer import ClipScore
 from catalog_gen.judging.signals.duplicates import Likenesses, Twin, as_bits, nearest_twins
 from catalog_gen.settings import ViewSettings
 from catalog_gen.stages.catalog import Catalog, Stamp
+from catalog_gen.store.runs import note_figures
 from catalog_gen.store.scores import likenesses
 from catalog_gen.store.verdicts import ToJudge, VerdictRow, save_verdicts, unjudged
 
 
 @dataclass(frozen=True, slots=True)
 class JudgeResult:
-    """How the stage's verdicts fell out: ``accepted``, ``review``, ``rejected``."""
+    """How the stage's verdicts fell out."""
 
-    counts: dict[str, int]
+    accepted: int
+    review: int
+    rejected: int
 
 
 def judge_images(
     catalog: Catalog, scorer_hash: str, shards: Collection[int], stamp: Stamp
 ) -> JudgeResult:
     """Judge every scored picture of these shards that this rubric has not judged.
+
+    Notes ``verdicts`` with the run, if there was anything to judge.
 
     Raises:
         ConfigError: the rubric can't be used.
@@ -45,10 +50,13 @@ def judge_images(
         context = _context(item, catalog.settings.views.get(item.view), scorer_hash, twin)
         clip = ClipScore(item.similarity, item.margin, item.embedding)
         rows.append(_row(item, judge(measured, clip, rubric, context), filed_under, stamp))
-    with catalog.store.writing() as connection:
-        save_verdicts(connection, rows)
     counts = Counter(row.decision for row in rows)
-    return JudgeResult({name: counts[name] for name in ("accepted", "review", "rejected")})
+    result = JudgeResult(counts["accepted"], counts["review"], counts["rejected"])
+    if rows:
+        with catalog.store.writing() as connection:
+            save_verdicts(connection, rows)
+            note_figures(connection, stamp.run_id, "verdicts", asdict(result), stamp.now)
+    return result
 
 
 def _context(

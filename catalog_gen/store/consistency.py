@@ -13,7 +13,10 @@ from duckdb import DuckDBPyConnection
 _MEASURED: Final = """
     live_items
     JOIN products USING (product_id)
-    JOIN newest_scores USING (image_id)
+    JOIN (
+        SELECT image_id, arg_max(signals, seq) AS signals FROM scores
+        SEMI JOIN live_items USING (image_id) GROUP BY image_id
+    ) AS newest USING (image_id)
 """
 
 #: Measures among which an outlier is looked for, each with the least deviation that counts as

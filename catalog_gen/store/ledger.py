@@ -13,7 +13,7 @@ from typing import Any, Final
 from duckdb import DuckDBPyConnection
 
 from catalog_gen.catalog.product import Product
-from catalog_gen.recipe import Recipe
+from catalog_gen.recipe import Failure, Recipe
 from catalog_gen.store.products import PRODUCT_COLUMNS, stored_product
 from catalog_gen.store.relations import (
     columns_of,
@@ -103,15 +103,6 @@ class WorkItem:
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
-    """A candidate that could not be drawn; ``seconds`` is the drawing time it cost."""
-
-    recipe_id: str
-    error: str
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
 class OpenFailure:
     """A wanted candidate that could not be drawn so far."""
 
@@ -162,7 +153,7 @@ def save_plan(
             """
             INSERT INTO recipes BY NAME
             SELECT DISTINCT ON (recipe_id) recipe_id, recipe,
-                coalesce(recipe ->> '$.method.name', recipe ->> '$.method') AS method,
+                recipe ->> '$.method.name' AS method,
                 recipe ->> 'model_hash' AS model_hash, recipe ->> 'scheduler' AS scheduler,
                 (recipe ->> 'seed')::BIGINT AS seed,
                 recipe ->> 'reference_sha256' AS reference_sha256

@@ -1,7 +1,6 @@
 """Everything about one picture, as the ``lineage`` view tells it."""
 
 import json
-from collections.abc import Mapping
 from typing import Any, Final
 
 from duckdb import DuckDBPyConnection
@@ -32,8 +31,3 @@ def lineage_of(connection: DuckDBPyConnection, image_id: str) -> dict[str, Any]:
         name: json.loads(value) if name in _JSON and value is not None else value
         for name, value in zip(columns, row, strict=True)
     }
-
-
-def parameter_words(parameters: Mapping[str, Any]) -> list[str]:
-    """A method's parameters as a person reads them: ``strength 0.35``."""
-    return [f"{name.replace('_', ' ')} {value}" for name, value in parameters.items()]

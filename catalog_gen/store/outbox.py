@@ -12,6 +12,7 @@ import io
 import json
 import os
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields
@@ -25,10 +26,10 @@ import pyarrow.parquet as pq
 from duckdb import DuckDBPyConnection
 
 from catalog_gen.errors import CorruptionError, StoreError
-from catalog_gen.recipe import Environment
+from catalog_gen.recipe import Environment, Failure
 from catalog_gen.store.connection import Store
 from catalog_gen.store.files import sync_folder
-from catalog_gen.store.ledger import Failure, record_failures
+from catalog_gen.store.ledger import record_failures
 from catalog_gen.store.relations import arrow_rows, first_row, insert_row, registered
 
 #: Bytes of outbox files that one transaction takes over; bounds its memory.
@@ -120,6 +121,18 @@ class Outbox:
     def pending(self) -> list[Path]:
         """The files that wait, the oldest first."""
         return sorted(self.folder.glob(f"*{_SUFFIX}"))
+
+    def waiting_by_run(self) -> Counter[str]:
+        """How many pictures wait, by the run that drew them; reads no picture."""
+        waiting: Counter[str] = Counter()
+        for path in self.pending():
+            try:
+                errors = pq.read_table(path, columns=["error"])
+            except (FileNotFoundError, pa.ArrowInvalid):
+                continue  # taken over just now; or damaged, and named by whoever takes it over
+            about = json.loads(errors.schema.metadata[_METADATA])
+            waiting[about["run_id"]] += errors["error"].null_count
+        return waiting
 
     def set_aside(self, path: Path) -> Path:
         """Rename a damaged file, so that it is never read again but can be examined."""

@@ -15,7 +15,7 @@ from duckdb import DuckDBPyConnection
 
 from catalog_gen.catalog.product import FeedContents, Product, Rejection
 from catalog_gen.errors import FeedError
-from catalog_gen.fingerprint import sha256_json
+from catalog_gen.fingerprint import SHARDS, sha256_json
 from catalog_gen.store.relations import arrow_rows, insert_row, only_row, registered_rows
 
 #: What ``stored_product`` reads. Maps come as JSON: as maps they take five times as long to fetch.
@@ -29,8 +29,8 @@ _ROW_HASH: Final = """
         || to_json(map_keys(attributes))::VARCHAR || to_json(map_values(attributes))::VARCHAR)
 """
 
-#: The last six bits of SHA-256 are the hash modulo 64.
-_SHARD: Final = "(('0x' || right(sha256(product_id), 2))::UTINYINT & 63)::UTINYINT"
+#: The last bits of SHA-256 are the hash modulo a power of two.
+_SHARD: Final = f"(('0x' || right(sha256(product_id), 2))::UTINYINT & {SHARDS - 1})::UTINYINT"
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,8 @@ from catalog_gen.store.relations import (
 
 #: Stale inputs that are in memory at once.
 FETCHED: Final = 20_000
+#: Values of an attribute that stand for all that a view asks for, at most.
+MAX_VALUES: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,7 @@ class PromptRow:
     created_at: datetime
     run_id: str
     asked: Mapping[str, str] = field(default_factory=dict)
+    """What the view asks of the product: attribute to value, '' for nothing."""
     dropped: tuple[str, ...] = ()
     unsupported: str = ""
 
@@ -275,6 +278,34 @@ def current_prompts(connection: DuckDBPyConnection) -> dict[str, list[str]]:
         """
     ).fetchall()
     return dict(rows)
+
+
+def asked_values(connection: DuckDBPyConnection) -> dict[str, dict[str, list[str]]]:
+    """What the current prompts of active products ask for: values by view and attribute.
+
+    Prompts that the model can't draw are left out. Of more than ``MAX_VALUES`` those count whose
+    SHA-256 is lowest: a new value displaces at most one.
+    """
+    rows = connection.execute(
+        """
+        WITH wishes AS (
+            SELECT view, unnest(map_entries(asked)) AS entry FROM prompts
+            SEMI JOIN (SELECT product_id FROM products WHERE retired_at IS NULL) USING (product_id)
+            WHERE current AND unsupported = ''
+        ),
+        found AS (
+            SELECT DISTINCT view, entry.key AS attribute, entry.value AS value
+            FROM wishes WHERE entry.value <> ''
+        )
+        SELECT view, attribute, arg_min(value, sha256(value), $most)
+        FROM found GROUP BY view, attribute ORDER BY view, attribute
+        """,
+        {"most": MAX_VALUES},
+    ).fetchall()
+    found: dict[str, dict[str, list[str]]] = {}
+    for view, attribute, values in rows:
+        found.setdefault(view, {})[attribute] = values
+    return found
 
 
 def known_attributes(connection: DuckDBPyConnection) -> list[str]:

@@ -4,7 +4,7 @@ The run ids are the orchestrator's; nothing here knows it.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -87,12 +87,29 @@ def finish_run(
     now: datetime,
     *,
     error: str = "",
+    job: str = "",
+    launched_by: str = "",
 ) -> None:
-    """Record how a run has ended, and why if it did not succeed; its summary is what was noted."""
-    start_run(connection, run_id, now)
+    """Record how a run has ended, and why if it did not succeed; its summary is what was noted.
+
+    ``job`` and ``launched_by`` are kept where they are known already.
+    """
+    start_run(connection, run_id, now, job=job, launched_by=launched_by)
     connection.execute(
-        "UPDATE runs SET finished_at = ?, status = ?, error = ? WHERE run_id = ?",
-        [now, status, error, run_id],
+        """
+        UPDATE runs SET finished_at = $now, status = $status, error = $error,
+            job = coalesce(nullif(job, ''), $job),
+            launched_by = coalesce(nullif(launched_by, ''), $launched_by)
+        WHERE run_id = $run_id
+        """,
+        {
+            "now": now,
+            "status": status,
+            "error": error,
+            "job": job,
+            "launched_by": launched_by,
+            "run_id": run_id,
+        },
     )
 
 
@@ -102,6 +119,14 @@ def unfinished_runs(connection: DuckDBPyConnection) -> list[str]:
         "SELECT run_id FROM runs WHERE status = 'started' ORDER BY seq"
     ).fetchall()
     return [run_id for (run_id,) in rows]
+
+
+def run_statuses(connection: DuckDBPyConnection, run_ids: Collection[str]) -> dict[str, RunStatus]:
+    """What is recorded of these runs, by id; runs that nobody recorded are left out."""
+    rows = connection.execute(
+        "SELECT run_id, status FROM runs WHERE list_contains(?, run_id)", [list(run_ids)]
+    ).fetchall()
+    return dict(rows)
 
 
 def run_summary(connection: DuckDBPyConnection, run_id: str) -> dict[str, Any]:

@@ -16,10 +16,17 @@ from catalog_gen.store.relations import registered_rows, shard_list
 
 @dataclass(frozen=True, slots=True)
 class ToScore:
-    """A picture that a scorer has not seen; ``product`` is as the newest feed has it."""
+    """A picture that a scorer has not seen, with the wish that it fulfils.
+
+    ``inputs`` are the fields that the wish was made from, ``asked`` is what it asks for;
+    ``product`` is as the newest feed has it.
+    """
 
     image_id: str
     view: str
+    prompt_id: str
+    inputs: dict[str, str]
+    asked: dict[str, str]
     recipe: Recipe
     product: Product
 
@@ -65,8 +72,10 @@ def unscored(
     """
     rows = connection.execute(
         f"""
-        SELECT ledger.recipe_id, ledger.view, recipes.recipe, {PRODUCT_COLUMNS}
+        SELECT ledger.recipe_id, ledger.view, prompts.prompt_id, prompts.inputs, prompts.asked,
+            recipes.recipe, {PRODUCT_COLUMNS}
         FROM wanted_candidates AS ledger
+        JOIN prompts USING (prompt_id)
         JOIN images ON images.image_id = ledger.recipe_id
         JOIN recipes ON recipes.recipe_id = ledger.recipe_id
         JOIN products ON products.product_id = ledger.product_id
@@ -79,8 +88,16 @@ def unscored(
         {"scorer": scorer, "shards": shard_list(shards)},
     ).fetchall()
     return [
-        ToScore(image_id, view, Recipe.model_validate_json(recipe), stored_product(columns))
-        for image_id, view, recipe, *columns in rows
+        ToScore(
+            image_id,
+            view,
+            prompt_id,
+            inputs,
+            asked,
+            Recipe.model_validate_json(recipe),
+            stored_product(columns),
+        )
+        for image_id, view, prompt_id, inputs, asked, recipe, *columns in rows
     ]
 
 
@@ -127,8 +144,8 @@ def newest_signals(connection: DuckDBPyConnection, image_ids: Sequence[str]) -> 
     """The newest measurements of these pictures, as JSON; absent: never measured."""
     rows = connection.execute(
         """
-        SELECT image_id, signals FROM newest_scores
-        WHERE image_id IN (SELECT unnest($ids::VARCHAR[]))
+        SELECT image_id, arg_max(signals, seq) FROM scores
+        WHERE image_id IN (SELECT unnest($ids::VARCHAR[])) GROUP BY image_id
         """,
         {"ids": list(image_ids)},
     ).fetchall()

@@ -40,7 +40,7 @@ CREATE TABLE feed_snapshots (
 -- The newest state of every product that was ever accepted; retired ones keep their row.
 CREATE TABLE products (
     product_id  VARCHAR NOT NULL,     -- unique
-    shard       UTINYINT NOT NULL,    -- sha256(product_id) % 64
+    shard       UTINYINT NOT NULL,    -- sha256(product_id) % 16
     title       VARCHAR NOT NULL,
     category    VARCHAR NOT NULL,
     description VARCHAR NOT NULL,
@@ -73,7 +73,7 @@ CREATE TABLE prompts (
     view                 VARCHAR NOT NULL,
     fingerprint          VARCHAR NOT NULL,     -- over the spec and the fields that it reads
     inputs               MAP(VARCHAR, VARCHAR) NOT NULL,  -- those fields, as they were
-    asked                MAP(VARCHAR, VARCHAR) NOT NULL,  -- what the picture has to show: attribute -> value
+    asked                MAP(VARCHAR, VARCHAR) NOT NULL,  -- what the view asks: attribute to value
     spec                 VARCHAR NOT NULL,     -- JSON: template, model, settings hashes
     prompt               VARCHAR NOT NULL,     -- after trimming to the token limit
     negative_prompt      VARCHAR NOT NULL,

@@ -1,7 +1,7 @@
 """Judges pictures that are in no store: measured, scored and judged as a refresh would."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,13 +9,15 @@ from numpy.typing import NDArray
 from catalog_gen.judging.contrasts import contrasts_of
 from catalog_gen.judging.facts import JudgingContext
 from catalog_gen.judging.lettering import LetteringDetector
-from catalog_gen.judging.measurement import Asked, Signals, asked_of, measure
+from catalog_gen.judging.measurement import Signals, measure
+from catalog_gen.judging.picture import Asked
 from catalog_gen.judging.rubric import Rubric, Verdict, judge
 from catalog_gen.judging.scorer import ClipScore, ClipScorer
 from catalog_gen.judging.signals.duplicates import hamming, perceptual_hash
 from catalog_gen.judging.signals.exposure import luma_of
 from catalog_gen.judging.signals.identity import embedding_distance
 from studio.evaluation.defects import Specimen
+from studio.phrasing import count_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,19 +63,23 @@ def examine(specimens: Sequence[Specimen], bench: Bench, rivals: Sequence[str]) 
     pictures = [each.pixels for each in specimens]
     beside = _Embedded.of(specimens, scorer)
     clips = scorer.score(pictures, prompts, rivals)
-    contrasts = contrasts_of(np.stack([clip.embedding for clip in clips]), prompts, scorer)
+    contrasts = contrasts_of(
+        np.stack([clip.embedding for clip in clips]),
+        [each.phrasing for each in specimens],
+        scorer,
+    )
     lettering = bench.detector.look(pictures) if bench.detector else [None] * len(pictures)
     examined: list[Examined] = []
     for place, specimen in enumerate(specimens):
+        asked = specimen.phrasing.asked
         signals = measure(
             specimen.pixels,
-            asked=asked_of(specimen.prompt) or Asked(),
+            asked=Asked(asked["colour"], count_of(asked)),
             reference=specimen.reference,
         )
         photo, clip = beside.references.get(place), clips[place]
-        signals = replace(
-            signals,
-            contrasts=contrasts[place],
+        signals = signals.with_answers(
+            contrasts[place],
             lettering=lettering[place],
             identity_distance=None if photo is None else embedding_distance(clip.embedding, photo),
         )
@@ -115,12 +121,14 @@ def _context(
 ) -> JudgingContext:
     twin_bits = None
     if specimen.twin is not None:
-        twin_bits = hamming(signals.perceptual_hash, perceptual_hash(luma_of(specimen.twin)))
+        twin_bits = hamming(
+            signals.text("perceptual_hash"), perceptual_hash(luma_of(specimen.twin))
+        )
     return JudgingContext(
         scorer_hash=scorer.scorer_hash,
         recipe_complete=True,
         environment_complete=True,
-        background="white" if "white background" in specimen.prompt else "any",
+        background=specimen.background,
         edit_policy="cosmetic" if specimen.reference is not None else None,
         twin_bits=twin_bits,
         twin_distance=twin_distance,

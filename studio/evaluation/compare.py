@@ -32,8 +32,8 @@ from studio.networks.judge import Judge, decide, load_judge
 from studio.networks.objective import FlowMatching, Objective, VPrediction
 from studio.networks.sizes import GeneratorSize
 from studio.training.checkpoint import load_checkpoint
-from studio.training.loop import Budget, train_stage
-from studio.training.train import Recipe, Studio, alone
+from studio.training.loop import TrainingBudget, train_stage
+from studio.training.train import Studio, TrainingPlan, alone
 
 #: Products on a sheet: a column for each category.
 SHOWN: Final[int] = 48
@@ -64,10 +64,10 @@ ARMS: Final[tuple[Arm, ...]] = (
 class Comparison:
     """What is compared and how thoroughly."""
 
-    studio: Recipe
+    studio: TrainingPlan
     """The training whose photos, latents, words, decoder and judge all arms share."""
     work: Path
-    budget: Budget
+    budget: TrainingBudget
     """Of each arm."""
     round_minutes: float
     """Minutes of training after which it is the next arm's turn."""
@@ -248,9 +248,9 @@ def main(arguments: list[str] | None = None) -> None:
         "--wishes", type=count, default=360, help="combinations drawn, one seed each"
     )
     given = parser.parse_args(arguments)
-    studio = Recipe(given.photos, given.studio, given.studio / "export")
+    studio = TrainingPlan(given.photos, given.studio, given.studio / "export")
     comparison = Comparison(
-        studio, given.work, Budget(given.minutes), given.round_minutes, given.wishes
+        studio, given.work, TrainingBudget(given.minutes), given.round_minutes, given.wishes
     )
     # Nobody may train on in the folder whose latents and decoder all arms share.
     with told_errors(), alone(comparison.work), alone(studio.work):

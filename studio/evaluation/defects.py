@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
-from catalog_gen.judging.contrasts import Attribute, rivals_of, words_of
+from catalog_gen.judging.contrasts import Phrasing
+from studio.captions import NUMBERS
 
 Pixels = NDArray[np.uint8]
 DefectName = Literal[
@@ -44,14 +45,20 @@ class Specimen:
 
     pixels: Pixels
     """uint8 (H, W, 3), sRGB."""
-    prompt: str
-    """In the canonical form (see ``contrasts.words_of``)."""
+    phrasing: Phrasing
+    """Of a wish for a category, a colour, a material and a count."""
     mask: NDArray[np.bool_]
     """(H, W), true where the subject is."""
+    background: Literal["white", "any"]
+    """As a view's settings have it."""
     reference: Pixels | None = None
     """The photo that an img2img picture started from."""
     twin: Pixels | None = None
     """Another product's picture in the same catalog."""
+
+    @property
+    def prompt(self) -> str:
+        return self.phrasing.prompt
 
 
 def plant(defect: DefectName, good: Specimen, other: Specimen, seed: int) -> Specimen | None:
@@ -66,22 +73,19 @@ def plant(defect: DefectName, good: Specimen, other: Specimen, seed: int) -> Spe
 Planter = Callable[[Specimen, Specimen, np.random.Generator], Specimen | None]
 
 
-def _asked_otherwise(attribute: Attribute) -> Planter:
-    def planter(good: Specimen, _: Specimen, draw: np.random.Generator) -> Specimen | None:
-        form = words_of(good.prompt)
-        if form is None or attribute not in form.words:
-            return None
-        rivals = [word for word in rivals_of(attribute) if word != form.words[attribute]]
-        return replace(good, prompt=form.with_word(attribute, str(draw.choice(rivals))))
+def _asked_otherwise(attribute: str) -> Planter:
+    def planter(good: Specimen, _: Specimen, draw: np.random.Generator) -> Specimen:
+        asked = good.phrasing.asked[attribute]
+        rivals = [word for word in good.phrasing.rivals.of(attribute, asked) if word != asked]
+        return replace(good, phrasing=good.phrasing.asking(attribute, str(draw.choice(rivals))))
 
     return planter
 
 
 def _two_for_one(good: Specimen, _: Specimen, __: np.random.Generator) -> Specimen | None:
-    form = words_of(good.prompt)
-    if form is None or form.words.get("count") != "two":
+    if good.phrasing.asked["count"] != NUMBERS[2]:
         return None
-    return replace(good, prompt=form.with_word("count", "one"))
+    return replace(good, phrasing=good.phrasing.asking("count", NUMBERS[1]))
 
 
 def _cut(good: Specimen, _: Specimen, draw: np.random.Generator) -> Specimen:
@@ -112,7 +116,7 @@ def _tiny(good: Specimen, _: Specimen, __: np.random.Generator) -> Specimen:
 
 def _off_white(good: Specimen, _: Specimen, draw: np.random.Generator) -> Specimen | None:
     """A white background under a slightly warm, weak light: 229 to 245 levels."""
-    if "white background" not in good.prompt:
+    if good.background != "white":
         return None
     light = draw.uniform(0.90, 0.96) * np.array([1.0, 0.995, 0.98])
     return replace(good, pixels=np.asarray(good.pixels * light, dtype=np.uint8))

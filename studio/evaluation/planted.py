@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from catalog_gen.errors import InputError
 from studio.evaluation.defects import DEFECTS, DefectName, Specimen, plant
+from studio.phrasing import canonical_phrasing
 
 if TYPE_CHECKING:
     from studio.photos.scene import Split
@@ -18,7 +19,6 @@ def good_specimens(photos: Path, split: "Split", count: int) -> list[Specimen]:
     Raises:
         InputError: there are not so many; the message says how to render them.
     """
-    from studio.photos.album import scene_caption
     from studio.photos.negatives import load_photos
 
     album = load_photos(photos, split)
@@ -33,10 +33,19 @@ def good_specimens(photos: Path, split: "Split", count: int) -> list[Specimen]:
     return [
         Specimen(
             album.images[pick],
-            scene_caption(album.scenes[pick], album.colours[pick]),
+            canonical_phrasing(
+                scene.category,
+                album.colours[pick],
+                scene.material,
+                scene.background,
+                scene.angle,
+                scene.count,
+            ),
             album.masks[pick],
+            background="white" if scene.background == "white" else "any",
         )
         for pick in picks
+        for scene in [album.scenes[pick]]
     ]
 
 
@@ -64,10 +73,10 @@ def planted_once(good: Sequence[Specimen]) -> list[Specimen]:
 
 
 def _other(good: Sequence[Specimen], place: int) -> Specimen:
-    """The next picture with another prompt of another category, round the end."""
-    own = good[place].prompt.split(",")[0].split()[-1]
+    """The next picture of another category, round the end."""
+    own = good[place].phrasing.asked["category"]
     for step in range(1, len(good)):
         other = good[(place + step) % len(good)]
-        if other.prompt.split(",")[0].split()[-1] != own:
+        if other.phrasing.asked["category"] != own:
             return other
     raise InputError(f"{len(good)} pictures", "all show one category", "Take more of them.")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from catalog_gen.errors import ModelError
+from studio.dialect import studio_dialect
 from studio.networks.diffusion import GUIDANCE, STEPS, assemble
 from studio.networks.sizes import SIDE
 from studio.vocabulary import (
@@ -55,6 +56,7 @@ def export_words(path: Path) -> None:
         "angles": ANGLES,
         "counts": COUNTS,
         "held_out_pairs": sorted(HELD_OUT_PAIRS),
+        "dialect": studio_dialect(),
     }
     path.write_text(json.dumps(known, indent=2) + "\n")
 

@@ -32,7 +32,7 @@ PAUSE_SECONDS: Final[float] = 10.0
 
 
 @dataclass(frozen=True)
-class Budget:
+class TrainingBudget:
     """When a stage has been trained: after so many minutes of training or so many steps.
 
     Both count from the stage's beginning, over all runs: raising one prolongs the training.
@@ -109,7 +109,9 @@ def _gradients(
     return mean, logged
 
 
-def train_stage(stage: Stage, budget: Budget, work: Path, until_minutes: float = math.inf) -> int:
+def train_stage(
+    stage: Stage, budget: TrainingBudget, work: Path, until_minutes: float = math.inf
+) -> int:
     """Trains ``stage`` until its budget is spent, from its checkpoint where there is one.
 
     ``until_minutes`` of training, over all runs, it stops earlier, on the way that the budget sets,

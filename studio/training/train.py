@@ -33,7 +33,7 @@ from studio.photos.scene import Split
 from studio.training.checkpoint import load_checkpoint
 from studio.training.export import export_pipeline, export_words, weigh
 from studio.training.latents import encode_album, normalise_latents
-from studio.training.loop import Budget, train_stage
+from studio.training.loop import TrainingBudget, train_stage
 
 StageName = Literal["tokenizer", "vae", "latents", "unet", "decoder", "clip", "judge", "export"]
 STAGES: Final[tuple[StageName, ...]] = get_args(StageName)
@@ -48,23 +48,23 @@ MINUTES: Final[dict[str, float]] = {
 
 
 @dataclass(frozen=True)
-class Recipe:
+class TrainingPlan:
     """What a training run depends on."""
 
     photos: Path
     work: Path
     out: Path
     size: StudioSize = STANDARD
-    budgets: dict[str, Budget] = field(
-        default_factory=lambda: {name: Budget(minutes) for name, minutes in MINUTES.items()}
+    budgets: dict[str, TrainingBudget] = field(
+        default_factory=lambda: {name: TrainingBudget(minutes) for name, minutes in MINUTES.items()}
     )
 
 
 class Studio:
-    """The stages of one recipe; what a stage needs from earlier ones it reads from ``work``."""
+    """The stages of one plan; what a stage needs from earlier ones it reads from ``work``."""
 
-    def __init__(self, recipe: Recipe) -> None:
-        self._recipe = recipe
+    def __init__(self, plan: TrainingPlan) -> None:
+        self._plan = plan
         self._albums: dict[tuple[Split, ...], Album] = {}
 
     def run(self, stages: tuple[StageName, ...]) -> None:
@@ -93,20 +93,20 @@ class Studio:
         """The words that captions are made of, as a ``CLIPTokenizer``."""
         from transformers import CLIPTokenizer
 
-        folder = self._recipe.work / "tokenizer"
+        folder = self._plan.work / "tokenizer"
         if not (folder / "vocab.json").exists():
             self._train_tokenizer()
         return CLIPTokenizer.from_pretrained(folder)
 
     def _train_tokenizer(self) -> None:
-        train_tokenizer(caption_corpus(), self._recipe.work / "tokenizer")
+        train_tokenizer(caption_corpus(), self._plan.work / "tokenizer")
 
     def _train(self, stage: Any) -> None:
-        train_stage(stage, self._recipe.budgets[stage.name], self._recipe.work)
+        train_stage(stage, self._plan.budgets[stage.name], self._plan.work)
 
     def _restored(self, stage: Any) -> Any:
         """``stage`` as its checkpoint left it."""
-        path = self._recipe.work / "checkpoints" / f"{stage.name}.pt"
+        path = self._plan.work / "checkpoints" / f"{stage.name}.pt"
         found = load_checkpoint(path)
         if found is None:
             raise InputError(
@@ -119,7 +119,7 @@ class Studio:
         return stage
 
     def _vae_stage(self) -> VaeStage:
-        return VaeStage(self._recipe.size.vae, self.lessons_album, self.album("held-out"))
+        return VaeStage(self._plan.size.vae, self.lessons_album, self.album("held-out"))
 
     def _train_vae(self) -> None:
         """Trains the autoencoder, unless that would change latents that others learned from.
@@ -127,13 +127,13 @@ class Studio:
         Raises:
             InputError: it would: another generator and decoder have to be trained then.
         """
-        checkpoints = self._recipe.work / "checkpoints"
+        checkpoints = self._plan.work / "checkpoints"
         learned = [name for name in ("unet", "decoder") if (checkpoints / f"{name}.pt").exists()]
         found = load_checkpoint(checkpoints / "vae.pt")
-        budget = self._recipe.budgets["vae"]
+        budget = self._plan.budgets["vae"]
         if learned and (found is None or budget.spent(found.seconds, found.step) < 1.0):
             raise InputError(
-                f"training of the vae in {self._recipe.work}",
+                f"training of the vae in {self._plan.work}",
                 f"would change the latents that {' and '.join(learned)} learned from",
                 "Leave its budget as it was, or train in another folder (--work).",
             )
@@ -143,8 +143,8 @@ class Studio:
     def vae(self) -> Any:
         """The trained autoencoder with normalised latents: measured once, then kept in a file."""
         vae = self._restored(self._vae_stage()).average
-        path = self._recipe.work / "vae-normalised.pt"
-        newest = (self._recipe.work / "checkpoints" / "vae.pt").stat().st_mtime
+        path = self._plan.work / "vae-normalised.pt"
+        newest = (self._plan.work / "checkpoints" / "vae.pt").stat().st_mtime
         if path.exists() and path.stat().st_mtime >= newest:
             vae.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
         else:
@@ -155,31 +155,31 @@ class Studio:
 
     def finished_vae(self) -> Any:
         """The autoencoder that pictures are drawn with: its decoder trained on, where it was."""
-        if (self._recipe.work / "checkpoints" / "decoder.pt").exists():
+        if (self._plan.work / "checkpoints" / "decoder.pt").exists():
             return self._restored(self._decoder_stage()).finished()
         return self.vae
 
     @cached_property
     def lessons_album(self) -> Album:
         """What the generator learns from: the scorer's scenes as well, but no held-out pair."""
-        return Album(self._recipe.photos, "train", "scorer", known_pairs=True)
+        return Album(self._plan.photos, "train", "scorer", known_pairs=True)
 
     def album(self, *splits: Split) -> Album:
         """The photos of these splits."""
         if splits not in self._albums:
-            self._albums[splits] = Album(self._recipe.photos, *splits)
+            self._albums[splits] = Album(self._plan.photos, *splits)
         return self._albums[splits]
 
     def _encode(self) -> None:
-        encode_album(self.vae, self.lessons_album, self._recipe.work / "latents")
+        encode_album(self.vae, self.lessons_album, self._plan.work / "latents")
 
     def lessons(self) -> Lessons:
         """Latents and caption tokens of all training photos."""
-        latents = encode_album(self.vae, self.lessons_album, self._recipe.work / "latents")
+        latents = encode_album(self.vae, self.lessons_album, self._plan.work / "latents")
         return Lessons(latents, caption_tokens(self.lessons_album, self.tokenizer))
 
     def _unet_stage(self) -> GeneratorStage:
-        return GeneratorStage(self._recipe.size.generator, self.vae, self.tokenizer, self.lessons())
+        return GeneratorStage(self._plan.size.generator, self.vae, self.tokenizer, self.lessons())
 
     def _train_unet(self) -> None:
         self._train(self._unet_stage())
@@ -187,7 +187,7 @@ class Studio:
     def _decoder_stage(self) -> DecoderStage:
         return DecoderStage(
             self.vae,
-            max(1, self._recipe.size.vae.batch // 4),
+            max(1, self._plan.size.vae.batch // 4),
             self.lessons_album,
             self.album("held-out"),
             self.lessons(),
@@ -198,7 +198,7 @@ class Studio:
 
     def _scorer_stage(self) -> ScorerStage:
         return ScorerStage(
-            self._recipe.size.scorer,
+            self._plan.size.scorer,
             self.tokenizer,
             self.album("train", "scorer"),
             self.album("held-out"),
@@ -208,7 +208,7 @@ class Studio:
         self._train(self._scorer_stage())
 
     def _judge_stage(self) -> JudgeStage:
-        return JudgeStage(self._recipe.size.judge, self.album("judge"), self.album("held-out"))
+        return JudgeStage(self._plan.size.judge, self.album("judge"), self.album("held-out"))
 
     def _train_judge(self) -> None:
         self._train(self._judge_stage())
@@ -220,8 +220,8 @@ class Studio:
             InputError: none has.
             ModelError: the weights are too large.
         """
-        recipe = self._recipe
-        checkpoints = recipe.work / "checkpoints"
+        plan = self._plan
+        checkpoints = plan.work / "checkpoints"
         if not any((checkpoints / f"{name}.pt").exists() for name in ("unet", "clip", "judge")):
             raise InputError(
                 str(checkpoints),
@@ -235,16 +235,16 @@ class Studio:
                 average["text_encoder"],
                 average["unet"],
                 self.tokenizer,
-                recipe.out / "pipeline",
+                plan.out / "pipeline",
             )
-            export_words(recipe.out / "studio.json")
+            export_words(plan.out / "studio.json")
         if (checkpoints / "clip.pt").exists():
             clip = self._restored(self._scorer_stage()).clip
-            export_clip(clip, recipe.size.scorer, self.tokenizer, recipe.out / "clip")
+            export_clip(clip, plan.size.scorer, self.tokenizer, plan.out / "clip")
         if (checkpoints / "judge.pt").exists():
             judge = self._restored(self._judge_stage()).judge
-            save_weights(judge, recipe.work / "judge.safetensors")
-        print(f"exported {weigh(recipe.out) / 1e6:.1f} MB of weights", file=sys.stderr)
+            save_weights(judge, plan.work / "judge.safetensors")
+        print(f"exported {weigh(plan.out) / 1e6:.1f} MB of weights", file=sys.stderr)
 
 
 @contextmanager
@@ -277,10 +277,10 @@ def main(arguments: list[str] | None = None) -> None:
             f"--{name}-minutes", type=minutes, default=default, help=f"default {default:g}"
         )
     given = parser.parse_args(arguments)
-    budgets = {name: Budget(getattr(given, f"{name}_minutes")) for name in MINUTES}
-    recipe = Recipe(given.photos, given.work, given.out, budgets=budgets)
-    with told_errors(), alone(recipe.work):
-        Studio(recipe).run(tuple(given.stages))
+    budgets = {name: TrainingBudget(getattr(given, f"{name}_minutes")) for name in MINUTES}
+    plan = TrainingPlan(given.photos, given.work, given.out, budgets=budgets)
+    with told_errors(), alone(plan.work):
+        Studio(plan).run(tuple(given.stages))
 
 
 if __name__ == "__main__":

@@ -16,11 +16,12 @@ import torch
 from PIL import Image
 
 from catalog_gen.diffusion.engine import Engine
-from catalog_gen.diffusion.jobs import DrawJob, Drawn, NotDrawn, Outcome
+from catalog_gen.diffusion.jobs import DrawJob, Drawn, Outcome
 from catalog_gen.diffusion.loading import LoadedModel, load_model
 from catalog_gen.errors import DrawingError
 from catalog_gen.fingerprint import sha256_file
 from catalog_gen.imaging.encode import encode_png
+from catalog_gen.recipe import Failure
 from catalog_gen.settings import ModelSettings
 
 from .conftest import MakeJob, photo_edit
@@ -213,7 +214,7 @@ def test_a_picture_that_never_fits_fails_alone(sd: LoadedModel, make_job: MakeJo
     large, small = make_job(sd, 1, width=64), make_job(sd, 2)
     with _before_each_unet_call(sd, short_of_memory):
         outcomes = list(Engine(sd, batch_size=2).draw([large, small]))
-    assert isinstance(outcomes[0], NotDrawn)
+    assert isinstance(outcomes[0], Failure)
     assert "64 x 32" in outcomes[0].error
     assert isinstance(outcomes[1], Drawn)
     assert outcomes[1].batch_size == 2
@@ -230,7 +231,7 @@ def test_a_picture_of_nothing_is_a_failure_and_its_neighbour_is_not(
     with _changed_pictures(sd, spoil_the_first):
         outcomes = {each.recipe_id: each for each in Engine(sd, batch_size=2).draw([bad, good])}
     failure = outcomes[bad.recipe_id]
-    assert isinstance(failure, NotDrawn)
+    assert isinstance(failure, Failure)
     assert word in failure.error
     assert isinstance(outcomes[good.recipe_id], Drawn)
 
@@ -275,7 +276,7 @@ def test_the_deadline_stops_a_slow_batch(sd: LoadedModel, make_job: MakeJob) -> 
 
     with _before_each_unet_call(sd, sleep_with_guidance):
         outcomes = list(Engine(sd, batch_size=1, deadline=2.5).draw([slow, quick]))
-    assert isinstance(outcomes[0], NotDrawn)
+    assert isinstance(outcomes[0], Failure)
     assert "2.5 s" in outcomes[0].error
     assert isinstance(outcomes[1], Drawn)
 
@@ -329,7 +330,7 @@ def test_photos_that_are_gone_changed_or_damaged_are_named(
     outcomes = {each.recipe_id: each for each in Engine(sd, 4).draw([*jobs, template])}
     for name in cases:
         failure = outcomes[name]
-        assert isinstance(failure, NotDrawn)
+        assert isinstance(failure, Failure)
         assert name in failure.error
     assert isinstance(outcomes[template.recipe_id], Drawn)
 

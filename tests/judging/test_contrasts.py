@@ -1,4 +1,6 @@
-from collections.abc import Sequence
+"""Contrasts: the prompt is said again with one asked value exchanged, whatever the words are."""
+
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import product as product_of
 
@@ -6,12 +8,16 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from catalog_gen.judging.contrasts import contrasts_of, words_of
-from catalog_gen.judging.measurement import Asked, Signals, measure
+from catalog_gen.judging.contrasts import Phrasing, Rivals, contrasts_of
+from catalog_gen.judging.measurement import Signals, measure
+from catalog_gen.judging.picture import Asked
+from catalog_gen.prompting.templates import compile_template
 from studio.captions import canonical_caption
+from studio.phrasing import canonical_phrasing
 from studio.vocabulary import CATEGORIES, COLOURS, COUNTS, MATERIALS
 from tests.judging.drawn import product
 
+MUG = canonical_phrasing("mug", "red", "matte", "white", "three-quarter", 1)
 PROMPT = "product photo of one matte red mug, three-quarter view, white background"
 
 
@@ -19,7 +25,11 @@ class Words:
     """Embeds a text as the words it has: what a perfect text tower would tell apart."""
 
     logit_scale = 20.0
-    known = ("one", "two", "matte", "glass", "red", "blue", "mug", "mugs", "chair")
+
+    def __init__(self, *known: str) -> None:
+        self.known = known or (
+            *("one", "two", "matte", "glass", "red", "blue", "mug", "mugs", "chair"),
+        )
 
     def embed_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
         rows = [
@@ -29,52 +39,34 @@ class Words:
         return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
-def test_a_canonical_prompt_is_taken_apart() -> None:
-    form = words_of(PROMPT)
-    assert form is not None
-    assert form.words == {"count": "one", "material": "matte", "colour": "red", "category": "mug"}
-    assert form.with_word("colour", "blue") == PROMPT.replace("red", "blue")
-    assert form.with_word("category", "table lamp") == PROMPT.replace("mug", "table lamp")
-    assert form.with_word("count", "two") == PROMPT.replace(
+def phrasing(template: str, asked: Mapping[str, str], rivals: Rivals | None = None) -> Phrasing:
+    compiled = compile_template(template, asked.keys())
+    return Phrasing(asked, compiled.render, rivals or Rivals())
+
+
+def test_one_value_is_exchanged_and_all_else_stays() -> None:
+    assert MUG.prompt == PROMPT
+    assert MUG.asking("colour", "blue").prompt == PROMPT.replace("red", "blue")
+    assert MUG.asking("category", "table lamp").prompt == PROMPT.replace("mug", "table lamp")
+    assert MUG.asking("count", "two").prompt == PROMPT.replace(
         "one matte red mug", "two matte red mugs"
     )
 
 
-def test_every_prompt_of_the_studio_is_of_the_form() -> None:
+def test_every_exchange_of_the_studio_is_a_canonical_caption() -> None:
     for category, colour, material, count in product_of(CATEGORIES, COLOURS, MATERIALS, COUNTS):
-        prompt = canonical_caption(category, colour, material, "white", "front", count)
-        form = words_of(prompt)
-        assert form is not None
-        assert form.words["category"] == category
-        assert form.with_word("colour", colour) == prompt
+        wish = canonical_phrasing(category, colour, material, "white", "front", count)
+        assert wish.prompt == canonical_caption(category, colour, material, "white", "front", count)
         for other in CATEGORIES:
-            assert form.with_word("category", other) == canonical_caption(
+            assert wish.asking("category", other).prompt == canonical_caption(
                 other, colour, material, "white", "front", count
             )
-
-
-def test_words_may_be_missing_and_nouns_have_two_words() -> None:
-    form = words_of("product photo of pink perfume bottle, front view")
-    assert form is not None
-    assert form.words == {"colour": "pink", "category": "perfume bottle"}
-    two = words_of("product photo of two glossy black watches")
-    assert two is not None
-    assert two.words["category"] == "watch"
-    assert two.with_word("category", "chair") == "product photo of two glossy black chairs"
-
-
-@pytest.mark.parametrize(
-    "prompt", ["a photo of a dog", "product photo of one teal mug", "", "one red mug on a beach"]
-)
-def test_other_forms_have_no_contrasts(prompt: str) -> None:
-    assert words_of(prompt) is None
-    assert contrasts_of(np.ones((1, 9), np.float32) / 3, [prompt], Words()) == [{}]
 
 
 def test_the_word_that_the_picture_bears_out_wins() -> None:
     words = Words()
     blue_chair = words.embed_texts(["one matte blue chair"])
-    (found,) = contrasts_of(blue_chair, [PROMPT], words)
+    (found,) = contrasts_of(blue_chair, [MUG], words)
     assert found["colour"].seen == "blue"
     assert found["colour"].probability < 0.2
     assert found["category"].seen == "chair"
@@ -83,8 +75,89 @@ def test_the_word_that_the_picture_bears_out_wins() -> None:
     assert found["count"].seen == "one"
 
 
+def test_any_template_and_any_words_have_contrasts() -> None:
+    """A wish that the studio model never heard of, in another language."""
+    rivals = Rivals(
+        closed={"farbe": ("rot", "blau", "lindgrün")},
+        catalog={"ding": ("Samowar", "Lampe", "Samowar")},
+    )
+    wish = phrasing(
+        "Ein {{ ding }} in {{ farbe }}, von vorn",
+        {"ding": "Teekanne", "farbe": "lindgrün", "stil": ""},
+        rivals,
+    )
+    words = Words("rot", "blau", "lindgrün", "Teekanne", "Samowar", "Lampe")
+    (found,) = contrasts_of(words.embed_texts(["Samowar in lindgrün"]), [wish], words)
+    assert found.keys() == {"ding", "farbe"}
+    assert (found["ding"].asked, found["ding"].seen) == ("Teekanne", "Samowar")
+    assert (found["farbe"].asked, found["farbe"].seen) == ("lindgrün", "lindgrün")
+    assert found["farbe"].probability > 0.9
+
+
+def test_what_the_prompt_does_not_say_has_no_contrast() -> None:
+    asked = {"colour": "red", "category": "mug"}
+    rivals = Rivals(closed={"category": ("mug", "vase")})
+    wish = phrasing("a photo of a {{ category }}", asked, rivals)
+    (found,) = contrasts_of(np.ones((1, 9), np.float32) / 3, [wish], Words())
+    assert found.keys() == {"category"}
+
+
+def test_where_nobody_knows_how_the_wish_was_said_there_are_none() -> None:
+    embeddings = Words().embed_texts([PROMPT, PROMPT])
+    assert contrasts_of(embeddings, [None, None], Words()) == [{}, {}]
+    unknown, known = contrasts_of(embeddings, [None, MUG], Words())
+    assert unknown == {}
+    assert known.keys() == {"category", "colour", "material", "count"}
+
+
+def test_pictures_of_one_wish_share_its_texts() -> None:
+    said: list[Mapping[str, str]] = []
+
+    def say(asked: Mapping[str, str]) -> str:
+        said.append(asked)
+        return MUG.say(asked)
+
+    wish = replace(MUG, say=say)
+    words = Words()
+    first, second = contrasts_of(words.embed_texts([PROMPT, "blue chair"]), [wish, wish], words)
+    assert first["colour"].seen == "red"
+    assert second["colour"].seen == "blue"
+    assert len(said) == 1 + 12 + 10 + 4 + 2
+
+
+@pytest.mark.parametrize(
+    ("attribute", "asked", "has", "lacks"),
+    [
+        ("colour", "Burgundy", {"Burgundy", "blue", "Navy"}, {"red", "RED", "maroon"}),
+        ("colour", "Petrol", {"Petrol", "RED", "maroon"}, set()),
+        ("count", "2", {"2", "1"}, {"one", "two"}),
+        ("count", "two", {"one", "two"}, {"1", "2"}),
+        ("material", "Rattan", {"Rattan", "glass", "Bambus"}, {"RATTAN", ""}),
+        ("style", "modern", {"modern", "baroque"}, set()),
+    ],
+)
+def test_rivals_of_an_open_vocabulary(
+    attribute: str, asked: str, has: set[str], lacks: set[str]
+) -> None:
+    catalog = {
+        "colour": ["Navy", "maroon", "RED"],
+        "material": ["Bambus", "RATTAN", ""],
+        "style": ["baroque"],
+    }
+    rivals = Rivals(catalog=catalog).of(attribute, asked)
+    assert rivals[0] == asked
+    assert len(rivals) == len(set(rivals))
+    assert has <= set(rivals)
+    assert not lacks & set(rivals)
+
+
+def test_rivals_of_a_closed_vocabulary_are_exactly_that() -> None:
+    rivals = Rivals(closed={"colour": ("red", "blue")}, catalog={"colour": ["teal"]})
+    assert rivals.of("colour", "blue") == ["red", "blue"]
+
+
 def test_contrasts_are_stored_with_the_signals() -> None:
-    (found,) = contrasts_of(Words().embed_texts([PROMPT]), [PROMPT], Words())
+    (found,) = contrasts_of(Words().embed_texts([PROMPT]), [MUG], Words())
     signals = measure(product(), asked=Asked("red"))
     with_contrasts = replace(signals, contrasts=found)
     assert Signals.from_json(with_contrasts.to_json()) == with_contrasts

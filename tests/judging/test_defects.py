@@ -4,22 +4,24 @@
 """
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from catalog_gen.catalog.feeds import read_feed
+from catalog_gen.dialects.files import dialect_of
 from catalog_gen.judging.lettering import LetteringDetector
 from catalog_gen.judging.rubric import load_rubric
 from catalog_gen.judging.scorer import ClipScorer
 from catalog_gen.judging.signals.colour import srgb_to_lab
 from catalog_gen.judging.signals.subject import subject_mask
-from catalog_gen.prompting.words import studio_words
 from catalog_gen.settings import CatalogSettings, load_settings
-from studio.captions import canonical_caption
+from catalog_gen.stages.prompts import compile_views
 from studio.evaluation.appraise import Bench, appraise
 from studio.evaluation.defects import DEFECTS, DefectName, Specimen, plant
+from studio.phrasing import canonical_phrasing, count_of
 
 #: What the judge is known to miss; see ``benchmarks/judge.py``.
 MISSED: tuple[DefectName, ...] = ("wrong material", "text overlay", "watermark")
@@ -33,20 +35,23 @@ def settings() -> CatalogSettings:
 @pytest.fixture(scope="module")
 def good(settings: CatalogSettings) -> list[Specimen]:
     """The reference photos, each with the prompt that its own product would write."""
+    dialect = dialect_of(Path(settings.model.id))
+    packshot = next(
+        view for view in compile_views(settings, [], dialect) if view.name == "packshot"
+    )
     specimens = []
     for product in read_feed(settings.feed.path, settings.feed).products:
         if not product.reference:
             continue
-        words = studio_words(product)
         pixels = np.asarray(
             Image.open(settings.feed.path.parent / "reference" / Path(product.reference).name)
         )
-        assert words.category
-        assert words.colour
-        prompt = canonical_caption(
-            words.category, words.colour, words.material, "white", "three-quarter", words.count
-        )
-        specimens.append(Specimen(pixels, prompt, subject_mask(srgb_to_lab(pixels))))
+        asked = packshot.wishes.asked(product.fields())
+        words: Any = (asked["category"], asked["colour"], asked["material"])
+        phrasing = canonical_phrasing(*words, "white", "three-quarter", count_of(asked))
+        assert phrasing.prompt == packshot.wishes.say(product.fields(), asked)
+        mask = subject_mask(srgb_to_lab(pixels))
+        specimens.append(Specimen(pixels, phrasing, mask, background="white"))
     return specimens
 
 

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from catalog_gen.errors import ConfigError
-from catalog_gen.judging.measurement import Asked, Signals, measure
+from catalog_gen.judging.measurement import Signals, measure
 from catalog_gen.judging.passports import Passport, PictureFile, load_passports
+from catalog_gen.judging.picture import Asked
 from tests.judging.drawn import product
 
 TODAY = date(2026, 11, 21)
@@ -22,7 +23,7 @@ def passports() -> dict[str, Passport]:
 @pytest.fixture(scope="module")
 def signals() -> Signals:
     """A product that fills 82 % of a white frame, with nothing written over it."""
-    return replace(measure(product(size=0.82), asked=Asked("red")), lettering=-4.0)
+    return measure(product(size=0.82), asked=Asked("red")).with_answers(lettering=-4.0)
 
 
 def test_a_good_picture_passes_and_every_number_is_told(
@@ -38,9 +39,9 @@ def test_a_good_picture_passes_and_every_number_is_told(
 def test_lettering_over_the_product_is_refused(
     passports: dict[str, Passport], signals: Signals, channel: str
 ) -> None:
-    lettered = passports[channel].check(FILE, replace(signals, lettering=5.0), TODAY)
+    lettered = passports[channel].check(FILE, signals.with_answers(lettering=5.0), TODAY)
     assert any("text or a watermark" in words for words in lettered.failures)
-    unseen = passports[channel].check(FILE, replace(signals, lettering=None), TODAY)
+    unseen = passports[channel].check(FILE, signals.with_answers(lettering=None), TODAY)
     assert not any("text or a watermark" in words for words in unseen.failures)
 
 

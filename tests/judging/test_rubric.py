@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from catalog_gen.errors import ConfigError
 from catalog_gen.judging.contrasts import Contrast
 from catalog_gen.judging.facts import JudgingContext
-from catalog_gen.judging.measurement import Asked, Signals, measure
+from catalog_gen.judging.measurement import Signals, measure
+from catalog_gen.judging.picture import Asked
 from catalog_gen.judging.rubric import CRITERIA, Rubric, Rule, Verdict, judge, load_rubric
 from catalog_gen.judging.scorer import ClipScore
 from catalog_gen.judging.wording import number
@@ -116,7 +117,7 @@ def test_reproducibility_is_what_is_on_record(rubric: Rubric, signals: Signals) 
 
 
 def test_the_word_that_was_seen_instead_is_named(rubric: Rubric, signals: Signals) -> None:
-    seen = replace(signals, contrasts={"category": Contrast("mug", 0.05, "vase")})
+    seen = signals.with_answers(contrasts={"category": Contrast("mug", 0.05, "vase")})
     why = judge(seen, GOOD_CLIP, rubric, CONTEXT).criteria["prompt_adherence"].why
     assert "the likeliest is vase" in why
 
@@ -157,7 +158,7 @@ def test_better_measurements_never_make_a_worse_verdict(
     worse = min(drawn[name], other) if direction > 0 else max(drawn[name], other)
 
     def verdict(value: float, clip_margin: float) -> Verdict:
-        signals = replace(base, **{**drawn, name: value})
+        signals = base.with_answers(**{**drawn, name: value})
         return judge(signals, replace(GOOD_CLIP, margin=clip_margin), rubric, CONTEXT)
 
     low, high = verdict(worse, margin), verdict(better, margin + gain)

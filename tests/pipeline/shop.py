@@ -122,13 +122,17 @@ class Shop:
             writer.writerow(("id", "title", "product_type", "color", "price"))
             writer.writerows((product_id, *row) for product_id, row in rows.items())
 
-    def refresh(self, instance: DagsterInstance, **options: object) -> DagsterRun:
+    @property
+    def environment(self) -> dict[str, str]:
+        """What the environment says of this shop."""
+        return {"CATALOG_CONFIG": str(self.config), "CATALOG_HOME": str(self.home.root)}
+
+    def refresh(self, instance: DagsterInstance) -> DagsterRun:
         """One nightly run, as the command line and the schedule start it."""
-        os.environ["CATALOG_CONFIG"] = str(self.config)
+        os.environ |= self.environment
         from assets_defs.launch import run_nightly
 
-        catalog = {"config": str(self.config), "home": str(self.home.root), **options}
-        return run_nightly(instance, catalog)
+        return run_nightly(instance, self.home)
 
     @cached_property
     def engine(self) -> Engine:

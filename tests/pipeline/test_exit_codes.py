@@ -6,6 +6,7 @@ As processes, because a script sees nothing else; wrong input of further kinds i
 import shutil
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from tests.pipeline.shop import Shop
@@ -83,3 +84,20 @@ def test_without_a_snapshot_sql_says_what_to_do(refreshed: Shop, tmp_path: Path)
     done = run(shop, "sql", "SELECT 1")
     assert done.returncode == 3
     assert "catalog-gen refresh" in done.stderr.replace("\n", " ")
+
+
+@pytest.mark.parametrize("command", ["plan", "doctor", "refresh", "status", "verify", "gallery"])
+def test_a_store_from_before_the_release_is_refused_by_every_command(
+    refreshed: Shop, tmp_path: Path, command: str
+) -> None:
+    shop = Shop(tmp_path / "shop")
+    shutil.copytree(refreshed.folder, shop.folder)
+    with duckdb.connect(shop.home.database) as connection:
+        connection.execute("DROP TABLE store_schema")
+        connection.execute("CREATE TABLE schema_version AS SELECT 32 AS version")
+    done = run(shop, command)
+    words = "".join((done.stderr + done.stdout).split())  # as wide as the terminal wraps them
+    assert done.returncode == 3, words
+    assert "catalog.duckdb:anunreleasedcatalog_genwithothertableswrotethis" in words
+    assert "CATALOG_HOME" in words
+    assert "Traceback" not in words

@@ -1,19 +1,23 @@
-"""Runs whose process was killed are marked, and hold nothing back."""
+"""Runs whose process was killed are ended, and hold nothing back."""
 
 import subprocess
 import sys
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
 import dagster as dg
+import pytest
 
+from assets_defs import stale_runs
 from assets_defs.launch import dagster_instance
-from assets_defs.stale_runs import dead_runs, end_stale_runs, sign_of_life
+from assets_defs.stale_runs import end_stale_runs
 from catalog_gen.settings import Home
 from catalog_gen.store.connection import Store
-from catalog_gen.store.runs import last_runs, start_run
+from catalog_gen.store.run_lock import dead_runs, is_alive, run_lock
+from catalog_gen.store.runs import finish_run, last_runs, start_run
 
-#: The lock of ``sign_of_life``, held until a SIGKILL.
+#: A run's lock, held until a SIGKILL.
 ALIVE = """
 import fcntl, sys, time
 stream = open(sys.argv[1], "w")
@@ -49,44 +53,81 @@ def killed(home: Home, run_id: str) -> None:
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         process.stdout.readline()
+        assert is_alive(home, run_id)
         assert run_id not in dead_runs(home)
         process.kill()
 
 
+def begun(instance: dg.DagsterInstance) -> str:
+    """A run that is at work, as far as Dagster knows."""
+    run = instance.create_run_for_job(night)
+    event = dg.DagsterEvent(dg.DagsterEventType.RUN_START.value, "night")
+    instance.report_dagster_event(event, run.run_id)
+    return run.run_id
+
+
 def statuses(home: Home) -> dict[str, str]:
     with Store(home).reading() as connection:
-        return {run.run_id: run.status for run in last_runs(connection, 5)}
+        return {run.run_id: run.status for run in last_runs(connection, 9)}
 
 
-def test_a_killed_run_is_marked_and_its_slot_freed_and_a_living_one_is_left(tmp_path: Path) -> None:
+def test_a_killed_run_is_ended_and_its_slot_freed_and_a_living_one_is_left(tmp_path: Path) -> None:
     home = Home(tmp_path)
     with dagster_instance(home) as instance:
-        dead, living, daemons = (
-            instance.create_run_for_job(night, status=dg.DagsterRunStatus.STARTED).run_id
-            for _ in range(3)
-        )
+        dead, living, loading = (begun(instance) for _ in range(3))
+        now = datetime.now(UTC)
         with Store(home).writing() as connection:
-            for run_id in (living, daemons, "ended while the database was held"):
-                start_run(connection, run_id, datetime.now(UTC))
+            for run_id in (living, loading, "one that Dagster does not know"):
+                start_run(connection, run_id, now)
+            finish_run(connection, dead, "succeeded", now)  # killed a moment after it said so
         slots = instance.event_log_storage
         slots.set_concurrency_slots("gpu", 1)
         assert slots.claim_concurrency_slot("gpu", dead, "nothing").is_claimed
         killed(home, dead)
-        with sign_of_life(home, living):
+        with run_lock(home, living):
             assert end_stale_runs(instance, home) == [dead]
             assert end_stale_runs(instance, home) == []
-        assert {run.run_id: run.status for run in instance.get_runs()} == {
+        found = {each.dagster_run.run_id: each.dagster_run for each in instance.get_run_records()}
+        assert {run_id: run.status for run_id, run in found.items()} == {
             dead: dg.DagsterRunStatus.FAILURE,
             living: dg.DagsterRunStatus.STARTED,
-            daemons: dg.DagsterRunStatus.STARTED,
+            loading: dg.DagsterRunStatus.STARTED,
         }
         assert slots.claim_concurrency_slot("gpu", living, "nothing").is_claimed
     assert statuses(home) == {
-        dead: "failed",
+        dead: "interrupted",
         living: "started",
-        daemons: "started",
-        "ended while the database was held": "failed",
+        loading: "started",
+        "one that Dagster does not know": "interrupted",
     }
+
+
+def test_a_run_that_lost_its_lock_long_ago_is_ended_whoever_launched_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = Home(tmp_path)
+    with dagster_instance(home) as instance:
+        lost, living = begun(instance), begun(instance)
+        with run_lock(home, living):
+            assert end_stale_runs(instance, home) == []
+            monkeypatch.setattr(stale_runs, "_GRACE", 0.0)
+            time.sleep(0.01)
+            assert end_stale_runs(instance, home) == [lost]
+    assert statuses(home) == {lost: "interrupted"}
+
+
+def test_every_end_that_dagster_knows_is_recorded_and_its_word_counts(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    with dagster_instance(home) as instance:
+        failed, canceled = begun(instance), begun(instance)
+        done = night.execute_in_process(instance=instance).run_id
+        with Store(home).writing() as connection:
+            finish_run(connection, failed, "succeeded", datetime.now(UTC))
+        for run_id, end in ((failed, "RUN_FAILURE"), (canceled, "RUN_CANCELED")):
+            event = dg.DagsterEvent(dg.DagsterEventType[end].value, "night")
+            instance.report_dagster_event(event, run_id)
+        assert end_stale_runs(instance, home) == []
+    assert statuses(home) == {failed: "failed", canceled: "interrupted", done: "succeeded"}
 
 
 def test_while_the_database_is_held_dagster_is_told_and_the_store_the_next_time(
@@ -96,7 +137,7 @@ def test_while_the_database_is_held_dagster_is_told_and_the_store_the_next_time(
     with Store(home).writing():
         pass
     with dagster_instance(home) as instance:
-        dead = instance.create_run_for_job(night, status=dg.DagsterRunStatus.STARTED).run_id
+        dead = begun(instance)
         killed(home, dead)
         command = [sys.executable, "-c", HOLDING, str(home.database)]
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
@@ -109,5 +150,5 @@ def test_while_the_database_is_held_dagster_is_told_and_the_store_the_next_time(
         assert run.status is dg.DagsterRunStatus.FAILURE
         assert statuses(home) == {}
         assert end_stale_runs(instance, home) == [dead]
-    assert statuses(home) == {dead: "failed"}
+    assert statuses(home) == {dead: "interrupted"}
     assert dead_runs(home) == []

@@ -1,17 +1,28 @@
-"""Filters: titles without noise, lists, sentences."""
+"""Filters: titles without noise, lists, sentences, a model's words."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from catalog_gen.dialects.dialect import GENERIC
+from catalog_gen.dialects.files import load_dialect
 from catalog_gen.prompting.filters import (
-    FILTERS,
     clean_title,
+    filters_of,
     first_sentence,
     join_list,
-    studio_category,
-    studio_count,
 )
+
+WORDS = Path(__file__).parents[2] / "data" / "models" / "studio" / "studio.json"
+FILTERS: dict[str, Callable[[str], str]] = dict(filters_of(GENERIC))
+for _name in load_dialect(WORDS).attributes:
+    FILTERS[f"words {_name}"] = partial(filters_of(load_dialect(WORDS))["words"], attribute=_name)
+FILTERS["words"] = partial(filters_of(GENERIC)["words"], attribute="colour")
+FILTERS["counted"] = partial(filters_of(load_dialect(WORDS))["counted"], count="two")
 
 
 @pytest.mark.parametrize(
@@ -46,10 +57,11 @@ def test_first_sentence() -> None:
     assert first_sentence("One line") == "One line"
 
 
-def test_studio_nouns_have_their_plural() -> None:
-    assert studio_category("Gaming Mouse", studio_count("Set of 2")) == "gaming mice"
-    assert studio_category("Water bottles", studio_count("Bottle")) == "bottle"
-    assert studio_count("12") == ""
+def test_words_pass_unchanged_where_the_model_has_none_of_its_own() -> None:
+    filters = filters_of(GENERIC)
+    assert filters["words"]("Crimson", "colour", "Blue mug") == "Crimson"
+    assert filters["words"]("", "colour", "Blue mug") == ""
+    assert filters["counted"]("mug", "two") == "mug"
 
 
 @given(st.sampled_from(sorted(FILTERS)), st.text(max_size=200))

@@ -1,27 +1,21 @@
 """The sample catalog in data/: what a newcomer's first refresh is made of."""
 
+import csv
 from pathlib import Path
 
 import pytest
 
 from catalog_gen.catalog.feeds import read_feed
 from catalog_gen.catalog.product import FeedContents
-from catalog_gen.prompting.support import unsupported_by_studio
-from catalog_gen.prompting.templates import compile_template
-from catalog_gen.prompting.words import studio_words
+from catalog_gen.dialects.files import dialect_of
 from catalog_gen.settings import CatalogSettings, load_settings
-from studio.captions import canonical_caption
-from studio.vocabulary import (
-    CATEGORIES,
-    COLOURS,
-    COUNTS,
-    MATERIALS,
-    Angle,
-    Background,
-)
+from catalog_gen.stages.prompts import View, compile_views
+from studio.phrasing import RIVALS, canonical_phrasing
+from studio.vocabulary import Angle, Background
 
 DATA = Path(__file__).parents[2] / "data"
-FIELDS = ("category", "title", "colour", "material", "count")
+#: What each product's pictures were asked to show before asks were data; nothing may change it.
+ASKED_FOR = Path(__file__).with_name("sample_prompts.csv")
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +28,13 @@ def feed(catalog: CatalogSettings) -> FeedContents:
     return read_feed(catalog.feed.path, catalog.feed)
 
 
+@pytest.fixture(scope="module")
+def views(catalog: CatalogSettings, feed: FeedContents) -> dict[str, View]:
+    attributes = {name for product in feed.products for name in product.attributes}
+    dialect = dialect_of(Path(catalog.model.id), catalog.model.dialect)
+    return {view.name: view for view in compile_views(catalog, attributes, dialect)}
+
+
 @pytest.mark.parametrize(
     ("view", "background", "angle"),
     [
@@ -42,42 +43,56 @@ def feed(catalog: CatalogSettings) -> FeedContents:
         ("refreshed", "light grey", "three-quarter"),
     ],
 )
-def test_templates_write_the_canonical_caption(
-    catalog: CatalogSettings,
+def test_every_prompt_is_as_it_was_and_in_the_canonical_form(
+    views: dict[str, View],
     feed: FeedContents,
     view: str,
     background: Background,
     angle: Angle,
 ) -> None:
-    template = compile_template(catalog.views[view].template, FIELDS)
-    assert template.fields == set(FIELDS), "a price must not redraw anything"
+    wishes = views[view].wishes
+    assert wishes.fields == {"category", "title", "colour", "material", "count"}, (
+        "a price must not redraw anything"
+    )
+    with ASKED_FOR.open(newline="", encoding="utf-8") as stream:
+        subjects = {row["product_id"]: row["asks for"] for row in csv.DictReader(stream)}
+    assert len(subjects) == len(feed.products) == 52
     for product in feed.products:
-        if unsupported_by_studio(product):
-            continue
-        words = studio_words(product)
-        assert words.category
-        assert words.colour
-        assert words.material
-        fields = dict.fromkeys(FIELDS, "") | product.fields()
-        assert template.render(fields) == canonical_caption(
-            words.category, words.colour, words.material, background, angle, words.count
-        )
+        fields = product.fields()
+        asked = wishes.asked(fields)
+        prompt = wishes.say(fields, asked)
+        subject = subjects[product.product_id]
+        assert prompt == f"product photo of {subject}, {angle} view, {background} background"
+        if not wishes.unsupported(fields, asked):
+            count = {"one": 1, "two": 2}[asked["count"]]
+            words = (asked[name] for name in ("category", "colour", "material"))
+            phrasing = canonical_phrasing(*words, background, angle, count)  # type: ignore[arg-type]
+            assert phrasing.asked == asked
+            assert phrasing.prompt == prompt
 
 
-def test_the_sample_covers_the_whole_vocabulary(feed: FeedContents) -> None:
-    drawable = [each for each in feed.products if not unsupported_by_studio(each)]
-    words = [studio_words(product) for product in drawable]
-    assert len(drawable) >= 48
-    assert {each.category for each in words} == set(CATEGORIES)
-    assert {each.colour for each in words} == set(COLOURS)
-    assert {each.material for each in words} == set(MATERIALS)
-    assert {each.count for each in words} == set(COUNTS)
+def test_the_sample_covers_the_whole_vocabulary(views: dict[str, View], feed: FeedContents) -> None:
+    wishes = views["packshot"].wishes
+    asked = [wishes.asked(product.fields()) for product in feed.products]
+    drawable = [each for each in asked if not wishes.unsupported({}, each)]
+    assert len(drawable) == 50
+    for attribute, words in RIVALS.closed.items():
+        assert {each[attribute] for each in drawable} == set(words)
 
 
-def test_a_newcomer_sees_rejections_and_what_the_model_cannot_draw(feed: FeedContents) -> None:
+def test_a_newcomer_sees_rejections_and_what_the_model_cannot_draw(
+    views: dict[str, View], feed: FeedContents
+) -> None:
     assert len({each.rule for each in feed.rejections}) == 5
-    reasons = [unsupported_by_studio(product) for product in feed.products]
-    assert sum(bool(reason) for reason in reasons) == 2
+    wishes = views["packshot"].wishes
+    reasons = {
+        product.product_id: reason
+        for product in feed.products
+        if (reason := wishes.unsupported(product.fields(), wishes.asked(product.fields())))
+    }
+    assert reasons.keys() == {"ST-KTL-TEA", "HG-CHR-BEI"}
+    assert reasons["ST-KTL-TEA"].startswith("category 'Kettles' is not among the 12")
+    assert reasons["HG-CHR-BEI"].startswith("colour 'Beige' is not among the 10")
 
 
 def test_every_reference_photo_is_there(catalog: CatalogSettings, feed: FeedContents) -> None:

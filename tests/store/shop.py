@@ -11,9 +11,9 @@ from duckdb import DuckDBPyConnection
 
 from catalog_gen.catalog.product import FeedContents, Product, Rejection
 from catalog_gen.fingerprint import sha256_json
-from catalog_gen.recipe import Environment, Recipe, candidate_seed
+from catalog_gen.recipe import Environment, Failure, Recipe, candidate_seed
 from catalog_gen.store.connection import Store
-from catalog_gen.store.ledger import Failure, PlannedItem, PlanResult, open_work, save_plan
+from catalog_gen.store.ledger import PlannedItem, PlanResult, open_work, save_plan
 from catalog_gen.store.outbox import DrawnImage, Ingested, Outbox, ingest
 from catalog_gen.store.products import FeedChanges, record_feed
 from catalog_gen.store.prompts import PromptRow, StaleInput, ViewSpec, save_prompts, stale_inputs

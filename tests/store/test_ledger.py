@@ -1,9 +1,9 @@
 from dataclasses import replace
 
 from catalog_gen.fingerprint import SHARDS, shard_of
+from catalog_gen.recipe import Failure
 from catalog_gen.store.figures import drawn_in_run
 from catalog_gen.store.ledger import (
-    Failure,
     LedgerCounts,
     WorkItem,
     apply_budget,

@@ -13,11 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from catalog_gen.errors import CorruptionError, StoreBusyError, StoreError
+from catalog_gen.recipe import Failure
 from catalog_gen.settings import Home
 from catalog_gen.store import outbox as outbox_module
 from catalog_gen.store.connection import Store
 from catalog_gen.store.images import damaged_images, stored_png
-from catalog_gen.store.ledger import Failure, open_failures
+from catalog_gen.store.ledger import open_failures
 from catalog_gen.store.outbox import Ingested, Outbox, ingest
 from tests.store.shop import ENVIRONMENT, Shop, drawn, mug, png_of
 

@@ -6,10 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from catalog_gen.catalog.product import Product
-from catalog_gen.fingerprint import shard_of
+from catalog_gen.fingerprint import sha256_text, shard_of
 from catalog_gen.store.products import incoming_products
 from catalog_gen.store.prompts import (
+    MAX_VALUES,
     ViewSpec,
+    asked_values,
     current_prompts,
     known_attributes,
     retire_prompts,
@@ -153,3 +155,35 @@ def test_a_plan_of_a_feed_that_is_not_stored(shop: Shop) -> None:
         stale = list(stale_inputs(connection, PACKSHOT, relation=relation))
         assert [each.product_id for each in stale] == ["mug-2", "mug-3"]
         assert known_attributes(connection) == ["colour"]
+
+
+def test_values_that_are_asked_for_are_bounded_and_stable(shop: Shop) -> None:
+    """By view and attribute, of what can be drawn now; a new value displaces at most one."""
+
+    def stored(number: int) -> dict[str, dict[str, list[str]]]:
+        shop.record([mug(each) for each in range(number)])
+        with shop.store.writing() as connection:
+            rows = [
+                replace(
+                    shop.row(stale),
+                    asked={"colour": f"c{stale.product_id}", "count": "one", "style": ""},
+                    unsupported="no" if stale.product_id == mug(0).product_id else "",
+                )
+                for stale in stale_inputs(connection, PACKSHOT)
+            ]
+            save_prompts(connection, rows)
+            return asked_values(connection)
+
+    few = stored(4)
+    assert few == {
+        "packshot": {
+            "colour": sorted((f"c{mug(n).product_id}" for n in (1, 2, 3)), key=sha256_text),
+            "count": ["one"],
+        }
+    }
+    shop.night = 1
+    many = stored(MAX_VALUES + 9)["packshot"]["colour"]
+    shop.night = 2
+    more = stored(MAX_VALUES + 10)["packshot"]["colour"]
+    assert len(many) == len(more) == MAX_VALUES
+    assert len(set(many) - set(more)) <= 1

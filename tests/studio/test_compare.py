@@ -35,19 +35,19 @@ from studio.networks.sizes import MINIATURE, STANDARD
 from studio.networks.tokenizer import train_tokenizer
 from studio.networks.vae import build_vae
 from studio.training.checkpoint import load_checkpoint
-from studio.training.loop import Budget
-from studio.training.train import Recipe, Studio
+from studio.training.loop import TrainingBudget
+from studio.training.train import Studio, TrainingPlan
 
 
 def test_four_arms_train_in_turns_draw_and_are_judged(photos: Path, tmp_path: Path) -> None:
-    budgets = {"vae": Budget(steps=1)}
-    recipe = Recipe(photos, tmp_path, tmp_path / "model", MINIATURE, budgets)
+    budgets = {"vae": TrainingBudget(steps=1)}
+    recipe = TrainingPlan(photos, tmp_path, tmp_path / "model", MINIATURE, budgets)
     Studio(recipe).run(("tokenizer", "vae", "latents"))
     save_weights(Judge(MINIATURE.judge), tmp_path / "judge.safetensors")
     work = tmp_path / "compare"
-    comparison = Comparison(recipe, work, Budget(steps=2), 10.0, wishes=12)
+    comparison = Comparison(recipe, work, TrainingBudget(steps=2), 10.0, wishes=12)
     # Half of it first: the rest goes on from the files.
-    half = replace(comparison, budget=Budget(steps=1))
+    half = replace(comparison, budget=TrainingBudget(steps=1))
     train_arms(half, untrained(half)[1])
     figures = compare(comparison)
     assert json.loads((work / "compare.json").read_text()) == figures

@@ -41,23 +41,25 @@ from studio.networks.vae import (
 )
 from studio.photos.album import Album
 from studio.training.checkpoint import load_checkpoint
-from studio.training.loop import Budget, learning_rate_share, train_stage
+from studio.training.loop import TrainingBudget, learning_rate_share, train_stage
 from studio.training.optimizer import orthogonalise
-from studio.training.train import STAGES, Recipe, Studio
+from studio.training.train import STAGES, Studio, TrainingPlan
 from studio.vocabulary import HELD_OUT_PAIRS
 
 
 @pytest.fixture(scope="module")
-def trained(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Recipe:
+def trained(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> TrainingPlan:
     """A recipe whose every stage has been run for three steps, and exported."""
     work = tmp_path_factory.mktemp("work")
-    budgets = {name: Budget(steps=3) for name in ("vae", "unet", "decoder", "clip", "judge")}
-    recipe = Recipe(photos, work, work / "model", MINIATURE, budgets)
+    budgets = {
+        name: TrainingBudget(steps=3) for name in ("vae", "unet", "decoder", "clip", "judge")
+    }
+    recipe = TrainingPlan(photos, work, work / "model", MINIATURE, budgets)
     Studio(recipe).run(STAGES)
     return recipe
 
 
-def test_the_exported_folder_draws_with_the_stock_pipeline(trained: Recipe) -> None:
+def test_the_exported_folder_draws_with_the_stock_pipeline(trained: TrainingPlan) -> None:
     from diffusers import StableDiffusionPipeline
 
     pipeline = StableDiffusionPipeline.from_pretrained(
@@ -77,7 +79,7 @@ def test_the_exported_folder_draws_with_the_stock_pipeline(trained: Recipe) -> N
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # of diffusers
 def test_a_broken_evaluation_goes_on_and_finds_the_same(
-    trained: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    trained: TrainingPlan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("studio.evaluation.drawn.PART", 8)
     judge = trained.work / "judge.safetensors"
@@ -117,7 +119,7 @@ def test_a_broken_evaluation_goes_on_and_finds_the_same(
     assert not list((tmp_path / "broken" / "kept").iterdir())
 
 
-def test_the_exported_scorer_loads_with_open_clip(trained: Recipe) -> None:
+def test_the_exported_scorer_loads_with_open_clip(trained: TrainingPlan) -> None:
     import open_clip
 
     name = f"local-dir:{trained.out / 'clip'}"
@@ -128,14 +130,14 @@ def test_the_exported_scorer_loads_with_open_clip(trained: Recipe) -> None:
     assert preprocess is not None
 
 
-def test_the_exported_words_name_the_vocabulary(trained: Recipe) -> None:
+def test_the_exported_words_name_the_vocabulary(trained: TrainingPlan) -> None:
     known = json.loads((trained.out / "studio.json").read_text())
     assert "mug" in known["categories"]
     assert len(known["colours"]) == 10
     assert known["steps"] == 20
 
 
-def test_every_stage_leaves_a_log_and_a_sheet(trained: Recipe) -> None:
+def test_every_stage_leaves_a_log_and_a_sheet(trained: TrainingPlan) -> None:
     for name in ("vae", "unet", "decoder", "clip", "judge"):
         rows = [
             json.loads(line)
@@ -145,7 +147,7 @@ def test_every_stage_leaves_a_log_and_a_sheet(trained: Recipe) -> None:
         assert list((trained.work / "sheets").glob(f"{name}-*.png"))
 
 
-def test_a_spent_budget_trains_no_further(trained: Recipe) -> None:
+def test_a_spent_budget_trains_no_further(trained: TrainingPlan) -> None:
     before = load_checkpoint(trained.work / "checkpoints" / "judge.pt")
     Studio(trained).run(("judge",))
     after = load_checkpoint(trained.work / "checkpoints" / "judge.pt")
@@ -154,8 +156,8 @@ def test_a_spent_budget_trains_no_further(trained: Recipe) -> None:
     assert after.step == before.step == 3
 
 
-def test_the_vae_is_finished_once_others_learned_from_its_latents(trained: Recipe) -> None:
-    larger = replace(trained, budgets=trained.budgets | {"vae": Budget(steps=9)})
+def test_the_vae_is_finished_once_others_learned_from_its_latents(trained: TrainingPlan) -> None:
+    larger = replace(trained, budgets=trained.budgets | {"vae": TrainingBudget(steps=9)})
     with pytest.raises(InputError, match=r"latents that unet and decoder learned from.*--work"):
         Studio(larger).run(("vae",))
     found = load_checkpoint(trained.work / "checkpoints" / "vae.pt")
@@ -164,7 +166,7 @@ def test_the_vae_is_finished_once_others_learned_from_its_latents(trained: Recip
 
 
 def test_without_a_checkpoint_there_is_nothing_to_export(photos: Path, tmp_path: Path) -> None:
-    recipe = Recipe(photos, tmp_path, tmp_path / "model", MINIATURE)
+    recipe = TrainingPlan(photos, tmp_path, tmp_path / "model", MINIATURE)
     with pytest.raises(InputError, match="holds nothing to export"):
         Studio(recipe).run(("export",))
 
@@ -187,7 +189,7 @@ def test_a_wrong_argument_is_told(
 
 
 def test_a_stage_without_its_forerunner_says_what_to_train(photos: Path, tmp_path: Path) -> None:
-    recipe = Recipe(photos, tmp_path, tmp_path / "model", MINIATURE)
+    recipe = TrainingPlan(photos, tmp_path, tmp_path / "model", MINIATURE)
     with pytest.raises(InputError, match=r"has no checkpoint .* Train it first: .*--stages vae"):
         Studio(recipe).run(("latents",))
 
@@ -208,7 +210,7 @@ class _Stopping(VaeStage):
 
 
 def test_the_generator_never_sees_a_held_out_pair(photos: Path, tmp_path: Path) -> None:
-    album = Studio(Recipe(photos, tmp_path, tmp_path / "model")).lessons_album
+    album = Studio(TrainingPlan(photos, tmp_path, tmp_path / "model")).lessons_album
     pairs = [
         (scene.category, colour)
         for scene, colour in zip(album.photos.scenes, album.photos.colours, strict=True)
@@ -228,12 +230,12 @@ def test_training_goes_on_after_a_kill_as_if_nothing_had_happened(
     monkeypatch.setattr("studio.training.loop.SAVE_SECONDS", 0.0)
     album = Album(photos, "train", limit=20)
     straight = VaeStage(MINIATURE.vae, album, album)
-    train_stage(straight, Budget(steps=4), tmp_path / "straight")
+    train_stage(straight, TrainingBudget(steps=4), tmp_path / "straight")
     stopping = _Stopping(MINIATURE.vae, album, album)
     with pytest.raises(KeyboardInterrupt):
-        train_stage(stopping, Budget(steps=4), tmp_path / "broken")
+        train_stage(stopping, TrainingBudget(steps=4), tmp_path / "broken")
     resumed = VaeStage(MINIATURE.vae, album, album)
-    train_stage(resumed, Budget(steps=4), tmp_path / "broken")
+    train_stage(resumed, TrainingBudget(steps=4), tmp_path / "broken")
     for name, value in straight.average.state_dict().items():
         assert torch.equal(value, resumed.average.state_dict()[name]), name
 

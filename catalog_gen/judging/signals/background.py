@@ -6,10 +6,15 @@ wants white at all is the rubric's business.
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
+
+from catalog_gen.judging.signals.signal import Signal, Value
+
+if TYPE_CHECKING:
+    from catalog_gen.judging.picture import Picture
 
 #: Width of the measured border, as a share of the shorter side.
 _RING: Final = 0.03
@@ -50,3 +55,25 @@ def backdrop_of(pixels: NDArray[np.uint8], lab: NDArray[np.float32]) -> Backdrop
         lightness=float(np.median(lightness)),
         unevenness=float(lightness.std()),
     )
+
+
+def _measure(picture: "Picture") -> dict[str, Value]:
+    backdrop = backdrop_of(picture.pixels, picture.whole_lab)
+    return {
+        "pure_white": backdrop.pure_white,
+        "near_white": backdrop.near_white,
+        "border_lightness": backdrop.lightness,
+        "unevenness": backdrop.unevenness,
+    }
+
+
+SIGNAL: Final = Signal(
+    facts={
+        "pure_white": "share of border pixels whose three channels are 255, 0..1",
+        "near_white": "share of border pixels whose three channels are at least 250, 0..1",
+        "border_lightness": "median L* of the border, 0..100",
+        "unevenness": "standard deviation of L* along the border, 0..50",
+    },
+    measure=_measure,
+    on_white=frozenset({"pure_white", "near_white"}),
+)

@@ -8,18 +8,21 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from studio.vocabulary import COLOURS
+from catalog_gen.judging.signals.signal import Signal, Value
+
+if TYPE_CHECKING:
+    from catalog_gen.judging.picture import Picture
 
 Lab = NDArray[np.float32]
 
-#: What a lit product of a colour looks like in a photo, sRGB 0-255. The ten words of the studio
-#: vocabulary have several looks: a dark room, a clear material and a highlight change a colour's
-#: lightness and chroma, and the nearest look counts.
+#: What a lit product of a basic colour looks like in a photo, sRGB 0-255. Each has several looks: a
+#: dark room, a clear material and a highlight change a colour's lightness and chroma, and the
+#: nearest look counts.
 _LOOKS: Final[Mapping[str, tuple[tuple[int, int, int], ...]]] = {
     "black": ((15, 15, 15), (45, 45, 46)),
     "white": ((250, 250, 250), (212, 212, 211)),
@@ -32,6 +35,8 @@ _LOOKS: Final[Mapping[str, tuple[tuple[int, int, int], ...]]] = {
     "purple": ((130, 50, 195), (65, 20, 100), (170, 115, 225)),
     "pink": ((240, 130, 190), (190, 75, 135), (250, 190, 215)),
 }
+#: The basic colours, in a stable order.
+BASIC_COLOURS: Final = tuple(_LOOKS)
 #: Further words of shops, with the one look that they mean.
 _SHOP_LOOKS: Final[Mapping[str, tuple[int, int, int]]] = {
     "anthracite": (56, 58, 61),
@@ -173,6 +178,12 @@ def known_colour(words: str) -> str | None:
     return _one_colour(words)
 
 
+def basic_colour(words: str) -> str | None:
+    """The basic colour that a shop's words mean or come nearest to; None: as ``known_colour``."""
+    known = known_colour(words)
+    return known if known is None or known in _LOOKS else _nearest_basic(known)
+
+
 def _one_colour(words: str) -> str | None:
     spoken: list[str] = re.findall(r"[a-z]+", words.lower())
     plain = [_SPELLINGS.get(word, word) for word in spoken]
@@ -195,7 +206,9 @@ def distance_to_word(lab: NDArray[np.floating], words: str) -> float | None:
 @lru_cache(maxsize=64)
 def _nearest_basic(shop_word: str) -> str:
     look = srgb_to_lab(np.array(_SHOP_LOOKS[shop_word], dtype=np.uint8))
-    distances = {word: float(ciede2000(_looks(word), look, _TEXTILE).min()) for word in COLOURS}
+    distances = {
+        word: float(ciede2000(_looks(word), look, _TEXTILE).min()) for word in BASIC_COLOURS
+    }
     return min(distances, key=lambda word: distances[word])
 
 
@@ -236,7 +249,7 @@ def subject_colour(lab: Lab, mask: NDArray[np.bool_], asked: str) -> SubjectColo
         return None
     pixels = pixels[:: max(1, len(pixels) // _SAMPLE)]
     target = known_colour(asked)
-    words: list[str] = [*COLOURS]
+    words: list[str] = [*BASIC_COLOURS]
     if target is not None and target not in words:
         words.append(target)
     looks = np.concatenate([_looks(word) for word in words])
@@ -264,3 +277,31 @@ def subject_colour(lab: Lab, mask: NDArray[np.bool_], asked: str) -> SubjectColo
         asked_share=asked_share,
         rival_share=rival_share,
     )
+
+
+def _measure(picture: "Picture") -> dict[str, Value]:
+    colour = subject_colour(picture.lab, picture.mask, picture.asked.colour)
+    if colour is None:
+        names = ("word", "lab", "delta", "share", "rival", "lead")
+        return {f"colour_{name}": None for name in names}
+    share, rival = colour.asked_share, colour.rival_share
+    return {
+        "colour_word": colour.word,
+        "colour_lab": (colour.lightness, colour.a, colour.b),
+        "colour_delta": colour.delta_e,
+        "colour_share": share,
+        "colour_rival": rival,
+        "colour_lead": None if share is None or rival is None else share - rival,
+    }
+
+
+SIGNAL: Final = Signal(
+    facts={
+        "colour_delta": "CIEDE2000 (k_L = 2) of the subject's colour to the asked word",
+        "colour_share": "share of the subject that is nearest to the asked word, 0..1",
+        "colour_rival": "share of the subject that has a hue, and not the asked one, 0..1",
+        "colour_lead": "the asked colour's share minus that of other hues, -1..1",
+    },
+    measure=_measure,
+    seen=dict.fromkeys(("colour_delta", "colour_share", "colour_lead"), "colour_word"),
+)

@@ -7,11 +7,16 @@ is told by groups that the caller forms; where the limit lies is the rubric's bu
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.fft import dctn
+
+from catalog_gen.judging.signals.signal import Signal, Value
+
+if TYPE_CHECKING:
+    from catalog_gen.judging.picture import Picture
 
 _SIDE: Final = 32
 _KEPT: Final = 8
@@ -102,3 +107,11 @@ def nearest_twins(pictures: Likenesses, asked: NDArray[np.int64]) -> list[Twin |
             )
         ]
     return found
+
+
+def _measure(picture: "Picture") -> dict[str, Value]:
+    return {"perceptual_hash": perceptual_hash(picture.luma)}
+
+
+#: Whether the picture is a near-duplicate is known only beside the others: see ``nearest_twins``.
+SIGNAL: Final = Signal(facts={}, measure=_measure)

@@ -1,13 +1,17 @@
 """Exposure signals: light, contrast, clipping, noise and banding of a picture."""
 
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
 from catalog_gen.judging.signals.morphology import shrunk
+from catalog_gen.judging.signals.signal import Signal, Value
+
+if TYPE_CHECKING:
+    from catalog_gen.judging.picture import Picture
 
 #: Second differences in both directions: zero on any plane (J. Immerkær, 1996).
 _SECOND_DIFFERENCE: Final = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], dtype=np.float32)
@@ -91,3 +95,20 @@ def _level_use(subject: NDArray[np.uint8]) -> float | None:
         expected = span * (1 - np.exp(-len(channel) / span))
         shares.append(min(1.0, float((counts > 0).sum()) / expected))
     return float(np.mean(shares)) if shares else None
+
+
+def _measure(picture: "Picture") -> dict[str, Value]:
+    return asdict(exposure_of(picture.pixels, picture.luma, picture.whole_mask))
+
+
+SIGNAL: Final = Signal(
+    facts={
+        "brightest": "99th percentile of the luma, 0..255",
+        "contrast": "standard deviation of the luma, 0..127",
+        "clipped_high": "share of the subject whose three channels are all 255, 0..1",
+        "clipped_low": "share of the subject whose three channels are all at most 2, 0..1",
+        "noise": "standard deviation of the noise on the subject, in levels of 255",
+        "level_use": "share of the levels within the subject's range that occur, 0..1",
+    },
+    measure=_measure,
+)

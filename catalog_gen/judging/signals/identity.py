@@ -1,11 +1,17 @@
-"""Identity signals of img2img: is the drawn product still the one of the reference photo?"""
+"""Identity signals: is the drawn product still the one of the photo that it started from?"""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from catalog_gen.judging.signals.colour import ciede2000
+from catalog_gen.judging.signals.signal import Signal, Value
+from catalog_gen.judging.signals.subject import subject_mask
+
+if TYPE_CHECKING:
+    from catalog_gen.judging.picture import Picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,3 +41,24 @@ def identity_of(
 def embedding_distance(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
     """1 minus the cosine of two unit embeddings, 0..2: 0 the same."""
     return float(1 - one @ other)
+
+
+def _measure(picture: "Picture") -> dict[str, Value]:
+    photo = picture.reference_lab
+    if photo is None:
+        identity = None
+    else:
+        identity = identity_of(picture.lab, picture.mask, photo, subject_mask(photo))
+    return {
+        "identity_overlap": identity.overlap if identity else None,
+        "identity_colour": identity.colour_change if identity else None,
+    }
+
+
+SIGNAL: Final = Signal(
+    facts={
+        "identity_overlap": "intersection over union of the subject and the photo's, 0..1",
+        "identity_colour": "CIEDE2000 between the two subjects' mean colours",
+    },
+    measure=_measure,
+)

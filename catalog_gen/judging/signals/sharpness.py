@@ -1,13 +1,17 @@
 """Sharpness signals: how wide the edges of the subject are, and how much fine detail it has."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
 from catalog_gen.judging.signals.morphology import grown
+from catalog_gen.judging.signals.signal import Signal, Value
+
+if TYPE_CHECKING:
+    from catalog_gen.judging.picture import Picture
 
 #: The steepest share of the subject's pixels are its edges.
 _EDGES: Final = 0.04
@@ -51,3 +55,20 @@ def sharpness_of(luma: NDArray[np.float32], mask: NDArray[np.bool_]) -> Sharpnes
     width = float(np.median(contrast[clear] / slope[edges][clear])) if clear.any() else None
     detail = ndimage.laplace(luma, mode="nearest")[mask].var()
     return Sharpness(edge_width=width, detail=float(detail))
+
+
+def _measure(picture: "Picture") -> dict[str, Value]:
+    sharpness = sharpness_of(picture.luma, picture.whole_mask)
+    return {
+        "edge_width": sharpness.edge_width if sharpness else None,
+        "detail": sharpness.detail if sharpness else None,
+    }
+
+
+SIGNAL: Final = Signal(
+    facts={
+        "edge_width": "median width of the steepest edges, in pixels; about 2 is sharp",
+        "detail": "variance of the Laplacian of the luma in the subject, in squared levels",
+    },
+    measure=_measure,
+)

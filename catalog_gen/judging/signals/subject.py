@@ -5,13 +5,17 @@ a continuation of the border is the subject. It does not say what the subject is
 """
 
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
 from catalog_gen.judging.signals.morphology import filled, grown, shrunk
+from catalog_gen.judging.signals.signal import Signal, Value
+
+if TYPE_CHECKING:
+    from catalog_gen.judging.picture import Picture
 
 Lab = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -153,3 +157,28 @@ def parts_of(mask: Mask) -> int:
     labels, count = ndimage.label(mask, structure=np.ones((3, 3), dtype=int))
     sizes = np.bincount(labels.ravel(), minlength=count + 1)[1:]
     return int((sizes >= _SMALLEST_PART * sizes.sum()).sum()) if count else 0
+
+
+def _measure(picture: "Picture") -> dict[str, Value]:
+    placement = placement_of(picture.mask)
+    return {
+        "area": placement.area,
+        "fill": placement.fill,
+        "off_centre": placement.off_centre,
+        "edge_contact": placement.edge_contact,
+        "parts": placement.parts,
+        "extra_parts": max(0, placement.parts - picture.asked.count),
+    }
+
+
+SIGNAL: Final = Signal(
+    facts={
+        "area": "share of the picture's pixels that are subject, 0..1",
+        "fill": "longer side of the subject's box over the picture's side along it, 0..1",
+        "off_centre": "distance of the box's middle from the picture's, over half its diagonal",
+        "edge_contact": "share of the picture's outermost pixels that are subject, 0..1",
+        "parts": "connected parts of the subject",
+        "extra_parts": "parts beyond the asked number of products",
+    },
+    measure=_measure,
+)

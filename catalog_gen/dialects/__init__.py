@@ -1,0 +1,1 @@
+"""Which words a model understands, read from the model's own file; none is compiled in."""

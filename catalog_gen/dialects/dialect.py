@@ -1,0 +1,102 @@
+"""A model's dialect: its words for each attribute, and what it can't draw and why.
+
+A model without one has the generic dialect: every word passes unchanged, and everything can be
+drawn.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from typing import Final
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from catalog_gen.dialects.attributes import Attribute, Count
+from catalog_gen.fingerprint import sha256_json
+
+_LONGEST_VALUE: Final = 60
+
+
+class Dialect(BaseModel):
+    """The words of one model."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(description="what the model is called in a sentence: 'the studio model'")
+    remedy: str = Field(description="what helps where it can't draw a product: 'set model.id ...'")
+    attributes: dict[str, Attribute] = Field(
+        {}, description="in the order in which missing words are reported"
+    )
+    plurals: dict[str, str] = Field({}, description="of the model's words: {'mug': 'mugs'}")
+
+    def __hash__(self) -> int:
+        return hash(self.hash)
+
+    @cached_property
+    def hash(self) -> str:
+        """SHA-256 over every word; a field that is left at its default never enters it."""
+        return sha256_json(self.model_dump(mode="json", exclude_defaults=True))
+
+    @cached_property
+    def vocabularies(self) -> Mapping[str, tuple[str, ...]]:
+        """All words that the model knows, for each attribute that has closed ones."""
+        return {name: attribute.vocabulary for name, attribute in self.attributes.items()}
+
+    def word(self, attribute: str, own: str, *others: str) -> str:
+        """The model's word for an attribute's own value, or for what the other texts name.
+
+        '' where none is certain. An attribute without a closed vocabulary keeps its own value:
+        nobody can tell which words of another text would be it.
+        """
+        known = self.attributes.get(attribute)
+        return own.strip() if known is None else known.word(own, *others)
+
+    def counted(self, word: str, count: str) -> str:
+        """A word in the number of a count: "mugs" for two, "mug" for one or where none is named."""
+        return self.plurals.get(word, word) if self.number(count) > 1 else word
+
+    def number(self, count: str) -> int:
+        """The number that a count's word or digits mean; 1 where they mean none."""
+        for attribute in self.attributes.values():
+            if isinstance(attribute, Count) and count in attribute.numbers:
+                return attribute.numbers[count]
+        return int(count) if count.isascii() and count.isdecimal() else 1
+
+    def why_not(self, asked: Mapping[str, str], read: Callable[[str], Mapping[str, str]]) -> str:
+        """'' where the model can draw what is asked; else one sentence that says why not.
+
+        Of several reasons the first counts, in the order of the attributes. Only attributes that
+        are asked count.
+
+        Args:
+            asked: the value of each attribute that is asked.
+            read: the product's fields, with their values, that an attribute was made from.
+        """
+        for name, attribute in self.attributes.items():
+            word = asked.get(name)
+            if word is None or not attribute.required or word in self.vocabularies[name]:
+                continue
+            fields = read(name)
+            return self._sentence(name, word or fields.get(name, ""), fields)
+        return ""
+
+    def _sentence(self, name: str, value: str, fields: Mapping[str, str]) -> str:
+        words = self.vocabularies[name]
+        if value:
+            return (
+                f"{name} '{_short(value)}' is not among the {len(words)} that {self.name} draws "
+                f"({', '.join(words)}); {self.remedy}"
+            )
+        named = [f"{field} '{_short(text)}'" for field, text in sorted(fields.items()) if text]
+        where = f"in {', '.join(named)}" if named else "for the product"
+        return (
+            f"no certain {name} is named {where}, and {self.name} needs one of "
+            f"{', '.join(words)}; name it in the feed, or {self.remedy}"
+        )
+
+
+#: What a model understands that names no words of its own: whatever the shop says.
+GENERIC: Final = Dialect(name="the model", remedy="choose another model")
+
+
+def _short(value: str) -> str:
+    return value if len(value) <= _LONGEST_VALUE else f"{value[: _LONGEST_VALUE - 1]}…"

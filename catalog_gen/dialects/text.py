@@ -1,0 +1,72 @@
+"""Text as words, and the phrases of a table found among them: what all ways of reading share."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+_WORD: Final = re.compile(r"[^\W\d_]+")
+
+
+def words_in(text: str) -> list[str]:
+    """The words of a text in lower case: runs of letters of any alphabet.
+
+    >>> words_in("Bone-China Tea Cup, 0.2 l")
+    ['bone', 'china', 'tea', 'cup', 'l']
+    """
+    return _WORD.findall(text.lower())
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Phrases:
+    """Phrases, as words, with what each means; '' means: known, and none of the model's words."""
+
+    meanings: Mapping[tuple[str, ...], str]
+    longest: Mapping[str, int]
+    """Words of the longest phrase that begins with a word."""
+
+    @classmethod
+    def of(cls, names: Mapping[str, Iterable[str]], others: Iterable[str] = ()) -> "Phrases":
+        """``names`` gives the phrases of each meaning; ``others`` mean ''."""
+        meanings = {tuple(words_in(phrase)): "" for phrase in others}
+        for meaning, phrases in names.items():
+            meanings |= {tuple(words_in(phrase)): meaning for phrase in phrases}
+        meanings.pop((), None)
+        longest: dict[str, int] = {}
+        for phrase in meanings:
+            longest[phrase[0]] = max(len(phrase), longest.get(phrase[0], 0))
+        return cls(meanings, longest)
+
+    def found(self, words: list[str]) -> Iterator[str]:
+        """What the words mean, in their order: at each place the longest phrase counts."""
+        at = 0
+        while at < len(words):
+            length = self._length(words, at)
+            if length:
+                yield self.meanings[tuple(words[at : at + length])]
+            at += length or 1
+
+    def without(self, words: list[str]) -> list[str]:
+        """The words that are part of no phrase."""
+        kept: list[str] = []
+        at = 0
+        while at < len(words):
+            length = self._length(words, at)
+            if not length:
+                kept.append(words[at])
+            at += length or 1
+        return kept
+
+    def _length(self, words: list[str], at: int) -> int:
+        """Words of the phrase that stands at a place; 0 for none."""
+        most = min(self.longest.get(words[at], 0), len(words) - at)
+        return next(
+            (n for n in range(most, 0, -1) if tuple(words[at : at + n]) in self.meanings), 0
+        )
+
+
+def one_of(phrases: Iterable[str]) -> str:
+    """A regular expression for any of these phrases in lower case, the longest first."""
+    longest_first = sorted({each.lower() for each in phrases}, key=lambda each: (-len(each), each))
+    # (?!): where there are no phrases, nothing matches.
+    return "|".join(map(re.escape, longest_first)) or "(?!)"

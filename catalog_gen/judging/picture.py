@@ -1,0 +1,99 @@
+"""A picture as the signals look at it: reductions that several of them share, each made once."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from catalog_gen.judging.signals.colour import srgb_to_lab
+from catalog_gen.judging.signals.exposure import luma_of
+from catalog_gen.judging.signals.subject import subject_mask
+
+#: Placement and colour are measured on a reduction to about this many pixels a side.
+_WORKING_SIDE: Final = 192
+#: Fewer pixels a side show nothing that could be measured.
+_SMALLEST_SIDE: Final = 16
+
+Pixels = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the picture was asked to show, in the shop's words; empty: nothing was said."""
+
+    colour: str = ""
+    count: int = 1
+
+
+@dataclass(frozen=True)
+class Picture:
+    """Pixels (H, W, 3) in sRGB, what they were asked to show, and the photo they started from.
+
+    ``reference`` has the picture's size; None: it was drawn from text alone.
+
+    Raises:
+        ValueError: another type or shape, under 16 pixels a side, or a photo of another size.
+    """
+
+    pixels: Pixels
+    asked: Asked
+    reference: Pixels | None = None
+
+    def __post_init__(self) -> None:
+        pixels, reference = self.pixels, self.reference
+        if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
+            raise ValueError(f"a picture is uint8 (H, W, 3), not {pixels.dtype} {pixels.shape}")
+        if min(pixels.shape[:2]) < _SMALLEST_SIDE:
+            raise ValueError(
+                f"a picture has at least {_SMALLEST_SIDE} pixels a side, not {pixels.shape[:2]}"
+            )
+        if reference is not None and reference.shape != pixels.shape:
+            raise ValueError(f"the reference is {reference.shape}, the picture {pixels.shape}")
+
+    @cached_property
+    def lab(self) -> NDArray[np.float32]:
+        """CIELAB of the reduction to the working size, (h, w, 3)."""
+        return srgb_to_lab(_reduced(self.pixels))
+
+    @cached_property
+    def mask(self) -> NDArray[np.bool_]:
+        """The subject on the reduction, (h, w)."""
+        return subject_mask(self.lab)
+
+    @cached_property
+    def whole_lab(self) -> NDArray[np.float32]:
+        """CIELAB of every pixel, (H, W, 3)."""
+        return self.lab if self.lab.shape == self.pixels.shape else srgb_to_lab(self.pixels)
+
+    @cached_property
+    def whole_mask(self) -> NDArray[np.bool_]:
+        """The subject, (H, W): each pixel asks its block of the reduction."""
+        mask, (height, width, _) = self.mask, self.pixels.shape
+        if mask.shape == (height, width):
+            return mask
+        rows = np.arange(height) * mask.shape[0] // height
+        columns = np.arange(width) * mask.shape[1] // width
+        return np.asarray(mask[np.ix_(rows, columns)])
+
+    @cached_property
+    def luma(self) -> NDArray[np.float32]:
+        """Luma of every pixel, (H, W), 0..255."""
+        return luma_of(self.pixels)
+
+    @cached_property
+    def reference_lab(self) -> NDArray[np.float32] | None:
+        """CIELAB of the photo's reduction, (h, w, 3)."""
+        return None if self.reference is None else srgb_to_lab(_reduced(self.reference))
+
+
+def _reduced(pixels: Pixels) -> Pixels:
+    """The mean of whole blocks, so that large pictures cost little more than small ones."""
+    height, width, _ = pixels.shape
+    factor = max(1, round(max(height, width) / _WORKING_SIDE))
+    if factor == 1:
+        return pixels
+    rows, columns = height // factor, width // factor
+    blocks = pixels[: rows * factor, : columns * factor].reshape(rows, factor, columns, factor, 3)
+    return np.asarray(np.round(blocks.mean(axis=(1, 3), dtype=np.float32)), dtype=np.uint8)

@@ -1,0 +1,140 @@
+"""Everything that this pipeline uses of Dagster beyond its public interface, in one place.
+
+Public Dagster has no way to run a job in this process so that its page can execute it again, to end
+a run whose process died, to free the slots that such a run holds, or to ask why a step failed.
+``SEEN_WITH`` is the version that all of it was tried with; a test fails when the installed one is
+another, and ``tests/pipeline/test_internals.py`` tries each function.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import dagster as dg
+from dagster._core.definitions.reconstruct import ReconstructableJob, ReconstructableRepository
+from dagster._core.events import JobFailureData, RunFailureReason
+from dagster._core.execution.api import execute_run
+from dagster._core.remote_origin import (
+    ManagedGrpcPythonEnvCodeLocationOrigin,
+    RemoteJobOrigin,
+    RemoteRepositoryOrigin,
+)
+from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
+
+SEEN_WITH: Final = "1.13.27"
+
+
+@dataclass(frozen=True, slots=True)
+class StepError:
+    """What ended a step: the class name and message of the error that a stage raised."""
+
+    kind: str
+    message: str
+
+
+def load_job(module: str, name: str) -> ReconstructableJob:
+    """The job of that name in a module's ``defs``, in the form that ``run_job`` takes.
+
+    Raises:
+        dg.DagsterInvalidDefinitionError: the definitions contradict themselves.
+    """
+    repository = ReconstructableRepository.for_module(module, "defs", os.getcwd())
+    job = repository.get_reconstructable_job(name)
+    job.get_definition()
+    return job
+
+
+def run_job(
+    instance: dg.DagsterInstance,
+    job: ReconstructableJob,
+    *,
+    module: str,
+    location: str,
+    run_id: str,
+    config: Mapping[str, object],
+    tags: Mapping[str, str],
+) -> dg.DagsterRun:
+    """Run a job in this process; returns the run as it ended, whatever came of it.
+
+    The run carries the origin of the code location, so that Dagster's page can execute it again.
+    """
+    repository = RemoteRepositoryOrigin(
+        ManagedGrpcPythonEnvCodeLocationOrigin(LoadableTargetOrigin(module_name=module), location),
+        "__repository__",
+    )
+    run = instance.create_run_for_job(
+        job.get_definition(),
+        run_id=run_id,
+        run_config=config,
+        tags=tags,
+        remote_job_origin=RemoteJobOrigin(repository, job.job_name),
+        job_code_origin=job.get_python_origin(),
+    )
+    execute_run(job, run, instance, raise_on_error=False)
+    finished = instance.get_run_by_id(run_id)
+    assert finished is not None  # it was created above
+    return finished
+
+
+def step_errors(instance: dg.DagsterInstance, run_id: str) -> list[StepError]:
+    """Why steps of a run failed for good, in the order in which they did."""
+    records = instance.get_records_for_run(run_id, of_type=dg.DagsterEventType.STEP_FAILURE)
+    found: list[StepError] = []
+    for record in records.records:
+        event = record.event_log_entry.dagster_event
+        error = event.step_failure_data.error if event else None
+        while error is not None and error.cause is not None and _is_wrapper(error.cls_name):
+            error = error.cause
+        if error is not None:
+            kind = error.cls_name or "Error"
+            found.append(StepError(kind, _message(error.message, kind)))
+    return found
+
+
+def begin_to_cancel(instance: dg.DagsterInstance, run_id: str) -> None:
+    """Let a run that somebody interrupted end as canceled, and not as failed."""
+    run = instance.get_run_by_id(run_id)
+    if run is not None and run.status is dg.DagsterRunStatus.STARTED:
+        instance.report_run_canceling(run, "Interrupted.")
+
+
+def end_dead_run(instance: dg.DagsterInstance, run_id: str, why: str) -> None:
+    """End a run whose process is gone, if nobody has yet, and free the slots that it holds."""
+    run = instance.get_run_by_id(run_id)
+    if run is not None and not run.is_finished:
+        reason = JobFailureData(error=None, failure_reason=RunFailureReason.UNEXPECTED_TERMINATION)
+        instance.report_run_failed(run, why, reason)
+    storage = instance.event_log_storage
+    if storage.supports_global_concurrency_limits:
+        storage.free_concurrency_slots_for_run(run_id)
+
+
+def was_terminated(run: dg.DagsterRun) -> bool:
+    """Whether a failed run was ended from outside: its process was killed or told to stop."""
+    return run.tags.get("dagster/failure_reason") == RunFailureReason.UNEXPECTED_TERMINATION.value
+
+
+def taken_pools(instance: dg.DagsterInstance) -> list[str]:
+    """The pools of which a run holds a slot."""
+    storage = instance.event_log_storage
+    return sorted(
+        key
+        for key in storage.get_concurrency_keys()
+        if storage.get_concurrency_info(key).claimed_slots
+    )
+
+
+def _is_wrapper(cls_name: str | None) -> bool:
+    """Whether Dagster, or the asset's body for Dagster, put this error around another one.
+
+    The last of several tries ends in a ``RetryRequestedFromPolicy`` around what went wrong.
+    """
+    wrappers = ("Failure", "RetryRequestedFromPolicy")
+    return cls_name is None or cls_name.startswith("Dagster") or cls_name in wrappers
+
+
+def _message(text: str, kind: str) -> str:
+    """The message without the class name that Python writes before it."""
+    head, _, rest = text.strip().partition(": ")
+    return rest if rest and head.rpartition(".")[2] == kind else text.strip()
