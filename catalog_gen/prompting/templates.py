@@ -7,6 +7,7 @@ result to a text encoder is ``budget``'s part.
 """
 
 import difflib
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
@@ -21,6 +22,7 @@ from catalog_gen.fingerprint import sha256_json
 from catalog_gen.prompting.filters import FILTERS_VERSION, filters_of
 
 #: Characters; far above any text encoder's limit, far below what a long description could reach.
+_EMPTY_CLAUSES: Final = re.compile(r"\s*,(?:\s*,)+")
 MAX_LENGTH: Final = 4_000
 #: What a prompt never needs. Counted and repeated text ("x" * 10**9) would fill the memory.
 _REFUSED: Final[Mapping[type[nodes.Node], str]] = {
@@ -102,6 +104,8 @@ class PromptTemplate:
             ) from error
         # Lone surrogates, which JSON feeds can carry, are no text to any tokenizer.
         text = " ".join(raw.encode("utf-8", "ignore").decode("utf-8").split())
+        # A field that a product lacks leaves no ", ," behind.
+        text = _EMPTY_CLAUSES.sub(",", text).strip(", ")
         return text if len(text) <= MAX_LENGTH else text[: MAX_LENGTH + 1].rpartition(" ")[0]
 
 
