@@ -183,6 +183,7 @@ def compile_views(
                 shared_asks=settings.asks,
                 known_fields=known,
                 dialect=dialect,
+                view=name,
             ),
         )
         for name, view in settings.views.items()
