@@ -106,13 +106,14 @@ class Walk:
 
     def see_the_pictures(self) -> None:
         """Previews with product and reason, on the asset's page and on the shard's."""
-        for where in ("", f"?view=partitions&partition={self.shard}"):
-            self.open(f"/assets/candidate_images{where}")
-            self.page.get_by_text("Show Markdown").first.click()
-            self.shows("sku-1", "Red Mug", "changed: reference_sha256")
-            self.page.wait_for_selector("img[src^='data:image/webp']")
-            self.picture("previews-shard" if where else "previews-asset")
-            self.page.keyboard.press("Escape")
+        self.open("/assets/candidate_images")
+        self.shows("newest pictures", "sku-1 Red Mug", "changed: reference_sha256")
+        self.page.wait_for_selector("img[src^='data:image/webp']")
+        self.picture("previews")
+        self.open(f"/assets/candidate_images?view=partitions&partition={self.shard}")
+        self.page.get_by_text("Show Markdown").first.click()
+        self.shows("sku-1 Red Mug", "changed: reference_sha256")
+        self.page.wait_for_selector("img[src^='data:image/webp']")
 
     def read_the_run_log(self) -> None:
         """Progress stands in the run's log."""
