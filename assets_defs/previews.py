@@ -53,8 +53,8 @@ def describe_shards(
 def show_newest(context: dg.AssetCheckExecutionContext, catalog: Catalog) -> None:
     """Show some of the run's pictures on the asset's own page.
 
-    That page has the metadata of whichever shard Dagster stored last, and of what is observed
-    later: so this is observed, by the check that follows.
+    That page has the metadata of whichever shard Dagster stored last, and of what is observed of
+    that shard later: so this is observed, by the check that follows.
     """
     with catalog.store.reading() as connection:
         pictures = pictures_of_run(connection, context.run.run_id, SHOWN_ON_TOP)
@@ -65,8 +65,11 @@ def show_newest(context: dg.AssetCheckExecutionContext, catalog: Catalog) -> Non
         "newest pictures": _sheet(pictures, bytes_of),
         "gallery": gallery_link(catalog.home),
     }
+    asset = dg.AssetKey("candidate_images")
+    latest = context.instance.get_latest_materialization_event(asset)
+    partition = latest.dagster_event.partition if latest and latest.dagster_event else None
     context.op_execution_context.log_event(
-        dg.AssetObservation("candidate_images", metadata=metadata)
+        dg.AssetObservation(asset, partition=partition, metadata=metadata)
     )
 
 

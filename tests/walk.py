@@ -7,34 +7,19 @@ extra) and a Chromium on the machine; it downloads none. Pictures of the pages g
 """
 
 import argparse
-import json
-import os
 import shutil
-import signal
-import subprocess
-import sys
 import tempfile
 import time
-import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
 from playwright.sync_api import Page, sync_playwright
 
 from catalog_gen.fingerprint import shard_of
+from tests.pipeline.page import PATIENCE, REPOSITORY, ask, served, waited_for
 from tests.pipeline.shop import Shop
 from tests.pipeline.test_cli import run as command
 from tests.pipeline.test_mending import save_photo, with_photos
-
-#: Seconds for anything on a busy machine: a run imports torch first.
-PATIENCE: Final = 300.0
-
-REPOSITORY: Final = {
-    "repositoryLocationName": "catalog_gen",
-    "repositoryName": "__repository__",
-}
 
 RUNS: Final = "{ runsOrError(limit: 50) { ... on Runs { results { runId status jobName } } } }"
 
@@ -60,42 +45,6 @@ def main() -> None:
             page.set_default_timeout(PATIENCE * 1000)
             Walk(shop, address, page, arguments.pictures).all()
             browser.close()
-
-
-@contextmanager
-def served(shop: Shop, port: int, log: Path) -> Iterator[str]:
-    """`catalog-gen dev` over the shop; ended with the block."""
-    program = [sys.executable, "-m", "catalog_gen.cli", "dev", "--port", str(port)]
-    with log.open("w") as stream:
-        server = subprocess.Popen(
-            program, env=os.environ | shop.environment, stdout=stream, stderr=stream
-        )
-    try:
-        address = f"http://127.0.0.1:{port}"
-        waited_for("the server", lambda: server.poll() is not None or answers(address))
-        assert server.poll() is None, log.read_text()
-        yield address
-    finally:
-        server.send_signal(signal.SIGINT)
-        server.wait(90)
-
-
-def answers(address: str) -> bool:
-    try:
-        urllib.request.urlopen(f"{address}/server_info").close()
-    except OSError:
-        return False
-    return True
-
-
-def waited_for(what: str, look: Callable[[], Any]) -> Any:
-    """What ``look`` finds, as soon as it finds something."""
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
-        if found := look():
-            return found
-        time.sleep(0.5)
-    raise AssertionError(f"waited {PATIENCE:g} s in vain for {what}")
 
 
 class Walk:
@@ -126,7 +75,8 @@ class Walk:
     def launch_the_night_without_a_partition(self) -> None:
         """The launchpad, with nothing chosen: all shards."""
         self.open("/locations/catalog_gen/jobs/nightly_refresh/playground")
-        self.page.get_by_role("button", name="Launch run").last.click()
+        self.page.get_by_role("button", name="Launch Run").last.click()
+        self.page.get_by_role("button", name="Confirm").click()
         run_id = self.ended_well()
         materialized = self.shop.query(f"SELECT count(*) FROM images WHERE run_id = '{run_id}'")
         assert materialized == [(7,)], materialized
@@ -156,13 +106,14 @@ class Walk:
 
     def see_the_pictures(self) -> None:
         """Previews with product and reason, on the asset's page and on the shard's."""
-        for where in ("", f"?view=partitions&partition={self.shard}"):
-            self.open(f"/assets/candidate_images{where}")
-            self.page.get_by_text("Show Markdown").first.click()
-            self.shows("sku-1", "Red Mug", "changed: reference_sha256")
-            self.page.wait_for_selector("img[src^='data:image/webp']")
-            self.picture("previews-shard" if where else "previews-asset")
-            self.page.keyboard.press("Escape")
+        self.open("/assets/candidate_images")
+        self.shows("newest pictures", "sku-1 Red Mug", "changed: reference_sha256")
+        self.page.wait_for_selector("img[src^='data:image/webp']")
+        self.picture("previews")
+        self.open(f"/assets/candidate_images?view=partitions&partition={self.shard}")
+        self.page.get_by_text("Show Markdown").first.click()
+        self.shows("sku-1 Red Mug", "changed: reference_sha256")
+        self.page.wait_for_selector("img[src^='data:image/webp']")
 
     def read_the_run_log(self) -> None:
         """Progress stands in the run's log."""
@@ -173,10 +124,10 @@ class Walk:
     def launch_the_night_for_one_partition(self) -> None:
         """The launchpad, with a partition chosen."""
         self.open("/locations/catalog_gen/jobs/nightly_refresh/playground")
-        self.page.get_by_text("Select a partition").first.click()
-        self.page.get_by_text(self.shard, exact=True).first.click()
+        self.page.get_by_placeholder("Partition").fill(self.shard)
+        self.page.keyboard.press("Enter")
         self.picture("launchpad")
-        self.page.get_by_role("button", name="Launch run").last.click()
+        self.page.get_by_role("button", name="Launch Run").last.click()
         self.ended_well()
 
     def materialise_everything(self) -> None:
@@ -236,14 +187,7 @@ class Walk:
         self.page.screenshot(path=self.pictures / f"{name}.png")
 
     def ask(self, query: str, **variables: object) -> Any:
-        body = json.dumps({"query": query, "variables": variables}).encode()
-        request = urllib.request.Request(
-            f"{self.address}/graphql", body, {"Content-Type": "application/json"}
-        )
-        with urllib.request.urlopen(request) as response:
-            answer = json.load(response)
-        assert "errors" not in answer, answer["errors"]
-        return answer["data"]
+        return ask(self.address, query, **variables)
 
     def newest(self) -> Any:
         return self.ask(RUNS)["runsOrError"]["results"][0]

@@ -32,9 +32,11 @@ def run(config: Path, port: int) -> int:
     }
     web = [sys.executable, "-m", "assets_defs.web", "--port", str(port)]
     daemon = [str(Path(sys.executable).with_name("dagster-daemon")), "run", "-w", str(WORKSPACE)]
+    # Before they start: what is ignored here (a shell's background jobs ignore SIGINT) they ignore.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     servers = [subprocess.Popen(command, env=environment) for command in (web, daemon)]
     messages.print(f"Dagster's UI: http://127.0.0.1:{port}   Stop it with Ctrl-C.")
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         while all(server.poll() is None for server in servers):
             time.sleep(0.5)
@@ -49,7 +51,7 @@ def _stop(servers: "list[subprocess.Popen[bytes]]") -> int:
     codes = [server.returncode for server in servers if server.poll() is not None]
     for server in servers:
         if server.poll() is None:
-            server.send_signal(signal.SIGINT)
+            server.terminate()
     for server in servers:
         try:
             server.wait(_PATIENCE)

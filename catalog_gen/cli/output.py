@@ -54,13 +54,14 @@ def progress_bars() -> Iterator[None]:
 
 
 class RateColumn(ProgressColumn):
-    """Items a second, since the stage began."""
+    """Items a second, from the stage's beginning until its end."""
 
     def render(self, task: Task) -> Text:
         """ "3.9/s"; nothing before the first item."""
-        if not task.completed or not task.elapsed:
+        seconds = task.finished_time if task.finished else task.elapsed
+        if not task.completed or not seconds:
             return Text("")
-        return Text(f"{task.completed / task.elapsed:.3g}/s", style="progress.data.speed")
+        return Text(f"{task.completed / seconds:.3g}/s", style="progress.data.speed")
 
 
 @contextmanager
