@@ -161,6 +161,11 @@ class PublishSettings(Chosen):
         0.2, description="least share of the judged pictures that must have been accepted"
     )
     base_url: str = Field("https://shop.example/images", description="for exported feeds")
+    shop_url: str = Field("", description="the shop's address, for links that a feed lacks")
+    availability: str = Field("", description="of products whose feed says nothing of it")
+    currency: str = Field(
+        "", pattern="^([A-Z]{3})?$", description="ISO 4217, of prices whose feed names none"
+    )
 
 
 class CredentialSettings(Chosen):

@@ -199,7 +199,7 @@ def rollback(
 
 @app.command()
 def export(
-    channel: Annotated[str, typer.Option(help="google, shopify, meta or files.")],
+    channel: Annotated[str, typer.Option(help="google, meta, shopify, woocommerce, files, ...")],
     out: Annotated[Path, typer.Option(help="The folder to write.")],
     base_url: Annotated[
         str | None, typer.Option(help="Where that folder is served from; default: the settings'.")
@@ -210,7 +210,7 @@ def export(
     """Write the live pictures and the feed in a sales channel's form."""
     from catalog_gen.cli.export import run
 
-    run(config, channel, out, base_url, json)
+    raise typer.Exit(run(config, channel, out, base_url, json))
 
 
 @app.command()
