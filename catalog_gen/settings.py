@@ -88,6 +88,13 @@ class ScorerSettings(Chosen):
     batch_size: int = Field(32, ge=1, le=MAX_BATCH)
 
 
+class CriticSettings(Chosen):
+    """Who looks at a product's form, learned from verdicts on pictures of one model."""
+
+    weights: Path = Field(description="a critic's weights, a safetensors file")
+    model: Path = Field(description="the Stable Diffusion folder whose denoiser it looks with")
+
+
 class ViewSettings(Chosen):
     """One kind of picture that every product gets."""
 
@@ -211,6 +218,7 @@ class CatalogSettings(Chosen):
     lettering: Path | None = Field(
         None, description="weights that find words and watermarks; without them nobody looks"
     )
+    critic: CriticSettings | None = Field(None, description="without one nobody looks at form")
     limits: LimitSettings = LimitSettings()
     publish: PublishSettings = PublishSettings()
     credentials: CredentialSettings | None = None
@@ -316,8 +324,14 @@ def _with_absolute_paths(settings: CatalogSettings, folder: Path) -> CatalogSett
                 "private_key": folder / credentials.private_key,
             }
         )
+    critic = settings.critic
+    if critic is not None:
+        critic = critic.model_copy(
+            update={"weights": folder / critic.weights, "model": folder / critic.model}
+        )
     return settings.model_copy(
         update={
+            "critic": critic,
             "credentials": credentials,
             "feed": feed,
             "model": model,

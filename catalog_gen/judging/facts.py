@@ -19,6 +19,7 @@ _OTHERS: Final[Mapping[str, str]] = {
     "height": "pixels",
     "identity_distance": "1 minus the cosine to the photo that it started from, 0..2",
     "lettering": "log-odds of words or a watermark laid over it",
+    "soundness": "probability that a person finds the product's form in order, 0..1",
     "similarity": "cosine of picture and prompt, -1..1",
     "margin": "similarity minus that of the best other product's prompt, -2..2",
     "twin_bits": "bits of 64 between its perceptual hash and another product's nearest one",
