@@ -42,8 +42,8 @@ def main() -> None:
     wrong = targets(rows)
     held = held_out_probabilities(features, wrong, [wish_of(row.prompt) for row in rows])
     print(
-        f"{len(rows)} pictures, {features.shape[1]} features; wrong against fine on wishes that were "
-        f"not fitted: AUROC {auroc(held[wrong == 1], held[wrong == 0]):.3f}"
+        f"{len(rows)} pictures, {features.shape[1]} features; wrong against fine on wishes that "
+        f"were not fitted: AUROC {auroc(held[wrong == 1], held[wrong == 0]):.3f}"
     )
     save_critic(given.out, fit_probe(features, wrong), denoiser.denoiser_hash, len(rows))
 
