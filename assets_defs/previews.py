@@ -9,8 +9,8 @@ import dagster as dg
 from assets_defs.partitions import shard_key
 from catalog_gen.reporting.contact_sheet import preview_markdown
 from catalog_gen.stages.catalog import Catalog
-from catalog_gen.stages.failures import Failed, outlook
 from catalog_gen.store.images import DrawnPicture, pictures_of_run, stored_pngs
+from catalog_gen.store.ledger import OpenFailure, open_failures
 
 #: Pictures that a run shows on the shards that drew them, and at most so many on one. Dagster keeps
 #: metadata in its database about four times over.
@@ -26,13 +26,12 @@ def describe_shards(
 ) -> None:
     """Say for each shard how many pictures were drawn and could not be, and show some."""
     with catalog.store.reading() as connection:
-        groups = outlook(connection, catalog.settings).groups
+        failures = open_failures(connection)
         pictures = pictures_of_run(connection, context.run.run_id, SHOWN)
         bytes_of = stored_pngs(connection, [each.image_id for each in pictures])
-    failed: dict[int, list[Failed]] = defaultdict(list)
-    for group in groups:
-        for each in group.failed:
-            failed[each.shard].append(each)
+    failed: dict[int, list[OpenFailure]] = defaultdict(list)
+    for each in failures:
+        failed[each.shard].append(each)
     shown: dict[int, list[DrawnPicture]] = defaultdict(list)
     for picture in pictures:
         shown[picture.shard].append(picture)
@@ -41,7 +40,7 @@ def describe_shards(
         metadata["failed"] = len(failed[shard])
         if failed[shard]:
             metadata["failed products"] = dg.MetadataValue.json(
-                [f"{each.product_id} {each.view}" for each in failed[shard]]
+                sorted({f"{each.product_id} {each.view}" for each in failed[shard]})
             )
         # The asset's own page has the metadata of whichever shard Dagster stored last.
         previews = shown[shard][:SHOWN_A_SHARD] or pictures[:1]
