@@ -8,7 +8,6 @@ from assets_defs.catalog_assets import products
 from assets_defs.links import gallery_link
 from assets_defs.partitions import shard_key
 from assets_defs.picture_assets import candidate_images, prompts, verdicts
-from assets_defs.previews import show_newest
 from assets_defs.publication_assets import published_catalog
 from catalog_gen.judging.siblings import CLEARLY, swapped_siblings
 from catalog_gen.stages.failures import grouped
@@ -85,12 +84,9 @@ def stored_bytes(catalog: CatalogResource) -> dg.AssetCheckResult:
 
 
 @dg.asset_check(asset=candidate_images)
-def all_drawn(
-    context: dg.AssetCheckExecutionContext, catalog: CatalogResource
-) -> dg.AssetCheckResult:
+def all_drawn(catalog: CatalogResource) -> dg.AssetCheckResult:
     """Every picture that is wanted could be drawn."""
     opened = catalog.open()
-    show_newest(context, opened)
     with opened.store.reading() as connection:
         groups = grouped(open_failures(connection))
     pictures = sum(group.pictures for group in groups)

@@ -6,18 +6,16 @@ from typing import Final
 
 import dagster as dg
 
-from assets_defs.links import gallery_link
 from assets_defs.partitions import shard_key
 from catalog_gen.reporting.contact_sheet import preview_markdown
 from catalog_gen.stages.catalog import Catalog
-from catalog_gen.stages.failures import Failed, outlook
 from catalog_gen.store.images import DrawnPicture, pictures_of_run, stored_pngs
+from catalog_gen.store.ledger import OpenFailure, open_failures
 
-#: Pictures that a run shows: on the shards that drew them, at most so many on one, and on the
-#: asset's own page. Dagster keeps metadata in its database about four times over.
+#: Pictures that a run shows on the shards that drew them, and at most so many on one. Dagster keeps
+#: metadata in its database about four times over.
 SHOWN: Final = 16
 SHOWN_A_SHARD: Final = 3
-SHOWN_ON_TOP: Final = 6
 
 
 def describe_shards(
@@ -28,13 +26,12 @@ def describe_shards(
 ) -> None:
     """Say for each shard how many pictures were drawn and could not be, and show some."""
     with catalog.store.reading() as connection:
-        groups = outlook(connection, catalog.settings).groups
+        failures = open_failures(connection)
         pictures = pictures_of_run(connection, context.run.run_id, SHOWN)
         bytes_of = stored_pngs(connection, [each.image_id for each in pictures])
-    failed: dict[int, list[Failed]] = defaultdict(list)
-    for group in groups:
-        for each in group.failed:
-            failed[each.shard].append(each)
+    failed: dict[int, list[OpenFailure]] = defaultdict(list)
+    for each in failures:
+        failed[each.shard].append(each)
     shown: dict[int, list[DrawnPicture]] = defaultdict(list)
     for picture in pictures:
         shown[picture.shard].append(picture)
@@ -43,34 +40,13 @@ def describe_shards(
         metadata["failed"] = len(failed[shard])
         if failed[shard]:
             metadata["failed products"] = dg.MetadataValue.json(
-                [f"{each.product_id} {each.view}" for each in failed[shard]]
+                sorted({f"{each.product_id} {each.view}" for each in failed[shard]})
             )
-        if shown[shard]:
-            metadata["previews"] = _sheet(shown[shard][:SHOWN_A_SHARD], bytes_of)
+        # The asset's own page has the metadata of whichever shard Dagster stored last.
+        previews = shown[shard][:SHOWN_A_SHARD] or pictures[:1]
+        if previews:
+            metadata["previews"] = _sheet(previews, bytes_of)
         context.add_asset_metadata(metadata, partition_key=shard_key(shard))
-
-
-def show_newest(context: dg.AssetCheckExecutionContext, catalog: Catalog) -> None:
-    """Show some of the run's pictures on the asset's own page.
-
-    That page has the metadata of whichever shard Dagster stored last, and of what is observed of
-    that shard later: so this is observed, by the check that follows.
-    """
-    with catalog.store.reading() as connection:
-        pictures = pictures_of_run(connection, context.run.run_id, SHOWN_ON_TOP)
-        bytes_of = stored_pngs(connection, [each.image_id for each in pictures])
-    if not pictures:
-        return
-    metadata = {
-        "newest pictures": _sheet(pictures, bytes_of),
-        "gallery": gallery_link(catalog.home),
-    }
-    asset = dg.AssetKey("candidate_images")
-    latest = context.instance.get_latest_materialization_event(asset)
-    partition = latest.dagster_event.partition if latest and latest.dagster_event else None
-    context.op_execution_context.log_event(
-        dg.AssetObservation(asset, partition=partition, metadata=metadata)
-    )
 
 
 def _sheet(pictures: Sequence[DrawnPicture], bytes_of: Mapping[str, bytes]) -> dg.MetadataValue:

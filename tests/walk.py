@@ -107,7 +107,7 @@ class Walk:
     def see_the_pictures(self) -> None:
         """Previews with product and reason, on the asset's page and on the shard's."""
         self.open("/assets/candidate_images")
-        self.shows("newest pictures", "sku-1 Red Mug", "changed: reference_sha256")
+        self.shows("previews", "sku-1 Red Mug", "changed: reference_sha256")
         self.page.wait_for_selector("img[src^='data:image/webp']")
         self.picture("previews")
         self.open(f"/assets/candidate_images?view=partitions&partition={self.shard}")

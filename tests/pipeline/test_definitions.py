@@ -112,6 +112,13 @@ def test_a_run_without_shards_fails_instead_of_doing_nothing(refreshed: Shop) ->
         )
 
 
+@pytest.mark.parametrize("field", ["config", "home", "feed"])
+def test_no_launch_request_chooses_files(defs: dg.Definitions, field: str) -> None:
+    chosen = {"resources": {"catalog": {"config": {field: "/tmp/mine"}}}}
+    with pytest.raises(dg.DagsterInvalidConfigError, match=field):
+        dg.validate_run_config(defs.resolve_job_def("nightly_refresh"), chosen)
+
+
 def test_one_shard_alone_can_be_materialised_again(
     defs: dg.Definitions, refreshed: Shop, instance: dg.DagsterInstance
 ) -> None:
