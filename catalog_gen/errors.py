@@ -35,7 +35,8 @@ class CatalogError(Exception):
         self.value = without_credentials(value)
         self.rule = without_credentials(rule)
         self.next_step = without_credentials(next_step)
-        super().__init__(f"{self.value}: {self.rule}. {self.next_step}")
+        end = "\n" if "\n" in self.rule else ". "  # a rule of several lines shows a place
+        super().__init__(f"{self.value}: {self.rule}{end}{self.next_step}")
 
 
 class InputError(CatalogError):

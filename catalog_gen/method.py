@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import BeforeValidator, SerializeAsAny, ValidationError
 
+from catalog_gen.broken_rules import broken_rules
 from catalog_gen.chosen import Chosen
 from catalog_gen.errors import ConfigError
 from catalog_gen.registry import Registry
@@ -89,12 +90,14 @@ def _resolved(value: object) -> object:
             'method = { name = "img2img", strength = 0.35 }'
         )
     try:
-        return METHODS.get(given["name"]).model_validate(given)
+        method = METHODS.get(given["name"])
     except ConfigError as error:
         raise ValueError(f"{error.rule}. {error.next_step.rstrip('.')}") from error
+    try:
+        return method.model_validate(given)
     except ValidationError as error:
-        rules = (f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
-        raise ValueError("; ".join(rules)) from error
+        broken = broken_rules(error, method)
+        raise ValueError("; ".join(f"{each.key}: {each.rule}" for each in broken)) from error
 
 
 #: A field of any installed method: "text2img", or a table such as {name = "img2img", ...}.

@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from catalog_gen.chosen import Chosen
+from catalog_gen.errors import ConfigError
 from catalog_gen.fingerprint import sha256_json
 from catalog_gen.method import AnyMethod, described
 from catalog_gen.recipe import MAX_GUIDANCE
+from catalog_gen.timetable import checked_cron, checked_timezone
 from catalog_gen.toml_file import load_toml
 
 EditPolicy = Literal["cosmetic", "variant", "unlimited"]
@@ -28,7 +30,13 @@ MAX_DEPARTURE: Final[Mapping[EditPolicy, float]] = {
     "unlimited": 1.0,
 }
 
+#: Pictures of a batch, and pixels of a side: above these no GPU of today has the memory.
+MAX_BATCH: Final = 1024
+MAX_SIDE: Final = 8192
+
 Share = Annotated[float, Field(ge=0, le=1)]
+Cron = Annotated[str, AfterValidator(checked_cron)]
+TimeZone = Annotated[str, AfterValidator(checked_timezone)]
 Asks = dict[Annotated[str, Field(pattern="^[a-z][a-z0-9_]*$")], str]
 
 
@@ -66,7 +74,7 @@ class ModelSettings(Chosen):
         "auto", description="auto: fp32 on the CPU, bf16 on a GPU"
     )
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    batch_size: int = Field(8, ge=1, description="every batch is padded to this size")
+    batch_size: int = Field(8, ge=1, le=MAX_BATCH, description="every batch is padded to this size")
     compile: bool = Field(False, description="torch.compile the whole UNet (GPU)")
     dialect: Path | None = Field(
         None, description="the words that it understands, where its folder has no such file"
@@ -77,7 +85,14 @@ class ScorerSettings(Chosen):
     """The CLIP model that scores."""
 
     id: str = Field(description="an open_clip folder ('local-dir:PATH'), or an open_clip name")
-    batch_size: int = Field(32, ge=1)
+    batch_size: int = Field(32, ge=1, le=MAX_BATCH)
+
+
+class CriticSettings(Chosen):
+    """Who looks at a product's form, learned from verdicts on pictures of one model."""
+
+    weights: Path = Field(description="a critic's weights, a safetensors file")
+    model: Path = Field(description="the Stable Diffusion folder whose denoiser it looks with")
 
 
 class ViewSettings(Chosen):
@@ -95,8 +110,10 @@ class ViewSettings(Chosen):
     scheduler: str = Field("ddim", min_length=1)
     steps: int = Field(20, ge=1, le=1000)
     guidance: float = Field(3.0, ge=0, le=MAX_GUIDANCE)
-    width: int = Field(128, ge=16, multiple_of=8, description="pixels; the judge needs 16")
-    height: int = Field(128, ge=16, multiple_of=8, description="pixels")
+    width: int = Field(
+        128, ge=16, le=MAX_SIDE, multiple_of=8, description="pixels; the judge needs 16"
+    )
+    height: int = Field(128, ge=16, le=MAX_SIDE, multiple_of=8, description="pixels")
     edit_policy: EditPolicy = Field(
         "cosmetic", description="how far a picture may depart from the product's photo"
     )
@@ -169,15 +186,23 @@ class CredentialSettings(Chosen):
 class ScheduleSettings(Chosen):
     """When the nightly refresh starts."""
 
-    cron: str = "0 2 * * *"
-    timezone: str = "UTC"
+    cron: Cron = "0 2 * * *"
+    timezone: TimeZone = "UTC"
 
 
 class AuditSettings(Chosen):
     """When old pictures are drawn again, and how many of them."""
 
     sample: int = Field(50, ge=1, description="pictures that one audit draws again")
-    cron: str = "0 5 * * *"
+    cron: Cron = "0 5 * * *"
+
+
+class HistorySettings(Chosen):
+    """How long Dagster's own records of runs are kept."""
+
+    days: int = Field(
+        30, ge=1, description="older runs are forgotten, but for the last of every asset"
+    )
 
 
 class CatalogSettings(Chosen):
@@ -193,11 +218,17 @@ class CatalogSettings(Chosen):
     lettering: Path | None = Field(
         None, description="weights that find words and watermarks; without them nobody looks"
     )
+    critic: CriticSettings | None = Field(None, description="without one nobody looks at form")
     limits: LimitSettings = LimitSettings()
     publish: PublishSettings = PublishSettings()
     credentials: CredentialSettings | None = None
     schedule: ScheduleSettings = ScheduleSettings()
     audit: AuditSettings = AuditSettings()
+    history: HistorySettings = HistorySettings()
+
+
+#: SQLAlchemy takes them for escapes, queries and fragments of a database's address.
+_NOT_IN_A_HOME: Final = frozenset("%?#")
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,8 +263,29 @@ class Home:
 
     @classmethod
     def from_environment(cls) -> "Home":
-        """``$CATALOG_HOME``, or ``.catalog`` in the working directory; always absolute."""
-        return cls(Path(os.environ.get("CATALOG_HOME", ".catalog")).absolute())
+        """``$CATALOG_HOME``, or ``.catalog`` in the working directory; always absolute.
+
+        Raises:
+            ConfigError: it is set and empty, or holds what the databases' own addresses can't.
+        """
+        named = os.environ.get("CATALOG_HOME", ".catalog")
+        if not named.strip():
+            raise ConfigError(
+                "CATALOG_HOME=''",
+                "it is set and empty, and would fill the working directory",
+                "Name a folder, or unset it: then it is .catalog in the working directory.",
+            )
+        root = Path(named).absolute()
+        bad = sorted(
+            {sign for sign in str(root) if sign in _NOT_IN_A_HOME or not sign.isprintable()}
+        )
+        if bad:
+            raise ConfigError(
+                f"CATALOG_HOME={str(root)!r}",
+                f"the path has {' and '.join(map(repr, bad))}, which Dagster's databases misread",
+                "Name a folder without them.",
+            )
+        return cls(root)
 
 
 def load_settings(path: Path) -> CatalogSettings:
@@ -272,8 +324,14 @@ def _with_absolute_paths(settings: CatalogSettings, folder: Path) -> CatalogSett
                 "private_key": folder / credentials.private_key,
             }
         )
+    critic = settings.critic
+    if critic is not None:
+        critic = critic.model_copy(
+            update={"weights": folder / critic.weights, "model": folder / critic.model}
+        )
     return settings.model_copy(
         update={
+            "critic": critic,
             "credentials": credentials,
             "feed": feed,
             "model": model,

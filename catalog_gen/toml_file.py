@@ -1,4 +1,4 @@
-"""Reads a TOML file into a checked model; every rule that it breaks is named in one error."""
+"""Reads a TOML file into a checked model; every rule that it breaks is named with its line."""
 
 import tomllib
 from pathlib import Path
@@ -6,7 +6,9 @@ from typing import TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
+from catalog_gen.broken_rules import BrokenRule, broken_rules
 from catalog_gen.errors import ConfigError
+from catalog_gen.toml_lines import key_lines, line_of
 
 Shape = TypeVar("Shape")
 
@@ -20,17 +22,33 @@ def load_toml(path: Path, shape: type[Shape], how_to_name: str) -> Shape:
         ConfigError: the file is missing, is no TOML, or breaks a rule of ``shape``.
     """
     try:
-        return TypeAdapter(shape).validate_python(tomllib.loads(path.read_text("utf-8")))
+        text = path.read_text("utf-8")
+        content = tomllib.loads(text)
     except FileNotFoundError:
         raise ConfigError(
             str(path), "there is no such file", f"Name another with {how_to_name}."
         ) from None
-    except ValidationError as error:
-        rules = "; ".join(
-            f"{'.'.join(str(part) for part in item['loc'])}: "
-            f"{item['msg'].removeprefix('Value error, ')}"
-            for item in error.errors()
-        )
-        raise ConfigError(str(path), rules, "Mend these lines.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+    except RecursionError:
+        raise ConfigError(
+            str(path), "its tables or arrays are nested too deeply", "Mend the file."
+        ) from None
+    except (ValueError, OSError) as error:  # no TOML, no UTF-8, a number of 5,000 digits
         raise ConfigError(str(path), f"is no readable TOML ({error})", "Mend the file.") from error
+    try:
+        return TypeAdapter(shape).validate_python(content)
+    except ValidationError as error:
+        raise _refused(path, text, broken_rules(error, shape)) from error
+
+
+def _refused(path: Path, text: str, rules: list[BrokenRule]) -> ConfigError:
+    """All broken rules, each with its line, from the top of the file down."""
+    lines = key_lines(text)
+    placed = sorted(((line_of(lines, rule.path) or 0, rule) for rule in rules), key=lambda x: x[0])
+    told = [
+        f"line {line}, {rule.key}: {rule.rule}" if line else f"{rule.key or 'it'}: {rule.rule}"
+        for line, rule in placed
+    ]
+    if len(told) == 1:
+        return ConfigError(str(path), told[0].rstrip("."), "Mend this line.")
+    listed = "".join(f"\n  {each}" for each in told)
+    return ConfigError(str(path), f"{len(told)} settings are wrong{listed}", "Mend these lines.")

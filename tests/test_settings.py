@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from catalog_gen.errors import ConfigError
-from catalog_gen.settings import ViewSettings, load_settings
+from catalog_gen.settings import Home, ViewSettings, load_settings
 
 MINIMAL = """
 rubric = "rubric.toml"
@@ -85,3 +85,64 @@ def test_what_changes_no_pixel_changes_no_hash() -> None:
     view = ViewSettings(template="a")
     assert view.settings_hash == ViewSettings(template="b", background="white").settings_hash
     assert view.settings_hash != ViewSettings(template="a", steps=21).settings_hash
+
+
+@pytest.mark.parametrize(
+    ("addition", "line", "told"),
+    [
+        ("candidate = 3", 12, "did you mean 'candidates'?"),
+        ("steps = 0", 12, "0 can't be used: input should be greater than or equal to 1"),
+        ("width = 8_000_000", 12, "8192"),
+        ('[schedul]\ncron = "0 2 * * *"', 12, "did you mean 'schedule'?"),
+        ('[schedule]\ncron = "0 2 * *"', 13, "has 4 fields instead of five"),
+        ('[schedule]\ncron = "0 25 * * *"', 13, "'25' is no hour, which is 0 to 23"),
+        ('[schedule]\ntimezone = "Europe/Belrin"', 13, "did you mean 'Europe/Berlin'?"),
+        ('[schedule]\ntimezone = "Berlin"', 13, "did you mean 'Europe/Berlin'?"),
+        ('[audit]\ncron = "0 0 31 2 *"', 13, "names a day that no such month has"),
+        ('edit_policy = "varient"', 12, "did you mean 'variant'?"),
+        ('method = { name = "img2img", strenght = 0.3 }', 12, "did you mean 'strength'?"),
+    ],
+)
+def test_a_wrong_setting_has_its_line_and_what_would_be_right(
+    tmp_path: Path, addition: str, line: int, told: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_settings(write(tmp_path, MINIMAL.format(model="sd") + addition))
+    assert f"line {line}, " in caught.value.rule
+    assert told in caught.value.rule
+
+
+def test_all_broken_rules_are_told_from_the_top_down(tmp_path: Path) -> None:
+    text = MINIMAL.format(model="sd").replace("path =", "pfad =") + "steps = 0\nseed = 1"
+    with pytest.raises(ConfigError) as caught:
+        load_settings(write(tmp_path, text))
+    first, *rules = caught.value.rule.splitlines()
+    assert first == "4 settings are wrong"
+    assert [rule.split(":")[0].strip() for rule in rules] == [
+        "line 4, feed.path",
+        "line 5, feed.pfad",
+        "line 12, views.packshot.steps",
+        "line 13, views.packshot.seed",
+    ]
+
+
+@pytest.mark.parametrize("section", ["model", "scorer"])
+def test_a_batch_that_no_memory_holds_is_refused(tmp_path: Path, section: str) -> None:
+    text = MINIMAL.format(model="sd").replace(
+        f"[{section}]", f"[{section}]\nbatch_size = 10_000_000"
+    )
+    with pytest.raises(ConfigError, match="less than or equal to 1024"):
+        load_settings(write(tmp_path, text))
+
+
+@pytest.mark.parametrize("text", ["a = " + "[" * 5000 + "]" * 5000, "a = " + "9" * 5000])
+def test_an_enemy_s_file_is_refused(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ConfigError, match=r"catalog\.toml"):
+        load_settings(write(tmp_path, text))
+
+
+@pytest.mark.parametrize("named", ["", " ", "a%20b", "what?", "a#b", "a\nb"])
+def test_a_home_that_can_t_be_used_is_refused(monkeypatch: pytest.MonkeyPatch, named: str) -> None:
+    monkeypatch.setenv("CATALOG_HOME", named)
+    with pytest.raises(ConfigError, match="CATALOG_HOME"):
+        Home.from_environment()

@@ -9,7 +9,7 @@ import sys
 import traceback
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -53,6 +53,46 @@ def refresh(
     from catalog_gen.cli.refresh import run
 
     raise typer.Exit(run(config, feed, budget, json))
+
+
+@app.command()
+def retry(
+    products: Annotated[
+        list[str] | None, typer.Argument(help="Product ids; none: all that failed.")
+    ] = None,
+    failed: Annotated[
+        bool, typer.Option("--failed", help="Only what a night would try again anyway.")
+    ] = False,
+    given_up: Annotated[
+        bool, typer.Option("--given-up", help="Only what was tried too often.")
+    ] = False,
+    rejected: Annotated[
+        bool, typer.Option("--rejected", help="What the judge refused: other candidates.")
+    ] = False,
+    config: ConfigOption = DEFAULT_CONFIG,
+    json: JsonOption = False,
+) -> None:
+    """Draw again what failed, now that its cause is mended; tries are counted from zero."""
+    from catalog_gen.cli.refresh import run_retry
+
+    chosen = {"failed": failed, "given up": given_up, "rejected": rejected}
+    kinds: list[Any] = [kind for kind, wanted in chosen.items() if wanted] or ["failed", "given up"]
+    raise typer.Exit(run_retry(config, kinds, products or [], json))
+
+
+@app.command()
+def runs(
+    run_id: Annotated[str | None, typer.Argument(help="The start of a run's id.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="So many of the newest.")] = 20,
+    json: JsonOption = False,
+) -> None:
+    """List the runs, or print what one of them did, as a log."""
+    from catalog_gen.cli.runs import run, run_log
+
+    if run_id is None:
+        run(limit, json)
+    else:
+        run_log(run_id, json)
 
 
 @app.command()

@@ -6,6 +6,7 @@ from typing import Final
 
 from pydantic import ValidationError
 
+from catalog_gen.broken_rules import broken_rules
 from catalog_gen.dialects.dialect import GENERIC, Dialect
 from catalog_gen.errors import ModelError
 
@@ -35,14 +36,12 @@ def load_dialect(path: Path) -> Dialect:
     remedy = "Mend the file, or name another one with model.dialect."
     try:
         content = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ModelError(str(path), f"is no readable JSON ({error})", remedy) from error
     if not isinstance(content, dict) or _PART not in content:
         raise ModelError(str(path), f"it has no part '{_PART}'", remedy)
     try:
         return Dialect.model_validate(content[_PART])
     except ValidationError as error:
-        broken = "; ".join(
-            f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()
-        )
+        broken = "; ".join(f"{each.key}: {each.rule}" for each in broken_rules(error, Dialect))
         raise ModelError(str(path), broken, remedy) from error

@@ -202,7 +202,7 @@ def _component_files(folder: Path, *, weighted: bool) -> list[Path]:
         )
     texts = [each for each in present if each.suffix in _TEXT]
     for file in weights:
-        _check_safetensors(file)
+        check_safetensors(file)
     for file in texts:
         if (
             file.name.endswith(".safetensors.index.json")
@@ -212,11 +212,14 @@ def _component_files(folder: Path, *, weighted: bool) -> list[Path]:
     return sorted(weights + texts)
 
 
-def _check_safetensors(file: Path) -> None:
-    """Compare a file's length with what its header announces.
+def check_safetensors(file: Path) -> None:
+    """Compare a weights file's length with what its header announces.
 
     The format: 8 bytes of header length (little-endian), a JSON header that gives each tensor's
     begin and end, then the tensors without gaps.
+
+    Raises:
+        ModelError: it is cut off, or no safetensors file.
     """
     size = file.stat().st_size
     with file.open("rb") as stream:
@@ -232,7 +235,7 @@ def _check_safetensors(file: Path) -> None:
             for name, entry in header.items()
             if name != "__metadata__"
         ]
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise _broken(file, "its header is no safetensors header") from error
     announced = 8 + length + max(ends, default=0)
     if size != announced:
@@ -262,7 +265,7 @@ def _read_json(file: Path) -> dict[str, object]:
             "Name the folder that save_pretrained wrote; a single-file checkpoint has to be "
             "converted to one first.",
         ) from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ModelError(
             str(file), f"is no readable JSON ({error})", "Fetch or copy the model again."
         ) from error

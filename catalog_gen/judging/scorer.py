@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from catalog_gen.diffusion.model import check_safetensors
 from catalog_gen.errors import ModelError
 from catalog_gen.fingerprint import sha256_file, sha256_json, sha256_text
 from catalog_gen.settings import ScorerSettings
@@ -312,6 +313,7 @@ def _checked_folder(model_id: str) -> Path:
             f"has to hold its weights in one safetensors file and no other format; found: {found}",
             "Convert pickled weights to safetensors, and delete the rest.",
         )
+    check_safetensors(weights[0])
     return folder
 
 

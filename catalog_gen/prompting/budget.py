@@ -183,7 +183,7 @@ def _read_text(path: Path) -> str:
 def _read_json(path: Path) -> dict[str, Any]:
     try:
         value = json.loads(_read_text(path))
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise ModelError(str(path), f"is no JSON ({error})", _REMEDY) from error
     if not isinstance(value, dict):
         raise ModelError(str(path), "is no JSON object", _REMEDY)

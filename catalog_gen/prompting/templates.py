@@ -24,6 +24,8 @@ from catalog_gen.prompting.filters import FILTERS_VERSION, filters_of
 #: Characters; far above any text encoder's limit, far below what a long description could reach.
 _EMPTY_CLAUSES: Final = re.compile(r"\s*,(?:\s*,)+")
 MAX_LENGTH: Final = 4_000
+#: Characters of a template's line that a message shows.
+_SHOWN: Final = 68
 #: What a prompt never needs. Counted and repeated text ("x" * 10**9) would fill the memory.
 _REFUSED: Final[Mapping[type[nodes.Node], str]] = {
     nodes.Getattr: "an attribute or method",
@@ -68,6 +70,8 @@ class PromptTemplate:
     source: str
     fields: frozenset[str]
     """The product fields that it reads: only a change of these can change what it says."""
+    where: str = field(compare=False)
+    """The setting that holds it: "views.packshot.template"."""
     _template: Template = field(repr=False, compare=False)
 
     @property
@@ -98,8 +102,9 @@ class PromptTemplate:
         except _FAILURES as error:
             product = fields.get("product_id", "")
             raise ConfigError(
-                f"template {self.source!r}",
-                f"fails on product '{product}' ({type(error).__name__}: {error})",
+                self.where,
+                f"fails on product '{product}' ({type(error).__name__}: {error})"
+                f"{_marked(self.source, 1)}",
                 "Mend the template in catalog.toml.",
             ) from error
         # Lone surrogates, which JSON feeds can carry, are no text to any tokenizer.
@@ -110,11 +115,15 @@ class PromptTemplate:
 
 
 def compile_template(
-    source: str, known_fields: Collection[str], dialect: Dialect = GENERIC
+    source: str,
+    known_fields: Collection[str],
+    dialect: Dialect = GENERIC,
+    where: str = "template",
 ) -> PromptTemplate:
     """Parse a template and check every name in it against the fields that products have.
 
-    ``dialect`` is that of the model which reads the result.
+    ``dialect`` is that of the model which reads the result; ``where`` the setting that holds the
+    template, for messages, which mark the place in it.
 
     Raises:
         ConfigError: a syntax error, with its line, or an unknown field, with the nearest known one.
@@ -122,39 +131,72 @@ def compile_template(
     environment = _environment(dialect)
     try:
         tree = environment.parse(source)
-        _check_parts(source, tree, environment)
+        _check_parts(source, tree, environment, where)
         names = meta.find_undeclared_variables(tree)
         template = environment.from_string(source)
     except TemplateSyntaxError as error:
-        rule = f"line {error.lineno}: {error.message}"
-        raise ConfigError(f"template {source!r}", rule, _MEND) from error
+        rule = f"line {error.lineno}: {error.message}{_marked(source, error.lineno)}"
+        raise ConfigError(where, rule, _MEND) from error
+    except RecursionError:
+        raise ConfigError(where, "is nested too deeply", "Write it flatter.") from None
     for name in sorted(names - set(known_fields)):
         near = difflib.get_close_matches(name, sorted(known_fields), n=1)
+        line, column = _place(source, name)
         raise ConfigError(
-            f"template {source!r}",
-            f"reads '{name}', a field that no product has",
+            where,
+            f"line {line}: reads '{name}', a field that no product has"
+            f"{_marked(source, line, column, len(name))}",
             f"Did you mean '{near[0]}'?"
             if near
             else f"Known fields: {', '.join(sorted(known_fields))}.",
         )
-    return PromptTemplate(source, frozenset(names), template)
+    return PromptTemplate(source, frozenset(names), where, template)
 
 
 def _check_parts(
-    source: str, tree: nodes.Template, environment: ImmutableSandboxedEnvironment
+    source: str, tree: nodes.Template, environment: ImmutableSandboxedEnvironment, where: str
 ) -> None:
     """Refuse at once what Jinja would only find when a product takes that branch, or not at all."""
     watched: tuple[type[nodes.Node], ...] = (*_REFUSED, nodes.Filter, nodes.Test)
     for node in tree.find_all(watched):
         if isinstance(node, nodes.Filter) and node.name not in environment.filters:
-            problem = f"has no filter '{node.name}'"
+            problem = f"has no filter '{node.name}'{_near(node.name, environment.filters)}"
         elif isinstance(node, nodes.Test) and node.name not in environment.tests:
             problem = f"has no test '{node.name}'"
         elif type(node) in _REFUSED:
             problem = f"may not use {_REFUSED[type(node)]}"
         else:
             continue
-        raise ConfigError(f"template {source!r}", f"line {node.lineno}: {problem}", _MEND)
+        raise ConfigError(
+            where, f"line {node.lineno}: {problem}{_marked(source, node.lineno)}", _MEND
+        )
+
+
+def _near(name: str, known: Collection[str]) -> str:
+    near = difflib.get_close_matches(name, sorted(known), n=1)
+    return f" (did you mean '{near[0]}'?)" if near else ""
+
+
+def _place(source: str, name: str) -> tuple[int, int]:
+    """Line from 1 on and column from 0 on of a name's first use inside braces."""
+    inside = re.compile(
+        r"\{[{%](?:(?!\}\}|%\}).)*?\b(?P<name>" + re.escape(name) + r")\b", re.DOTALL
+    )
+    found = inside.search(source)
+    at = found.start("name") if found else 0
+    return source.count("\n", 0, at) + 1, at - (source.rfind("\n", 0, at) + 1)
+
+
+def _marked(source: str, line: int, column: int | None = None, length: int = 1) -> str:
+    """The line in question on a line of its own, with marks below what is meant."""
+    text = (source.splitlines() or [""])[line - 1 : line]
+    shown = (text[0] if text else "").rstrip()
+    first = len(shown) - len(shown.lstrip()) if column is None else column
+    count = len(shown) - first if column is None else length
+    start = max(0, first - _SHOWN // 2)
+    cut = shown[start : start + _SHOWN]
+    marks = " " * (first - start) + "^" * max(1, min(count, len(cut) - (first - start)))
+    return f"\n    {cut}\n    {marks}"
 
 
 @lru_cache(maxsize=8)

@@ -86,19 +86,24 @@ def compile_wishes(
     shared_asks: Mapping[str, str],
     known_fields: Collection[str],
     dialect: Dialect,
+    view: str = "view",
 ) -> WishTemplates:
     """Compile a view's templates and asks.
 
     ``asks`` are the view's own, and all of them are asked. ``shared_asks`` are the catalog's, and
     count where the templates read their names. A common attribute that the templates read and
-    neither of them has is asked for as the product's own value in the model's words.
+    neither of them has is asked for as the product's own value in the model's words. ``view`` is
+    the view's name, for messages.
 
     Raises:
         ConfigError: one of them is broken, or reads a field that no product has.
     """
     defaults = {name: f"{{{{ {name} | words('{name}') }}}}" for name in COMMON_ASKS}
     names = {*known_fields, *shared_asks, *asks}
-    texts = [compile_template(source, names, dialect) for source in (prompt, negative)]
+    texts = [
+        compile_template(source, names, dialect, f"views.{view}.{setting}")
+        for setting, source in (("template", prompt), ("negative_prompt", negative))
+    ]
     read = {
         name: source
         for name, source in {**defaults, **shared_asks}.items()
@@ -108,7 +113,12 @@ def compile_wishes(
         prompt=texts[0],
         negative=texts[1],
         asks={
-            name: compile_template(source, known_fields, dialect)
+            name: compile_template(
+                source,
+                known_fields,
+                dialect,
+                f"views.{view}.asks.{name}" if name in asks else f"asks.{name}",
+            )
             for name, source in sorted({**read, **asks}.items())
         },
         dialect=dialect,

@@ -49,8 +49,8 @@ def test_the_nearest_file_counts_and_a_named_one_before_all(tmp_path: Path) -> N
     ("dialect", "rule"),
     [
         ([], "valid dictionary"),
-        ({"remedy": "x"}, "name: Field required"),
-        (PLAIN | {"colours": []}, "colours: Extra inputs"),
+        ({"remedy": "x"}, "name: it is missing"),
+        (PLAIN | {"colours": []}, "colours: there is no such setting; there are name, remedy"),
         (PLAIN | {"attributes": {"colour": {"reads": "tea leaves"}}}, "attributes.colour"),
         (PLAIN | {"attributes": {"colour": {"reads": "single", "names": {}}}}, "at least 1 item"),
     ],

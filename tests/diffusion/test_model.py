@@ -155,3 +155,9 @@ def test_a_component_that_is_missing_is_named(model: Path) -> None:
 def test_damaged_json_is_refused(model: Path) -> None:
     (model / "model_index.json").write_text("{")
     assert "JSON" in _refusal(model)
+
+
+def test_deeply_nested_json_is_refused(model: Path) -> None:
+    (model / "model_index.json").write_text("[" * 100_000, "utf-8")
+    with pytest.raises(ModelError, match="no readable JSON"):
+        check_model(model)

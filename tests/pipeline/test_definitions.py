@@ -88,6 +88,7 @@ def test_every_check_of_the_last_night_passed(instance: dg.DagsterInstance) -> N
     assert passed == {
         "feed_quality": True,
         "prompt_budget": True,
+        "all_drawn": True,
         "stored_bytes": True,
         "pass_rate": True,
         "needs_review": True,

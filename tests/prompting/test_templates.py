@@ -20,7 +20,7 @@ def test_fields_are_exactly_those_that_the_template_reads() -> None:
 
 
 def test_unknown_field_names_the_nearest_one() -> None:
-    with pytest.raises(ConfigError, match=r"reads 'color'.*Did you mean 'colour'\?"):
+    with pytest.raises(ConfigError, match=r"(?s)reads 'color'.*Did you mean 'colour'\?"):
         compile_template("{{ color }}", KNOWN)
 
 
@@ -89,3 +89,40 @@ def test_source_hash_follows_the_source() -> None:
     one, two = compile_template("{{ title }}", KNOWN), compile_template("{{ title }}.", KNOWN)
     assert one.source_hash == compile_template("{{ title }}", KNOWN).source_hash
     assert one.source_hash != two.source_hash
+
+
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [
+        (
+            "product photo of\n{{ material }} {{ colr }}, white",
+            "line 2: reads 'colr', a field that no product has\n"
+            "    {{ material }} {{ colr }}, white\n"
+            "                      ^^^^",
+        ),
+        (
+            "a\n  {{ title | uper }}",
+            "line 2: has no filter 'uper' (did you mean 'upper'?)\n"
+            "      {{ title | uper }}\n"
+            "      ^^^^^^^^^^^^^^^^^^",
+        ),
+    ],
+)
+def test_an_error_names_the_setting_and_marks_the_place(source: str, told: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        compile_template(source, KNOWN, where="views.packshot.template")
+    assert caught.value.value == "views.packshot.template"
+    assert caught.value.rule == told
+
+
+def test_a_long_line_is_cut_around_the_place() -> None:
+    with pytest.raises(ConfigError) as caught:
+        compile_template("x " * 500 + "{{ colr }}" + " y" * 500, KNOWN)
+    _, line, marks = caught.value.rule.split("\n")
+    assert len(line) <= 80
+    assert line[marks.index("^") : marks.rindex("^") + 1] == "colr"
+
+
+def test_deep_templates_are_refused() -> None:
+    with pytest.raises(ConfigError, match="nested too deeply"):
+        compile_template("{{ " + "(" * 3000 + "title" + ")" * 3000 + " }}", KNOWN)
