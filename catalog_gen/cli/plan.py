@@ -46,6 +46,7 @@ def _as_json(plan: Plan) -> dict[str, object]:
         "seconds": round(plan.seconds, 1),
         "items": [_item(item) for item in plan.items],
         "deferred": [_item(item) for item in plan.deferred],
+        "warnings": list(plan.warnings),
         "unsupported": [asdict(product) for product in plan.unsupported],
     }
 
@@ -81,6 +82,8 @@ def _print(plan: Plan) -> None:
     answers.print(feed_line(plan.products.platform, plan.products.skipped))
     if plan.products.rejected:
         answers.print(f"{plan.products.rejected} feed rows are rejected.")
+    for warning in plan.warnings:
+        messages.print(f"[yellow]language[/]: {escape(warning)}")
     for product in plan.unsupported:
         messages.print(f"[yellow]{escape(product.product_id)}[/]: {escape(product.why)}")
 

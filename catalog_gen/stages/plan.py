@@ -7,6 +7,7 @@ from typing import Final
 from duckdb import DuckDBPyConnection
 
 from catalog_gen.planning import NO_LIMIT, Budget, Costed, PlanItem, within_budget
+from catalog_gen.prompting.language import language_warning
 from catalog_gen.stages.catalog import Catalog
 from catalog_gen.stages.products import read_products
 from catalog_gen.stages.prompts import (
@@ -41,6 +42,7 @@ class Plan:
     deferred: tuple[PlanItem, ...]
     reused: int
     unsupported: tuple[Unsupported, ...]
+    warnings: tuple[str, ...] = ()
 
     @property
     def seconds(self) -> float:
@@ -57,6 +59,7 @@ def make_plan(catalog: Catalog, *, budget: Budget = NO_LIMIT) -> Plan:
     contents = read_products(catalog, catalog.settings.feed.path)
     attributes = {name for product in contents.products for name in product.attributes}
     drawer = Drawer.of(catalog)
+    warning = language_warning([each.title for each in contents.products], drawer.budget.count)
     views = compile_views(catalog.settings, attributes, drawer.dialect)
     with catalog.store.peek() as connection:
         relation = incoming_products(connection, contents.products)
@@ -104,6 +107,7 @@ def make_plan(catalog: Catalog, *, budget: Budget = NO_LIMIT) -> Plan:
             for product_id, why in unsupported.items()
             if product_id in active
         ),
+        warnings=(warning,) if warning else (),
     )
 
 
