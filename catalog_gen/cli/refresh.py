@@ -13,6 +13,7 @@ from rich.table import Table
 
 from catalog_gen import errors
 from catalog_gen.cli.budget import parse_budget
+from catalog_gen.cli.ending import INTERRUPTED
 from catalog_gen.cli.output import answers, duration, feed_line, messages, print_json, progress_bars
 from catalog_gen.errors import CatalogError, InfrastructureError
 from catalog_gen.planning import Budget
@@ -24,9 +25,6 @@ from catalog_gen.store.runs import run_summary
 
 #: Lines of failures; JSON has them all. Each ends with what to do.
 SHOWN: Final = 5
-
-#: What a shell expects of a command that Ctrl-C ended.
-INTERRUPTED: Final = 130
 
 _PARTS: Final = {"generate": "drawing", "score": "scoring", "store": "storing"}
 
