@@ -96,7 +96,7 @@ def plan(
     """Show what a refresh would draw, why, and at what cost. Touches nothing."""
     from catalog_gen.cli.plan import run
 
-    run(config, feed, budget, json)
+    raise typer.Exit(run(config, feed, budget, json))
 
 
 @app.command()

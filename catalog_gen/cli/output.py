@@ -71,3 +71,8 @@ def duration(seconds: float) -> str:
     if minutes < 60:
         return f"{minutes} min {rest:02d} s"
     return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def counted(count: int, what: str) -> str:
+    """ "1 photo", "3 photos"."""
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"

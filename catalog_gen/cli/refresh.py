@@ -15,9 +15,11 @@ from catalog_gen import errors
 from catalog_gen.cli.budget import parse_budget
 from catalog_gen.cli.ending import INTERRUPTED
 from catalog_gen.cli.output import answers, duration, feed_line, messages, print_json, progress_bars
+from catalog_gen.cli.preflight import require
 from catalog_gen.errors import CatalogError, InfrastructureError
 from catalog_gen.planning import Budget
-from catalog_gen.settings import Home, load_settings
+from catalog_gen.settings import Home
+from catalog_gen.stages.catalog import Catalog
 from catalog_gen.store.connection import Store
 from catalog_gen.store.drawing_lock import drawing_process
 from catalog_gen.store.ledger import open_failures
@@ -38,8 +40,8 @@ def run(config: Path, feed: Path | None, budget: str | None, as_json: bool) -> i
         CatalogError: what stopped the run.
     """
     limit = parse_budget(budget) or Budget()
-    load_settings(config)  # a wrong setting is told before Dagster starts
     home = Home.from_environment()
+    require(Catalog.open(config, home, feed))  # what is wrong is told before Dagster starts
     os.environ["CATALOG_CONFIG"] = str(config.absolute())
     if feed is not None:
         os.environ["CATALOG_FEED"] = str(feed.absolute())
