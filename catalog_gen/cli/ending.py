@@ -103,9 +103,8 @@ def _stopped() -> int:
 
 def _told(error: Exception) -> int:
     """Say what went wrong on standard error; the exit code for it."""
-    from rich.console import Console
+    from catalog_gen.cli.output import messages as console
 
-    console = Console(stderr=True, highlight=False)
     if isinstance(error, BrokenPipeError):
         return 0  # whoever read standard output has what they wanted
     if isinstance(error, CatalogError):

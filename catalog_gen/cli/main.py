@@ -139,12 +139,15 @@ def reproduce(
 @app.command()
 def sql(
     query: Annotated[str, typer.Argument(help="One SELECT over the newest snapshot.")],
+    timeout: Annotated[
+        float, typer.Option(min=0.1, help="Seconds after which the query is ended.")
+    ] = 120.0,
     json: JsonOption = False,
 ) -> None:
     """Query the newest snapshot in SQL, read-only."""
     from catalog_gen.cli.sql import run
 
-    run(query, json)
+    run(query, timeout, json)
 
 
 @app.command()

@@ -120,7 +120,7 @@ def _print(plan: Plan) -> None:
         (f"{each.product_id}: {each.why}" for each in plan.unsupported),
     )
     _list(
-        f"{counted(len(plan.photos), 'photo')} that can't be read, so that drawing from them fails:",
+        f"{counted(len(plan.photos), 'photo')} that can't be read; drawing from them fails:",
         (f"{each.product_id}: {each.why}" for each in plan.photos),
     )
     _list("What would keep the pictures from going live:", plan.gates)
