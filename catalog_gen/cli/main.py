@@ -215,6 +215,11 @@ def review(
     accept: Annotated[bool, typer.Option("--accept", help="It may be published.")] = False,
     reject: Annotated[bool, typer.Option("--reject", help="It may not.")] = False,
     note: Annotated[str, typer.Option(help="Why, in your words.")] = "",
+    sample: Annotated[
+        int | None,
+        typer.Option(min=1, help="List so many of all judged pictures instead, to be labelled."),
+    ] = None,
+    config: ConfigOption = DEFAULT_CONFIG,
     json: JsonOption = False,
 ) -> None:
     """List what waits for a person, or decide about one picture."""
@@ -223,7 +228,7 @@ def review(
     from catalog_gen.cli.review import run_decide, run_list
 
     if image is None:
-        run_list(json)
+        run_list(config, sample, json)
     else:
         run_decide(image, "accepted" if accept else "rejected", note, json)
 

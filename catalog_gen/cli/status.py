@@ -6,9 +6,10 @@ from pathlib import Path
 from rich.markup import escape
 from rich.table import Table
 
-from catalog_gen.cli.output import answers, print_json
+from catalog_gen.cli.output import answers, counted, print_json
 from catalog_gen.settings import Home, load_settings
 from catalog_gen.stages.retries import out_of_retries
+from catalog_gen.stages.review import waiting_for_a_person
 from catalog_gen.store.connection import Store
 from catalog_gen.store.figures import (
     coverage_figures,
@@ -30,6 +31,7 @@ def run(config: Path, as_json: bool) -> None:
         coverage = coverage_figures(connection)
         failures = open_failures(connection)
         stuck = out_of_retries(connection, settings)
+        waiting = waiting_for_a_person(connection, settings)
         runs = last_runs(connection, 5)
         open_work = ledger_counts(connection)
     share = coverage.live / coverage.active if coverage.active else 0.0
@@ -47,6 +49,7 @@ def run(config: Path, as_json: bool) -> None:
                 "images": asdict(open_work),
                 "open_failures": [asdict(failure) for failure in failures],
                 "needs_review": [asdict(each) for each in stuck],
+                "waiting_for_a_person": [each.image_id for each in waiting],
                 "runs": [asdict(each) for each in runs],
             }
         )
@@ -60,7 +63,11 @@ def run(config: Path, as_json: bool) -> None:
         f"{verdicts.accepted} accepted, {verdicts.review} to review, {verdicts.rejected} rejected",
     )
     facts.add_row("Failures", f"{coverage.open_failures} open, {coverage.given_up} given up")
-    facts.add_row("Needs review", f"{len(stuck)} views of products, rejected on every attempt")
+    facts.add_row(
+        "Needs review",
+        f"{counted(len(waiting), 'picture')} (`catalog-gen review`), among them the best of "
+        f"{counted(len(stuck), 'view')} rejected on every attempt",
+    )
     if open_work.deferred or open_work.planned:
         facts.add_row(
             "Waiting", f"{open_work.planned} planned, {open_work.deferred} deferred by a budget"
