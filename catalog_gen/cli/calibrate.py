@@ -10,7 +10,7 @@ from rich.table import Table
 
 from catalog_gen.cli.output import answers, duration, messages, print_json
 from catalog_gen.errors import InputError
-from catalog_gen.judging.calibration import Labelled
+from catalog_gen.judging.calibration import Labelled, Outlook
 from catalog_gen.judging.rubric import CutRecord
 from catalog_gen.judging.rubric_file import write_cut
 from catalog_gen.judging.scorer import ClipScorer
@@ -49,7 +49,8 @@ class Origin:
 _REVIEWS: Final = Origin(
     name="reviews",
     told="pictures that people reviewed, accepted ones too, as a sample of all",
-    first_step="Review pictures first: catalog-gen review lists those that wait.",
+    first_step="Review pictures first, good ones too: `catalog-gen review --sample 60` lists a "
+    "sample of all.",
 )
 
 
@@ -81,13 +82,16 @@ def settle(
     """
     found = find_cut(catalog, scorer, labels, **asdict(bound))
     told = f"{found.labels} labels, {found.bad} of them bad: {origin.told}"
-    plot = catalog.home.root / PLOT
+    plot = None if dry_run else catalog.home.root / PLOT
     if not labels:
         raise _refusal(found, origin, bound)
-    plot.parent.mkdir(parents=True, exist_ok=True)
-    plot.write_text(calibration_plot(found.calibration, bound.most_bad, told), "utf-8")
-    if as_json:
-        print_json({**asdict(found), "source": told, "plot": str(plot)})
+    if plot is not None:
+        plot.parent.mkdir(parents=True, exist_ok=True)
+        plot.write_text(calibration_plot(found.calibration, bound.most_bad, told), "utf-8")
+    if as_json and found.calibration.chosen is not None:
+        print_json({**asdict(found), "source": told, "plot": None if plot is None else str(plot)})
+    elif as_json:
+        pass  # the refusal is the one object
     else:
         _print(found, told, plot)
     chosen = found.calibration.chosen
@@ -112,19 +116,25 @@ def _refusal(found: Findings, origin: Origin, bound: Bound) -> InputError:
         f"show no cut with at most {bound.most_bad:.0%} bad pictures at {bound.confidence:.0%} "
         "confidence"
     )
-    if found.labels == 0:
-        step = origin.first_step
-    elif needed is None:
-        step = (
-            "More labels would not help: too many bad pictures pass the strictest cut. Raise "
-            "thresholds in the rubric, or --most-bad."
-        )
-    else:
-        step = f"About {needed} labels are needed if the rates stay as they are. Nothing changed."
+    steps: dict[Outlook, str] = {
+        "rates stay": f"About {needed} labels are needed if the rates stay as they are."
+        if needed
+        else "The rate of bad pictures is so near the bound that no number of labels shows it; "
+        "allow more with --most-bad.",
+        "no more bad": f"These are too few to tell: about {needed} labels would do if no further "
+        "bad picture is among those that the strictest cut accepts.",
+        "none accepted": "No cut accepts any of the labelled pictures, so they say nothing of what "
+        "would pass. `catalog-gen review --sample 60` lists a sample of all.",
+        "too many bad": "More labels would not help: too many bad pictures pass the strictest cut. "
+        "Raise thresholds in the rubric, or --most-bad.",
+    }
+    step = origin.first_step if found.labels == 0 else steps[found.calibration.outlook]
+    if found.labels:
+        step += " Nothing changed."
     return InputError(f"{found.labels} labels", rule, step)
 
 
-def _print(found: Findings, told: str, plot: Path) -> None:
+def _print(found: Findings, told: str, plot: Path | None) -> None:
     answers.print(f"Scorer {found.scorer_hash[:12]}; {told}.")
     table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
     for column in ("Cut", "Accepted", "Bad", "Bad share", "At most", "Manual work", "Good image"):
@@ -151,4 +161,5 @@ def _print(found: Findings, told: str, plot: Path) -> None:
             f"{chosen.bad_share:.1%} are bad, at most {chosen.bound:.1%}; "
             f"{chosen.manual_share:.1%} of all go to a person."
         )
-    answers.print(f"Plot       {plot}", soft_wrap=True)
+    if plot is not None:
+        answers.print(f"Plot       {plot}", soft_wrap=True)

@@ -11,8 +11,11 @@ from pathlib import Path
 from typing import Final, Literal
 
 from catalog_gen.cli.output import answers, print_json
+from catalog_gen.cli.preflight import looks
 from catalog_gen.errors import CatalogError, CorruptionError, InfrastructureError
 from catalog_gen.settings import CatalogSettings, Home, load_settings
+from catalog_gen.stages.catalog import Catalog
+from catalog_gen.stages.plan import make_plan
 from catalog_gen.store.connection import Store
 from catalog_gen.store.drawing_lock import drawing_process
 from catalog_gen.store.outbox import Outbox, read_batch
@@ -66,9 +69,10 @@ def examine(settings: CatalogSettings, home: Home) -> Iterator[Finding]:
     yield from _store(home)
     yield from _outbox(home)
     yield _drawing(home)
-    yield _guarded("model", lambda: _model(settings))
-    yield _guarded("scorer", lambda: _scorer(settings))
-    yield _device(settings)
+    for each in looks(Catalog(settings, home)):
+        yield _guarded(each.what, each.look)
+    yield _guarded("plan", lambda: _plan(Catalog(settings, home)))
+    yield _device()
     yield from _dagster(home)
 
 
@@ -159,36 +163,19 @@ def _drawing(home: Home) -> Finding:
     )
 
 
-def _model(settings: CatalogSettings) -> str:
-    from catalog_gen.diffusion.model import check_model, pinned_model
-
-    folder = Path(settings.model.id)
-    if not folder.is_dir():
-        return f"{settings.model.id} is no folder here and would be fetched from the hub"
-    checked = check_model(folder)
-    pinned_model(settings.model)
-    pin = "hash as pinned" if settings.model.sha256 else "hash not pinned"
-    return f"{checked.pipeline_class}, {len(checked.files)} files, safetensors only, {pin}"
+def _plan(catalog: Catalog) -> str:
+    """What a refresh would find in the feed and the templates."""
+    plan = make_plan(catalog)
+    if plan.stops:
+        raise plan.stops[0]
+    return f"{len(plan.items)} pictures of {plan.products.active} products would be drawn"
 
 
-def _scorer(settings: CatalogSettings) -> str:
-    from catalog_gen.judging.scorer import ClipScorer
-
-    return f"{settings.scorer.id}, {ClipScorer(settings.scorer).scorer_hash[:16]}"
-
-
-def _device(settings: CatalogSettings) -> Finding:
+def _device() -> Finding:
     import torch
 
     if torch.cuda.is_available():
         return Finding("device", "well", str(torch.cuda.get_device_name()))
-    if settings.model.device == "cuda":
-        return Finding(
-            "device",
-            "fault",
-            "torch finds no GPU, and model.device is 'cuda'",
-            "Mend the driver, install a CUDA build of torch, or set model.device = 'auto'.",
-        )
     return Finding("device", "well", "the CPU; torch finds no GPU")
 
 

@@ -1,24 +1,35 @@
-"""The `catalog-gen` command: what there is to say to it, and how errors leave it.
+"""The `catalog-gen` command: what there is to say to it.
 
 Each command's work is in a module of its own that is imported when the command runs, so that
 `--help` costs nothing but this file.
 """
 
-import os
-import sys
-import traceback
-from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
-from catalog_gen.errors import CatalogError, InfrastructureError
-from catalog_gen.redaction import without_credentials
+from catalog_gen.cli.ending import end, open_streams
+
+
+class _WholeLines(TyperGroup):
+    """Lists commands with their first sentence whole; typer cuts it where a line would end."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(
+                [
+                    (name, (command.help or "").splitlines()[0])
+                    for name in self.list_commands(ctx)
+                    if (command := self.get_command(ctx, name)) is not None and not command.hidden
+                ]
+            )
+
 
 app = typer.Typer(
     name="catalog-gen",
-    help="Keep a product catalog's pictures up to date.",
+    cls=_WholeLines,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -40,6 +51,26 @@ BudgetOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object, nothing else.")]
 
 DEFAULT_CONFIG = Path("data/catalog.toml")
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(f"catalog-gen {version('catalog-gen')}")
+        raise typer.Exit
+
+
+@app.callback()
+def every_command(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", is_eager=True, callback=_print_version, help="Print the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Keep a product catalog's pictures up to date."""
 
 
 @app.command()
@@ -105,7 +136,7 @@ def plan(
     """Show what a refresh would draw, why, and at what cost. Touches nothing."""
     from catalog_gen.cli.plan import run
 
-    run(config, feed, budget, json)
+    raise typer.Exit(run(config, feed, budget, json))
 
 
 @app.command()
@@ -148,12 +179,15 @@ def reproduce(
 @app.command()
 def sql(
     query: Annotated[str, typer.Argument(help="One SELECT over the newest snapshot.")],
+    timeout: Annotated[
+        float, typer.Option(min=0.1, help="Seconds after which the query is ended.")
+    ] = 120.0,
     json: JsonOption = False,
 ) -> None:
     """Query the newest snapshot in SQL, read-only."""
     from catalog_gen.cli.sql import run
 
-    run(query, json)
+    run(query, timeout, json)
 
 
 @app.command()
@@ -221,6 +255,11 @@ def review(
     accept: Annotated[bool, typer.Option("--accept", help="It may be published.")] = False,
     reject: Annotated[bool, typer.Option("--reject", help="It may not.")] = False,
     note: Annotated[str, typer.Option(help="Why, in your words.")] = "",
+    sample: Annotated[
+        int | None,
+        typer.Option(min=1, help="List so many of all judged pictures instead, to be labelled."),
+    ] = None,
+    config: ConfigOption = DEFAULT_CONFIG,
     json: JsonOption = False,
 ) -> None:
     """List what waits for a person, or decide about one picture."""
@@ -229,7 +268,7 @@ def review(
     from catalog_gen.cli.review import run_decide, run_list
 
     if image is None:
-        run_list(json)
+        run_list(config, sample, json)
     else:
         run_decide(image, "accepted" if accept else "rejected", note, json)
 
@@ -304,62 +343,6 @@ def dev(
 
 
 def main() -> None:
-    """The entry point: errors become one message and an exit code, never a bare traceback.
-
-    The process ends without Python's teardown: by now everything is closed and on disk, teardown
-    takes half a second with torch loaded, and DuckDB's binding would list on the terminal what
-    other libraries still hold of it.
-    """
-    code = _run()
-    with suppress(BrokenPipeError):  # `catalog-gen sql ... | head` has what it wanted
-        sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
-
-
-def _run() -> int:
-    try:
-        return app(standalone_mode=False) or 0
-    except Exception as error:
-        return _told(error)
-
-
-def _told(error: Exception) -> int:
-    """Say what went wrong on standard error; the exit code for it."""
-    from rich.console import Console
-
-    console = Console(stderr=True, highlight=False)
-    if isinstance(error, CatalogError):
-        console.print(f"[bold red]{type(error).__name__}[/]: ", end="")
-        console.print(str(error), markup=False)
-        return error.exit_code
-    if isinstance(error, typer.Abort):
-        console.print("Stopped.")
-        return 130
-    if _is_usage_error(error):
-        error.show()  # type: ignore[attr-defined]
-        return 2
-    details = _crash_details()
-    console.print(f"[bold red]Unexpected {type(error).__name__}[/]: ", end="")
-    console.print(without_credentials(str(error)), markup=False)
-    console.print(f"This is a fault of catalog_gen. {details}", markup=False)
-    return InfrastructureError.exit_code
-
-
-def _is_usage_error(error: Exception) -> bool:
-    """Typer carries its own copy of click; its usage errors know how to show themselves."""
-    return hasattr(error, "show") and hasattr(error, "exit_code")
-
-
-def _crash_details() -> str:
-    """Keep the traceback in a file and say where; a full or read-only disk is said, too."""
-    from catalog_gen.settings import Home
-
-    folder = Home.from_environment().root
-    path = folder / "crash.txt"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        path.write_text(without_credentials(traceback.format_exc()), "utf-8")
-    except OSError as error:
-        return f"Its details could not be kept in {path} ({error.strerror}): look at that first."
-    return f"The details are in {path}; please report them."
+    """The entry point: errors become one message and an exit code, never a bare traceback."""
+    open_streams()
+    end(lambda: app(standalone_mode=False) or 0)

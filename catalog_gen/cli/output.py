@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from time import monotonic
+from typing import Any, Final
 
 from rich.console import Console
 from rich.markup import escape
@@ -26,15 +27,38 @@ from rich.text import Text
 from catalog_gen.catalog.feeds import platform_title
 from catalog_gen.progress import Progress, reporting_to
 
+#: Delete and the C1 controls, which JSON does not escape by itself; 0x9b alone begins a sequence.
+_CONTROLS: Final = {code: f"\\u{code:04x}" for code in range(0x7F, 0xA0)}
+
+
+def harmless(text: str) -> str:
+    """The text with everything that a terminal would obey made visible: ESC becomes "\\x1b".
+
+    Feeds and reviews come from outside; what they hold is shown and never runs.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        sign if sign.isprintable() or sign in "\n\t" else repr(sign)[1:-1] for sign in text
+    )
+
+
+class _Harmless(Console):
+    """A console whose strings, those inside tables and trees, too, are ``harmless``."""
+
+    def render_str(self, text: str, **how: Any) -> Text:
+        return super().render_str(harmless(text), **how)
+
+
 #: For people. Tables that answer a question go to standard output through ``answers``.
-messages = Console(stderr=True, highlight=False)
-answers = Console(highlight=False)
+messages: Final[Console] = _Harmless(stderr=True, highlight=False)
+answers: Final[Console] = _Harmless(highlight=False)
 
 
 def print_json(value: object) -> None:
     """One JSON object on standard output."""
-    json.dump(value, sys.stdout, ensure_ascii=False, indent=2, default=str)
-    sys.stdout.write("\n")
+    text = json.dumps(value, ensure_ascii=False, indent=2, default=str)
+    sys.stdout.write(f"{text.translate(_CONTROLS)}\n")
 
 
 @contextmanager
@@ -135,3 +159,8 @@ def duration(seconds: float) -> str:
     if minutes < 60:
         return f"{minutes} min {rest:02d} s"
     return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def counted(count: int, what: str) -> str:
+    """ "1 photo", "3 photos"."""
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"

@@ -1,27 +1,45 @@
-"""`catalog-gen plan`: what a refresh would draw, why, and at what cost."""
+"""`catalog-gen plan`: the night, told before. What would change, be drawn, and stand in the way."""
 
 from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
 from rich.markup import escape
+from rich.padding import Padding
 from rich.table import Table
 
+from catalog_gen.catalog.product import Rejection
 from catalog_gen.cli.budget import parse_budget
-from catalog_gen.cli.output import answers, duration, feed_line, messages, print_json
+from catalog_gen.cli.ending import Failure
+from catalog_gen.cli.output import answers, counted, duration, feed_line, print_json
+from catalog_gen.cli.preflight import require
 from catalog_gen.planning import Budget, PlanItem
 from catalog_gen.settings import Home
 from catalog_gen.stages.catalog import Catalog
 from catalog_gen.stages.plan import Plan, make_plan
+from catalog_gen.store.products import NamedProduct
 
-#: Lines of the table; JSON has them all.
+#: Lines of the table, and of each list; JSON has them all.
 SHOWN: Final = 30
+LISTED: Final = 8
+
+#: Characters of a feed's value.
+LONGEST: Final = 40
+
+#: How a kind of change is marked, and in which colour.
+_SIGNS: Final = {"added": ("+", "green"), "changed": ("~", "yellow"), "retired": ("-", "red")}
 
 
-def run(config: Path, feed: Path | None, budget: str | None, as_json: bool) -> None:
-    """Make the plan and print it."""
+def run(config: Path, feed: Path | None, budget: str | None, as_json: bool) -> int:
+    """Make the plan and print it; 0, or the exit code with which a refresh would stop.
+
+    Raises:
+        CatalogError: what a refresh would refuse before it had a plan.
+    """
     catalog = Catalog.open(config, Home.from_environment(), feed)
+    require(catalog)
     limits = catalog.settings.limits
     limit = parse_budget(budget) or Budget(limits.budget, limits.budget_seconds)
     plan = make_plan(catalog, budget=limit)
@@ -29,15 +47,19 @@ def run(config: Path, feed: Path | None, budget: str | None, as_json: bool) -> N
         print_json(_as_json(plan))
     else:
         _print(plan)
+    return plan.stops[0].exit_code if plan.stops else 0
 
 
 def _as_json(plan: Plan) -> dict[str, object]:
+    stops = [asdict(Failure.of(error)) for error in plan.stops]
     return {
         "products": {
             name: getattr(plan.products, name)
             for name in ("active", "added", "changed", "retired", "rejected")
         },
+        "product_changes": asdict(plan.diff),
         "feed": {"platform": plan.products.platform, "skipped": dict(plan.products.skipped)},
+        "rejections": [asdict(each) for each in plan.rejections],
         "images": {
             "planned": len(plan.items),
             "reused": plan.reused,
@@ -48,6 +70,10 @@ def _as_json(plan: Plan) -> dict[str, object]:
         "deferred": [_item(item) for item in plan.deferred],
         "warnings": list(plan.warnings),
         "unsupported": [asdict(product) for product in plan.unsupported],
+        "photos": [asdict(product) for product in plan.photos],
+        "gates": list(plan.gates),
+        "stops": stops,
+        **({"error": stops[0]} if stops else {}),
     }
 
 
@@ -62,30 +88,96 @@ def _item(item: PlanItem) -> dict[str, object]:
 
 
 def _print(plan: Plan) -> None:
+    """Top down: the feed, what changed, what is drawn, what is left out, what stands in the way."""
+    answers.print(feed_line(plan.products.platform, plan.products.skipped))
+    answers.print(_counts(plan))
+    listed = {kind: getattr(plan.diff, kind) for kind in _SIGNS}
+    shown = (each for products in listed.values() for each in products[:LISTED])
+    width = max((len(each.product_id) for each in shown), default=0)
+    for kind, (sign, colour) in _SIGNS.items():
+        _list_products(listed[kind], width, sign, colour)
     if plan.items:
+        answers.print()
         answers.print(_table(plan.items))
-    reasons = Counter(item.reason for item in plan.items)
-    told = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common(8))
+    answers.print()
     answers.print(
         f"[bold]{len(plan.items)}[/] pictures, about {duration(plan.seconds)}"
-        + (f"   [dim]({told})[/]" if told else "   [dim]nothing changed[/]")
+        + _reasons(plan.items, otherwise="nothing changed")
     )
     if plan.reused:
         answers.print(f"{plan.reused} pictures were drawn before and will be reused.")
     if plan.deferred:
-        later = Counter(item.reason for item in plan.deferred).most_common(8)
+        seconds = sum(item.seconds for item in plan.deferred)
         answers.print(
             f"[bold]{len(plan.deferred)}[/] pictures are beyond the budget and stay deferred: "
-            f"about {duration(sum(item.seconds for item in plan.deferred))}   "
-            f"[dim]({', '.join(f'{count} {reason}' for reason, count in later)})[/]"
+            f"about {duration(seconds)}" + _reasons(plan.deferred)
         )
-    answers.print(feed_line(plan.products.platform, plan.products.skipped))
-    if plan.products.rejected:
-        answers.print(f"{plan.products.rejected} feed rows are rejected.")
     for warning in plan.warnings:
-        messages.print(f"[yellow]language[/]: {escape(warning)}")
-    for product in plan.unsupported:
-        messages.print(f"[yellow]{escape(product.product_id)}[/]: {escape(product.why)}")
+        answers.print(f"[yellow]language[/]: {escape(warning)}")
+    _list(
+        f"{counted(len(plan.rejections), 'feed row')} rejected:",
+        (_rejection(each) for each in plan.rejections),
+    )
+    _list(
+        f"{counted(len(plan.unsupported), 'product')} that can't be drawn:",
+        (f"{each.product_id}: {each.why}" for each in plan.unsupported),
+    )
+    _list(
+        f"{counted(len(plan.photos), 'photo')} that can't be read; drawing from them fails:",
+        (f"{each.product_id}: {each.why}" for each in plan.photos),
+    )
+    _list("What would keep the pictures from going live:", plan.gates)
+    for error in plan.stops:
+        answers.print(f"\n[bold red]A refresh would stop:[/] {escape(str(error))}")
+
+
+def _counts(plan: Plan) -> str:
+    changes = plan.products
+    told = [f"[bold]{changes.active}[/] products"]
+    for kind, (sign, colour) in _SIGNS.items():
+        count = getattr(changes, kind)
+        told.append(f"[{colour}]{sign} {count} {kind}[/]" if count else f"[dim]0 {kind}[/]")
+    return "   ".join(told)
+
+
+def _list_products(products: Sequence[NamedProduct], width: int, sign: str, colour: str) -> None:
+    for each in products[:LISTED]:
+        told = f"{each.product_id:<{width}}  {each.title}"
+        answers.print(f"  [{colour}]{sign}[/] {escape(told)}", overflow="ellipsis", no_wrap=True)
+    if len(products) > LISTED:
+        answers.print(f"  [{colour}]{sign}[/] [dim]and {len(products) - LISTED} more[/]")
+
+
+def _list(title: str, lines: Iterable[str]) -> None:
+    """A heading and its first lines; nothing where there are none."""
+    found = list(lines)
+    if not found:
+        return
+    answers.print()
+    answers.print(f"[yellow]{title}[/]")
+    grid = Table.grid()
+    grid.add_column()
+    for line in found[:LISTED]:
+        grid.add_row(escape(line))
+    if len(found) > LISTED:
+        grid.add_row(f"[dim]and {len(found) - LISTED} more; --json lists all[/]")
+    answers.print(Padding(grid, (0, 0, 0, 2)))
+
+
+def _reasons(items: Iterable[PlanItem], otherwise: str = "") -> str:
+    reasons = Counter(item.reason for item in items)
+    told = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common(8)) or otherwise
+    return f"   [dim]({escape(told)})[/]" if told else ""
+
+
+def _rejection(each: Rejection) -> str:
+    """ "line 12 (MUG-1), price 'free': a price is ..."; a whole row has no field."""
+    own = f" ({_cut(each.product_id)})" if each.product_id else ""
+    return f"line {each.line}{own}, {each.field or 'row'} {_cut(each.value)!r}: {each.rule}"
+
+
+def _cut(value: str) -> str:
+    return value if len(value) <= LONGEST else f"{value[: LONGEST - 1]}…"
 
 
 def _table(items: tuple[PlanItem, ...]) -> Table:

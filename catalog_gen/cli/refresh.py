@@ -14,11 +14,14 @@ from rich.table import Table
 
 from catalog_gen import errors
 from catalog_gen.cli.budget import parse_budget
+from catalog_gen.cli.ending import INTERRUPTED
 from catalog_gen.cli.failures import print_outlook
 from catalog_gen.cli.output import answers, duration, feed_line, messages, print_json, progress_bars
+from catalog_gen.cli.preflight import require
 from catalog_gen.errors import CatalogError, InfrastructureError, InputError
 from catalog_gen.planning import Budget
 from catalog_gen.settings import CatalogSettings, Home, load_settings
+from catalog_gen.stages.catalog import Catalog
 from catalog_gen.stages.failures import Outlook, outlook
 from catalog_gen.store.connection import Store
 from catalog_gen.store.drawing_lock import drawing_process
@@ -30,9 +33,6 @@ if TYPE_CHECKING:
     from dagster import DagsterInstance, DagsterRun
 
     from catalog_gen.stages.mending import Kind
-
-#: What a shell expects of a command that Ctrl-C ended.
-INTERRUPTED: Final = 130
 
 #: Libraries that log on standard error what a refresh says itself, or what nobody needs.
 _CHATTY: Final = ("diffusers", "transformers", "huggingface_hub", "open_clip", "torch", "alembic")
@@ -52,8 +52,10 @@ def run(config: Path, feed: Path | None, budget: str | None, as_json: bool) -> i
         CatalogError: what stopped the run.
     """
     limit = parse_budget(budget) or Budget()
-    settings = load_settings(config)  # a wrong setting is told before Dagster starts
     home = _prepare(config)
+    catalog = Catalog.open(config, home, feed)
+    require(catalog)  # what is wrong is said before Dagster starts
+    settings = catalog.settings
     if feed is not None:
         os.environ["CATALOG_FEED"] = str(feed.absolute())
 

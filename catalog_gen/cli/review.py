@@ -3,6 +3,7 @@
 import getpass
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Final
 
 from rich.markup import escape
@@ -10,32 +11,38 @@ from rich.table import Table
 
 from catalog_gen.cli.output import answers, print_json
 from catalog_gen.decision import PersonsDecision
-from catalog_gen.settings import Home
+from catalog_gen.settings import Home, load_settings
 from catalog_gen.stages.identify import identify
+from catalog_gen.stages.review import waiting_for_a_person
 from catalog_gen.store.connection import Store
-from catalog_gen.store.verdicts import ToReview, save_review, unreviewed
+from catalog_gen.store.verdicts import ToReview, sample_to_label, save_review
 
 #: Lines of the table; JSON has more.
 SHOWN: Final = 30
-_MOST: Final = 10_000
 
 
-def run_list(as_json: bool) -> None:
-    """List pictures that wait for a person, the best first."""
+def run_list(config: Path, sample: int | None, as_json: bool) -> None:
+    """List pictures that wait for a person, the best first; or a sample of all, for `calibrate`."""
+    settings = load_settings(config)
     with Store(Home.from_environment()).reading() as connection:
-        waiting = unreviewed(connection, _MOST)
+        if sample is None:
+            waiting = waiting_for_a_person(connection, settings)
+        else:
+            waiting = sample_to_label(connection, sample)
     if as_json:
-        print_json({"waiting": [_item(each) for each in waiting]})
+        name = "waiting" if sample is None else "sample"
+        print_json({name: [_item(each) for each in waiting]})
         return
     if not waiting:
-        answers.print("Nothing waits for a person.")
+        answers.print("Nothing waits for a person." if sample is None else "Nothing is left.")
         return
     table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
-    for column in ("Image", "Product", "View", "Total", "Why"):
+    for column in ("Image", "Product", "View", "Total", "Rubric", "Why"):
         table.add_column(column)
     for each in waiting[:SHOWN]:
         why = escape(_why(each))
-        table.add_row(each.image_id[:12], escape(each.product_id), each.view, str(each.total), why)
+        told = (each.image_id[:12], escape(each.product_id), each.view, str(each.total))
+        table.add_row(*told, each.decision, why)
     answers.print(table)
     if len(waiting) > SHOWN:
         answers.print(f"... and {len(waiting) - SHOWN} more; --json lists them.")
@@ -43,6 +50,10 @@ def run_list(as_json: bool) -> None:
         "Say what you think of one: catalog-gen review IMAGE --accept (or --reject); "
         "catalog-gen gallery --open shows them."
     )
+    if sample is None:
+        answers.print(
+            "For `calibrate`, label good ones too: catalog-gen review --sample 60 lists some."
+        )
 
 
 def run_decide(image: str, decision: PersonsDecision, note: str, as_json: bool) -> None:
@@ -74,6 +85,7 @@ def _item(each: ToReview) -> dict[str, object]:
         "product_id": each.product_id,
         "view": each.view,
         "total": each.total,
+        "decision": each.decision,
         "why": _why(each),
     }
 

@@ -6,10 +6,11 @@ from pathlib import Path
 from rich.table import Table
 
 from catalog_gen.cli.failures import print_outlook
-from catalog_gen.cli.output import answers, print_json
+from catalog_gen.cli.output import answers, counted, print_json
 from catalog_gen.cli.runs import run_line
 from catalog_gen.settings import Home, load_settings
 from catalog_gen.stages.failures import outlook
+from catalog_gen.stages.review import waiting_for_a_person
 from catalog_gen.store.connection import Store
 from catalog_gen.store.figures import (
     coverage_figures,
@@ -33,6 +34,7 @@ def run(config: Path, as_json: bool) -> None:
         coverage = coverage_figures(connection)
         failures = open_failures(connection)
         left = outlook(connection, settings)
+        reviews = waiting_for_a_person(connection, settings)
         runs = last_runs(connection, 5)
         open_work = ledger_counts(connection)
     waiting = Outbox(home.outbox).waiting_by_run().total()
@@ -51,6 +53,7 @@ def run(config: Path, as_json: bool) -> None:
                 "images": asdict(open_work),
                 "open_failures": [asdict(failure) for failure in failures],
                 "needs_review": [asdict(each) for each in left.rejected],
+                "waiting_for_a_person": [each.image_id for each in reviews],
                 "outbox": {"pictures": waiting},
                 "runs": [asdict(each) for each in runs],
             }
@@ -66,7 +69,9 @@ def run(config: Path, as_json: bool) -> None:
     )
     facts.add_row("Failures", f"{coverage.open_failures} open, {coverage.given_up} given up")
     facts.add_row(
-        "Needs review", f"{len(left.rejected)} views of products, rejected on every attempt"
+        "Needs review",
+        f"{counted(len(reviews), 'picture')} (`catalog-gen review`), among them the best of "
+        f"{counted(len(left.rejected), 'view')} rejected on every attempt",
     )
     if waiting:
         facts.add_row("Outbox", f"{waiting} pictures wait for the next refresh, which takes them")

@@ -8,7 +8,7 @@ keep the bound. Pure: it reads no store and no picture.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
-from typing import Final
+from typing import Final, Literal
 
 from catalog_gen.decision import Decision
 
@@ -51,6 +51,12 @@ class CurvePoint:
     good_share: float
 
 
+#: What further labels promise: nothing is missing; they would do if the rates stay; these are too
+#: few to tell, and more would do if no further bad one is accepted; no cut accepts any label; the
+#: strictest cut is shown to accept too many bad ones.
+Outlook = Literal["done", "rates stay", "no more bad", "none accepted", "too many bad"]
+
+
 @dataclass(frozen=True, slots=True)
 class Calibration:
     """The curve, and the lowest cut that keeps the bound; None: none can be shown to keep it."""
@@ -58,7 +64,8 @@ class Calibration:
     curve: tuple[CurvePoint, ...]
     chosen: CurvePoint | None
     needed: int | None
-    """Labels that would probably do; None: the cut is chosen, or no number of them would help."""
+    """Labels that would probably do; None: the cut is chosen, or their number can't be told."""
+    outlook: Outlook
 
 
 def calibrate(
@@ -92,11 +99,10 @@ def calibrate(
         if point.bound > most_bad:
             break
         chosen = point
-    needed = None
-    if chosen is None:
-        strictest = next((each for each in counts if each.accepted), None)
-        needed = _needed(strictest, most_bad, confidence, prevalence)
-    return Calibration(curve, chosen, needed)
+    if chosen is not None:
+        return Calibration(curve, chosen, None, "done")
+    strictest = next((each for each in counts if each.accepted), None)
+    return Calibration(curve, None, *_missing(strictest, most_bad, confidence, prevalence))
 
 
 def upper_limit(hits: float, count: float, confidence: float) -> float:
@@ -184,20 +190,28 @@ def _counted(labels: Sequence[Labelled], cut: int, review: int) -> _Counts:
     )
 
 
-def _needed(
+def _missing(
     strictest: _Counts | None, most_bad: float, confidence: float, prevalence: float | None
-) -> int | None:
-    """Labels that would show the bound if the rates stay what they are; None: none would."""
+) -> tuple[int | None, Outlook]:
+    """How many labels would show the bound, and on what condition."""
     if strictest is None:
-        return None
-    if strictest.point(confidence, prevalence).bad_share >= most_bad:
-        return None
-    factor = 1.0
-    while factor <= _MOST_TIMES:
-        if strictest.times(factor).point(confidence, prevalence).bound <= most_bad:
-            return ceil(factor * (strictest.bad + strictest.good))
-        factor *= 1.02
-    return None
+        return None, "none accepted"
+    labels = strictest.bad + strictest.good
+    if strictest.point(confidence, prevalence).bad_share < most_bad:
+        factor = 1.0
+        while factor <= _MOST_TIMES:
+            if strictest.times(factor).point(confidence, prevalence).bound <= most_bad:
+                return ceil(factor * labels), "rates stay"
+            factor *= 1.02
+        return None, "rates stay"
+    sure = (1 + confidence) / 2  # a single bad picture shows nothing
+    shown = lower_limit(strictest.accepted_bad, strictest.accepted, sure) > most_bad
+    if shown or prevalence is not None:
+        return None, "too many bad"
+    accepted = strictest.accepted
+    while upper_limit(strictest.accepted_bad, accepted, confidence) > most_bad:
+        accepted += 1
+    return ceil(accepted * labels / strictest.accepted), "no more bad"
 
 
 def _rate(hits: float, count: float) -> float:

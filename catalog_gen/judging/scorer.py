@@ -4,10 +4,12 @@ It loads a model and multiplies matrices. It keeps nothing on disk, and it does 
 margin is: that is the rubric's section for this scorer.
 """
 
+import difflib
 import hashlib
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
@@ -221,6 +223,32 @@ class ClipScorer:
             if self._loaded is None:
                 self._loaded = _load(self._id)
             return self._loaded
+
+
+def check_scorer(model_id: str) -> str:
+    """What a scorer is, by its files or its name; nothing is loaded or fetched.
+
+    Raises:
+        ModelError: there is no such folder, its weights are no whole safetensors, or open_clip has
+            no such architecture.
+    """
+    if model_id.startswith(_LOCAL):
+        return f"{model_id}, {_folder_hash(_checked_folder(model_id))[:16]}"
+    name, tag = _name_and_tag(model_id)
+    if tag is not None:
+        known = sorted(each.stem for each in _architectures())
+        if name.replace("/", "-") not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"; did you mean '{near[0]}:{tag}'?" if near else ""
+            raise ModelError(model_id, f"open_clip has no architecture '{name}'{hint}", _REMEDY)
+    return f"{model_id}, not loaded yet"
+
+
+def _architectures() -> Iterator[Path]:
+    """Their configurations inside open_clip, which takes ten seconds to import."""
+    package = find_spec("open_clip")
+    for folder in (package.submodule_search_locations or ()) if package else ():
+        yield from (Path(folder) / "model_configs").glob("*.json")
 
 
 def sampled_prompts(prompts: Iterable[str], limit: int = MAX_OTHERS) -> list[str]:

@@ -1,15 +1,23 @@
-"""What a refresh would draw now, why, and how long it would take. Touches nothing."""
+"""The night, told before: what a refresh would take, draw and publish, and what would stop it.
 
-from collections.abc import Iterator
+Touches nothing.
+"""
+
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 from duckdb import DuckDBPyConnection
 
+from catalog_gen.catalog.product import Product, Rejection
+from catalog_gen.catalog.reference import resolve_reference
+from catalog_gen.errors import CatalogError, InputError
+from catalog_gen.judging.rubric import load_rubric
 from catalog_gen.planning import NO_LIMIT, Budget, Costed, PlanItem, within_budget
 from catalog_gen.prompting.language import language_warning
+from catalog_gen.settings import CatalogSettings
 from catalog_gen.stages.catalog import Catalog
-from catalog_gen.stages.products import read_products
+from catalog_gen.stages.products import REFERENCE_HASH, read_products
 from catalog_gen.stages.prompts import (
     Drawer,
     compile_views,
@@ -18,16 +26,25 @@ from catalog_gen.stages.prompts import (
     plan_items,
 )
 from catalog_gen.stages.retries import retries
+from catalog_gen.store.gates import last_gates
 from catalog_gen.store.ledger import given_up_among, made_among, open_work
-from catalog_gen.store.products import FeedChanges, compare_feed, incoming_products
+from catalog_gen.store.products import (
+    FeedChanges,
+    FeedDiff,
+    collapse,
+    compare_feed,
+    feed_diff,
+    incoming_products,
+)
 from catalog_gen.store.prompts import reasons_behind, unsupported_products
+from catalog_gen.store.publications import hold
 
 ALL_SHARDS: Final = None
 
 
 @dataclass(frozen=True, slots=True)
 class Unsupported:
-    """A product that the configured model can't draw, and what to do about it."""
+    """A product that can't be drawn, by the configured model or from its photo, and why."""
 
     product_id: str
     why: str
@@ -35,13 +52,23 @@ class Unsupported:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a refresh would do."""
+    """What a refresh would do.
+
+    ``photos`` are products whose reference photo can't be read: their pictures would fail.
+    ``stops`` would end the refresh, the first one at once. ``gates`` are sentences about what would
+    keep the night's pictures from going live.
+    """
 
     products: FeedChanges
+    diff: FeedDiff
+    rejections: tuple[Rejection, ...]
     items: tuple[PlanItem, ...]
     deferred: tuple[PlanItem, ...]
     reused: int
     unsupported: tuple[Unsupported, ...]
+    photos: tuple[Unsupported, ...]
+    stops: tuple[CatalogError, ...]
+    gates: tuple[str, ...]
     warnings: tuple[str, ...] = ()
 
     @property
@@ -64,12 +91,16 @@ def make_plan(catalog: Catalog, *, budget: Budget = NO_LIMIT) -> Plan:
     with catalog.store.peek() as connection:
         relation = incoming_products(connection, contents.products)
         active = {product.product_id for product in contents.products}
-        rejected = len(contents.rejections)
+        rejections = tuple(contents.rejections)
+        photos = _unread_photos(contents.products, catalog.settings)
         platform, skipped = contents.platform, contents.skipped
         del contents  # a million products are a gigabyte, and the relation has them
         changes = replace(
-            compare_feed(connection, relation, rejected), platform=platform, skipped=skipped
+            compare_feed(connection, relation, len(rejections)), platform=platform, skipped=skipped
         )
+        diff = feed_diff(connection, relation)
+        feed = catalog.settings.feed
+        refusal = collapse(changes, str(feed.path), feed.shrink_limit)
         seconds = picture_seconds(connection, catalog, drawer)
         wishes = list(desired_prompts(connection, views, drawer, relation=relation))
         wanted = [recipe.recipe_id for wish in wishes for recipe in wish.recipes]
@@ -96,19 +127,78 @@ def make_plan(catalog: Catalog, *, budget: Budget = NO_LIMIT) -> Plan:
             and item.view in seconds
             and (item.product_id, item.view) not in replaced
         ]
-    cut = within_budget([Costed(item.reason, item.seconds) for item in items], budget)
-    return Plan(
-        products=changes,
-        items=tuple(items[index] for index in cut.taken),
-        deferred=tuple(items[index] for index in cut.deferred),
-        reused=len(made),
-        unsupported=tuple(
+        left_out = tuple(
             Unsupported(product_id, why)
             for product_id, why in unsupported.items()
             if product_id in active
-        ),
+        )
+        gates = _gates(connection, catalog.settings, changes.active, len(left_out))
+    cut = within_budget([Costed(item.reason, item.seconds) for item in items], budget)
+    return Plan(
+        products=changes,
+        diff=diff,
+        rejections=rejections,
+        items=tuple(items[index] for index in cut.taken),
+        deferred=tuple(items[index] for index in cut.deferred),
+        reused=len(made),
+        unsupported=left_out,
+        photos=photos,
+        stops=() if refusal is None else (refusal,),
+        gates=gates,
         warnings=(warning,) if warning else (),
     )
+
+
+def _unread_photos(
+    products: Sequence[Product], settings: CatalogSettings
+) -> tuple[Unsupported, ...]:
+    """Products whose photo a view needs and nobody can read."""
+    if not any("photo" in view.method.needs for view in settings.views.values()):
+        return ()
+    found = []
+    for product in products:
+        if not product.reference or product.attributes.get(REFERENCE_HASH):
+            continue
+        try:
+            resolve_reference(product.reference, settings.feed.reference_folders)
+        except InputError as error:
+            found.append(Unsupported(product.product_id, f"{error.value} {error.rule}"))
+        else:
+            why = f"reference '{product.reference}' can't be read"
+            found.append(Unsupported(product.product_id, why))
+    return tuple(found)
+
+
+def _gates(
+    connection: DuckDBPyConnection, settings: CatalogSettings, active: int, unsupported: int
+) -> tuple[str, ...]:
+    """What would keep a new set from going live, as far as it is known before anything is drawn."""
+    told = []
+    held = hold(connection)
+    if held is not None:
+        told.append(
+            f"publication {held} was restored by hand; nothing else goes live until "
+            "`catalog-gen rollback --release`"
+        )
+    most, least = 1 - unsupported / active if active else 0.0, settings.publish.min_coverage
+    if most < least:
+        told.append(
+            f"{unsupported} of {active} products can't be drawn, which leaves {most:.0%} covered, "
+            f"and publish.min_coverage asks for {least:.0%}"
+        )
+    last = last_gates(connection)
+    if last is not None and last.publication_id is None:
+        told += [
+            f"the last night's set was kept back: {gate.told}"
+            for gate in last.gates
+            if not gate.passed and gate.gate != "hold"
+        ]
+    if not any(each.calibrated for each in load_rubric(settings.rubric).scorers.values()):
+        told.append(
+            "the rubric was calibrated for no scorer: what is drawn waits for a person "
+            "(`catalog-gen review`, then `catalog-gen calibrate`)"
+        )
+    return tuple(told)
 
 
 def _left_over(

@@ -58,6 +58,23 @@ class FeedChanges:
     skipped: Mapping[str, int] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class NamedProduct:
+    """A product as a person finds it again."""
+
+    product_id: str
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class FeedDiff:
+    """The products behind the counts of ``FeedChanges``, by id."""
+
+    added: tuple[NamedProduct, ...]
+    changed: tuple[NamedProduct, ...]
+    retired: tuple[NamedProduct, ...]
+
+
 def incoming_products(
     connection: DuckDBPyConnection, products: Iterable[Product], name: str = "incoming"
 ) -> str:
@@ -82,6 +99,50 @@ def compare_feed(connection: DuckDBPyConnection, incoming: str, rejected: int) -
     return _changes(connection, incoming, rejected)
 
 
+def feed_diff(connection: DuckDBPyConnection, incoming: str) -> FeedDiff:
+    """Which products ``record_feed`` would add, change and retire; writes nothing."""
+    rows = connection.execute(
+        f"""
+        SELECT CASE
+                WHEN feed.product_id IS NULL THEN 'retired'
+                WHEN known.product_id IS NULL OR known.retired_at IS NOT NULL THEN 'added'
+                ELSE 'changed'
+            END AS kind,
+            coalesce(feed.product_id, known.product_id) AS id, coalesce(feed.title, known.title)
+        FROM (SELECT product_id, title, row_hash FROM "{incoming}") AS feed
+        FULL JOIN (SELECT product_id, title, row_hash, retired_at FROM products) AS known
+            ON known.product_id = feed.product_id
+        WHERE (feed.product_id IS NOT NULL OR known.retired_at IS NULL)
+            AND (known.retired_at IS NOT NULL OR feed.row_hash IS DISTINCT FROM known.row_hash)
+        ORDER BY id
+        """
+    ).fetchall()
+
+    def of(kind: str) -> tuple[NamedProduct, ...]:
+        return tuple(NamedProduct(each, title) for own, each, title in rows if own == kind)
+
+    return FeedDiff(of("added"), of("changed"), of("retired"))
+
+
+def collapse(changes: FeedChanges, source: str, shrink_limit: float) -> FeedError | None:
+    """Why a feed that lost too many products is refused; None: it is taken.
+
+    Args:
+        source: the feed's path as configured.
+        shrink_limit: the share of active products, 0..1, that one feed may retire.
+    """
+    before = changes.changed + changes.unchanged + changes.retired
+    if not before or changes.retired / before <= shrink_limit:
+        return None
+    return FeedError(
+        source,
+        f"the feed lacks {changes.retired} of {before} active products "
+        f"({changes.retired / before:.0%}), more than feed.shrink_limit = {shrink_limit:g}",
+        "Nothing was changed. Send a whole feed, or raise feed.shrink_limit in catalog.toml "
+        "if so many products are really gone.",
+    )
+
+
 def record_feed(
     connection: DuckDBPyConnection,
     contents: FeedContents,
@@ -104,7 +165,9 @@ def record_feed(
     """
     with _incoming(connection, contents.products, "feed_to_record") as name:
         changes = _changes(connection, name, len(contents.rejections))
-        _require_no_collapse(changes, source, shrink_limit)
+        refusal = collapse(changes, source, shrink_limit)
+        if refusal is not None:
+            raise refusal
         feed_id = sha256_json([sha256, now.isoformat()])
         if changes.added or changes.changed or changes.retired:
             _write(connection, name, feed_id, now)
@@ -193,18 +256,6 @@ def _changes(connection: DuckDBPyConnection, name: str, rejected: int) -> FeedCh
     )
     active, added, changed, retired, unchanged = row
     return FeedChanges(active, added, changed, retired, unchanged, rejected)
-
-
-def _require_no_collapse(changes: FeedChanges, source: str, shrink_limit: float) -> None:
-    before = changes.changed + changes.unchanged + changes.retired
-    if before and changes.retired / before > shrink_limit:
-        raise FeedError(
-            source,
-            f"the feed lacks {changes.retired} of {before} active products "
-            f"({changes.retired / before:.0%}), more than feed.shrink_limit = {shrink_limit:g}",
-            "Nothing was changed. Send a whole feed, or raise feed.shrink_limit in catalog.toml "
-            "if so many products are really gone.",
-        )
 
 
 def _write(connection: DuckDBPyConnection, name: str, feed_id: str, now: datetime) -> None:

@@ -8,6 +8,8 @@ large as all rows about them, and copying them each night would cost by the hist
 
 import os
 import shutil
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -43,6 +45,20 @@ class QueryResult:
 
     columns: tuple[str, ...]
     rows: tuple[tuple[Any, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class QueryLimits:
+    """What one query may take."""
+
+    seconds: float = 120.0
+    memory: str = "1GB"
+    spill: str = "2GB"
+    """On the disk for temporary files, given back when the query ends."""
+    rows: int = 100_000
+
+
+USUAL_LIMITS: Final = QueryLimits()
 
 
 def publish_snapshot(store: Store, home: Home) -> Path:
@@ -85,48 +101,90 @@ def publish_snapshot(store: Store, home: Home) -> Path:
     return path
 
 
-def query_snapshot(home: Home, sql: str) -> QueryResult:
+def query_snapshot(home: Home, sql: str, limits: QueryLimits = USUAL_LIMITS) -> QueryResult:
     """Run SQL over the newest snapshot: it can read nothing else, and change nothing.
 
     Raises:
-        InputError: the SQL is wrong, or asks for what is not allowed.
+        InputError: the SQL is wrong, asks for what is not allowed, or takes more than the limits.
         StoreError: there is no snapshot yet, or it can't be opened.
+        KeyboardInterrupt: Ctrl-C; the query was ended.
     """
     latest = home.snapshots / LATEST
     if not latest.exists():
         raise StoreError(
             str(latest), "there is no snapshot yet", "Run `catalog-gen refresh` first."
         )
-    try:
-        connection = duckdb.connect(
-            latest.resolve(),
-            read_only=True,
-            config={
-                "enable_external_access": "false",
-                "autoload_known_extensions": "false",
-                "autoinstall_known_extensions": "false",
-                "python_enable_replacements": "false",
-            },
-        )
-    except duckdb.Error as error:
-        raise StoreError(
-            str(latest), f"the snapshot can't be opened ({error})", "Run `catalog-gen refresh`."
-        ) from error
-    try:
-        connection.execute("SET TimeZone = 'UTC'")
-        connection.execute("SET enable_progress_bar = false")
-        connection.execute("SET lock_configuration = true")
+    with tempfile.TemporaryDirectory(prefix="catalog-gen-sql-") as spill:
+        try:
+            connection = duckdb.connect(
+                latest.resolve(),
+                read_only=True,
+                config={
+                    "enable_external_access": "false",
+                    "autoload_known_extensions": "false",
+                    "autoinstall_known_extensions": "false",
+                    "python_enable_replacements": "false",
+                    "memory_limit": limits.memory,
+                    "temp_directory": spill,
+                    "max_temp_directory_size": limits.spill,
+                },
+            )
+        except duckdb.Error as error:
+            raise StoreError(
+                str(latest), f"the snapshot can't be opened ({error})", "Run `catalog-gen refresh`."
+            ) from error
+        try:
+            return _answer(connection, sql, limits)
+        finally:
+            connection.close()
+
+
+def _answer(connection: DuckDBPyConnection, sql: str, limits: QueryLimits) -> QueryResult:
+    """The query runs in a thread, so that this one can end it: on Ctrl-C, or after its time."""
+    connection.execute("SET TimeZone = 'UTC'")
+    connection.execute("SET enable_progress_bar = false")
+    connection.execute("SET lock_configuration = true")
+
+    def run() -> QueryResult:
         connection.execute(sql)
         columns = tuple(column[0] for column in connection.description or ())
-        return QueryResult(columns, tuple(connection.fetchall()) if columns else ())
-    except duckdb.Error as error:
+        rows = connection.fetchmany(limits.rows + 1) if columns else []
+        return QueryResult(columns, tuple(rows))
+
+    with ThreadPoolExecutor(1, "query") as thread:
+        answer = thread.submit(run)
+        try:
+            result = answer.result(limits.seconds)
+        except TimeoutError:
+            connection.interrupt()
+            raise InputError(
+                sql,
+                f"takes longer than {limits.seconds:g} s",
+                "Ask for less, or give it more time with --timeout.",
+            ) from None
+        except KeyboardInterrupt:
+            connection.interrupt()
+            raise
+        except duckdb.OutOfMemoryException as error:
+            raise InputError(
+                sql,
+                f"takes more than {limits.memory} of memory and {limits.spill} of disk",
+                "Ask for less: fewer columns, a WHERE or a LIMIT; or open the file in snapshots/ "
+                "with DuckDB itself.",
+            ) from error
+        except duckdb.Error as error:
+            raise InputError(
+                sql,
+                str(error).strip(),
+                "`catalog-gen sql 'SHOW TABLES'` lists what can be asked; see docs/lineage.md.",
+            ) from error
+    if len(result.rows) > limits.rows:
         raise InputError(
             sql,
-            str(error).strip(),
-            "`catalog-gen sql 'SHOW TABLES'` lists what can be asked; see docs/lineage.md.",
-        ) from error
-    finally:
-        connection.close()
+            f"has more than {limits.rows:,} rows",
+            "Add a LIMIT, or open the file in snapshots/ with DuckDB itself.",
+        )
+    return result
 
 
 def _copy_rows(connection: DuckDBPyConnection, path: Path) -> None:

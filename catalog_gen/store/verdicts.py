@@ -1,7 +1,7 @@
 """Verdicts of the rubric, and what people said instead. Nothing here judges."""
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -73,13 +73,14 @@ class ReviewedVerdict:
 
 @dataclass(frozen=True, slots=True)
 class ToReview:
-    """A wanted picture that the rubric sent to review and nobody has looked at."""
+    """A wanted picture that nobody has looked at; ``decision`` is the rubric's."""
 
     image_id: str
     product_id: str
     view: str
     total: int
     criteria: str
+    decision: Decision
 
 
 def unjudged(
@@ -166,15 +167,50 @@ def reviewed_verdicts(connection: DuckDBPyConnection, rubric: str) -> list[Revie
     ]
 
 
-def unreviewed(connection: DuckDBPyConnection, limit: int) -> list[ToReview]:
-    """Pictures of current prompts that wait for a person, the best first."""
+def unreviewed(
+    connection: DuckDBPyConnection, limit: int, stuck: Iterable[tuple[str, str]] = ()
+) -> list[ToReview]:
+    """Pictures of current prompts that wait for a person, the best first.
+
+    Args:
+        limit: at most so many.
+        stuck: products and views all of whose pictures were rejected; of each the best one waits.
+    """
+    pairs = json.dumps([list(pair) for pair in stuck])
+    rows = connection.execute(
+        f"""
+        WITH stuck AS (
+            SELECT pair[1] AS product_id, pair[2] AS view
+            FROM (SELECT unnest(from_json($stuck, '[["VARCHAR"]]')) AS pair)
+        )
+        SELECT {columns_of(ToReview)} FROM lineage
+        WHERE still_wanted AND reviewer IS NULL AND (
+            decision = 'review'
+            OR decision = 'rejected'
+            AND (product_id, view) IN (SELECT (product_id, view) FROM stuck)
+        )
+        QUALIFY decision = 'review' OR 1 = row_number() OVER (
+            PARTITION BY product_id, view, decision ORDER BY total DESC, image_id
+        )
+        ORDER BY total DESC, product_id, view, image_id LIMIT $limit
+        """,
+        {"limit": limit, "stuck": pairs},
+    ).fetchall()
+    return [ToReview(*row) for row in rows]
+
+
+def sample_to_label(connection: DuckDBPyConnection, count: int) -> list[ToReview]:
+    """A sample of all judged pictures that nobody has looked at, whatever the rubric says of them.
+
+    Ids are hashes, so that the first of them are a random choice, and the same one each time.
+    """
     rows = connection.execute(
         f"""
         SELECT {columns_of(ToReview)} FROM lineage
-        WHERE decision = 'review' AND still_wanted
-        ORDER BY total DESC, product_id, view, image_id LIMIT $limit
+        WHERE still_wanted AND reviewer IS NULL AND rubric_decision IS NOT NULL
+        ORDER BY image_id LIMIT $count
         """,
-        {"limit": limit},
+        {"count": count},
     ).fetchall()
     return [ToReview(*row) for row in rows]
 

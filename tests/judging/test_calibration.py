@@ -64,8 +64,35 @@ def test_too_few_labels_say_how_many_are_needed() -> None:
     enough = calibrate(labels((10, few.needed, 0)), review=6, most_bad=0.05, confidence=0.95)
     assert enough.chosen is not None
     hopeless = calibrate(labels((10, 50, 10)), review=6, most_bad=0.05, confidence=0.95)
-    assert (hopeless.chosen, hopeless.needed) == (None, None)
+    assert (hopeless.chosen, hopeless.needed, hopeless.outlook) == (None, None, "too many bad")
     assert calibrate([], review=6, most_bad=0.05, confidence=0.95).chosen is None
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "outlook"),
+    [
+        (1, 1, "no more bad"),
+        (0, 1, "no more bad"),
+        (20, 2, "no more bad"),
+        (20, 0, "rates stay"),
+        (50, 10, "too many bad"),
+        (0, 3, "too many bad"),
+    ],
+)
+def test_advice_fits_the_numbers(good: int, bad: int, outlook: str) -> None:
+    given = [Labelled(10, "accepted", False)] * good + [Labelled(10, "accepted", True)] * bad
+    found = calibrate(given, review=6, most_bad=0.05, confidence=0.95)
+    assert found.outlook == outlook
+    if outlook == "no more bad":
+        assert found.needed is not None
+        more = [Labelled(10, "accepted", False)] * (found.needed - len(given))
+        assert calibrate([*given, *more], review=6, most_bad=0.05, confidence=0.95).chosen
+
+
+def test_labels_that_no_cut_accepts_say_so() -> None:
+    given = [Labelled(3, "rejected", True)] * 9
+    found = calibrate(given, review=6, most_bad=0.05, confidence=0.95)
+    assert (found.needed, found.outlook) == (None, "none accepted")
 
 
 def test_planted_labels_are_weighed_by_the_assumed_prevalence() -> None:

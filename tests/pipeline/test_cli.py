@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -130,14 +131,19 @@ def test_wrong_input_is_one_message_and_exit_code_two(
     assert told in done.stderr.replace("\n", "")
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
+    as_json = run(refreshed, *arguments, "--json")
+    assert as_json.returncode == 2
+    error = json.loads(as_json.stdout)["error"]
+    assert error.keys() == {"type", "value", "rule", "next_step"}
+    assert all(error.values())
+    assert told in " ".join(error.values())
 
 
 def test_help_imports_nothing_heavy() -> None:
     program = (
-        "import sys; sys.argv = ['catalog-gen', '--help']\n"
-        "from catalog_gen.cli.main import main\n"
-        "try: main()\n"
-        "except SystemExit: pass\n"
+        "import sys\n"
+        "from catalog_gen.cli.main import app\n"
+        "app(['--help'], standalone_mode=False)\n"
         "heavy = {'torch', 'dagster', 'duckdb', 'diffusers', 'numpy'} & set(sys.modules)\n"
         "sys.exit(f'imported {heavy}' if heavy else 0)"
     )
@@ -147,3 +153,45 @@ def test_help_imports_nothing_heavy() -> None:
     assert done.returncode == 0, done.stderr
     for command in ("refresh", "plan", "status", "lineage", "reproduce", "sql", "gallery", "dev"):
         assert command in done.stdout
+
+
+def test_no_line_of_the_help_is_cut() -> None:
+    environment = os.environ | {"COLUMNS": "80", "TERMINAL_WIDTH": "80"}
+    command = [sys.executable, "-m", "catalog_gen.cli"]
+    told = subprocess.run(
+        [*command, "--help"], env=environment, capture_output=True, text=True, check=True
+    ).stdout
+    assert "..." not in told.partition("Commands:")[2]
+    assert max(map(len, told.splitlines())) <= 80
+    assert "and compare\n                byte for byte." in told
+
+
+def test_the_version_is_the_package_s() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "catalog_gen.cli", "--version"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == f"catalog-gen {version('catalog-gen')}\n"
+
+
+def test_closed_streams_do_no_harm(refreshed: Shop) -> None:
+    environment = os.environ | refreshed.environment
+    script = f"{sys.executable} -m catalog_gen.cli status <&- >&- 2>&-"
+    done = subprocess.run(["sh", "-c", script], env=environment, check=False)
+    assert done.returncode == 0
+
+
+@pytest.mark.parametrize("home", ["", "a%b", "what?"])
+def test_a_home_that_can_t_be_used_is_told(refreshed: Shop, home: str) -> None:
+    environment = os.environ | refreshed.environment | {"CATALOG_HOME": home}
+    done = subprocess.run(
+        [sys.executable, "-m", "catalog_gen.cli", "status"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "CATALOG_HOME" in done.stderr

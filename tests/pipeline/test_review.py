@@ -8,6 +8,8 @@ from tests.pipeline.test_cli import answer, run
 def test_people_decide_and_the_cut_follows(refreshed: Shop) -> None:
     assert answer(refreshed, "review") == {"waiting": []}
     rubric = refreshed.folder / "rubric.toml"
+    sample = answer(refreshed, "review", "--sample", "4")["sample"]
+    assert [each["decision"] for each in sample] == ["accepted"] * 4
     before = rubric.read_text("utf-8")
     refused = run(refreshed, "calibrate")
     assert refused.returncode == 2
@@ -28,6 +30,7 @@ def test_people_decide_and_the_cut_follows(refreshed: Shop) -> None:
     loose = ("calibrate", "--most-bad", "0.5", "--confidence", "0.9")
     dry = answer(refreshed, *loose, "--dry-run")
     assert dry["source"].startswith("6 labels, 0 of them bad")
+    assert dry["plot"] is None
     assert rubric.read_text("utf-8") == before
     found = answer(refreshed, *loose)["calibration"]["chosen"]
     own = load_rubric(rubric)

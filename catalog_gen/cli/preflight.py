@@ -1,0 +1,167 @@
+"""What has to be right before anything is drawn: `refresh`, `plan` and `doctor` ask the same.
+
+Nothing is loaded, drawn or written; weights are checked by their headers and hashes.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from catalog_gen.errors import (
+    CatalogError,
+    ConfigError,
+    InfrastructureError,
+    InputError,
+    ModelError,
+)
+from catalog_gen.stages.catalog import Catalog
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One thing to look at; ``look`` says what is well, or raises what is not."""
+
+    what: str
+    look: Callable[[], str]
+
+
+def looks(catalog: Catalog) -> tuple[Look, ...]:
+    """Everything that the settings name, in the order in which a refresh would fail over it."""
+    return (
+        Look("deployment", lambda: _deployment(catalog)),
+        Look("model", lambda: _model(catalog)),
+        Look("scorer", lambda: _scorer(catalog)),
+        Look("rubric", lambda: _rubric(catalog)),
+        Look("passports", lambda: _passports(catalog)),
+        Look("lettering", lambda: _lettering(catalog)),
+        Look("photos", lambda: _photos(catalog)),
+        Look("credentials", lambda: _credentials(catalog)),
+    )
+
+
+def problems(catalog: Catalog) -> Iterator[CatalogError]:
+    """What would stop a refresh, whatever the feed says."""
+    for each in looks(catalog):
+        try:
+            each.look()
+        except CatalogError as error:
+            yield error
+
+
+def require(catalog: Catalog) -> None:
+    """Refuse a catalog that a refresh could not finish with.
+
+    Raises:
+        CatalogError: the problem; or one that lists them, if there are several.
+    """
+    found = list(problems(catalog))
+    if len(found) == 1:
+        raise found[0]
+    if found:
+        listed = "".join(f"\n  {error}" for error in found)
+        rule = f"{len(found)} things would stop a refresh{listed}"
+        ours = all(isinstance(each, InputError) for each in found)
+        kind = InputError if ours else InfrastructureError
+        raise kind("settings", rule, "Mend them and run again.")
+
+
+def _deployment(catalog: Catalog) -> str:
+    """The resources' name, and the GPU if they or the settings insist on one."""
+    name = os.environ.get("CATALOG_DEPLOYMENT", "local")
+    device: str = catalog.settings.model.device
+    if "CATALOG_DEPLOYMENT" in os.environ:
+        import dagster as dg
+
+        from resources.deployments import resources_for
+
+        try:
+            pipeline = resources_for(name)["diffusion_pipeline"]
+        except dg.DagsterInvalidDefinitionError as error:
+            raise ConfigError(
+                "CATALOG_DEPLOYMENT", str(error), "Unset it, or set it to one of these."
+            ) from error
+        own = str(getattr(pipeline, "device", "settings"))
+        device = device if own == "settings" else own
+    if device == "cuda":
+        import torch
+
+        if not torch.cuda.is_available():
+            raise ConfigError(
+                f"model.device = 'cuda' (deployment '{name}')",
+                "torch sees no GPU on this machine",
+                "Mend the driver, install a CUDA build of torch, or set model.device = 'auto' and "
+                "CATALOG_DEPLOYMENT=local.",
+            )
+    return f"{name}, device {device}"
+
+
+def _model(catalog: Catalog) -> str:
+    from catalog_gen.diffusion.model import check_model
+    from catalog_gen.stages.prompts import Drawer
+
+    settings = catalog.settings.model
+    drawer = Drawer.of(catalog)
+    drawer.budget.count("a")
+    checked = check_model(drawer.folder)
+    pin = "hash as pinned" if settings.sha256 else "hash not pinned"
+    return f"{checked.pipeline_class}, {len(checked.files)} files, safetensors only, {pin}"
+
+
+def _scorer(catalog: Catalog) -> str:
+    from catalog_gen.judging.scorer import check_scorer
+
+    return check_scorer(catalog.settings.scorer.id)
+
+
+def _rubric(catalog: Catalog) -> str:
+    from catalog_gen.judging.rubric import load_rubric
+
+    return f"{len(load_rubric(catalog.settings.rubric).rules)} rules in {catalog.settings.rubric}"
+
+
+def _passports(catalog: Catalog) -> str:
+    from catalog_gen.judging.passports import load_passports
+
+    return ", ".join(load_passports(catalog.settings.passports))
+
+
+def _lettering(catalog: Catalog) -> str:
+    from catalog_gen.diffusion.model import check_safetensors
+
+    weights = catalog.settings.lettering
+    if weights is None:
+        return "nobody looks for it: lettering is not set"
+    if not weights.is_file():
+        raise ModelError(
+            str(weights), "there is no such file", "Set lettering in catalog.toml, or take it out."
+        )
+    check_safetensors(weights)
+    return str(weights)
+
+
+def _photos(catalog: Catalog) -> str:
+    folders = catalog.settings.feed.reference_folders
+    for folder in folders:
+        if not folder.is_dir():
+            raise ConfigError(
+                f"feed.reference_folders: {folder}",
+                "there is no such folder",
+                "Make it, or take it out of catalog.toml.",
+            )
+    return f"{len(folders)} folders may be read"
+
+
+def _credentials(catalog: Catalog) -> str:
+    credentials = catalog.settings.credentials
+    if credentials is None:
+        return "exported pictures are not signed"
+    for name in ("certificates", "private_key"):
+        file: Path = getattr(credentials, name)
+        if not os.access(file, os.R_OK):
+            raise ConfigError(
+                f"credentials.{name} = '{file}'",
+                "there is no such file, or it can't be read",
+                "Name the file, or take [credentials] out of catalog.toml.",
+            )
+    return f"{credentials.algorithm}, {credentials.certificates}"

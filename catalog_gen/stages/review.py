@@ -1,0 +1,20 @@
+"""What waits for a person: one answer for `review`, `status` and Dagster's check."""
+
+from duckdb import DuckDBPyConnection
+
+from catalog_gen.settings import CatalogSettings
+from catalog_gen.stages.retries import out_of_retries
+from catalog_gen.store.verdicts import ToReview, unreviewed
+
+#: More than any person looks at in a sitting.
+MOST: int = 10_000
+
+
+def waiting_for_a_person(
+    connection: DuckDBPyConnection, settings: CatalogSettings, limit: int = MOST
+) -> list[ToReview]:
+    """Pictures that the rubric sent to review, and the best of each product and view whose every
+    attempt was rejected; the best first, without those that somebody has decided about.
+    """
+    stuck = out_of_retries(connection, settings)
+    return unreviewed(connection, limit, [(each.product_id, each.view) for each in stuck])
