@@ -78,7 +78,7 @@ def write_gallery(data: GalleryData, folder: Path, source: PictureSource) -> Pat
         path, content = index.file()
         site.put(path, content)
         page = _render(data, path, counts, listed)
-        return site.finish("index.html", page.encode("utf-8", "replace"))
+        return site.finish(page.encode("utf-8", "replace"))
 
 
 def _with_files(product: GalleryProduct, site: SiteFolder, source: PictureSource) -> GalleryProduct:

@@ -2,7 +2,9 @@
 
 Files appear whole: under a temporary name, synced, then renamed. What has the right bytes already
 is left alone, so a copy to a host sends only what changed. ``manifest.json`` lists the size and
-the SHA-256 of every file whose name is not its own SHA-256; ``damaged_files`` reads it.
+the SHA-256 of data and photos, a picture's name is its own SHA-256, and the page ends as it should:
+``damaged_files`` looks there. The manifest is renamed before the page: killed in between, the old
+page is still whole.
 """
 
 import fcntl
@@ -22,6 +24,7 @@ from pydantic import TypeAdapter, ValidationError
 from catalog_gen.errors import CorruptionError
 from catalog_gen.store.files import sync_file, sync_folder
 
+PAGE: Final = "index.html"
 MANIFEST: Final = "manifest.json"
 #: Files that wait to be synced and renamed at a time: their writing overlaps.
 _PENDING: Final = 128
@@ -106,7 +109,7 @@ class SiteFolder:
     def put(self, path: str, content: bytes) -> None:
         """Bring ``path`` to these bytes; it has them at the latest after ``settle``."""
         target = self.root / path
-        if not _ADDRESSED.fullmatch(path):
+        if _is_listed(path):
             self._listed[path] = _listed(content)
         with suppress(OSError):
             if target.stat().st_size == len(content) and target.read_bytes() == content:
@@ -133,25 +136,25 @@ class SiteFolder:
         for folder in folders:
             sync_folder(folder)
 
-    def finish(self, path: str, content: bytes) -> Path:
-        """Write the page, then the manifest, and delete what the page does not name."""
-        self.settle()
-        self.put(path, content)
+    def finish(self, content: bytes) -> Path:
+        """Write the manifest, then the page, and delete what the page does not name."""
         self.settle()
         self.put(MANIFEST, _LISTING.dump_json(dict(sorted(self._listed.items())), indent=0))
+        self.settle()
+        self.put(PAGE, content)
         self.settle()
         for name in _FOLDERS:
             for file in (self.root / name).iterdir():
                 inside = f"{name}/{file.name}"
                 if _OURS.fullmatch(inside) and inside not in self._wanted:
                     file.unlink(missing_ok=True)
-        return self.root / path
+        return self.root / PAGE
 
     def _keep(self, path: str, target: Path) -> None:
         if target.stat().st_mode & 0o444 != 0o444:
             target.chmod(0o644)
         self._wanted.add(path)
-        if path not in self._listed and not _ADDRESSED.fullmatch(path):
+        if path not in self._listed and _is_listed(path):
             self._listed[path] = self._before.get(path) or _listed(target.read_bytes())
 
 
@@ -165,6 +168,9 @@ def damaged_files(root: Path) -> Iterator[tuple[str, str]]:
     except CorruptionError as error:
         yield MANIFEST, error.rule
         return
+    page = root / PAGE
+    if listed and not (page.exists() and page.read_bytes().rstrip().endswith(b"</html>")):
+        yield PAGE, "it is not whole"
     for path, expected in sorted(listed.items()):
         problem = _problem(root / path, expected.sha256)
         if problem:
@@ -174,6 +180,10 @@ def damaged_files(root: Path) -> Iterator[tuple[str, str]]:
             problem = _problem(file, address[1])
             if problem:
                 yield f"images/{file.name}", problem
+
+
+def _is_listed(path: str) -> bool:
+    return path.startswith(("data/", "photos/"))
 
 
 def _listed(content: bytes) -> Listed:
