@@ -245,7 +245,7 @@ def test_the_gallery_shows_the_texts_and_runs_none(night: Night) -> None:
     text = (night.shop.home.site / "index.html").read_text("utf-8")
     page = Page()
     page.feed(text)
-    assert (page.handlers, page.scripts) == ([], 2)  # the products' JSON and the page's own script
+    assert (page.handlers, page.scripts) == ([], 2)  # the products' index and the page's own script
     assert "<img src=x" not in text
     assert "Content-Security-Policy" in text
 
