@@ -65,6 +65,7 @@ studio-model: $(READY) debian ## render the photos, train the studio model, meas
 	@$(STUDIO).training.train
 	@$(STUDIO).evaluation.evaluate
 	@$(STUDIO).training.lettering
+	@echo "Label pictures of the new model (data/eye/README.md), then: $(STUDIO).training.critic"
 
 lock: ## resolve the dependencies anew
 	@$(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \

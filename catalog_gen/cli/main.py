@@ -281,11 +281,22 @@ def calibrate(
     confidence: Annotated[
         float, typer.Option(min=0.5, max=0.999, help="With which the bound holds.")
     ] = 0.95,
+    critic: Annotated[
+        bool, typer.Option("--critic", help="Learn from reviews which pictures people reject.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print, change nothing.")] = False,
     config: ConfigOption = DEFAULT_CONFIG,
     json: JsonOption = False,
 ) -> None:
-    """Set the rubric's accept cut from reviews: few bad pictures pass, with stated confidence."""
+    """Set the rubric's accept cut from reviews: few bad pictures pass, with stated confidence.
+
+    With --critic it learns a critic from them instead, which gives the fact "soundness".
+    """
+    if critic:
+        from catalog_gen.cli.learn import run_learn
+
+        run_learn(config, dry_run, json)
+        return
     from catalog_gen.cli.calibrate import Bound, run
 
     run(config, Bound(most_bad, confidence), dry_run, json)

@@ -126,6 +126,17 @@ class CutRecord(Chosen):
     confidence: float = Field(ge=0, le=1, description="with which the bound holds")
 
 
+class CriticRecord(Chosen):
+    """A critic learned from the shop's reviews, and what it learned from."""
+
+    weights: str = Field(description="its file, beside the rubric")
+    sha256: str = Field(pattern="^[0-9a-f]{64}$", description="of that file")
+    found_on: date
+    labels: int = Field(ge=1, description="reviewed pictures that it was fitted to")
+    rejected: int = Field(ge=1, description="how many of them people rejected")
+    auroc: float = Field(ge=0, le=1, description="on products that it was not fitted on")
+
+
 class ScorerSection(Chosen):
     """Thresholds that hold for one scorer model only."""
 
@@ -136,6 +147,9 @@ class ScorerSection(Chosen):
         None, ge=0, le=10, description="in place of bands.accept; `catalog-gen calibrate` sets it"
     )
     cut: CutRecord | None = None
+    critic: CriticRecord | None = Field(
+        None, description="`catalog-gen calibrate --critic` sets it; it gives the fact 'soundness'"
+    )
     rules: tuple[Rule, ...] = ()
     hard: tuple[HardRule, ...] = ()
 

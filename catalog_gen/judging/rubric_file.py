@@ -1,4 +1,4 @@
-"""Writes a scorer's accept cut into ``rubric.toml`` and leaves every other line as it is."""
+"""Writes a scorer's accept cut or critic into ``rubric.toml``; every other line stays as it is."""
 
 import copy
 import os
@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import tomlkit
+from tomlkit.items import InlineTable
 
 from catalog_gen.errors import ConfigError
-from catalog_gen.judging.rubric import DEFAULT_SCORER, CutRecord, Rubric
+from catalog_gen.judging.rubric import DEFAULT_SCORER, CriticRecord, CutRecord, Rubric
 from catalog_gen.store.files import write_whole
 
 
@@ -17,17 +18,32 @@ def with_cut(text: str, scorer_hash: str, accept: int, record: CutRecord) -> str
 
     A new section begins with the rules of the default one.
     """
+    document, section = _section(text, scorer_hash)
+    section["calibrated"] = True
+    section["accept"] = accept
+    section["cut"] = _inline(record)
+    return tomlkit.dumps(document)
+
+
+def with_critic(text: str, scorer_hash: str, record: CriticRecord) -> str:
+    """The file's text with a critic in the scorer's section, which is made if there is none."""
+    document, section = _section(text, scorer_hash)
+    section["critic"] = _inline(record)
+    return tomlkit.dumps(document)
+
+
+def _section(text: str, scorer_hash: str) -> tuple[tomlkit.TOMLDocument, Any]:
     document = tomlkit.parse(text)
     scorers: Any = document["scorers"]
     if scorer_hash not in scorers:
         scorers[scorer_hash] = copy.deepcopy(scorers[DEFAULT_SCORER])
-    section = scorers[scorer_hash]
-    cut = tomlkit.inline_table()
-    cut.update(record.chosen())
-    section["calibrated"] = True
-    section["accept"] = accept
-    section["cut"] = cut
-    return tomlkit.dumps(document)
+    return document, scorers[scorer_hash]
+
+
+def _inline(record: CutRecord | CriticRecord) -> InlineTable:
+    table = tomlkit.inline_table()
+    table.update(record.chosen())
+    return table
 
 
 def write_cut(path: Path, scorer_hash: str, accept: int, record: CutRecord) -> None:
@@ -37,7 +53,19 @@ def write_cut(path: Path, scorer_hash: str, accept: int, record: CutRecord) -> N
         ConfigError: the file can't be written.
         ValidationError: with this cut it would be no rubric.
     """
-    text = with_cut(path.read_text("utf-8"), scorer_hash, accept, record)
+    _write(path, with_cut(path.read_text("utf-8"), scorer_hash, accept, record))
+
+
+def write_critic(path: Path, scorer_hash: str, record: CriticRecord) -> None:
+    """Write the critic's record likewise; its file is there already.
+
+    Raises:
+        ConfigError: the rubric can't be written.
+    """
+    _write(path, with_critic(path.read_text("utf-8"), scorer_hash, record))
+
+
+def _write(path: Path, text: str) -> None:
     Rubric.model_validate(tomlkit.parse(text).unwrap())
     try:
         mode = path.stat().st_mode & 0o777

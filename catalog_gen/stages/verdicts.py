@@ -13,6 +13,7 @@ from catalog_gen.judging.facts import JudgingContext
 from catalog_gen.judging.measurement import Signals
 from catalog_gen.judging.rubric import Verdict, judge, load_rubric
 from catalog_gen.judging.scorer import ClipScore
+from catalog_gen.judging.shop_critic import load_shop_critic
 from catalog_gen.judging.signals.duplicates import Likenesses, Twin, as_bits, nearest_twins
 from catalog_gen.progress import report
 from catalog_gen.settings import ViewSettings
@@ -42,19 +43,24 @@ def judge_images(
     Notes ``verdicts`` with the run, if there was anything to judge.
 
     Raises:
-        ConfigError: the rubric can't be used.
+        ConfigError: the rubric can't be used, or its critic.
     """
     rubric = load_rubric(catalog.settings.rubric)
     filed_under = rubric.rubric_hash(scorer_hash)
     with catalog.store.reading() as connection:
         todo = unjudged(connection, filed_under, scorer_hash, shards)
     twins = _twins(catalog, todo, scorer_hash)
+    record = rubric.section(scorer_hash).critic
+    critic = load_shop_critic(catalog.settings.rubric, record) if record and todo else None
     rows: list[VerdictRow] = []
     accepted = 0
     if todo:
         report("judge", 0, len(todo))
     for done, item in enumerate(todo, start=1):
         measured, twin = Signals.from_json(item.signals), twins[item.image_id]
+        if critic is not None and measured.number("soundness") is None:
+            sound = critic.soundness(item.embedding, measured)
+            measured = measured.with_answers(soundness=sound)
         context = _context(item, catalog.settings.views.get(item.view), scorer_hash, twin)
         clip = ClipScore(item.similarity, item.margin, item.embedding)
         verdict = judge(measured, clip, rubric, context)

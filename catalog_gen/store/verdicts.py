@@ -38,6 +38,16 @@ class ToJudge:
     signals: str
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class ReviewedPicture:
+    """What is stored of a picture that a person accepted or rejected; ``signals`` is JSON."""
+
+    product_id: str
+    embedding: NDArray[np.float32]
+    signals: str
+    rejected: bool
+
+
 @dataclass(frozen=True, slots=True)
 class VerdictRow:
     """The rubric's answer for one picture.
@@ -164,6 +174,26 @@ def reviewed_verdicts(connection: DuckDBPyConnection, rubric: str) -> list[Revie
     return [
         ReviewedVerdict(decision, total, criteria, tuple(hard), rejected)
         for decision, total, criteria, hard, rejected in rows
+    ]
+
+
+def reviewed_pictures(connection: DuckDBPyConnection, scorer: str) -> list[ReviewedPicture]:
+    """Every picture that people decided about and this scorer has seen, with their last word."""
+    rows = connection.execute(
+        """
+        SELECT ledger.product_id, score.embedding, score.signals, review.decision = 'rejected'
+        FROM newest_reviews AS review
+        JOIN newest_scores AS score USING (image_id)
+        JOIN ledger ON ledger.recipe_id = image_id
+        WHERE score.scorer = $scorer
+        QUALIFY row_number() OVER (PARTITION BY image_id ORDER BY ledger.product_id) = 1
+        ORDER BY image_id
+        """,
+        {"scorer": scorer},
+    ).fetchall()
+    return [
+        ReviewedPicture(product_id, np.array(embedding, np.float32), signals, rejected)
+        for product_id, embedding, signals, rejected in rows
     ]
 
 

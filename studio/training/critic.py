@@ -41,10 +41,9 @@ def main() -> None:
         features = denoiser.of(draw_again(rows, model), [row.prompt for row in rows])
     wrong = targets(rows)
     held = held_out_probabilities(features, wrong, [wish_of(row.prompt) for row in rows])
-    print(
-        f"{len(rows)} pictures, {features.shape[1]} features; wrong against fine on wishes that "
-        f"were not fitted: AUROC {auroc(held[wrong == 1], held[wrong == 0]):.3f}"
-    )
+    agreement = auroc(held[wrong == 1], held[wrong == 0])
+    print(f"{len(rows)} pictures, {features.shape[1]} features")
+    print(f"wrong against fine, on wishes that were not fitted: AUROC {agreement:.3f}")
     save_critic(given.out, fit_probe(features, wrong), denoiser.denoiser_hash, len(rows))
 
 

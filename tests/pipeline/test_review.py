@@ -27,6 +27,11 @@ def test_people_decide_and_the_cut_follows(refreshed: Shop) -> None:
     assert "About 59 labels are needed" in " ".join(few.stderr.split())
     assert rubric.read_text("utf-8") == before
 
+    unlearned = run(refreshed, "calibrate", "--critic")
+    assert unlearned.returncode == 2
+    assert "it takes 200" in " ".join(unlearned.stderr.split())
+    assert rubric.read_text("utf-8") == before
+
     loose = ("calibrate", "--most-bad", "0.5", "--confidence", "0.9")
     dry = answer(refreshed, *loose, "--dry-run")
     assert dry["source"].startswith("6 labels, 0 of them bad")

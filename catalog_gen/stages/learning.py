@@ -1,0 +1,69 @@
+"""Learn a critic from the shop's reviews."""
+
+import os
+from dataclasses import dataclass
+from datetime import date
+
+from catalog_gen.errors import InputError
+from catalog_gen.fingerprint import sha256_file
+from catalog_gen.judging.measurement import Signals
+from catalog_gen.judging.rubric import CriticRecord
+from catalog_gen.judging.rubric_file import write_critic
+from catalog_gen.judging.shop_critic import LEAST_LABELS, LEAST_OF_A_KIND, Lesson, Reviewed, learn
+from catalog_gen.stages.catalog import Catalog
+from catalog_gen.store.verdicts import reviewed_pictures
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Learned:
+    """A critic, and what it was fitted to."""
+
+    lesson: Lesson
+    labels: int
+    rejected: int
+
+
+def learn_from_reviews(catalog: Catalog, scorer_hash: str) -> Learned:
+    """The critic that all reviews teach; changes nothing.
+
+    Raises:
+        InputError: there are too few of them, of rejected ones or of accepted ones.
+    """
+    with catalog.store.reading() as connection:
+        rows = reviewed_pictures(connection, scorer_hash)
+    rejected = sum(row.rejected for row in rows)
+    fewest = min(rejected, len(rows) - rejected)
+    if len(rows) < LEAST_LABELS or fewest < LEAST_OF_A_KIND:
+        raise InputError(
+            f"{len(rows)} reviewed pictures, {rejected} of them rejected",
+            f"teach no critic: it takes {LEAST_LABELS}, and {LEAST_OF_A_KIND} of either kind",
+            "Review more, good ones too: catalog-gen review. Nothing changed.",
+        )
+    reviewed = [
+        Reviewed(row.product_id, row.embedding, Signals.from_json(row.signals), row.rejected)
+        for row in rows
+    ]
+    return Learned(learn(reviewed), len(rows), rejected)
+
+
+def keep(catalog: Catalog, scorer_hash: str, learned: Learned, today: date) -> CriticRecord:
+    """Write the critic beside the rubric, then its record into it; the next refresh judges anew.
+
+    Raises:
+        ConfigError: the rubric can't be written.
+    """
+    rubric = catalog.settings.rubric
+    path = rubric.parent / f"critic-{scorer_hash[:12]}.safetensors"
+    partial = path.with_suffix(".partial")
+    learned.lesson.critic.save(partial)
+    os.replace(partial, path)
+    record = CriticRecord(
+        weights=path.name,
+        sha256=sha256_file(path),
+        found_on=today,
+        labels=learned.labels,
+        rejected=learned.rejected,
+        auroc=learned.lesson.auroc,
+    )
+    write_critic(rubric, scorer_hash, record)
+    return record

@@ -1,0 +1,81 @@
+"""A critic learned from a shop's reviews: what it knows, and how the rubric names it."""
+
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from catalog_gen.errors import ConfigError
+from catalog_gen.fingerprint import sha256_file
+from catalog_gen.judging.measurement import Signals
+from catalog_gen.judging.rubric import CriticRecord, load_rubric
+from catalog_gen.judging.rubric_file import write_critic
+from catalog_gen.judging.shop_critic import Reviewed, learn, load_shop_critic
+
+RUBRIC = Path(__file__).parents[2] / "data" / "rubric.toml"
+SCORER = "ab" * 32
+
+
+def reviews(count: int, seed: int = 0) -> list[Reviewed]:
+    """People of this shop dislike one direction of the embedding, and thin edges."""
+    chance = np.random.default_rng(seed)
+    found = []
+    for number in range(count):
+        embedding = chance.normal(0, 1, 16).astype(np.float32)
+        width = float(chance.normal(3, 1))
+        seen = {"edge_width": None if number % 5 == 0 else width, "noise": 1.0}
+        rejected = embedding[0] + (width - 3) + chance.normal(0, 0.3) > 0.8
+        found.append(Reviewed(f"p{number % 90}", embedding, Signals(seen), bool(rejected)))
+    return found
+
+
+def test_it_ranks_what_people_would_reject_below_what_they_would_accept() -> None:
+    lesson = learn(reviews(300))
+    assert 0.8 < lesson.auroc < 0.99
+    unseen = reviews(200, seed=1)
+    sound = np.array([lesson.critic.soundness(each.embedding, each.signals) for each in unseen])
+    rejected = np.array([each.rejected for each in unseen])
+    assert np.median(sound[~rejected]) > 0.8
+    assert np.median(sound[rejected]) < 0.5
+    assert ((sound >= 0) & (sound <= 1)).all()
+
+
+def test_verdicts_without_a_pattern_teach_a_coin() -> None:
+    chance = np.random.default_rng(3)
+    rows = [
+        Reviewed(each.product_id, each.embedding, each.signals, bool(chance.random() < 0.3))
+        for each in reviews(300)
+    ]
+    assert learn(rows).auroc == pytest.approx(0.5, abs=0.12)
+
+
+def test_the_rubric_names_the_critic_and_no_other_file_will_do(tmp_path: Path) -> None:
+    rubric = tmp_path / "rubric.toml"
+    rubric.write_bytes(RUBRIC.read_bytes())
+    before = load_rubric(rubric)
+    critic = learn(reviews(200)).critic
+    weights = tmp_path / "critic.safetensors"
+    critic.save(weights)
+    record = CriticRecord(
+        weights=weights.name,
+        sha256=sha256_file(weights),
+        found_on=date(2026, 11, 25),
+        labels=200,
+        rejected=60,
+        auroc=0.9,
+    )
+    write_critic(rubric, SCORER, record)
+    after = load_rubric(rubric)
+    assert after.section(SCORER).critic == record
+    assert not after.section(SCORER).calibrated
+    assert after.rubric_hash(SCORER) != before.rubric_hash(SCORER)
+    assert after.rubric_hash("another") == before.rubric_hash("another")
+
+    kept = load_shop_critic(rubric, record)
+    (picture,) = reviews(1, seed=5)
+    expected = critic.soundness(picture.embedding, picture.signals)
+    assert kept.soundness(picture.embedding, picture.signals) == pytest.approx(expected, abs=1e-3)
+    learn(reviews(200, seed=9)).critic.save(weights)
+    with pytest.raises(ConfigError, match="calibrate --critic"):
+        load_shop_critic(rubric, record)
