@@ -16,7 +16,7 @@ DEBIAN := libllvm19 libimage-exiftool-perl fonts-dejavu-core fonts-dejavu-extra 
 # Without compiled modules on disk every process would import for 15 seconds instead of 5.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help refresh test check dev bench lock studio-model debian clean
+.PHONY: help refresh test coverage walk check dev bench lock studio-model debian clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -36,6 +36,12 @@ refresh: $(READY) ## the nightly job on the sample catalog, end to end
 
 test: $(READY) ## the whole test suite
 	@$(BIN)/python -m pytest -n 2 --dist loadfile
+
+coverage: $(READY) ## the test suite with line and branch coverage of catalog_gen
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --cov=catalog_gen --cov-branch --cov-report=term
+
+walk: $(READY) ## what failed is found, mended and drawn again, in Dagster's page in a real Chromium (minutes)
+	@$(BIN)/python -m tests.walk
 
 check: $(READY) ## ruff, strict types, import contracts
 	@$(BIN)/ruff check .

@@ -5,9 +5,12 @@ from typing import Final
 import dagster as dg
 
 from assets_defs.catalog_assets import products
+from assets_defs.links import gallery_link
+from assets_defs.partitions import shard_key
 from assets_defs.picture_assets import candidate_images, prompts, verdicts
 from assets_defs.publication_assets import published_catalog
 from catalog_gen.judging.siblings import CLEARLY, swapped_siblings
+from catalog_gen.stages.failures import grouped
 from catalog_gen.stages.retries import out_of_retries
 from catalog_gen.store.consistency import doubtful_siblings, outliers, uneven_groups
 from catalog_gen.store.figures import (
@@ -17,6 +20,7 @@ from catalog_gen.store.figures import (
     verdict_figures,
 )
 from catalog_gen.store.images import damaged_images
+from catalog_gen.store.ledger import open_failures
 from resources.catalog import CatalogResource
 
 #: A feed with a larger share of bad rows was probably exported wrongly.
@@ -31,8 +35,9 @@ MOST_LIGHT_SPREAD: Final = 5.0
 LEAST_ALIKE: Final = 8
 #: Of the modified z-score, as its authors recommend.
 OUTLIER: Final = 3.5
-#: Lines of metadata; the store has all.
+#: Lines of metadata; `catalog-gen status` lists all.
 SHOWN: Final = 20
+MOST_ROWS: Final = 500
 
 
 @dg.asset_check(asset=products)
@@ -78,6 +83,45 @@ def stored_bytes(catalog: CatalogResource) -> dg.AssetCheckResult:
     )
 
 
+@dg.asset_check(asset=candidate_images)
+def all_drawn(catalog: CatalogResource) -> dg.AssetCheckResult:
+    """Every picture that is wanted could be drawn."""
+    opened = catalog.open()
+    with opened.store.reading() as connection:
+        groups = grouped(open_failures(connection))
+    pictures = sum(group.pictures for group in groups)
+    if not pictures:
+        return dg.AssetCheckResult(passed=True, description="every wanted picture was drawn")
+    rows = [
+        dg.TableRecord(
+            {
+                "product": each.product_id,
+                "view": each.view,
+                "shard": shard_key(each.shard),
+                "error": f"{', '.join(group.values)}: {group.rule}" if group.values else group.rule,
+                "what to do": group.remedy,
+                "tried again": "when you say so" if each.given_up else "by the next refresh",
+            }
+        )
+        for group in groups
+        for each in group.failed
+    ]
+    shards = sorted({each.shard for group in groups for each in group.failed})
+    return dg.AssetCheckResult(
+        passed=False,
+        severity=dg.AssetCheckSeverity.ERROR,
+        description=f"{pictures} pictures could not be drawn: "
+        + "; ".join(f"{group.pictures} x {group.rule}. {group.remedy}" for group in groups[:SHOWN])
+        + f" Then materialise candidate_images of shard {', '.join(map(shard_key, shards))} again, "
+        "or run `catalog-gen retry`.",
+        metadata={
+            "failed": pictures,
+            "failures": dg.MetadataValue.table(rows[:MOST_ROWS]),
+            "gallery": gallery_link(opened.home),
+        },
+    )
+
+
 @dg.asset_check(asset=verdicts)
 def pass_rate(catalog: CatalogResource) -> dg.AssetCheckResult:
     """At least half of the pictures are accepted."""
@@ -92,6 +136,7 @@ def pass_rate(catalog: CatalogResource) -> dg.AssetCheckResult:
             "accepted": figures.accepted,
             "review": figures.review,
             "rejected": figures.rejected,
+            "gallery": gallery_link(catalog.open().home),
         },
     )
 
@@ -109,7 +154,10 @@ def needs_review(catalog: CatalogResource) -> dg.AssetCheckResult:
         "a person has to decide"
         if stuck
         else "nothing was rejected on every attempt",
-        metadata={"products": sorted({each.product_id for each in stuck})[:20]},
+        metadata={
+            "products": sorted({each.product_id for each in stuck})[:MOST_ROWS],
+            "gallery": gallery_link(opened.home),
+        },
     )
 
 
@@ -124,7 +172,12 @@ def publish_coverage(catalog: CatalogResource) -> dg.AssetCheckResult:
         passed=share >= opened.settings.publish.min_coverage,
         severity=dg.AssetCheckSeverity.ERROR,
         description=f"{figures.live} of {figures.active} active products have a live picture",
-        metadata={"live": figures.live, "active": figures.active, "coverage": share},
+        metadata={
+            "live": figures.live,
+            "active": figures.active,
+            "coverage": share,
+            "gallery": gallery_link(opened.home),
+        },
     )
 
 
@@ -134,6 +187,7 @@ def even_variants(catalog: CatalogResource) -> dg.AssetCheckResult:
     with catalog.open().store.reading() as connection:
         uneven = uneven_groups(connection, MOST_FILL_SPREAD, MOST_LIGHT_SPREAD)
     return _for_a_person(
+        catalog,
         [
             f"{each.group_id} {each.view}: size differs by {each.fill_spread:.0%} of the side, "
             f"light by {each.light_spread:.1f} L*"
@@ -149,6 +203,7 @@ def no_outliers(catalog: CatalogResource) -> dg.AssetCheckResult:
     with catalog.open().store.reading() as connection:
         found = outliers(connection, LEAST_ALIKE, OUTLIER)
     return _for_a_person(
+        catalog,
         [
             f"{each.product_id} {each.view}: {each.measure} {each.value:.2f}, "
             f"usual among {each.category}: {each.usual:.2f}"
@@ -164,6 +219,7 @@ def own_colours(catalog: CatalogResource) -> dg.AssetCheckResult:
     with catalog.open().store.reading() as connection:
         doubtful = doubtful_siblings(connection, CLEARLY)
     return _for_a_person(
+        catalog,
         [
             f"{each.first} and {each.second}, {each.view}: the other way round fits better by "
             f"{each.gain:.0f} CIEDE2000"
@@ -173,11 +229,14 @@ def own_colours(catalog: CatalogResource) -> dg.AssetCheckResult:
     )
 
 
-def _for_a_person(findings: list[str], bad: str) -> dg.AssetCheckResult:
+def _for_a_person(catalog: CatalogResource, findings: list[str], bad: str) -> dg.AssetCheckResult:
     """A warning with its findings; the pictures stay live."""
     return dg.AssetCheckResult(
         passed=not findings,
         severity=dg.AssetCheckSeverity.WARN,
         description=f"{len(findings) or 'no'} {bad}",
-        metadata={"findings": findings[:SHOWN]},
+        metadata={
+            "findings": findings[:SHOWN],
+            "gallery": gallery_link(catalog.open().home),
+        },
     )

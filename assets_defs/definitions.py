@@ -11,6 +11,7 @@ import os
 import dagster as dg
 
 from assets_defs.checks import (
+    all_drawn,
     even_variants,
     feed_quality,
     needs_review,
@@ -21,7 +22,8 @@ from assets_defs.checks import (
     publish_coverage,
     stored_bytes,
 )
-from assets_defs.jobs import ASSETS, nightly_refresh, nightly_schedule
+from assets_defs.jobs import ASSETS, nightly_refresh, nightly_schedule, retry_failed
+from assets_defs.monitor import run_monitor
 from assets_defs.replay_assets import (
     audit_schedule,
     no_unexplained_drift,
@@ -43,11 +45,13 @@ _settings = load_settings(config_from_environment())
 defs = dg.Definitions(
     assets=[*ASSETS, replay_audit],
     asset_checks=[
-        *(feed_quality, prompt_budget, stored_bytes, pass_rate, needs_review, publish_coverage),
+        *(feed_quality, prompt_budget, all_drawn, stored_bytes, pass_rate, needs_review),
+        publish_coverage,
         *(even_variants, no_outliers, own_colours),
         no_unexplained_drift,
     ],
-    jobs=[nightly_refresh, replay_audit_job],
+    jobs=[nightly_refresh, retry_failed, replay_audit_job],
+    sensors=[run_monitor],
     schedules=[
         nightly_schedule(_settings.schedule),
         audit_schedule(_settings.audit, _settings.schedule.timezone),

@@ -30,8 +30,18 @@ ASSETS = [
 nightly_refresh = dg.define_asset_job(
     "nightly_refresh",
     selection=dg.AssetSelection.assets(*ASSETS) | dg.AssetSelection.checks_for_assets(*ASSETS),
-    tags=ALL_SHARDS,
     description="Feed in, pictures out: draws what changed and publishes what passed.",
+)
+
+
+#: Everything from the pictures on: what comes before was mended by hand.
+_FROM_THE_PICTURES = dg.AssetSelection.assets(*ASSETS[ASSETS.index(candidate_images) :])
+
+retry_failed = dg.define_asset_job(
+    "retry_failed",
+    selection=_FROM_THE_PICTURES
+    | dg.AssetSelection.checks_for_assets(*ASSETS[ASSETS.index(candidate_images) :]),
+    description="Draws again what failed, once its cause was mended, and publishes what passed.",
 )
 
 

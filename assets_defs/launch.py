@@ -2,26 +2,31 @@
 
 import os
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 import dagster as dg
 from sqlalchemy.exc import OperationalError
 
-from assets_defs.partitions import ALL_SHARDS
+from assets_defs.history import forget_old_runs
+from assets_defs.partitions import ALL_SHARDS, shard_range
 from assets_defs.stale_runs import end_stale_runs
 from catalog_gen.errors import ConfigError, StoreError
-from catalog_gen.settings import Home
+from catalog_gen.planning import NO_LIMIT, Budget
+from catalog_gen.settings import Home, load_settings
+from catalog_gen.stages.mending import Kind
 from catalog_gen.store.run_lock import run_lock
+from resources.catalog import config_from_environment
 from resources.internals import StepError, load_job, run_job, step_errors
-from resources.run_ends import ended_as
+from resources.run_ends import LAUNCHED_BY, ended_as
 
 #: What ``workspace.yaml`` says, too: the UI finds a run's code by the location's name.
 WORKSPACE: Final = Path(__file__).parents[1] / "workspace.yaml"
 MODULE: Final = "assets_defs.definitions"
 LOCATION: Final = "catalog_gen"
 NIGHTLY: Final = "nightly_refresh"
+RETRY: Final = "retry_failed"
 
 _INSTANCE_YAML: Final = """\
 telemetry:
@@ -31,6 +36,12 @@ nux:
 run_monitoring:
   enabled: true
   free_slots_after_run_end_seconds: 30
+run_coordinator:
+  module: assets_defs.coordinator
+  class: AllShardsByDefault
+retention:
+  sensor:
+    purge_after_days: 2
 """
 
 
@@ -46,14 +57,48 @@ def dagster_instance(home: Home) -> dg.DagsterInstance:
 
 
 def run_nightly(
-    instance: dg.DagsterInstance, home: Home, *, budget: Mapping[str, float | None] | None = None
+    instance: dg.DagsterInstance, home: Home, budget: Budget = NO_LIMIT
 ) -> dg.DagsterRun:
-    """Run the nightly job over all shards, of the catalog that the environment names.
+    """Run the nightly job over all shards; raises as ``_run`` does."""
+    limits = {"budget": budget.images, "budget_seconds": budget.seconds}
+    config = {"resources": {"catalog": {"config": limits}}}
+    return _run(instance, home, NIGHTLY, config, ALL_SHARDS)
 
-    How earlier runs ended is recorded first, of those that died, too.
+
+def run_retry(
+    instance: dg.DagsterInstance,
+    home: Home,
+    *,
+    kinds: Sequence[Kind],
+    products: Sequence[str],
+    shards: Sequence[int],
+) -> dg.DagsterRun:
+    """Draw again what failed, and publish what passed; raises as ``_run`` does.
 
     Args:
-        budget: fields of the catalog resource: ``budget`` pictures, ``budget_seconds``.
+        products: only these; empty: all of them.
+        shards: where they are; those between the first and the last are marked, too.
+    """
+    again = {
+        "failed": "failed" in kinds,
+        "given_up": "given up" in kinds,
+        "rejected": "rejected" in kinds,
+        "products": list(products),
+    }
+    config = {"ops": {"candidate_images": {"config": again}}}
+    return _run(instance, home, RETRY, config, shard_range(min(shards), max(shards)))
+
+
+def _run(
+    instance: dg.DagsterInstance,
+    home: Home,
+    job_name: str,
+    config: Mapping[str, object],
+    tags: Mapping[str, str],
+) -> dg.DagsterRun:
+    """Run a job over the catalog that the environment names.
+
+    How earlier runs ended is recorded first, of those that died, too; old ones are forgotten.
 
     Returns:
         The finished run, whether it succeeded or not.
@@ -64,7 +109,7 @@ def run_nightly(
             not be written while the run was at work.
     """
     try:
-        job = load_job(MODULE, NIGHTLY)
+        job = load_job(MODULE, job_name)
     except dg.DagsterInvalidDefinitionError as error:
         raise ConfigError(
             "schedule, audit or CATALOG_DEPLOYMENT",
@@ -73,10 +118,7 @@ def run_nightly(
         ) from error
     end_stale_runs(instance, home)
     run_id = str(uuid.uuid4())
-    config = {
-        "resources": {"catalog": {"config": dict(budget or {})}},
-        "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
-    }
+    quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
     try:
         with run_lock(home, run_id):
             run = run_job(
@@ -85,10 +127,12 @@ def run_nightly(
                 module=MODULE,
                 location=LOCATION,
                 run_id=run_id,
-                config=config,
-                tags=ALL_SHARDS,
+                config={**config, **quiet},
+                tags={**tags, LAUNCHED_BY: "command line"},
             )
         end_stale_runs(instance, home)
+        settings = load_settings(config_from_environment())
+        forget_old_runs(instance, home, settings.history.days)
     except OperationalError as error:
         raise StoreError(
             str(home.dagster),

@@ -17,11 +17,22 @@ shards = dg.StaticPartitionsDefinition(SHARD_KEYS)
 #: All shards of a run in one process: one model load, one set of batches.
 in_one_run = dg.BackfillPolicy.single_run()
 
+
+def shard_range(first: int, last: int) -> dict[str, str]:
+    """Run tags that ask for all shards from the first to the last."""
+    return {
+        "dagster/asset_partition_range_start": SHARD_KEYS[first],
+        "dagster/asset_partition_range_end": SHARD_KEYS[last],
+    }
+
+
 #: Run tags that ask for every shard.
-ALL_SHARDS: Final = {
-    "dagster/asset_partition_range_start": SHARD_KEYS[0],
-    "dagster/asset_partition_range_end": SHARD_KEYS[-1],
-}
+ALL_SHARDS: Final = shard_range(0, SHARDS - 1)
+
+
+def shard_key(shard: int) -> str:
+    """The partition of a shard."""
+    return SHARD_KEYS[shard]
 
 
 def shards_of(context: dg.AssetExecutionContext) -> Sequence[int]:
@@ -32,8 +43,8 @@ def shards_of(context: dg.AssetExecutionContext) -> Sequence[int]:
     """
     if not context.has_partition_key and not context.has_partition_key_range:
         raise dg.Failure(
-            "This run names no shard. Choose partitions in the launch dialog, or use the "
-            "nightly_refresh schedule or `catalog-gen refresh`, which ask for all of them.",
+            "This run names no shard. Choose partitions in the launch dialog, or launch the "
+            "nightly_refresh job, which asks for all of them.",
             allow_retries=False,
         )
     return [int(key) for key in context.partition_keys]

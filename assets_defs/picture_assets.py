@@ -1,13 +1,16 @@
 """From prompts to verdicts: the assets that are partitioned into shards."""
 
 import dagster as dg
+from pydantic import Field
 
 from assets_defs.catalog_assets import products
 from assets_defs.partitions import shards_of
-from assets_defs.previews import attach_previews
+from assets_defs.previews import describe_shards
+from assets_defs.run_progress import progress_in_run_log
 from assets_defs.stage_asset import stage_asset
 from catalog_gen.stages.catalog import Stamp
 from catalog_gen.stages.images import draw_missing
+from catalog_gen.stages.mending import Kind, mend
 from catalog_gen.stages.prompts import write_prompts
 from catalog_gen.stages.scores import score_images
 from catalog_gen.stages.verdicts import judge_images
@@ -15,6 +18,25 @@ from catalog_gen.store.drawing_lock import drawing_process
 from resources.catalog import CatalogResource
 from resources.diffusion import DiffusionPipelineResource
 from resources.scorer import ClipScorerResource
+
+
+class Again(dg.Config):
+    """What a run that begins with the pictures draws again; a whole refresh ignores it."""
+
+    failed: bool = Field(default=True, description="What a night would try again anyway.")
+    given_up: bool = Field(default=True, description="What was tried too often.")
+    rejected: bool = Field(default=False, description="What the judge refused in every attempt.")
+    products: list[str] = Field(default=[], description="Only these product ids; none: all.")
+
+    @property
+    def kinds(self) -> list[Kind]:
+        """What is asked for, in the ledger's words."""
+        chosen: dict[Kind, bool] = {
+            "failed": self.failed,
+            "given up": self.given_up,
+            "rejected": self.rejected,
+        }
+        return [kind for kind, wanted in chosen.items() if wanted]
 
 
 @stage_asset(group="pictures", kinds={"jinja", "duckdb"}, deps=[products], sharded=True)
@@ -34,24 +56,35 @@ def prompts(context: dg.AssetExecutionContext, catalog: CatalogResource) -> None
 @stage_asset(group="pictures", kinds={"pytorch", "duckdb"}, deps=[prompts], sharded=True)
 def candidate_images(
     context: dg.AssetExecutionContext,
+    config: Again,
     catalog: CatalogResource,
     diffusion_pipeline: DiffusionPipelineResource,
 ) -> None:
-    """Candidate pictures: what the ledger still wants, and nothing else, is drawn."""
+    """Candidate pictures: what the ledger still wants, and nothing else, is drawn.
+
+    Materialised without the prompts, it first plans again what failed: somebody mended the cause.
+    """
     opened = catalog.open()
     stamp = Stamp.at_once(context.run.run_id)
     wanted = shards_of(context)
+    if prompts.key not in context.selected_asset_keys:
+        mended = mend(opened, config.kinds, stamp, shards=wanted, products=config.products)
+        context.log.info(
+            f"{mended.again} pictures that had failed are planned again; {mended.photos} products "
+            f"have another photo by now; {mended.rungs} new candidates for what was rejected"
+        )
     other = drawing_process(opened.home)
     if other is not None:
         context.log.warning(f"Process {other or 'unknown'} is drawing; this run waits for it")
-    result = draw_missing(opened, lambda: diffusion_pipeline.engine(opened), wanted, stamp)
+    with progress_in_run_log(context):
+        result = draw_missing(opened, lambda: diffusion_pipeline.engine(opened), wanted, stamp)
     where = f" on {result.device}" if result.device else ""
     context.log.info(f"{result.generated} pictures drawn{where}, {result.failed} failed")
     if result.held_up:
         context.log.warning(f"Pictures waited in the outbox meanwhile: {result.held_up}")
     for name in result.set_aside:
         context.log.warning(f"Outbox file {name} is damaged; its pictures are drawn again")
-    attach_previews(context, opened, result.by_shard)
+    describe_shards(context, opened, result.by_shard, wanted)
 
 
 @stage_asset(group="pictures", kinds={"pytorch", "duckdb"}, deps=[candidate_images], sharded=True)
@@ -63,9 +96,9 @@ def clip_scores(
     """CLIP similarity and margin, image embeddings, and everything measured on the pixels."""
     opened = catalog.open()
     stamp = Stamp.at_once(context.run.run_id)
-    result = score_images(
-        opened, clip_scorer.scorer(opened.settings.scorer), shards_of(context), stamp
-    )
+    scorer = clip_scorer.scorer(opened.settings.scorer)
+    with progress_in_run_log(context):
+        result = score_images(opened, scorer, shards_of(context), stamp)
     context.log.info(f"{result.scored} pictures scored")
 
 
@@ -79,7 +112,8 @@ def verdicts(
     opened = catalog.open()
     stamp = Stamp.at_once(context.run.run_id)
     scorer = clip_scorer.scorer(opened.settings.scorer)
-    result = judge_images(opened, scorer.scorer_hash, shards_of(context), stamp)
+    with progress_in_run_log(context):
+        result = judge_images(opened, scorer.scorer_hash, shards_of(context), stamp)
     context.log.info(
         f"{result.accepted} accepted, {result.review} to review, {result.rejected} rejected"
     )

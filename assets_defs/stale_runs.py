@@ -16,9 +16,9 @@ from catalog_gen.stages.runs import End, record_ends
 from catalog_gen.store.connection import Store
 from catalog_gen.store.outbox import Outbox
 from catalog_gen.store.run_lock import dead_runs, forget, is_alive
-from catalog_gen.store.runs import unfinished_runs
+from catalog_gen.store.runs import run_statuses, unfinished_runs
 from resources.internals import end_dead_run
-from resources.run_ends import ended_as
+from resources.run_ends import end_of, ended_as
 
 #: Seconds to wait for another process before the runs table is left to the next refresh.
 _PATIENCE: Final = 2.0
@@ -68,16 +68,22 @@ def _without_a_lock(instance: dg.DagsterInstance, home: Home) -> list[str]:
 
 
 def _ends(instance: dg.DagsterInstance, store: Store) -> list[End]:
-    """How runs ended by Dagster's records; runs that it does not know any more were cut off."""
-    ends: dict[str, End] = {}
-    for record in instance.get_run_records(limit=_COMPARED):
-        run, status = record.dagster_run, ended_as(record.dagster_run)
-        if status is not None:
-            at = datetime.fromtimestamp(record.end_time or time.time(), UTC)
-            ends[run.run_id] = End(run.run_id, status, at)
+    """How runs ended where the store does not say so yet, by Dagster's records.
+
+    Runs that Dagster does not know any more were cut off.
+    """
+    records = {each.dagster_run.run_id: each for each in instance.get_run_records(limit=_COMPARED)}
     with store.reading() as connection:
+        known = run_statuses(connection, list(records))
         unfinished = unfinished_runs(connection)
-    for run_id in unfinished:
-        if run_id not in ends and instance.get_run_by_id(run_id) is None:
-            ends[run_id] = End(run_id, "interrupted", datetime.now(UTC))
-    return list(ends.values())
+    ends = [
+        end_of(instance, record)
+        for run_id, record in records.items()
+        if known.get(run_id) != ended_as(record.dagster_run)
+    ]
+    ends += [
+        End(run_id, "interrupted", datetime.now(UTC), error="Dagster does not know it any more")
+        for run_id in unfinished
+        if run_id not in records and instance.get_run_by_id(run_id) is None
+    ]
+    return [end for end in ends if end is not None]

@@ -25,6 +25,8 @@ from pathlib import Path
 from time import perf_counter, process_time
 from typing import Any, Final
 
+from catalog_gen.progress import Progress, reporting_to
+
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
 ROOT: Final = Path(__file__).parent.parent
@@ -80,7 +82,6 @@ def measure(folder: Path, images: int) -> dict[str, Any]:
     """Refresh a shop of ``images / 2`` products in ``folder`` once, and watch the process."""
     warnings.filterwarnings("ignore")
     from assets_defs.launch import dagster_instance, failure_of
-    from catalog_gen.progress import reporting_to
     from catalog_gen.store.runs import run_summary
     from tests.pipeline.shop import open_shop
 
@@ -113,9 +114,10 @@ class Watch:
     def __init__(self) -> None:
         self.samples: list[Sample] = []
 
-    def __call__(self, stage: str, done: int, total: int) -> None:
+    def __call__(self, progress: Progress) -> None:
         """A reporter, as ``catalog_gen.progress`` calls it."""
-        tenth = 10 * done // total if total else 10
+        stage, total = progress.stage, progress.total
+        tenth = 10 * progress.done // total if total else 10
         last = self.samples[-1] if self.samples else None
         if last is None or last.stage != stage or last.tenth < tenth:
             self.samples.append(sample(stage, tenth))

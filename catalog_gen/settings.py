@@ -88,6 +88,13 @@ class ScorerSettings(Chosen):
     batch_size: int = Field(32, ge=1, le=MAX_BATCH)
 
 
+class CriticSettings(Chosen):
+    """Who looks at a product's form, learned from verdicts on pictures of one model."""
+
+    weights: Path = Field(description="a critic's weights, a safetensors file")
+    model: Path = Field(description="the Stable Diffusion folder whose denoiser it looks with")
+
+
 class ViewSettings(Chosen):
     """One kind of picture that every product gets."""
 
@@ -161,6 +168,11 @@ class PublishSettings(Chosen):
         0.2, description="least share of the judged pictures that must have been accepted"
     )
     base_url: str = Field("https://shop.example/images", description="for exported feeds")
+    shop_url: str = Field("", description="the shop's address, for links that a feed lacks")
+    availability: str = Field("", description="of products whose feed says nothing of it")
+    currency: str = Field(
+        "", pattern="^([A-Z]{3})?$", description="ISO 4217, of prices whose feed names none"
+    )
 
 
 class CredentialSettings(Chosen):
@@ -185,6 +197,14 @@ class AuditSettings(Chosen):
     cron: Cron = "0 5 * * *"
 
 
+class HistorySettings(Chosen):
+    """How long Dagster's own records of runs are kept."""
+
+    days: int = Field(
+        30, ge=1, description="older runs are forgotten, but for the last of every asset"
+    )
+
+
 class CatalogSettings(Chosen):
     """The whole of ``catalog.toml``."""
 
@@ -198,11 +218,13 @@ class CatalogSettings(Chosen):
     lettering: Path | None = Field(
         None, description="weights that find words and watermarks; without them nobody looks"
     )
+    critic: CriticSettings | None = Field(None, description="without one nobody looks at form")
     limits: LimitSettings = LimitSettings()
     publish: PublishSettings = PublishSettings()
     credentials: CredentialSettings | None = None
     schedule: ScheduleSettings = ScheduleSettings()
     audit: AuditSettings = AuditSettings()
+    history: HistorySettings = HistorySettings()
 
 
 #: SQLAlchemy takes them for escapes, queries and fragments of a database's address.
@@ -302,8 +324,14 @@ def _with_absolute_paths(settings: CatalogSettings, folder: Path) -> CatalogSett
                 "private_key": folder / credentials.private_key,
             }
         )
+    critic = settings.critic
+    if critic is not None:
+        critic = critic.model_copy(
+            update={"weights": folder / critic.weights, "model": folder / critic.model}
+        )
     return settings.model_copy(
         update={
+            "critic": critic,
             "credentials": credentials,
             "feed": feed,
             "model": model,

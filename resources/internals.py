@@ -6,10 +6,14 @@ a run whose process died, to free the slots that such a run holds, or to ask why
 another, and ``tests/pipeline/test_internals.py`` tries each function.
 """
 
+import logging
 import os
-from collections.abc import Mapping
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 import dagster as dg
 from dagster._core.definitions.reconstruct import ReconstructableJob, ReconstructableRepository
@@ -22,6 +26,9 @@ from dagster._core.remote_origin import (
 )
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+
 SEEN_WITH: Final = "1.13.27"
 
 
@@ -30,6 +37,17 @@ class StepError:
     """What ended a step: the class name and message of the error that a stage raised."""
 
     kind: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class LogEntry:
+    """One entry of a run's log; ``event`` is Dagster's type of it, '' for a line of a stage."""
+
+    timestamp: float
+    level: str
+    step: str
+    event: str
     message: str
 
 
@@ -77,6 +95,23 @@ def run_job(
     return finished
 
 
+@contextmanager
+def web_application(instance: dg.DagsterInstance, workspace: Path) -> Iterator["Starlette"]:
+    """Dagster's web application over the code locations of a ``workspace.yaml``."""
+    from dagster._core.workspace.context import WorkspaceProcessContext
+    from dagster._core.workspace.load_target import WorkspaceFileTarget
+    from dagster_webserver.app import create_app_from_workspace_process_context
+    from dagster_webserver.version import __version__
+
+    with WorkspaceProcessContext(
+        instance,
+        WorkspaceFileTarget([str(workspace)]),
+        version=__version__,
+        read_only=False,
+    ) as context:
+        yield create_app_from_workspace_process_context(context)
+
+
 def step_errors(instance: dg.DagsterInstance, run_id: str) -> list[StepError]:
     """Why steps of a run failed for good, in the order in which they did."""
     records = instance.get_records_for_run(run_id, of_type=dg.DagsterEventType.STEP_FAILURE)
@@ -89,6 +124,23 @@ def step_errors(instance: dg.DagsterInstance, run_id: str) -> list[StepError]:
         if error is not None:
             kind = error.cls_name or "Error"
             found.append(StepError(kind, _message(error.message, kind)))
+    return found
+
+
+def log_entries(instance: dg.DagsterInstance, run_id: str) -> list[LogEntry]:
+    """All that was logged of a run, in order."""
+    found: list[LogEntry] = []
+    for each in instance.all_logs(run_id):
+        event = each.dagster_event
+        message = each.user_message or (event.message if event else "") or ""
+        level = logging.getLevelName(int(each.level))
+        if event is not None and event.event_type is dg.DagsterEventType.ASSET_CHECK_EVALUATION:
+            checked = event.asset_check_evaluation_data
+            level = "INFO" if checked.passed else "WARNING"
+            state = "passed" if checked.passed else "failed"
+            message = f"check {checked.check_name} {state}: {checked.description or ''}"
+        kind = event.event_type_value if event else ""
+        found.append(LogEntry(each.timestamp, level, each.step_key or "", kind, message))
     return found
 
 
@@ -108,6 +160,14 @@ def end_dead_run(instance: dg.DagsterInstance, run_id: str, why: str) -> None:
     storage = instance.event_log_storage
     if storage.supports_global_concurrency_limits:
         storage.free_concurrency_slots_for_run(run_id)
+
+
+def forget_run(instance: dg.DagsterInstance, folder: Path, run_id: str) -> None:
+    """Delete a run, its events, and the files that Dagster leaves of it in its folder."""
+    instance.delete_run(run_id)
+    for path in (folder / "history" / "runs").glob(f"{run_id}.db*"):
+        path.unlink(missing_ok=True)
+    shutil.rmtree(folder / "storage" / run_id, ignore_errors=True)
 
 
 def was_terminated(run: dg.DagsterRun) -> bool:

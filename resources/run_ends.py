@@ -13,6 +13,9 @@ from catalog_gen.store.outbox import Outbox
 from catalog_gen.store.runs import Ending
 from resources.internals import step_errors, was_terminated
 
+#: The run tag that says who launched it, where Dagster has none of its own for that.
+LAUNCHED_BY: Final = "catalog_gen/launched_by"
+
 _CANCELED: Final = (dg.DagsterRunStatus.CANCELING, dg.DagsterRunStatus.CANCELED)
 
 
@@ -28,10 +31,61 @@ def record_own_end(instance: dg.DagsterInstance, home: Home, run_id: str) -> Non
         status = "interrupted"
     elif step_errors(instance, run_id):
         status = "failed"
+    error = "" if status == "succeeded" else _why(instance, run_id, status)
+    end = End(
+        run_id,
+        status,
+        datetime.now(UTC),
+        job=name_of(run) if run else "",
+        launched_by=launched_by(run) if run else "",
+        error=error,
+    )
     try:
-        record_ends(Store(home), Outbox(home.outbox), [End(run_id, status, datetime.now(UTC))])
+        record_ends(Store(home), Outbox(home.outbox), [end])
     except StoreError:
         return
+
+
+def end_of(instance: dg.DagsterInstance, record: dg.RunRecord) -> End | None:
+    """How a run ended by Dagster's records; None: it has not ended."""
+    run, status = record.dagster_run, ended_as(record.dagster_run)
+    if status is None:
+        return None
+    at = datetime.fromtimestamp(record.end_time, UTC) if record.end_time else datetime.now(UTC)
+    return End(
+        run.run_id,
+        status,
+        at,
+        job=name_of(run),
+        launched_by=launched_by(run),
+        error="" if status == "succeeded" else _why(instance, run.run_id, status),
+    )
+
+
+def name_of(run: dg.DagsterRun) -> str:
+    """The job's name; for a run of single assets, which Dagster hides in a job, theirs."""
+    if not run.job_name.startswith("__"):
+        return run.job_name
+    return ", ".join(sorted(key.to_user_string() for key in run.asset_selection or ())) or "assets"
+
+
+def launched_by(run: dg.DagsterRun) -> str:
+    """The command line, a schedule, a backfill, or Dagster's page."""
+    tags = run.tags
+    if LAUNCHED_BY in tags:
+        return tags[LAUNCHED_BY]
+    if "dagster/schedule_name" in tags:
+        return f"schedule {tags['dagster/schedule_name']}"
+    if "dagster/backfill" in tags:
+        return f"backfill {tags['dagster/backfill']}"
+    return "page"
+
+
+def _why(instance: dg.DagsterInstance, run_id: str, status: Ending) -> str:
+    if status == "interrupted":
+        return "stopped from outside, or its process died"
+    errors = step_errors(instance, run_id)
+    return errors[0].message if errors else "it failed before its first step"
 
 
 def ended_as(run: dg.DagsterRun) -> Ending | None:

@@ -6,7 +6,6 @@ fetched.
 """
 
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -226,8 +225,3 @@ def _start(head: bytes) -> str:
     """The first visible characters, whatever the encoding."""
     text = head[:4096].replace(b"\0", b"").removeprefix(b"\xef\xbb\xbf")
     return text.removeprefix(b"\xff\xfe").removeprefix(b"\xfe\xff").lstrip().decode("latin-1")
-
-
-def rows_of(feed: OpenFeed) -> Iterator[Record]:
-    """The records of products for sale, raw; for exports."""
-    return (row for row in feed.reader.rows(feed.table, feed.naming) if isinstance(row, Record))

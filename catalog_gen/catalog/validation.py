@@ -65,6 +65,10 @@ class Validator:
             attributes=attributes,
         )
 
+    def raw(self, record: Record) -> dict[str, str]:
+        """The core fields as the feed has them: HTML descriptions, whole category paths."""
+        return self._fields(record)[0]
+
     def _fields(self, record: Record) -> tuple[dict[str, str], dict[str, str]]:
         """Raw core fields and clean attributes; long values stay raw, they are rejected next."""
         core: dict[str, str] = {}

@@ -3,12 +3,11 @@
 from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
-from typing import get_args
 
 import typer
 
 from catalog_gen.cli.output import answers, messages, print_json, progress_bars
-from catalog_gen.reporting.channels import ChannelName
+from catalog_gen.reporting.channels.channel import CHANNELS
 from catalog_gen.settings import Home
 from catalog_gen.stages.catalog import Catalog
 from catalog_gen.stages.export import Exported, export
@@ -17,16 +16,16 @@ from catalog_gen.stages.export import Exported, export
 SHOWN = 20
 
 
-def run(config: Path, channel: str, out: Path, base_url: str | None, as_json: bool) -> None:
-    """Export and say what was written and what was refused."""
-    for name in get_args(ChannelName):
-        if name == channel:
-            break
-    else:
-        raise typer.BadParameter(f"--channel is one of {', '.join(get_args(ChannelName))}")
+def run(config: Path, channel: str, out: Path, base_url: str | None, as_json: bool) -> int:
+    """Export, say what was written and what was refused, and return the exit code.
+
+    1: nothing was written, for no product is ready for this channel.
+    """
+    if channel not in CHANNELS.names():
+        raise typer.BadParameter(f"--channel is one of {', '.join(CHANNELS.names())}")
     catalog = Catalog.open(config, Home.from_environment())
     with progress_bars():
-        exported = export(catalog, name, out, base_url=base_url)
+        exported = export(catalog, channel, out, base_url=base_url)
     if as_json:
         print_json(
             {
@@ -40,10 +39,13 @@ def run(config: Path, channel: str, out: Path, base_url: str | None, as_json: bo
         )
     else:
         _print(exported)
+    return 0 if exported.products else 1
 
 
 def _print(exported: Exported) -> None:
     signed = ", signed" if exported.signed else ""
+    if not exported.products:
+        messages.print("No product is ready for this channel: nothing was written.")
     answers.print(
         f"[bold]{exported.products}[/] products with {exported.images} pictures{signed}: "
         f"{exported.feed}",

@@ -87,6 +87,46 @@ def refresh(
 
 
 @app.command()
+def retry(
+    products: Annotated[
+        list[str] | None, typer.Argument(help="Product ids; none: all that failed.")
+    ] = None,
+    failed: Annotated[
+        bool, typer.Option("--failed", help="Only what a night would try again anyway.")
+    ] = False,
+    given_up: Annotated[
+        bool, typer.Option("--given-up", help="Only what was tried too often.")
+    ] = False,
+    rejected: Annotated[
+        bool, typer.Option("--rejected", help="What the judge refused: other candidates.")
+    ] = False,
+    config: ConfigOption = DEFAULT_CONFIG,
+    json: JsonOption = False,
+) -> None:
+    """Draw again what failed, now that its cause is mended; tries are counted from zero."""
+    from catalog_gen.cli.refresh import run_retry
+
+    chosen = {"failed": failed, "given up": given_up, "rejected": rejected}
+    kinds: list[Any] = [kind for kind, wanted in chosen.items() if wanted] or ["failed", "given up"]
+    raise typer.Exit(run_retry(config, kinds, products or [], json))
+
+
+@app.command()
+def runs(
+    run_id: Annotated[str | None, typer.Argument(help="The start of a run's id.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="So many of the newest.")] = 20,
+    json: JsonOption = False,
+) -> None:
+    """List the runs, or print what one of them did, as a log."""
+    from catalog_gen.cli.runs import run, run_log
+
+    if run_id is None:
+        run(limit, json)
+    else:
+        run_log(run_id, json)
+
+
+@app.command()
 def plan(
     config: ConfigOption = DEFAULT_CONFIG,
     feed: FeedOption = None,
@@ -193,7 +233,7 @@ def rollback(
 
 @app.command()
 def export(
-    channel: Annotated[str, typer.Option(help="google, shopify, meta or files.")],
+    channel: Annotated[str, typer.Option(help="google, meta, shopify, woocommerce, files, ...")],
     out: Annotated[Path, typer.Option(help="The folder to write.")],
     base_url: Annotated[
         str | None, typer.Option(help="Where that folder is served from; default: the settings'.")
@@ -204,7 +244,7 @@ def export(
     """Write the live pictures and the feed in a sales channel's form."""
     from catalog_gen.cli.export import run
 
-    run(config, channel, out, base_url, json)
+    raise typer.Exit(run(config, channel, out, base_url, json))
 
 
 @app.command()

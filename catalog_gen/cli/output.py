@@ -1,9 +1,11 @@
 """How commands speak: JSON on standard output, everything for people on standard error."""
 
 import json
+import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from time import monotonic
 from typing import Any, Final
 
 from rich.console import Console
@@ -11,17 +13,19 @@ from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
-    Progress,
+    ProgressColumn,
     SpinnerColumn,
+    Task,
     TaskID,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.progress import Progress as Bars
 from rich.text import Text
 
 from catalog_gen.catalog.feeds import platform_title
-from catalog_gen.progress import reporting_to
+from catalog_gen.progress import Progress, reporting_to
 
 #: Delete and the C1 controls, which JSON does not escape by itself; 0x9b alone begins a sequence.
 _CONTROLS: Final = {code: f"\\u{code:04x}" for code in range(0x7F, 0xA0)}
@@ -59,22 +63,51 @@ def print_json(value: object) -> None:
 
 @contextmanager
 def progress_bars() -> Iterator[None]:
-    """A bar on standard error for each stage that reports how far it is."""
+    """How far each stage is: a bar in a terminal, elsewhere one line when it is through.
+
+    On a descriptor of their own: while a step runs, Dagster sends standard error into a file.
+    """
+    if sys.stderr is None:  # a service whose standard streams are closed
+        yield
+        return
+    sys.stderr.flush()
+    with os.fdopen(os.dup(sys.stderr.fileno()), "w", encoding="utf-8") as stream:
+        console = Console(file=stream, highlight=False)
+        with _bars(console) if console.is_terminal else _lines(console):
+            yield
+
+
+class RateColumn(ProgressColumn):
+    """Items a second, from the stage's beginning until its end."""
+
+    def render(self, task: Task) -> Text:
+        """ "3.9/s"; nothing before the first item."""
+        seconds = task.finished_time if task.finished else task.elapsed
+        if not task.completed or not seconds:
+            return Text("")
+        return Text(f"{task.completed / seconds:.3g}/s", style="progress.data.speed")
+
+
+@contextmanager
+def _bars(console: Console) -> Iterator[None]:
     columns = (
         SpinnerColumn(),
-        TextColumn("{task.description:<10}"),
+        TextColumn("{task.description:<6}"),
         BarColumn(bar_width=None),
         MofNCompleteColumn(),
+        RateColumn(),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
     )
     tasks: dict[str, TaskID] = {}
-    with Progress(*columns, console=messages) as progress:
+    with Bars(*columns, console=console, redirect_stdout=False, redirect_stderr=False) as bars:
 
-        def show(stage: str, done: int, total: int) -> None:
+        def show(progress: Progress) -> None:
+            stage, note = progress.stage, progress.note
             if stage not in tasks:
-                tasks[stage] = progress.add_task(stage, total=total)
-            progress.update(tasks[stage], completed=done, total=total)
+                tasks[stage] = bars.add_task(stage, total=progress.total, note=note)
+            bars.update(tasks[stage], completed=progress.done, total=progress.total, note=note)
 
         with reporting_to(show):
             yield
@@ -82,10 +115,40 @@ def progress_bars() -> Iterator[None]:
 
 def feed_line(platform: str, skipped: Mapping[str, int]) -> str:
     """ "Read as Shopify; skipped: archived 1, draft 12"."""
-    told = f"Read as {platform_title(platform)}."
+    line = f"Read as {platform_title(platform)}."
     if skipped:
-        told += f" Not for sale, skipped: {', '.join(f'{why} {n}' for why, n in skipped.items())}."
-    return escape(told)
+        line += f" Not for sale, skipped: {', '.join(f'{why} {n}' for why, n in skipped.items())}."
+    return escape(line)
+
+
+@contextmanager
+def _lines(console: Console) -> Iterator[None]:
+    """A stage that is cut short gets its line, too."""
+    began: dict[str, float] = {}
+    latest: dict[str, Progress] = {}
+
+    def tell(stage: str) -> None:
+        progress = latest.pop(stage)
+        seconds = monotonic() - began.pop(stage)
+        rate = f", {progress.done / seconds:.3g}/s" if seconds >= 0.1 else ""
+        note = f", {progress.note}" if progress.note else ""
+        console.print(
+            f"{stage}: {progress.done} of {progress.total} in {duration(seconds)}{rate}{note}",
+            markup=False,
+        )
+
+    def show(progress: Progress) -> None:
+        began.setdefault(progress.stage, monotonic())
+        latest[progress.stage] = progress
+        if progress.done >= progress.total:
+            tell(progress.stage)
+
+    try:
+        with reporting_to(show):
+            yield
+    finally:
+        for stage in list(latest):
+            tell(stage)
 
 
 def duration(seconds: float) -> str:

@@ -68,6 +68,7 @@ def _as_json(plan: Plan) -> dict[str, object]:
         "seconds": round(plan.seconds, 1),
         "items": [_item(item) for item in plan.items],
         "deferred": [_item(item) for item in plan.deferred],
+        "warnings": list(plan.warnings),
         "unsupported": [asdict(product) for product in plan.unsupported],
         "photos": [asdict(product) for product in plan.photos],
         "gates": list(plan.gates),
@@ -111,6 +112,8 @@ def _print(plan: Plan) -> None:
             f"[bold]{len(plan.deferred)}[/] pictures are beyond the budget and stay deferred: "
             f"about {duration(seconds)}" + _reasons(plan.deferred)
         )
+    for warning in plan.warnings:
+        answers.print(f"[yellow]language[/]: {escape(warning)}")
     _list(
         f"{counted(len(plan.rejections), 'feed row')} rejected:",
         (_rejection(each) for each in plan.rejections),

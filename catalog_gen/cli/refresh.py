@@ -1,12 +1,13 @@
-"""`catalog-gen refresh`: run the nightly job here, and say what came of it."""
+"""`catalog-gen refresh` and `retry`: run a job here, and say what came of it."""
 
 import logging
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from rich.panel import Panel
 from rich.table import Table
@@ -14,75 +15,164 @@ from rich.table import Table
 from catalog_gen import errors
 from catalog_gen.cli.budget import parse_budget
 from catalog_gen.cli.ending import INTERRUPTED
+from catalog_gen.cli.failures import print_outlook
 from catalog_gen.cli.output import answers, duration, feed_line, messages, print_json, progress_bars
 from catalog_gen.cli.preflight import require
-from catalog_gen.errors import CatalogError, InfrastructureError
+from catalog_gen.errors import CatalogError, InfrastructureError, InputError
 from catalog_gen.planning import Budget
-from catalog_gen.settings import Home
+from catalog_gen.settings import CatalogSettings, Home, load_settings
 from catalog_gen.stages.catalog import Catalog
+from catalog_gen.stages.failures import Outlook, outlook
 from catalog_gen.store.connection import Store
 from catalog_gen.store.drawing_lock import drawing_process
 from catalog_gen.store.ledger import open_failures
+from catalog_gen.store.retries import all_rejected
 from catalog_gen.store.runs import run_summary
 
-#: Lines of failures; JSON has them all. Each ends with what to do.
-SHOWN: Final = 5
+if TYPE_CHECKING:
+    from dagster import DagsterInstance, DagsterRun
+
+    from catalog_gen.stages.mending import Kind
+
+#: Libraries that log on standard error what a refresh says itself, or what nobody needs.
+_CHATTY: Final = ("diffusers", "transformers", "huggingface_hub", "open_clip", "torch", "alembic")
 
 _PARTS: Final = {"generate": "drawing", "score": "scoring", "store": "storing"}
+
+Launch = Callable[["DagsterInstance"], "DagsterRun"]
 
 
 def run(config: Path, feed: Path | None, budget: str | None, as_json: bool) -> int:
     """Refresh, print the summary, and return the exit code.
 
-    0; 1 with failed pictures; 130 if it was interrupted.
+    0; 1 if pictures are missing that the next refresh can't draw by itself, or if the new set was
+    held back; 130 if it was interrupted.
 
     Raises:
         CatalogError: what stopped the run.
     """
     limit = parse_budget(budget) or Budget()
-    home = Home.from_environment()
-    require(Catalog.open(config, home, feed))  # what is wrong is told before Dagster starts
-    os.environ["CATALOG_CONFIG"] = str(config.absolute())
+    home = _prepare(config)
+    catalog = Catalog.open(config, home, feed)
+    require(catalog)  # what is wrong is said before Dagster starts
+    settings = catalog.settings
     if feed is not None:
         os.environ["CATALOG_FEED"] = str(feed.absolute())
+
+    def launch(instance: "DagsterInstance") -> "DagsterRun":
+        from assets_defs.launch import run_nightly
+
+        return run_nightly(instance, home, limit)
+
+    return _run(settings, home, launch, "Refresh", as_json)
+
+
+def run_retry(config: Path, kinds: "Sequence[Kind]", products: Sequence[str], as_json: bool) -> int:
+    """Draw again what failed, print the summary, and return the exit code, as ``run`` does.
+
+    Raises:
+        InputError: nothing of a named product failed.
+        CatalogError: what stopped the run.
+    """
+    settings = load_settings(config)
+    home = _prepare(config)
+    found: list[tuple[str, int]] = []
+    with Store(home).reading() as connection:
+        found += [
+            (each.product_id, each.shard)
+            for each in open_failures(connection)
+            if each.status in kinds
+        ]
+        if "rejected" in kinds:
+            found += [(each.product_id, each.shard) for each in all_rejected(connection)]
+    if products:
+        unknown = sorted(set(products) - {product_id for product_id, _ in found})
+        if unknown:
+            raise InputError(
+                ", ".join(unknown),
+                f"nothing of it is {' or '.join(kinds)}",
+                "`catalog-gen status` lists what failed; --rejected takes what the judge refused.",
+            )
+        found = [each for each in found if each[0] in products]
+    if not found:
+        messages.print(f"Nothing is {' or '.join(kinds)}.")
+        if as_json:
+            print_json({"run_id": "", "images": {"generated": 0, "failed": 0}})
+        return 0
+
+    def launch(instance: "DagsterInstance") -> "DagsterRun":
+        from assets_defs.launch import run_retry
+
+        shards = sorted({shard for _, shard in found})
+        return run_retry(instance, home, kinds=kinds, products=products, shards=shards)
+
+    return _run(settings, home, launch, "Retry", as_json)
+
+
+def _prepare(config: Path) -> Home:
+    """Let the environment name the catalog, where Dagster's code location looks for it."""
+    home = Home.from_environment()
+    os.environ["CATALOG_CONFIG"] = str(config.absolute())
+    os.environ["CATALOG_HOME"] = str(home.root)
+    return home
+
+
+def _run(settings: CatalogSettings, home: Home, launch: Launch, title: str, as_json: bool) -> int:
     started = perf_counter()
-    _quiet()
-    with messages.status("Starting Dagster ..."):
-        from assets_defs.launch import dagster_instance, failure_of, run_nightly, was_interrupted
+    with _quiet(), messages.status("Starting Dagster ..."):
+        from assets_defs.launch import dagster_instance, failure_of, was_interrupted
     other = drawing_process(home)
     if other is not None:
         messages.print(
-            f"Process {other or 'unknown'} is drawing. This refresh waits for it, and then draws "
-            "what is still missing."
+            f"Process {other or 'unknown'} is drawing. This {title.lower()} waits for it, and then "
+            "draws what is still missing."
         )
-    with dagster_instance(home) as instance, progress_bars():
-        finished = run_nightly(
-            instance, home, budget={"budget": limit.images, "budget_seconds": limit.seconds}
-        )
+    with _quiet(), dagster_instance(home) as instance, progress_bars():
+        finished = launch(instance)
         failure = None if finished.is_success else failure_of(instance, finished.run_id)
     if was_interrupted(finished):
-        messages.print("Stopped; what was drawn is kept, and the next refresh continues.")
+        _say_what_is_kept(home, finished.run_id)
         return INTERRUPTED
     if failure is not None:
         raise _as_error(failure.kind, failure.message, finished.run_id)
     with Store(home).reading() as connection:
         noted = run_summary(connection, finished.run_id)
         failures = open_failures(connection)
+        left = outlook(connection, settings)
     summary = _complete(finished.run_id, noted, perf_counter() - started)
     summary["failures"] = [
         {"product_id": each.product_id, "view": each.view, "error": each.error} for each in failures
     ]
+    code = 1 if left.groups or summary["held_back"] or left.nothing_live else 0
     if as_json:
         print_json(summary)
     else:
-        _print(summary, home)
-    return 1 if summary["images"]["failed"] else 0
+        _print(summary, left, home, title, done=not code)
+    return code
 
 
-def _quiet() -> None:
-    """The libraries' own chatter would tear the progress bars."""
-    warnings.filterwarnings("ignore")
-    logging.disable(logging.WARNING)
+def _say_what_is_kept(home: Home, run_id: str) -> None:
+    with Store(home).reading() as connection:
+        images = run_summary(connection, run_id).get("images", {})
+    drawn = images.get("generated", 0)
+    messages.print(
+        f"Interrupted. {drawn} pictures were drawn and are kept; the next refresh continues."
+    )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """The libraries' own chatter would tear the progress bars. What stages log is Dagster's."""
+    os.environ |= {
+        "TRANSFORMERS_VERBOSITY": "error",
+        "DIFFUSERS_VERBOSITY": "error",
+        "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    }
+    for name in ("", *_CHATTY):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def _as_error(kind: str, message: str, run_id: str) -> CatalogError:
@@ -96,7 +186,7 @@ def _as_error(kind: str, message: str, run_id: str) -> CatalogError:
     return error_type(
         f"run {run_id}",
         message.strip().rstrip("."),
-        "What was done before is kept; `catalog-gen dev` shows the run's log.",
+        f"What was done before is kept; `catalog-gen runs {run_id[:8]}` shows the run's log.",
     )
 
 
@@ -118,7 +208,9 @@ def _complete(run_id: str, noted: Mapping[str, Any], total: float) -> dict[str, 
     return {"run_id": run_id, "feed": feed, **summary, "device": device, "held_back": held_back}
 
 
-def _print(summary: Mapping[str, Any], home: Home) -> None:
+def _print(
+    summary: Mapping[str, Any], left: Outlook, home: Home, title: str, *, done: bool
+) -> None:
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     table.add_column(style="bold")
     for name in ("products", "prompts", "images", "verdicts", "published"):
@@ -130,19 +222,15 @@ def _print(summary: Mapping[str, Any], home: Home) -> None:
     page = home.site / "index.html"
     here = page.is_relative_to(Path.cwd())
     table.add_row("Gallery", str(page.relative_to(Path.cwd()) if here else page))
-    answers.print(Panel(table, title="[bold]Refresh done[/]", title_align="left", expand=False))
+    state = "done" if done else "ended, and something is left to you"
+    answers.print(Panel(table, title=f"[bold]{title} {state}[/]", title_align="left", expand=False))
     messages.print(feed_line(summary["feed"]["platform"], summary["feed"]["skipped"]))
     if summary["device"] == "cpu":
         messages.print("Drawn on the CPU; `catalog-gen doctor` says which GPU torch can find.")
     if summary["held_back"]:
         messages.print("[yellow]Not published[/]:", end=" ")
         messages.print(summary["held_back"], markup=False)
-    failures = summary["failures"]
-    for each in failures[:SHOWN]:
-        messages.print("[yellow]failed[/]", end=" ")
-        messages.print(f"{each['product_id']} {each['view']}: {each['error']}", markup=False)
-    if len(failures) > SHOWN:
-        messages.print(f"... {len(failures)} in all; `catalog-gen status` lists them.")
+    print_outlook(messages, left)
     if summary["prompts"]["unsupported"]:
         messages.print("Some products are beyond this model; `catalog-gen plan` says which.")
 

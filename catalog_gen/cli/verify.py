@@ -4,6 +4,7 @@ from dataclasses import asdict
 
 from catalog_gen.cli.output import answers, print_json
 from catalog_gen.errors import CorruptionError
+from catalog_gen.reporting.site_folder import damaged_files
 from catalog_gen.settings import Home
 from catalog_gen.store.connection import Store
 from catalog_gen.store.outbox import Outbox
@@ -13,7 +14,7 @@ from catalog_gen.store.verify import verify
 def run(as_json: bool) -> int:
     """Print what was read and what is damaged; 0, or the exit code of damage."""
     home = Home.from_environment()
-    found = verify(Store(home), Outbox(home.outbox))
+    found = verify(Store(home), Outbox(home.outbox)).with_gallery(damaged_files(home.site))
     if as_json:
         print_json(asdict(found))
     else:

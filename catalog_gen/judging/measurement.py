@@ -6,7 +6,7 @@ answers. The record is stored, and judged again whenever the rubric changes.
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from catalog_gen.fingerprint import canonical_json
 from catalog_gen.judging.contrasts import Contrast
-from catalog_gen.judging.picture import Asked, Picture
+from catalog_gen.judging.picture import Asked, Picture, at_measuring_size
 from catalog_gen.judging.signals.signal import SIGNALS, Value
 
 _DIGITS: Final = 5
@@ -75,13 +75,16 @@ def measure(
 ) -> Signals:
     """All signals of a picture, uint8 (H, W, 3) sRGB; a few milliseconds at 128x128.
 
+    A larger picture is brought to the measuring size first, and pixels as a unit are those then.
     ``reference`` is the photo that the picture started from, at the picture's size.
 
     Raises:
         ValueError: another type or shape, under 16 pixels a side, or a reference of another size.
         ConfigError: an installed signal can't be imported.
     """
-    picture = Picture(pixels, asked, reference)
+    whole = Picture(pixels, asked, reference)
+    photo = None if reference is None else at_measuring_size(reference)
+    picture = replace(whole, pixels=at_measuring_size(pixels), reference=photo)
     values: dict[str, Value] = {"width": pixels.shape[1], "height": pixels.shape[0]}
     for _, signal in SIGNALS.items():
         measured = signal.measure(picture)

@@ -11,6 +11,9 @@ from catalog_gen.judging.signals.colour import srgb_to_lab
 from catalog_gen.judging.signals.exposure import luma_of
 from catalog_gen.judging.signals.subject import subject_mask
 
+#: Everything is measured at this longer side at most, so that one threshold holds for every size
+#: and an enlarged picture is no blurred one.
+MEASURING_SIDE: Final = 512
 #: Placement and colour are measured on a reduction to about this many pixels a side.
 _WORKING_SIDE: Final = 192
 #: Fewer pixels a side show nothing that could be measured.
@@ -88,10 +91,19 @@ class Picture:
         return None if self.reference is None else srgb_to_lab(_reduced(self.reference))
 
 
+def at_measuring_size(pixels: Pixels) -> Pixels:
+    """The picture with a longer side of at most ``MEASURING_SIDE``."""
+    return _blocks(pixels, -(-max(pixels.shape[:2]) // MEASURING_SIDE))
+
+
 def _reduced(pixels: Pixels) -> Pixels:
-    """The mean of whole blocks, so that large pictures cost little more than small ones."""
+    """The picture at about the working size."""
+    return _blocks(pixels, max(1, round(max(pixels.shape[:2]) / _WORKING_SIDE)))
+
+
+def _blocks(pixels: Pixels, factor: int) -> Pixels:
+    """The mean of blocks of ``factor`` pixels a side; what fills no block is left out."""
     height, width, _ = pixels.shape
-    factor = max(1, round(max(height, width) / _WORKING_SIDE))
     if factor == 1:
         return pixels
     rows, columns = height // factor, width // factor

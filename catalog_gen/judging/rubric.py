@@ -240,14 +240,17 @@ def judge(signals: Signals, clip: ClipScore, rubric: Rubric, context: JudgingCon
 
 
 def _score(criterion: Criterion, rules: tuple[Rule, ...], facts: Facts) -> Score:
-    """The worst rule's points; rules that lost points come first in the sentence."""
+    """The worst rule's points; rules that lost points come first in the sentence.
+
+    What can't be measured at all is worth one point: neither a merit nor a fault.
+    """
     found = [
         (rule.points(value), rule.sentence(value, facts))
         for rule in rules
         if rule.criterion == criterion and (value := facts.values.get(rule.signal)) is not None
     ]
     if not found:
-        return Score(0, "Nothing that this criterion asks for could be measured.")
+        return Score(1, "Nothing that this criterion asks for can be measured in this picture.")
     found.sort(key=lambda each: each[0])
     return Score(found[0][0], _sentence("; ".join(words for _, words in found)))
 

@@ -6,19 +6,22 @@ Raise ``FILTERS_VERSION`` with every change of what a filter returns: prompts ar
 only when their fingerprint changes, and the version is part of it.
 """
 
+import html
 import re
 from collections.abc import Callable, Mapping
 from typing import Final
 
 from catalog_gen.dialects.dialect import Dialect
 
-FILTERS_VERSION: Final = 3
+FILTERS_VERSION: Final = 4
 
 _NOISE: Final = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
         # article numbers: "SKU: AB-12", "Art. 4411", "#20931", "(HX-2041)"
-        r"\b(?:sku|art(?:icle)?|item|model|ref)\b\.?\s?(?:no\.?|nr\.?|number)?\s?[:#]?\s?[\w-]{0,20}\d[\w-]*",
+        # (a bare "Art 3" or "Model 3" is part of a name)
+        r"\b(?:sku\b\.?|art\.|(?:art(?:icle)?|item|model|ref)\b\.?(?=\s?(?:no\b|nr\b|number\b|[:#])))"
+        r"\s?(?:no\.?|nr\.?|number)?\s?[:#]?\s?[\w-]{0,20}\d[\w-]*",
         r"#\s?\d[\w-]*",
         r"\b(?=[a-z-]{0,20}\d)[a-z]{2,20}-?\d{3,}[\w-]*\b",
         # sizes and packs: "350 ml", "12 x 8 cm", "2-pack", "set of 4"
@@ -28,10 +31,16 @@ _NOISE: Final = tuple(
         r"\b\d+[- ]?(?:pack|pk|pcs|pieces?|count)\b",
         # exclamations: "NEW!", "- Sale", "Free shipping"
         r"\b(?:new(?: arrival| in)?|sale|hot|best ?seller|top deal|limited offer|wow)\s?!+",
-        r"[-\u2013\u2014|*]\s?(?:new|sale|best ?seller|top deal)\b",
+        # (at a part's end: "New Balance" and "New York" are names)
+        r"[-\u2013\u2014|*]\s?(?:new|sale|best ?seller|top deal)(?=\s*(?:[-\u2013\u2014|*!,;)]|$))",
         r"\bfree (?:shipping|delivery)\b",
         r"\b\d{1,2}\s?% off\b",
     )
+)
+#: Emoji with their joiners, dingbats, arrows, and the signs of registered names.
+_SIGNS: Final = re.compile(
+    "[\u00a9\u00ae\u2122\u20e3\u2190-\u21ff\u2300-\u23ff\u2460-\u27bf\u2900-\u297f\u2b00-\u2bff"
+    "\u200d\ufe0e\ufe0f\U0001f000-\U0001faff\U000e0020-\U000e007f]+"
 )
 _WORD: Final = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)*")
 _EMPTY_BRACKETS: Final = re.compile(r"[(\[][,;\s]*[)\]]")
@@ -42,13 +51,14 @@ _ABBREVIATIONS: Final = {"approx.", "ca.", "dr.", "e.g.", "i.e.", "mr.", "mrs.",
 
 
 def clean_title(text: str) -> str:
-    """A shop's title without article numbers, sizes, packs and exclamations.
+    """A shop's title without article numbers, sizes, packs, exclamations, emoji and entities.
 
     Words in capitals become title case, short ones (LED, USB) stay unless the whole title shouts.
 
     >>> clean_title("HEARTHSIDE COFFEE MUG, 350 ml (SKU: HX-2041) - NEW!")
     'Hearthside Coffee Mug'
     """
+    text = _SIGNS.sub(" ", html.unescape(text))
     for pattern in _NOISE:
         text = pattern.sub(" ", text)
     text = _EMPTY_BRACKETS.sub(" ", text)

@@ -22,6 +22,7 @@ from catalog_gen.fingerprint import sha256_json
 from catalog_gen.prompting.filters import FILTERS_VERSION, filters_of
 
 #: Characters; far above any text encoder's limit, far below what a long description could reach.
+_EMPTY_CLAUSES: Final = re.compile(r"\s*,(?:\s*,)+")
 MAX_LENGTH: Final = 4_000
 #: Characters of a template's line that a message shows.
 _SHOWN: Final = 68
@@ -108,6 +109,8 @@ class PromptTemplate:
             ) from error
         # Lone surrogates, which JSON feeds can carry, are no text to any tokenizer.
         text = " ".join(raw.encode("utf-8", "ignore").decode("utf-8").split())
+        # A field that a product lacks leaves no ", ," behind.
+        text = _EMPTY_CLAUSES.sub(",", text).strip(", ")
         return text if len(text) <= MAX_LENGTH else text[: MAX_LENGTH + 1].rpartition(" ")[0]
 
 

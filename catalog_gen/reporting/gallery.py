@@ -1,18 +1,20 @@
-"""Writes the gallery: one page that shows every product, its pictures, and why they were chosen.
+"""Writes the gallery: a page that shows every product, its pictures, and why they were chosen.
 
-The page needs no network and no server: style, script and data are inside ``index.html``, pictures
-lie beside it and are loaded when they are scrolled to. It reads no database.
+The folder needs no network and no server. ``index.html`` holds style and script, ``data/`` the
+products (see ``gallery_script``), ``images/`` the pictures and ``photos/`` the reference photos
+that edits began with. Products stream through: memory is for one data file of them, the index, and
+the names of the pictures.
 """
 
 import base64
 import hashlib
-import json
-import re
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
-from typing import Any, Final
+from typing import Final, NamedTuple, Protocol
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
@@ -21,147 +23,126 @@ from catalog_gen.reporting.gallery_data import (
     GalleryData,
     GalleryImage,
     GalleryProduct,
-    GalleryView,
 )
-from catalog_gen.store.files import write_whole
+from catalog_gen.reporting.gallery_script import GalleryIndex, chunked, data_file
+from catalog_gen.reporting.site_folder import SiteFolder
 
-_PICTURE: Final = re.compile(r"[0-9a-f]{64}\.png")
 #: Longest value of a rejected row that is shown; a feed can hold a whole page in one field.
 _LONGEST_VALUE: Final = 160
+#: What whole files end with: PNG's chunk IEND and its checksum, JPEG's marker EOI.
+PNG_END: Final = b"IEND\xaeB`\x82"
+JPEG_END: Final = b"\xff\xd9"
+#: Rows of each list below the grid: they are in the page itself.
+LISTED: Final = 200
 
 
-def write_gallery(data: GalleryData, folder: Path, image_bytes: Callable[[str], bytes]) -> Path:
-    """Writes ``folder/index.html`` and the pictures that it shows; returns the page's path.
+class PictureSource(Protocol):
+    """Where the files beside the page come from; asked only for what is not there yet."""
 
-    ``image_bytes`` gives the PNG of a SHA-256, and is asked only for pictures that are not in
-    ``folder/images`` yet. The page appears whole or not at all, after its pictures; those that it
-    no longer shows are deleted afterwards.
+    def png(self, image: GalleryImage) -> bytes:
+        """The picture's PNG."""
+
+    def photo(self, product: GalleryProduct, sha256: str) -> bytes | None:
+        """The reference photo as a JPEG that fits the page; None: gone, changed or unreadable."""
+
+
+class Trouble(NamedTuple):
+    """A view that could not be drawn."""
+
+    product: GalleryProduct
+    view: str
+    kind: str
+    words: str
+
+
+def write_gallery(data: GalleryData, folder: Path, source: PictureSource) -> Path:
+    """Write the page into ``folder`` with all that it shows; returns the page's path.
+
+    The page appears whole or not at all, after its data and pictures; what it no longer shows is
+    deleted afterwards. Files that have the right bytes are left alone; torn ones are written anew.
+
+    Raises:
+        OSError: the folder can't be written.
     """
-    pictures = folder / "images"
-    pictures.mkdir(parents=True, exist_ok=True)
-    shown = {image.sha256 for image in _images(data)}
-    for sha256 in sorted(shown):
-        target = pictures / f"{sha256}.png"
-        if not target.exists():
-            write_whole(target, image_bytes(sha256))
-    page = folder / "index.html"
-    write_whole(page, render_gallery(data).encode("utf-8", "replace"))
-    for file in pictures.iterdir():
-        if _PICTURE.fullmatch(file.name) and file.stem not in shown:
-            file.unlink(missing_ok=True)
-    return page
+    index, counts = GalleryIndex(data.views), Counter[str]()
+    listed: list[Trouble] = []
+    with SiteFolder(folder) as site:
+        for products in chunked(data.products):
+            shown = [_with_files(product, site, source) for product in products]
+            name, content = data_file(shown)
+            site.put(f"data/{name}.js", content)
+            index.add(name, shown)
+            for product in shown:
+                _count(product, counts)
+                listed += list(_troubles(product))[: LISTED - len(listed)]
+        path, content = index.file()
+        site.put(path, content)
+        page = _render(data, path, counts, listed)
+        return site.finish(page.encode("utf-8", "replace"))
 
 
-def render_gallery(data: GalleryData) -> str:
+def _with_files(product: GalleryProduct, site: SiteFolder, source: PictureSource) -> GalleryProduct:
+    """Put the product's pictures and photos into the folder; photos that are gone are left out."""
+
+    def with_photo(image: GalleryImage) -> GalleryImage:
+        path = f"images/{image.sha256}.png"
+        if not site.keeps(path, PNG_END):
+            site.put(path, source.png(image))
+        if not image.photo_sha256:
+            return image
+        path = f"photos/{image.photo_sha256}.jpg"
+        if not site.keeps(path, JPEG_END):
+            photo = source.photo(product, image.photo_sha256)
+            if photo is None:
+                return replace(image, photo_sha256="")
+            site.put(path, photo)
+        return image
+
+    return replace(
+        product,
+        views=tuple(
+            replace(view, images=tuple(map(with_photo, view.images))) for view in product.views
+        ),
+    )
+
+
+def _count(product: GalleryProduct, counts: Counter[str]) -> None:
+    counts["products"] += 1
+    for view in product.views:
+        counts["failed"] += bool(view.failures)
+        counts["troubles"] += len(view.failures) + bool(view.unsupported)
+        counts["live"] += any(image.live for image in view.images)
+        for image in view.images:
+            counts[image.decision] += 1
+
+
+def _troubles(product: GalleryProduct) -> Iterator[Trouble]:
+    for view in product.views:
+        if view.unsupported:
+            yield Trouble(product, view.name, "not supported", view.unsupported)
+        for failure in view.failures:
+            yield Trouble(product, view.name, "failed", failure)
+
+
+def _render(data: GalleryData, index: str, counts: Counter[str], listed: list[Trouble]) -> str:
     """The page as HTML. All product text is data in it, never markup or script."""
     style, script = _asset("gallery.css"), _asset("gallery.js")
-    products = [_product(product) for product in data.products]
     return (
         _environment()
         .get_template("gallery.html.j2")
         .render(
             data=data,
-            counts=_counts(data),
-            troubles=list(_troubles(data)),
-            rejections=data.rejections,
+            index=index,
+            counts=counts,
+            troubles=listed,
+            rejections=data.rejections[:LISTED],
             longest=_LONGEST_VALUE,
             style=Markup(style),
             script=Markup(script),
             style_hash=_csp_hash(style),
             script_hash=_csp_hash(script),
-            products_json=Markup(_json_in_html(products)),
         )
     )
-
-
-def _images(data: GalleryData) -> Iterator[GalleryImage]:
-    for product in data.products:
-        for view in product.views:
-            yield from view.images
-
-
-def _counts(data: GalleryData) -> dict[str, int]:
-    images = list(_images(data))
-    return {
-        "products": len(data.products),
-        "live": sum(image.live for image in images),
-        "candidates": len(images),
-        "review": sum(image.decision == "review" for image in images),
-        "rejected": sum(image.decision == "rejected" for image in images),
-        "rows": len(data.rejections),
-    }
-
-
-def _troubles(data: GalleryData) -> Iterator[tuple[GalleryProduct, str, str, str]]:
-    """Product, view, kind and words of everything that could not be drawn."""
-    for product in data.products:
-        for view in product.views:
-            if view.unsupported:
-                yield product, view.name, "not supported", view.unsupported
-            for failure in view.failures:
-                yield product, view.name, "failed", failure
-
-
-def _product(product: GalleryProduct) -> dict[str, Any]:
-    return {
-        "id": product.product_id,
-        "title": product.title,
-        "category": product.category,
-        "attributes": {name: value for name, value in product.attributes.items() if value},
-        "views": [_view(view) for view in product.views],
-    }
-
-
-def _view(view: GalleryView) -> dict[str, Any]:
-    ordered = sorted(view.images, key=lambda image: (not image.live, image.number))
-    return {
-        "name": view.name,
-        "failures": list(view.failures),
-        "unsupported": view.unsupported,
-        "images": [_image(image) for image in ordered],
-    }
-
-
-def _image(image: GalleryImage) -> dict[str, Any]:
-    return {
-        "id": image.image_id,
-        "file": f"images/{image.sha256}.png",
-        "number": image.number,
-        "decision": image.decision,
-        "live": image.live,
-        "total": image.total,
-        "criteria": [
-            {"name": name, "points": points, "why": why}
-            for name, (points, why) in image.criteria.items()
-        ],
-        "hard": list(image.hard_failures),
-        "reason": image.reason,
-        "prompt": image.prompt,
-        "negative": image.negative_prompt,
-        # A seed has up to 63 bits, more than a number in a browser can hold.
-        "seed": str(image.seed),
-        "model": image.model_hash,
-        "settings": image.settings,
-        "similarity": image.similarity,
-        "margin": image.margin,
-        "reviewer": image.reviewer,
-        "passports": [
-            {
-                "title": each.title,
-                "passed": each.passed,
-                "checks": [list(one) for one in each.checks],
-            }
-            for each in image.passports
-        ],
-    }
-
-
-def _json_in_html(value: object) -> str:
-    """JSON for a script element: nothing in it can end the element or open a comment."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    for character in "<>&\u2028\u2029":
-        text = text.replace(character, f"\\u{ord(character):04x}")
-    return text
 
 
 def _asset(name: str) -> str:

@@ -1,6 +1,6 @@
-"""What the gallery page shows, as plain values: it asks no database and decides nothing."""
+"""What the gallery shows, as plain values."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -45,6 +45,8 @@ class GalleryImage:
     margin: float | None = None
     reviewer: str = ""
     """Who decided; empty: the rubric."""
+    photo_sha256: str = ""
+    """Of the reference photo that it was edited from; empty: it was drawn from none."""
     passports: tuple[GalleryPassport, ...] = ()
     """Of live pictures only: one for each sales channel."""
 
@@ -70,6 +72,8 @@ class GalleryProduct:
     category: str
     views: tuple[GalleryView, ...]
     attributes: Mapping[str, str] = field(default_factory=dict)
+    reference: str = ""
+    """The reference photo as the feed names it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +89,7 @@ class GalleryRejection:
 
 @dataclass(frozen=True, slots=True)
 class GalleryData:
-    """The whole page."""
+    """The whole gallery. ``products`` is read once, in the order in which they are shown."""
 
     title: str
     written_at: datetime
@@ -94,5 +98,7 @@ class GalleryData:
     """The live publication; None: nothing was published yet."""
     coverage: float
     """Share of active products with a live picture, 0..1."""
-    products: tuple[GalleryProduct, ...]
+    views: tuple[str, ...]
+    """The views' names in the settings' order."""
+    products: Iterable[GalleryProduct]
     rejections: tuple[GalleryRejection, ...] = ()

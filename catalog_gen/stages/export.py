@@ -20,15 +20,21 @@ from catalog_gen.imaging.provenance import Provenance
 from catalog_gen.judging.measurement import Signals
 from catalog_gen.judging.passports import Passport, PictureFile, Slot, load_passports
 from catalog_gen.progress import report
-from catalog_gen.reporting.channels import (
+from catalog_gen.reporting.channels.channel import (
     CHANNELS,
     SUFFIXES,
     Channel,
-    ChannelName,
     ChannelProduct,
     PictureForm,
 )
 from catalog_gen.stages.catalog import Catalog
+from catalog_gen.stages.shop_feed import (
+    channel_text,
+    own_feed,
+    raw_texts,
+    shop_facts,
+    with_raw_texts,
+)
 from catalog_gen.store.files import write_whole
 from catalog_gen.store.images import ImageOrigin, image_origins, stored_png
 from catalog_gen.store.scores import newest_signals
@@ -54,7 +60,10 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """What an export wrote: the feed, and how many products and pictures are in it."""
+    """What an export wrote: the feed, and how many products and pictures are in it.
+
+    Without any product nothing is written, and what a former export wrote stays.
+    """
 
     feed: Path
     products: int
@@ -74,35 +83,49 @@ class Candidate:
 
 
 def export(
-    catalog: Catalog, channel_name: ChannelName, out: Path, *, base_url: str | None = None
+    catalog: Catalog, channel_name: str, out: Path, *, base_url: str | None = None
 ) -> Exported:
     """Write the live pictures and the feed of a channel below ``out``.
 
+    A feed that came from the channel's platform is given back row by row, with other pictures.
     Pictures that a former export wrote and that are no longer live are removed.
 
     Args:
         base_url: where ``out`` will be served from; the settings' by default.
 
     Raises:
-        ConfigError: ``[credentials]`` can't sign.
+        ConfigError: there is no such channel, or ``[credentials]`` can't sign.
+        InputError: the channel takes only its own platform's feeds, and the shop's is none.
         CorruptionError: a stored picture is damaged.
         StoreError: the folder can't be written.
     """
-    channel = CHANNELS[channel_name]
+    channel = CHANNELS.get(channel_name)()
+    shop = own_feed(catalog, channel)
+    back = shop if shop is not None and shop.belongs_to(channel) else None
     passport = load_passports(catalog.settings.passports).get(channel_name)
     signer = Signer.load(catalog.settings.credentials) if catalog.settings.credentials else None
     refused: list[Refusal] = []
     ready: list[ChannelProduct] = []
+    facts = shop_facts(catalog)
+    texts = {} if back is not None else raw_texts(shop)
     try:
         (out / PICTURES).mkdir(parents=True, exist_ok=True)
         for product, candidates in _live(catalog):
-            written = _write_product(product, candidates, channel, passport, signer, out, refused)
+            entry = ChannelProduct.of(product, images=())
+            if back is None:
+                entry = with_raw_texts(entry, texts)
+                if missing := channel.missing(entry, facts):
+                    refused.append(Refusal(product.product_id, "", _lacks(channel, missing)))
+                    continue
+            written = _write_product(entry, candidates, channel, passport, signer, out, refused)
             if written is not None:
                 ready.append(written)
-        feed = out / f"{channel.name}.csv"
         url = catalog.settings.publish.base_url if base_url is None else base_url
-        write_whole(feed, channel.feed(ready, url).encode("utf-8", "replace"))
-        _remove_others(out, {name for product in ready for name in product.images})
+        text = channel_text(channel, back, ready, url, facts)
+        feed = out / f"{channel.name}.{text.suffix}"
+        if ready:
+            write_whole(feed, text.content)
+            _remove_others(out, {name for product in ready for name in product.images})
     except OSError as error:
         raise StoreError(
             str(error.filename or out),
@@ -111,6 +134,13 @@ def export(
         ) from error
     images = sum(len(product.images) for product in ready)
     return Exported(feed, len(ready), images, signer is not None, tuple(refused))
+
+
+def _lacks(channel: Channel, missing: Sequence[str]) -> str:
+    return (
+        f"{channel.name} requires {', '.join(missing)}, and the feed has none; publish.shop_url, "
+        "publish.availability and publish.currency can say it for all"
+    )
 
 
 def _live(catalog: Catalog) -> Iterator[tuple[Product, list[Candidate]]]:
@@ -144,7 +174,7 @@ def _live(catalog: Catalog) -> Iterator[tuple[Product, list[Candidate]]]:
 
 
 def _write_product(
-    product: Product,
+    entry: ChannelProduct,
     candidates: Sequence[Candidate],
     channel: Channel,
     passport: Passport | None,
@@ -153,17 +183,11 @@ def _write_product(
     refused: list[Refusal],
 ) -> ChannelProduct | None:
     """Write a product's pictures; None, with the reasons, if the channel takes none of them."""
-    entry = ChannelProduct.of(product, images=())
-    missing = channel.missing(entry)
-    if missing:
-        why = f"{channel.name} requires {', '.join(missing)}, and the feed has none"
-        refused.append(Refusal(product.product_id, "", why))
-        return None
     names: list[str] = []
     for candidate in candidates:
         content = _rendered(candidate, channel.form, signer)
         if passport and (why := _refusal(passport, candidate, channel, content, main=not names)):
-            refused.append(Refusal(product.product_id, candidate.view, why))
+            refused.append(Refusal(entry.product_id, candidate.view, why))
             continue
         suffix = SUFFIXES[channel.form.rendition]
         name = f"{PICTURES}/{candidate.origin.image_id[:_NAME_LENGTH]}.{suffix}"

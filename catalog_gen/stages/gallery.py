@@ -1,13 +1,22 @@
 """The gallery page, from what the store shows."""
 
-from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from hashlib import sha256 as hash_of
+from itertools import islice
 from pathlib import Path
-from typing import cast
+from typing import Final, cast
 
-from catalog_gen.catalog.product import Product
+import numpy as np
+import numpy.typing as npt
+from duckdb import DuckDBPyConnection
+
+from catalog_gen.catalog.reference import resolve_reference
 from catalog_gen.decision import ShownDecision
+from catalog_gen.errors import InputError
+from catalog_gen.imaging.decode import read_bytes, read_image
+from catalog_gen.imaging.encode import encode
 from catalog_gen.judging.passports import Slot, Stamped
 from catalog_gen.method import described
 from catalog_gen.reporting.gallery import write_gallery
@@ -27,72 +36,113 @@ from catalog_gen.store.publications import newest_publication
 from catalog_gen.store.runs import last_runs
 from catalog_gen.store.showcase import (
     ShownPicture,
-    Trouble,
-    active_products,
-    live_products,
+    ShownProduct,
+    limit_memory,
     newest_rejections,
-    shown_pictures,
-    troubles,
+    shown_products,
 )
+
+#: Products whose pictures get their passports together: two queries for all of them.
+_STAMPED: Final = 1_000
+#: Longest side of a reference photo on the page, in pixels.
+_PHOTO_SIDE: Final = 768
 
 
 def write_catalog_gallery(catalog: Catalog) -> Path:
-    """Write the page and its pictures below the site folder; returns the page."""
+    """Write the page and all that it shows into the site folder; returns the page."""
     with catalog.store.reading() as connection:
-        pictures: dict[tuple[str, str], list[ShownPicture]] = defaultdict(list)
-        for picture in shown_pictures(connection):
-            pictures[picture.product_id, picture.view].append(picture)
-        trouble = {(each.product_id, each.view): each for each in troubles(connection)}
+        limit_memory(connection)
         figures = coverage_figures(connection)
         published = newest_publication(connection)
         runs = last_runs(connection, 1)
-        views = list(catalog.settings.views)
-        slots: dict[str, Slot] = {
-            each.image_ids[view]: "main" if place == 0 else "additional"
-            for each in live_products(connection)
-            for place, view in enumerate(each.ordered_views(views))
-        }
-        today = datetime.now(UTC).date()
-        stamped = stamp_pictures(connection, catalog.settings.passports, slots, today)
         data = GalleryData(
             title="Catalog",
             written_at=datetime.now(UTC),
             run_id=runs[0].run_id if runs else "",
             publication_id=published.publication_id if published else None,
             coverage=figures.live / figures.active if figures.active else 0.0,
-            products=tuple(
-                _product(product, views, pictures, trouble, stamped)
-                for product in active_products(connection)
-            ),
+            views=tuple(catalog.settings.views),
+            products=_products(catalog, connection),
             rejections=tuple(
                 GalleryRejection(each.line, each.product_id, each.field, each.value, each.rule)
                 for each in newest_rejections(connection)
             ),
         )
-        holder = {each.sha256: each.image_id for alike in pictures.values() for each in alike}
-        return write_gallery(
-            data, catalog.home.site, lambda sha256: stored_png(connection, holder[sha256])
-        )
+        source = _Files(connection, catalog.settings.feed.reference_folders)
+        return write_gallery(data, catalog.home.site, source)
+
+
+@dataclass(frozen=True, slots=True)
+class _Files:
+    """Pictures from the store, photos from where the feed says."""
+
+    connection: DuckDBPyConnection
+    folders: Sequence[Path]
+
+    def png(self, image: GalleryImage) -> bytes:
+        """The stored bytes, checked."""
+        return stored_png(self.connection, image.image_id)
+
+    def photo(self, product: GalleryProduct, sha256: str) -> bytes | None:
+        """The photo, scaled down; None if the one with this hash is no longer there."""
+        try:
+            content = read_bytes(resolve_reference(product.reference, self.folders))
+            if hash_of(content).hexdigest() != sha256:
+                return None
+            return encode(_fitted(read_image(content)), "JPEG", 85)
+        except InputError:
+            return None
+
+
+def _fitted(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    from PIL import Image
+
+    picture = Image.fromarray(pixels)
+    picture.thumbnail((_PHOTO_SIDE, _PHOTO_SIDE))
+    return np.asarray(picture)
+
+
+def _products(catalog: Catalog, connection: DuckDBPyConnection) -> Iterator[GalleryProduct]:
+    views = list(catalog.settings.views)
+    today = datetime.now(UTC).date()
+    products = shown_products(connection)
+    while some := list(islice(products, _STAMPED)):
+        slots = _slots(some, views)
+        stamped = stamp_pictures(connection, catalog.settings.passports, slots, today)
+        for each in some:
+            yield _product(each, views, stamped)
+
+
+def _slots(products: Iterable[ShownProduct], views: Sequence[str]) -> dict[str, Slot]:
+    """The slot of every live picture, by its id: a product's first view is its main one."""
+    slots: dict[str, Slot] = {}
+    for each in products:
+        live = [picture for picture in each.pictures if picture.live]
+        live.sort(key=lambda picture: (*_place(picture.view, views), picture.candidate))
+        for place, picture in enumerate(live):
+            slots[picture.image_id] = "main" if place == 0 else "additional"
+    return slots
+
+
+def _place(view: str, views: Sequence[str]) -> tuple[int, str]:
+    """Where a view stands among those of the settings; others come after them."""
+    return (views.index(view) if view in views else len(views), view)
 
 
 def _product(
-    product: Product,
-    views: list[str],
-    pictures: dict[tuple[str, str], list[ShownPicture]],
-    trouble: dict[tuple[str, str], Trouble],
-    stamped: Mapping[str, Mapping[str, Stamped]],
+    shown: ShownProduct, views: Sequence[str], stamped: Mapping[str, Mapping[str, Stamped]]
 ) -> GalleryProduct:
-    shown: list[GalleryView] = []
+    product = shown.product
+    told: list[GalleryView] = []
     for view in views:
-        key = (product.product_id, view)
-        wrong = trouble.get(key)
-        if key in pictures or wrong:
-            shown.append(
+        pictures = [each for each in shown.pictures if each.view == view]
+        wrong = next((each for each in shown.troubles if each.view == view), None)
+        if pictures or wrong:
+            told.append(
                 GalleryView(
                     name=view,
                     images=tuple(
-                        _image(picture, stamped.get(picture.image_id, {}))
-                        for picture in pictures.get(key, ())
+                        _image(picture, stamped.get(picture.image_id, {})) for picture in pictures
                     ),
                     failures=wrong.errors if wrong else (),
                     unsupported=wrong.unsupported if wrong else "",
@@ -102,8 +152,9 @@ def _product(
         product_id=product.product_id,
         title=product.title,
         category=product.category,
-        views=tuple(shown),
+        views=tuple(told),
         attributes=dict(product.attributes),
+        reference=product.reference,
     )
 
 
@@ -127,6 +178,7 @@ def _image(picture: ShownPicture, stamped: Mapping[str, Stamped]) -> GalleryImag
         similarity=picture.similarity,
         margin=picture.margin,
         reviewer=picture.reviewer,
+        photo_sha256=picture.reference_sha256,
         passports=tuple(
             GalleryPassport(
                 each.title,

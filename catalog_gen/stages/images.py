@@ -190,7 +190,7 @@ def _draw(
                 if done % INGEST_EVERY == 0:
                     _finish(writing)
                     _take_over_meanwhile(catalog, stamp, tally)
-                report("draw", done, len(jobs))
+                report("draw", done, len(jobs), f"{tally.failed} failed" if tally.failed else "")
         finally:
             if batch:
                 hand_over()

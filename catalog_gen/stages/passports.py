@@ -8,7 +8,7 @@ from duckdb import DuckDBPyConnection
 
 from catalog_gen.judging.measurement import Signals
 from catalog_gen.judging.passports import PictureFile, Slot, Stamped, load_passports
-from catalog_gen.reporting.channels import CHANNELS, PictureForm
+from catalog_gen.reporting.channels.channel import CHANNELS, PictureForm
 from catalog_gen.store.images import image_files
 from catalog_gen.store.scores import newest_signals
 
@@ -36,7 +36,7 @@ def stamp_pictures(
         signals = Signals.from_json(text) if text is not None else None
         stamped[image_id] = {}
         for name, passport in rules.items():
-            form = next((each.form for each in CHANNELS.values() if each.name == name), _AS_STORED)
+            form = CHANNELS.get(name).form if name in CHANNELS.names() else _AS_STORED
             width, height = form.fitted(file.width, file.height)
             sent = PictureFile(form.rendition, width, height, file.size, declared=True)
             stamped[image_id][name] = passport.check(sent, signals, day, slots[image_id])

@@ -14,6 +14,7 @@ from catalog_gen.catalog.reference import resolve_reference
 from catalog_gen.errors import CatalogError, InputError
 from catalog_gen.judging.rubric import load_rubric
 from catalog_gen.planning import NO_LIMIT, Budget, Costed, PlanItem, within_budget
+from catalog_gen.prompting.language import language_warning
 from catalog_gen.settings import CatalogSettings
 from catalog_gen.stages.catalog import Catalog
 from catalog_gen.stages.products import REFERENCE_HASH, read_products
@@ -68,6 +69,7 @@ class Plan:
     photos: tuple[Unsupported, ...]
     stops: tuple[CatalogError, ...]
     gates: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
 
     @property
     def seconds(self) -> float:
@@ -84,6 +86,7 @@ def make_plan(catalog: Catalog, *, budget: Budget = NO_LIMIT) -> Plan:
     contents = read_products(catalog, catalog.settings.feed.path)
     attributes = {name for product in contents.products for name in product.attributes}
     drawer = Drawer.of(catalog)
+    warning = language_warning([each.title for each in contents.products], drawer.budget.count)
     views = compile_views(catalog.settings, attributes, drawer.dialect)
     with catalog.store.peek() as connection:
         relation = incoming_products(connection, contents.products)
@@ -142,6 +145,7 @@ def make_plan(catalog: Catalog, *, budget: Budget = NO_LIMIT) -> Plan:
         photos=photos,
         stops=() if refusal is None else (refusal,),
         gates=gates,
+        warnings=(warning,) if warning else (),
     )
 
 

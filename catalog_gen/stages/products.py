@@ -78,12 +78,16 @@ def _require_products(contents: FeedContents, path: Path) -> None:
     )
 
 
-def _with_reference_hash(product: Product, folders: Sequence[Path]) -> Product:
+def photo_hash(product: Product, folders: Sequence[Path]) -> str:
     """A photo that can't be read hashes to ''; drawing then fails that product alone."""
+    try:
+        return sha256_file(resolve_reference(product.reference, folders))
+    except (InputError, OSError):
+        return ""
+
+
+def _with_reference_hash(product: Product, folders: Sequence[Path]) -> Product:
     if not product.reference:
         return product
-    try:
-        digest = sha256_file(resolve_reference(product.reference, folders))
-    except (InputError, OSError):
-        digest = ""
+    digest = photo_hash(product, folders)
     return replace(product, attributes={**product.attributes, REFERENCE_HASH: digest})

@@ -140,6 +140,15 @@ class DesiredPrompt:
 
 
 @dataclass(frozen=True, slots=True)
+class StoredWishes:
+    """New or changed wishes, those that lost clauses, and pictures that they found made."""
+
+    prompts: int
+    trimmed: int
+    reused: int
+
+
+@dataclass(frozen=True, slots=True)
 class PromptsResult:
     """What the stage stored."""
 
@@ -219,22 +228,17 @@ def write_prompts(
                 view.name for view in views if "photo" in view.settings.method.needs
             ],
         )
-        prompts = trimmed = reused = 0
-        desired = desired_prompts(connection, views, drawer, shards=shards)
-        # A first night of a million products: what is rendered is stored before more is rendered.
-        while wishes := list(islice(desired, SAVED)):
-            save_prompts(connection, [_row(wish, stamp) for wish in wishes])
-            items = [item for wish in wishes for item in _items(wish)]
-            reused += save_plan(connection, items, stamp.run_id, stamp.now).reused
-            prompts += len(wishes)
-            trimmed += sum(bool(wish.dropped) for wish in wishes)
+        stored = store_wishes(
+            connection, desired_prompts(connection, views, drawer, shards=shards), stamp
+        )
+        reused = stored.reused
         again = retries(connection, catalog.settings, drawer.budget, drawer.hash, shards)
         reused += save_plan(connection, again, stamp.run_id, stamp.now).reused
         unsupported = len(unsupported_products(connection))
         cut = _cut(connection, catalog, drawer, shards, stamp, budget)
         result = PromptsResult(
-            prompts=prompts,
-            trimmed=trimmed,
+            prompts=stored.prompts,
+            trimmed=stored.trimmed,
             unsupported=unsupported,
             planned=len(cut.taken),
             reused=reused,
@@ -243,6 +247,23 @@ def write_prompts(
         )
         _note(connection, result, stamp)
     return result
+
+
+def store_wishes(
+    connection: DuckDBPyConnection, desired: Iterator[DesiredPrompt], stamp: Stamp
+) -> StoredWishes:
+    """Make these the current wishes, and plan their candidates.
+
+    A first night of a million products: what is rendered is stored before more is rendered.
+    """
+    prompts = trimmed = reused = 0
+    while wishes := list(islice(desired, SAVED)):
+        save_prompts(connection, [_row(wish, stamp) for wish in wishes])
+        items = [item for wish in wishes for item in _items(wish)]
+        reused += save_plan(connection, items, stamp.run_id, stamp.now).reused
+        prompts += len(wishes)
+        trimmed += sum(bool(wish.dropped) for wish in wishes)
+    return StoredWishes(prompts, trimmed, reused)
 
 
 def _note(connection: DuckDBPyConnection, result: PromptsResult, stamp: Stamp) -> None:

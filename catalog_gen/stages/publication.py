@@ -8,9 +8,16 @@ from duckdb import DuckDBPyConnection
 
 from catalog_gen.errors import InputError
 from catalog_gen.judging.rubric import load_rubric
-from catalog_gen.reporting.channels import CHANNELS, ChannelProduct
+from catalog_gen.reporting.channels.channel import CHANNELS, ChannelProduct
 from catalog_gen.settings import PublishSettings
 from catalog_gen.stages.catalog import Catalog, Stamp
+from catalog_gen.stages.shop_feed import (
+    channel_text,
+    own_feed,
+    raw_texts,
+    shop_facts,
+    with_raw_texts,
+)
 from catalog_gen.store.figures import coverage_figures, verdict_figures
 from catalog_gen.store.files import write_whole
 from catalog_gen.store.gates import Gate, save_gates
@@ -193,6 +200,7 @@ def write_channel_feeds(catalog: Catalog) -> ChannelFeed:
     """Write the live products as a Google Merchant feed below the site folder.
 
     All of them, with the gallery's pictures: what Google would refuse is left out by an export.
+    Where the shop's feed is Google's, its rows are given back as an export does.
     """
     views = list(catalog.settings.views)
     with catalog.store.reading() as connection:
@@ -205,6 +213,14 @@ def write_channel_feeds(catalog: Catalog) -> ChannelFeed:
         ]
     path = catalog.home.site / "feeds" / "google.csv"
     path.parent.mkdir(parents=True, exist_ok=True)
-    text = CHANNELS["google"].feed(products, catalog.settings.publish.base_url)
-    write_whole(path, text.encode("utf-8", "replace"))
+    channel = CHANNELS.get("google")()
+    shop = own_feed(catalog, channel)
+    back = shop if shop is not None and shop.belongs_to(channel) else None
+    texts = {} if back is not None else raw_texts(shop)
+    products = [with_raw_texts(product, texts) for product in products]
+    base_url = catalog.settings.publish.base_url
+    text = channel_text(channel, back, products, base_url, shop_facts(catalog))
+    path = path.with_suffix(f".{text.suffix}")
+    if products:
+        write_whole(path, text.content)
     return ChannelFeed(path, len(products))

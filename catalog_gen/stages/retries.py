@@ -4,7 +4,7 @@ The first rung draws the same with other seeds; each further one follows the pro
 and says what to avoid. After the last rung a person decides.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
 from duckdb import DuckDBPyConnection
@@ -29,10 +29,25 @@ def retries(
     shards: Collection[int] | None = None,
 ) -> list[PlannedItem]:
     """New candidates for all that was rejected and has rungs left."""
+    waiting = (
+        each
+        for each in all_rejected(connection, shards)
+        if each.attempts <= settings.limits.retries
+    )
+    return one_more_rung(waiting, settings, budget, model_hash)
+
+
+def one_more_rung(
+    rejected: Iterable[AllRejected],
+    settings: CatalogSettings,
+    budget: TokenBudget,
+    model_hash: str,
+) -> list[PlannedItem]:
+    """New candidates because a person asks for them, whatever rungs were climbed."""
     return [
         item
-        for each in all_rejected(connection, shards)
-        if each.view in settings.views and each.attempts <= settings.limits.retries
+        for each in rejected
+        if each.view in settings.views
         for item in _next_rung(each, settings.views[each.view], budget, model_hash)
     ]
 

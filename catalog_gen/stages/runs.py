@@ -8,16 +8,19 @@ from catalog_gen.stages.catalog import Catalog, Stamp
 from catalog_gen.store.connection import Store
 from catalog_gen.store.figures import drawn_in_run
 from catalog_gen.store.outbox import Outbox
-from catalog_gen.store.runs import Ending, finish_run, note_figures, run_statuses
+from catalog_gen.store.runs import Ending, finish_run, note_figures, run_statuses, undescribed_runs
 
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """How a run ended, and when that was seen."""
+    """How a run ended, and when that was seen; of which job, begun by whom, and why it failed."""
 
     run_id: str
     status: Ending
     at: datetime
+    job: str = ""
+    launched_by: str = ""
+    error: str = ""
 
 
 def finish(catalog: Catalog, stamp: Stamp) -> None:
@@ -37,13 +40,26 @@ def record_ends(store: Store, outbox: Outbox, ends: Sequence[End]) -> None:
     """
     with store.reading() as connection:
         known = run_statuses(connection, [end.run_id for end in ends])
-    new = [end for end in ends if known.get(end.run_id) != end.status]
+        undescribed = undescribed_runs(connection)
+    new = [
+        end
+        for end in ends
+        if known.get(end.run_id) != end.status or (end.job and end.run_id in undescribed)
+    ]
     if not new:
         return
     waiting = outbox.waiting_by_run()
     with store.writing() as connection:
         for end in new:
-            finish_run(connection, end.run_id, end.status, end.at)
+            finish_run(
+                connection,
+                end.run_id,
+                end.status,
+                end.at,
+                error=end.error,
+                job=end.job,
+                launched_by=end.launched_by,
+            )
             drawn = drawn_in_run(connection, end.run_id)
             generated = drawn.generated + waiting.get(end.run_id, 0)
             if end.status != "succeeded" and generated:

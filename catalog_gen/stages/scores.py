@@ -14,6 +14,7 @@ from catalog_gen.diffusion.references import load_reference
 from catalog_gen.errors import InputError
 from catalog_gen.imaging.decode import read_image as decode
 from catalog_gen.judging.contrasts import Phrasing, Rivals, contrasts_of
+from catalog_gen.judging.critic import Critic
 from catalog_gen.judging.lettering import LetteringDetector
 from catalog_gen.judging.measurement import measure
 from catalog_gen.judging.picture import Asked
@@ -49,7 +50,8 @@ def score_images(
 
     Raises:
         ConfigError: a template can't be used.
-        ModelError: the scorer or the lettering detector can't be loaded, or the model's words.
+        ModelError: the scorer, the lettering detector or the critic can't be loaded, or the
+            model's words.
         CorruptionError: a stored picture is damaged.
     """
     started = perf_counter()
@@ -59,11 +61,15 @@ def score_images(
             return ScoreResult(0, perf_counter() - started)
         rivals = current_prompts(connection)
         phrases = _Phrases.of(catalog, asked_values(connection), known_attributes(connection))
-    detector = LetteringDetector.of(catalog.settings.lettering)
+    lookers = _Lookers(
+        LetteringDetector.of(catalog.settings.lettering), Critic.of(catalog.settings.critic)
+    )
     done = 0
+    if todo:
+        report("score", 0, len(todo))
     for start in range(0, len(todo), CHUNK):
         chunk = todo[start : start + CHUNK]
-        rows = _score(catalog, scorer, detector, chunk, rivals, phrases, stamp)
+        rows = _score(catalog, scorer, lookers, chunk, rivals, phrases, stamp)
         with catalog.store.writing() as connection:
             save_scores(connection, rows)
             seconds = {"score": round(perf_counter() - started, 3)}
@@ -71,6 +77,22 @@ def score_images(
         done += len(chunk)
         report("score", done, len(todo))
     return ScoreResult(len(todo), perf_counter() - started)
+
+
+@dataclass(frozen=True, slots=True)
+class _Lookers:
+    """Networks beside the scorer, each with its one question; None: nobody asks it."""
+
+    detector: LetteringDetector | None
+    critic: Critic | None
+
+    def lettering(self, pictures: Sequence[Pixels]) -> Sequence[float | None]:
+        return self.detector.look(pictures) if self.detector else [None] * len(pictures)
+
+    def soundness(
+        self, pictures: Sequence[Pixels], prompts: Sequence[str]
+    ) -> Sequence[float | None]:
+        return self.critic.look(pictures, prompts) if self.critic else [None] * len(pictures)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +146,7 @@ class _Phrases:
 def _score(
     catalog: Catalog,
     scorer: ClipScorer,
-    detector: LetteringDetector | None,
+    lookers: _Lookers,
     chunk: Sequence[ToScore],
     rivals: Mapping[str, Sequence[str]],
     phrases: _Phrases,
@@ -141,17 +163,20 @@ def _score(
     scores = _rated(scorer, chunk, embeddings, rivals)
     wishes = {each.prompt_id: phrases.phrasing(each) for each in chunk}
     contrasts = contrasts_of(embeddings, [wishes[each.prompt_id] for each in chunk], scorer)
-    lettering = detector.look(pictures) if detector else [None] * len(chunk)
+    lettering = lookers.lettering(pictures)
+    soundness = lookers.soundness(pictures, [each.prompt for each in chunk])
     rows: list[ScoreRow] = []
-    for item, pixels, score, contrast, letters in zip(
-        chunk, pictures, scores, contrasts, lettering, strict=True
+    for item, pixels, score, contrast, letters, sound in zip(
+        chunk, pictures, scores, contrasts, lettering, soundness, strict=True
     ):
         key = _photo_key(item)
         signals = measure(pixels, asked=phrases.asked(item), reference=photos.get(key))
         distance = None
         if key in photo_embeddings:
             distance = embedding_distance(score.embedding, photo_embeddings[key])
-        signals = signals.with_answers(contrast, identity_distance=distance, lettering=letters)
+        signals = signals.with_answers(
+            contrast, identity_distance=distance, lettering=letters, soundness=sound
+        )
         rows.append(
             ScoreRow(
                 image_id=item.image_id,

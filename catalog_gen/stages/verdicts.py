@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,11 +14,15 @@ from catalog_gen.judging.measurement import Signals
 from catalog_gen.judging.rubric import Verdict, judge, load_rubric
 from catalog_gen.judging.scorer import ClipScore
 from catalog_gen.judging.signals.duplicates import Likenesses, Twin, as_bits, nearest_twins
+from catalog_gen.progress import report
 from catalog_gen.settings import ViewSettings
 from catalog_gen.stages.catalog import Catalog, Stamp
 from catalog_gen.store.runs import note_figures
 from catalog_gen.store.scores import likenesses
 from catalog_gen.store.verdicts import ToJudge, VerdictRow, save_verdicts, unjudged
+
+#: Pictures between two reports of progress.
+REPORTED: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +50,18 @@ def judge_images(
         todo = unjudged(connection, filed_under, scorer_hash, shards)
     twins = _twins(catalog, todo, scorer_hash)
     rows: list[VerdictRow] = []
-    for item in todo:
+    accepted = 0
+    if todo:
+        report("judge", 0, len(todo))
+    for done, item in enumerate(todo, start=1):
         measured, twin = Signals.from_json(item.signals), twins[item.image_id]
         context = _context(item, catalog.settings.views.get(item.view), scorer_hash, twin)
         clip = ClipScore(item.similarity, item.margin, item.embedding)
-        rows.append(_row(item, judge(measured, clip, rubric, context), filed_under, stamp))
+        verdict = judge(measured, clip, rubric, context)
+        rows.append(_row(item, verdict, filed_under, stamp))
+        accepted += verdict.decision == "accepted"
+        if done % REPORTED == 0 or done == len(todo):
+            report("judge", done, len(todo), f"{accepted} accepted")
     counts = Counter(row.decision for row in rows)
     result = JudgeResult(counts["accepted"], counts["review"], counts["rejected"])
     if rows:

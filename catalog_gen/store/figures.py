@@ -86,6 +86,14 @@ def feed_figures(connection: DuckDBPyConnection) -> FeedFigures:
     return FeedFigures(0, 0, 0) if row is None else FeedFigures(*row)
 
 
+def feed_platform(connection: DuckDBPyConnection) -> str:
+    """Whose export the feed was that was recorded last; '' before the first."""
+    row = first_row(
+        connection.execute("SELECT platform FROM feed_snapshots ORDER BY seq DESC LIMIT 1")
+    )
+    return row[0] if row is not None else ""
+
+
 def prompt_figures(connection: DuckDBPyConnection) -> PromptFigures:
     """Current prompts of active products."""
     row = only_row(

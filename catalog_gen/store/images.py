@@ -214,12 +214,31 @@ def _unknown(image: str) -> InputError:
     )
 
 
-def images_of_run(connection: DuckDBPyConnection, run_id: str, limit: int) -> list[str]:
-    """The ids of a run's first pictures, in the order of their ids."""
+@dataclass(frozen=True, slots=True)
+class DrawnPicture:
+    """A picture that a run drew: what for, and why."""
+
+    image_id: str
+    product_id: str
+    title: str
+    shard: int
+    view: str
+    reason: str
+
+
+def pictures_of_run(connection: DuckDBPyConnection, run_id: str, limit: int) -> list[DrawnPicture]:
+    """A run's first pictures by their ids, which are hashes: a fair sample."""
     rows = connection.execute(
-        "SELECT image_id FROM images WHERE run_id = ? ORDER BY image_id LIMIT ?", [run_id, limit]
+        """
+        SELECT image_id, product_id, products.title, ledger.shard, view, reason
+        FROM (SELECT image_id FROM images WHERE run_id = ? ORDER BY image_id LIMIT ?)
+        JOIN ledger ON ledger.recipe_id = image_id
+        JOIN products USING (product_id)
+        ORDER BY image_id
+        """,
+        [run_id, limit],
     ).fetchall()
-    return [image_id for (image_id,) in rows]
+    return [DrawnPicture(*row) for row in rows]
 
 
 def sample_images(connection: DuckDBPyConnection, limit: int) -> list[str]:

@@ -113,6 +113,7 @@ class OpenFailure:
     tries: int
     error: str
     recipe_id: str
+    shard: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,6 +274,28 @@ def record_failures(
             """,
             {"max_tries": max_tries, "now": now, "run_id": run_id},
         )
+
+
+def plan_again(
+    connection: DuckDBPyConnection, recipe_ids: Iterable[str], run_id: str, now: datetime
+) -> int:
+    """Take candidates that failed or were given up as planned, with all their tries before them.
+
+    Returns how many they were.
+    """
+    with registered(connection, "to_plan_again", strings(recipe_ids)):
+        row = only_row(
+            connection.execute(
+                """
+                UPDATE ledger SET
+                    status = 'planned', tries = 0, error = '', updated_at = $now, run_id = $run_id
+                WHERE status IN ('failed', 'given up')
+                    AND recipe_id IN (SELECT value FROM to_plan_again)
+                """,
+                {"now": now, "run_id": run_id},
+            )
+        )
+    return int(row[0])
 
 
 def apply_budget(

@@ -11,12 +11,20 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
+import pyarrow as pa
 from duckdb import DuckDBPyConnection
 
 from catalog_gen.catalog.product import FeedContents, Product, Rejection
 from catalog_gen.errors import FeedError
 from catalog_gen.fingerprint import SHARDS, sha256_json
-from catalog_gen.store.relations import arrow_rows, insert_row, only_row, registered_rows
+from catalog_gen.store.relations import (
+    arrow_rows,
+    insert_row,
+    only_row,
+    registered,
+    registered_rows,
+    strings,
+)
 
 #: What ``stored_product`` reads. Maps come as JSON: as maps they take five times as long to fetch.
 PRODUCT_COLUMNS: Final = """products.product_id, products.title, products.category,
@@ -166,6 +174,59 @@ def record_feed(
     _write_snapshot(connection, feed_id, contents, changes, source, sha256, run_id, now)
     _write_rejections(connection, feed_id, contents)
     return replace(changes, platform=contents.platform, skipped=contents.skipped)
+
+
+def change_attribute(
+    connection: DuckDBPyConnection, name: str, values: Mapping[str, str], now: datetime
+) -> None:
+    """Set one attribute that these products have already, by product id.
+
+    The next feed finds them unchanged if it says the same.
+    """
+    rows = pa.table({"id": list(values), "value": list(values.values())})
+    with registered(connection, "changed_attribute", rows):
+        connection.execute(
+            """
+            UPDATE products SET
+                attributes = map_concat(attributes, MAP {$name: changed.value}), changed_at = $now
+            FROM changed_attribute AS changed WHERE changed.id = products.product_id
+            """,
+            {"name": name, "now": now},
+        )
+        connection.execute(
+            f"""
+            UPDATE products SET row_hash = {_ROW_HASH}
+            WHERE product_id IN (SELECT id FROM changed_attribute)
+            """
+        )
+
+
+def products_named(connection: DuckDBPyConnection, product_ids: Iterable[str]) -> list[Product]:
+    """Those of the products that are active, by id."""
+    with only_products(connection, product_ids) as relation:
+        rows = connection.execute(
+            f"""
+            SELECT {PRODUCT_COLUMNS} FROM "{relation}" AS products
+            WHERE retired_at IS NULL ORDER BY product_id
+            """
+        ).fetchall()
+    return [stored_product(row) for row in rows]
+
+
+@contextmanager
+def only_products(
+    connection: DuckDBPyConnection, product_ids: Iterable[str], name: str = "only_these"
+) -> Iterator[str]:
+    """The products table cut down to these, readable as ``name`` while the block runs."""
+    with registered(connection, f"{name}_ids", strings(product_ids)):
+        connection.execute(
+            f"""
+            CREATE OR REPLACE TEMP VIEW "{name}" AS
+            FROM products WHERE product_id IN (SELECT value FROM "{name}_ids")
+            """
+        )
+        yield name
+        connection.execute(f'DROP VIEW "{name}"')
 
 
 def stored_product(row: Sequence[Any]) -> Product:

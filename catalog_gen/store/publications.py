@@ -50,8 +50,9 @@ class Publication:
 def candidates_for_publication(connection: DuckDBPyConnection, rubric: str) -> list[LiveImage]:
     """The best accepted picture of each current product and view; people overrule the rubric.
 
-    Best is the highest total, then the widest margin over other products' prompts, then the first
-    candidate: a choice that two runs make alike. Pictures whose view has none are absent.
+    Best is the highest total, then the soundest form, then the widest margin over other products'
+    prompts, then the first candidate: a choice that two runs make alike. Pictures whose view has
+    none are absent.
     """
     rows = connection.execute(
         """
@@ -65,6 +66,7 @@ def candidates_for_publication(connection: DuckDBPyConnection, rubric: str) -> l
         QUALIFY row_number() OVER (
             PARTITION BY ledger.product_id, ledger.view
             ORDER BY review.decision IS NOT NULL DESC, verdicts.total DESC NULLS LAST,
+                (score.signals ->> 'soundness')::DOUBLE DESC NULLS LAST,
                 score.margin DESC NULLS LAST, ledger.candidate, ledger.attempt, ledger.recipe_id
         ) = 1
         ORDER BY ledger.product_id, ledger.view

@@ -121,6 +121,12 @@ def unfinished_runs(connection: DuckDBPyConnection) -> list[str]:
     return [run_id for (run_id,) in rows]
 
 
+def undescribed_runs(connection: DuckDBPyConnection) -> set[str]:
+    """The ids of runs of which nobody has said what job they were."""
+    rows = connection.execute("SELECT run_id FROM runs WHERE job = ''").fetchall()
+    return {run_id for (run_id,) in rows}
+
+
 def run_statuses(connection: DuckDBPyConnection, run_ids: Collection[str]) -> dict[str, RunStatus]:
     """What is recorded of these runs, by id; runs that nobody recorded are left out."""
     rows = connection.execute(
@@ -134,6 +140,15 @@ def run_summary(connection: DuckDBPyConnection, run_id: str) -> dict[str, Any]:
     row = first_row(connection.execute("SELECT summary FROM runs WHERE run_id = ?", [run_id]))
     summary: dict[str, Any] = {} if row is None else json.loads(row[0])
     return summary
+
+
+def runs_like(connection: DuckDBPyConnection, start: str) -> list[Run]:
+    """The runs whose id begins so, the newest first."""
+    rows = connection.execute(
+        f"SELECT {columns_of(Run)} FROM runs WHERE starts_with(run_id, ?) ORDER BY seq DESC",
+        [start],
+    ).fetchall()
+    return [Run(*(*facts, json.loads(summary))) for *facts, summary in rows]
 
 
 def last_runs(connection: DuckDBPyConnection, limit: int) -> list[Run]:

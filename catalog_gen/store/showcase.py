@@ -2,15 +2,18 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, Final, Generic, TypeVar
 
 from duckdb import DuckDBPyConnection
 
 from catalog_gen.catalog.product import Product, Rejection
 from catalog_gen.store.products import PRODUCT_COLUMNS, stored_product
 from catalog_gen.store.relations import columns_of
+
+#: Rows that are Python objects at a time.
+_FETCHED: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,7 @@ class ShownPicture:
     criteria: dict[str, Any]
     hard_failures: tuple[str, ...]
     reviewer: str
+    reference_sha256: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,18 @@ class Trouble:
     view: str
     unsupported: str
     errors: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ShownProduct:
+    """An active product with its pictures and troubles, by view."""
+
+    product: Product
+    pictures: list[ShownPicture]
+    troubles: list[Trouble]
+
+
+Part = TypeVar("Part", ShownPicture, Trouble)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,20 +104,63 @@ def active_products(connection: DuckDBPyConnection) -> list[Product]:
     return [stored_product(row) for row in rows]
 
 
-def shown_pictures(connection: DuckDBPyConnection) -> list[ShownPicture]:
+def limit_memory(connection: DuckDBPyConnection) -> None:
+    """Let the database keep few of the pictures' bytes in memory, and sort on the disk."""
+    connection.execute("SET memory_limit = '512MB'")
+
+
+def shown_products(connection: DuckDBPyConnection) -> Iterator[ShownProduct]:
+    """The active products with all that the gallery shows of them, by id.
+
+    They stream: products, pictures and troubles are read side by side, each in the order of ids, so
+    memory does not grow with the catalog. Other queries of ``connection`` may run meanwhile.
+    """
+    pictures = _Ordered(_shown_pictures(connection))
+    wrong = _Ordered(_troubles(connection))
+    query = f"SELECT {PRODUCT_COLUMNS} FROM active_products AS products ORDER BY product_id"
+    for row in _rows(connection, query):
+        product = stored_product(row)
+        yield ShownProduct(product, pictures.of(product.product_id), wrong.of(product.product_id))
+
+
+class _Ordered(Generic[Part]):
+    """Parts of products, in the order of their ids, taken product by product."""
+
+    def __init__(self, parts: Iterator[Part]) -> None:
+        self._parts: Iterator[Part] = parts
+        self._next: Part | None = next(parts, None)
+
+    def of(self, product_id: str) -> list[Part]:
+        """The parts of a product; those of earlier ids, which no product has, are passed over."""
+        found: list[Part] = []
+        while self._next is not None and self._next.product_id <= product_id:
+            if self._next.product_id == product_id:
+                found.append(self._next)
+            self._next = next(self._parts, None)
+        return found
+
+
+def _rows(connection: DuckDBPyConnection, query: str) -> Iterator[tuple[Any, ...]]:
+    """The rows of a query, a few at a time, through a cursor of its own."""
+    with connection.cursor() as cursor:
+        result = cursor.execute(query)
+        while rows := result.fetchmany(_FETCHED):
+            yield from rows
+
+
+def _shown_pictures(connection: DuckDBPyConnection) -> Iterator[ShownPicture]:
     """Pictures of active products that are wanted or live, by product, view and candidate.
 
     After a rollback, and while a gate holds a night back, what is live is no longer wanted.
     """
-    rows = connection.execute(
-        f"""
+    query = f"""
         SELECT {columns_of(ShownPicture)} FROM lineage
         WHERE (still_wanted OR live) AND retired_at IS NULL
         ORDER BY product_id, view, candidate, attempt
-        """
-    ).fetchall()
+    """
     names = [field.name for field in fields(ShownPicture)]
-    return [_shown_picture(dict(zip(names, row, strict=True))) for row in rows]
+    for row in _rows(connection, query):
+        yield _shown_picture(dict(zip(names, row, strict=True)))
 
 
 def _shown_picture(facts: dict[str, Any]) -> ShownPicture:
@@ -112,25 +171,22 @@ def _shown_picture(facts: dict[str, Any]) -> ShownPicture:
             "criteria": json.loads(facts["criteria"] or "{}"),
             "hard_failures": tuple(facts["hard_failures"] or ()),
             "reviewer": facts["reviewer"] or "",
+            "reference_sha256": facts["reference_sha256"] or "",
         }
     )
 
 
-def troubles(connection: DuckDBPyConnection) -> list[Trouble]:
+def _troubles(connection: DuckDBPyConnection) -> Iterator[Trouble]:
     """Current wishes that the model can't draw, or whose drawing failed."""
-    rows = connection.execute(
-        """
+    query = """
         SELECT product_id, wish.view, any_value(unsupported),
             coalesce(list(DISTINCT error) FILTER (status IN ('failed', 'given up')), [])
         FROM current_prompts AS wish LEFT JOIN ledger USING (prompt_id, product_id)
         WHERE unsupported <> '' OR status IN ('failed', 'given up')
         GROUP BY product_id, wish.view ORDER BY product_id, wish.view
-        """
-    ).fetchall()
-    return [
-        Trouble(product_id, view, unsupported, tuple(errors))
-        for product_id, view, unsupported, errors in rows
-    ]
+    """
+    for product_id, view, unsupported, errors in _rows(connection, query):
+        yield Trouble(product_id, view, unsupported, tuple(sorted(errors)))
 
 
 def newest_rejections(connection: DuckDBPyConnection) -> list[Rejection]:

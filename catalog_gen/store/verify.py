@@ -4,7 +4,8 @@ DuckDB checks each block's checksum as it is read; on top of that pictures and r
 their addresses, and what is live must be there. Outbox files must hash to their names.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal
 
@@ -16,7 +17,7 @@ from catalog_gen.store.images import damaged_images
 from catalog_gen.store.outbox import Outbox, read_batch
 from catalog_gen.store.relations import only_row
 
-Kind = Literal["database", "image", "recipe", "live picture", "outbox file"]
+Kind = Literal["database", "image", "recipe", "live picture", "outbox file", "gallery file"]
 
 #: Each finds the names of damaged things of one kind, in order.
 _ROWS: Final[dict[Kind, tuple[str, str]]] = {
@@ -38,6 +39,7 @@ _REMEDIES: Final[dict[Kind, str]] = {
     "recipe": "Restore a backup: `catalog-gen restore DIR --force`.",
     "live picture": "Restore a backup, or `catalog-gen rollback` to an earlier set.",
     "outbox file": "Nothing: the next refresh sets it aside and draws its pictures again.",
+    "gallery file": "Run `catalog-gen gallery`: it writes the file anew.",
 }
 
 
@@ -61,6 +63,12 @@ class Verification:
     outbox_files: int
     outbox_images: int
     damaged: tuple[Damage, ...]
+
+    def with_gallery(self, files: Iterable[tuple[str, str]]) -> "Verification":
+        """With files of the gallery that are damaged: their paths, and the rules they break."""
+        return replace(
+            self, damaged=self.damaged + tuple(_damage("gallery file", *each) for each in files)
+        )
 
 
 def verify(store: Store, outbox: Outbox) -> Verification:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalog_gen.judging.contrasts import contrasts_of
+from catalog_gen.judging.critic import Critic
 from catalog_gen.judging.facts import JudgingContext
 from catalog_gen.judging.lettering import LetteringDetector
 from catalog_gen.judging.measurement import Signals, measure
@@ -27,13 +28,14 @@ class Bench:
     scorer: ClipScorer
     detector: LetteringDetector | None
     rubric: Rubric
+    critic: Critic | None = None
 
 
 def appraise(specimens: Sequence[Specimen], bench: Bench, rivals: Sequence[str]) -> list[Verdict]:
     """The rubric's verdict on each specimen; ``rivals`` are the catalog's other prompts.
 
     Raises:
-        ModelError: the scorer or the detector can't be loaded.
+        ModelError: the scorer, the detector or the critic can't be loaded.
     """
     return [
         judge(each.signals, each.clip, bench.rubric, each.context)
@@ -54,7 +56,7 @@ def examine(specimens: Sequence[Specimen], bench: Bench, rivals: Sequence[str]) 
     """Measures each specimen as a refresh would; the networks look at all of them at once.
 
     Raises:
-        ModelError: the scorer or the detector can't be loaded.
+        ModelError: the scorer, the detector or the critic can't be loaded.
     """
     if not specimens:
         return []
@@ -69,6 +71,7 @@ def examine(specimens: Sequence[Specimen], bench: Bench, rivals: Sequence[str]) 
         scorer,
     )
     lettering = bench.detector.look(pictures) if bench.detector else [None] * len(pictures)
+    soundness = bench.critic.look(pictures, prompts) if bench.critic else [None] * len(pictures)
     examined: list[Examined] = []
     for place, specimen in enumerate(specimens):
         asked = specimen.phrasing.asked
@@ -81,6 +84,7 @@ def examine(specimens: Sequence[Specimen], bench: Bench, rivals: Sequence[str]) 
         signals = signals.with_answers(
             contrasts[place],
             lettering=lettering[place],
+            soundness=soundness[place],
             identity_distance=None if photo is None else embedding_distance(clip.embedding, photo),
         )
         twin = beside.twins.get(place)

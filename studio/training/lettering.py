@@ -1,7 +1,8 @@
 """Trains the lettering detector: ``python -m studio.training.lettering --fonts FOLDER``.
 
-A batch holds crops of photos of the "train" split, half of them with lettering planted; all are
-dimmed, some softened or noisy. Cells learn where ink is, and crops whether there is any.
+A batch holds crops of photos of the "train" split and of natural textures (``photos.textures``),
+half of them with lettering planted; all are dimmed, some softened or noisy. Cells learn where ink
+is, and crops whether there is any.
 It sets no threshold: ``benchmarks/judge.py`` and the rubric do.
 """
 
@@ -18,21 +19,28 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from catalog_gen.judging.lettering_net import CELL, CELLS, LetteringNet, score
+from catalog_gen.judging.lettering_net import CELL, CELLS, LetteringNet, load_lettering, score
 from studio.command import count, minutes, told_errors
 from studio.files import save_weights
 from studio.photos.album import to_signed
 from studio.photos.letters import find_faces, letter
 from studio.photos.negatives import load_photos
+from studio.photos.textures import photographs, textures
 
 BATCH: Final[int] = 48
 #: Pixels a side of a crop; the network looks about as far.
 CROP: Final[int] = 64
 RATE: Final[float] = 3e-3
+#: Share of crops that are natural textures, and how many of those there are.
+NATURAL: Final[float] = 0.5
+TEXTURES: Final[int] = 4000
 
 
 def examples(
-    images: NDArray[np.uint8], faces: tuple[Path, ...], chance: random.Random
+    images: NDArray[np.uint8],
+    natural: NDArray[np.uint8],
+    faces: tuple[Path, ...],
+    chance: random.Random,
 ) -> tuple[NDArray[np.uint8], Tensor]:
     """A batch of crops (B, S, S, 3), the second half lettered, and their cells (B, S/4, S/4)."""
     height, width = images.shape[1:3]
@@ -40,7 +48,8 @@ def examples(
     crops = np.empty((BATCH, CROP, CROP, 3), np.uint8)
     for place in range(BATCH):
         y, x = chance.randint(0, height - CROP), chance.randint(0, width - CROP)
-        crop = images[chance.randrange(len(images)), y : y + CROP, x : x + CROP]
+        source = natural if chance.random() < NATURAL else images
+        crop = source[chance.randrange(len(source)), y : y + CROP, x : x + CROP]
         if chance.random() < 0.5:
             crop = crop[:, ::-1]
         if place >= BATCH // 2:
@@ -61,12 +70,23 @@ def losses(net: LetteringNet, pictures: Tensor, cells: Tensor) -> Tensor:
     return where + 0.3 * (told * clear).mean()
 
 
-def train(images: NDArray[np.uint8], faces: tuple[Path, ...], minutes: float, out: Path) -> None:
-    """Trains for so long, the rate falling to nothing, and writes the weights at the end."""
+def train(
+    images: NDArray[np.uint8],
+    natural: NDArray[np.uint8],
+    faces: tuple[Path, ...],
+    minutes: float,
+    out: Path,
+    start: Path | None = None,
+) -> None:
+    """Trains for so long, the rate falling to nothing, and writes the weights at the end.
+
+    ``start`` holds weights to go on from.
+    """
     torch.manual_seed(11)
     chance = random.Random(11)
     generator = torch.Generator().manual_seed(11)
-    net = LetteringNet().to(memory_format=torch.channels_last)
+    net = (load_lettering(start) if start else LetteringNet()).train()
+    net = net.to(memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(net.parameters(), lr=RATE, weight_decay=0.01)
     started = told = monotonic()
     step = 0
@@ -74,7 +94,7 @@ def train(images: NDArray[np.uint8], faces: tuple[Path, ...], minutes: float, ou
     while (share := (monotonic() - started) / (60 * minutes)) < 1:
         for group in optimizer.param_groups:
             group["lr"] = RATE * min(1.0, (step + 1) / 100) * (1 - share)
-        pictures, cells = examples(images, faces, chance)
+        pictures, cells = examples(images, natural, faces, chance)
         loss = losses(net, _softened(pictures, generator), cells)
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
@@ -107,6 +127,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("data/models/lettering.safetensors"))
     parser.add_argument("--minutes", type=minutes, default=16)
     parser.add_argument("--limit", type=count, default=6000, help="photos, the first of the split")
+    parser.add_argument("--photographs", type=Path, help="folder of real ones without lettering")
+    parser.add_argument("--start", type=Path, help="weights to go on from")
     given = parser.parse_args()
     faces = find_faces(given.fonts)
     if not faces:
@@ -115,8 +137,11 @@ def main() -> None:
         )
     with told_errors():
         images = load_photos(given.photos, "train", given.limit).images
-    print(f"{len(images)} photos, {len(faces)} faces", file=sys.stderr)
-    train(images, faces, given.minutes, given.out)
+    pictures = photographs(given.photographs) if given.photographs else []
+    natural = textures(TEXTURES, pictures, random.Random(12))
+    told = f"{len(images)} photos, {len(pictures)} photographs, {len(faces)} faces"
+    print(told, file=sys.stderr, flush=True)
+    train(images, natural, faces, given.minutes, given.out, given.start)
 
 
 if __name__ == "__main__":

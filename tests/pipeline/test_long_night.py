@@ -34,4 +34,4 @@ def test_nights_leave_no_files_threads_or_waiting_pictures_behind(tmp_path: Path
     warm, *later = samples
     assert {each.files for each in later} == {warm.files}
     assert {each.threads for each in later} == {warm.threads}
-    assert {each.stage for each in watch.samples} == {"draw", "score"}
+    assert {each.stage for each in watch.samples} == {"draw", "score", "judge"}

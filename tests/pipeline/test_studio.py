@@ -73,6 +73,7 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Sample:
         "models/studio/pipeline",
         "models/studio/clip",
         "models/lettering.safetensors",
+        "models/critic.safetensors",
         "rubric.toml",
         "passports.toml",
     )

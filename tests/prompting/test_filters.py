@@ -36,6 +36,15 @@ FILTERS["counted"] = partial(filters_of(load_dialect(WORDS))["counted"], count="
         ("Storage Box 12 x 8.5 cm | Free shipping", "Storage Box"),
         ("Apple MacBook Sleeve", "Apple MacBook Sleeve"),
         ("Norr No. 7", "Norr No. 7"),
+        ("Sneaker - New Balance 574, Grey", "Sneaker - New Balance 574, Grey"),
+        ("T-Shirt | New York Skyline", "T-Shirt | New York Skyline"),
+        ("Cap \u2013 New Era Classic", "Cap \u2013 New Era Classic"),
+        ("Wall Art 3 Piece Canvas", "Wall Art Canvas"),
+        ("Tesla Model 3 Toy Car", "Tesla Model 3 Toy Car"),
+        ("Bowl - New - Art. 4411", "Bowl"),
+        ("Mug, Model no. 12-A", "Mug"),
+        ("Mug &amp; Saucer \U0001f525\U0001f525 Acme\u2122", "Mug & Saucer Acme"),
+        ("\u2764\ufe0f Gift Mug | Sale!", "Gift Mug"),
     ],
 )
 def test_clean_title(title: str, clean: str) -> None:

@@ -1,15 +1,18 @@
 import json
-from collections.abc import Callable
-from dataclasses import replace
+import os
+import re
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pytest
 from bs4 import BeautifulSoup
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalog_gen.reporting.gallery import render_gallery, write_gallery
+from catalog_gen.reporting.gallery import JPEG_END, LISTED, PNG_END, write_gallery
 from catalog_gen.reporting.gallery_data import (
     GalleryData,
     GalleryImage,
@@ -17,14 +20,29 @@ from catalog_gen.reporting.gallery_data import (
     GalleryRejection,
     GalleryView,
 )
+from catalog_gen.reporting.gallery_script import (
+    FAILED,
+    LIVE,
+    TITLE_BYTES,
+    WAITING,
+    GalleryIndex,
+    chunked,
+    data_file,
+    view_state,
+)
+from catalog_gen.reporting.site_folder import damaged_files
 
 HOSTILE = "</script><script>alert(1)</script><!--<img src=x onerror=alert(1)> & \u2028 \"'"
+
+
+def png_of(number: int) -> bytes:
+    return f"picture {number}".encode() + PNG_END
 
 
 def image(number: int = 0, *, live: bool = True, **changes: object) -> GalleryImage:
     base = GalleryImage(
         image_id=f"{number:064x}",
-        sha256=f"{number + 16:064x}",
+        sha256=sha256(png_of(number)).hexdigest(),
         number=number,
         decision="accepted",
         live=live,
@@ -50,6 +68,7 @@ def catalog(*products: GalleryProduct, **changes: object) -> GalleryData:
         run_id="4e1d0a77",
         publication_id=3,
         coverage=0.5,
+        views=("packshot",),
         products=products,
     )
     return replace(base, **changes)  # type: ignore[arg-type]
@@ -60,68 +79,142 @@ def mug(*images: GalleryImage, **changes: object) -> GalleryProduct:
     return replace(base, **changes)  # type: ignore[arg-type]
 
 
-def products_of(page: str) -> list[dict[str, object]]:
-    element = BeautifulSoup(page, "html.parser").find("script", type="application/json")
-    assert element is not None
-    found: list[dict[str, object]] = json.loads(element.text)
+@dataclass
+class Source:
+    """Made-up files; ``asked`` has the numbers of the pictures that were fetched."""
+
+    photo_bytes: bytes | None = b"a photo" + JPEG_END
+    asked: list[int] = field(default_factory=list)
+
+    def png(self, image: GalleryImage) -> bytes:
+        self.asked.append(image.number)
+        return png_of(image.number)
+
+    def photo(self, product: GalleryProduct, sha256: str) -> bytes | None:
+        return self.photo_bytes
+
+
+def written(data: GalleryData, folder: Path) -> str:
+    return write_gallery(data, folder, Source()).read_text("utf-8")
+
+
+def data_of(content: str) -> list[Any]:
+    found: list[Any] = json.loads(content[content.index("[") : content.rindex("]") + 1])
     return found
 
 
-def bytes_of(sha256: str) -> bytes:
-    return f"picture {sha256}".encode()
+def products_in(folder: Path) -> list[dict[str, Any]]:
+    """Everything that the data files of the page's index tell, in its order."""
+    soup = BeautifulSoup((folder / "index.html").read_text("utf-8"), "html.parser")
+    index = (folder / str(soup.find_all("script")[0]["src"])).read_text("utf-8")
+    chunks = data_of(re.sub(r",\n\],", "],", index))[1]["chunks"]
+    return [
+        product
+        for name, _ in chunks
+        for product in data_of((folder / "data" / f"{name}.js").read_text("utf-8"))
+    ]
 
 
 def test_the_page_and_its_pictures(tmp_path: Path) -> None:
-    page = write_gallery(catalog(mug(image(0), image(1, live=False))), tmp_path, bytes_of)
+    source = Source()
+    page = write_gallery(catalog(mug(image(0), image(1, live=False))), tmp_path, source)
     assert page == tmp_path / "index.html"
-    (product,) = products_of(page.read_text("utf-8"))
-    first, second = product["views"][0]["images"]  # type: ignore[index]
+    (product,) = products_in(tmp_path)
+    first, second = product["views"][0]["images"]
     assert (first["live"], second["live"]) == (True, False)
     assert first["seed"] == str(2**62 + 1)
     for shown in (first, second):
-        assert (tmp_path / shown["file"]).read_bytes() == bytes_of(Path(shown["file"]).stem)
+        assert (tmp_path / shown["file"]).read_bytes() == png_of(shown["number"])
+    assert list(damaged_files(tmp_path)) == []
 
 
-def test_the_live_picture_comes_first() -> None:
-    page = render_gallery(catalog(mug(image(0, live=False), image(1), image(2, live=False))))
-    (product,) = products_of(page)
-    numbers = [each["number"] for each in product["views"][0]["images"]]  # type: ignore[index]
-    assert numbers == [1, 0, 2]
+def test_the_live_picture_comes_first_then_those_that_wait(tmp_path: Path) -> None:
+    waiting = image(2, live=False, decision="review")
+    written(catalog(mug(image(0, live=False), image(1), waiting)), tmp_path)
+    (product,) = products_in(tmp_path)
+    assert [each["number"] for each in product["views"][0]["images"]] == [1, 2, 0]
 
 
-def test_the_second_night_fetches_only_new_pictures_and_drops_old_ones(tmp_path: Path) -> None:
-    fetched: list[str] = []
-
-    def fetch(sha256: str) -> bytes:
-        fetched.append(sha256)
-        return bytes_of(sha256)
-
-    write_gallery(catalog(mug(image(0), image(1, live=False))), tmp_path, fetch)
+def test_the_second_night_writes_only_what_is_new_and_drops_what_is_old(tmp_path: Path) -> None:
+    source = Source()
+    write_gallery(catalog(mug(image(0), image(1, live=False))), tmp_path, source)
     (tmp_path / "images" / "notes.txt").write_text("someone's own file")
-    fetched.clear()
-    write_gallery(catalog(mug(image(0), image(2, live=False))), tmp_path, fetch)
-    assert fetched == [image(2).sha256]
+    (tmp_path / "data" / ".killed.partial").write_text("half a file")
+    source.asked.clear()
+    write_gallery(catalog(mug(image(0), image(2, live=False))), tmp_path, source)
+    assert source.asked == [2]
     assert {each.name for each in (tmp_path / "images").iterdir()} == {
         f"{image(0).sha256}.png",
         f"{image(2).sha256}.png",
         "notes.txt",
     }
+    assert len(list((tmp_path / "data").iterdir())) == 2
+
+
+def test_files_that_are_right_already_are_left_alone(tmp_path: Path) -> None:
+    edited = mug(image(0, photo_sha256="e" * 64))
+    written(catalog(edited), tmp_path)
+    before = {each: each.stat().st_ino for each in tmp_path.rglob("*") if each.is_file()}
+    written(catalog(edited), tmp_path)
+    after = {each: each.stat().st_ino for each in tmp_path.rglob("*") if each.is_file()}
+    assert after == before
+    assert list(damaged_files(tmp_path)) == []
+
+
+@pytest.mark.parametrize("kind", ["images", "photos", "data", "index.html", "manifest.json"])
+def test_torn_files_are_seen_and_written_anew(tmp_path: Path, kind: str) -> None:
+    data = catalog(mug(image(0, photo_sha256="e" * 64)))
+    written(data, tmp_path)
+    place = tmp_path / kind
+    for file in place.iterdir() if place.is_dir() else [place]:
+        whole = file.read_bytes()
+        for torn in (b"", whole[:-4], whole[:-8] + bytes(8)):
+            file.write_bytes(torn)
+            assert [path for path, _ in damaged_files(tmp_path)] == [
+                str(file.relative_to(tmp_path))
+            ]
+            written(data, tmp_path)
+            assert file.read_bytes() == whole
+            assert list(damaged_files(tmp_path)) == []
+
+
+def test_a_web_server_may_read_what_a_strict_umask_wrote(tmp_path: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        written(catalog(mug(image(0, photo_sha256="e" * 64))), tmp_path / "site")
+    finally:
+        os.umask(before)
+    for path in [tmp_path / "site", *(tmp_path / "site").rglob("*")]:
+        if path.name != ".lock":
+            wanted = 0o755 if path.is_dir() else 0o644
+            assert path.stat().st_mode & wanted == wanted, path
 
 
 def test_a_failed_write_leaves_the_old_page_whole(tmp_path: Path) -> None:
-    write_gallery(catalog(mug(image(0))), tmp_path, bytes_of)
+    written(catalog(mug(image(0))), tmp_path)
     before = (tmp_path / "index.html").read_bytes()
 
-    def broken(sha256: str) -> bytes:
-        raise OSError("the disk is gone")
+    class Broken(Source):
+        def png(self, image: GalleryImage) -> bytes:
+            raise OSError("the disk is gone")
 
     with pytest.raises(OSError, match="disk"):
-        write_gallery(catalog(mug(image(5))), tmp_path, broken)
+        write_gallery(catalog(mug(image(5))), tmp_path, Broken())
     assert (tmp_path / "index.html").read_bytes() == before
+    assert list(damaged_files(tmp_path)) == []
     assert not list(tmp_path.rglob("*.partial"))
 
 
-def test_hostile_text_stays_text() -> None:
+def test_a_photo_stands_beside_its_edit_unless_it_is_gone(tmp_path: Path) -> None:
+    edited = catalog(mug(image(0, photo_sha256="e" * 64)))
+    write_gallery(edited, tmp_path, Source(photo_bytes=None))
+    assert products_in(tmp_path)[0]["views"][0]["images"][0]["photo"] == ""
+    write_gallery(edited, tmp_path, Source())
+    path = products_in(tmp_path)[0]["views"][0]["images"][0]["photo"]
+    assert (tmp_path / path).read_bytes() == Source().photo_bytes
+
+
+def test_hostile_text_stays_text(tmp_path: Path) -> None:
     hostile = GalleryProduct(
         HOSTILE,
         HOSTILE,
@@ -130,16 +223,15 @@ def test_hostile_text_stays_text() -> None:
         {HOSTILE: HOSTILE},
     )
     rejection = GalleryRejection(3, HOSTILE, HOSTILE, HOSTILE, HOSTILE)
-    page = render_gallery(catalog(hostile, title=HOSTILE, rejections=(rejection,)))
-    plain = render_gallery(catalog(mug(image(0))))
+    data = catalog(hostile, title=HOSTILE, rejections=(rejection,), views=(HOSTILE,))
+    page = written(data, tmp_path)
     soup = BeautifulSoup(page, "html.parser")
-    assert len(soup.find_all("script")) == len(
-        BeautifulSoup(plain, "html.parser").find_all("script")
-    )
+    assert len(soup.find_all("script")) == 2
     assert not soup.find_all("img")
     assert "alert(1)</script>" not in page
-    (product,) = products_of(page)
-    assert product["title"] == HOSTILE
+    for file in (tmp_path / "data").iterdir():
+        assert "<" not in file.read_text("utf-8")
+    assert products_in(tmp_path)[0]["title"] == HOSTILE
     heading = soup.find("h1")
     assert heading is not None
     assert heading.text == HOSTILE
@@ -148,32 +240,59 @@ def test_hostile_text_stays_text() -> None:
 @given(st.text())
 def test_every_title_reaches_the_browser_as_it_is(title: str) -> None:
     encodable = title.encode("utf-8", "replace").decode()
-    (product,) = products_of(render_gallery(catalog(mug(image(0), title=encodable))))
-    assert product["title"] == encodable
+    _, content = data_file([mug(image(0), title=encodable)])
+    assert data_of(content.decode())[0]["title"] == encodable
 
 
-def test_nothing_is_loaded_from_the_network() -> None:
-    page = render_gallery(catalog(mug(image(0))))
+@given(st.text(min_size=1))
+def test_a_long_title_is_cut_in_the_index_between_characters(title: str) -> None:
+    index = GalleryIndex(["packshot"])
+    index.add("a" * 16, [mug(image(0), title=title * 60)])
+    _, content = index.file()
+    row = json.loads(content.decode().split("\n")[1].removesuffix(","))
+    assert len(row[1].encode()) <= TITLE_BYTES
+    assert (title * 60).startswith(row[1].removesuffix("…"))
+
+
+def test_the_index_says_what_the_filters_ask() -> None:
+    waiting = GalleryView("packshot", (image(0), image(1, live=False, decision="review")), ("x",))
+    assert view_state(waiting) & (LIVE | WAITING | FAILED) == LIVE | WAITING | FAILED
+    assert not view_state(GalleryView("packshot", (image(0),))) & (WAITING | FAILED)
+
+
+def test_a_product_that_comes_changes_one_data_file() -> None:
+    products = [mug(product_id=f"sku-{number:04d}") for number in range(400)]
+    before = {data_file(chunk)[0] for chunk in chunked(products)}
+    products.insert(200, mug(product_id="sku-0199a"))
+    after = {data_file(chunk)[0] for chunk in chunked(products)}
+    assert len(before) > 10
+    assert len(after - before) <= 3
+
+
+def test_nothing_is_loaded_from_the_network(tmp_path: Path) -> None:
+    page = written(catalog(mug(image(0))), tmp_path)
     assert "http://" not in page
     assert "https://" not in page
     assert "default-src 'none'" in page
+    for file in (tmp_path / "data").iterdir():
+        assert "://" not in file.read_text("utf-8")
 
 
-def test_the_policy_allows_exactly_the_own_script_and_style() -> None:
+def test_the_policy_allows_exactly_the_own_script_and_style(tmp_path: Path) -> None:
     import base64
     import hashlib
 
-    page = render_gallery(catalog(mug(image(0))))
-    soup = BeautifulSoup(page, "html.parser")
+    soup = BeautifulSoup(written(catalog(mug(image(0))), tmp_path), "html.parser")
     policy = soup.find("meta", attrs={"http-equiv": "Content-Security-Policy"})
     assert policy is not None
+    assert "unsafe" not in str(policy["content"])
     for element in (soup.find_all("script")[-1], soup.find("style")):
         assert element is not None
         digest = hashlib.sha256(str(element.string).encode()).digest()
         assert f"'sha256-{base64.b64encode(digest).decode()}'" in str(policy["content"])
 
 
-def test_counts_failures_and_rejected_rows_are_shown() -> None:
+def test_counts_failures_and_rejected_rows_are_shown(tmp_path: Path) -> None:
     failed = GalleryProduct(
         "SKU-2", "Hose", "hose", (GalleryView("packshot", (), ("it was black",), ""),)
     )
@@ -182,8 +301,9 @@ def test_counts_failures_and_rejected_rows_are_shown() -> None:
     )
     rejection = GalleryRejection(12, "SKU-9", "title", "", "a product needs a title")
     review = image(1, live=False, decision="review")
-    data = catalog(mug(image(0), review), failed, unknown, rejections=(rejection,))
-    soup = BeautifulSoup(render_gallery(data), "html.parser")
+    rows = (rejection,) * (LISTED + 1)
+    data = catalog(mug(image(0), review), failed, unknown, rejections=rows)
+    soup = BeautifulSoup(written(data, tmp_path), "html.parser")
     figures = {
         each.dt.text: each.dd.text for each in soup.select(".figures div") if each.dt and each.dd
     }
@@ -191,17 +311,17 @@ def test_counts_failures_and_rejected_rows_are_shown() -> None:
     assert figures["live pictures"] == "1"
     assert figures["coverage"] == "50%"
     assert figures["to review"] == "1"
-    assert figures["rejected rows"] == "1"
+    assert figures["failed"] == "1"
+    assert figures["rejected rows"] == str(LISTED + 1)
     troubles = soup.select("#troubles tbody tr")
     assert "it was black" in troubles[0].text
     assert "no word for rake" in troubles[1].text
-    assert "a product needs a title" in soup.select("#rejections tbody tr")[0].text
+    rejections = soup.select("#rejections tbody tr")
+    assert len(rejections) == LISTED
+    assert "a product needs a title" in rejections[0].text
 
 
 def test_an_empty_catalog_is_a_page_too(tmp_path: Path) -> None:
-    def none(sha256: str) -> bytes:
-        raise AssertionError(sha256)
-
-    fetch: Callable[[str], bytes] = none
-    page = write_gallery(catalog(publication_id=None, coverage=0.0), tmp_path, fetch)
-    assert "Nothing is published yet" in page.read_text("utf-8")
+    page = written(catalog(publication_id=None, coverage=0.0), tmp_path)
+    assert "Nothing is published yet" in page
+    assert products_in(tmp_path) == []

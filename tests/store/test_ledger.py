@@ -15,7 +15,7 @@ from catalog_gen.store.ledger import (
     record_failures,
 )
 from catalog_gen.store.prompts import retire_prompts, stale_inputs
-from catalog_gen.store.showcase import shown_pictures
+from catalog_gen.store.showcase import shown_products
 from tests.store.shop import PACKSHOT, Shop, mug, recipe_of
 
 
@@ -133,7 +133,8 @@ def test_two_wishes_for_the_same_picture_share_it(shop: Shop) -> None:
     assert counts_of(shop).made == 1
     with shop.store.reading() as connection:
         assert connection.execute("SELECT still_wanted FROM lineage").fetchall() == [(True,)]
-        assert [each.image_id for each in shown_pictures(connection)] == [work.recipe_id]
+        (shown,) = shown_products(connection)
+        assert [each.image_id for each in shown.pictures] == [work.recipe_id]
 
 
 def test_who_asks_anew_for_a_failure_did_not_try_it(shop: Shop) -> None:

@@ -21,6 +21,11 @@ from catalog_gen.errors import FeedError
 GOOGLE: Final = "{http://base.google.com/ns/1.0}"
 MAX_DEPTH: Final = 64
 
+#: Fields of several parts, in the order in which Google's text feeds write them.
+COMPOSED: Final = {
+    "g:shipping": ("country", "region", "service", "price"),
+    "g:tax": ("country", "region", "rate", "tax_ship"),
+}
 _BLOCK: Final = 64 * 1024
 #: A tag or attribute that the parser has to hold in one piece.
 _MAX_TOKEN: Final = 4 * MAX_LINE
@@ -80,6 +85,7 @@ class _Items:
         self._fields: dict[str, list[str]] = {}
         self._names: list[str] = []
         self._texts: list[list[str]] = []
+        self._parts: dict[str, str] = {}
         self._line = 0
         self._size = 0
         self._count = 0
@@ -117,6 +123,8 @@ class _Items:
                 self._line = self.expat.CurrentLineNumber
                 self._fields, self._size, self._count = {}, 0, 0
             return
+        if not self._names:
+            self._parts = {}
         if self._names and name.startswith("g:"):
             name = f"{self._names[-1]}_{name.removeprefix('g:')}"  # g:shipping/g:price
         elif self._names:
@@ -142,6 +150,10 @@ class _Items:
             name = self._names.pop()
             text = "".join(self._texts.pop()).strip()
             self._count += 1
+            if not self._names and name in COMPOSED:
+                text = ":".join(self._parts.get(part, "") for part in COMPOSED[name])
+            elif len(self._names) == 1:
+                self._parts[name.removeprefix(f"{self._names[0]}_")] = text
             if self._names and self._names[-1] == name:
                 self._texts[-1].append(f" {text} ")
             elif text and self._count <= MAX_FIELDS:

@@ -104,19 +104,20 @@ class _Families:
     version_1: bool
     parents: dict[str, _Family] = field(default_factory=dict)
     options: dict[str, dict[str, str]] = field(default_factory=dict)
-    _present: set[str] = field(default_factory=set)
+    _with_children: set[str] = field(default_factory=set)
 
     @classmethod
     def of(cls, table: Table, translation: Translation) -> "_Families":
         families = cls("_type" in table.names)
         sku = ""
+        present: set[str] = set()
         for row in table.read():
             if isinstance(row, Rejection):
                 continue
             fields = translation.fields(row)
             sku = fields.get("product_id", sku)
             if "product_id" in fields:
-                families._present.add(sku)
+                present.add(sku)
             variations = [_pairs(part) for part in fields.get("_children", "").split("|") if part]
             if "_child" in fields:
                 variations.append({"sku": fields["_child"]})
@@ -125,6 +126,9 @@ class _Families:
                 child = options.pop("sku", "")
                 families.parents.setdefault(child, family)
                 families.options.setdefault(child, options)
+        families._with_children = {
+            family.sku for child, family in families.parents.items() if child in present
+        }
         return families
 
     def why_not(self, fields: Mapping[str, str]) -> str:
@@ -132,16 +136,11 @@ class _Families:
         sku, kind = fields.get("product_id", ""), fields.get("_type", "").casefold()
         if _is_off(fields):
             return "disabled"
-        if kind == "grouped" or (kind == "configurable" and self._has_children(sku)):
+        if kind == "grouped" or (kind == "configurable" and sku in self._with_children):
             return "parent"
         family = self.parents.get(sku)
         hidden = fields.get("_visibility", "").casefold() in _HIDDEN
         return "disabled" if family is not None and family.off and hidden else ""
-
-    def _has_children(self, sku: str) -> bool:
-        return any(
-            family.sku == sku and child in self._present for child, family in self.parents.items()
-        )
 
 
 def _is_off(fields: Mapping[str, str]) -> bool:

@@ -76,4 +76,5 @@ SIGNAL: Final = Signal(
     },
     measure=_measure,
     on_white=frozenset({"pure_white", "near_white"}),
+    on_backdrop=frozenset({"unevenness"}),
 )

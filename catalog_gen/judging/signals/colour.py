@@ -304,4 +304,5 @@ SIGNAL: Final = Signal(
     },
     measure=_measure,
     seen=dict.fromkeys(("colour_delta", "colour_share", "colour_lead"), "colour_word"),
+    on_backdrop=frozenset({"colour_delta", "colour_share", "colour_rival", "colour_lead"}),
 )

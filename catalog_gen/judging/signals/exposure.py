@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 _SECOND_DIFFERENCE: Final = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], dtype=np.float32)
 #: Noise is estimated on this smoothest share of the subject, away from edges.
 _SMOOTH_SHARE: Final = 0.6
+#: It is taken in patches of this many pixels a side with so many smooth pixels, and is that of the
+#: quieter patches: noise is everywhere, and cloth or grass is not.
+_PATCH, _FEW, _QUIET = 16, 30, 0.25
 #: A channel that spans fewer levels than this in the subject shows no bands.
 _SHORT_RANGE: Final = 24
 
@@ -68,18 +71,29 @@ def _noise(luma: NDArray[np.float32], mask: NDArray[np.bool_]) -> float | None:
     """J. Immerkær, "Fast noise variance estimation" (1996), on the smooth parts of the subject.
 
     The kernel's response to white noise of deviation s has a mean size of 6 s sqrt(2 / pi). Edges
-    answer, too, so only pixels of low slope count; what is left of them biases by under a level.
+    answer, too, so only pixels of low slope count, and only where the picture is quietest.
     """
     inside = shrunk(mask, times=2)
-    if inside.sum() < 30:
+    if inside.sum() < _FEW:
         return None
     soft = ndimage.uniform_filter(luma, size=3, mode="nearest")
     slope = np.hypot(
         ndimage.sobel(soft, axis=0, mode="nearest"), ndimage.sobel(soft, axis=1, mode="nearest")
     )
     calm = inside & (slope <= np.quantile(slope[inside], _SMOOTH_SHARE))
-    answer = np.abs(ndimage.convolve(luma, _SECOND_DIFFERENCE, mode="nearest"))[calm]
-    return float(answer.mean() * np.sqrt(np.pi / 2) / 6)
+    answer = np.abs(ndimage.convolve(luma, _SECOND_DIFFERENCE, mode="nearest"))
+    places = _patches(calm)
+    sizes = np.bincount(places[calm])
+    sums = np.bincount(places[calm], weights=answer[calm])
+    large = sizes >= _FEW
+    found = sums[large] / sizes[large] if large.any() else [answer[calm].mean()]
+    return float(np.quantile(found, _QUIET) * np.sqrt(np.pi / 2) / 6)
+
+
+def _patches(calm: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """The number of each pixel's patch, (H, W)."""
+    rows, columns = (np.arange(length) // _PATCH for length in calm.shape)
+    return np.asarray(rows[:, None] * (columns[-1] + 1) + columns[None])
 
 
 def _level_use(subject: NDArray[np.uint8]) -> float | None:

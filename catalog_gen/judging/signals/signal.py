@@ -27,12 +27,14 @@ class Signal:
         measure: all values by name; beside the facts there may be words and hashes.
         seen: by fact, the name of the value that says in a word what was seen instead.
         on_white: the facts that mean something only where a view asks for a white background.
+        on_backdrop: those that mean something only before a background: not in a scene.
     """
 
     facts: Mapping[str, str]
     measure: Callable[["Picture"], Mapping[str, Value]]
     seen: Mapping[str, str] = field(default_factory=dict)
     on_white: frozenset[str] = frozenset()
+    on_backdrop: frozenset[str] = frozenset()
 
 
 SIGNALS: Final[Registry[Signal]] = Registry("signal", "catalog_gen.signals")

@@ -42,6 +42,18 @@ _SOFT_SLOPE: Final = 2.2
 
 
 @dataclass(frozen=True, slots=True)
+class BackgroundFit:
+    """How well the border is explained as a background: badly in a scene that fills the frame."""
+
+    spread: float
+    """Of border pixels around the background, CIELAB units: under 2.5 before a backdrop or a table
+    in a studio, above in most photographs of the world."""
+    share: float
+    """Of border pixels within ``_HIGHEST_CUT`` of the background, 0..1; a product that is cut off
+    covers the rest."""
+
+
+@dataclass(frozen=True, slots=True)
 class Placement:
     """Where the subject stands in the picture."""
 
@@ -90,6 +102,16 @@ def background_of(lab: Lab) -> tuple[Lab, float]:
         [away[:ring].ravel(), away[-ring:].ravel(), away[:, :ring].ravel(), away[:, -ring:].ravel()]
     )
     return background.astype(np.float32), 1.4826 * float(np.median(border))
+
+
+def background_fit(lab: Lab) -> BackgroundFit:
+    """How well a picture in CIELAB (H, W, 3) is explained by its border's continuation."""
+    background, spread = background_of(lab)
+    ring = max(2, round(_BORDER * min(lab.shape[:2])))
+    border = np.ones(lab.shape[:2], dtype=bool)
+    border[ring:-ring, ring:-ring] = False
+    away = np.linalg.norm(lab - background, axis=2)[border]
+    return BackgroundFit(spread=spread, share=float((away < _HIGHEST_CUT).mean()))
 
 
 def _between(first: Lab, last: Lab, share: NDArray[np.float32]) -> Lab:
@@ -161,7 +183,10 @@ def parts_of(mask: Mask) -> int:
 
 def _measure(picture: "Picture") -> dict[str, Value]:
     placement = placement_of(picture.mask)
+    behind = background_fit(picture.lab)
     return {
+        "backdrop_spread": behind.spread,
+        "backdrop_share": behind.share,
         "area": placement.area,
         "fill": placement.fill,
         "off_centre": placement.off_centre,
@@ -173,6 +198,8 @@ def _measure(picture: "Picture") -> dict[str, Value]:
 
 SIGNAL: Final = Signal(
     facts={
+        "backdrop_spread": "of border pixels around the background that they suggest, CIELAB units",
+        "backdrop_share": "share of border pixels that such a background explains, 0..1",
         "area": "share of the picture's pixels that are subject, 0..1",
         "fill": "longer side of the subject's box over the picture's side along it, 0..1",
         "off_centre": "distance of the box's middle from the picture's, over half its diagonal",
@@ -181,4 +208,5 @@ SIGNAL: Final = Signal(
         "extra_parts": "parts beyond the asked number of products",
     },
     measure=_measure,
+    on_backdrop=frozenset({"area", "fill", "off_centre", "edge_contact", "parts", "extra_parts"}),
 )

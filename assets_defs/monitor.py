@@ -1,0 +1,24 @@
+"""What Dagster's daemon looks after between runs: dead runs are ended, old ones forgotten."""
+
+import dagster as dg
+
+from assets_defs.history import forget_old_runs
+from assets_defs.stale_runs import end_stale_runs
+from catalog_gen.settings import Home, load_settings
+from resources.catalog import config_from_environment
+
+
+@dg.sensor(
+    name="run_monitor",
+    minimum_interval_seconds=30,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Ends runs whose process died, records how runs ended, forgets old ones.",
+)
+def run_monitor(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+    """Dagster's own monitor can't tell whether a process of the default launcher lives."""
+    home = Home.from_environment()
+    dead = end_stale_runs(context.instance, home)
+    days = load_settings(config_from_environment()).history.days
+    gone = forget_old_runs(context.instance, home, days)
+    ended = f"ended {', '.join(run_id[:8] for run_id in dead)}" if dead else "no run has died"
+    return dg.SkipReason(f"{ended}; {len(gone)} old runs forgotten")

@@ -1,0 +1,63 @@
+"""Refuse what other sites make a browser ask of a server on this machine.
+
+A server on the loopback interface has no login, since only this machine reaches it; but every page
+that a browser on this machine shows can send it requests (an image, a form, a script after DNS
+rebinding). Three headers tell them apart, and no page can forge them: Host, Origin and
+Sec-Fetch-Site (Fetch Metadata Request Headers, W3C).
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from typing import Any, Final
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+#: Paths that change something; a link from elsewhere may not lead there.
+_GUARDED: Final = ("/graphql",)
+
+_REFUSED: Final = (
+    b"Refused: this request comes from another site, or names another host. "
+    b"Open the address that `catalog-gen dev` printed.\n"
+)
+
+
+class SameOriginOnly:
+    """ASGI middleware in front of a server on the loopback interface."""
+
+    def __init__(self, app: App, port: int) -> None:
+        self._app = app
+        self._hosts = {f"{name}:{port}" for name in ("127.0.0.1", "localhost", "[::1]")}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on what is the page's own; answer 403, or close a websocket, to all else."""
+        if scope["type"] not in ("http", "websocket"):
+            await self._app(scope, receive, send)
+            return
+        headers = {
+            name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
+        }
+        if self._is_own(scope, headers):
+            await self._app(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008})
+        else:
+            kind = [(b"content-type", b"text/plain")]
+            await send({"type": "http.response.start", "status": 403, "headers": kind})
+            await send({"type": "http.response.body", "body": _REFUSED})
+
+    def _is_own(self, scope: Scope, headers: Mapping[str, str]) -> bool:
+        if headers.get("host", "") not in self._hosts:
+            return False
+        origin = headers.get("origin")
+        if origin is not None and origin.removeprefix("http://") not in self._hosts:
+            return False
+        guarded = any(part in scope["path"] for part in _GUARDED)
+        if guarded and scope.get("method") == "GET" and scope.get("query_string"):
+            return False  # an image of an old browser, which sends neither Origin nor Sec-Fetch-*
+        site = headers.get("sec-fetch-site", "none")
+        if site in ("same-origin", "none"):
+            return True
+        is_link = headers.get("sec-fetch-mode") == "navigate" and scope.get("method") == "GET"
+        return is_link and headers.get("sec-fetch-dest") == "document" and not guarded

@@ -1,0 +1,32 @@
+"""Dagster's web server behind a guard, with the gallery beside it: `python -m assets_defs.web`.
+
+Dagster's own command takes requests from any page that a browser on this machine shows.
+"""
+
+import argparse
+
+import uvicorn
+from starlette.routing import Mount
+from starlette.staticfiles import StaticFiles
+
+from assets_defs.launch import WORKSPACE, dagster_instance
+from assets_defs.same_origin import SameOriginOnly
+from catalog_gen.settings import Home
+from resources.internals import web_application
+
+
+def main() -> None:
+    """Serve on the loopback interface until interrupted."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--port", type=int, default=3000)
+    port = parser.parse_args().port
+    home = Home.from_environment()
+    home.site.mkdir(parents=True, exist_ok=True)
+    with dagster_instance(home) as instance, web_application(instance, WORKSPACE) as application:
+        application.routes.insert(0, Mount("/gallery", StaticFiles(directory=home.site, html=True)))
+        application.add_middleware(SameOriginOnly, port=port)
+        uvicorn.run(application, host="127.0.0.1", port=port, log_level="warning")
+
+
+if __name__ == "__main__":
+    main()

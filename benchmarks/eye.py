@@ -1,0 +1,149 @@
+"""How the judge agrees with people on the form of *generated* pictures.
+
+The labelled pictures (``data/eye``) are drawn again and judged as a refresh judges them: with the
+critic, and without it. A picture's soundness comes from a probe that was fitted on other wishes, so
+that nothing is measured on what was learned. "Wrong against fine" leaves the doubtful ones out;
+"inside a category" compares pictures of one category only.
+
+    python benchmarks/eye.py [--labels FILE] [--json]
+"""
+
+import argparse
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from catalog_gen.judging.critic import DenoiserFeatures
+from catalog_gen.judging.lettering import LetteringDetector
+from catalog_gen.judging.probe import held_out_probabilities
+from catalog_gen.judging.rubric import Verdict, judge, load_rubric
+from catalog_gen.judging.scorer import ClipScorer
+from catalog_gen.settings import load_settings
+from studio.attributes import Wish, every_wish
+from studio.evaluation.appraise import Bench, Examined, examine
+from studio.evaluation.defects import Specimen
+from studio.evaluation.eye import Seen, draw_again, read_table, wish_of
+from studio.evaluation.measures import auroc
+from studio.phrasing import canonical_phrasing
+from studio.training.critic import LABELS, targets
+
+ROOT: Final = Path(__file__).parent.parent
+CONFIG: Final = ROOT / "data" / "catalog.toml"
+#: Pictures that are drawn and judged at a time.
+CHUNK: Final = 96
+
+Floats = NDArray[np.float64]
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--labels", type=Path, default=ROOT / LABELS)
+    parser.add_argument("--json", action="store_true")
+    arguments = parser.parse_args()
+    figures = measure(read_table(arguments.labels))
+    if arguments.json:
+        print(json.dumps(figures, indent=2))
+        return
+    for name, value in figures.items():
+        print(f"{name:<58}{value if isinstance(value, int) else f'{value:.3f}':>8}")
+
+
+def measure(rows: Sequence[Seen]) -> dict[str, float]:
+    """The figures of all rows."""
+    settings = load_settings(CONFIG)
+    rubric = load_rubric(settings.rubric)
+    scorer = ClipScorer(settings.scorer)
+    bench = Bench(scorer, LetteringDetector.of(settings.lettering), rubric)
+    denoiser = DenoiserFeatures(Path(settings.model.id))
+    wishes = {wish.caption(): wish for wish in every_wish()}
+    rivals = sorted({row.prompt for row in rows})
+    found: list[Examined] = []
+    features: list[Any] = []
+    for start in range(0, len(rows), CHUNK):
+        chunk = rows[start : start + CHUNK]
+        pictures = draw_again(chunk, settings.model)
+        features.append(denoiser.of(pictures, [row.prompt for row in chunk]))
+        specimens = [
+            _specimen(wishes[row.prompt], pixels)
+            for row, pixels in zip(chunk, pictures, strict=True)
+        ]
+        found += examine(specimens, bench, rivals)
+    wrong = targets(rows)
+    sound = 1 - held_out_probabilities(
+        np.concatenate(features), wrong, [wish_of(row.prompt) for row in rows]
+    )
+
+    def verdicts(answers: Sequence[float | None]) -> list[Verdict]:
+        return [
+            judge(each.signals.with_answers(soundness=answer), each.clip, rubric, each.context)
+            for each, answer in zip(found, answers, strict=True)
+        ]
+
+    categories = [str(wishes[row.prompt].category) for row in rows]
+    blind, seeing = verdicts([None] * len(rows)), verdicts([float(each) for each in sound])
+    return {
+        "pictures": len(rows),
+        "wrong": int((wrong == 1).sum()),
+        "fine": int((wrong == 0).sum()),
+        **_agreement("total without the critic", _totals(blind), wrong, categories),
+        **_agreement("total", _totals(seeing), wrong, categories),
+        **_agreement("soundness", sound, wrong, categories),
+        **_shares("without the critic", blind, wrong),
+        **_shares("with the critic", seeing, wrong),
+    }
+
+
+def _specimen(wish: Wish, pixels: NDArray[np.uint8]) -> Specimen:
+    return Specimen(
+        pixels,
+        canonical_phrasing(
+            wish.category, wish.colour, wish.material, wish.background, wish.angle, wish.count
+        ),
+        np.ones(pixels.shape[:2], dtype=bool),
+        background="white" if wish.background == "white" else "any",
+    )
+
+
+def _totals(verdicts: Sequence[Verdict]) -> Floats:
+    """Totals, those of rejected pictures below all others."""
+    return np.array([each.total - 20.0 * bool(each.hard_failures) for each in verdicts])
+
+
+def _agreement(
+    name: str, scores: Floats, wrong: Floats, categories: Sequence[str]
+) -> dict[str, float]:
+    """AUROC of fine over wrong pictures, in all and inside categories, weighed by pairs."""
+    places = defaultdict(list)
+    for place, category in enumerate(categories):
+        places[category].append(place)
+    pairs = agreed = 0.0
+    for chosen in places.values():
+        fine, bad = (scores[chosen][wrong[chosen] == degree] for degree in (0, 1))
+        if len(fine) and len(bad):
+            pairs += len(fine) * len(bad)
+            agreed += auroc(fine, bad) * len(fine) * len(bad)
+    return {
+        f"AUROC of the {name}": auroc(scores[wrong == 0], scores[wrong == 1]),
+        f"AUROC of the {name}, inside a category": agreed / pairs,
+    }
+
+
+def _shares(name: str, verdicts: Sequence[Verdict], wrong: Floats) -> dict[str, float]:
+    accepted = np.array([each.decision == "accepted" for each in verdicts])
+    full = accepted & np.array([each.total == 10 for each in verdicts])
+    return {
+        f"accepted {name}": float(accepted.mean()),
+        f"wrong among accepted {name}": float((wrong[accepted] == 1).mean()),
+        f"wrong among those with 10 of 10 {name}": float((wrong[full] == 1).mean()),
+        f"accepted share of fine {name}": float(accepted[wrong == 0].mean()),
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,39 @@
+"""What could not be drawn, for people: the same reasons together, all products, what to do."""
+
+from rich.console import Console
+
+from catalog_gen.stages.failures import FailureGroup, Outlook
+
+
+def print_outlook(console: Console, left: Outlook) -> None:
+    """What is left to people, each with the remedy; nothing is cut short."""
+    for group in left.groups:
+        _print_group(console, group)
+    if left.groups:
+        console.print(
+            "When that is mended: `catalog-gen retry` draws it again, or materialise "
+            "candidate_images of the shard in Dagster's page."
+        )
+    if left.rejected:
+        products = sorted({f"{each.product_id} {each.view}" for each in left.rejected})
+        console.print(f"[yellow]{len(products)} rejected on every attempt[/]:", end=" ")
+        console.print(", ".join(products), markup=False)
+        console.print(
+            "`catalog-gen review` accepts one, `catalog-gen retry --rejected` draws others."
+        )
+    if left.nothing_live:
+        console.print("[yellow]No product has a live picture.[/]")
+
+
+def _print_group(console: Console, group: FailureGroup) -> None:
+    noun = "picture" if group.pictures == 1 else "pictures"
+    console.print(f"[yellow]{group.pictures} {noun} could not be drawn[/]:", end=" ")
+    console.print(f"{group.rule}. {group.remedy}".strip(), markup=False)
+    if group.values:
+        console.print(f"  with: {', '.join(group.values)}", markup=False)
+    for title, given_up in (("tried again by the next refresh", False), ("given up", True)):
+        names = [
+            f"{each.product_id} {each.view}" for each in group.failed if each.given_up is given_up
+        ]
+        if names:
+            console.print(f"  {title}: {', '.join(names)}", markup=False)

@@ -1,0 +1,206 @@
+"""Soundness: how probable it is that a person finds a picture's form in order.
+
+The model that draws has learned what products look like, and its denoiser says so while it works:
+a picture is encoded, made noisy by a fixed amount, and shown to the U-Net with the picture's own
+prompt; the mean and the deviation of every channel of its upward blocks are the features
+(D. Baranchuk et al., "Label-efficient semantic segmentation with diffusion models", 2022,
+arXiv:2112.03126, found them to know objects' parts). A linear probe, fitted to people's verdicts,
+turns them into a probability. It holds for the model whose pictures people judged, and is refused
+for any other.
+"""
+
+import json
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from catalog_gen.errors import ModelError
+from catalog_gen.fingerprint import sha256_file
+from catalog_gen.judging.probe import Floats, Probe
+from catalog_gen.settings import CriticSettings
+
+if TYPE_CHECKING:
+    import torch
+
+Pixels = NDArray[np.uint8]
+
+#: How far pictures are disturbed, of 1,000 steps.
+NOISE_TIME: Final = 400
+_BATCH: Final = 16
+_DIGITS: Final = 4
+_WEIGHTS: Final = "diffusion_pytorch_model.safetensors"
+
+
+class DenoiserFeatures:
+    """A Stable Diffusion folder's autoencoder, text encoder and U-Net, loaded at first use."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._lock = threading.Lock()
+        self._parts: Any = None
+
+    @property
+    def denoiser_hash(self) -> str:
+        """SHA-256 of the U-Net's weights.
+
+        Raises:
+            ModelError: there are none.
+        """
+        weights = self._folder / "unet" / _WEIGHTS
+        if not weights.is_file():
+            raise ModelError(
+                str(self._folder),
+                f"holds no unet/{_WEIGHTS}, which the critic looks with",
+                "Set critic.model to the Stable Diffusion folder whose pictures were judged.",
+            )
+        return sha256_file(weights)
+
+    def of(self, pictures: Sequence[Pixels], prompts: Sequence[str]) -> Floats:
+        """Features (N, F) of pictures (H, W, 3), each with the prompt that it was drawn from.
+
+        Raises:
+            ModelError: the model can't be loaded.
+        """
+        import torch
+
+        parts = self._loaded()
+        rows = []
+        for start in range(0, len(pictures), _BATCH):
+            chosen = slice(start, start + _BATCH)
+            with torch.inference_mode():
+                rows.append(_features(parts, pictures[chosen], prompts[chosen]))
+        return np.concatenate(rows) if rows else np.empty((0, 0))
+
+    def _loaded(self) -> Any:
+        import torch
+        from diffusers import StableDiffusionPipeline
+
+        with self._lock:
+            if self._parts is None:
+                stock: Any = StableDiffusionPipeline
+                try:
+                    parts = stock.from_pretrained(
+                        self._folder,
+                        dtype=torch.float32,
+                        local_files_only=True,
+                        safety_checker=None,
+                    )
+                except (OSError, ValueError, RuntimeError, KeyError) as error:
+                    raise ModelError(
+                        str(self._folder),
+                        f"can't be loaded for the critic ({error})",
+                        "Set critic.model to a Stable Diffusion folder in diffusers' form.",
+                    ) from error
+                self._parts = parts.to("cuda" if torch.cuda.is_available() else "cpu")
+            return self._parts
+
+
+class Critic:
+    """A probe on a denoiser's features. Threads may share it."""
+
+    def __init__(self, settings: CriticSettings) -> None:
+        self._settings = settings
+        self._features = DenoiserFeatures(settings.model)
+        self._probe: Probe | None = None
+        self._lock = threading.Lock()
+
+    @classmethod
+    def of(cls, settings: CriticSettings | None) -> "Critic | None":
+        """The critic of these settings; without them nobody looks at form."""
+        return cls(settings) if settings else None
+
+    def look(self, pictures: Sequence[Pixels], prompts: Sequence[str]) -> list[float]:
+        """Soundness of each picture (H, W, 3), 0..1: the probability that its form is in order.
+
+        Raises:
+            ModelError: the weights are missing, no critic's, or another model's; or the model can't
+                be loaded.
+        """
+        probe = self._loaded()
+        features = self._features.of(pictures, prompts)
+        if not len(features):
+            return []
+        return [round(1 - float(wrong), _DIGITS) for wrong in probe.probabilities(features)]
+
+    def _loaded(self) -> Probe:
+        with self._lock:
+            if self._probe is None:
+                self._probe = _checked(self._settings, self._features.denoiser_hash)
+            return self._probe
+
+
+def save_critic(path: Path, probe: Probe, denoiser_hash: str, labels: int) -> None:
+    """Writes a critic's weights: the probe, and whose pictures it was fitted to."""
+    from safetensors.numpy import save_file
+
+    told = json.dumps({"denoiser": denoiser_hash, "labels": labels, "noise_time": NOISE_TIME})
+    save_file(probe.tensors(), path, metadata={"critic": told})
+
+
+def _checked(settings: CriticSettings, denoiser_hash: str) -> Probe:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(settings.weights, framework="numpy") as stored:
+            told = json.loads((stored.metadata() or {})["critic"])
+            probe = Probe.of({name: stored.get_tensor(name) for name in stored.keys()})  # noqa: SIM118
+    except (OSError, SafetensorError, KeyError, ValueError) as error:
+        raise ModelError(
+            str(settings.weights),
+            f"is no critic ({error})",
+            "Set critic.weights to data/models/critic.safetensors, or take [critic] out.",
+        ) from error
+    if told["denoiser"] != denoiser_hash:
+        raise ModelError(
+            str(settings.weights),
+            f"judges pictures of another model ({told['denoiser'][:12]}, not {denoiser_hash[:12]})",
+            "Label pictures of this model and train a critic on them "
+            "(python -m studio.training.critic), or take [critic] out.",
+        )
+    return probe
+
+
+def _features(parts: Any, pictures: Sequence[Pixels], prompts: Sequence[str]) -> Floats:
+    """Mean and deviation of every channel of the U-Net's upward blocks, (N, F)."""
+    import torch
+
+    seen: list[torch.Tensor] = []
+
+    def keep(_module: object, _given: object, made: "torch.Tensor") -> None:
+        seen.append(torch.cat([made.mean((2, 3)), made.std((2, 3))], 1).float().cpu())
+
+    hooks = [block.register_forward_hook(keep) for block in parts.unet.up_blocks]
+    try:
+        latents = _latents(parts, pictures)
+        hidden, _ = parts.encode_prompt(list(prompts), latents.device, 1, False)
+        noise = torch.randn(latents.shape[1:], generator=torch.Generator().manual_seed(0))
+        time = torch.tensor([NOISE_TIME], device=latents.device)
+        level = parts.scheduler.alphas_cumprod[NOISE_TIME].to(latents.device)
+        noisy = level.sqrt() * latents + (1 - level).sqrt() * noise.to(latents.device)
+        parts.unet(noisy, time, encoder_hidden_states=hidden)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return torch.cat(seen, 1).double().numpy()
+
+
+def _latents(parts: Any, pictures: Sequence[Pixels]) -> "torch.Tensor":
+    """Latents of pictures, brought to the model's own size."""
+    import torch
+    from torch.nn.functional import interpolate
+
+    vae = parts.vae
+    side = parts.unet.config.sample_size * parts.vae_scale_factor
+    planes = []
+    for picture in pictures:
+        plane = torch.tensor(picture).permute(2, 0, 1)[None].float()
+        if picture.shape[:2] != (side, side):
+            plane = interpolate(plane, (side, side), mode="bilinear", antialias=True)
+        planes.append(plane / 127.5 - 1)
+    encoded = vae.encode(torch.cat(planes).to(vae.device)).latent_dist.mean
+    latents: torch.Tensor = encoded * vae.config.scaling_factor
+    return latents

@@ -1,0 +1,13 @@
+"""Akeneo: its product CSV given back. A media attribute takes the picture."""
+
+from typing import ClassVar
+
+from catalog_gen.reporting.channels.channel import Channel
+
+
+class Akeneo(Channel):
+    """The product import; the attribute is ``image`` where the feed has no other of its kind."""
+
+    name: ClassVar = "akeneo"
+    platforms: ClassVar = frozenset({"akeneo"})
+    main: ClassVar = ("image", "picture", "main_image", "variation_image", "image_1", "photo")

@@ -1,0 +1,81 @@
+"""What Google's and Meta's catalogs have in common: one row a product, one vocabulary."""
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, Final
+
+from catalog_gen.catalog.prices import parse_price
+from catalog_gen.catalog.readers.reader import without_entities
+from catalog_gen.reporting.channels.channel import Channel, ChannelProduct, Row, ShopFacts
+
+#: Fields of the specification under other names here.
+_CANONICAL: Final = {"color": "colour"}
+_PRICES: Final = frozenset({"price", "sale_price"})
+#: Categories for which colour, gender, age group and size are required.
+_APPAREL: Final = ("apparel & accessories", "166")
+
+#: What both take beside id, title, description, link, pictures and prices.
+DETAILS: Final = (
+    *("brand", "gtin", "mpn", "google_product_category", "product_type", "item_group_id"),
+    *("color", "material", "pattern", "size", "gender", "age_group"),
+)
+
+
+class MerchantChannel(Channel):
+    """A channel with Google's vocabulary."""
+
+    title_length: ClassVar[int]
+    main: ClassVar[tuple[str, ...]] = ("image_link",)
+    more: ClassVar = ("additional_image_link", ",")
+
+    def cleaned(self, name: str, value: str) -> str:
+        """A cell of the shop's own feed as the channel reads it: a decimal point, no entities."""
+        column = name.strip().casefold().removeprefix("g:").replace(" ", "_")
+        if column in _PRICES and value and (price := parse_price(value)):
+            return price.with_currency() if price.currency else value
+        return without_entities(value) if column == "title" else value
+
+    def common(self, product: ChannelProduct, links: Sequence[str], shop: ShopFacts) -> Row:
+        """The fields that both channels take."""
+        told = product.attributes
+        row = {name: told.get(_CANONICAL.get(name, name), "") for name in DETAILS}
+        row |= {
+            "id": product.product_id,
+            "title": product.title[: self.title_length],
+            "description": product.description or product.title,
+            "link": link_of(told, shop),
+            "image_link": links[0],
+            "additional_image_link": ",".join(links[1 : 1 + self.max_additional]),
+            "availability": told.get("availability", "") or shop.availability,
+            "condition": told.get("condition", ""),
+            "product_type": product.category,
+            "item_group_id": product.group_id,
+        }
+        for name in _PRICES:
+            price = parse_price(told.get(name, ""))
+            row[name] = price.with_currency(shop.currency) if price else ""
+        # Where a price was lowered, Shopify tells the former one apart.
+        before, now = parse_price(told.get("compare_at_price", "")), parse_price(row["price"])
+        if before and now and before.amount > now.amount and not row["sale_price"]:
+            row["sale_price"] = row["price"]
+            row["price"] = before.with_currency(now.currency or shop.currency)
+        return row
+
+
+def is_apparel(row: Mapping[str, str]) -> bool:
+    """Whether Google's category says clothes, shoes or accessories."""
+    category = row.get("google_product_category", "").casefold()
+    return category.startswith(_APPAREL)
+
+
+def link_of(told: Mapping[str, str], shop: ShopFacts) -> str:
+    """The product's page: the feed's own, or the platform's path below the shop's address."""
+    if told.get("link"):
+        return told["link"]
+    page = told.get("page", "")
+    return f"{shop.shop_url.rstrip('/')}/{page}" if page and shop.shop_url else ""
+
+
+def has_currency(price: str) -> bool:
+    """Whether a price says its currency, as both channels require."""
+    parsed = parse_price(price)
+    return parsed is not None and bool(parsed.currency)

@@ -1,0 +1,25 @@
+"""PrestaShop: its product list given back, for the CSV import."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from catalog_gen.reporting.channels.channel import Channel, Row
+
+_LIST = "image urls (x,y,z...)"
+
+
+class PrestaShop(Channel):
+    """The import of products: one list of pictures, or the grid's one picture."""
+
+    name: ClassVar = "prestashop"
+    platforms: ClassVar = frozenset({"prestashop"})
+    max_additional: ClassVar = 50
+    main: ClassVar = ("Image", "Bild", "Imagen", "Immagine", _LIST)
+
+    def with_pictures(self, fields: Row, links: Sequence[str]) -> Row:
+        changed = super().with_pictures(fields, links)
+        for name in fields:
+            if name.casefold() == _LIST:
+                had = [each.strip() for each in fields[name].split(",") if each.strip()]
+                changed[name] = ",".join(dict.fromkeys([*links, *had[1:]]))
+        return changed

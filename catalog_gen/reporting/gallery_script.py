@@ -1,0 +1,182 @@
+"""The gallery's data as script files: a browser that reads a page from disk may load nothing else.
+
+``data/index-HASH.js`` is loaded with the page. It has a short row for each product: what the grid
+sorts, filters and searches by. ``data/HASH.js`` has all that is known of a few products that follow
+each other, and is loaded when one of them is scrolled to or opened. Names carry the first 16 digits
+of the content's SHA-256, so a page never meets data of another night.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from hashlib import sha256
+from io import BytesIO
+from typing import Any, Final
+from zlib import crc32
+
+from catalog_gen.reporting.gallery_data import (
+    GalleryImage,
+    GalleryProduct,
+    GalleryView,
+)
+
+#: Bits of a view's state in the index; gallery.js has the same.
+LIVE, WAITING, ALL_REJECTED, FAILED, UNSUPPORTED, UNJUDGED, PRESENT = (1 << n for n in range(7))
+
+#: UTF-8 bytes of a title in the index. 50,000 titles of a shop's longest (150) would weigh 7.5 MB.
+TITLE_BYTES: Final = 56
+#: A file ends after a product whose id hashes to 0 modulo this, so a product that comes or goes
+#: changes one file; and after so many at the latest.
+_USUAL: Final = 16
+_LONGEST: Final = 48
+
+
+class GalleryIndex:
+    """Collects the rows of the index, about 60 bytes each, while products stream by."""
+
+    def __init__(self, views: Iterable[str]) -> None:
+        self._views = list(views)
+        self._categories: dict[str, int] = {}
+        self._chunks: list[tuple[str, int]] = []
+        self._rows = BytesIO()
+
+    def add(self, name: str, products: list[GalleryProduct]) -> None:
+        """Note the products of one data file."""
+        self._chunks.append((name, len(products)))
+        for product in products:
+            self._rows.write(_script(self._row(product)) + b",\n")
+
+    def file(self) -> tuple[str, bytes]:
+        """The path and the content of the index."""
+        tail = {"categories": list(self._categories), "views": self._views, "chunks": self._chunks}
+        content = b"".join(
+            (b"galleryIndex=[[\n", self._rows.getvalue(), b"],\n", _script(tail), b"];\n")
+        )
+        return f"data/index-{_name(content)}.js", content
+
+    def _row(self, product: GalleryProduct) -> list[Any]:
+        category = self._categories.setdefault(product.category, len(self._categories))
+        row: list[Any] = [product.product_id, _shortened(product.title), category]
+        shown = {view.name: view for view in product.views}
+        for name in self._views:
+            view = shown.get(name)
+            row += [view_state(view), _total(view)] if view else [0, -1]
+        return row
+
+
+def data_file(products: list[GalleryProduct]) -> tuple[str, bytes]:
+    """The name and the content of the file that tells all about these products."""
+    content = _script([_product(product) for product in products])
+    name = _name(content)
+    return name, b'galleryChunk("' + name.encode() + b'",' + content + b");\n"
+
+
+def chunked(products: Iterable[GalleryProduct]) -> Iterator[list[GalleryProduct]]:
+    """Products in lists whose borders depend on the ids beside them alone, except in long lists."""
+    chunk: list[GalleryProduct] = []
+    for product in products:
+        chunk.append(product)
+        ends = crc32(product.product_id.encode("utf-8", "replace")) % _USUAL == 0
+        if ends or len(chunk) == _LONGEST:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk
+
+
+def view_state(view: GalleryView) -> int:
+    """The bits of a view."""
+    decisions = {image.decision for image in view.images}
+    return (
+        PRESENT
+        | LIVE * any(image.live for image in view.images)
+        | WAITING * ("review" in decisions)
+        | ALL_REJECTED * (decisions == {"rejected"})
+        | FAILED * bool(view.failures)
+        | UNSUPPORTED * bool(view.unsupported)
+        | UNJUDGED * ("unjudged" in decisions)
+    )
+
+
+def _ordered(view: GalleryView) -> list[GalleryImage]:
+    """The live picture, those that wait for a person, the others."""
+    return sorted(
+        view.images, key=lambda image: (not image.live, image.decision != "review", image.number)
+    )
+
+
+def _total(view: GalleryView) -> int:
+    first = next(iter(_ordered(view)), None)
+    return -1 if first is None or first.total is None else first.total
+
+
+def _product(product: GalleryProduct) -> dict[str, Any]:
+    return {
+        "id": product.product_id,
+        "title": product.title,
+        "category": product.category,
+        "attributes": {name: value for name, value in product.attributes.items() if value},
+        "views": [_view(view) for view in product.views],
+    }
+
+
+def _view(view: GalleryView) -> dict[str, Any]:
+    return {
+        "name": view.name,
+        "failures": list(view.failures),
+        "unsupported": view.unsupported,
+        "images": [_image(image) for image in _ordered(view)],
+    }
+
+
+def _image(image: GalleryImage) -> dict[str, Any]:
+    return {
+        "id": image.image_id,
+        "file": f"images/{image.sha256}.png",
+        "photo": f"photos/{image.photo_sha256}.jpg" if image.photo_sha256 else "",
+        "number": image.number,
+        "decision": image.decision,
+        "live": image.live,
+        "total": image.total,
+        "criteria": [
+            {"name": name, "points": points, "why": why}
+            for name, (points, why) in image.criteria.items()
+        ],
+        "hard": list(image.hard_failures),
+        "reason": image.reason,
+        "prompt": image.prompt,
+        "negative": image.negative_prompt,
+        # A seed has up to 63 bits, more than a number in a browser can hold.
+        "seed": str(image.seed),
+        "model": image.model_hash,
+        "settings": image.settings,
+        "similarity": image.similarity,
+        "margin": image.margin,
+        "reviewer": image.reviewer,
+        "passports": [
+            {
+                "title": each.title,
+                "passed": each.passed,
+                "checks": [list(one) for one in each.checks],
+            }
+            for each in image.passports
+        ],
+    }
+
+
+def _shortened(title: str) -> str:
+    content = title.encode("utf-8", "replace")
+    if len(content) <= TITLE_BYTES:
+        return title
+    return content[: TITLE_BYTES - 3].decode("utf-8", "ignore") + "…"
+
+
+def _name(content: bytes) -> str:
+    return sha256(content).hexdigest()[:16]
+
+
+def _script(value: object) -> bytes:
+    """A JavaScript literal: JSON without what could end a script element or open a comment."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return text.encode("utf-8", "replace")

@@ -1,0 +1,213 @@
+"""A folder of static files that a browser reads from disk or a web server serves as it is.
+
+Files appear whole: under a temporary name, synced, then renamed. What has the right bytes already
+is left alone, so a copy to a host sends only what changed. ``manifest.json`` lists the size and
+the SHA-256 of data and photos, a picture's name is its own SHA-256, and the page ends as it should:
+``damaged_files`` looks there. The manifest is renamed before the page: killed in between, the old
+page is still whole.
+"""
+
+import fcntl
+import os
+import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from pydantic import TypeAdapter, ValidationError
+
+from catalog_gen.errors import CorruptionError
+from catalog_gen.store.files import sync_file, sync_folder
+
+PAGE: Final = "index.html"
+MANIFEST: Final = "manifest.json"
+#: Files that wait to be synced and renamed at a time: their writing overlaps.
+_PENDING: Final = 128
+#: Pictures: the name is the SHA-256 of the bytes.
+_ADDRESSED: Final = re.compile(r"images/([0-9a-f]{64})\.png")
+#: What this class writes and may therefore delete; anything else in the folder is someone's own.
+_OURS: Final = re.compile(
+    r"images/[0-9a-f]{64}\.png|photos/[0-9a-f]{64}\.jpg|data/(index-)?[0-9a-f]{16}\.js"
+)
+_FOLDERS: Final = ("data", "images", "photos")
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A file as it was written: bytes, and their hash."""
+
+    size: int
+    sha256: str
+
+
+_LISTING: Final = TypeAdapter(dict[str, Listed])
+
+
+class SiteFolder:
+    """Writes one version of the site; a second writer waits until the first has left.
+
+    Use it as a context manager. Leaving it after an error removes what was not renamed yet; what
+    was renamed is unknown to the old page, and swept by the next writer.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._wanted: set[str] = set()
+        self._listed: dict[str, Listed] = {}
+        self._before: dict[str, Listed] = {}
+        self._pending: list[tuple[Path, Path]] = []
+        self._open = ExitStack()
+
+    def __enter__(self) -> Self:
+        for folder in (self.root, *(self.root / name for name in _FOLDERS)):
+            folder.mkdir(parents=True, exist_ok=True)
+            # Under a umask of 077 no web server could look into it.
+            folder.chmod(folder.stat().st_mode | 0o755)
+        lock = self._open.enter_context((self.root / ".lock").open("w"))
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for leftover in self.root.rglob(".*.partial"):
+            if leftover.parent == self.root or leftover.parent.name in _FOLDERS:
+                leftover.unlink(missing_ok=True)
+        with suppress(CorruptionError):
+            self._before = _manifest(self.root)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for partial, _ in self._pending:
+            partial.unlink(missing_ok=True)
+        self._pending.clear()
+        self._open.close()
+
+    def keeps(self, path: str, ending: bytes) -> bool:
+        """Keep ``path`` if it is there already and ends with these bytes; whether it was.
+
+        A file that a power cut tore is empty, too short, or ends in zeros.
+        """
+        if path in self._wanted:
+            return True
+        target = self.root / path
+        try:
+            with target.open("rb") as stream:
+                stream.seek(-len(ending), os.SEEK_END)
+                whole = stream.read() == ending
+        except OSError:
+            return False
+        if whole:
+            self._keep(path, target)
+        return whole
+
+    def put(self, path: str, content: bytes) -> None:
+        """Bring ``path`` to these bytes; it has them at the latest after ``settle``."""
+        target = self.root / path
+        if _is_listed(path):
+            self._listed[path] = _listed(content)
+        with suppress(OSError):
+            if target.stat().st_size == len(content) and target.read_bytes() == content:
+                self._keep(path, target)
+                return
+        self._wanted.add(path)
+        handle, name = tempfile.mkstemp(dir=target.parent, prefix=".", suffix=".partial")
+        self._pending.append((Path(name), target))
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(content)
+        os.chmod(name, 0o644)
+        if len(self._pending) >= _PENDING:
+            self.settle()
+
+    def settle(self) -> None:
+        """Sync and rename everything that was put so far."""
+        folders = {target.parent for _, target in self._pending}
+        for partial, _ in self._pending:
+            sync_file(partial)
+        while self._pending:
+            partial, target = self._pending[-1]
+            os.replace(partial, target)
+            self._pending.pop()
+        for folder in folders:
+            sync_folder(folder)
+
+    def finish(self, content: bytes) -> Path:
+        """Write the manifest, then the page, and delete what the page does not name."""
+        self.settle()
+        self.put(MANIFEST, _LISTING.dump_json(dict(sorted(self._listed.items())), indent=0))
+        self.settle()
+        self.put(PAGE, content)
+        self.settle()
+        for name in _FOLDERS:
+            for file in (self.root / name).iterdir():
+                inside = f"{name}/{file.name}"
+                if _OURS.fullmatch(inside) and inside not in self._wanted:
+                    file.unlink(missing_ok=True)
+        return self.root / PAGE
+
+    def _keep(self, path: str, target: Path) -> None:
+        if target.stat().st_mode & 0o444 != 0o444:
+            target.chmod(0o644)
+        self._wanted.add(path)
+        if path not in self._listed and _is_listed(path):
+            self._listed[path] = self._before.get(path) or _listed(target.read_bytes())
+
+
+def damaged_files(root: Path) -> Iterator[tuple[str, str]]:
+    """Files of a written site that are gone or not what was written, with the rule they break.
+
+    A folder without a manifest holds no finished site: nothing is damaged there.
+    """
+    try:
+        listed = _manifest(root)
+    except CorruptionError as error:
+        yield MANIFEST, error.rule
+        return
+    page = root / PAGE
+    if listed and not (page.exists() and page.read_bytes().rstrip().endswith(b"</html>")):
+        yield PAGE, "it is not whole"
+    for path, expected in sorted(listed.items()):
+        problem = _problem(root / path, expected.sha256)
+        if problem:
+            yield path, problem
+    for file in sorted((root / "images").glob("*.png")):
+        if address := _ADDRESSED.fullmatch(f"images/{file.name}"):
+            problem = _problem(file, address[1])
+            if problem:
+                yield f"images/{file.name}", problem
+
+
+def _is_listed(path: str) -> bool:
+    return path.startswith(("data/", "photos/"))
+
+
+def _listed(content: bytes) -> Listed:
+    return Listed(len(content), sha256(content).hexdigest())
+
+
+def _manifest(root: Path) -> dict[str, Listed]:
+    try:
+        content = (root / MANIFEST).read_bytes()
+    except FileNotFoundError:
+        return {}
+    try:
+        return _LISTING.validate_json(content)
+    except ValidationError:
+        raise CorruptionError(
+            str(root / MANIFEST), "it is no list of files", "Run `catalog-gen gallery`."
+        ) from None
+
+
+def _problem(file: Path, expected: str) -> str:
+    try:
+        found = sha256(file.read_bytes()).hexdigest()
+    except FileNotFoundError:
+        return "it is gone"
+    except OSError as error:
+        return f"it can't be read ({error.strerror})"
+    return "" if found == expected else "its bytes are not those that were written"

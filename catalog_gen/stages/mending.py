@@ -1,0 +1,130 @@
+"""Draw again what failed, after somebody mended the cause.
+
+A night tries what failed so many times and then gives it up; and what was planned from a broken
+photo names that photo's hash. So before anything is drawn again on a person's word, photos are
+looked at again, the wishes that read them are written anew, and tries are counted from zero.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from duckdb import DuckDBPyConnection
+
+from catalog_gen.stages.catalog import Catalog, Stamp
+from catalog_gen.stages.products import REFERENCE_HASH, photo_hash
+from catalog_gen.stages.prompts import Drawer, compile_views, desired_prompts, store_wishes
+from catalog_gen.stages.retries import one_more_rung
+from catalog_gen.stages.takeover import take_over
+from catalog_gen.store.ledger import open_failures, plan_again, save_plan
+from catalog_gen.store.products import change_attribute, only_products, products_named
+from catalog_gen.store.prompts import known_attributes
+from catalog_gen.store.retries import all_rejected
+
+#: What can be drawn again: what a night would try again anyway, what it gave up, and what the judge
+#: rejected in every attempt.
+Kind = Literal["failed", "given up", "rejected"]
+
+
+@dataclass(frozen=True, slots=True)
+class Mended:
+    """What a person's word put back to work.
+
+    Attributes:
+        again: pictures that failed before and are planned again as they were.
+        photos: products whose photo is another one by now; their wishes were written anew.
+        rungs: new candidates for what was rejected.
+        shards: where all that is.
+    """
+
+    again: int
+    photos: int
+    rungs: int
+    shards: tuple[int, ...]
+
+
+def mend(
+    catalog: Catalog,
+    kinds: Collection[Kind],
+    stamp: Stamp,
+    *,
+    shards: Collection[int] | None = None,
+    products: Collection[str] = (),
+) -> Mended:
+    """Plan again what failed, and nothing else.
+
+    Args:
+        shards: where to look; None: everywhere.
+        products: only these; empty: all of them.
+
+    Raises:
+        ConfigError: a template can't be used.
+        ModelError: the model can't be used.
+        StoreBusyError: another process holds the database.
+    """
+    take_over(catalog, stamp)
+    drawer = Drawer.of(catalog)
+
+    def wanted(product_id: str, shard: int) -> bool:
+        here = shards is None or shard in shards
+        return here and (not products or product_id in products)
+
+    with catalog.store.writing() as connection:
+        failures = [
+            each
+            for each in open_failures(connection)
+            if each.status in kinds and wanted(each.product_id, each.shard)
+        ]
+        rejected = [
+            each
+            for each in all_rejected(connection)
+            if "rejected" in kinds and wanted(each.product_id, each.shard)
+        ]
+        places = {each.product_id: each.shard for each in failures}
+        places |= {each.product_id: each.shard for each in rejected}
+        photos = _look_at_photos(connection, catalog, places, stamp)
+        _write_wishes(connection, catalog, drawer, photos, stamp)
+        still_wanted = {each.recipe_id for each in open_failures(connection)}
+        recipe_ids = still_wanted & {each.recipe_id for each in failures}
+        again = plan_again(connection, recipe_ids, stamp.run_id, stamp.now)
+        rungs = one_more_rung(rejected, catalog.settings, drawer.budget, drawer.hash)
+        save_plan(connection, rungs, stamp.run_id, stamp.now)
+    return Mended(
+        again=again,
+        photos=len(photos),
+        rungs=len(rungs),
+        shards=tuple(sorted(set(places.values()))),
+    )
+
+
+def _look_at_photos(
+    connection: DuckDBPyConnection, catalog: Catalog, product_ids: Collection[str], stamp: Stamp
+) -> list[str]:
+    """Hash these products' photos again; the ids of those that have another one by now."""
+    folders = catalog.settings.feed.reference_folders
+    hashes = {
+        product.product_id: digest
+        for product in products_named(connection, product_ids)
+        if product.reference
+        and (digest := photo_hash(product, folders)) != product.attributes.get(REFERENCE_HASH)
+    }
+    if hashes:
+        change_attribute(connection, REFERENCE_HASH, hashes, stamp.now)
+    return list(hashes)
+
+
+def _write_wishes(
+    connection: DuckDBPyConnection,
+    catalog: Catalog,
+    drawer: Drawer,
+    product_ids: Sequence[str],
+    stamp: Stamp,
+) -> None:
+    """The wishes of these products as their fields are now, planned."""
+    if not product_ids:
+        return
+    views = compile_views(catalog.settings, known_attributes(connection), drawer.dialect)
+    with only_products(connection, product_ids) as relation:
+        store_wishes(
+            connection, desired_prompts(connection, views, drawer, relation=relation), stamp
+        )

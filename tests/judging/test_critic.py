@@ -1,0 +1,75 @@
+"""The critic: what it looks with, whose pictures it judges, and what it refuses."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from catalog_gen.errors import ModelError
+from catalog_gen.judging.critic import Critic, DenoiserFeatures, save_critic
+from catalog_gen.judging.probe import Probe
+from catalog_gen.settings import CriticSettings, load_settings
+from studio.evaluation.eye import read_table
+from tests.judging.drawn import BLUE, product
+from tests.tiny_models import tiny_sd
+
+DATA = Path(__file__).parents[2] / "data"
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_sd(tmp_path_factory.mktemp("model"))
+
+
+def test_features_know_the_picture_and_the_prompt_and_no_neighbour(model: Path) -> None:
+    denoiser = DenoiserFeatures(model)
+    pictures, prompts = [product(), product(BLUE), product(side=200)], ["a", "b", "c"]
+    together = denoiser.of(pictures, prompts)
+    assert together.shape[0] == 3
+    assert np.isfinite(together).all()
+    alone = denoiser.of(pictures[1:2], prompts[1:2])
+    np.testing.assert_allclose(together[1], alone[0], atol=1e-4)
+    assert np.abs(together[0] - together[1]).max() > 1e-3
+    asked_otherwise = denoiser.of(pictures[:1], ["something else altogether"])
+    assert np.abs(together[0] - asked_otherwise[0]).max() > 1e-6
+
+
+def test_soundness_is_what_the_probe_says(model: Path, tmp_path: Path) -> None:
+    denoiser = DenoiserFeatures(model)
+    features = denoiser.of([product()], ["a"])
+    weights = tmp_path / "critic.safetensors"
+    save_critic(weights, Probe(np.zeros(features.shape[1]), 2.0), denoiser.denoiser_hash, 3)
+    critic = Critic(CriticSettings(weights=weights, model=model))
+    assert critic.look([product(), product(BLUE)], ["a", "b"]) == [0.1192, 0.1192]
+    assert critic.look([], []) == []
+    assert Critic.of(None) is None
+
+
+def test_another_models_critic_is_refused_with_a_remedy(model: Path, tmp_path: Path) -> None:
+    other = CriticSettings(weights=DATA / "models" / "critic.safetensors", model=model)
+    with pytest.raises(ModelError, match="another model"):
+        Critic(other).look([product()], ["a"])
+    none = CriticSettings(weights=tmp_path / "none.safetensors", model=model)
+    with pytest.raises(ModelError, match="is no critic"):
+        Critic(none).look([product()], ["a"])
+    empty = CriticSettings(weights=other.weights, model=tmp_path)
+    with pytest.raises(ModelError, match=r"critic\.model"):
+        Critic(empty).look([product()], ["a"])
+
+
+def test_the_sample_has_a_critic_of_its_own_model() -> None:
+    settings = load_settings(DATA / "catalog.toml").critic
+    assert settings is not None
+    assert settings.weights.stat().st_size < 2_000_000
+    (sound,) = Critic(settings).look([product()], ["product photo of one matte red bottle"])
+    assert 0 <= sound <= 1
+
+
+def test_the_labels_say_what_two_judges_come_to() -> None:
+    rows = read_table(DATA / "eye" / "labels.csv")
+    assert len(rows) == 492
+    both = {(*sorted(row.words),): row.verdict for row in rows if len(row.words) == 2}
+    assert both[("soft", "wrong")] == "wrong"
+    assert both[("fine", "soft")] == "fine"
+    assert both[("soft", "soft")] == "soft"
+    assert both[("fine", "wrong")] == "soft"

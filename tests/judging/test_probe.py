@@ -1,0 +1,43 @@
+"""The linear probe: what it learns, what it doubts, and how it is measured."""
+
+import numpy as np
+import pytest
+
+from catalog_gen.judging.probe import Probe, fit_probe, held_out_probabilities
+
+
+def _sample(count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Features of very different scale, of which the first decides."""
+    chance = np.random.default_rng(seed)
+    features = chance.normal(0, 1, (count, 40)) * np.logspace(-3, 3, 40) + 7
+    wrong = (features[:, 0] > 7) * 1.0
+    return features, wrong
+
+
+def test_it_finds_what_decides_whatever_its_scale() -> None:
+    features, labels = _sample(600)
+    others, truth = _sample(400, seed=1)
+    said = fit_probe(features, labels).probabilities(others)
+    assert ((said > 0.5) == truth).mean() > 0.9
+    again = Probe.of(fit_probe(features, labels).tensors()).probabilities(others)
+    np.testing.assert_allclose(again, said, atol=1e-3)
+
+
+def test_a_doubtful_label_pulls_half_as_far() -> None:
+    features = np.repeat([[0.0], [1.0]], 50, axis=0)
+    sure = fit_probe(features, np.repeat([0.0, 1.0], 50)).probabilities(features)[-1]
+    doubt = fit_probe(features, np.repeat([0.0, 0.5], 50)).probabilities(features)[-1]
+    assert sure > 0.9
+    assert doubt == pytest.approx(0.5, abs=0.1)
+
+
+def test_no_probe_is_asked_about_the_siblings_of_what_it_was_fitted_on() -> None:
+    """Labels that only the group tells can't be known of groups that were held out."""
+    chance = np.random.default_rng(2)
+    groups = np.repeat(np.arange(40), 5)
+    labels = (chance.random(40) < 0.5).astype(float)[groups]
+    features = np.eye(40)[groups] + chance.normal(0, 0.01, (200, 40))
+    known = fit_probe(features, labels).probabilities(features)
+    held = held_out_probabilities(features, labels, [str(each) for each in groups])
+    assert ((known > 0.5) == labels).mean() > 0.95
+    assert ((held > 0.5) == labels).mean() < 0.75

@@ -1,0 +1,70 @@
+"""Dagster's page over a shop, as `catalog-gen dev` serves it, and questions to it."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from tests.pipeline.shop import Shop
+
+#: Seconds for anything on a busy machine: a run imports torch first.
+PATIENCE: Final = 300.0
+
+REPOSITORY: Final = {
+    "repositoryLocationName": "catalog_gen",
+    "repositoryName": "__repository__",
+}
+
+
+@contextmanager
+def served(shop: Shop, port: int, log: Path) -> Iterator[str]:
+    """`catalog-gen dev` over the shop; ended with the block."""
+    program = [sys.executable, "-m", "catalog_gen.cli", "dev", "--port", str(port)]
+    with log.open("w") as stream:
+        server = subprocess.Popen(
+            program, env=os.environ | shop.environment, stdout=stream, stderr=stream
+        )
+    try:
+        address = f"http://127.0.0.1:{port}"
+        waited_for("the server", lambda: server.poll() is not None or answers(address))
+        assert server.poll() is None, log.read_text()
+        yield address
+    finally:
+        server.terminate()
+        server.wait(90)
+
+
+def answers(address: str) -> bool:
+    try:
+        urllib.request.urlopen(f"{address}/server_info").close()
+    except OSError:
+        return False
+    return True
+
+
+def waited_for(what: str, look: Callable[[], Any]) -> Any:
+    """What ``look`` finds, as soon as it finds something."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        if found := look():
+            return found
+        time.sleep(0.5)
+    raise AssertionError(f"waited {PATIENCE:g} s in vain for {what}")
+
+
+def ask(address: str, query: str, **variables: object) -> Any:
+    """What Dagster's GraphQL answers."""
+    body = json.dumps({"query": query, "variables": variables}).encode()
+    request = urllib.request.Request(
+        f"{address}/graphql", body, {"Content-Type": "application/json"}
+    )
+    with urllib.request.urlopen(request) as response:
+        answer = json.load(response)
+    assert "errors" not in answer, answer["errors"]
+    return answer["data"]

@@ -1,0 +1,100 @@
+"""What another site can make a browser send is refused before it reaches Dagster."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from assets_defs.same_origin import SameOriginOnly, Scope
+
+OWN = {"host": "127.0.0.1:3000"}
+
+
+def status(
+    headers: dict[str, str], method: str = "POST", path: str = "/graphql", query: str = ""
+) -> int:
+    """The status of the answer; 200 is the application's."""
+    sent: list[Any] = []
+
+    async def application(scope: Scope, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": b""}
+
+    scope = {
+        "type": "http",
+        "method": method,
+        "path": path,
+        "query_string": query.encode(),
+        "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
+    }
+    asyncio.run(SameOriginOnly(application, 3000)(scope, receive, send))
+    return int(sent[0]["status"])
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        OWN,
+        {"host": "localhost:3000", "origin": "http://localhost:3000"},
+        OWN | {"sec-fetch-site": "same-origin", "origin": "http://127.0.0.1:3000"},
+    ],
+)
+def test_the_page_itself_and_scripts_of_this_machine_are_answered(headers: dict[str, str]) -> None:
+    assert status(headers) == 200
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"host": "evil.example:3000"},
+        {"host": "127.0.0.1:3001"},
+        {},
+        OWN | {"origin": "http://evil.example"},
+        OWN | {"origin": "null"},
+        OWN | {"sec-fetch-site": "cross-site"},
+        OWN | {"sec-fetch-site": "same-site"},
+    ],
+)
+def test_other_sites_and_other_hosts_are_refused(headers: dict[str, str]) -> None:
+    assert status(headers) == 403
+
+
+def test_an_image_can_launch_nothing_even_in_an_old_browser() -> None:
+    launch = "query=mutation{launchRun}"
+    assert status(OWN, "GET", query=launch) == 403
+    image = OWN | {"sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors"}
+    assert status(image, "GET", query=launch) == 403
+
+
+def test_a_link_from_elsewhere_may_lead_to_the_page_but_not_to_what_changes_something() -> None:
+    link = OWN | {
+        "sec-fetch-site": "cross-site",
+        "sec-fetch-mode": "navigate",
+        "sec-fetch-dest": "document",
+    }
+    assert status(link, "GET", "/assets") == 200
+    assert status(link, "GET") == 403
+    assert status(link, "POST", "/assets") == 403
+
+
+def test_a_websocket_of_another_site_is_closed() -> None:
+    sent: list[Any] = []
+
+    async def application(scope: Scope, receive: Any, send: Any) -> None:
+        raise AssertionError("it must not get here")
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def receive() -> Any:
+        return {"type": "websocket.connect"}
+
+    headers = [(b"host", b"127.0.0.1:3000"), (b"origin", b"http://evil.example")]
+    scope = {"type": "websocket", "path": "/graphql", "headers": headers}
+    asyncio.run(SameOriginOnly(application, 3000)(scope, receive, send))
+    assert sent == [{"type": "websocket.close", "code": 1008}]

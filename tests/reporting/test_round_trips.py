@@ -1,0 +1,197 @@
+"""A shop's own feed given back: every row as it was, but for the pictures."""
+
+import csv
+import io
+from pathlib import Path
+
+import pytest
+
+from catalog_gen.catalog.feeds import open_feed
+from catalog_gen.reporting.channels.channel import CHANNELS, ChannelProduct, ShopFacts
+from catalog_gen.settings import FeedSettings
+from catalog_gen.stages.shop_feed import ShopFeed, given_back, raw_texts, with_raw_texts
+
+CASES = Path(__file__).parents[1] / "catalog" / "platforms"
+URL = "https://cdn.example/new"
+
+#: Where each channel may change a row.
+PICTURES = {
+    "shopify": {"Image Src", "Image Position", "Image Alt Text", "Variant Image"}
+    | {"Product image URL", "Image position", "Variant image URL"},
+    "woocommerce": {"Images"},
+    "magento": {"base_image"},
+    "prestashop": {"Image"},
+    "akeneo": {"image"},
+    "amazon": {"main_image_url"},
+    "google": {"image_link"},
+}
+
+
+def shop_feed(path: Path) -> ShopFeed:
+    settings = FeedSettings(path=path)
+    return ShopFeed(open_feed(path, settings), settings)
+
+
+def give_back(path: Path, channel: str, *also: str) -> tuple[ShopFeed, list[dict[str, str]], str]:
+    """The feed given back with a new picture ``ID.jpg`` (and these others) for every product."""
+    shop = shop_feed(path)
+    assert shop.belongs_to(CHANNELS.get(channel)())
+    images = {
+        product.product_id: (f"{product.product_id}.jpg", *also)
+        for product, _, _ in shop.products()
+    }
+    written = given_back(CHANNELS.get(channel)(), shop, images, URL)
+    text = written.content.decode(
+        "utf-8" if shop.feed.table.format == "xml" else shop.feed.table.encoding
+    )
+    lines = text.splitlines(keepends=True)[len(shop.feed.table.preamble) :]
+    delimiter = shop.feed.table.delimiter or ","
+    return shop, list(csv.DictReader(io.StringIO("".join(lines)), delimiter=delimiter)), text
+
+
+@pytest.mark.parametrize(
+    ("case", "channel"),
+    [
+        ("shopify_roundtrip.csv", "shopify"),
+        ("shopify_new_template.csv", "shopify"),
+        ("shopify_master_row.csv", "shopify"),
+        ("shopify_shared_sku.csv", "shopify"),
+        ("long_html_cell.csv", "shopify"),
+        ("woocommerce_export.csv", "woocommerce"),
+        ("magento_export.csv", "magento"),
+        ("prestashop_reference.csv", "prestashop"),
+        ("akeneo_products.csv", "akeneo"),
+        ("amazon_flat_file.txt", "amazon"),
+        ("size_variants.csv", "google"),
+    ],
+)
+def test_only_pictures_change(case: str, channel: str) -> None:
+    shop, rows, text = give_back(CASES / case, channel)
+    names = shop.feed.table.names
+    before = [
+        dict(zip(names, row.values, strict=True))
+        for row in shop.feed.table.read()
+        if not hasattr(row, "rule")
+    ]
+    assert tuple(rows[0])[: len(names)] == names
+    assert set(rows[0]) - set(names) <= PICTURES[channel]
+    kept = [name for name in names if name not in PICTURES[channel]]
+    # Shopify's galleries may need rows with a handle and a picture alone.
+    given = [row for row in rows if any(row[name] for name in kept if "andle" not in name)]
+    assert [[row[name] for name in kept] for row in given] == [
+        [row[name] for name in kept] for row in before
+    ]
+    assert text.startswith("\n".join(shop.feed.table.preamble))
+    assert URL in text
+
+
+def test_shopify_gets_variant_images_and_a_gallery() -> None:
+    _, rows, _ = give_back(CASES / "shopify_roundtrip.csv", "shopify")
+    dune = [row for row in rows if row["Handle"] == "dune-mug"]
+    assert [row["Variant Image"].removeprefix(f"{URL}/") for row in dune if row["Variant SKU"]] == [
+        "DN-R-S.jpg",
+        "DN-R-L.jpg",
+        "DN-B-S.jpg",
+        "DN-B-L.jpg",
+    ]
+    gallery = [row["Image Src"].removeprefix(f"{URL}/") for row in dune]
+    kept = "https://cdn.shop.example/dune-side.jpg"
+    assert gallery == ["DN-R-S.jpg", "DN-R-L.jpg", "DN-B-S.jpg", "DN-B-L.jpg", kept]
+    assert [row["Image Position"] for row in dune] == ["1", "2", "3", "4", "5"]
+    (vase,) = [row for row in rows if row["Handle"] == "lagoon-vase"]
+    assert (vase["Image Src"], vase["Variant Image"]) == (f"{URL}/LG-VASE.jpg", "")
+    (draft,) = [row for row in rows if row["Handle"] == "autumn-bowl"]
+    assert (draft["Image Src"], draft["Status"]) == ("", "draft")
+
+
+def test_google_xml_as_text() -> None:
+    _, rows, _ = give_back(CASES / "google_apparel.xml", "google")
+    trail, _, home = rows
+    assert trail["image_link"] == f"{URL}/TRAIL-OR-S.jpg"
+    assert trail["additional_image_link"] == (
+        "https://shop.example/i/trail-or-2.jpg, https://shop.example/i/trail-or-3.jpg"
+    )
+    assert (trail["title"], trail["price"]) == ("Trail Rucksack & Raincover, Orange", "1299.00 EUR")
+    assert trail["sale_price"] == "999.00 EUR"
+    assert trail["shipping"] == "DE::DHL:4.90 EUR, AT::Post:9.90 EUR"
+    assert trail["product_type"] == "Outdoor > Packs > Backpacks"
+    for name, value in {
+        "gender": "unisex",
+        "age_group": "adult",
+        "size_system": "EU",
+        "pattern": "solid",
+        "custom_label_0": "winter",
+        "identifier_exists": "yes",
+        "google_product_category": "Luggage & Bags > Backpacks",
+        "sale_price_effective_date": "2026-11-20T00:00+0100/2026-11-30T23:59+0100",
+    }.items():
+        assert trail[name] == value
+    assert (home["id"], home["brand"]) == ("@HOME-7", "@home")
+    assert home["description"].startswith("- Solid beech")
+    assert home["availability_date"] == "2027-02-01T00:00+0100"
+
+
+def test_further_views_stand_before_the_shops_own_pictures() -> None:
+    _, rows, _ = give_back(CASES / "google_apparel.xml", "google", "side.jpg")
+    assert rows[0]["additional_image_link"].split(",") == [
+        f"{URL}/side.jpg",
+        "https://shop.example/i/trail-or-2.jpg",
+        "https://shop.example/i/trail-or-3.jpg",
+    ]
+
+
+def test_an_older_encoding_and_its_delimiter_stay(tmp_path: Path) -> None:
+    text = (CASES / "prestashop_reference.csv").read_text("utf-8").replace("Ceramic", "grün")
+    (tmp_path / "feed.csv").write_bytes(text.encode("cp1252"))
+    _, rows, _ = give_back(tmp_path / "feed.csv", "prestashop")
+    assert rows[0]["Name"] == "Fjord Red grün Mug"
+
+
+def built(case: str, channel: str, facts: ShopFacts) -> list[tuple[dict[str, str], list[str]]]:
+    """Rows for another platform, with what each would miss."""
+    shop = shop_feed(CASES / case)
+    texts = raw_texts(shop)
+    target = CHANNELS.get(channel)()
+    found = []
+    for product, _, _ in shop.products():
+        entry = with_raw_texts(ChannelProduct.of(product, ["1.jpg"]), texts)
+        (row, *_) = target.rows(entry, ["https://cdn.example/1.jpg"], facts)
+        found.append((row, target.missing(entry, facts)))
+    return found
+
+
+def test_from_shopify_to_google() -> None:
+    facts = ShopFacts("https://dune.example/", currency="EUR")
+    row, missing = built("shopify_roundtrip.csv", "google", facts)[0]
+    assert missing == []
+    assert row["link"] == "https://dune.example/products/dune-mug"
+    assert (row["availability"], row["price"], row["sale_price"]) == (
+        "in_stock",
+        "22.00 EUR",
+        "18.00 EUR",
+    )
+    assert row["google_product_category"] == "Home & Garden > Kitchen & Dining > Drinkware"
+    assert row["description"].startswith("<p>Wheel-thrown.</p>")
+    _, unsaid = built("shopify_roundtrip.csv", "google", ShopFacts())[0]
+    assert unsaid == ["link", "a currency of the price (publish.currency)"]
+
+
+def test_prices_have_a_decimal_point_everywhere() -> None:
+    assert built("excel_de.csv", "shopify", ShopFacts())[0][0]["Variant Price"] == "14.90"
+    assert built("google_apparel.xml", "shopify", ShopFacts())[0][0]["Variant Price"] == "1299.00"
+    row, _ = built("woocommerce_export.csv", "google", ShopFacts(currency="EUR"))[0]
+    assert (row["price"], row["product_type"]) == ("12.00 EUR", "Kitchen & Bar > Mugs")
+
+
+def test_apparel_asks_for_more() -> None:
+    product = ChannelProduct(
+        *("T-1", "Tee", "", "Tees", "", ("1.jpg",)),
+        {
+            "link": "https://s.example/t",
+            "availability": "in stock",
+            "price": "9 EUR",
+            "google_product_category": "Apparel & Accessories > Clothing",
+            "colour": "Red",
+        },
+    )
+    assert CHANNELS.get("google")().missing(product) == ["gender", "age_group", "size"]
