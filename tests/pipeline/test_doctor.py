@@ -55,6 +55,7 @@ def test_each_planted_fault_is_found_with_its_remedy(tmp_path: Path) -> None:
         "drawing lock": "warning",
         "model": "fault",
         "scorer": "fault",
+        "plan": "fault",
         "dead runs": "warning",
         "Dagster runs": "warning",
     }

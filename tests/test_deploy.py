@@ -1,0 +1,95 @@
+"""The files under deploy/ parse, agree with each other, and name commands that exist."""
+
+import importlib.util
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import yaml
+
+from assets_defs.launch import LOCATION
+
+ROOT = Path(__file__).parents[1]
+DEPLOY = ROOT / "deploy"
+PARTS = ("code", "webserver", "daemon")
+UNITS = sorted((DEPLOY / "systemd").glob("*.service"))
+
+
+@pytest.fixture(scope="module")
+def serve() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("serve", DEPLOY / "serve.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def read(name: str) -> Any:
+    return yaml.safe_load((DEPLOY / name).read_text("utf-8"))
+
+
+def test_three_services_serve_the_three_parts() -> None:
+    services = read("compose.yaml")["services"]
+    assert tuple(services) == PARTS
+    for part, service in services.items():
+        assert service["command"] == ["python", "deploy/serve.py", part]
+        assert service["environment"]["CATALOG_CODE_HOST"] == "code"
+    assert services["webserver"]["ports"] == ["127.0.0.1:3000:3000"]
+    assert set(read("compose.cuda.yaml")["services"]) <= set(services)
+    (location,) = read("workspace.yaml")["load_from"]
+    assert location["grpc_server"]["location_name"] == LOCATION
+
+
+def test_the_targets_of_compose_are_stages_of_the_dockerfile() -> None:
+    text = (DEPLOY / "Dockerfile").read_text("utf-8")
+    stages = re.findall(r"^FROM \S+ AS (\w+)$", text, re.MULTILINE)
+    assert stages == ["base", "cpu", "cuda"]
+    for line in re.findall(r"^COPY (.+)$", text, re.MULTILINE):
+        assert all((ROOT / source).exists() for source in line.split()[:-1])
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_each_command_takes_its_options(serve: ModuleType, part: str) -> None:
+    program, *arguments = serve.command(part)
+    words = [each for each in arguments if not each.startswith("-")]
+    subcommands = {"code": 2, "webserver": 0, "daemon": 1}[part]
+    done = subprocess.run(
+        [Path(sys.executable).with_name(program), *words[:subcommands], "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    for option in (each for each in arguments if each.startswith("-")):
+        assert f"{option}, --" in done.stdout, option
+    with pytest.raises(SystemExit, match="none of: code, webserver, daemon"):
+        serve.command("nothing")
+
+
+def test_the_health_check_is_a_command() -> None:
+    test = read("compose.yaml")["services"]["code"]["healthcheck"]["test"]
+    assert test[0] == "CMD"
+    program = Path(sys.executable).with_name(test[1])
+    subprocess.run([program, *test[2:4], "--help"], capture_output=True, check=True)
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="Debian's systemd")
+def test_the_units_pass_systemd_s_own_check(tmp_path: Path) -> None:
+    assert [unit.stem.removeprefix("catalog-gen-") for unit in UNITS] == sorted(PARTS)
+    for unit in UNITS:
+        text = unit.read_text("utf-8").replace("/opt/catalog_gen/.venv/bin/python", sys.executable)
+        (tmp_path / unit.name).write_text(text.replace("/opt/catalog_gen", str(ROOT)), "utf-8")
+    paths = [str(tmp_path / unit.name) for unit in UNITS]
+    done = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", *paths],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    told = [line for line in done.stderr.splitlines() if "catalog-gen" in line]
+    assert (done.returncode, told) == (0, [])
