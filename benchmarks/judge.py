@@ -5,7 +5,7 @@ was set on; what is missing is rendered first (about a scene a second). A defect
 the verdict is not "accepted". Judging is timed beside drawing, in the same process: both with their
 models loaded, on pictures of the sample's size.
 
-    python benchmarks/judge.py [--photos DIR] [--scenes N] [--each N] [--json]
+    python benchmarks/judge.py [--photos DIR] [--scenes N] [--each N] [--side N] [--json]
 """
 
 import argparse
@@ -25,7 +25,7 @@ from catalog_gen.settings import CatalogSettings, ViewSettings, load_settings
 from studio.evaluation.appraise import Bench, appraise
 from studio.evaluation.defects import Specimen
 from studio.evaluation.measures import wilson
-from studio.evaluation.planted import good_specimens, planted
+from studio.evaluation.planted import enlarged, good_specimens, planted
 from studio.photos.negatives import render_split
 
 ROOT: Final = Path(__file__).parent.parent
@@ -40,10 +40,12 @@ def main() -> None:
     parser.add_argument("--photos", type=Path, default=Path(".studio/photos"))
     parser.add_argument("--scenes", type=int, default=200, help="held-out scenes to render")
     parser.add_argument("--each", type=int, default=200, help="good pictures to plant defects in")
+    parser.add_argument("--side", type=int, default=128, help="enlarge them first; a multiple")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     render_split(arguments.photos, "held-out", arguments.scenes)
-    figures = measure(good_specimens(arguments.photos, "held-out", arguments.each))
+    good = good_specimens(arguments.photos, "held-out", arguments.each)
+    figures = measure([enlarged(each, arguments.side) for each in good])
     if arguments.json:
         print(json.dumps(figures, indent=2))
         return

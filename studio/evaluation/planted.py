@@ -2,8 +2,12 @@
 
 import random
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
 
 from catalog_gen.errors import InputError
 from studio.evaluation.defects import DEFECTS, DefectName, Specimen, plant
@@ -47,6 +51,16 @@ def good_specimens(photos: Path, split: "Split", count: int) -> list[Specimen]:
         for pick in picks
         for scene in [album.scenes[pick]]
     ]
+
+
+def enlarged(specimen: Specimen, side: int) -> Specimen:
+    """The specimen at ``side`` pixels, a whole multiple of its own: bicubic, as shops enlarge."""
+    times = side // len(specimen.mask)
+    if times == 1:
+        return specimen
+    large = Image.fromarray(specimen.pixels).resize((side, side), Image.Resampling.BICUBIC)
+    mask = np.kron(specimen.mask, np.ones((times, times), dtype=bool))
+    return replace(specimen, pixels=np.asarray(large), mask=mask)
 
 
 def planted(good: Sequence[Specimen]) -> Iterator[tuple[DefectName, list[Specimen]]]:
