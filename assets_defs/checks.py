@@ -11,7 +11,7 @@ from assets_defs.picture_assets import candidate_images, prompts, verdicts
 from assets_defs.publication_assets import published_catalog
 from catalog_gen.judging.siblings import CLEARLY, swapped_siblings
 from catalog_gen.stages.failures import grouped
-from catalog_gen.stages.retries import out_of_retries
+from catalog_gen.stages.review import waiting_for_a_person
 from catalog_gen.store.consistency import doubtful_siblings, outliers, uneven_groups
 from catalog_gen.store.figures import (
     coverage_figures,
@@ -143,19 +143,18 @@ def pass_rate(catalog: CatalogResource) -> dg.AssetCheckResult:
 
 @dg.asset_check(asset=verdicts)
 def needs_review(catalog: CatalogResource) -> dg.AssetCheckResult:
-    """No product is left whose pictures were rejected on every attempt."""
+    """No picture waits for a person; `catalog-gen review` lists the same ones."""
     opened = catalog.open()
     with opened.store.reading() as connection:
-        stuck = out_of_retries(connection, opened.settings)
+        waiting = waiting_for_a_person(connection, opened.settings)
     return dg.AssetCheckResult(
-        passed=not stuck,
+        passed=not waiting,
         severity=dg.AssetCheckSeverity.WARN,
-        description=f"{len(stuck)} views of products were rejected on every attempt; "
-        "a person has to decide"
-        if stuck
-        else "nothing was rejected on every attempt",
+        description=f"{len(waiting)} pictures wait for a person; `catalog-gen review` lists them"
+        if waiting
+        else "nothing waits for a person",
         metadata={
-            "products": sorted({each.product_id for each in stuck})[:MOST_ROWS],
+            "products": sorted({each.product_id for each in waiting})[:MOST_ROWS],
             "gallery": gallery_link(opened.home),
         },
     )
