@@ -117,7 +117,7 @@ def all_drawn(catalog: CatalogResource) -> dg.AssetCheckResult:
         metadata={
             "failed": pictures,
             "failures": dg.MetadataValue.table(rows[:MOST_ROWS]),
-            "gallery": gallery_link(opened.home),
+            "gallery": gallery_link(opened.home, "failed"),
         },
     )
 
@@ -155,7 +155,7 @@ def needs_review(catalog: CatalogResource) -> dg.AssetCheckResult:
         else "nothing waits for a person",
         metadata={
             "products": sorted({each.product_id for each in waiting})[:MOST_ROWS],
-            "gallery": gallery_link(opened.home),
+            "gallery": gallery_link(opened.home, "review"),
         },
     )
 

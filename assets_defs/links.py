@@ -7,9 +7,13 @@ import dagster as dg
 from catalog_gen.settings import Home
 
 
-def gallery_link(home: Home) -> dg.MetadataValue:
-    """The gallery: its address where `catalog-gen dev` serves it, else where it lies on disk."""
+def gallery_link(home: Home, show: str = "") -> dg.MetadataValue:
+    """The gallery: its address where `catalog-gen dev` serves it, else where it lies on disk.
+
+    ``show`` is one of the gallery's filters (docs/gallery.md), such as "failed".
+    """
     address = os.environ.get("CATALOG_GALLERY_URL")
     if address:
-        return dg.MetadataValue.url(f"{address}/index.html")
+        filtered = f"#show={show}" if show else ""
+        return dg.MetadataValue.url(f"{address}/index.html{filtered}")
     return dg.MetadataValue.path(str(home.site / "index.html"))
