@@ -43,8 +43,6 @@ class BatchDrawer:
     def __init__(self, model: LoadedModel) -> None:
         self._model = model
         self._prompts = PromptEncoder(model)
-        # The scheduler attribute is replaced at each batch; this is the model's own.
-        self._schedule = model.main.scheduler.config
 
     def draw(
         self, key: BatchKey, ready: Sequence[ReadyJob], size: int, on_step_end: StepCallback
@@ -68,7 +66,7 @@ class BatchDrawer:
             # The CPU's generator gives the same noise for every device.
             generators=[torch.Generator("cpu").manual_seed(recipe.seed) for recipe in recipes],
             photos=tuple(each.photo for each in padded if each.photo is not None),
-            scheduler=family.scheduler(key.scheduler, self._schedule, key.steps),
+            scheduler=family.scheduler(key.scheduler, model.scheduler, key.steps),
             on_step_end=on_step_end,
         )
         # By size alone, never by what memory is free: another slicing gives other last bits.

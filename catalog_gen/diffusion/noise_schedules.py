@@ -68,6 +68,19 @@ def build_scheduler(name: str, model_config: Mapping[str, Any], steps: int) -> A
             f"Choose one of: {able}.",
         )
     scheduler = getattr(diffusers, solver.class_name).from_config(model_config, **solver.options)
+    return _able(scheduler, name, steps)
+
+
+def own_scheduler(own: Any, steps: int) -> Any:
+    """A fresh copy of the scheduler that came with the model.
+
+    Raises:
+        RecipeError: it can't do that many steps.
+    """
+    return _able(type(own).from_config(own.config), "own", steps)
+
+
+def _able(scheduler: Any, name: str, steps: int) -> Any:
     try:
         scheduler.set_timesteps(steps)
     except ValueError as error:

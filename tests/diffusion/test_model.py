@@ -136,9 +136,9 @@ def _change_index(model: Path, **changes: object) -> None:
 
 
 def test_an_unknown_pipeline_is_refused_with_those_known(model: Path) -> None:
-    _change_index(model, _class_name="FluxPipeline")
+    _change_index(model, _class_name="AudioLDM2Pipeline")
     message = _refusal(model)
-    assert "FluxPipeline" in message
+    assert "AudioLDM2Pipeline" in message
     assert "StableDiffusionXLPipeline" in message
 
 
