@@ -42,7 +42,9 @@ def flow_scheduler(name: str, own: Any) -> Any:
 
     if name != "own":
         euler: Any = FlowMatchEulerDiscreteScheduler
-        return euler.from_config(own.config, **SPACINGS[name])
+        # Solvers that flow matching borrows from noise schedules call the shift by another name.
+        shift = own.config.get("shift", own.config.get("flow_shift", 1.0))
+        return euler.from_config(own.config, shift=shift, **SPACINGS[name])
     if own.config.get("stochastic_sampling", False):
         raise RecipeError(
             "scheduler = 'own'",

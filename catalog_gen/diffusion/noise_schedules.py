@@ -71,13 +71,20 @@ def build_scheduler(name: str, model_config: Mapping[str, Any], steps: int) -> A
     return _able(scheduler, name, steps)
 
 
-def own_scheduler(own: Any, steps: int) -> Any:
-    """A fresh copy of the scheduler that came with the model.
+def scheduler_of(name: str, own: Any, steps: int) -> Any:
+    """A fresh scheduler for one batch.
+
+    Args:
+        name: "own", or one of ``SOLVERS``.
+        own: the scheduler that came with the model.
+        steps: how many steps the recipe asks for.
 
     Raises:
-        RecipeError: it can't do that many steps.
+        RecipeError: as ``build_scheduler``.
     """
-    return _able(type(own).from_config(own.config), "own", steps)
+    if name == "own":
+        return _able(type(own).from_config(own.config), name, steps)
+    return build_scheduler(name, own.config, steps)
 
 
 def _able(scheduler: Any, name: str, steps: int) -> Any:

@@ -14,6 +14,7 @@ from catalog_gen.diffusion.methods.img2img import ImageToImage
 from catalog_gen.diffusion.methods.text2img import TextToImage
 from catalog_gen.errors import ModelError
 from catalog_gen.method import METHODS, Method
+from tests.families_page import PAGE, page
 
 
 def test_every_family_and_method_is_registered_under_its_name() -> None:
@@ -69,3 +70,7 @@ def test_every_family_has_the_models_own_scheduler_and_a_task() -> None:
     for name, family in FAMILIES.items():
         assert family.schedulers[0] == OWN, name
         assert family.tasks, name
+
+
+def test_the_page_of_families_is_that_of_the_code() -> None:
+    assert page(PAGE.read_text("utf-8")) == PAGE.read_text("utf-8")

@@ -34,7 +34,7 @@ def test_the_hash_is_the_same_wherever_the_folder_lies(tmp_path: Path, hashes: P
     assert model_hash(one, hashes) == model_hash(two, hashes)
 
 
-@pytest.mark.parametrize("name", [UNET, "vae/config.json", "tokenizer/tokenizer.json"])
+@pytest.mark.parametrize("name", [UNET, "text_encoder/config.json", "tokenizer/tokenizer.json"])
 def test_any_changed_byte_is_another_model(model: Path, hashes: Path, name: str) -> None:
     before = model_hash(model, hashes)
     content = bytearray((model / name).read_bytes())
@@ -84,6 +84,41 @@ def test_a_missing_folder_is_refused() -> None:
 
 def test_a_hub_id_that_is_not_here_is_refused_offline(tmp_path: Path) -> None:
     assert "HF_HUB_OFFLINE" in _refusal("nobody/no-such-model")
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The local cache of a hub that has one model, "nobody/tiny"; returns its folder."""
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    repository, commit = tmp_path / "models--nobody--tiny", "c" * 40
+    (repository / "refs").mkdir(parents=True)
+    (repository / "refs" / "main").write_text(commit)
+    return tiny_sd(repository / "snapshots" / commit)
+
+
+def test_a_hub_id_is_found_in_the_local_cache(hub: Path) -> None:
+    assert local_model("nobody/tiny") == hub
+
+
+def test_a_hub_model_that_no_family_drives_is_refused_before_it_is_fetched(
+    hub: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _change_index(hub, _class_name="AudioLDM2Pipeline")
+    monkeypatch.setattr("huggingface_hub.snapshot_download", pytest.fail)
+    message = _refusal("nobody/tiny")
+    assert message.startswith("nobody/tiny: its pipeline class is 'AudioLDM2Pipeline'")
+
+
+@pytest.mark.parametrize("name", ["chat_template.jinja", "spiece.model"])
+def test_templates_and_sentencepiece_models_decide_prompts(
+    model: Path, hashes: Path, name: str
+) -> None:
+    seen = set()
+    for content in (None, "one", "another"):
+        if content is not None:
+            (model / "tokenizer" / name).write_text(content)
+        seen.add(model_hash(model, hashes))
+    assert len(seen) == 3
 
 
 def test_a_single_file_checkpoint_is_refused(tmp_path: Path) -> None:

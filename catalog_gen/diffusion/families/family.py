@@ -44,11 +44,13 @@ class TaskRules:
 
     ``own`` is True where the folder's own pipeline does it, and False where diffusers makes
     another one of its parts. ``batchable`` is False where a picture would depend on its neighbours
-    in a batch, or the pipeline takes one picture at a time: then each is drawn alone.
+    in a batch, or the pipeline takes one picture at a time: then each is drawn alone. ``least`` is
+    the shortest side in pixels.
     """
 
     own: bool = False
     batchable: bool = True
+    least: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +133,13 @@ class Family(ABC):
                     f"this model draws multiples of {self.multiple} pixels",
                     f"Set it to {' or '.join(near)}.",
                 )
+        least = self.tasks[method.task].least
+        if min(wanted.width, wanted.height) < least:
+            return (
+                f"{wanted.width} x {wanted.height} pixels",
+                f"for {method.task} this model takes no side below {least}",
+                "Choose a larger size.",
+            )
         return method.problem(wanted.steps)
 
     def pipeline_for(self, task: Task, pipeline: Any) -> Any:

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 from typing import Any, ClassVar, Final
 
 from catalog_gen.diffusion.families.family import OWN, Embedding, Family, PromptLimit, TaskRules
-from catalog_gen.diffusion.flow_schedules import SPACINGS
+from catalog_gen.diffusion.flow_schedules import SPACINGS, flow_scheduler
 from catalog_gen.method import Task
 
 #: Of T5, to which every prompt is padded.
@@ -48,6 +48,4 @@ class Flux(Family):
         return {"prompt_embeds": sequence, "pooled_prompt_embeds": pooled}
 
     def scheduler(self, name: str, own: Any, steps: int) -> Any:
-        from catalog_gen.diffusion.flow_schedules import flow_scheduler
-
         return flow_scheduler(name, own)

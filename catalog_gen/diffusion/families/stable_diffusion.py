@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from catalog_gen.diffusion.families.family import OWN, Embedding, Family, TaskRules
-from catalog_gen.diffusion.noise_schedules import SOLVERS
+from catalog_gen.diffusion.noise_schedules import SOLVERS, scheduler_of
 from catalog_gen.method import Task
 
 
@@ -36,11 +36,7 @@ class StableDiffusion(Family):
         return {"prompt_embeds": sequence}
 
     def scheduler(self, name: str, own: Any, steps: int) -> Any:
-        from catalog_gen.diffusion.noise_schedules import build_scheduler, own_scheduler
-
-        if name == OWN:
-            return own_scheduler(own, steps)
-        return build_scheduler(name, own.config, steps)
+        return scheduler_of(name, own, steps)
 
     def _encoded(self, pipeline: Any, prompt: str) -> tuple[Any, ...]:
         encoded: tuple[Any, ...] = pipeline.encode_prompt(
