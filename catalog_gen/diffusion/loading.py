@@ -132,11 +132,15 @@ def _load(settings: ModelSettings, hashes: Path | None) -> LoadedModel:
     path, identity = pinned_model(settings, hashes)
     device = _device(settings)
     dtype = _dtype(settings, device)
-    options = check_model(path).family.options
+    folder = check_model(path)
     loader: Any = DiffusionPipeline
     with _quiet():
         pipeline = loader.from_pretrained(
-            str(path), use_safetensors=True, dtype=TORCH_DTYPES[dtype], **options
+            str(path),
+            use_safetensors=True,
+            variant=folder.variant,
+            dtype=TORCH_DTYPES[dtype],
+            **folder.family.options,
         )
     return wrap_pipeline(pipeline.to(device), identity, compiled=settings.compile)
 

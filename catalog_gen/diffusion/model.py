@@ -9,7 +9,7 @@ and gives it an identity: a hash over its bytes, never its name. It does not loa
 import json
 import re
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -41,6 +41,7 @@ class ModelFolder:
     """A checked diffusers folder.
 
     ``components`` are the names with a folder of their own; ``files`` those that decide pixels.
+    ``variant`` names the weights ("fp16") of a folder whose plain ones are not complete.
     """
 
     path: Path
@@ -48,6 +49,7 @@ class ModelFolder:
     family: Family
     components: tuple[str, ...]
     files: tuple[Path, ...]
+    variant: str | None
 
 
 def local_model(model_id: str, revision: str | None = None) -> Path:
@@ -76,6 +78,9 @@ def check_model(path: Path) -> ModelFolder:
     """
     pipeline, family, components = _looked_at(path / INDEX, str(path))
     files = [path / INDEX]
+    variant = _variant(
+        path / name for name, of in components.items() if not of.endswith(_WEIGHTLESS)
+    )
     for component, class_name in components.items():
         if not (path / component).is_dir():
             raise ModelError(
@@ -83,9 +88,10 @@ def check_model(path: Path) -> ModelFolder:
                 f"{INDEX} lists this component, and its folder is missing",
                 "Fetch or save the model again.",
             )
-        files += _component_files(path / component, weighted=not class_name.endswith(_WEIGHTLESS))
+        weighted = not class_name.endswith(_WEIGHTLESS)
+        files += _component_files(path / component, variant, weighted=weighted)
     _check_channels(path, pipeline, family)
-    return ModelFolder(path, pipeline, family, tuple(components), tuple(files))
+    return ModelFolder(path, pipeline, family, tuple(components), tuple(files), variant)
 
 
 def pinned_model(settings: ModelSettings, cache: Path | None = None) -> tuple[Path, str]:
@@ -159,6 +165,17 @@ def _from_hub(model_id: str, revision: str | None) -> Path:
             ],
             ignore_patterns=["*.fp16*.safetensors", "*.non_ema*.safetensors"],
         )
+        bare = [
+            name
+            for name, class_name in components.items()
+            if not class_name.endswith(_WEIGHTLESS) and not _weights(Path(fetched) / name)
+        ]
+        if bare:  # published in half precision alone
+            snapshot_download(
+                model_id,
+                revision=revision,
+                allow_patterns=[f"{name}/*.fp16*.safetensors" for name in bare],
+            )
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
         raise ModelError(
             model_id,
@@ -225,14 +242,29 @@ def _check_channels(path: Path, pipeline: str, family: Family) -> None:
         )
 
 
-def _component_files(folder: Path, *, weighted: bool) -> list[Path]:
+def _variant(folders: Iterable[Path]) -> str | None:
+    """The variant to load: that of the first component which has no plain weights."""
+    for folder in folders:
+        weights = _weights(folder)
+        if weights and None not in weights:
+            return min(weights, key=str)
+    return None
+
+
+def _weights(folder: Path) -> dict[str | None, list[Path]]:
+    """A component's safetensors files by their variant; None: the plain ones."""
+    weights: dict[str | None, list[Path]] = {}
+    for file in sorted(folder.glob("*.safetensors")):
+        found = _VARIANT.search(file.name)
+        weights.setdefault(found and found.group(1), []).append(file)
+    return weights
+
+
+def _component_files(folder: Path, variant: str | None, *, weighted: bool) -> list[Path]:
     """The files of one component that are read when it is loaded, checked and sorted."""
     present = sorted(each for each in folder.iterdir() if each.is_file())
-    weights = [
-        each
-        for each in present
-        if each.suffix == ".safetensors" and _VARIANT.search(each.name) is None
-    ]
+    by_variant = _weights(folder)
+    weights = by_variant.get(variant) or by_variant.get(None, [])
     if weighted and not weights:
         if any(each.suffix in _PICKLED for each in present):
             raise ModelError(
@@ -243,8 +275,8 @@ def _component_files(folder: Path, *, weighted: bool) -> list[Path]:
             )
         raise ModelError(
             str(folder),
-            "it has no safetensors weights (files of a variant such as fp16 don't count)",
-            "Fetch the model again, or save it without a variant.",
+            "it has no safetensors weights, or those of another variant than the rest",
+            "Fetch the model again, or save it whole.",
         )
     texts = [each for each in present if each.suffix in _READ]
     for file in weights:

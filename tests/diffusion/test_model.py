@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from catalog_gen.diffusion.families.stable_diffusion import StableDiffusion
+from catalog_gen.diffusion.loading import load_model
 from catalog_gen.diffusion.model import check_model, local_model, model_hash, pinned_model
 from catalog_gen.errors import ModelError
 from catalog_gen.settings import ModelSettings
@@ -84,6 +85,24 @@ def test_a_missing_folder_is_refused() -> None:
 
 def test_a_hub_id_that_is_not_here_is_refused_offline(tmp_path: Path) -> None:
     assert "HF_HUB_OFFLINE" in _refusal("nobody/no-such-model")
+
+
+def test_weights_of_a_variant_are_loaded_where_there_are_no_others(
+    model: Path, hashes: Path
+) -> None:
+    plain = load_model(ModelSettings(id=str(model), device="cpu"))
+    for name in ("unet", "text_encoder"):
+        (weights,) = (model / name).glob("*.safetensors")
+        weights.rename(weights.with_suffix(".fp16.safetensors"))
+    folder = check_model(model)
+    assert folder.variant == "fp16"
+    assert model / "unet" / "diffusion_pytorch_model.fp16.safetensors" in folder.files
+    assert model / "vae" / "diffusion_pytorch_model.safetensors" in folder.files
+    loaded = load_model(ModelSettings(id=str(model), device="cpu"), hashes)
+    assert loaded.model_hash != plain.model_hash
+    theirs = plain.main.unet.state_dict()
+    for name, value in loaded.main.unet.state_dict().items():
+        assert value.equal(theirs[name])
 
 
 @pytest.fixture
