@@ -107,7 +107,7 @@ class ViewSettings(Chosen):
         description="how pictures are drawn: a name, or a table with a name and its parameters",
     )
     candidates: int = Field(1, ge=1, le=64)
-    scheduler: str = Field("ddim", min_length=1)
+    scheduler: str = Field("own", min_length=1, description="a name; own: as the model came with")
     steps: int = Field(20, ge=1, le=1000)
     guidance: float = Field(3.0, ge=0, le=MAX_GUIDANCE)
     width: int = Field(

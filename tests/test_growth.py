@@ -49,7 +49,7 @@ KNOWN = {
     "recipe": (Recipe, RECIPE, "6f64ba1763d068dc"),
     "recipe from a photo": (Recipe, EDIT, "de2457c70c0330e6"),
     "environment": (Environment, ENVIRONMENT, "5929603e98d1d090"),
-    "view": (ViewSettings, VIEW, "528c3d167aeeb71e"),
+    "view": (ViewSettings, VIEW, "74c8967f3d833d42"),
 }
 
 

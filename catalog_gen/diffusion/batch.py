@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 
 from catalog_gen.diffusion.batching import BatchKey
@@ -25,25 +26,27 @@ class Batch:
     """
 
     key: BatchKey
-    embeddings: dict[str, torch.Tensor]
+    embeddings: dict[str, Any]
     generators: list[torch.Generator]
     photos: tuple[Pixels, ...]
     scheduler: Any
     on_step_end: StepCallback
 
+    def image(self, model: "LoadedModel") -> Any:
+        """The photos as the model's pipelines take them."""
+        photos = torch.from_numpy(np.stack(self.photos)).permute(0, 3, 1, 2).float() / 255
+        return model.family.image(photos)
+
     def run(self, model: "LoadedModel", **arguments: Any) -> "Pictures":
         """Call the pipeline of the method's task, with ``arguments`` of the method's own."""
-        pipeline = model.pipelines[self.key.method.task]
+        family, pipeline = model.family, model.pipelines[self.key.method.task]
         pipeline.scheduler = self.scheduler
         output = pipeline(
-            num_inference_steps=self.key.steps,
-            guidance_scale=self.key.guidance,
             generator=self.generators,
             output_type="pt",
-            callback_on_step_end=self.on_step_end,
-            callback_on_step_end_tensor_inputs=[],
             **self.embeddings,
-            **arguments,
+            **family.watching(pipeline, self.on_step_end),
+            **(family.arguments(pipeline, self.key) | arguments),
         )
         refused = getattr(output, "nsfw_content_detected", None)
         return Pictures(output.images, refused or [False] * len(self.generators))

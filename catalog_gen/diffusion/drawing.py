@@ -12,7 +12,7 @@ import torch
 from catalog_gen.diffusion.batch import Batch, Pictures, StepCallback
 from catalog_gen.diffusion.batching import BatchKey, pad
 from catalog_gen.diffusion.faults import defect
-from catalog_gen.diffusion.jobs import DrawJob, Pixels
+from catalog_gen.diffusion.jobs import DrawJob, Pixels, RecipeError
 from catalog_gen.diffusion.loading import LoadedModel
 from catalog_gen.diffusion.prompts import PromptEncoder
 
@@ -43,8 +43,6 @@ class BatchDrawer:
     def __init__(self, model: LoadedModel) -> None:
         self._model = model
         self._prompts = PromptEncoder(model)
-        # The scheduler attribute is replaced at each batch; this is the model's own.
-        self._schedule = model.main.scheduler.config
 
     def draw(
         self, key: BatchKey, ready: Sequence[ReadyJob], size: int, on_step_end: StepCallback
@@ -68,17 +66,28 @@ class BatchDrawer:
             # The CPU's generator gives the same noise for every device.
             generators=[torch.Generator("cpu").manual_seed(recipe.seed) for recipe in recipes],
             photos=tuple(each.photo for each in padded if each.photo is not None),
-            scheduler=family.scheduler(key.scheduler, self._schedule, key.steps),
+            scheduler=family.scheduler(key.scheduler, model.scheduler, key.steps),
             on_step_end=on_step_end,
         )
         # By size alone, never by what memory is free: another slicing gives other last bits.
         model.main.vae.use_slicing = key.width * key.height * size > DECODED_AT_ONCE
-        return _examined(key.method.draw(model, batch), len(ready))
+        return _examined(key.method.draw(model, batch), len(ready), (key.height, key.width))
 
 
-def _examined(pictures: Pictures, count: int) -> list[DrawnPicture]:
-    """The first ``count`` pictures as 8-bit pixels; the padding behind them is dropped."""
+def _examined(pictures: Pictures, count: int, size: tuple[int, int]) -> list[DrawnPicture]:
+    """The first ``count`` pictures as 8-bit pixels; the padding behind them is dropped.
+
+    Raises:
+        RecipeError: they are not of ``size`` (height and width), as some pipelines round it.
+    """
     values = pictures.values[:count].float()
+    if values.shape[2:] != size:
+        height, width = values.shape[2:]
+        raise RecipeError(
+            f"{size[1]} x {size[0]} pixels",
+            f"the model drew {width} x {height} in their place",
+            "Choose a size that the model draws.",
+        )
     finite = values.isfinite().flatten(1).all(1).tolist()
     bytes_ = (values.clamp(0, 1) * 255).round().to(torch.uint8)
     pixels = bytes_.permute(0, 2, 3, 1).contiguous().cpu().numpy()

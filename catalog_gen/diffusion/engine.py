@@ -125,7 +125,7 @@ class Engine:
     def _next_batch(self, pending: Pending, meter: Meter, stop: Event) -> _Finished:
         """Draw the next batch, in the background thread; what must be drawn again is put back."""
         key = pending.next_key
-        size = self._fits.get(_memory_class(key), self._batch_size)
+        size = self._size(key)
         ready, failures = self._prepared(pending.take(size))
         pictures: list[_Picture] = []
         if ready:
@@ -149,6 +149,12 @@ class Engine:
                 failures += bad
         meter.finished(len(pictures) + len(failures))
         return _Finished(pictures, failures)
+
+    def _size(self, key: BatchKey) -> int:
+        """The size that a batch is padded to: 1 where neighbours would touch each other."""
+        if not self._loaded.family.tasks[key.method.task].batchable:
+            return 1
+        return self._fits.get(_memory_class(key), self._batch_size)
 
     def _dtype(self, key: BatchKey) -> Dtype:
         return "fp32" if key.dtype == "fp32" else self._loaded.dtype
@@ -176,7 +182,7 @@ class Engine:
                 "Set model.id to the recipe's model, or plan again.",
             )
 
-        problem = self._loaded.family.problem(recipe.method, recipe.scheduler, recipe.steps)
+        problem = self._loaded.family.problem(recipe)
         if problem is not None:
             raise RecipeError(*problem)
 
@@ -203,8 +209,7 @@ class Engine:
     ) -> tuple[list[_Picture], list[Failure]]:
         """Tell pictures from failures; a bad one of lower precision is tried again in fp32."""
         dtype = self._dtype(key)
-        size = self._fits.get(_memory_class(key), self._batch_size)
-        environment = self._loaded.environment(size, dtype)
+        environment = self._loaded.environment(self._size(key), dtype)
         pictures: list[_Picture] = []
         failures: list[Failure] = []
         again: list[DrawJob] = []

@@ -9,7 +9,7 @@ and gives it an identity: a hash over its bytes, never its name. It does not loa
 import json
 import re
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -25,8 +25,11 @@ from catalog_gen.settings import ModelSettings
 _WEIGHTLESS: Final = ("Tokenizer", "TokenizerFast", "Scheduler", "Processor", "FeatureExtractor")
 #: Where a component's class may come from. Anything else is code inside the model folder.
 _LIBRARIES: Final = frozenset({"diffusers", "transformers", "stable_diffusion"})
+#: What a diffusers folder is made of.
+INDEX: Final = "model_index.json"
 _PICKLED: Final = frozenset({".bin", ".ckpt", ".pt", ".pth", ".pkl"})
-_TEXT: Final = frozenset({".json", ".txt"})
+#: Beside the weights: configuration, vocabularies, sentencepiece models, chat templates.
+_READ: Final = frozenset({".json", ".txt", ".model", ".jinja"})
 _HUB_ID: Final = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 _VARIANT: Final = re.compile(r"\.(fp16|bf16|fp32|non_ema|ema)(-\d{5}-of-\d{5})?\.safetensors$")
 #: A safetensors header above this size is refused by the format's own readers, too.
@@ -38,6 +41,7 @@ class ModelFolder:
     """A checked diffusers folder.
 
     ``components`` are the names with a folder of their own; ``files`` those that decide pixels.
+    ``variant`` names the weights ("fp16") of a folder whose plain ones are not complete.
     """
 
     path: Path
@@ -45,6 +49,7 @@ class ModelFolder:
     family: Family
     components: tuple[str, ...]
     files: tuple[Path, ...]
+    variant: str | None
 
 
 def local_model(model_id: str, revision: str | None = None) -> Path:
@@ -71,21 +76,22 @@ def check_model(path: Path) -> ModelFolder:
             component that is missing, has pickled weights only, brings its own code, or is
             truncated.
     """
-    index = _read_json(path / "model_index.json")
-    pipeline = str(index.get("_class_name"))
-    family = family_of(pipeline, str(path))
-    components = dict(_components(path, index))
-    missing = family.pipelines[pipeline] - set(components)
-    if missing:
-        raise ModelError(
-            str(path),
-            f"its model_index.json lists no {', '.join(sorted(missing))}",
-            f"Fetch or save the whole {pipeline} again.",
-        )
-    files = [path / "model_index.json"]
+    pipeline, family, components = _looked_at(path / INDEX, str(path))
+    files = [path / INDEX]
+    variant = _variant(
+        path / name for name, of in components.items() if not of.endswith(_WEIGHTLESS)
+    )
     for component, class_name in components.items():
-        files += _component_files(path / component, weighted=not class_name.endswith(_WEIGHTLESS))
-    return ModelFolder(path, pipeline, family, tuple(components), tuple(files))
+        if not (path / component).is_dir():
+            raise ModelError(
+                str(path / component),
+                f"{INDEX} lists this component, and its folder is missing",
+                "Fetch or save the model again.",
+            )
+        weighted = not class_name.endswith(_WEIGHTLESS)
+        files += _component_files(path / component, variant, weighted=weighted)
+    _check_channels(path, pipeline, family)
+    return ModelFolder(path, pipeline, family, tuple(components), tuple(files), variant)
 
 
 def pinned_model(settings: ModelSettings, cache: Path | None = None) -> tuple[Path, str]:
@@ -111,7 +117,7 @@ def model_hash(path: Path, cache: Path | None = None) -> str:
     """The identity of a model: SHA-256 over the names and hashes of the files that decide pixels.
 
     These are ``model_index.json`` and, for each component that it lists, the weights that would
-    be loaded and the JSON and text files beside them (configuration, vocabulary, schedule).
+    be loaded and what is read beside them (configuration, vocabulary, chat template, schedule).
 
     Args:
         path: a diffusers folder.
@@ -129,27 +135,47 @@ def model_hash(path: Path, cache: Path | None = None) -> str:
 
 
 def _from_hub(model_id: str, revision: str | None) -> Path:
+    """Fetch a hub's model: first its index alone, so that no gigabytes come of one that is refused.
+
+    Raises:
+        ModelError: there is no such model, or its index is refused.
+    """
     if _HUB_ID.fullmatch(model_id) is None:
         raise ModelError(
             model_id, "there is no such folder", "Set model.id to a diffusers folder or a hub id."
         )
-    from huggingface_hub import snapshot_download
+    from huggingface_hub import hf_hub_download, snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
     try:
+        index = hf_hub_download(model_id, INDEX, revision=revision)
+        _, _, components = _looked_at(Path(index), model_id)
         fetched = snapshot_download(
             model_id,
             revision=revision,
-            # "*/": the single-file checkpoints at the top of many repositories stay away.
+            # By component: single-file checkpoints and others' conversions stay away.
             allow_patterns=[
-                "model_index.json",
+                INDEX,
                 DIALECT_FILE,
-                "*/*.safetensors",
-                "*/*.json",
-                "*/*.txt",
+                *(
+                    f"{component}/*{suffix}"
+                    for component in components
+                    for suffix in sorted({".safetensors", *_READ})
+                ),
             ],
             ignore_patterns=["*.fp16*.safetensors", "*.non_ema*.safetensors"],
         )
+        bare = [
+            name
+            for name, class_name in components.items()
+            if not class_name.endswith(_WEIGHTLESS) and not _weights(Path(fetched) / name)
+        ]
+        if bare:  # published in half precision alone
+            snapshot_download(
+                model_id,
+                revision=revision,
+                allow_patterns=[f"{name}/*.fp16*.safetensors" for name in bare],
+            )
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
         raise ModelError(
             model_id,
@@ -159,34 +185,86 @@ def _from_hub(model_id: str, revision: str | None) -> Path:
     return Path(fetched)
 
 
-def _components(path: Path, index: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+def _looked_at(index: Path, where: str) -> tuple[str, Family, dict[str, str]]:
+    """What a ``model_index.json`` says: pipeline class, its family, components and their classes.
+
+    Raises:
+        ModelError: no family drives the class, a part of it is missing, or brings its own code.
+    """
+    content = _read_json(index)
+    pipeline = content.get("_class_name")
+    family = family_of(pipeline, where)
+    components = dict(_components(where, content))
+    missing = family.pipelines[str(pipeline)] - set(components)
+    if missing:
+        raise ModelError(
+            where,
+            f"its {INDEX} lists no {', '.join(sorted(missing))}",
+            f"Fetch or save the whole {pipeline} again.",
+        )
+    return str(pipeline), family, components
+
+
+def _components(where: str, index: Mapping[str, object]) -> Iterator[tuple[str, str]]:
     """Names and classes of the components that the index fills, in its order."""
     for name, value in index.items():
         if not (isinstance(value, list) and len(value) == 2) or value[0] is None:
             continue
         if value[0] not in _LIBRARIES:
             raise ModelError(
-                f"{path}: {name}",
+                f"{where}: {name}",
                 f"it is made by code of its own ({value[0]!r}), which is never run",
                 "Use a model whose components come from diffusers and transformers.",
-            )
-        if not (path / name).is_dir():
-            raise ModelError(
-                str(path / name),
-                "model_index.json lists this component, and its folder is missing",
-                "Fetch or save the model again.",
             )
         yield name, str(value[1])
 
 
-def _component_files(folder: Path, *, weighted: bool) -> list[Path]:
+def _check_channels(path: Path, pipeline: str, family: Family) -> None:
+    """Compare the denoiser's input with the VAE's latents: else only the drawing would fail.
+
+    So is an inpainting UNet found that is labelled as an ordinary one. A configuration that leaves
+    a number out means its class's default, and is not checked.
+    """
+    file = path / family.denoises / "config.json"
+    vae = _read_json(path / "vae" / "config.json")
+    latent = vae.get("latent_channels", vae.get("z_dim"))
+    found = _read_json(file).get("in_channels")
+    if not isinstance(latent, int) or not isinstance(found, int):
+        return
+    fitting = family.input_channels(latent)
+    if found not in fitting:
+        raise ModelError(
+            str(file),
+            f"it takes {found} channels, and that of a {pipeline} takes "
+            f"{' or '.join(map(str, sorted(fitting)))}",
+            f"Write the pipeline class that the weights were made for into {INDEX} "
+            "(inpainting models have one of their own), or fetch the model again.",
+        )
+
+
+def _variant(folders: Iterable[Path]) -> str | None:
+    """The variant to load: that of the first component which has no plain weights."""
+    for folder in folders:
+        weights = _weights(folder)
+        if weights and None not in weights:
+            return min(weights, key=str)
+    return None
+
+
+def _weights(folder: Path) -> dict[str | None, list[Path]]:
+    """A component's safetensors files by their variant; None: the plain ones."""
+    weights: dict[str | None, list[Path]] = {}
+    for file in sorted(folder.glob("*.safetensors")):
+        found = _VARIANT.search(file.name)
+        weights.setdefault(found and found.group(1), []).append(file)
+    return weights
+
+
+def _component_files(folder: Path, variant: str | None, *, weighted: bool) -> list[Path]:
     """The files of one component that are read when it is loaded, checked and sorted."""
     present = sorted(each for each in folder.iterdir() if each.is_file())
-    weights = [
-        each
-        for each in present
-        if each.suffix == ".safetensors" and _VARIANT.search(each.name) is None
-    ]
+    by_variant = _weights(folder)
+    weights = by_variant.get(variant) or by_variant.get(None, [])
     if weighted and not weights:
         if any(each.suffix in _PICKLED for each in present):
             raise ModelError(
@@ -197,10 +275,10 @@ def _component_files(folder: Path, *, weighted: bool) -> list[Path]:
             )
         raise ModelError(
             str(folder),
-            "it has no safetensors weights (files of a variant such as fp16 don't count)",
-            "Fetch the model again, or save it without a variant.",
+            "it has no safetensors weights, or those of another variant than the rest",
+            "Fetch the model again, or save it whole.",
         )
-    texts = [each for each in present if each.suffix in _TEXT]
+    texts = [each for each in present if each.suffix in _READ]
     for file in weights:
         check_safetensors(file)
     for file in texts:

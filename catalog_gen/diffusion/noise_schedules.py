@@ -68,6 +68,26 @@ def build_scheduler(name: str, model_config: Mapping[str, Any], steps: int) -> A
             f"Choose one of: {able}.",
         )
     scheduler = getattr(diffusers, solver.class_name).from_config(model_config, **solver.options)
+    return _able(scheduler, name, steps)
+
+
+def scheduler_of(name: str, own: Any, steps: int) -> Any:
+    """A fresh scheduler for one batch.
+
+    Args:
+        name: "own", or one of ``SOLVERS``.
+        own: the scheduler that came with the model.
+        steps: how many steps the recipe asks for.
+
+    Raises:
+        RecipeError: as ``build_scheduler``.
+    """
+    if name == "own":
+        return _able(type(own).from_config(own.config), name, steps)
+    return build_scheduler(name, own.config, steps)
+
+
+def _able(scheduler: Any, name: str, steps: int) -> Any:
     try:
         scheduler.set_timesteps(steps)
     except ValueError as error:

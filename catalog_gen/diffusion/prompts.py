@@ -5,7 +5,7 @@ A prompt is always encoded alone, so that its embedding never depends on its nei
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import torch
 
@@ -26,17 +26,16 @@ class PromptEncoder:
         self._capacity = capacity
         self._known: OrderedDict[tuple[str, bool, torch.dtype], Embedding] = OrderedDict()
 
-    def arguments(
-        self, prompts: Sequence[str], negatives: Sequence[str] | None
-    ) -> dict[str, torch.Tensor]:
+    def arguments(self, prompts: Sequence[str], negatives: Sequence[str] | None) -> dict[str, Any]:
         """The pipeline's keyword arguments for a batch.
 
         ``negatives`` is None where nothing is drawn against (no classifier-free guidance).
         """
-        arguments = _stacked([self._encoded(prompt) for prompt in prompts])
+        stacked = self._model.family.stacked
+        arguments = stacked([self._encoded(prompt) for prompt in prompts])
         if negatives is not None:
-            against = _stacked([self._encoded(prompt, negative=True) for prompt in negatives])
-            arguments |= {f"negative_{name}": tensor for name, tensor in against.items()}
+            against = stacked([self._encoded(prompt, negative=True) for prompt in negatives])
+            arguments |= {f"negative_{name}": value for name, value in against.items()}
         return arguments
 
     def _encoded(self, prompt: str, *, negative: bool = False) -> Embedding:
@@ -52,7 +51,3 @@ class PromptEncoder:
                 self._known.popitem(last=False)
         self._known.move_to_end(key)
         return embedding
-
-
-def _stacked(embeddings: Sequence[Embedding]) -> dict[str, torch.Tensor]:
-    return {name: torch.cat([each[name] for each in embeddings]) for name in embeddings[0]}

@@ -39,10 +39,16 @@ class Fitted:
 
 
 class TokenBudget:
-    """The token limit of one model, from its diffusers ``tokenizer`` folder."""
+    """The token limit of one model.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        folder: its diffusers ``tokenizer`` folder.
+        tokens: the limit, where it is not the one that the folder names.
+    """
+
+    def __init__(self, folder: Path, tokens: int | None = None) -> None:
         self._folder = folder
+        self._tokens = tokens
 
     @cached_property
     def limit(self) -> int:
@@ -51,6 +57,8 @@ class TokenBudget:
         Raises:
             ModelError: the folder's ``tokenizer_config.json`` can't be read, or leaves no room.
         """
+        if self._tokens is not None:
+            return self._tokens
         limit = _read_json(self._folder / "tokenizer_config.json").get("model_max_length")
         if not isinstance(limit, int | float) or limit > _NO_LIMIT:
             return CLIP_CONTEXT

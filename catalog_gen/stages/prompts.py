@@ -18,6 +18,7 @@ from catalog_gen.catalog.aliases import CANONICAL_ATTRIBUTES
 from catalog_gen.catalog.product import CORE_FIELDS
 from catalog_gen.dialects.dialect import Dialect
 from catalog_gen.dialects.files import dialect_of
+from catalog_gen.diffusion.families.family import PromptLimit
 from catalog_gen.diffusion.model import check_model, pinned_model
 from catalog_gen.errors import ConfigError
 from catalog_gen.fingerprint import sha256_json
@@ -71,6 +72,7 @@ class Drawer:
     folder: Path
     hash: str
     dialect: Dialect
+    limit: PromptLimit
 
     @classmethod
     def of(cls, catalog: Catalog) -> "Drawer":
@@ -82,17 +84,19 @@ class Drawer:
         """
         model = catalog.settings.model
         folder, identity = pinned_model(model, catalog.home.hashes)
-        family = check_model(folder).family
+        checked = check_model(folder)
+        family = checked.family
         for name, view in catalog.settings.views.items():
-            problem = family.problem(view.method, view.scheduler, view.steps)
+            problem = family.problem(view)
             if problem is not None:
                 value, rule, next_step = problem
                 raise ConfigError(f"views.{name}: {value}", rule, next_step)
-        return cls(folder, identity, dialect_of(folder, model.dialect))
+        limit = family.prompt_limit(checked.components)
+        return cls(folder, identity, dialect_of(folder, model.dialect), limit)
 
     @cached_property
     def budget(self) -> TokenBudget:
-        return TokenBudget(self.folder / "tokenizer")
+        return TokenBudget(self.folder / self.limit.tokenizer, self.limit.tokens)
 
 
 @dataclass(frozen=True)

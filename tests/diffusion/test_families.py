@@ -1,52 +1,76 @@
 """What only fails while drawing is known before: a family says what it can't draw."""
 
 import re
+from dataclasses import dataclass, field
 
 import pytest
 
-from catalog_gen.diffusion.families.family import FAMILIES, family_of
+from catalog_gen.diffusion.families.family import FAMILIES, OWN, Family, family_of
+from catalog_gen.diffusion.families.flux import Flux
 from catalog_gen.diffusion.families.sdxl import StableDiffusionXL
 from catalog_gen.diffusion.families.stable_diffusion import StableDiffusion
+from catalog_gen.diffusion.methods.edit import Edit
 from catalog_gen.diffusion.methods.img2img import ImageToImage
 from catalog_gen.diffusion.methods.text2img import TextToImage
 from catalog_gen.errors import ModelError
-from catalog_gen.method import METHODS
+from catalog_gen.method import METHODS, Method
+from tests.families_page import PAGE, page
 
 
 def test_every_family_and_method_is_registered_under_its_name() -> None:
     assert FAMILIES.get("sdxl") is StableDiffusionXL
-    assert {name for name, _ in FAMILIES.items()} == {"sdxl", "stable-diffusion"}
+    assert "stable-diffusion" in FAMILIES.names()
     for name, method in METHODS.items():
         assert method.model_fields["name"].default == name
 
 
 def test_a_pipeline_class_has_one_family() -> None:
     assert isinstance(family_of("StableDiffusionXLPipeline", "here"), StableDiffusionXL)
-    with pytest.raises(ModelError, match=r"FluxPipeline.*StableDiffusionPipeline"):
-        family_of("FluxPipeline", "here")
+    with pytest.raises(ModelError, match=r"AudioLDM2Pipeline.*StableDiffusionPipeline"):
+        family_of("AudioLDM2Pipeline", "here")
 
 
-class Drawn(TextToImage):
-    """A method for a kind of pipeline that Stable Diffusion's folders don't have."""
+@dataclass(frozen=True)
+class Wanted:
+    """What a recipe or a view asks of a model."""
 
-    task = "edit"
+    method: Method = field(default_factory=TextToImage)
+    scheduler: str = "ddim"
+    steps: int = 20
+    width: int = 64
+    height: int = 64
 
 
 @pytest.mark.parametrize(
-    ("method", "scheduler", "steps", "told"),
+    ("family", "wanted", "told"),
     [
-        (TextToImage(), "magic", 20, r"scheduler = 'magic'.*ddim"),
-        (ImageToImage(strength=0.3), "ddim", 3, "at least 4 steps"),
-        (Drawn(), "ddim", 20, "takes a model for edit, and this one has img2img, text2img"),
+        (StableDiffusion(), Wanted(scheduler="magic"), r"scheduler = 'magic'.*own, ddim"),
+        (StableDiffusion(), Wanted(ImageToImage(strength=0.3), steps=3), "at least 4 steps"),
+        (
+            StableDiffusion(),
+            Wanted(Edit()),
+            "takes a model for edit, and this one has img2img, text2img",
+        ),
+        (Flux(), Wanted(scheduler="own", width=72), r"width = 72.*multiples of 16.*64 or 80"),
+        (Flux(), Wanted(scheduler="own", height=8), r"height = 8.*Set it to 16\."),
     ],
 )
-def test_what_a_family_cannot_draw_is_said(
-    method: TextToImage | ImageToImage, scheduler: str, steps: int, told: str
-) -> None:
-    problem = StableDiffusion().problem(method, scheduler, steps)
+def test_what_a_family_cannot_draw_is_said(family: Family, wanted: Wanted, told: str) -> None:
+    problem = family.problem(wanted)
     assert problem is not None
     assert re.search(told, " ".join(problem))
 
 
 def test_what_it_can_draw_has_no_problem() -> None:
-    assert StableDiffusion().problem(ImageToImage(strength=0.3), "heun", 4) is None
+    wanted = Wanted(ImageToImage(strength=0.3), "heun", 4, width=72)
+    assert StableDiffusion().problem(wanted) is None
+
+
+def test_every_family_has_the_models_own_scheduler_and_a_task() -> None:
+    for name, family in FAMILIES.items():
+        assert family.schedulers[0] == OWN, name
+        assert family.tasks, name
+
+
+def test_the_page_of_families_is_that_of_the_code() -> None:
+    assert page(PAGE.read_text("utf-8")) == PAGE.read_text("utf-8")

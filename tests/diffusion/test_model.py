@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from catalog_gen.diffusion.families.stable_diffusion import StableDiffusion
+from catalog_gen.diffusion.loading import load_model
 from catalog_gen.diffusion.model import check_model, local_model, model_hash, pinned_model
 from catalog_gen.errors import ModelError
 from catalog_gen.settings import ModelSettings
@@ -34,7 +35,7 @@ def test_the_hash_is_the_same_wherever_the_folder_lies(tmp_path: Path, hashes: P
     assert model_hash(one, hashes) == model_hash(two, hashes)
 
 
-@pytest.mark.parametrize("name", [UNET, "vae/config.json", "tokenizer/tokenizer.json"])
+@pytest.mark.parametrize("name", [UNET, "text_encoder/config.json", "tokenizer/tokenizer.json"])
 def test_any_changed_byte_is_another_model(model: Path, hashes: Path, name: str) -> None:
     before = model_hash(model, hashes)
     content = bytearray((model / name).read_bytes())
@@ -84,6 +85,59 @@ def test_a_missing_folder_is_refused() -> None:
 
 def test_a_hub_id_that_is_not_here_is_refused_offline(tmp_path: Path) -> None:
     assert "HF_HUB_OFFLINE" in _refusal("nobody/no-such-model")
+
+
+def test_weights_of_a_variant_are_loaded_where_there_are_no_others(
+    model: Path, hashes: Path
+) -> None:
+    plain = load_model(ModelSettings(id=str(model), device="cpu"))
+    for name in ("unet", "text_encoder"):
+        (weights,) = (model / name).glob("*.safetensors")
+        weights.rename(weights.with_suffix(".fp16.safetensors"))
+    folder = check_model(model)
+    assert folder.variant == "fp16"
+    assert model / "unet" / "diffusion_pytorch_model.fp16.safetensors" in folder.files
+    assert model / "vae" / "diffusion_pytorch_model.safetensors" in folder.files
+    loaded = load_model(ModelSettings(id=str(model), device="cpu"), hashes)
+    assert loaded.model_hash != plain.model_hash
+    theirs = plain.main.unet.state_dict()
+    for name, value in loaded.main.unet.state_dict().items():
+        assert value.equal(theirs[name])
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The local cache of a hub that has one model, "nobody/tiny"; returns its folder."""
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    repository, commit = tmp_path / "models--nobody--tiny", "c" * 40
+    (repository / "refs").mkdir(parents=True)
+    (repository / "refs" / "main").write_text(commit)
+    return tiny_sd(repository / "snapshots" / commit)
+
+
+def test_a_hub_id_is_found_in_the_local_cache(hub: Path) -> None:
+    assert local_model("nobody/tiny") == hub
+
+
+def test_a_hub_model_that_no_family_drives_is_refused_before_it_is_fetched(
+    hub: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _change_index(hub, _class_name="AudioLDM2Pipeline")
+    monkeypatch.setattr("huggingface_hub.snapshot_download", pytest.fail)
+    message = _refusal("nobody/tiny")
+    assert message.startswith("nobody/tiny: its pipeline class is 'AudioLDM2Pipeline'")
+
+
+@pytest.mark.parametrize("name", ["chat_template.jinja", "spiece.model"])
+def test_templates_and_sentencepiece_models_decide_prompts(
+    model: Path, hashes: Path, name: str
+) -> None:
+    seen = set()
+    for content in (None, "one", "another"):
+        if content is not None:
+            (model / "tokenizer" / name).write_text(content)
+        seen.add(model_hash(model, hashes))
+    assert len(seen) == 3
 
 
 def test_a_single_file_checkpoint_is_refused(tmp_path: Path) -> None:
@@ -136,9 +190,9 @@ def _change_index(model: Path, **changes: object) -> None:
 
 
 def test_an_unknown_pipeline_is_refused_with_those_known(model: Path) -> None:
-    _change_index(model, _class_name="FluxPipeline")
+    _change_index(model, _class_name="AudioLDM2Pipeline")
     message = _refusal(model)
-    assert "FluxPipeline" in message
+    assert "AudioLDM2Pipeline" in message
     assert "StableDiffusionXLPipeline" in message
 
 

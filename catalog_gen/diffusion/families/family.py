@@ -1,13 +1,15 @@
 """What a model family is: the base of the classes beside this file.
 
-A family knows one kind of diffusers pipeline: which components a folder must have, how prompts
-become embeddings, which part denoises, which schedulers and tasks there are. The modules import
-torch and diffusers inside functions, so that planning can ask a family without loading either.
+A family knows one kind of diffusers pipeline: which components a folder must have, what it can
+draw and how, how prompts become embeddings, which schedulers there are. The modules import torch
+and diffusers inside functions, so that planning can ask a family without loading either.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from inspect import signature
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
 
 from catalog_gen.errors import ModelError
 from catalog_gen.method import Method, Task
@@ -16,6 +18,9 @@ from catalog_gen.registry import Registry
 if TYPE_CHECKING:
     import torch
 
+    from catalog_gen.diffusion.batch import StepCallback
+    from catalog_gen.diffusion.batching import BatchKey
+
 #: The diffusers classes that make a pipeline for a task out of another one, sharing its weights.
 AUTO_PIPELINES: Final[Mapping[Task, str]] = {
     "text2img": "AutoPipelineForText2Image",
@@ -23,8 +28,55 @@ AUTO_PIPELINES: Final[Mapping[Task, str]] = {
     "inpaint": "AutoPipelineForInpainting",
 }
 
+#: The scheduler that came with the model, as it is configured there; every family has it.
+OWN: Final = "own"
+
 #: One prompt as the pipeline's keyword arguments, each tensor with a first dimension of 1.
-Embedding = Mapping[str, "torch.Tensor"]
+Embedding = Mapping[str, Any]
+
+#: Value, rule and next step of a message.
+Problem = tuple[str, str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRules:
+    """How a family does one task.
+
+    ``own`` is True where the folder's own pipeline does it, and False where diffusers makes
+    another one of its parts. ``batchable`` is False where a picture would depend on its neighbours
+    in a batch, or the pipeline takes one picture at a time: then each is drawn alone. ``least`` is
+    the shortest side in pixels.
+    """
+
+    own: bool = False
+    batchable: bool = True
+    least: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class PromptLimit:
+    """What is read of a prompt: the tokenizer's folder, and the most of its tokens.
+
+    ``tokens`` counts the tokenizer's begin and end marks; None: as the folder itself says.
+    """
+
+    tokenizer: str = "tokenizer"
+    tokens: int | None = None
+
+
+class Drawable(Protocol):
+    """What a recipe and a view have in common: that which decides whether a model can draw it."""
+
+    @property
+    def method(self) -> Method: ...
+    @property
+    def scheduler(self) -> str: ...
+    @property
+    def steps(self) -> int: ...
+    @property
+    def width(self) -> int: ...
+    @property
+    def height(self) -> int: ...
 
 
 class Family(ABC):
@@ -32,22 +84,33 @@ class Family(ABC):
 
     #: ``_class_name`` of ``model_index.json``, with the components that can't be missing.
     pipelines: ClassVar[Mapping[str, frozenset[str]]]
-    #: What can be asked of such a model.
-    tasks: ClassVar[frozenset[Task]]
+    #: What can be asked of such a model, and how it is done.
+    tasks: ClassVar[Mapping[Task, TaskRules]]
     #: Names that recipes may give as their scheduler.
     schedulers: ClassVar[tuple[str, ...]]
+    #: The component that runs at every step: what is compiled, and laid out for convolutions.
+    denoises: ClassVar[str] = "transformer"
+    #: Width and height are multiples of so many pixels: the VAE's factor times the patch size.
+    multiple: ClassVar[int] = 16
     #: Keyword arguments for every pipeline that is made.
     options: ClassVar[Mapping[str, object]] = {}
 
-    def pipeline_for(self, task: Task, pipeline: Any) -> Any:
-        """A pipeline for a task that shares the weights of another one of this family."""
-        import diffusers
+    def denoiser(self, pipeline: Any) -> "torch.nn.Module":
+        """The component that runs at every step."""
+        part: torch.nn.Module = getattr(pipeline, self.denoises)
+        return part
 
-        auto: Any = getattr(diffusers, AUTO_PIPELINES[task])
-        return auto.from_pipe(pipeline, **self.options)
+    def input_channels(self, latent: int) -> frozenset[int]:
+        """Input channels that its denoiser may have, beside a VAE of ``latent`` channels."""
+        return frozenset({latent})
 
-    def problem(self, method: Method, scheduler: str, steps: int) -> tuple[str, str, str] | None:
-        """Why such a model can't draw so: value, rule and next step; None: it can."""
+    def prompt_limit(self, components: Collection[str]) -> PromptLimit:
+        """What is read of a prompt by a model that has these components."""
+        return PromptLimit()
+
+    def problem(self, wanted: Drawable) -> Problem | None:
+        """Why such a model can't draw a recipe or a view; None: it can."""
+        method = wanted.method
         if method.task not in self.tasks:
             return (
                 f"method '{method.name}'",
@@ -55,21 +118,66 @@ class Family(ABC):
                 f"{', '.join(sorted(self.tasks))}",
                 "Choose another method, or another model.",
             )
-        if scheduler not in self.schedulers:
+        if wanted.scheduler not in self.schedulers:
             return (
-                f"scheduler = '{scheduler}'",
+                f"scheduler = '{wanted.scheduler}'",
                 "this model's family has no such scheduler",
                 f"Choose one of: {', '.join(self.schedulers)}.",
             )
-        return method.problem(steps)
+        for name, pixels in (("width", wanted.width), ("height", wanted.height)):
+            if pixels % self.multiple:
+                below = pixels // self.multiple * self.multiple
+                near = [str(each) for each in (below, below + self.multiple) if each]
+                return (
+                    f"{name} = {pixels}",
+                    f"this model draws multiples of {self.multiple} pixels",
+                    f"Set it to {' or '.join(near)}.",
+                )
+        least = self.tasks[method.task].least
+        if min(wanted.width, wanted.height) < least:
+            return (
+                f"{wanted.width} x {wanted.height} pixels",
+                f"for {method.task} this model takes no side below {least}",
+                "Choose a larger size.",
+            )
+        return method.problem(wanted.steps)
 
-    @abstractmethod
-    def denoiser(self, pipeline: Any) -> "torch.nn.Module":
-        """The part that runs at every step: what is compiled, and laid out for convolutions."""
+    def pipeline_for(self, task: Task, pipeline: Any) -> Any:
+        """A pipeline for a task that shares the weights of another one of this family."""
+        if self.tasks[task].own:
+            return pipeline
+        import diffusers
 
-    @abstractmethod
-    def token_limit(self, pipeline: Any) -> int:
-        """Most tokens of a prompt, with the begin and end marks."""
+        auto: Any = getattr(diffusers, AUTO_PIPELINES[task])
+        return auto.from_pipe(pipeline, **self.options)
+
+    def arguments(self, pipeline: Any, key: "BatchKey") -> dict[str, Any]:
+        """The keyword arguments of a task's pipeline for what all pictures of a batch share."""
+        arguments: dict[str, Any] = {
+            "num_inference_steps": key.steps,
+            "guidance_scale": key.guidance,
+        }
+        # Some pipelines take the size from the photo, and some ask for it beside the photo.
+        if "width" in signature(pipeline.__call__).parameters:
+            arguments |= {"width": key.width, "height": key.height}
+        return arguments
+
+    def watching(self, pipeline: Any, on_step_end: "StepCallback") -> dict[str, Any]:
+        """The keyword arguments that make a pipeline call back after each step."""
+        return {
+            "callback_on_step_end": on_step_end,
+            "callback_on_step_end_tensor_inputs": [],
+        }
+
+    def image(self, photos: "torch.Tensor") -> Any:
+        """Photos of (B, 3, H, W) in [0, 1] as the pipelines' argument ``image``."""
+        return photos
+
+    def stacked(self, embeddings: Sequence[Embedding]) -> dict[str, Any]:
+        """The embeddings of a batch as keyword arguments of the pipeline."""
+        import torch
+
+        return {name: torch.cat([each[name] for each in embeddings]) for name in embeddings[0]}
 
     @abstractmethod
     def is_guided(self, pipeline: Any, guidance: float) -> bool:
@@ -79,17 +187,17 @@ class Family(ABC):
     def encode(self, pipeline: Any, prompt: str) -> Embedding:
         """One prompt, encoded alone."""
 
-    @abstractmethod
     def encode_negative(self, pipeline: Any, prompt: str) -> Embedding:
         """One negative prompt, under the names of ``encode``; an empty one means no wish."""
+        return self.encode(pipeline, prompt)
 
     @abstractmethod
-    def scheduler(self, name: str, model_config: Mapping[str, Any], steps: int) -> Any:
+    def scheduler(self, name: str, own: Any, steps: int) -> Any:
         """A fresh scheduler for one batch.
 
         Args:
             name: one of ``schedulers``.
-            model_config: the configuration of the scheduler that came with the model.
+            own: the scheduler that came with the model; its configuration is kept.
             steps: how many steps a recipe asks for.
 
         Raises:

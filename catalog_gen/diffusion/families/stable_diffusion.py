@@ -1,17 +1,16 @@
 """Stable Diffusion 1.x and 2.x: one CLIP text encoder, a UNet, a VAE of factor 8.
 
 High-Resolution Image Synthesis with Latent Diffusion Models (https://arxiv.org/abs/2112.10752).
+Distilled forms (Turbo, Lightning, LCM weights) are the same pipeline with another scheduler of
+their own and a guidance of 1 or less.
 """
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
-from catalog_gen.diffusion.families.family import Embedding, Family
-from catalog_gen.diffusion.noise_schedules import SOLVERS
+from catalog_gen.diffusion.families.family import OWN, Embedding, Family, TaskRules
+from catalog_gen.diffusion.noise_schedules import SOLVERS, scheduler_of
 from catalog_gen.method import Task
-
-if TYPE_CHECKING:
-    import torch
 
 
 class StableDiffusion(Family):
@@ -22,44 +21,22 @@ class StableDiffusion(Family):
             {"unet", "vae", "text_encoder", "tokenizer", "scheduler"}
         )
     }
-    tasks: ClassVar[frozenset[Task]] = frozenset({"text2img", "img2img"})
-    schedulers: ClassVar[tuple[str, ...]] = tuple(SOLVERS)
-
-    def denoiser(self, pipeline: Any) -> "torch.nn.Module":
-        unet: torch.nn.Module = pipeline.unet
-        return unet
-
-    def token_limit(self, pipeline: Any) -> int:
-        """The least of what tokenizers and text encoders take: 77 for CLIP."""
-        limits = [
-            part.model_max_length
-            for name, part in pipeline.components.items()
-            if name.startswith("tokenizer")
-        ]
-        limits += [
-            part.config.max_position_embeddings
-            for name, part in pipeline.components.items()
-            if name.startswith("text_encoder")
-        ]
-        return int(min(limits))
+    tasks: ClassVar[Mapping[Task, TaskRules]] = {"text2img": TaskRules(), "img2img": TaskRules()}
+    schedulers: ClassVar[tuple[str, ...]] = (OWN, *SOLVERS)
+    denoises: ClassVar[str] = "unet"
+    multiple: ClassVar[int] = 8
 
     def is_guided(self, pipeline: Any, guidance: float) -> bool:
         """By the rule of diffusers' pipelines: not below 1, nor where guidance is distilled."""
         return guidance > 1 and pipeline.unet.config.time_cond_proj_dim is None
 
     def encode(self, pipeline: Any, prompt: str) -> Embedding:
-        """``prompt_embeds`` of (1, tokens, width)."""
+        """``prompt_embeds`` of (1, tokens, width); an empty prompt is the empty text, encoded."""
         sequence, _ = self._encoded(pipeline, prompt)
         return {"prompt_embeds": sequence}
 
-    def encode_negative(self, pipeline: Any, prompt: str) -> Embedding:
-        """The same: an empty negative prompt is the empty text, encoded."""
-        return self.encode(pipeline, prompt)
-
-    def scheduler(self, name: str, model_config: Mapping[str, Any], steps: int) -> Any:
-        from catalog_gen.diffusion.noise_schedules import build_scheduler
-
-        return build_scheduler(name, model_config, steps)
+    def scheduler(self, name: str, own: Any, steps: int) -> Any:
+        return scheduler_of(name, own, steps)
 
     def _encoded(self, pipeline: Any, prompt: str) -> tuple[Any, ...]:
         encoded: tuple[Any, ...] = pipeline.encode_prompt(

@@ -50,8 +50,4 @@ class ImageToImage(Method):
 
     def draw(self, model: "LoadedModel", batch: "Batch") -> "Pictures":
         """Redraw a batch of photos, which are already as large as the pictures will be."""
-        import numpy as np
-        import torch
-
-        photos = torch.from_numpy(np.stack(batch.photos)).permute(0, 3, 1, 2).float() / 255
-        return batch.run(model, image=photos, strength=self.strength)
+        return batch.run(model, image=batch.image(model), strength=self.strength)

@@ -18,4 +18,4 @@ class TextToImage(Method):
 
     def draw(self, model: "LoadedModel", batch: "Batch") -> "Pictures":
         """Draw a batch of ``batch.key.width`` x ``batch.key.height`` pixels."""
-        return batch.run(model, width=batch.key.width, height=batch.key.height)
+        return batch.run(model)

@@ -1,0 +1,51 @@
+"""FLUX.1 dev and schnell: CLIP's pooled embedding, T5's tokens, a transformer over 2 x 2 patches.
+
+The reference implementation is https://github.com/black-forest-labs/flux. Guidance is distilled
+into the weights of dev, where its scale is an input, and schnell has none: so neither draws against
+a negative prompt.
+"""
+
+from collections.abc import Collection, Mapping
+from typing import Any, ClassVar, Final
+
+from catalog_gen.diffusion.families.family import OWN, Embedding, Family, PromptLimit, TaskRules
+from catalog_gen.diffusion.flow_schedules import SPACINGS, flow_scheduler
+from catalog_gen.method import Task
+
+#: Of T5, to which every prompt is padded.
+_T5_TOKENS: Final = 512
+
+
+class Flux(Family):
+    """``FluxPipeline``."""
+
+    pipelines: ClassVar[Mapping[str, frozenset[str]]] = {
+        "FluxPipeline": frozenset(
+            {
+                *("transformer", "vae", "scheduler"),
+                *("text_encoder", "text_encoder_2", "tokenizer", "tokenizer_2"),
+            }
+        )
+    }
+    tasks: ClassVar[Mapping[Task, TaskRules]] = {"text2img": TaskRules(), "img2img": TaskRules()}
+    schedulers: ClassVar[tuple[str, ...]] = (OWN, *SPACINGS)
+
+    def input_channels(self, latent: int) -> frozenset[int]:
+        """Of a patch of 2 x 2 latents."""
+        return frozenset({4 * latent})
+
+    def prompt_limit(self, components: Collection[str]) -> PromptLimit:
+        return PromptLimit("tokenizer_2", _T5_TOKENS)
+
+    def is_guided(self, pipeline: Any, guidance: float) -> bool:
+        return False
+
+    def encode(self, pipeline: Any, prompt: str) -> Embedding:
+        """``prompt_embeds`` of (1, 512, width) and ``pooled_prompt_embeds`` of (1, width)."""
+        sequence, pooled, _ = pipeline.encode_prompt(
+            prompt, device=pipeline.device, max_sequence_length=_T5_TOKENS
+        )
+        return {"prompt_embeds": sequence, "pooled_prompt_embeds": pooled}
+
+    def scheduler(self, name: str, own: Any, steps: int) -> Any:
+        return flow_scheduler(name, own)

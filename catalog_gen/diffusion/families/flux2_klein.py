@@ -1,0 +1,61 @@
+"""FLUX.2 klein: a language model of Qwen, one pipeline for text and for photo and instruction.
+
+The reference implementation is https://github.com/black-forest-labs/flux2. The distilled form draws
+in four steps and ignores guidance; the base form has true guidance.
+"""
+
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from catalog_gen.diffusion.families.family import OWN, Embedding, Family, PromptLimit, TaskRules
+from catalog_gen.diffusion.flow_schedules import SPACINGS, flow_scheduler
+from catalog_gen.method import Task
+
+if TYPE_CHECKING:
+    import torch
+
+#: The pipeline cuts at 512, chat template included, which takes about 20.
+_TOKENS: Final = 480
+
+
+class Flux2Klein(Family):
+    """``Flux2KleinPipeline``.
+
+    Its list of photos belongs to every picture of a batch alike, so an edit is drawn alone.
+    """
+
+    pipelines: ClassVar[Mapping[str, frozenset[str]]] = {
+        "Flux2KleinPipeline": frozenset(
+            {"transformer", "vae", "scheduler", "text_encoder", "tokenizer"}
+        )
+    }
+    tasks: ClassVar[Mapping[Task, TaskRules]] = {
+        "text2img": TaskRules(own=True),
+        "edit": TaskRules(own=True, batchable=False, least=64),
+    }
+    schedulers: ClassVar[tuple[str, ...]] = (OWN, *SPACINGS)
+
+    def input_channels(self, latent: int) -> frozenset[int]:
+        """Of a patch of 2 x 2 latents."""
+        return frozenset({4 * latent})
+
+    def prompt_limit(self, components: Collection[str]) -> PromptLimit:
+        return PromptLimit(tokens=_TOKENS)
+
+    def is_guided(self, pipeline: Any, guidance: float) -> bool:
+        return guidance > 1 and not pipeline.config.is_distilled
+
+    def image(self, photos: "torch.Tensor") -> Any:
+        """The photo as a PIL image, the only kind that the pipeline takes."""
+        from torchvision.transforms.functional import to_pil_image
+
+        (photo,) = photos
+        return to_pil_image((photo * 255).round().byte())
+
+    def encode(self, pipeline: Any, prompt: str) -> Embedding:
+        """``prompt_embeds`` of (1, 512, width), padded by the tokenizer."""
+        embeds, _ = pipeline.encode_prompt(prompt, device=pipeline.device)
+        return {"prompt_embeds": embeds}
+
+    def scheduler(self, name: str, own: Any, steps: int) -> Any:
+        return flow_scheduler(name, own)

@@ -1,0 +1,19 @@
+"""Latent consistency models: Stable Diffusion distilled to a few steps, guidance an input.
+
+Latent Consistency Models (https://arxiv.org/abs/2310.04378).
+"""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from catalog_gen.diffusion.families.family import OWN
+from catalog_gen.diffusion.families.stable_diffusion import StableDiffusion
+
+
+class LatentConsistency(StableDiffusion):
+    """``LatentConsistencyModelPipeline``, whose UNet takes the guidance scale."""
+
+    pipelines: ClassVar[Mapping[str, frozenset[str]]] = {
+        "LatentConsistencyModelPipeline": StableDiffusion.pipelines["StableDiffusionPipeline"]
+    }
+    schedulers: ClassVar[tuple[str, ...]] = (OWN, "lcm")

@@ -1,0 +1,69 @@
+"""Sana: linear attention, an autoencoder of factor 32, and Gemma as the text encoder.
+
+SANA: Efficient High-Resolution Image Synthesis with Linear Diffusion Transformers
+(https://arxiv.org/abs/2410.10629).
+"""
+
+from collections.abc import Collection, Mapping
+from inspect import signature
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from catalog_gen.diffusion.families.family import OWN, Embedding, Family, PromptLimit, TaskRules
+from catalog_gen.diffusion.flow_schedules import SPACINGS, flow_scheduler
+from catalog_gen.method import Task
+
+if TYPE_CHECKING:
+    from catalog_gen.diffusion.batching import BatchKey
+
+#: Of Gemma, to which every prompt is padded.
+_TOKENS: Final = 300
+
+
+class Sana(Family):
+    """``SanaPipeline``."""
+
+    pipelines: ClassVar[Mapping[str, frozenset[str]]] = {
+        "SanaPipeline": frozenset({"transformer", "vae", "scheduler", "text_encoder", "tokenizer"})
+    }
+    tasks: ClassVar[Mapping[Task, TaskRules]] = {"text2img": TaskRules()}
+    schedulers: ClassVar[tuple[str, ...]] = (OWN, *SPACINGS)
+    multiple: ClassVar[int] = 32
+
+    def prompt_limit(self, components: Collection[str]) -> PromptLimit:
+        return PromptLimit(tokens=_TOKENS)
+
+    def is_guided(self, pipeline: Any, guidance: float) -> bool:
+        return guidance > 1
+
+    def arguments(self, pipeline: Any, key: "BatchKey") -> dict[str, Any]:
+        """With the size that was asked for, not the nearest of the pipeline's own."""
+        return super().arguments(pipeline, key) | {
+            "use_resolution_binning": False,
+            "negative_prompt": None,  # its default is a text, which embeddings may not stand beside
+        }
+
+    def encode(self, pipeline: Any, prompt: str) -> Embedding:
+        """``prompt_embeds`` of (1, 300, width), and their mask of (1, 300).
+
+        The instruction that the pipeline puts in front of a prompt makes a language model of the
+        text encoder; the paper gains a good part of its prompt adherence by it.
+        """
+        instruction = signature(pipeline.__call__).parameters["complex_human_instruction"].default
+        return self._encoded(pipeline, prompt, instruction)
+
+    def encode_negative(self, pipeline: Any, prompt: str) -> Embedding:
+        """Without the instruction, as the pipeline does it."""
+        return self._encoded(pipeline, prompt, None)
+
+    def scheduler(self, name: str, own: Any, steps: int) -> Any:
+        return flow_scheduler(name, own)
+
+    def _encoded(self, pipeline: Any, prompt: str, instruction: list[str] | None) -> Embedding:
+        embeds, mask, _, _ = pipeline.encode_prompt(
+            prompt,
+            do_classifier_free_guidance=False,
+            device=pipeline.device,
+            max_sequence_length=_TOKENS,
+            complex_human_instruction=instruction,
+        )
+        return {"prompt_embeds": embeds, "prompt_attention_mask": mask}

@@ -1,0 +1,53 @@
+"""Stable Diffusion 3 and 3.5: two CLIP text encoders, and T5 where the folder has it.
+
+Scaling Rectified Flow Transformers for High-Resolution Image Synthesis
+(https://arxiv.org/abs/2403.03206).
+"""
+
+from collections.abc import Collection, Mapping
+from typing import Any, ClassVar, Final
+
+from catalog_gen.diffusion.families.family import OWN, Embedding, Family, PromptLimit, TaskRules
+from catalog_gen.diffusion.flow_schedules import SPACINGS, flow_scheduler
+from catalog_gen.method import Task
+
+#: Of T5, as the pipelines cut it. CLIP reads the first 77 of its own.
+_T5_TOKENS: Final = 256
+
+
+class StableDiffusion3(Family):
+    """``StableDiffusion3Pipeline``; without T5, zeros stand in for what it would have said."""
+
+    pipelines: ClassVar[Mapping[str, frozenset[str]]] = {
+        "StableDiffusion3Pipeline": frozenset(
+            {
+                *("transformer", "vae", "scheduler"),
+                *("text_encoder", "text_encoder_2", "tokenizer", "tokenizer_2"),
+            }
+        )
+    }
+    tasks: ClassVar[Mapping[Task, TaskRules]] = {"text2img": TaskRules(), "img2img": TaskRules()}
+    schedulers: ClassVar[tuple[str, ...]] = (OWN, *SPACINGS)
+
+    def prompt_limit(self, components: Collection[str]) -> PromptLimit:
+        if "text_encoder_3" in components:
+            return PromptLimit("tokenizer_3", _T5_TOKENS)
+        return PromptLimit()
+
+    def is_guided(self, pipeline: Any, guidance: float) -> bool:
+        return guidance > 1
+
+    def encode(self, pipeline: Any, prompt: str) -> Embedding:
+        """``prompt_embeds`` of (1, tokens, width) and ``pooled_prompt_embeds`` of (1, width)."""
+        sequence, _, pooled, _ = pipeline.encode_prompt(
+            prompt,
+            prompt_2=None,
+            prompt_3=None,
+            device=pipeline.device,
+            do_classifier_free_guidance=False,
+            max_sequence_length=_T5_TOKENS,
+        )
+        return {"prompt_embeds": sequence, "pooled_prompt_embeds": pooled}
+
+    def scheduler(self, name: str, own: Any, steps: int) -> Any:
+        return flow_scheduler(name, own)

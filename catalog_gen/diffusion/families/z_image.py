@@ -1,0 +1,55 @@
+"""Z-Image and Z-Image-Turbo: a language model of Qwen, one stream of text and image tokens.
+
+Z-Image: An Efficient Image Generation Foundation Model with Single-Stream Diffusion Transformer
+(https://arxiv.org/abs/2511.22699). Turbo is drawn with a guidance of 0.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, ClassVar, Final
+
+from catalog_gen.diffusion.families.family import OWN, Embedding, Family, PromptLimit, TaskRules
+from catalog_gen.diffusion.flow_schedules import SPACINGS, flow_scheduler
+from catalog_gen.method import Task
+
+#: The pipelines cut at 512, chat template included, which takes about 20.
+_TOKENS: Final = 480
+
+
+class ZImage(Family):
+    """``ZImagePipeline``.
+
+    Prompts keep their length and are padded to the longest of the batch, which moves the last bits
+    of the others (4.5e-7 in diffusers 0.42.1); so each picture is drawn alone.
+    """
+
+    pipelines: ClassVar[Mapping[str, frozenset[str]]] = {
+        "ZImagePipeline": frozenset(
+            {"transformer", "vae", "scheduler", "text_encoder", "tokenizer"}
+        )
+    }
+    tasks: ClassVar[Mapping[Task, TaskRules]] = {
+        "text2img": TaskRules(batchable=False),
+        "img2img": TaskRules(batchable=False),
+    }
+    schedulers: ClassVar[tuple[str, ...]] = (OWN, *SPACINGS)
+
+    def prompt_limit(self, components: Collection[str]) -> PromptLimit:
+        return PromptLimit(tokens=_TOKENS)
+
+    def is_guided(self, pipeline: Any, guidance: float) -> bool:
+        """By the rule of its own pipelines, where 0 and not 1 stands for no guidance."""
+        return guidance > 0
+
+    def encode(self, pipeline: Any, prompt: str) -> Embedding:
+        """``prompt_embeds`` of (tokens, width)."""
+        (embeds,), _ = pipeline.encode_prompt(
+            prompt, device=pipeline.device, do_classifier_free_guidance=False
+        )
+        return {"prompt_embeds": embeds}
+
+    def stacked(self, embeddings: Sequence[Embedding]) -> dict[str, Any]:
+        """A list, since each has its own length."""
+        return {name: [each[name] for each in embeddings] for name in embeddings[0]}
+
+    def scheduler(self, name: str, own: Any, steps: int) -> Any:
+        return flow_scheduler(name, own)

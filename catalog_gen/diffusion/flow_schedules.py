@@ -1,0 +1,54 @@
+"""Noise levels by name for models that were trained by flow matching, built from the model's own.
+
+Flow Matching for Generative Modeling (https://arxiv.org/abs/2210.02747). The model's configuration
+decides how its levels are shifted towards noise, for all sizes alike or by the size; the name
+decides how they are spaced. All are Euler's method: the pipelines for photos ask a scheduler for
+``scale_noise``, which no other solver of diffusers 0.42 has.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from catalog_gen.diffusion.jobs import RecipeError
+
+_EVEN: Final = {
+    "use_karras_sigmas": False,
+    "use_exponential_sigmas": False,
+    "use_beta_sigmas": False,
+    "stochastic_sampling": False,
+}
+
+#: Options of ``FlowMatchEulerDiscreteScheduler`` by name.
+SPACINGS: Final[Mapping[str, Mapping[str, bool]]] = {
+    "euler": _EVEN,
+    # Karras et al. 2022 (https://arxiv.org/abs/2206.00364), equation 5.
+    "euler-karras": _EVEN | {"use_karras_sigmas": True},
+    # Beta Sampling is All You Need (https://arxiv.org/abs/2407.12173).
+    "euler-beta": _EVEN | {"use_beta_sigmas": True},
+}
+
+
+def flow_scheduler(name: str, own: Any) -> Any:
+    """A fresh scheduler for one batch; the pipeline sets its steps, since it knows the size.
+
+    Args:
+        name: "own", or one of ``SPACINGS``.
+        own: the scheduler that came with the model.
+
+    Raises:
+        RecipeError: the model's own adds noise that no seed decides.
+    """
+    from diffusers import FlowMatchEulerDiscreteScheduler
+
+    if name != "own":
+        euler: Any = FlowMatchEulerDiscreteScheduler
+        # Solvers that flow matching borrows from noise schedules call the shift by another name.
+        shift = own.config.get("shift", own.config.get("flow_shift", 1.0))
+        return euler.from_config(own.config, shift=shift, **SPACINGS[name])
+    if own.config.get("stochastic_sampling", False):
+        raise RecipeError(
+            "scheduler = 'own'",
+            "the model's own adds noise at every step that no seed decides (stochastic_sampling)",
+            f"Choose one of: {', '.join(SPACINGS)}.",
+        )
+    return type(own).from_config(own.config)

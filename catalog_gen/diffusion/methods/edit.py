@@ -1,0 +1,31 @@
+"""Edit: the product's photo and an instruction, for models that were trained to follow one.
+
+InstructPix2Pix (https://arxiv.org/abs/2211.09800) began it: the photo is an input beside the noise,
+so that all steps are drawn and there is no strength.
+"""
+
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from catalog_gen.method import Method, Need, Task
+
+if TYPE_CHECKING:
+    from catalog_gen.diffusion.batch import Batch, Pictures
+    from catalog_gen.diffusion.loading import LoadedModel
+
+
+class Edit(Method):
+    """Does to the product's photo what the prompt says: "put the mug on a white background"."""
+
+    needs: ClassVar[frozenset[Need]] = frozenset({"photo"})
+    task: ClassVar[Task] = "edit"
+
+    name: Literal["edit"] = "edit"
+
+    @property
+    def departure(self) -> float:
+        """All the way: nothing but the instruction's words holds the picture to the photo."""
+        return 1.0
+
+    def draw(self, model: "LoadedModel", batch: "Batch") -> "Pictures":
+        """Edit a batch of photos, which are already as large as the pictures will be."""
+        return batch.run(model, image=batch.image(model))
