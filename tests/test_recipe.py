@@ -120,3 +120,10 @@ def test_an_environment_names_what_differs() -> None:
         "libraries.torch: 2.15.0 -> 2.16.0",
         "threads: 2 -> 4",
     ]
+
+
+def test_a_picture_from_a_photo_costs_the_steps_that_are_drawn() -> None:
+    edit = {"method": {"name": "img2img", "strength": 0.25}, "reference_sha256": "b" * 64}
+    from_photo = Recipe.model_validate(RECIPE.chosen() | edit)
+    assert RECIPE.work == 128 * 128 * 20
+    assert from_photo.work == RECIPE.work / 4
