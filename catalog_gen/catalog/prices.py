@@ -69,7 +69,7 @@ class Price:
 
 
 def parse_price(text: str) -> Price | None:
-    """The price that a text tells; None: it has no number.
+    """The price that a text names; None: it has no number, or one with separators in disorder.
 
     The last of two different separators is the decimal one. A single separator before exactly three
     digits parts thousands ("1.299" is 1299), unless the currency has three decimals or nothing

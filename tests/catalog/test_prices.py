@@ -41,10 +41,11 @@ def test_prices(text: str, told: str) -> None:
 def test_what_is_no_price() -> None:
     assert parse_price("soon") is None
     assert amount_of("") is None
+    assert parse_price("296,54...559") is None
 
 
 @given(st.text(alphabet="0123456789.,' €EUR-", max_size=40))
 def test_any_text_is_a_price_or_none(text: str) -> None:
     price = parse_price(text)
-    assert (price is None) == (not any(sign.isdigit() for sign in text))
+    assert price is None or any(sign.isdigit() for sign in text)
     assert price is None or price.amount >= 0
