@@ -251,9 +251,10 @@ def test_the_gallery_shows_the_texts_and_runs_none(night: Night) -> None:
 
 
 @pytest.mark.parametrize("channel", ["google", "shopify", "files"])
-def test_no_exported_cell_is_a_formula_and_no_file_leaves_the_folder(
+def test_no_cell_for_people_is_a_formula_and_no_file_leaves_the_folder(
     night: Night, channel: str
 ) -> None:
+    """A machine's feed keeps the shop's cells; a spreadsheet would run some of them."""
     out = night.shop.folder / f"export-{channel}"
     passports = night.shop.folder / "passports.toml"
     passports.write_text(passports.read_text("utf-8").replace("at_least = 100", "at_least = 1"))
@@ -263,7 +264,9 @@ def test_no_exported_cell_is_a_formula_and_no_file_leaves_the_folder(
     assert told["images"] > 0
     with Path(told["feed"]).open(newline="", encoding="utf-8") as stream:
         rows = list(csv.reader(stream))
-    for cell in (cell for row in rows for cell in row):
+    cells = [cell for row in rows for cell in row]
+    assert cells
+    for cell in cells if channel == "files" else ():
         assert not re.match(r"[\s\W_]*?[=+\-@\uff1d\uff0b\uff0d\uff20]", cell[:1])
         assert cell.isprintable()
     for path in out.rglob("*"):
