@@ -1,7 +1,7 @@
 """Templates: strict about names, deaf to what product text says, bounded."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from catalog_gen.errors import ConfigError
@@ -71,12 +71,21 @@ def test_a_field_that_was_left_out_is_an_error_and_not_an_empty_text() -> None:
         compile_template("{{ colour }}", KNOWN).render({"product_id": "P-1"})
 
 
+def clauses(text: str) -> list[str]:
+    return [each.strip() for each in text.split(",")]
+
+
 @given(st.text(max_size=60))
+@example(",")
+@example("red, ,matt,,")
 def test_product_text_never_runs(text: str) -> None:
     template = compile_template("{{ title }}|{{ colour }}", KNOWN)
     rendered = template.render({"title": "{{ 7 * 7 }}{% raw %}", "colour": text})
     plain = text.encode("utf-8", "ignore").decode()
-    assert rendered == " ".join(f"{{{{ 7 * 7 }}}}{{% raw %}}|{plain}".split())
+    whole = " ".join(f"{{{{ 7 * 7 }}}}{{% raw %}}|{plain}".split())
+    assert clauses(rendered) == [each for each in clauses(whole) if each]
+    if all(clauses(whole)):
+        assert rendered == whole
 
 
 def test_output_is_bounded_after_a_whole_word() -> None:
