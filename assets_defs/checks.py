@@ -10,6 +10,7 @@ from assets_defs.partitions import shard_key
 from assets_defs.picture_assets import candidate_images, prompts, verdicts
 from assets_defs.publication_assets import published_catalog
 from catalog_gen.judging.siblings import CLEARLY, swapped_siblings
+from catalog_gen.stages.catalog import Catalog
 from catalog_gen.stages.failures import grouped
 from catalog_gen.stages.review import waiting_for_a_person
 from catalog_gen.store.consistency import doubtful_siblings, outliers, uneven_groups
@@ -125,7 +126,8 @@ def all_drawn(catalog: CatalogResource) -> dg.AssetCheckResult:
 @dg.asset_check(asset=verdicts)
 def pass_rate(catalog: CatalogResource) -> dg.AssetCheckResult:
     """At least half of the pictures are accepted."""
-    with catalog.open().store.reading() as connection:
+    opened = catalog.open()
+    with opened.store.reading() as connection:
         figures = verdict_figures(connection)
     share = figures.accepted / figures.judged if figures.judged else 1.0
     return dg.AssetCheckResult(
@@ -136,7 +138,7 @@ def pass_rate(catalog: CatalogResource) -> dg.AssetCheckResult:
             "accepted": figures.accepted,
             "review": figures.review,
             "rejected": figures.rejected,
-            "gallery": gallery_link(catalog.open().home),
+            "gallery": gallery_link(opened.home),
         },
     )
 
@@ -183,10 +185,11 @@ def publish_coverage(catalog: CatalogResource) -> dg.AssetCheckResult:
 @dg.asset_check(asset=published_catalog)
 def even_variants(catalog: CatalogResource) -> dg.AssetCheckResult:
     """The live pictures of a group's variants share framing and light."""
-    with catalog.open().store.reading() as connection:
+    opened = catalog.open()
+    with opened.store.reading() as connection:
         uneven = uneven_groups(connection, MOST_FILL_SPREAD, MOST_LIGHT_SPREAD)
     return _for_a_person(
-        catalog,
+        opened,
         [
             f"{each.group_id} {each.view}: size differs by {each.fill_spread:.0%} of the side, "
             f"light by {each.light_spread:.1f} L*"
@@ -199,10 +202,11 @@ def even_variants(catalog: CatalogResource) -> dg.AssetCheckResult:
 @dg.asset_check(asset=published_catalog)
 def no_outliers(catalog: CatalogResource) -> dg.AssetCheckResult:
     """No live picture is unlike the others of its category and view."""
-    with catalog.open().store.reading() as connection:
+    opened = catalog.open()
+    with opened.store.reading() as connection:
         found = outliers(connection, LEAST_ALIKE, OUTLIER)
     return _for_a_person(
-        catalog,
+        opened,
         [
             f"{each.product_id} {each.view}: {each.measure} {each.value:.2f}, "
             f"usual among {each.category}: {each.usual:.2f}"
@@ -215,10 +219,11 @@ def no_outliers(catalog: CatalogResource) -> dg.AssetCheckResult:
 @dg.asset_check(asset=published_catalog)
 def own_colours(catalog: CatalogResource) -> dg.AssetCheckResult:
     """No two variants of a group show each other's colour."""
-    with catalog.open().store.reading() as connection:
+    opened = catalog.open()
+    with opened.store.reading() as connection:
         doubtful = doubtful_siblings(connection, CLEARLY)
     return _for_a_person(
-        catalog,
+        opened,
         [
             f"{each.first} and {each.second}, {each.view}: the other way round fits better by "
             f"{each.gain:.0f} CIEDE2000"
@@ -228,7 +233,7 @@ def own_colours(catalog: CatalogResource) -> dg.AssetCheckResult:
     )
 
 
-def _for_a_person(catalog: CatalogResource, findings: list[str], bad: str) -> dg.AssetCheckResult:
+def _for_a_person(catalog: Catalog, findings: list[str], bad: str) -> dg.AssetCheckResult:
     """A warning with its findings; the pictures stay live."""
     return dg.AssetCheckResult(
         passed=not findings,
@@ -236,6 +241,6 @@ def _for_a_person(catalog: CatalogResource, findings: list[str], bad: str) -> dg
         description=f"{len(findings) or 'no'} {bad}",
         metadata={
             "findings": findings[:SHOWN],
-            "gallery": gallery_link(catalog.open().home),
+            "gallery": gallery_link(catalog.home),
         },
     )

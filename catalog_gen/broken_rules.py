@@ -28,9 +28,8 @@ def broken_rules(error: ValidationError, shape: Any) -> list[BrokenRule]:
 
 
 def nearest(name: str, known: Collection[str]) -> str:
-    """ "Did you mean 'candidates'? " where one of the known names is near, else ''."""
-    near = difflib.get_close_matches(name, sorted(known), n=1)
-    return f"did you mean '{near[0]}'? " if near else ""
+    """The known name that a person most likely meant; '' where none is near."""
+    return next(iter(difflib.get_close_matches(name, sorted(known), n=1)), "")
 
 
 def _told(item: Mapping[str, Any], shape: Any) -> BrokenRule:
@@ -40,18 +39,23 @@ def _told(item: Mapping[str, Any], shape: Any) -> BrokenRule:
     if item["type"] == "extra_forbidden":
         known = _fields_at(shape, path[:-1])
         listed = f"there are {', '.join(known)}" if known else ""
-        hint = nearest(str(path[-1]), known)
+        hint = _hint(str(path[-1]), known)
         return BrokenRule(path, f"there is no such setting; {hint}{listed}".rstrip("; "))
     if item["type"] == "missing":
         return BrokenRule(path, "it is missing")
     value = item["input"]
     if item["type"] == "literal_error" and isinstance(value, str):
-        hint = nearest(value, _choices_at(shape, path))
+        hint = _hint(value, _choices_at(shape, path))
         return BrokenRule(path, f"{value!r} is none of its values; {hint}{message}")
     if isinstance(value, str | int | float) and item["type"] != "value_error":
         shown = repr(value) if len(repr(value)) <= 60 else f"{repr(value)[:59]}…"
         return BrokenRule(path, f"{shown} can't be used: {message}")
     return BrokenRule(path, message)
+
+
+def _hint(name: str, known: Collection[str]) -> str:
+    near = nearest(name, known)
+    return f"did you mean '{near}'? " if near else ""
 
 
 def _fields_at(shape: Any, path: Sequence[str | int]) -> tuple[str, ...]:

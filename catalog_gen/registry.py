@@ -9,11 +9,11 @@ in the same way, and both are found alike:
 A part's module is imported when the part is asked for, so that heavy libraries stay out until then.
 """
 
-import difflib
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Generic, TypeVar, cast
 
+from catalog_gen.broken_rules import nearest
 from catalog_gen.errors import ConfigError
 
 Part = TypeVar("Part")
@@ -38,8 +38,8 @@ class Registry(Generic[Part]):
         """
         entry = _entry_points(self.group).get(name)
         if entry is None:
-            near = difflib.get_close_matches(name, self.names(), n=1)
-            hint = f"Did you mean '{near[0]}'? " if near else ""
+            near = nearest(name, self.names())
+            hint = f"Did you mean '{near}'? " if near else ""
             raise ConfigError(
                 f"{self.kind} '{name}'",
                 f"no {self.kind} of this name is installed",

@@ -70,7 +70,8 @@ def checked_timezone(name: str) -> str:
     zones = sorted(zoneinfo.available_timezones())
     short = {zone.rpartition("/")[2].lower(): zone for zone in zones}
     own = name.strip().rpartition("/")[2].replace(" ", "_").lower()
-    hint = f"did you mean '{short[own]}'? " if own in short else nearest(name, zones)
+    near = short.get(own) or nearest(name, zones)
+    hint = f"did you mean '{near}'? " if near else ""
     raise ValueError(f"{name!r} is no time zone; {hint}it is a name such as 'Europe/Berlin'")
 
 

@@ -4,7 +4,7 @@ Pure data with no imports, so that planning can ask "does this model know a teal
 microseconds. It does not say how a thing looks; that is ``meshes``, ``materials`` and ``render``.
 """
 
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 Category = Literal[
     "mug",
@@ -27,35 +27,11 @@ Material = Literal["matte", "glossy", "metallic", "glass"]
 Background = Literal["white", "light grey", "warm wood"]
 Angle = Literal["front", "three-quarter"]
 
-CATEGORIES: Final[tuple[Category, ...]] = (
-    "mug",
-    "bottle",
-    "perfume bottle",
-    "bowl",
-    "vase",
-    "table lamp",
-    "watch",
-    "headphones",
-    "backpack",
-    "gaming mouse",
-    "air fryer",
-    "chair",
-)
-COLOURS: Final[tuple[Colour, ...]] = (
-    "black",
-    "white",
-    "grey",
-    "red",
-    "orange",
-    "yellow",
-    "green",
-    "blue",
-    "purple",
-    "pink",
-)
-MATERIALS: Final[tuple[Material, ...]] = ("matte", "glossy", "metallic", "glass")
-BACKGROUNDS: Final[tuple[Background, ...]] = ("white", "light grey", "warm wood")
-ANGLES: Final[tuple[Angle, ...]] = ("front", "three-quarter")
+CATEGORIES: Final[tuple[Category, ...]] = get_args(Category)
+COLOURS: Final[tuple[Colour, ...]] = get_args(Colour)
+MATERIALS: Final[tuple[Material, ...]] = get_args(Material)
+BACKGROUNDS: Final[tuple[Background, ...]] = get_args(Background)
+ANGLES: Final[tuple[Angle, ...]] = get_args(Angle)
 COUNTS: Final[tuple[int, ...]] = (1, 2)
 
 #: Pairs that no generator photo shows. ``evaluate`` asks for them to measure composition.

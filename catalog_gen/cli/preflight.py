@@ -97,15 +97,14 @@ def _deployment(catalog: Catalog) -> str:
 
 
 def _model(catalog: Catalog) -> str:
-    from catalog_gen.diffusion.model import check_model
     from catalog_gen.stages.prompts import Drawer
 
     settings = catalog.settings.model
     drawer = Drawer.of(catalog)
     drawer.budget.count("a")
-    checked = check_model(drawer.folder)
     pin = "hash as pinned" if settings.sha256 else "hash not pinned"
-    return f"{checked.pipeline_class}, {len(checked.files)} files, safetensors only, {pin}"
+    found = drawer.model
+    return f"{found.pipeline_class}, {len(found.files)} files, safetensors only, {pin}"
 
 
 def _scorer(catalog: Catalog) -> str:

@@ -26,7 +26,6 @@ from catalog_gen.stages.failures import Outlook, outlook
 from catalog_gen.store.connection import Store
 from catalog_gen.store.drawing_lock import drawing_process
 from catalog_gen.store.ledger import open_failures
-from catalog_gen.store.retries import all_rejected
 from catalog_gen.store.runs import run_summary
 
 if TYPE_CHECKING:
@@ -74,17 +73,14 @@ def run_retry(config: Path, kinds: "Sequence[Kind]", products: Sequence[str], as
         InputError: nothing of a named product failed.
         CatalogError: what stopped the run.
     """
+    from catalog_gen.stages.mending import mendable
+
     settings = load_settings(config)
     home = _prepare(config)
-    found: list[tuple[str, int]] = []
     with Store(home).reading() as connection:
-        found += [
-            (each.product_id, each.shard)
-            for each in open_failures(connection)
-            if each.status in kinds
-        ]
-        if "rejected" in kinds:
-            found += [(each.product_id, each.shard) for each in all_rejected(connection)]
+        failures, rejected = mendable(connection, kinds)
+    found = [(each.product_id, each.shard) for each in failures]
+    found += [(each.product_id, each.shard) for each in rejected]
     if products:
         unknown = sorted(set(products) - {product_id for product_id, _ in found})
         if unknown:

@@ -16,7 +16,7 @@ from typing import Any, Final, Literal
 import torch
 
 from catalog_gen.diffusion.families.family import Family, family_of
-from catalog_gen.diffusion.model import check_model, pinned_model
+from catalog_gen.diffusion.model import pinned_model
 from catalog_gen.errors import ConfigError
 from catalog_gen.method import Task
 from catalog_gen.recipe import Environment
@@ -129,14 +129,13 @@ def load_model(settings: ModelSettings, hashes: Path | None = None) -> LoadedMod
 def _load(settings: ModelSettings, hashes: Path | None) -> LoadedModel:
     from diffusers import DiffusionPipeline
 
-    path, identity = pinned_model(settings, hashes)
+    folder, identity = pinned_model(settings, hashes)
     device = _device(settings)
     dtype = _dtype(settings, device)
-    folder = check_model(path)
     loader: Any = DiffusionPipeline
     with _quiet():
         pipeline = loader.from_pretrained(
-            str(path),
+            str(folder.path),
             use_safetensors=True,
             variant=folder.variant,
             dtype=TORCH_DTYPES[dtype],

@@ -52,7 +52,7 @@ class ModelFolder:
     variant: str | None
 
 
-def local_model(model_id: str, revision: str | None = None) -> Path:
+def local_model(model_id: str, revision: str | None = None) -> ModelFolder:
     """The folder of a model, checked: see ``check_model``.
 
     A hub id is fetched first (weights as safetensors only), or found in the local hub cache when
@@ -62,8 +62,7 @@ def local_model(model_id: str, revision: str | None = None) -> Path:
         ModelError: no such folder or hub id, or a folder that ``check_model`` refuses.
     """
     path = Path(model_id)
-    folder = path.absolute() if path.is_dir() else _from_hub(model_id, revision)
-    return check_model(folder).path
+    return check_model(path.absolute() if path.is_dir() else _from_hub(model_id, revision))
 
 
 def check_model(path: Path) -> ModelFolder:
@@ -94,14 +93,14 @@ def check_model(path: Path) -> ModelFolder:
     return ModelFolder(path, pipeline, family, tuple(components), tuple(files), variant)
 
 
-def pinned_model(settings: ModelSettings, cache: Path | None = None) -> tuple[Path, str]:
-    """The configured model's folder and hash.
+def pinned_model(settings: ModelSettings, cache: Path | None = None) -> tuple[ModelFolder, str]:
+    """The configured model's folder, checked, and its hash.
 
     Raises:
         ModelError: as ``local_model``; or ``model.sha256`` pins other files than those.
     """
-    path = local_model(settings.id, settings.revision)
-    found = model_hash(path, cache)
+    folder = local_model(settings.id, settings.revision)
+    found = model_hash(folder, cache)
     if settings.sha256 not in (None, found):
         raise ModelError(
             settings.id,
@@ -110,26 +109,22 @@ def pinned_model(settings: ModelSettings, cache: Path | None = None) -> tuple[Pa
             "Fetch the model again; or, if you chose another one, pin its hash or take "
             "model.sha256 out: every picture will then be drawn anew.",
         )
-    return path, found
+    return folder, found
 
 
-def model_hash(path: Path, cache: Path | None = None) -> str:
+def model_hash(folder: ModelFolder, cache: Path | None = None) -> str:
     """The identity of a model: SHA-256 over the names and hashes of the files that decide pixels.
 
     These are ``model_index.json`` and, for each component that it lists, the weights that would
     be loaded and what is read beside them (configuration, vocabulary, chat template, schedule).
 
     Args:
-        path: a diffusers folder.
+        folder: as ``check_model`` found it.
         cache: a small JSON file that remembers each file's hash by path, size and times, so that
             gigabytes are read only once.
-
-    Raises:
-        ModelError: as ``check_model``.
     """
-    folder = check_model(path)
     hashes = HashCache(cache)
-    parts = {file.relative_to(path).as_posix(): hashes.sha256(file) for file in folder.files}
+    parts = {file.relative_to(folder.path).as_posix(): hashes.sha256(file) for file in folder.files}
     hashes.save()
     return sha256_json(parts)
 

@@ -4,7 +4,6 @@ It loads a model and multiplies matrices. It keeps nothing on disk, and it does 
 margin is: that is the rubric's section for this scorer.
 """
 
-import difflib
 import hashlib
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from catalog_gen.broken_rules import nearest
 from catalog_gen.diffusion.model import check_safetensors
 from catalog_gen.errors import ModelError
 from catalog_gen.fingerprint import sha256_file, sha256_json, sha256_text
@@ -236,10 +236,10 @@ def check_scorer(model_id: str) -> str:
         return f"{model_id}, {_folder_hash(_checked_folder(model_id))[:16]}"
     name, tag = _name_and_tag(model_id)
     if tag is not None:
-        known = sorted(each.stem for each in _architectures())
+        known = {each.stem for each in _architectures()}
         if name.replace("/", "-") not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"; did you mean '{near[0]}:{tag}'?" if near else ""
+            near = nearest(name, known)
+            hint = f"; did you mean '{near}:{tag}'?" if near else ""
             raise ModelError(model_id, f"open_clip has no architecture '{name}'{hint}", _REMEDY)
     return f"{model_id}, not loaded yet"
 

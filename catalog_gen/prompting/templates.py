@@ -6,7 +6,6 @@ products or powers, so that neither a mistake nor a feed can take the machine's 
 result to a text encoder is ``budget``'s part.
 """
 
-import difflib
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from typing import Final
 from jinja2 import StrictUndefined, Template, TemplateError, TemplateSyntaxError, meta, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from catalog_gen.broken_rules import nearest
 from catalog_gen.dialects.dialect import GENERIC, Dialect
 from catalog_gen.errors import ConfigError
 from catalog_gen.fingerprint import sha256_json
@@ -82,7 +82,8 @@ class PromptTemplate:
     def render(self, fields: Mapping[str, str]) -> str:
         """The prompt for one product: one line, white space collapsed, at most ``MAX_LENGTH``.
 
-        A longer text is cut after a whole word.
+        Empty clauses go with their commas, as a field that the product lacks leaves them. A
+        longer text is cut after a whole word.
 
         Raises:
             ConfigError: the template fails on this product, or ``fields`` lacks one that it reads.
@@ -140,13 +141,13 @@ def compile_template(
     except RecursionError:
         raise ConfigError(where, "is nested too deeply", "Write it flatter.") from None
     for name in sorted(names - set(known_fields)):
-        near = difflib.get_close_matches(name, sorted(known_fields), n=1)
+        near = nearest(name, known_fields)
         line, column = _place(source, name)
         raise ConfigError(
             where,
             f"line {line}: reads '{name}', a field that no product has"
             f"{_marked(source, line, column, len(name))}",
-            f"Did you mean '{near[0]}'?"
+            f"Did you mean '{near}'?"
             if near
             else f"Known fields: {', '.join(sorted(known_fields))}.",
         )
@@ -173,8 +174,8 @@ def _check_parts(
 
 
 def _near(name: str, known: Collection[str]) -> str:
-    near = difflib.get_close_matches(name, sorted(known), n=1)
-    return f" (did you mean '{near[0]}'?)" if near else ""
+    near = nearest(name, known)
+    return f" (did you mean '{near}'?)" if near else ""
 
 
 def _place(source: str, name: str) -> tuple[int, int]:

@@ -39,6 +39,7 @@ from catalog_gen.store.showcase import (
     ShownProduct,
     limit_memory,
     newest_rejections,
+    place_of,
     shown_products,
 )
 
@@ -118,15 +119,10 @@ def _slots(products: Iterable[ShownProduct], views: Sequence[str]) -> dict[str, 
     slots: dict[str, Slot] = {}
     for each in products:
         live = [picture for picture in each.pictures if picture.live]
-        live.sort(key=lambda picture: (*_place(picture.view, views), picture.candidate))
+        live.sort(key=lambda picture: (*place_of(picture.view, views), picture.candidate))
         for place, picture in enumerate(live):
             slots[picture.image_id] = "main" if place == 0 else "additional"
     return slots
-
-
-def _place(view: str, views: Sequence[str]) -> tuple[int, str]:
-    """Where a view stands among those of the settings; others come after them."""
-    return (views.index(view) if view in views else len(views), view)
 
 
 def _product(

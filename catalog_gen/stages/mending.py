@@ -16,10 +16,10 @@ from catalog_gen.stages.products import REFERENCE_HASH, photo_hash
 from catalog_gen.stages.prompts import Drawer, compile_views, desired_prompts, store_wishes
 from catalog_gen.stages.retries import one_more_rung
 from catalog_gen.stages.takeover import take_over
-from catalog_gen.store.ledger import open_failures, plan_again, save_plan
+from catalog_gen.store.ledger import OpenFailure, open_failures, plan_again, save_plan
 from catalog_gen.store.products import change_attribute, only_products, products_named
 from catalog_gen.store.prompts import known_attributes
-from catalog_gen.store.retries import all_rejected
+from catalog_gen.store.retries import AllRejected, all_rejected
 
 #: What can be drawn again: what a night would try again anyway, what it gave up, and what the judge
 #: rejected in every attempt.
@@ -41,6 +41,14 @@ class Mended:
     photos: int
     rungs: int
     shards: tuple[int, ...]
+
+
+def mendable(
+    connection: DuckDBPyConnection, kinds: Collection[Kind]
+) -> tuple[list[OpenFailure], list[AllRejected]]:
+    """What there is of these kinds in the whole catalog: failures, and what was all rejected."""
+    failures = [each for each in open_failures(connection) if each.status in kinds]
+    return failures, all_rejected(connection) if "rejected" in kinds else []
 
 
 def mend(
@@ -70,16 +78,9 @@ def mend(
         return here and (not products or product_id in products)
 
     with catalog.store.writing() as connection:
-        failures = [
-            each
-            for each in open_failures(connection)
-            if each.status in kinds and wanted(each.product_id, each.shard)
-        ]
-        rejected = [
-            each
-            for each in all_rejected(connection)
-            if "rejected" in kinds and wanted(each.product_id, each.shard)
-        ]
+        failed, refused = mendable(connection, kinds)
+        failures = [each for each in failed if wanted(each.product_id, each.shard)]
+        rejected = [each for each in refused if wanted(each.product_id, each.shard)]
         places = {each.product_id: each.shard for each in failures}
         places |= {each.product_id: each.shard for each in rejected}
         photos = _look_at_photos(connection, catalog, places, stamp)

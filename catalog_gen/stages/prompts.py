@@ -8,7 +8,6 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
-from pathlib import Path
 from statistics import median
 from typing import Final
 
@@ -19,7 +18,7 @@ from catalog_gen.catalog.product import CORE_FIELDS
 from catalog_gen.dialects.dialect import Dialect
 from catalog_gen.dialects.files import dialect_of
 from catalog_gen.diffusion.families.family import PromptLimit
-from catalog_gen.diffusion.model import check_model, pinned_model
+from catalog_gen.diffusion.model import ModelFolder, pinned_model
 from catalog_gen.errors import ConfigError
 from catalog_gen.fingerprint import sha256_json
 from catalog_gen.planning import (
@@ -69,7 +68,7 @@ SAVED: Final = 20_000
 class Drawer:
     """The model as planning sees it: its identity, its token limit, its words."""
 
-    folder: Path
+    model: ModelFolder
     hash: str
     dialect: Dialect
     limit: PromptLimit
@@ -83,20 +82,19 @@ class Drawer:
             ConfigError: a view asks for what such a model can't draw.
         """
         model = catalog.settings.model
-        folder, identity = pinned_model(model, catalog.home.hashes)
-        checked = check_model(folder)
-        family = checked.family
+        found, identity = pinned_model(model, catalog.home.hashes)
+        family = found.family
         for name, view in catalog.settings.views.items():
             problem = family.problem(view)
             if problem is not None:
                 value, rule, next_step = problem
                 raise ConfigError(f"views.{name}: {value}", rule, next_step)
-        limit = family.prompt_limit(checked.components)
-        return cls(folder, identity, dialect_of(folder, model.dialect), limit)
+        limit = family.prompt_limit(found.components)
+        return cls(found, identity, dialect_of(found.path, model.dialect), limit)
 
     @cached_property
     def budget(self) -> TokenBudget:
-        return TokenBudget(self.folder / self.limit.tokenizer, self.limit.tokens)
+        return TokenBudget(self.model.path / self.limit.tokenizer, self.limit.tokens)
 
 
 @dataclass(frozen=True)
@@ -364,9 +362,7 @@ def _desired(view: View, stale: StaleInput, drawer: Drawer) -> DesiredPrompt:
         tokens=fitted.tokens,
         dropped=(*fitted.dropped, *negative.dropped),
         unsupported=unsupported,
-        reason=reason_for(
-            stale.inputs, view.spec(drawer).spec, stale.previous_inputs, stale.previous_spec
-        ),
+        reason=reason_for(stale.inputs, stale.spec, stale.previous_inputs, stale.previous_spec),
         recipes=() if unsupported else tuple(recipes),
     )
 

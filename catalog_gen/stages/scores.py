@@ -64,9 +64,7 @@ def score_images(
     lookers = _Lookers(
         LetteringDetector.of(catalog.settings.lettering), Critic.of(catalog.settings.critic)
     )
-    done = 0
-    if todo:
-        report("score", 0, len(todo))
+    report("score", 0, len(todo))
     for start in range(0, len(todo), CHUNK):
         chunk = todo[start : start + CHUNK]
         rows = _score(catalog, scorer, lookers, chunk, rivals, phrases, stamp)
@@ -74,8 +72,7 @@ def score_images(
             save_scores(connection, rows)
             seconds = {"score": round(perf_counter() - started, 3)}
             note_figures(connection, stamp.run_id, "seconds", seconds, stamp.now)
-        done += len(chunk)
-        report("score", done, len(todo))
+        report("score", start + len(chunk), len(todo))
     return ScoreResult(len(todo), perf_counter() - started)
 
 

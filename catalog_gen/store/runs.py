@@ -144,16 +144,20 @@ def run_summary(connection: DuckDBPyConnection, run_id: str) -> dict[str, Any]:
 
 def runs_like(connection: DuckDBPyConnection, start: str) -> list[Run]:
     """The runs whose id begins so, the newest first."""
-    rows = connection.execute(
+    result = connection.execute(
         f"SELECT {columns_of(Run)} FROM runs WHERE starts_with(run_id, ?) ORDER BY seq DESC",
         [start],
-    ).fetchall()
-    return [Run(*(*facts, json.loads(summary))) for *facts, summary in rows]
+    )
+    return _runs(result)
 
 
 def last_runs(connection: DuckDBPyConnection, limit: int) -> list[Run]:
     """The newest runs, the newest first."""
-    rows = connection.execute(
+    result = connection.execute(
         f"SELECT {columns_of(Run)} FROM runs ORDER BY seq DESC LIMIT ?", [limit]
-    ).fetchall()
-    return [Run(*(*facts, json.loads(summary))) for *facts, summary in rows]
+    )
+    return _runs(result)
+
+
+def _runs(result: DuckDBPyConnection) -> list[Run]:
+    return [Run(*(*facts, json.loads(summary))) for *facts, summary in result.fetchall()]

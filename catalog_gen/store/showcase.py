@@ -12,6 +12,8 @@ from catalog_gen.catalog.product import Product, Rejection
 from catalog_gen.store.products import PRODUCT_COLUMNS, stored_product
 from catalog_gen.store.relations import columns_of
 
+#: What ``stored_product`` reads of every active product.
+_ACTIVE: Final = f"SELECT {PRODUCT_COLUMNS} FROM active_products AS products ORDER BY product_id"
 #: Rows that are Python objects at a time.
 _FETCHED: Final = 500
 
@@ -83,9 +85,12 @@ class LiveProduct:
 
 
 def _ordered(shown: Iterable[str], views: Sequence[str]) -> list[str]:
-    return sorted(
-        shown, key=lambda view: (views.index(view) if view in views else len(views), view)
-    )
+    return sorted(shown, key=lambda view: place_of(view, views))
+
+
+def place_of(view: str, views: Sequence[str]) -> tuple[int, str]:
+    """Where a view stands among those of the settings; others come after them."""
+    return (views.index(view) if view in views else len(views), view)
 
 
 def live_views(connection: DuckDBPyConnection, product_id: str, views: Sequence[str]) -> list[str]:
@@ -98,9 +103,7 @@ def live_views(connection: DuckDBPyConnection, product_id: str, views: Sequence[
 
 def active_products(connection: DuckDBPyConnection) -> list[Product]:
     """The products of the newest feed, by id."""
-    rows = connection.execute(
-        f"SELECT {PRODUCT_COLUMNS} FROM active_products AS products ORDER BY product_id"
-    ).fetchall()
+    rows = connection.execute(_ACTIVE).fetchall()
     return [stored_product(row) for row in rows]
 
 
@@ -117,8 +120,7 @@ def shown_products(connection: DuckDBPyConnection) -> Iterator[ShownProduct]:
     """
     pictures = _Ordered(_shown_pictures(connection))
     wrong = _Ordered(_troubles(connection))
-    query = f"SELECT {PRODUCT_COLUMNS} FROM active_products AS products ORDER BY product_id"
-    for row in _rows(connection, query):
+    for row in _rows(connection, _ACTIVE):
         product = stored_product(row)
         yield ShownProduct(product, pictures.of(product.product_id), wrong.of(product.product_id))
 

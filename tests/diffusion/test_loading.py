@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from catalog_gen.diffusion.loading import LoadedModel, load_model
-from catalog_gen.diffusion.model import model_hash
+from catalog_gen.diffusion.model import check_model, model_hash
 from catalog_gen.errors import ConfigError
 from catalog_gen.settings import ModelSettings
 
@@ -21,7 +21,7 @@ def test_both_families_share_weights_between_the_pipelines(
 
 
 def test_the_hash_is_that_of_the_folder(sd: LoadedModel, sd_folder: Path, cache: Path) -> None:
-    assert sd.model_hash == model_hash(sd_folder, cache)
+    assert sd.model_hash == model_hash(check_model(sd_folder), cache)
 
 
 def test_the_environment_names_what_decides_pixels(sd: LoadedModel) -> None:

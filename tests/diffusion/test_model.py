@@ -32,37 +32,37 @@ def test_hashing_needs_no_torch() -> None:
 
 def test_the_hash_is_the_same_wherever_the_folder_lies(tmp_path: Path, hashes: Path) -> None:
     one, two = tiny_sd(tmp_path / "one"), tiny_sd(tmp_path / "elsewhere" / "two")
-    assert model_hash(one, hashes) == model_hash(two, hashes)
+    assert model_hash(check_model(one), hashes) == model_hash(check_model(two), hashes)
 
 
 @pytest.mark.parametrize("name", [UNET, "text_encoder/config.json", "tokenizer/tokenizer.json"])
 def test_any_changed_byte_is_another_model(model: Path, hashes: Path, name: str) -> None:
-    before = model_hash(model, hashes)
+    before = model_hash(check_model(model), hashes)
     content = bytearray((model / name).read_bytes())
     content[-2] ^= 1
     (model / name).write_bytes(content)
-    assert model_hash(model, hashes) != before
+    assert model_hash(check_model(model), hashes) != before
 
 
 def test_files_that_decide_no_pixels_are_not_hashed(model: Path, hashes: Path) -> None:
-    before = model_hash(model, hashes)
+    before = model_hash(check_model(model), hashes)
     (model / "README.md").write_text("About this model")
     (model / "unet" / "diffusion_pytorch_model.fp16.safetensors").write_bytes(b"never loaded")
-    assert model_hash(model, hashes) == before
+    assert model_hash(check_model(model), hashes) == before
 
 
 def test_unchanged_files_are_hashed_once(
     model: Path, hashes: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = model_hash(model, hashes)
+    before = model_hash(check_model(model), hashes)
     monkeypatch.setattr("catalog_gen.diffusion.hash_cache.sha256_file", pytest.fail)
-    assert model_hash(model, hashes) == before
+    assert model_hash(check_model(model), hashes) == before
 
 
 def test_a_damaged_cache_is_filled_again(model: Path, hashes: Path) -> None:
-    before = model_hash(model, hashes)
+    before = model_hash(check_model(model), hashes)
     hashes.write_text('{"cut of')
-    assert model_hash(model, hashes) == before
+    assert model_hash(check_model(model), hashes) == before
 
 
 def test_a_sound_folder_is_described(model: Path) -> None:
@@ -116,7 +116,7 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_hub_id_is_found_in_the_local_cache(hub: Path) -> None:
-    assert local_model("nobody/tiny") == hub
+    assert local_model("nobody/tiny").path == hub
 
 
 def test_a_hub_model_that_no_family_drives_is_refused_before_it_is_fetched(
@@ -136,7 +136,7 @@ def test_templates_and_sentencepiece_models_decide_prompts(
     for content in (None, "one", "another"):
         if content is not None:
             (model / "tokenizer" / name).write_text(content)
-        seen.add(model_hash(model, hashes))
+        seen.add(model_hash(check_model(model), hashes))
     assert len(seen) == 3
 
 
@@ -156,8 +156,9 @@ def test_missing_weights_are_refused(model: Path) -> None:
 
 
 def test_tampered_weights_of_a_pinned_model_are_refused(model: Path, hashes: Path) -> None:
-    pinned = ModelSettings(id=str(model), sha256=model_hash(model, hashes))
-    assert pinned_model(pinned, hashes) == (model, pinned.sha256)
+    pinned = ModelSettings(id=str(model), sha256=model_hash(check_model(model), hashes))
+    folder, found = pinned_model(pinned, hashes)
+    assert (folder.path, found) == (model, pinned.sha256)
     content = bytearray((model / UNET).read_bytes())
     content[-2] ^= 1  # one bit of one weight: still a valid file
     (model / UNET).write_bytes(content)

@@ -32,12 +32,17 @@ def served(shop: Shop, port: int, log: Path) -> Iterator[str]:
         )
     try:
         address = f"http://127.0.0.1:{port}"
-        waited_for("the server", lambda: server.poll() is not None or answers(address))
-        assert server.poll() is None, log.read_text()
+        wait_until_served(server, address, log)
         yield address
     finally:
         server.terminate()
         server.wait(90)
+
+
+def wait_until_served(server: "subprocess.Popen[bytes]", address: str, log: Path) -> None:
+    """Until the server answers; one that ends instead is shown with its log."""
+    waited_for("the server", lambda: server.poll() is not None or answers(address))
+    assert server.poll() is None, log.read_text()
 
 
 def answers(address: str) -> bool:

@@ -1,24 +1,17 @@
 """Dagster's web server over a refreshed catalog, asked as its own page asks it."""
 
-import json
 import os
 import socket
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.pipeline.page import REPOSITORY, ask, wait_until_served
 from tests.pipeline.shop import Shop
-
-REPOSITORY = {
-    "repositoryLocationName": "catalog_gen",
-    "repositoryName": "__repository__",
-}
 
 
 def serving(refreshed: Shop, *arguments: str) -> "subprocess.Popen[bytes]":
@@ -56,13 +49,7 @@ def server(refreshed: Shop) -> Iterator[str]:
     process = serving(refreshed, "dagster_webserver", "--host", "127.0.0.1", "--port", str(port))
     try:
         address = f"http://127.0.0.1:{port}"
-        for _ in range(600):
-            assert process.poll() is None, "the server ended by itself"
-            try:
-                urllib.request.urlopen(f"{address}/server_info").close()
-                break
-            except OSError:
-                time.sleep(0.2)
+        wait_until_served(process, address, refreshed.folder / "dagster_webserver.log")
         yield address
     finally:
         stop(process)
@@ -74,17 +61,6 @@ def daemon(refreshed: Shop) -> Iterator[None]:
     process = serving(refreshed, "dagster._daemon", "run")
     yield
     stop(process)
-
-
-def ask(server: str, query: str, **variables: object) -> Any:
-    body = json.dumps({"query": query, "variables": variables}).encode()
-    request = urllib.request.Request(
-        f"{server}/graphql", body, {"Content-Type": "application/json"}
-    )
-    with urllib.request.urlopen(request) as response:
-        answer = json.load(response)
-    assert "errors" not in answer, answer["errors"]
-    return answer["data"]
 
 
 def test_the_page_shows_the_graph_the_schedule_and_the_run(server: str) -> None:

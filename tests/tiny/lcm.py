@@ -6,24 +6,14 @@ from . import parts
 
 
 def build() -> Any:
-    from diffusers import LatentConsistencyModelPipeline, LCMScheduler, UNet2DConditionModel
+    from diffusers import LatentConsistencyModelPipeline, LCMScheduler
 
     tokenizer = parts.clip_tokenizer()
     return LatentConsistencyModelPipeline(
         vae=parts.vae(shift_factor=None),
         text_encoder=parts.clip_text(tokenizer),
         tokenizer=tokenizer,
-        unet=UNet2DConditionModel(
-            sample_size=16,
-            block_out_channels=(8, 16),
-            layers_per_block=1,
-            down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
-            up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
-            norm_num_groups=4,
-            attention_head_dim=4,
-            cross_attention_dim=parts.WIDTH,
-            time_cond_proj_dim=8,
-        ),
+        unet=parts.unet(time_cond_proj_dim=8),
         scheduler=LCMScheduler(
             beta_start=0.00085,
             beta_end=0.012,

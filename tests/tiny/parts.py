@@ -88,6 +88,23 @@ def vae(latent: int = 4, **changes: Any) -> Any:
     return AutoencoderKL(**(values | changes))
 
 
+def unet(**changes: Any) -> Any:
+    """Stable Diffusion's, of two levels."""
+    from diffusers import UNet2DConditionModel
+
+    values: dict[str, Any] = {
+        "sample_size": 16,
+        "block_out_channels": (8, 16),
+        "layers_per_block": 1,
+        "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D"),
+        "up_block_types": ("CrossAttnUpBlock2D", "UpBlock2D"),
+        "norm_num_groups": 4,
+        "attention_head_dim": 4,
+        "cross_attention_dim": WIDTH,
+    }
+    return UNet2DConditionModel(**(values | changes))
+
+
 CHAT_TEMPLATE = (
     "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n"
     "{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"

@@ -6,7 +6,7 @@ from . import parts
 
 
 def build() -> Any:
-    from diffusers import DDIMScheduler, StableDiffusionXLInpaintPipeline, UNet2DConditionModel
+    from diffusers import DDIMScheduler, StableDiffusionXLInpaintPipeline
 
     tokenizer = parts.clip_tokenizer()
     return StableDiffusionXLInpaintPipeline(
@@ -15,15 +15,8 @@ def build() -> Any:
         text_encoder_2=parts.clip_text(tokenizer, projection=True),
         tokenizer=tokenizer,
         tokenizer_2=tokenizer,
-        unet=UNet2DConditionModel(
-            sample_size=16,
+        unet=parts.unet(
             in_channels=9,
-            block_out_channels=(8, 16),
-            layers_per_block=1,
-            down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
-            up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
-            norm_num_groups=4,
-            attention_head_dim=4,
             cross_attention_dim=2 * parts.WIDTH,
             addition_embed_type="text_time",
             addition_time_embed_dim=4,

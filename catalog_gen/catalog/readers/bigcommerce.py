@@ -14,7 +14,13 @@ from typing import ClassVar, Final
 
 from catalog_gen.catalog.aliases import Naming
 from catalog_gen.catalog.product import Rejection
-from catalog_gen.catalog.readers.reader import Reader, Translation, main_path, record_of
+from catalog_gen.catalog.readers.reader import (
+    Reader,
+    Translation,
+    is_number,
+    main_path,
+    record_of,
+)
 from catalog_gen.catalog.readers.record import Record, Row, Skipped, Table
 from catalog_gen.catalog.readers.states import is_no, stock_word
 
@@ -135,11 +141,11 @@ def _product(fields: dict[str, str]) -> dict[str, str]:
 def _category(text: str) -> str:
     """The path of "Shop All;Kitchen/Mugs" or of "Category Name: Mugs, Category Path: Kitchen/Mugs".
 
-    Bare numbers are ids of categories, which say nothing to a model.
+    Ids of categories are left out.
     """
     paths = _PATH.findall(text) or re.split(r"[;|]", text)
     split = [re.split(r"[/>]", path) for path in paths]
-    return main_path(path for path in split if not all(part.strip().isdecimal() for part in path))
+    return main_path(path for path in split if not is_number(path))
 
 
 def _variant(parent: Mapping[str, str], fields: dict[str, str]) -> dict[str, str]:

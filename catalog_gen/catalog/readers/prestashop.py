@@ -16,6 +16,7 @@ from catalog_gen.catalog.product import Rejection
 from catalog_gen.catalog.readers.reader import (
     Reader,
     Translation,
+    is_number,
     main_path,
     record_of,
 )
@@ -97,7 +98,7 @@ def _product(fields: dict[str, str]) -> dict[str, str]:
     product = dict(fields)
     if "_categories" in fields:
         listed = [re.split(r"[>/]", path) for path in fields["_categories"].split(",")]
-        product["product_type"] = main_path(path for path in listed if not _is_number(path))
+        product["product_type"] = main_path(path for path in listed if not is_number(path))
     if price := fields.get("_price") or fields.get("_net_price"):
         product["price"] = price
     images = [each.strip() for each in fields.get("_images", "").split(",") if each.strip()]
@@ -116,8 +117,3 @@ def _product(fields: dict[str, str]) -> dict[str, str]:
     if number:
         product["page"] = f"index.php?controller=product&id_product={number}"
     return product
-
-
-def _is_number(path: list[str]) -> bool:
-    """A category's id says nothing to a model."""
-    return all(part.strip().isdecimal() for part in path)

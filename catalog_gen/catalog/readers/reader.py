@@ -127,6 +127,11 @@ def main_path(paths: Iterable[Iterable[str]]) -> str:
     return " > ".join(best)
 
 
+def is_number(path: Iterable[str]) -> bool:
+    """Whether a category path is a bare number: a category's id, which says nothing to a model."""
+    return all(part.strip().isdecimal() for part in path)
+
+
 def unescaped_split(text: str, separator: str) -> list[str]:
     r"""The parts between separators that no backslash escapes: "a\,b,c" is "a,b" and "c"."""
     parts = re.split(rf"(?<!\\){re.escape(separator)}", text)

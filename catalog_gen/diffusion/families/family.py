@@ -31,6 +31,10 @@ AUTO_PIPELINES: Final[Mapping[Task, str]] = {
 #: The scheduler that came with the model, as it is configured there; every family has it.
 OWN: Final = "own"
 
+#: Arguments of the pipelines that draw the nearest of their own sizes instead of the one that was
+#: asked for, and whose negative prompt is a text by default, which embeddings may not stand beside.
+AS_ASKED: Final[Mapping[str, object]] = {"use_resolution_binning": False, "negative_prompt": None}
+
 #: One prompt as the pipeline's keyword arguments, each tensor with a first dimension of 1.
 Embedding = Mapping[str, Any]
 

@@ -8,15 +8,15 @@ a negative prompt.
 from collections.abc import Collection, Mapping
 from typing import Any, ClassVar, Final
 
-from catalog_gen.diffusion.families.family import OWN, Embedding, Family, PromptLimit, TaskRules
-from catalog_gen.diffusion.flow_schedules import SPACINGS, flow_scheduler
+from catalog_gen.diffusion.families.family import Embedding, PromptLimit, TaskRules
+from catalog_gen.diffusion.families.flow_matching import FlowMatchingFamily
 from catalog_gen.method import Task
 
 #: Of T5, to which every prompt is padded.
 _T5_TOKENS: Final = 512
 
 
-class Flux(Family):
+class Flux(FlowMatchingFamily):
     """``FluxPipeline``."""
 
     pipelines: ClassVar[Mapping[str, frozenset[str]]] = {
@@ -28,7 +28,6 @@ class Flux(Family):
         )
     }
     tasks: ClassVar[Mapping[Task, TaskRules]] = {"text2img": TaskRules(), "img2img": TaskRules()}
-    schedulers: ClassVar[tuple[str, ...]] = (OWN, *SPACINGS)
 
     def input_channels(self, latent: int) -> frozenset[int]:
         """Of a patch of 2 x 2 latents."""
@@ -46,6 +45,3 @@ class Flux(Family):
             prompt, device=pipeline.device, max_sequence_length=_T5_TOKENS
         )
         return {"prompt_embeds": sequence, "pooled_prompt_embeds": pooled}
-
-    def scheduler(self, name: str, own: Any, steps: int) -> Any:
-        return flow_scheduler(name, own)

@@ -7,8 +7,8 @@ in four steps and ignores guidance; the base form has true guidance.
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from catalog_gen.diffusion.families.family import OWN, Embedding, Family, PromptLimit, TaskRules
-from catalog_gen.diffusion.flow_schedules import SPACINGS, flow_scheduler
+from catalog_gen.diffusion.families.family import Embedding, PromptLimit, TaskRules
+from catalog_gen.diffusion.families.flow_matching import FlowMatchingFamily
 from catalog_gen.method import Task
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _TOKENS: Final = 480
 
 
-class Flux2Klein(Family):
+class Flux2Klein(FlowMatchingFamily):
     """``Flux2KleinPipeline``.
 
     Its list of photos belongs to every picture of a batch alike, so an edit is drawn alone.
@@ -33,7 +33,6 @@ class Flux2Klein(Family):
         "text2img": TaskRules(own=True),
         "edit": TaskRules(own=True, batchable=False, least=64),
     }
-    schedulers: ClassVar[tuple[str, ...]] = (OWN, *SPACINGS)
 
     def input_channels(self, latent: int) -> frozenset[int]:
         """Of a patch of 2 x 2 latents."""
@@ -56,6 +55,3 @@ class Flux2Klein(Family):
         """``prompt_embeds`` of (1, 512, width), padded by the tokenizer."""
         embeds, _ = pipeline.encode_prompt(prompt, device=pipeline.device)
         return {"prompt_embeds": embeds}
-
-    def scheduler(self, name: str, own: Any, steps: int) -> Any:
-        return flow_scheduler(name, own)

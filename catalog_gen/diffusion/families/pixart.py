@@ -8,7 +8,14 @@ from collections.abc import Collection, Mapping
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from catalog_gen.diffusion.families.family import OWN, Embedding, Family, PromptLimit, TaskRules
+from catalog_gen.diffusion.families.family import (
+    AS_ASKED,
+    OWN,
+    Embedding,
+    Family,
+    PromptLimit,
+    TaskRules,
+)
 from catalog_gen.diffusion.noise_schedules import SOLVERS, scheduler_of
 from catalog_gen.method import Task
 
@@ -37,11 +44,7 @@ class PixArt(Family):
         return guidance > 1
 
     def arguments(self, pipeline: Any, key: "BatchKey") -> dict[str, Any]:
-        """With the size that was asked for, not the nearest of the pipeline's own."""
-        return super().arguments(pipeline, key) | {
-            "use_resolution_binning": False,
-            "negative_prompt": None,  # its default is a text, which embeddings may not stand beside
-        }
+        return {**super().arguments(pipeline, key), **AS_ASKED}
 
     def watching(self, pipeline: Any, on_step_end: "StepCallback") -> dict[str, Any]:
         """By the older form of callback, the only one that these pipelines have."""

@@ -6,8 +6,8 @@ Qwen-Image Technical Report (https://arxiv.org/abs/2508.02324).
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from catalog_gen.diffusion.families.family import OWN, Embedding, Family, PromptLimit, TaskRules
-from catalog_gen.diffusion.flow_schedules import SPACINGS, flow_scheduler
+from catalog_gen.diffusion.families.family import Embedding, PromptLimit, TaskRules
+from catalog_gen.diffusion.families.flow_matching import FlowMatchingFamily
 from catalog_gen.method import Task
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 TOKENS: Final = 512
 
 
-class QwenImage(Family):
+class QwenImage(FlowMatchingFamily):
     """``QwenImagePipeline``. Prompts are padded to one length, with a mask over the padding.
 
     So a picture does not depend on how long its neighbours' prompts are.
@@ -29,7 +29,6 @@ class QwenImage(Family):
         )
     }
     tasks: ClassVar[Mapping[Task, TaskRules]] = {"text2img": TaskRules(), "img2img": TaskRules()}
-    schedulers: ClassVar[tuple[str, ...]] = (OWN, *SPACINGS)
 
     def input_channels(self, latent: int) -> frozenset[int]:
         """Of a patch of 2 x 2 latents."""
@@ -66,6 +65,3 @@ class QwenImage(Family):
     def encode_negative(self, pipeline: Any, prompt: str) -> Embedding:
         """An empty one is a space, as the model's authors advise."""
         return self.encode(pipeline, prompt or " ")
-
-    def scheduler(self, name: str, own: Any, steps: int) -> Any:
-        return flow_scheduler(name, own)

@@ -8,8 +8,8 @@ from collections.abc import Collection, Mapping
 from inspect import signature
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from catalog_gen.diffusion.families.family import OWN, Embedding, Family, PromptLimit, TaskRules
-from catalog_gen.diffusion.flow_schedules import SPACINGS, flow_scheduler
+from catalog_gen.diffusion.families.family import AS_ASKED, Embedding, PromptLimit, TaskRules
+from catalog_gen.diffusion.families.flow_matching import FlowMatchingFamily
 from catalog_gen.method import Task
 
 if TYPE_CHECKING:
@@ -19,14 +19,13 @@ if TYPE_CHECKING:
 _TOKENS: Final = 300
 
 
-class Sana(Family):
+class Sana(FlowMatchingFamily):
     """``SanaPipeline``."""
 
     pipelines: ClassVar[Mapping[str, frozenset[str]]] = {
         "SanaPipeline": frozenset({"transformer", "vae", "scheduler", "text_encoder", "tokenizer"})
     }
     tasks: ClassVar[Mapping[Task, TaskRules]] = {"text2img": TaskRules()}
-    schedulers: ClassVar[tuple[str, ...]] = (OWN, *SPACINGS)
     multiple: ClassVar[int] = 32
 
     def prompt_limit(self, components: Collection[str]) -> PromptLimit:
@@ -36,11 +35,7 @@ class Sana(Family):
         return guidance > 1
 
     def arguments(self, pipeline: Any, key: "BatchKey") -> dict[str, Any]:
-        """With the size that was asked for, not the nearest of the pipeline's own."""
-        return super().arguments(pipeline, key) | {
-            "use_resolution_binning": False,
-            "negative_prompt": None,  # its default is a text, which embeddings may not stand beside
-        }
+        return {**super().arguments(pipeline, key), **AS_ASKED}
 
     def encode(self, pipeline: Any, prompt: str) -> Embedding:
         """``prompt_embeds`` of (1, 300, width), and their mask of (1, 300).
@@ -54,9 +49,6 @@ class Sana(Family):
     def encode_negative(self, pipeline: Any, prompt: str) -> Embedding:
         """Without the instruction, as the pipeline does it."""
         return self._encoded(pipeline, prompt, None)
-
-    def scheduler(self, name: str, own: Any, steps: int) -> Any:
-        return flow_scheduler(name, own)
 
     def _encoded(self, pipeline: Any, prompt: str, instruction: list[str] | None) -> Embedding:
         embeds, mask, _, _ = pipeline.encode_prompt(

@@ -7,15 +7,15 @@ Scaling Rectified Flow Transformers for High-Resolution Image Synthesis
 from collections.abc import Collection, Mapping
 from typing import Any, ClassVar, Final
 
-from catalog_gen.diffusion.families.family import OWN, Embedding, Family, PromptLimit, TaskRules
-from catalog_gen.diffusion.flow_schedules import SPACINGS, flow_scheduler
+from catalog_gen.diffusion.families.family import Embedding, PromptLimit, TaskRules
+from catalog_gen.diffusion.families.flow_matching import FlowMatchingFamily
 from catalog_gen.method import Task
 
 #: Of T5, as the pipelines cut it. CLIP reads the first 77 of its own.
 _T5_TOKENS: Final = 256
 
 
-class StableDiffusion3(Family):
+class StableDiffusion3(FlowMatchingFamily):
     """``StableDiffusion3Pipeline``; without T5, zeros stand in for what it would have said."""
 
     pipelines: ClassVar[Mapping[str, frozenset[str]]] = {
@@ -27,7 +27,6 @@ class StableDiffusion3(Family):
         )
     }
     tasks: ClassVar[Mapping[Task, TaskRules]] = {"text2img": TaskRules(), "img2img": TaskRules()}
-    schedulers: ClassVar[tuple[str, ...]] = (OWN, *SPACINGS)
 
     def prompt_limit(self, components: Collection[str]) -> PromptLimit:
         if "text_encoder_3" in components:
@@ -48,6 +47,3 @@ class StableDiffusion3(Family):
             max_sequence_length=_T5_TOKENS,
         )
         return {"prompt_embeds": sequence, "pooled_prompt_embeds": pooled}
-
-    def scheduler(self, name: str, own: Any, steps: int) -> Any:
-        return flow_scheduler(name, own)

@@ -7,15 +7,15 @@ Z-Image: An Efficient Image Generation Foundation Model with Single-Stream Diffu
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, ClassVar, Final
 
-from catalog_gen.diffusion.families.family import OWN, Embedding, Family, PromptLimit, TaskRules
-from catalog_gen.diffusion.flow_schedules import SPACINGS, flow_scheduler
+from catalog_gen.diffusion.families.family import Embedding, PromptLimit, TaskRules
+from catalog_gen.diffusion.families.flow_matching import FlowMatchingFamily
 from catalog_gen.method import Task
 
 #: The pipelines cut at 512, chat template included, which takes about 20.
 _TOKENS: Final = 480
 
 
-class ZImage(Family):
+class ZImage(FlowMatchingFamily):
     """``ZImagePipeline``.
 
     Prompts keep their length and are padded to the longest of the batch, which moves the last bits
@@ -31,7 +31,6 @@ class ZImage(Family):
         "text2img": TaskRules(batchable=False),
         "img2img": TaskRules(batchable=False),
     }
-    schedulers: ClassVar[tuple[str, ...]] = (OWN, *SPACINGS)
 
     def prompt_limit(self, components: Collection[str]) -> PromptLimit:
         return PromptLimit(tokens=_TOKENS)
@@ -50,6 +49,3 @@ class ZImage(Family):
     def stacked(self, embeddings: Sequence[Embedding]) -> dict[str, Any]:
         """A list, since each has its own length."""
         return {name: [each[name] for each in embeddings] for name in embeddings[0]}
-
-    def scheduler(self, name: str, own: Any, steps: int) -> Any:
-        return flow_scheduler(name, own)

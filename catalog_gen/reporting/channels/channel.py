@@ -135,7 +135,11 @@ class Channel(ABC):
     def missing(self, product: ChannelProduct, shop: ShopFacts | None = None) -> list[str]:
         """The required columns that this product would leave empty."""
         (first, *_) = self.rows(product, ["https://example.org/1"], shop or ShopFacts())
-        return [name for name in self.required if not first.get(name)]
+        return self.lacking(first)
+
+    def lacking(self, row: Row) -> list[str]:
+        """What the channel would miss in a product's first row."""
+        return [name for name in self.required if not row.get(name)]
 
     def feed(
         self, products: Iterable[ChannelProduct], base_url: str, shop: ShopFacts | None = None

@@ -8,12 +8,7 @@ from collections.abc import Sequence
 from typing import ClassVar, Final
 
 from catalog_gen.reporting.channels.channel import ChannelProduct, PictureForm, Row, ShopFacts
-from catalog_gen.reporting.channels.merchant import (
-    DETAILS,
-    MerchantChannel,
-    has_currency,
-    is_apparel,
-)
+from catalog_gen.reporting.channels.merchant import DETAILS, MerchantChannel, is_apparel
 
 _APPAREL_NEEDS: Final = ("color", "gender", "age_group", "size")
 
@@ -43,11 +38,8 @@ class Google(MerchantChannel):
             row[name] = product.attributes.get(name, "")
         return [row]
 
-    def missing(self, product: ChannelProduct, shop: ShopFacts | None = None) -> list[str]:
-        (row,) = self.rows(product, ["https://example.org/1"], shop or ShopFacts())
-        missing = [name for name in self.required if not row[name]]
-        if row["price"] and not has_currency(row["price"]):
-            missing.append("a currency of the price (publish.currency)")
+    def lacking(self, row: Row) -> list[str]:
+        missing = super().lacking(row)
         if row["availability"] == "preorder" and not row["availability_date"]:
             missing.append("availability_date")
         if is_apparel(row):

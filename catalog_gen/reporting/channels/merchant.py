@@ -60,6 +60,13 @@ class MerchantChannel(Channel):
             row["price"] = before.with_currency(now.currency or shop.currency)
         return row
 
+    def lacking(self, row: Row) -> list[str]:
+        missing = super().lacking(row)
+        price = parse_price(row["price"])
+        if row["price"] and not (price and price.currency):
+            missing.append("a currency of the price (publish.currency)")
+        return missing
+
 
 def is_apparel(row: Mapping[str, str]) -> bool:
     """Whether Google's category says clothes, shoes or accessories."""
@@ -73,9 +80,3 @@ def link_of(told: Mapping[str, str], shop: ShopFacts) -> str:
         return told["link"]
     page = told.get("page", "")
     return f"{shop.shop_url.rstrip('/')}/{page}" if page and shop.shop_url else ""
-
-
-def has_currency(price: str) -> bool:
-    """Whether a price says its currency, as both channels require."""
-    parsed = parse_price(price)
-    return parsed is not None and bool(parsed.currency)

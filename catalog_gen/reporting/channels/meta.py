@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from catalog_gen.reporting.channels.channel import ChannelProduct, PictureForm, Row, ShopFacts
-from catalog_gen.reporting.channels.merchant import DETAILS, MerchantChannel, has_currency
+from catalog_gen.reporting.channels.merchant import DETAILS, MerchantChannel
 
 
 class Meta(MerchantChannel):
@@ -40,10 +40,3 @@ class Meta(MerchantChannel):
         # Meta wants it always; a feed that says nothing sells new goods.
         row["condition"] = row["condition"] or "new"
         return [row]
-
-    def missing(self, product: ChannelProduct, shop: ShopFacts | None = None) -> list[str]:
-        missing = super().missing(product, shop)
-        (row,) = self.rows(product, ["https://example.org/1"], shop or ShopFacts())
-        if row["price"] and not has_currency(row["price"]):
-            missing.append("a currency of the price (publish.currency)")
-        return missing
