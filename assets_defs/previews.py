@@ -31,7 +31,8 @@ def describe_shards(
         bytes_of = stored_pngs(connection, [each.image_id for each in pictures])
     failed: dict[int, list[OpenFailure]] = defaultdict(list)
     for each in failures:
-        failed[each.shard].append(each)
+        for shard in set(each.shards):
+            failed[shard].append(each)
     shown: dict[int, list[DrawnPicture]] = defaultdict(list)
     for picture in pictures:
         shown[picture.shard].append(picture)
@@ -40,7 +41,12 @@ def describe_shards(
         metadata["failed"] = len(failed[shard])
         if failed[shard]:
             metadata["failed products"] = dg.MetadataValue.json(
-                sorted({f"{each.product_id} {each.view}" for each in failed[shard]})
+                sorted(
+                    f"{product_id} {each.view}"
+                    for each in failed[shard]
+                    for product_id, place in zip(each.product_ids, each.shards, strict=True)
+                    if place == shard
+                )
             )
         # The asset's own page has the metadata of whichever shard Dagster stored last.
         previews = shown[shard][:SHOWN_A_SHARD] or pictures[:1]

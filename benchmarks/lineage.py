@@ -78,7 +78,7 @@ def measure(folder: Path, images: int, repeats: int) -> dict[str, Any]:
     with store.reading() as connection:
         ((example, sha256, product),) = connection.execute(
             """
-            SELECT image_id, sha256, product_id FROM images JOIN ledger ON recipe_id = image_id
+            SELECT image_id, sha256, product_id FROM images JOIN prompts USING (prompt_id)
             ORDER BY image_id LIMIT 1 OFFSET 4321 % (SELECT count(*) FROM images)
             """
         ).fetchall()
@@ -182,6 +182,8 @@ def synthesise(connection: duckdb.DuckDBPyConnection, images: int) -> None:
         SELECT sha256(concat(number, view, state)) AS prompt_id,
             'sku-' || lpad(number::VARCHAR, 7, '0') AS product_id, number % 16 AS shard, view,
             sha256(concat('f', number, view, state)) AS fingerprint,
+            sha256(concat('l', number, view, state)) AS look_id,
+            sha256(concat('m', number, view)) AS form,
             MAP {'category': ['mug', 'bowl', 'chair', 'lamp', 'shoe', 'watch'][number % 6 + 1],
                 'colour': ['red', 'blue', 'green', 'black'][(number + state) % 4 + 1],
                 'title': 'Product No. ' || number} AS inputs,
@@ -230,7 +232,7 @@ def synthesise(connection: duckdb.DuckDBPyConnection, images: int) -> None:
     connection.execute(
         """
         INSERT INTO ledger
-        SELECT recipe_id, prompt_id, product_id, shard, view, candidate, 0,
+        SELECT recipe_id, look_id, prompt_id, view, candidate, 0,
             if(hash(recipe_id) % 1000 = 0, 'given up', 'made'), reason, 1,
             if(hash(recipe_id) % 1000 = 0, 'the model drew a black picture', ''), 0.4, created_at,
             run_id
@@ -241,7 +243,7 @@ def synthesise(connection: duckdb.DuckDBPyConnection, images: int) -> None:
         """
         INSERT INTO images BY NAME
         SELECT recipe_id AS image_id, sha256('png' || recipe_id) AS sha256, prompt_id,
-            sha256('e') AS environment_id, 128 AS width, 128 AS height,
+            sha256('e') AS environment_id, 128 AS width, 128 AS height, 20000 AS size,
             0.3 + (hash(recipe_id) % 100) / 500 AS seconds,
             'batch-' || (row_number() OVER () // 8) AS batch,
             created_at + INTERVAL 10 MINUTE AS created_at, run_id

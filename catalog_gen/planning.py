@@ -41,13 +41,14 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class PlanItem:
-    """One picture to be drawn."""
+    """One picture to be drawn, for ``products`` products; told are the first and its reason."""
 
     product_id: str
     view: str
     reason: str
     changes: tuple[Change, ...]
     seconds: float
+    products: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,24 +129,23 @@ def reason_for(
 
 
 def recipes_for(
-    view_name: str,
     view: ViewSettings,
     *,
-    product_id: str,
+    form: str,
     prompt: str,
     negative_prompt: str,
     model_hash: str,
     reference_sha256: str | None,
     attempt: int = 0,
 ) -> list[Recipe]:
-    """The recipes of all candidates of one product and view."""
+    """The recipes of all candidates of one look; ``form`` is the look's, for the seeds."""
     return [
         Recipe(
             method=view.method,
             model_hash=model_hash,
             prompt=prompt,
             negative_prompt=negative_prompt,
-            seed=candidate_seed(product_id, view_name, candidate, attempt),
+            seed=candidate_seed(form, candidate, attempt),
             scheduler=view.scheduler,
             steps=view.steps,
             guidance=view.guidance,

@@ -53,13 +53,13 @@ class Failure:
     seconds: float
 
 
-def candidate_seed(product_id: str, view: str, candidate: int, attempt: int) -> int:
+def candidate_seed(form: str, candidate: int, attempt: int) -> int:
     """The seed of a candidate: 0..2**63-1, spread evenly, the same on every machine.
 
-    It depends on the product and not on the prompt, so that a changed colour keeps the
-    composition as far as the model allows.
+    It depends on the look's form alone (``look``), so that the same look gives the same picture
+    for ever, and another colour keeps the composition as far as the model allows.
     """
-    key = canonical_json([product_id, view, candidate, attempt])
+    key = canonical_json([form, candidate, attempt])
     return int(sha256_text(key)[:16], 16) >> 1
 
 

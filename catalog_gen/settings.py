@@ -213,6 +213,9 @@ class CatalogSettings(Chosen):
     scorer: ScorerSettings
     asks: Asks = Field({}, description="of every view whose template reads the attribute")
     views: dict[str, ViewSettings] = Field(min_length=1)
+    look: tuple[str, ...] = Field(
+        (), description="fields that keep products apart which ask for the same pictures"
+    )
     rubric: Path = Field(description="the rubric's thresholds, a TOML file")
     passports: Path = Field(description="what sales channels ask of pictures, a TOML file")
     lettering: Path | None = Field(

@@ -49,9 +49,8 @@ def test_a_new_model_outranks_a_new_template() -> None:
 def test_candidates_differ_only_in_their_seeds() -> None:
     view = ViewSettings(template="x", candidates=3)
     recipes = recipes_for(
-        "packshot",
         view,
-        product_id="sku-1",
+        form="a mug",
         prompt="one red mug",
         negative_prompt="",
         model_hash="m",
@@ -61,13 +60,12 @@ def test_candidates_differ_only_in_their_seeds() -> None:
     assert len({recipe.model_copy(update={"seed": 0}).recipe_id for recipe in recipes}) == 1
 
 
-def test_a_new_colour_keeps_the_seed_and_so_the_composition() -> None:
+def test_another_colour_of_one_form_has_its_seeds_and_so_its_composition() -> None:
     view = ViewSettings(template="x")
     red, blue = (
         recipes_for(
-            "packshot",
             view,
-            product_id="sku-1",
+            form="a mug",
             prompt=f"one {colour} mug",
             negative_prompt="",
             model_hash="m",

@@ -89,6 +89,19 @@ def snake_case(name: str) -> str:
     return words[:_MAX_NAME]
 
 
+def canonical_field(name: str) -> str:
+    """The field that a column of this name fills, by its usual spellings; else its own name.
+
+    >>> canonical_field("item_group_id")
+    'group_id'
+    """
+    wanted = _key(name)
+    for field, spellings in SPELLINGS.items():
+        if wanted in map(_key, spellings):
+            return field
+    return snake_case(name)
+
+
 def _key(name: str) -> str:
     return snake_case(name).replace("_", "")
 

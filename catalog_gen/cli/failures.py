@@ -15,7 +15,9 @@ def print_outlook(console: Console, left: Outlook) -> None:
             "candidate_images of the shard in Dagster's page."
         )
     if left.rejected:
-        products = sorted({f"{each.product_id} {each.view}" for each in left.rejected})
+        products = sorted(
+            f"{product_id} {each.view}" for each in left.rejected for product_id in each.product_ids
+        )
         console.print(f"[yellow]{len(products)} rejected on every attempt[/]:", end=" ")
         console.print(", ".join(products), markup=False)
         console.print(

@@ -10,14 +10,17 @@ from rich.markup import escape
 from rich.tree import Tree
 
 from catalog_gen.cli.output import answers, print_json
-from catalog_gen.judging.passports import Outcome, Stamped
+from catalog_gen.judging.passports import Outcome, Slot, Stamped
 from catalog_gen.method import described
 from catalog_gen.settings import Home, load_settings
 from catalog_gen.stages.identify import identify
 from catalog_gen.stages.passports import stamp_pictures
 from catalog_gen.store.connection import Store
-from catalog_gen.store.lineage import lineage_of
+from catalog_gen.store.lineage import ProductsOf, lineage_of, products_of
 from catalog_gen.store.showcase import live_views
+
+#: Products of one look that the tree names.
+LISTED: Final = 8
 
 _MARKS: Final[Mapping[Outcome, str]] = {
     "passed": "[green]pass[/]",
@@ -37,24 +40,21 @@ def run(image: str, config: Path, as_json: bool) -> None:
     settings = load_settings(config)
     with Store(Home.from_environment()).peek() as connection:
         facts = lineage_of(connection, identify(connection, image))
-        image_id = facts["image_id"]
+        products = products_of(connection, facts["image_id"], facts["look_id"])
         views = list(settings.views)
         if facts["live"]:
-            views = live_views(connection, facts["product_id"], views)
-        main = facts["view"] == views[0]
-        stamped = stamp_pictures(
-            connection,
-            settings.passports,
-            {image_id: "main" if main else "additional"},
-            datetime.now(UTC).date(),
-        ).get(image_id, {})
+            views = live_views(connection, products.showing[0], views)
+        slot: Slot = "main" if facts["view"] == views[0] else "additional"
+        shown = (facts["image_id"], slot)
+        today = datetime.now(UTC).date()
+        stamped = stamp_pictures(connection, settings.passports, [shown], today)[shown]
     if as_json:
         passports = {
             name: {**asdict(each), "passed": each.passed} for name, each in stamped.items()
         }
-        print_json({**facts, "passports": passports})
+        print_json({**facts, **asdict(products), "passports": passports})
     else:
-        answers.print(_with_passports(_tree(facts), stamped))
+        answers.print(_with_passports(_tree(facts, products), stamped))
 
 
 def _with_passports(tree: Tree, stamped: Mapping[str, Stamped]) -> Tree:
@@ -66,7 +66,7 @@ def _with_passports(tree: Tree, stamped: Mapping[str, Stamped]) -> Tree:
     return tree
 
 
-def _tree(facts: Mapping[str, Any]) -> Tree:
+def _tree(facts: Mapping[str, Any], products: ProductsOf) -> Tree:
     live = "[green]live[/]" if facts["live"] else "[dim]not live[/]"
     tree = Tree(f"[bold]{facts['image_id'][:16]}[/]  {facts['view']}  {live}")
     product = tree.add(
@@ -74,6 +74,11 @@ def _tree(facts: Mapping[str, Any]) -> Tree:
     )
     for name, value in sorted((facts["product_then"] or {}).items()):
         product.add(escape(f"{name}: {value}"))
+    if facts["products"] != 1:
+        look = tree.add(f"[bold]look[/] {facts['look_id'][:16]}, of {facts['products']} products")
+        look.add(escape(", ".join(products.asking[:LISTED])))
+        if len(products.asking) > LISTED:
+            look.add(f"[dim]and {len(products.asking) - LISTED} more; --json lists all[/]")
     prompt = tree.add(f"[bold]prompt[/] [dim]asked because[/] {facts['asked_because']}")
     prompt.add(escape(facts["prompt"]))
     if facts["negative_prompt"]:

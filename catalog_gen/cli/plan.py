@@ -65,6 +65,7 @@ def _as_json(plan: Plan) -> dict[str, object]:
             "reused": plan.reused,
             "deferred": len(plan.deferred),
         },
+        "looks": asdict(plan.looks),
         "seconds": round(plan.seconds, 1),
         "items": [_item(item) for item in plan.items],
         "deferred": [_item(item) for item in plan.deferred],
@@ -84,6 +85,7 @@ def _item(item: PlanItem) -> dict[str, object]:
         "reason": item.reason,
         "changed": [asdict(change) for change in item.changes],
         "seconds": round(item.seconds, 3),
+        "products": item.products,
     }
 
 
@@ -104,6 +106,10 @@ def _print(plan: Plan) -> None:
         f"[bold]{len(plan.items)}[/] pictures, about {duration(plan.seconds)}"
         + _reasons(plan.items, otherwise="nothing changed")
     )
+    if plan.looks.products > plan.looks.planned:
+        answers.print(
+            f"They stand for {plan.looks.products} product views with {plan.looks.planned} looks."
+        )
     if plan.reused:
         answers.print(f"{plan.reused} pictures were drawn before and will be reused.")
     if plan.deferred:
@@ -193,7 +199,8 @@ def _table(items: tuple[PlanItem, ...]) -> Table:
     for (product_id, view, reason), alike in list(lines.items())[:SHOWN]:
         change = "; ".join(f"{each.old or '—'} → {each.new or '—'}" for each in alike[0].changes)
         seconds = sum(item.seconds for item in alike)
-        told = (escape(each) for each in (product_id, view, reason, change))
+        others = f" +{alike[0].products - 1}" if alike[0].products > 1 else ""
+        told = (escape(each) for each in (product_id + others, view, reason, change))
         table.add_row(*told, str(len(alike)), f"{seconds:.1f}")
     if len(lines) > SHOWN:
         table.add_row("...", f"and {len(lines) - SHOWN} more; --json lists all")

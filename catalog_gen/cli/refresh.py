@@ -79,8 +79,9 @@ def run_retry(config: Path, kinds: "Sequence[Kind]", products: Sequence[str], as
     home = _prepare(config)
     with Store(home).reading() as connection:
         failures, rejected = mendable(connection, kinds)
-    found = [(each.product_id, each.shard) for each in failures]
-    found += [(each.product_id, each.shard) for each in rejected]
+    lacking = [(each.product_ids, each.shards) for each in failures]
+    lacking += [(each.product_ids, each.shards) for each in rejected]
+    found = [place for ids, shards in lacking for place in zip(ids, shards, strict=True)]
     if products:
         unknown = sorted(set(products) - {product_id for product_id, _ in found})
         if unknown:

@@ -41,7 +41,9 @@ def run_list(config: Path, sample: int | None, as_json: bool) -> None:
         table.add_column(column)
     for each in waiting[:SHOWN]:
         why = escape(_why(each))
-        told = (each.image_id[:12], escape(each.product_id), each.view, str(each.total))
+        others = f" and {each.products - 1} more" if each.products > 1 else ""
+        product = escape(each.product_id + others)
+        told = (each.image_id[:12], product, each.view, str(each.total))
         table.add_row(*told, each.decision, why)
     answers.print(table)
     if len(waiting) > SHOWN:
@@ -84,6 +86,7 @@ def _item(each: ToReview) -> dict[str, object]:
         "image_id": each.image_id,
         "product_id": each.product_id,
         "view": each.view,
+        "products": each.products,
         "total": each.total,
         "decision": each.decision,
         "why": _why(each),

@@ -45,6 +45,8 @@ class GalleryImage:
     margin: float | None = None
     reviewer: str = ""
     """Who decided; empty: the rubric."""
+    products: int = 1
+    """How many products share it."""
     photo_sha256: str = ""
     """Of the reference photo that it was edited from; empty: it was drawn from none."""
     passports: tuple[GalleryPassport, ...] = ()

@@ -5,7 +5,7 @@ the feed appears in it, so that a feed never names a picture that is not there.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -36,7 +36,7 @@ from catalog_gen.stages.shop_feed import (
     with_raw_texts,
 )
 from catalog_gen.store.files import write_whole
-from catalog_gen.store.images import ImageOrigin, image_origins, stored_png
+from catalog_gen.store.images import ImageOrigin, image_origins, stored_pngs
 from catalog_gen.store.scores import newest_signals
 from catalog_gen.store.showcase import live_products
 
@@ -60,7 +60,7 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """What an export wrote: the feed, and how many products and pictures are in it.
+    """What an export wrote: the feed, and how many products and pictures, each once, are in it.
 
     Without any product nothing is written, and what a former export wrote stays.
     """
@@ -80,6 +80,37 @@ class Candidate:
     origin: ImageOrigin
     png: bytes
     signals: Signals | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Writer:
+    """Writes pictures in a channel's form, each once, however many products show it."""
+
+    channel: Channel
+    passport: Passport | None
+    signer: Signer | None
+    out: Path
+    weights: dict[str, int] = field(default_factory=dict)
+    """Bytes of the files that are written, by name."""
+
+    def write(self, candidate: Candidate, *, main: bool) -> tuple[str, str]:
+        """The file's name, and what the channel has against it: '' if it is written.
+
+        Products may show one picture in different slots, so each asks the channel for itself.
+        """
+        suffix = SUFFIXES[self.channel.form.rendition]
+        name = f"{PICTURES}/{candidate.origin.image_id[:_NAME_LENGTH]}.{suffix}"
+        content = None
+        if name not in self.weights:
+            content = _rendered(candidate, self.channel.form, self.signer)
+        weight = self.weights[name] if content is None else len(content)
+        why = ""
+        if self.passport is not None:
+            why = _refusal(self.passport, candidate, self.channel, weight, main=main)
+        if content is not None and not why:
+            write_whole(self.out / name, content)
+            self.weights[name] = weight
+        return name, why
 
 
 def export(
@@ -106,6 +137,7 @@ def export(
     signer = Signer.load(catalog.settings.credentials) if catalog.settings.credentials else None
     refused: list[Refusal] = []
     ready: list[ChannelProduct] = []
+    writer = _Writer(channel, passport, signer, out)
     facts = shop_facts(catalog)
     texts = {} if back is not None else raw_texts(shop)
     try:
@@ -117,7 +149,7 @@ def export(
                 if missing := channel.missing(entry, facts):
                     refused.append(Refusal(product.product_id, "", _lacks(channel, missing)))
                     continue
-            written = _write_product(entry, candidates, channel, passport, signer, out, refused)
+            written = _write_product(entry, candidates, writer, refused)
             if written is not None:
                 ready.append(written)
         url = catalog.settings.publish.base_url if base_url is None else base_url
@@ -132,8 +164,8 @@ def export(
             f"the export can't be written ({error.strerror})",
             "Free space, or name another folder with --out.",
         ) from error
-    images = sum(len(product.images) for product in ready)
-    return Exported(feed, len(ready), images, signer is not None, tuple(refused))
+    images = {name for product in ready for name in product.images}
+    return Exported(feed, len(ready), len(images), signer is not None, tuple(refused))
 
 
 def _lacks(channel: Channel, missing: Sequence[str]) -> str:
@@ -155,8 +187,8 @@ def _live(catalog: Catalog) -> Iterator[tuple[Product, list[Candidate]]]:
     for start in range(0, len(live), _PORTION):
         portion = live[start : start + _PORTION]
         with catalog.store.reading() as connection:
-            wanted = [image_id for each in portion for image_id in each.image_ids.values()]
-            pictures = {image_id: stored_png(connection, image_id) for image_id in wanted}
+            wanted = sorted({name for each in portion for name in each.image_ids.values()})
+            pictures = stored_pngs(connection, wanted)
             signals = {
                 image_id: Signals.from_json(text)
                 for image_id, text in newest_signals(connection, wanted).items()
@@ -176,33 +208,27 @@ def _live(catalog: Catalog) -> Iterator[tuple[Product, list[Candidate]]]:
 def _write_product(
     entry: ChannelProduct,
     candidates: Sequence[Candidate],
-    channel: Channel,
-    passport: Passport | None,
-    signer: Signer | None,
-    out: Path,
+    writer: _Writer,
     refused: list[Refusal],
 ) -> ChannelProduct | None:
     """Write a product's pictures; None, with the reasons, if the channel takes none of them."""
     names: list[str] = []
     for candidate in candidates:
-        content = _rendered(candidate, channel.form, signer)
-        if passport and (why := _refusal(passport, candidate, channel, content, main=not names)):
+        name, why = writer.write(candidate, main=not names)
+        if why:
             refused.append(Refusal(entry.product_id, candidate.view, why))
-            continue
-        suffix = SUFFIXES[channel.form.rendition]
-        name = f"{PICTURES}/{candidate.origin.image_id[:_NAME_LENGTH]}.{suffix}"
-        write_whole(out / name, content)
-        names.append(name)
+        else:
+            names.append(name)
     return replace(entry, images=tuple(names)) if names else None
 
 
 def _refusal(
-    passport: Passport, candidate: Candidate, channel: Channel, content: bytes, *, main: bool
+    passport: Passport, candidate: Candidate, channel: Channel, weight: int, *, main: bool
 ) -> str:
-    """What the channel has against this file in a main or an additional slot; '': nothing."""
+    """What the channel has against a file of so many bytes in this slot; '': nothing."""
     form, origin = channel.form, candidate.origin
     width, height = form.fitted(origin.width, origin.height)
-    file = PictureFile(form.rendition, width, height, len(content), declared=True)
+    file = PictureFile(form.rendition, width, height, weight, declared=True)
     today = datetime.now(UTC).date()
     slot: Slot = "main" if main else "additional"
     return "; ".join(passport.check(file, candidate.signals, today, slot).failures)

@@ -43,7 +43,7 @@ class Outlook:
     """What a refresh left undone that the next one can't do by itself.
 
     Attributes:
-        rejected: products and views of which every attempt was rejected.
+        rejected: looks of which every attempt was rejected.
         nothing_live: active products are there, and none has a live picture.
     """
 
@@ -81,8 +81,9 @@ def grouped(failures: Sequence[OpenFailure]) -> tuple[FailureGroup, ...]:
             pictures=len(same),
             failed=tuple(
                 dict.fromkeys(
-                    Failed(each.product_id, each.view, each.shard, each.status == "given up")
+                    Failed(product_id, each.view, shard, each.status == "given up")
                     for _, each in same
+                    for product_id, shard in zip(each.product_ids, each.shards, strict=True)
                 )
             ),
         )

@@ -1,6 +1,6 @@
 """The gallery page, from what the store shows."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256 as hash_of
@@ -108,21 +108,21 @@ def _products(catalog: Catalog, connection: DuckDBPyConnection) -> Iterator[Gall
     today = datetime.now(UTC).date()
     products = shown_products(connection)
     while some := list(islice(products, _STAMPED)):
-        slots = _slots(some, views)
-        stamped = stamp_pictures(connection, catalog.settings.passports, slots, today)
-        for each in some:
-            yield _product(each, views, stamped)
+        slots = [_slots(each, views) for each in some]
+        shown = {each for product in slots for each in product.items()}
+        stamped = stamp_pictures(connection, catalog.settings.passports, shown, today)
+        for each, own in zip(some, slots, strict=True):
+            yield _product(each, views, {name: stamped[name, own[name]] for name in own})
 
 
-def _slots(products: Iterable[ShownProduct], views: Sequence[str]) -> dict[str, Slot]:
-    """The slot of every live picture, by its id: a product's first view is its main one."""
-    slots: dict[str, Slot] = {}
-    for each in products:
-        live = [picture for picture in each.pictures if picture.live]
-        live.sort(key=lambda picture: (*place_of(picture.view, views), picture.candidate))
-        for place, picture in enumerate(live):
-            slots[picture.image_id] = "main" if place == 0 else "additional"
-    return slots
+def _slots(product: ShownProduct, views: Sequence[str]) -> dict[str, Slot]:
+    """The slot of each live picture of a product, by its id: the first view is the main one."""
+    live = [picture for picture in product.pictures if picture.live]
+    live.sort(key=lambda picture: (*place_of(picture.view, views), picture.candidate))
+    return {
+        picture.image_id: "main" if place == 0 else "additional"
+        for place, picture in enumerate(live)
+    }
 
 
 def _product(
@@ -164,6 +164,7 @@ def _image(picture: ShownPicture, stamped: Mapping[str, Stamped]) -> GalleryImag
         total=picture.total,
         criteria={name: (each["points"], each["why"]) for name, each in picture.criteria.items()},
         hard_failures=picture.hard_failures,
+        products=picture.products,
         reason=picture.drawn_because,
         prompt=picture.prompt,
         negative_prompt=picture.negative_prompt,

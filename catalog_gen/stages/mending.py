@@ -63,7 +63,7 @@ def mend(
 
     Args:
         shards: where to look; None: everywhere.
-        products: only these; empty: all of them.
+        products: only what these lack; empty: what any lacks. Who shares it gets it, too.
 
     Raises:
         ConfigError: a template can't be used.
@@ -73,16 +73,20 @@ def mend(
     take_over(catalog, stamp)
     drawer = Drawer.of(catalog)
 
-    def wanted(product_id: str, shard: int) -> bool:
-        here = shards is None or shard in shards
-        return here and (not products or product_id in products)
+    def wanted(each: OpenFailure | AllRejected) -> bool:
+        here = shards is None or not set(each.shards).isdisjoint(shards)
+        return here and (not products or not set(each.product_ids).isdisjoint(products))
 
     with catalog.store.writing() as connection:
         failed, refused = mendable(connection, kinds)
-        failures = [each for each in failed if wanted(each.product_id, each.shard)]
-        rejected = [each for each in refused if wanted(each.product_id, each.shard)]
-        places = {each.product_id: each.shard for each in failures}
-        places |= {each.product_id: each.shard for each in rejected}
+        failures = [each for each in failed if wanted(each)]
+        rejected = [each for each in refused if wanted(each)]
+        lacking: list[OpenFailure | AllRejected] = [*failures, *rejected]
+        places = {
+            product_id: shard
+            for each in lacking
+            for product_id, shard in zip(each.product_ids, each.shards, strict=True)
+        }
         photos = _look_at_photos(connection, catalog, places, stamp)
         _write_wishes(connection, catalog, drawer, photos, stamp)
         still_wanted = {each.recipe_id for each in open_failures(connection)}

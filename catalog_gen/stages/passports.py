@@ -1,6 +1,6 @@
 """What each sales channel says of stored pictures today. Needs no model and no pixels."""
 
-from collections.abc import Mapping
+from collections.abc import Collection
 from datetime import date
 from pathlib import Path
 
@@ -12,14 +12,17 @@ from catalog_gen.reporting.channels.channel import CHANNELS, PictureForm
 from catalog_gen.store.images import image_files
 from catalog_gen.store.scores import newest_signals
 
+#: A picture's id and its slot: of products that share it, one may show it first and one second.
+Shown = tuple[str, Slot]
+
 #: Of channels that `catalog-gen export` writes nothing for.
 _AS_STORED = PictureForm("PNG", max_side=65_535)
 
 
 def stamp_pictures(
-    connection: DuckDBPyConnection, passports: Path, slots: Mapping[str, Slot], day: date
-) -> dict[str, dict[str, Stamped]]:
-    """Every channel's answer for pictures in their slots, by image id and the channel's short name.
+    connection: DuckDBPyConnection, passports: Path, shown: Collection[Shown], day: date
+) -> dict[Shown, dict[str, Stamped]]:
+    """Every channel's answer for pictures in their slots, by the channel's short name.
 
     A picture is taken in the channel's form: its format, scaled down to its longest side, and with
     the metadata that an export gives it. The weight is that of the stored PNG; an export weighs the
@@ -29,15 +32,19 @@ def stamp_pictures(
         ConfigError: the passports can't be used.
     """
     rules = load_passports(passports)
-    measured = newest_signals(connection, list(slots))
-    stamped: dict[str, dict[str, Stamped]] = {}
-    for image_id, file in image_files(connection, list(slots)).items():
-        text = measured.get(image_id)
-        signals = Signals.from_json(text) if text is not None else None
-        stamped[image_id] = {}
+    ids = sorted({image_id for image_id, _ in shown})
+    files = image_files(connection, ids)
+    measured = {
+        image_id: Signals.from_json(text)
+        for image_id, text in newest_signals(connection, ids).items()
+    }
+    stamped: dict[Shown, dict[str, Stamped]] = {}
+    for image_id, slot in set(shown):
+        file, signals = files[image_id], measured.get(image_id)
+        stamped[image_id, slot] = {}
         for name, passport in rules.items():
             form = CHANNELS.get(name).form if name in CHANNELS.names() else _AS_STORED
             width, height = form.fitted(file.width, file.height)
             sent = PictureFile(form.rendition, width, height, file.size, declared=True)
-            stamped[image_id][name] = passport.check(sent, signals, day, slots[image_id])
+            stamped[image_id, slot][name] = passport.check(sent, signals, day, slot)
     return stamped

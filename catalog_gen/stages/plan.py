@@ -3,7 +3,8 @@
 Touches nothing.
 """
 
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -13,21 +14,23 @@ from catalog_gen.catalog.product import Product, Rejection
 from catalog_gen.catalog.reference import resolve_reference
 from catalog_gen.errors import CatalogError, InputError
 from catalog_gen.judging.rubric import load_rubric
-from catalog_gen.planning import NO_LIMIT, Budget, Costed, PlanItem, within_budget
+from catalog_gen.planning import NO_LIMIT, Budget, Change, Costed, PlanItem, within_budget
 from catalog_gen.prompting.language import language_warning
 from catalog_gen.settings import CatalogSettings
 from catalog_gen.stages.catalog import Catalog
 from catalog_gen.stages.products import REFERENCE_HASH, read_products
 from catalog_gen.stages.prompts import (
+    DesiredPrompt,
     Drawer,
     compile_views,
     desired_prompts,
+    firsts,
     picture_seconds,
-    plan_items,
 )
 from catalog_gen.stages.retries import retries
 from catalog_gen.store.gates import last_gates
 from catalog_gen.store.ledger import given_up_among, made_among, open_work
+from catalog_gen.store.looks import askers
 from catalog_gen.store.products import (
     FeedChanges,
     FeedDiff,
@@ -51,6 +54,14 @@ class Unsupported:
 
 
 @dataclass(frozen=True, slots=True)
+class PlannedLooks:
+    """Looks that a refresh would draw pictures of, and the products' views that show them."""
+
+    planned: int
+    products: int
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What a refresh would do.
 
@@ -70,6 +81,12 @@ class Plan:
     stops: tuple[CatalogError, ...]
     gates: tuple[str, ...]
     warnings: tuple[str, ...] = ()
+
+    @property
+    def looks(self) -> PlannedLooks:
+        """The looks of the items, and for how many products' views they stand."""
+        sharing = {(item.product_id, item.view): item.products for item in self.items}
+        return PlannedLooks(len(sharing), sum(sharing.values()))
 
     @property
     def seconds(self) -> float:
@@ -106,10 +123,19 @@ def make_plan(catalog: Catalog, *, budget: Budget = NO_LIMIT) -> Plan:
         wanted = [recipe.recipe_id for wish in wishes for recipe in wish.recipes]
         made = made_among(connection, wanted)
         settled = made | given_up_among(connection, wanted)
+        left_over = list(_left_over(connection, catalog, drawer))
+        sharing = _sharing(connection, wishes, left_over, active)
         items = [
-            item
-            for wish in wishes
-            for item, recipe in zip(plan_items(wish, seconds), wish.recipes, strict=True)
+            PlanItem(
+                product_id=wish.stale.product_id,
+                view=wish.stale.view,
+                reason=wish.reason.name,
+                changes=wish.reason.changes,
+                seconds=seconds[wish.stale.view],
+                products=len(sharing[wish.look.look_id]),
+            )
+            for wish in firsts(wishes)
+            for recipe in wish.recipes
             if recipe.recipe_id not in settled
         ]
         unsupported = unsupported_products(connection)
@@ -118,14 +144,19 @@ def make_plan(catalog: Catalog, *, budget: Budget = NO_LIMIT) -> Plan:
         unsupported |= {
             wish.stale.product_id: wish.unsupported for wish in wishes if wish.unsupported
         }
-        replaced = {(wish.stale.product_id, wish.stale.view) for wish in wishes}
+        told = set(wanted)
         items += [
-            replace(item, seconds=seconds[item.view])
-            for item in _left_over(connection, catalog, drawer)
+            PlanItem(
+                product_id=min(sharing[left.look_id]),
+                view=left.view,
+                reason=left.reason,
+                changes=left.changes,
+                seconds=seconds[left.view],
+                products=len(sharing[left.look_id]),
+            )
+            for left in left_over
             # A view that the settings no longer have is not drawn.
-            if item.product_id in active
-            and item.view in seconds
-            and (item.product_id, item.view) not in replaced
+            if left.view in seconds and sharing[left.look_id] and left.recipe_id not in told
         ]
         left_out = tuple(
             Unsupported(product_id, why)
@@ -201,16 +232,54 @@ def _gates(
     return tuple(told)
 
 
+@dataclass(frozen=True, slots=True)
+class _LeftOver:
+    """A picture that earlier refreshes left undrawn."""
+
+    recipe_id: str
+    look_id: str
+    view: str
+    reason: str
+    changes: tuple[Change, ...]
+
+
 def _left_over(
     connection: DuckDBPyConnection, catalog: Catalog, drawer: Drawer
-) -> Iterator[PlanItem]:
-    """What earlier refreshes left, at no cost yet: undrawn, failed, or rejected."""
+) -> Iterator[_LeftOver]:
+    """What earlier refreshes left: undrawn, failed, or rejected."""
     tries = catalog.settings.limits.tries
     open_ = open_work(connection, ALL_SHARDS, tries, include_deferred=True)
     reasons = reasons_behind(connection, {work.prompt_id for work in open_})
     for work in open_:
         reason = "failed" if work.error else work.reason
         changes = reasons[work.prompt_id].changes
-        yield PlanItem(work.product_id, work.view, reason, changes, 0.0)
+        yield _LeftOver(work.recipe_id, work.look_id, work.view, reason, changes)
     for item in retries(connection, catalog.settings, drawer.budget, drawer.hash):
-        yield PlanItem(item.product_id, item.view, item.reason, (), 0.0)
+        yield _LeftOver(item.recipe_id, item.look_id, item.view, item.reason, ())
+
+
+def _sharing(
+    connection: DuckDBPyConnection,
+    wishes: Sequence[DesiredPrompt],
+    left_over: Sequence[_LeftOver],
+    active: Collection[str],
+) -> Mapping[str, set[str]]:
+    """By look the products that would share it: those that ask for it and go on, and new ones.
+
+    Args:
+        active: the products of the feed.
+    """
+    sharing: dict[str, set[str]] = defaultdict(set)
+    replaced = {(wish.stale.product_id, wish.stale.view) for wish in wishes}
+    for wish in wishes:
+        if wish.look_id is not None:
+            sharing[wish.look_id].add(wish.stale.product_id)
+    view_of = {wish.look_id: wish.stale.view for wish in wishes if wish.look_id is not None}
+    view_of |= {left.look_id: left.view for left in left_over}
+    for look_id, asking in askers(connection, view_of.keys()).items():
+        sharing[look_id] |= {
+            each.product_id
+            for each in asking
+            if each.product_id in active and (each.product_id, view_of[look_id]) not in replaced
+        }
+    return sharing

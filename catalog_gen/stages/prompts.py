@@ -4,7 +4,7 @@
 refresh stores it. It costs by the number of changes, not by the size of the catalog.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
@@ -13,7 +13,8 @@ from typing import Final
 
 from duckdb import DuckDBPyConnection
 
-from catalog_gen.catalog.aliases import CANONICAL_ATTRIBUTES
+from catalog_gen.broken_rules import nearest
+from catalog_gen.catalog.aliases import CANONICAL_ATTRIBUTES, canonical_field
 from catalog_gen.catalog.product import CORE_FIELDS
 from catalog_gen.dialects.dialect import Dialect
 from catalog_gen.dialects.files import dialect_of
@@ -21,12 +22,12 @@ from catalog_gen.diffusion.families.family import PromptLimit
 from catalog_gen.diffusion.model import ModelFolder, pinned_model
 from catalog_gen.errors import ConfigError
 from catalog_gen.fingerprint import sha256_json
+from catalog_gen.look import COLOUR, Look
 from catalog_gen.planning import (
     Budget,
     Budgeted,
     Costed,
     Pace,
-    PlanItem,
     Reason,
     reason_for,
     recipes_for,
@@ -99,15 +100,19 @@ class Drawer:
 
 @dataclass(frozen=True)
 class View:
-    """A view's settings with its templates compiled."""
+    """A view's settings with its templates compiled.
+
+    ``apart`` are the fields that keep products apart which ask for the same pictures.
+    """
 
     name: str
     settings: ViewSettings
     wishes: WishTemplates
+    apart: tuple[str, ...] = ()
 
     def spec(self, drawer: Drawer) -> ViewSpec:
         """The fields that the view reads, and the hashes of all else that decides its pictures."""
-        fields = self.wishes.fields
+        fields = self.wishes.fields.union(self.apart)
         from_photo = "photo" in self.settings.method.needs
         return ViewSpec(
             view=self.name,
@@ -126,14 +131,17 @@ class DesiredPrompt:
     """A new or changed wish of one product and view, with the recipes that fulfil it."""
 
     stale: StaleInput
-    asked: Mapping[str, str]
-    prompt: str
-    negative_prompt: str
+    look: Look
     tokens: int
     dropped: tuple[str, ...]
     unsupported: str
     reason: Reason
     recipes: tuple[Recipe, ...]
+
+    @property
+    def look_id(self) -> str | None:
+        """What its pictures show; None: the model can't draw it."""
+        return None if self.unsupported else self.look.look_id
 
     @property
     def prompt_id(self) -> str:
@@ -171,9 +179,10 @@ def compile_views(
     """Compile the templates of all views against the fields that products can have.
 
     Raises:
-        ConfigError: a template is broken, or reads a field that no product has.
+        ConfigError: a template is broken, or it or ``look`` reads a field that no product has.
     """
     known = {*CORE_FIELDS, *CANONICAL_ATTRIBUTES, *attributes}
+    apart = _apart(settings.look, known)
     return [
         View(
             name,
@@ -187,9 +196,23 @@ def compile_views(
                 dialect=dialect,
                 view=name,
             ),
+            apart,
         )
         for name, view in settings.views.items()
     ]
+
+
+def _apart(look: Collection[str], known: Collection[str]) -> tuple[str, ...]:
+    fields = {canonical_field(name): name for name in look}
+    for field, name in fields.items():
+        if field not in known:
+            near = nearest(field, known)
+            raise ConfigError(
+                "look",
+                f"names '{name}', a field that no product has",
+                f"Did you mean '{near}'?" if near else f"Known fields: {', '.join(sorted(known))}.",
+            )
+    return tuple(sorted(fields))
 
 
 def desired_prompts(
@@ -235,7 +258,7 @@ def write_prompts(
         )
         reused = stored.reused
         again = retries(connection, catalog.settings, drawer.budget, drawer.hash, shards)
-        reused += save_plan(connection, again, stamp.run_id, stamp.now).reused
+        reused += len(save_plan(connection, again, stamp.run_id, stamp.now).reused)
         unsupported = len(unsupported_products(connection))
         cut = _cut(connection, catalog, drawer, shards, stamp, budget)
         result = PromptsResult(
@@ -258,14 +281,24 @@ def store_wishes(
 
     A first night of a million products: what is rendered is stored before more is rendered.
     """
-    prompts = trimmed = reused = 0
+    prompts = trimmed = 0
+    reused: set[str] = set()
     while wishes := list(islice(desired, SAVED)):
         save_prompts(connection, [_row(wish, stamp) for wish in wishes])
-        items = [item for wish in wishes for item in _items(wish)]
-        reused += save_plan(connection, items, stamp.run_id, stamp.now).reused
+        items = [item for wish in firsts(wishes) for item in _items(wish)]
+        reused |= save_plan(connection, items, stamp.run_id, stamp.now).reused
         prompts += len(wishes)
         trimmed += sum(bool(wish.dropped) for wish in wishes)
-    return StoredWishes(prompts, trimmed, reused)
+    return StoredWishes(prompts, trimmed, len(reused))
+
+
+def firsts(wishes: Iterable[DesiredPrompt]) -> list[DesiredPrompt]:
+    """Of the wishes that can be drawn the first of each look, in their order."""
+    found: dict[str | None, DesiredPrompt] = {}
+    for wish in wishes:
+        if wish.recipes:
+            found.setdefault(wish.look_id, wish)
+    return list(found.values())
 
 
 def _note(connection: DuckDBPyConnection, result: PromptsResult, stamp: Stamp) -> None:
@@ -318,26 +351,28 @@ def picture_seconds(
     }
 
 
-def plan_items(wish: DesiredPrompt, seconds: Mapping[str, float]) -> list[PlanItem]:
-    """The wish as lines of a plan: one a candidate."""
-    stale = wish.stale
-    return [
-        PlanItem(
-            product_id=stale.product_id,
-            view=stale.view,
-            reason=wish.reason.name,
-            changes=wish.reason.changes,
-            seconds=seconds[stale.view],
-        )
-        for _ in wish.recipes
-    ]
-
-
 def _desired(view: View, stale: StaleInput, drawer: Drawer) -> DesiredPrompt:
     fields = stale.product.fields()
     asked = view.wishes.asked(fields)
     fitted = drawer.budget.fit(view.wishes.say(fields, asked))
     negative = drawer.budget.fit(view.wishes.say_negative(fields, asked))
+    colourless = fitted.text
+    if asked.get(COLOUR):
+        colourless = view.wishes.say(fields, {**asked, COLOUR: ""})
+        # Counting tokens takes six times as long as rendering.
+        colourless = drawer.budget.fit(colourless).text if fitted.dropped else colourless
+    photo = stale.inputs.get(REFERENCE_HASH)
+    look = Look(
+        view=view.name,
+        spec=stale.spec,
+        prompt=fitted.text,
+        negative_prompt=negative.text,
+        colourless=colourless,
+        asked=asked,
+        # Without its hash, only the photo's name says whether two products have the same.
+        photo="" if photo is None else photo or stale.product.reference,
+        apart=tuple(fields.get(name, "") for name in view.apart),
+    )
     unsupported = view.wishes.unsupported(fields, asked)
     if not fitted.text.strip() and not unsupported:
         # One word beyond the limit is dropped whole, and nothing is left to draw from.
@@ -346,19 +381,16 @@ def _desired(view: View, stale: StaleInput, drawer: Drawer) -> DesiredPrompt:
             f"views.{view.name}.template or the fields that it reads"
         )
     recipes = recipes_for(
-        view.name,
         view.settings,
-        product_id=stale.product_id,
-        prompt=fitted.text,
-        negative_prompt=negative.text,
+        form=look.form,
+        prompt=look.prompt,
+        negative_prompt=look.negative_prompt,
         model_hash=drawer.hash,
-        reference_sha256=stale.inputs.get(REFERENCE_HASH) or None,
+        reference_sha256=photo or None,
     )
     return DesiredPrompt(
         stale=stale,
-        asked=asked,
-        prompt=fitted.text,
-        negative_prompt=negative.text,
+        look=look,
         tokens=fitted.tokens,
         dropped=(*fitted.dropped, *negative.dropped),
         unsupported=unsupported,
@@ -375,11 +407,13 @@ def _row(wish: DesiredPrompt, stamp: Stamp) -> PromptRow:
         shard=stale.shard,
         view=stale.view,
         fingerprint=stale.fingerprint,
+        look_id=wish.look_id,
+        form=wish.look.form,
         inputs=stale.inputs,
-        asked=wish.asked,
+        asked=wish.look.asked,
         spec=stale.spec,
-        prompt=wish.prompt,
-        negative_prompt=wish.negative_prompt,
+        prompt=wish.look.prompt,
+        negative_prompt=wish.look.negative_prompt,
         tokens=wish.tokens,
         dropped=wish.dropped,
         unsupported=wish.unsupported,
@@ -393,9 +427,8 @@ def _items(wish: DesiredPrompt) -> list[PlannedItem]:
     stale = wish.stale
     return candidates(
         wish.recipes,
+        look_id=wish.look.look_id,
         prompt_id=wish.prompt_id,
-        product_id=stale.product_id,
-        shard=stale.shard,
         view=stale.view,
         attempt=0,
         reason=wish.reason.name,

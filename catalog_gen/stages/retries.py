@@ -1,4 +1,4 @@
-"""The retry ladder: what is asked for after every candidate of a product and view was rejected.
+"""The retry ladder: what is asked for after every candidate of a look was rejected.
 
 The first rung draws the same with other seeds; each further one follows the prompt more strictly
 and says what to avoid. After the last rung a person decides.
@@ -69,9 +69,8 @@ def _next_rung(
         negative = budget.fit(wanted).text
         reason = f"rejected: guidance {guidance:g}, stronger negative prompt"
     recipes = recipes_for(
-        each.view,
         view.model_copy(update=changes),
-        product_id=each.product_id,
+        form=each.form,
         prompt=each.prompt,
         negative_prompt=negative,
         model_hash=model_hash,
@@ -80,9 +79,8 @@ def _next_rung(
     )
     return candidates(
         recipes,
+        look_id=each.look_id,
         prompt_id=each.prompt_id,
-        product_id=each.product_id,
-        shard=each.shard,
         view=each.view,
         attempt=each.attempts,
         reason=reason,

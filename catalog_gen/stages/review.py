@@ -13,8 +13,8 @@ MOST: int = 10_000
 def waiting_for_a_person(
     connection: DuckDBPyConnection, settings: CatalogSettings, limit: int = MOST
 ) -> list[ToReview]:
-    """Pictures that the rubric sent to review, and the best of each product and view whose every
-    attempt was rejected; the best first, without those that somebody has decided about.
+    """Pictures that the rubric sent to review, and the best of each look whose every attempt was
+    rejected; the best first, without those that somebody has decided about.
     """
     stuck = out_of_retries(connection, settings)
-    return unreviewed(connection, limit, [(each.product_id, each.view) for each in stuck])
+    return unreviewed(connection, limit, [each.look_id for each in stuck])

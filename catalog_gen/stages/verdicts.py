@@ -95,9 +95,9 @@ def _context(
 def _twins(
     catalog: Catalog, todo: Sequence[ToJudge], scorer_hash: str
 ) -> Mapping[str, Twin | None]:
-    """The most similar picture of another product, by image id, among all that are in use.
+    """The most similar picture of another look, by image id, among all that are in use.
 
-    Products whose prompts agree are meant to look alike; only the others' likeness is suspicious.
+    Looks whose prompts agree are meant to look alike; only the others' likeness is suspicious.
     """
     found: dict[str, Twin | None] = {}
     for view in sorted({item.view for item in todo}):
@@ -106,7 +106,7 @@ def _twins(
         wanted = {item.image_id for item in todo if item.view == view}
         places = [place for place, each in enumerate(known.image_ids) if each in wanted]
         pictures = Likenesses(
-            products=_numbered(known.product_ids),
+            products=_numbered(known.look_ids),
             wishes=_numbered(known.prompts),
             hashes=as_bits(known.hashes),
             embeddings=known.embeddings,

@@ -9,9 +9,14 @@ from typing import Final
 
 from duckdb import DuckDBPyConnection
 
-#: The live pictures with their newest signals.
+#: The live pictures with their newest signals, each once in its group and category: of the products
+#: that share it the first, by id, stands for all.
 _MEASURED: Final = """
-    live_items
+    (
+        SELECT image_id, view, min(product_id) AS product_id
+        FROM live_items JOIN products USING (product_id)
+        GROUP BY image_id, view, group_id, category
+    ) AS shown
     JOIN products USING (product_id)
     JOIN (
         SELECT image_id, arg_max(signals, seq) AS signals FROM scores

@@ -42,7 +42,7 @@ class VerdictFigures:
 
 @dataclass(frozen=True, slots=True)
 class CoverageFigures:
-    """Active products, those with a live picture, live pictures, and what could not be drawn."""
+    """Active products, those with a live picture, live pictures (each once), and what failed."""
 
     active: int
     live: int
@@ -136,7 +136,7 @@ def coverage_figures(connection: DuckDBPyConnection) -> CoverageFigures:
             (SELECT count(*) FROM active_products),
             (SELECT count(DISTINCT product_id) FROM live_items
                 SEMI JOIN active_products USING (product_id)),
-            (SELECT count(*) FROM live_images),
+            (SELECT count(DISTINCT image_id) FROM live_items),
             (SELECT count(*) FROM open_failures WHERE status = 'failed'),
             (SELECT count(*) FROM open_failures WHERE status = 'given up')
         """

@@ -21,7 +21,7 @@ SHORTEST_PREFIX: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class StoredImage:
-    """A picture's row, with what is needed to draw it again."""
+    """A picture's row, with what is needed to draw it again; the product is the first it is for."""
 
     image_id: str
     sha256: str
@@ -68,11 +68,10 @@ class ImageFile:
 
 
 def image_files(connection: DuckDBPyConnection, image_ids: Sequence[str]) -> dict[str, ImageFile]:
-    """Size and weight of these pictures; those whose bytes are gone are left out."""
+    """Size and weight of these pictures."""
     rows = connection.execute(
         """
-        SELECT image_id, width, height, octet_length(bytes)
-        FROM images JOIN image_bytes USING (sha256)
+        SELECT image_id, width, height, size FROM images
         WHERE image_id IN (SELECT unnest($ids::VARCHAR[]))
         """,
         {"ids": list(image_ids)},
@@ -165,13 +164,13 @@ def stored_image(connection: DuckDBPyConnection, image_id: str) -> StoredImage:
         connection.execute(
             """
         SELECT images.image_id, images.sha256, recipes.recipe, environments.environment,
-            coalesce(ledger.product_id, ''), coalesce(ledger.view, ''),
+            coalesce(prompts.product_id, ''), coalesce(prompts.view, ''),
             coalesce(products.reference, '')
         FROM images
         JOIN recipes ON recipes.recipe_id = images.image_id
         JOIN environments USING (environment_id)
-        LEFT JOIN ledger ON ledger.recipe_id = images.image_id
-        LEFT JOIN products ON products.product_id = ledger.product_id
+        LEFT JOIN prompts USING (prompt_id)
+        LEFT JOIN products ON products.product_id = prompts.product_id
         WHERE images.image_id = ?
         """,
             [image_id],
@@ -216,7 +215,7 @@ def _unknown(image: str) -> InputError:
 
 @dataclass(frozen=True, slots=True)
 class DrawnPicture:
-    """A picture that a run drew: what for, and why."""
+    """A picture that a run drew: the product that asked for it first, and why."""
 
     image_id: str
     product_id: str
@@ -230,9 +229,10 @@ def pictures_of_run(connection: DuckDBPyConnection, run_id: str, limit: int) -> 
     """A run's first pictures by their ids, which are hashes: a fair sample."""
     rows = connection.execute(
         """
-        SELECT image_id, product_id, products.title, ledger.shard, view, reason
+        SELECT image_id, product_id, products.title, prompts.shard, ledger.view, ledger.reason
         FROM (SELECT image_id FROM images WHERE run_id = ? ORDER BY image_id LIMIT ?)
         JOIN ledger ON ledger.recipe_id = image_id
+        JOIN prompts USING (prompt_id)
         JOIN products USING (product_id)
         ORDER BY image_id
         """,

@@ -1,8 +1,8 @@
-"""The ledger: for each planned candidate, what became of it.
+"""The ledger: for each planned candidate of a look, what became of it.
 
-Work is what is wanted now (current prompts of active products) and not made yet. A product's
-failure is a row here, with its error and the number of tries, never an exception. Nothing here
-decides what to plan (see ``planning``) or draws.
+Work is what is wanted now (looks that active products ask for) and not made yet. A failure is a
+row here, with its error and the number of tries, never an exception. Nothing here decides what to
+plan (see ``planning``) or draws.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -14,6 +14,7 @@ from duckdb import DuckDBPyConnection
 
 from catalog_gen.catalog.product import Product
 from catalog_gen.recipe import Failure, Recipe
+from catalog_gen.store.looks import asking
 from catalog_gen.store.products import PRODUCT_COLUMNS, stored_product
 from catalog_gen.store.relations import (
     columns_of,
@@ -31,9 +32,8 @@ class PlannedItem:
 
     recipe_id: str
     recipe: Recipe
+    look_id: str
     prompt_id: str
-    product_id: str
-    shard: int
     view: str
     candidate: int
     attempt: int
@@ -43,21 +43,19 @@ class PlannedItem:
 def candidates(
     recipes: Sequence[Recipe],
     *,
+    look_id: str,
     prompt_id: str,
-    product_id: str,
-    shard: int,
     view: str,
     attempt: int,
     reason: str,
 ) -> list[PlannedItem]:
-    """The recipes of one wish as numbered candidates of one attempt."""
+    """The recipes of one look as numbered candidates of one attempt."""
     return [
         PlannedItem(
             recipe_id=recipe.recipe_id,
             recipe=recipe,
+            look_id=look_id,
             prompt_id=prompt_id,
-            product_id=product_id,
-            shard=shard,
             view=view,
             candidate=number,
             attempt=attempt,
@@ -69,23 +67,25 @@ def candidates(
 
 @dataclass(frozen=True, slots=True)
 class PlanResult:
-    """What saving a plan did: pictures that are wanted, and pictures that exist already."""
+    """What saving a plan did: how many pictures are to be drawn, and those that exist already."""
 
     planned: int
-    reused: int
+    reused: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
 class WorkItem:
     """One candidate to draw.
 
-    ``error`` is the last try's, '' for a first try; ``deferred`` says that a budget put it off.
+    ``product`` is the first, by id, of the products that ask for it, and ``shard`` is that
+    product's. ``error`` is the last try's, '' for a first try; ``deferred`` says that a budget put
+    it off.
     """
 
     recipe_id: str
     recipe: Recipe
+    look_id: str
     prompt_id: str
-    product_id: str
     shard: int
     view: str
     candidate: int
@@ -97,6 +97,11 @@ class WorkItem:
     product: Product
 
     @property
+    def product_id(self) -> str:
+        """The product's id."""
+        return self.product.product_id
+
+    @property
     def reference(self) -> str:
         """The photo as the feed names it, '' for none."""
         return self.product.reference
@@ -104,7 +109,10 @@ class WorkItem:
 
 @dataclass(frozen=True, slots=True)
 class OpenFailure:
-    """A wanted candidate that could not be drawn so far."""
+    """A wanted candidate that could not be drawn so far.
+
+    ``product_ids`` are all products that lack it, ``shards`` theirs; ``product_id`` is the first.
+    """
 
     product_id: str
     view: str
@@ -113,12 +121,14 @@ class OpenFailure:
     tries: int
     error: str
     recipe_id: str
-    shard: int
+    look_id: str
+    product_ids: tuple[str, ...]
+    shards: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class LedgerCounts:
-    """Candidates that current prompts of active products ask for, by what became of them."""
+    """Candidates of looks that active products ask for, by what became of them."""
 
     planned: int
     deferred: int
@@ -127,12 +137,13 @@ class LedgerCounts:
     given_up: int
 
 
-#: And not made: planned, or failed fewer than $max_tries times.
-_THAT_IS_OPEN: Final = """
-    WHERE ($shards IS NULL OR wanted.shard IN (SELECT unnest($shards::UTINYINT[])))
-        AND (status = 'planned'
+#: Not made: planned, or failed fewer than $max_tries times; with those that ask for it in $shards.
+_OPEN: Final = f"""
+    WITH unmade AS (
+        FROM ledger WHERE status = 'planned'
             OR (status = 'failed' AND tries < $max_tries)
-            OR (status = 'deferred' AND $include_deferred))
+            OR (status = 'deferred' AND $include_deferred)
+    ), {asking("unmade")}
 """
 
 
@@ -145,10 +156,11 @@ def save_plan(
     """Ask for these candidates; saving the same plan again changes nothing.
 
     A candidate that has an image counts as reused; one that failed, was given up or put off by a
-    budget keeps its state. Two prompts may lead to one recipe: the newest that asks owns it.
+    budget keeps its state. Two looks may lead to one recipe, as where a view wants more candidates
+    than before: the newest that asks owns it.
     """
     if not items:
-        return PlanResult(0, 0)
+        return PlanResult(0, frozenset())
     with registered_rows(connection, "plan_to_save", PlannedItem, items, recipe=_canonical):
         connection.execute(
             """
@@ -163,9 +175,9 @@ def save_plan(
         )
         connection.execute(
             """
-            UPDATE ledger SET prompt_id = plan.prompt_id
+            UPDATE ledger SET look_id = plan.look_id, prompt_id = plan.prompt_id
             FROM plan_to_save AS plan
-            WHERE plan.recipe_id = ledger.recipe_id AND plan.prompt_id <> ledger.prompt_id
+            WHERE plan.recipe_id = ledger.recipe_id AND plan.look_id <> ledger.look_id
             """
         )
         # An image may be there without a ledger row after a restore: outbox files outlive both.
@@ -182,16 +194,16 @@ def save_plan(
             """,
             {"now": now, "run_id": run_id},
         )
-        row = only_row(
+        planned, made = only_row(
             connection.execute(
                 """
             SELECT count(*) FILTER (status IN ('planned', 'failed', 'deferred')),
-                count(*) FILTER (status = 'made')
+                coalesce(list(recipe_id) FILTER (status = 'made'), [])
             FROM ledger SEMI JOIN plan_to_save USING (recipe_id)
             """
             )
         )
-    return PlanResult(*row)
+    return PlanResult(planned, frozenset(made))
 
 
 def open_work(
@@ -207,11 +219,11 @@ def open_work(
     """
     rows = connection.execute(
         f"""
-        SELECT recipe_id, recipe, prompt_id, wanted.shard, view, candidate, attempt, reason, tries,
-            error, status = 'deferred', {PRODUCT_COLUMNS}
-        FROM wanted_candidates AS wanted
+        {_OPEN}
+        SELECT recipe_id, recipe, look_id, unmade.prompt_id, asking.shard, view, candidate, attempt,
+            reason, tries, error, status = 'deferred', {PRODUCT_COLUMNS}
+        FROM unmade JOIN asking USING (look_id)
         JOIN recipes USING (recipe_id) JOIN products USING (product_id)
-        {_THAT_IS_OPEN}
         ORDER BY view, product_id, candidate, attempt
         """,
         {
@@ -232,9 +244,9 @@ def open_candidates(
     """
     return connection.execute(
         f"""
+        {_OPEN}
         SELECT recipe_id, view, CASE WHEN error = '' THEN reason ELSE 'failed' END
-        FROM wanted_candidates AS wanted
-        {_THAT_IS_OPEN}
+        FROM unmade JOIN asking USING (look_id)
         ORDER BY view, product_id, candidate, attempt
         """,
         {"shards": shard_list(shards), "max_tries": max_tries, "include_deferred": True},
@@ -352,12 +364,10 @@ def open_failures(connection: DuckDBPyConnection) -> list[OpenFailure]:
         FROM open_failures ORDER BY product_id, view, candidate, recipe_id
         """
     ).fetchall()
-    return [OpenFailure(*row) for row in rows]
+    return [OpenFailure(*row[:-2], *map(tuple, row[-2:])) for row in rows]
 
 
-def ledger_counts(
-    connection: DuckDBPyConnection, shards: Collection[int] | None = None
-) -> LedgerCounts:
+def ledger_counts(connection: DuckDBPyConnection) -> LedgerCounts:
     """Count the candidates that are wanted now, by status."""
     row = only_row(
         connection.execute(
@@ -368,24 +378,21 @@ def ledger_counts(
             count(*) FILTER (status = 'made'),
             count(*) FILTER (status = 'failed'),
             count(*) FILTER (status = 'given up')
-        FROM wanted_candidates AS wanted
-        WHERE $shards IS NULL OR shard IN (SELECT unnest($shards::UTINYINT[]))
-        """,
-            {"shards": shard_list(shards)},
+        FROM wanted_candidates
+        """
         )
     )
     return LedgerCounts(*row)
 
 
 def _work_item(row: tuple[Any, ...]) -> WorkItem:
-    recipe_id, recipe, prompt_id, shard, view, candidate, attempt, *rest = row
+    recipe_id, recipe, look_id, prompt_id, shard, view, candidate, attempt, *rest = row
     reason, tries, error, deferred, *columns = rest
-    product = stored_product(columns)
     return WorkItem(
         recipe_id=recipe_id,
         recipe=Recipe.model_validate_json(recipe),
+        look_id=look_id,
         prompt_id=prompt_id,
-        product_id=product.product_id,
         shard=shard,
         view=view,
         candidate=candidate,
@@ -394,7 +401,7 @@ def _work_item(row: tuple[Any, ...]) -> WorkItem:
         tries=tries,
         error=error,
         deferred=deferred,
-        product=product,
+        product=stored_product(columns),
     )
 
 

@@ -1,6 +1,7 @@
 """Everything about one picture, as the ``lineage`` view tells it."""
 
 import json
+from dataclasses import dataclass
 from typing import Any, Final
 
 from duckdb import DuckDBPyConnection
@@ -10,6 +11,28 @@ from catalog_gen.store.relations import first_row
 
 #: Columns of the view that hold JSON text.
 _JSON: Final = frozenset({"recipe", "parameters", "environment", "signals", "criteria"})
+
+
+@dataclass(frozen=True, slots=True)
+class ProductsOf:
+    """The products of a picture by id: active ones that ask for it, and those that show it."""
+
+    asking: tuple[str, ...]
+    showing: tuple[str, ...]
+
+
+def products_of(connection: DuckDBPyConnection, image_id: str, look_id: str | None) -> ProductsOf:
+    """Who asks for a picture of this look today, and who shows it."""
+    asking = connection.execute(
+        "SELECT product_id FROM current_prompts WHERE look_id = ? ORDER BY product_id", [look_id]
+    ).fetchall()
+    showing = connection.execute(
+        "SELECT product_id FROM live_items WHERE image_id = ? ORDER BY product_id", [image_id]
+    ).fetchall()
+    return ProductsOf(
+        tuple(product_id for (product_id,) in asking),
+        tuple(product_id for (product_id,) in showing),
+    )
 
 
 def lineage_of(connection: DuckDBPyConnection, image_id: str) -> dict[str, Any]:

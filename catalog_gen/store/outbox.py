@@ -260,8 +260,8 @@ def _store_images(connection: DuckDBPyConnection, batch: Batch, run_id: str) -> 
         INSERT INTO images BY NAME
         SELECT DISTINCT ON (drawn.recipe_id) drawn.recipe_id AS image_id, drawn.sha256,
             coalesce(ledger.prompt_id, '') AS prompt_id, $environment AS environment_id,
-            drawn.width, drawn.height, drawn.seconds, $batch AS batch, $now AS created_at,
-            $run_id AS run_id
+            drawn.width, drawn.height, octet_length(drawn.png) AS size, drawn.seconds,
+            $batch AS batch, $now AS created_at, $run_id AS run_id
         FROM outbox_rows AS drawn LEFT JOIN ledger USING (recipe_id)
         WHERE drawn.png IS NOT NULL
         ON CONFLICT DO NOTHING

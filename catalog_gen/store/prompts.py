@@ -92,6 +92,10 @@ class PromptRow:
     shard: int
     view: str
     fingerprint: str
+    look_id: str | None
+    """What its pictures show; None: the model can't draw it."""
+    form: str
+    """The look without its colour."""
     inputs: Mapping[str, str]
     spec: Mapping[str, str]
     prompt: str

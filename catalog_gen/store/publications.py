@@ -50,26 +50,30 @@ class Publication:
 def candidates_for_publication(connection: DuckDBPyConnection, rubric: str) -> list[LiveImage]:
     """The best accepted picture of each current product and view; people overrule the rubric.
 
-    Best is the highest total, then the soundest form, then the widest margin over other products'
-    prompts, then the first candidate: a choice that two runs make alike. Pictures whose view has
-    none are absent.
+    Products of one look show the same one. Best is the highest total, then the soundest form, then
+    the widest margin over other products' prompts, then the first candidate: a choice that two runs
+    make alike. Pictures whose view has none are absent.
     """
     rows = connection.execute(
         """
-        SELECT ledger.product_id, ledger.view, ledger.recipe_id
-        FROM wanted_candidates AS ledger
-        JOIN images ON images.image_id = ledger.recipe_id
-        LEFT JOIN verdicts ON verdicts.image_id = ledger.recipe_id AND verdicts.rubric = $rubric
-        LEFT JOIN newest_reviews AS review ON review.image_id = ledger.recipe_id
-        LEFT JOIN newest_scores AS score ON score.image_id = ledger.recipe_id
-        WHERE ledger.status = 'made' AND coalesce(review.decision, verdicts.decision) = 'accepted'
-        QUALIFY row_number() OVER (
-            PARTITION BY ledger.product_id, ledger.view
-            ORDER BY review.decision IS NOT NULL DESC, verdicts.total DESC NULLS LAST,
-                (score.signals ->> 'soundness')::DOUBLE DESC NULLS LAST,
-                score.margin DESC NULLS LAST, ledger.candidate, ledger.attempt, ledger.recipe_id
-        ) = 1
-        ORDER BY ledger.product_id, ledger.view
+        WITH best AS (
+            SELECT ledger.look_id, ledger.recipe_id
+            FROM wanted_candidates AS ledger
+            JOIN images ON images.image_id = ledger.recipe_id
+            LEFT JOIN verdicts ON verdicts.image_id = ledger.recipe_id AND verdicts.rubric = $rubric
+            LEFT JOIN newest_reviews AS review ON review.image_id = ledger.recipe_id
+            LEFT JOIN newest_scores AS score ON score.image_id = ledger.recipe_id
+            WHERE ledger.status = 'made'
+                AND coalesce(review.decision, verdicts.decision) = 'accepted'
+            QUALIFY row_number() OVER (
+                PARTITION BY ledger.look_id
+                ORDER BY review.decision IS NOT NULL DESC, verdicts.total DESC NULLS LAST,
+                    (score.signals ->> 'soundness')::DOUBLE DESC NULLS LAST,
+                    score.margin DESC NULLS LAST, ledger.candidate, ledger.attempt, ledger.recipe_id
+            ) = 1
+        )
+        SELECT product_id, view, recipe_id FROM current_prompts JOIN best USING (look_id)
+        ORDER BY product_id, view
         """,
         {"rubric": rubric},
     ).fetchall()
@@ -119,7 +123,7 @@ def publish(
             "publication_id": number,
             "coverage": coverage,
             "products": len({image.product_id for image in selection}),
-            "images": len(selection),
+            "images": len({image.image_id for image in selection}),
             "published_at": now,
             "run_id": run_id,
         },

@@ -20,6 +20,8 @@ import numpy as np
 import pyarrow as pa
 from duckdb import DuckDBPyConnection
 
+from catalog_gen.fingerprint import SHARDS
+
 Row = TypeVar("Row")
 
 #: Rows that are turned into Arrow at a time; bounds the Python objects that live at once.
@@ -139,8 +141,13 @@ def strings(values: Iterable[str]) -> pa.Table:
 
 
 def shard_list(shards: Iterable[int] | None) -> list[int] | None:
-    """Shards as a parameter of ``$shards IS NULL OR shard IN (SELECT unnest($shards))``."""
-    return None if shards is None else sorted(shards)
+    """Shards as a parameter of ``$shards IS NULL OR shard IN (SELECT unnest($shards))``.
+
+    None, for all of them, costs the query nothing.
+    """
+    if shards is None or len(wanted := set(shards)) == SHARDS:
+        return None
+    return sorted(wanted)
 
 
 @cache

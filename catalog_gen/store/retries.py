@@ -1,4 +1,4 @@
-"""Products whose every picture of a view was rejected. What is done about it is not known here."""
+"""Looks whose every picture was rejected."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -10,15 +10,19 @@ from catalog_gen.store.relations import shard_list
 
 @dataclass(frozen=True, slots=True)
 class AllRejected:
-    """A product and view without a picture that a person could still let pass.
+    """A look without a picture that a person could still let pass.
 
-    ``attempts`` counts how often candidates were asked for; ``inputs`` are the product's fields
-    that the view read; ``best_total`` is 0..10.
+    ``product_ids`` are all products that ask for it, ``shards`` theirs; ``product_id`` is the
+    first, and ``inputs`` are its fields that the view read. ``attempts`` counts how often
+    candidates were asked for; ``best_total`` is 0..10.
     """
 
     product_id: str
-    shard: int
+    product_ids: tuple[str, ...]
+    shards: tuple[int, ...]
     view: str
+    look_id: str
+    form: str
     prompt_id: str
     prompt: str
     negative_prompt: str
@@ -31,16 +35,19 @@ class AllRejected:
 def all_rejected(
     connection: DuckDBPyConnection, shards: Collection[int] | None = None
 ) -> list[AllRejected]:
-    """Current wishes of active products whose pictures were all judged and rejected."""
+    """Looks that active products of these shards ask for, with every picture rejected."""
     rows = connection.execute(
         """
-        SELECT all_rejected.product_id, all_rejected.shard, all_rejected.view, prompt_id,
-            prompts.prompt, prompts.negative_prompt, prompts.inputs, attempts, pictures,
-            best_total
+        SELECT all_rejected.product_id, product_ids, shards, all_rejected.view,
+            all_rejected.look_id, form, prompt_id, prompts.prompt, prompts.negative_prompt,
+            prompts.inputs, attempts, pictures, best_total
         FROM all_rejected JOIN prompts USING (prompt_id)
-        WHERE $shards IS NULL OR all_rejected.shard IN (SELECT unnest($shards::UTINYINT[]))
+        WHERE $shards IS NULL OR list_has_any(shards, $shards::UTINYINT[])
         ORDER BY all_rejected.view, all_rejected.product_id
         """,
         {"shards": shard_list(shards)},
     ).fetchall()
-    return [AllRejected(*row) for row in rows]
+    return [
+        AllRejected(product_id, tuple(product_ids), tuple(shards_of), *rest)
+        for product_id, product_ids, shards_of, *rest in rows
+    ]

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from catalog_gen.catalog.product import Product
 from catalog_gen.recipe import Recipe
+from catalog_gen.store.looks import asking
 from catalog_gen.store.products import PRODUCT_COLUMNS, stored_product
 from catalog_gen.store.relations import registered_rows, shard_list
 
@@ -18,8 +19,8 @@ from catalog_gen.store.relations import registered_rows, shard_list
 class ToScore:
     """A picture that a scorer has not seen, with the wish that it fulfils.
 
-    ``inputs`` are the fields that the wish was made from, ``asked`` is what it asks for;
-    ``product`` is as the newest feed has it.
+    Of the products that ask for it the first, by id, stands for all: ``inputs`` are the fields that
+    its wish was made from, ``asked`` is what it asks for; ``product`` is as the newest feed has it.
     """
 
     image_id: str
@@ -66,24 +67,25 @@ class ScoreRow:
 def unscored(
     connection: DuckDBPyConnection, scorer: str, shards: Collection[int] | None
 ) -> list[ToScore]:
-    """Pictures of current prompts of active products whose newest answer is not this scorer's.
+    """Pictures that active products ask for and whose newest answer is not this scorer's.
 
     In the order of view and product.
     """
     rows = connection.execute(
         f"""
-        SELECT ledger.recipe_id, ledger.view, prompts.prompt_id, prompts.inputs, prompts.asked,
+        WITH unanswered AS (
+            SELECT ledger.* FROM ledger JOIN images ON images.image_id = ledger.recipe_id
+            ANTI JOIN (SELECT image_id FROM newest_scores WHERE scorer = $scorer) AS answered
+                ON answered.image_id = ledger.recipe_id
+            WHERE ledger.status = 'made'
+        ), {asking("unanswered")}
+        SELECT recipe_id, unanswered.view, prompts.prompt_id, prompts.inputs, prompts.asked,
             recipes.recipe, {PRODUCT_COLUMNS}
-        FROM wanted_candidates AS ledger
-        JOIN prompts USING (prompt_id)
-        JOIN images ON images.image_id = ledger.recipe_id
-        JOIN recipes ON recipes.recipe_id = ledger.recipe_id
-        JOIN products ON products.product_id = ledger.product_id
-        ANTI JOIN (SELECT image_id FROM newest_scores WHERE scorer = $scorer) AS answered
-            ON answered.image_id = ledger.recipe_id
-        WHERE ledger.status = 'made'
-            AND ($shards IS NULL OR ledger.shard IN (SELECT unnest($shards::UTINYINT[])))
-        ORDER BY ledger.view, ledger.product_id, ledger.candidate, ledger.attempt
+        FROM unanswered JOIN asking USING (look_id)
+        JOIN prompts ON prompts.prompt_id = asking.prompt_id
+        JOIN recipes USING (recipe_id)
+        JOIN products ON products.product_id = asking.product_id
+        ORDER BY unanswered.view, asking.product_id, candidate, attempt
         """,
         {"scorer": scorer, "shards": shard_list(shards)},
     ).fetchall()
@@ -106,7 +108,7 @@ class Likeness:
     """What tells N scored pictures of a view apart, column by column."""
 
     image_ids: list[str]
-    product_ids: list[str]
+    look_ids: list[str]
     prompts: list[str]
     hashes: list[str]
     """Perceptual hashes, as the signals hold them."""
@@ -115,10 +117,10 @@ class Likeness:
 
 
 def likenesses(connection: DuckDBPyConnection, scorer: str, view: str) -> Likeness:
-    """All pictures of a view that this scorer has seen, of current prompts of active products."""
+    """All pictures of a view that this scorer has seen and active products ask for."""
     table = connection.sql(
         """
-        SELECT scores.image_id, ledger.product_id, recipes.recipe ->> 'prompt' AS prompt,
+        SELECT scores.image_id, ledger.look_id, recipes.recipe ->> 'prompt' AS prompt,
             scores.signals ->> 'perceptual_hash' AS hash, scores.embedding
         FROM scores
         JOIN wanted_candidates AS ledger
@@ -133,7 +135,7 @@ def likenesses(connection: DuckDBPyConnection, scorer: str, view: str) -> Likene
     shape = (table.num_rows, -1) if table.num_rows else (0, 0)
     return Likeness(
         image_ids=table["image_id"].to_pylist(),
-        product_ids=table["product_id"].to_pylist(),
+        look_ids=table["look_id"].to_pylist(),
         prompts=table["prompt"].to_pylist(),
         hashes=table["hash"].to_pylist(),
         embeddings=numbers.astype(np.float32).reshape(shape),

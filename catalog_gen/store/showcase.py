@@ -20,11 +20,15 @@ _FETCHED: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class ShownPicture:
-    """A picture that is wanted or live, as the ``lineage`` view tells it."""
+    """A picture that a product asks for or shows, as the ``lineage`` view tells it.
+
+    ``products`` is how many products ask for it today; ``live``: this one shows it.
+    """
 
     image_id: str
     sha256: str
     product_id: str
+    products: int
     view: str
     candidate: int
     attempt: int
@@ -151,16 +155,29 @@ def _rows(connection: DuckDBPyConnection, query: str) -> Iterator[tuple[Any, ...
 
 
 def _shown_pictures(connection: DuckDBPyConnection) -> Iterator[ShownPicture]:
-    """Pictures of active products that are wanted or live, by product, view and candidate.
+    """Pictures that active products ask for or show, by product, view and candidate.
 
     After a rollback, and while a gate holds a night back, what is live is no longer wanted.
     """
     query = f"""
-        SELECT {columns_of(ShownPicture)} FROM lineage
-        WHERE (still_wanted OR live) AND retired_at IS NULL
-        ORDER BY product_id, view, candidate, attempt
+        WITH shown AS (
+            SELECT product_id, image_id, bool_or(live) AS live
+            FROM (
+                SELECT wish.product_id, ledger.recipe_id AS image_id, false AS live
+                FROM current_prompts AS wish JOIN ledger USING (look_id)
+                UNION ALL
+                SELECT product_id, image_id, true AS live FROM live_items
+            )
+            SEMI JOIN active_products USING (product_id)
+            GROUP BY product_id, image_id
+        )
+        SELECT {columns_of(ShownPicture, "product_id", "live")}, shown.product_id, shown.live
+        FROM shown JOIN (SELECT * EXCLUDE (product_id, live) FROM lineage) USING (image_id)
+        ORDER BY shown.product_id, view, candidate, attempt
     """
-    names = [field.name for field in fields(ShownPicture)]
+    own = ("product_id", "live")
+    names = [field.name for field in fields(ShownPicture) if field.name not in own]
+    names += own
     for row in _rows(connection, query):
         yield _shown_picture(dict(zip(names, row, strict=True)))
 
@@ -183,7 +200,7 @@ def _troubles(connection: DuckDBPyConnection) -> Iterator[Trouble]:
     query = """
         SELECT product_id, wish.view, any_value(unsupported),
             coalesce(list(DISTINCT error) FILTER (status IN ('failed', 'given up')), [])
-        FROM current_prompts AS wish LEFT JOIN ledger USING (prompt_id, product_id)
+        FROM current_prompts AS wish LEFT JOIN ledger USING (look_id)
         WHERE unsupported <> '' OR status IN ('failed', 'given up')
         GROUP BY product_id, wish.view ORDER BY product_id, wish.view
     """

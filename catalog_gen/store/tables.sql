@@ -64,7 +64,8 @@ CREATE TABLE rejections (
 );
 
 -- What was asked for: one row for each product, view and state of its inputs. A product that
--- returns to an earlier state returns to the earlier row, and so to the earlier images.
+-- returns to an earlier state returns to the earlier row, and so to the earlier images. Prompts with one
+-- look_id (catalog_gen/look.py) ask for the same images and share them.
 CREATE TABLE prompts (
     seq                  BIGINT NOT NULL DEFAULT nextval('seq'),
     prompt_id            VARCHAR NOT NULL,     -- unique: over product, view and fingerprint
@@ -72,6 +73,8 @@ CREATE TABLE prompts (
     shard                UTINYINT NOT NULL,
     view                 VARCHAR NOT NULL,
     fingerprint          VARCHAR NOT NULL,     -- over the spec and the fields that it reads
+    look_id              VARCHAR,              -- of what its pictures show; NULL: the model can't draw it
+    form                 VARCHAR NOT NULL,     -- the look without its colour: seeds come from it
     inputs               MAP(VARCHAR, VARCHAR) NOT NULL,  -- those fields, as they were
     asked                MAP(VARCHAR, VARCHAR) NOT NULL,  -- what the view asks: attribute to value
     spec                 VARCHAR NOT NULL,     -- JSON: template, model, settings hashes
@@ -102,12 +105,11 @@ CREATE TABLE environments (
     first_used      TIMESTAMPTZ NOT NULL
 );
 
--- What became of each planned candidate. A product's failure is a row here, not an exception.
+-- What became of each planned candidate of a look. A failure is a row here, not an exception.
 CREATE TABLE ledger (
     recipe_id   VARCHAR PRIMARY KEY,
-    prompt_id   VARCHAR NOT NULL,      -- the newest prompt that asked for it
-    product_id  VARCHAR NOT NULL,
-    shard       UTINYINT NOT NULL,
+    look_id     VARCHAR NOT NULL,      -- the newest look that has it
+    prompt_id   VARCHAR NOT NULL,      -- the prompt with which that look first asked for it
     view        VARCHAR NOT NULL,
     candidate   INTEGER NOT NULL,
     attempt     INTEGER NOT NULL,      -- 0, then one more for each rung of the retry ladder
@@ -130,6 +132,7 @@ CREATE TABLE images (
     environment_id  VARCHAR NOT NULL,
     width           INTEGER NOT NULL,
     height          INTEGER NOT NULL,
+    size            BIGINT NOT NULL,      -- of the encoded bytes
     seconds         DOUBLE NOT NULL,      -- share of its batch's drawing time
     batch           VARCHAR NOT NULL,     -- the outbox file that carried it
     created_at      TIMESTAMPTZ NOT NULL,
@@ -192,7 +195,7 @@ CREATE TABLE publications (
     publication_id  BIGINT PRIMARY KEY,  -- 1, 2, 3, ...
     coverage        DOUBLE NOT NULL,     -- share of active products with an image
     products        BIGINT NOT NULL,
-    images          BIGINT NOT NULL,
+    images          BIGINT NOT NULL,     -- each once, however many products show it
     published_at    TIMESTAMPTZ NOT NULL,
     run_id          VARCHAR NOT NULL
 );

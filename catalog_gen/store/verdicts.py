@@ -1,10 +1,9 @@
 """Verdicts of the rubric, and what people said instead. Nothing here judges."""
 
-import json
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from duckdb import DuckDBPyConnection
@@ -12,16 +11,17 @@ from numpy.typing import NDArray
 
 from catalog_gen.decision import Decision, PersonsDecision
 from catalog_gen.recipe import Recipe
-from catalog_gen.store.relations import columns_of, insert_row, registered_rows, shard_list
+from catalog_gen.store.looks import asking
+from catalog_gen.store.relations import insert_row, registered_rows, shard_list
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class ToJudge:
     """A scored picture with all that a rubric may ask for.
 
-    ``inputs`` are the product's fields that the picture was drawn from; ``environment_id`` is ''
-    where the database lacks the environment; ``embedding`` is (D,), of unit length; ``signals`` is
-    the JSON that the scores came with.
+    ``product_id`` is the first of the products that ask for it; ``environment_id`` is '' where the
+    database lacks the environment; ``embedding`` is (D,), of unit length; ``signals`` is the JSON
+    that the scores came with.
     """
 
     image_id: str
@@ -29,7 +29,6 @@ class ToJudge:
     view: str
     candidate: int
     attempt: int
-    inputs: dict[str, str]
     recipe: Recipe
     environment_id: str
     similarity: float
@@ -40,7 +39,10 @@ class ToJudge:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class ReviewedPicture:
-    """What is stored of a picture that a person accepted or rejected; ``signals`` is JSON."""
+    """What is stored of a picture that a person accepted or rejected; ``signals`` is JSON.
+
+    ``product_id`` is the product that it was drawn for first.
+    """
 
     product_id: str
     embedding: NDArray[np.float32]
@@ -83,7 +85,10 @@ class ReviewedVerdict:
 
 @dataclass(frozen=True, slots=True)
 class ToReview:
-    """A wanted picture that nobody has looked at; ``decision`` is the rubric's."""
+    """A wanted picture that nobody has looked at; ``decision`` is the rubric's.
+
+    ``products`` is how many products it stands for, ``product_id`` the first of them.
+    """
 
     image_id: str
     product_id: str
@@ -91,6 +96,14 @@ class ToReview:
     total: int
     criteria: str
     decision: Decision
+    products: int
+
+
+#: Of rows of ``lineage`` in a common table ``waiting``, with today's products beside them.
+_TO_REVIEW: Final = f""", {asking("waiting")}
+    SELECT image_id, asking.product_id, view, total, criteria, decision, asking.products
+    FROM waiting JOIN asking USING (look_id)
+"""
 
 
 def unjudged(
@@ -98,26 +111,26 @@ def unjudged(
 ) -> list[ToJudge]:
     """Pictures that this scorer has seen and whose newest verdict is not this rubric's.
 
-    Only those of current prompts of active products, by view and product. One that this rubric
-    judged before another did is judged again: everything goes by the newest verdict.
+    Only those that active products ask for, by view and product. One that this rubric judged before
+    another did is judged again: everything goes by the newest verdict.
     """
     rows = connection.execute(
-        """
-        SELECT ledger.recipe_id, ledger.product_id, ledger.view, ledger.candidate, ledger.attempt,
-            to_json(prompts.inputs)::VARCHAR, recipes.recipe,
+        f"""
+        WITH waiting AS (
+            SELECT ledger.* FROM ledger
+            ANTI JOIN (SELECT image_id FROM newest_verdicts WHERE rubric = $rubric) AS judged
+                ON judged.image_id = ledger.recipe_id
+            WHERE ledger.status = 'made'
+        ), {asking("waiting")}
+        SELECT recipe_id, asking.product_id, view, candidate, attempt, recipes.recipe,
             coalesce(environments.environment_id, ''), scores.similarity, scores.margin,
             scores.embedding, scores.signals
-        FROM wanted_candidates AS ledger
-        JOIN images ON images.image_id = ledger.recipe_id
-        JOIN scores ON scores.image_id = ledger.recipe_id AND scores.scorer = $scorer
-        JOIN prompts ON prompts.prompt_id = ledger.prompt_id
-        JOIN recipes ON recipes.recipe_id = ledger.recipe_id
+        FROM waiting JOIN asking USING (look_id)
+        JOIN images ON images.image_id = recipe_id
+        JOIN scores ON scores.image_id = recipe_id AND scores.scorer = $scorer
+        JOIN recipes USING (recipe_id)
         LEFT JOIN environments ON environments.environment_id = images.environment_id
-        ANTI JOIN (SELECT image_id FROM newest_verdicts WHERE rubric = $rubric) AS judged
-            ON judged.image_id = ledger.recipe_id
-        WHERE ledger.status = 'made'
-            AND ($shards IS NULL OR ledger.shard IN (SELECT unnest($shards::UTINYINT[])))
-        ORDER BY ledger.view, ledger.product_id, ledger.candidate, ledger.attempt
+        ORDER BY view, asking.product_id, candidate, attempt
         """,
         {"scorer": scorer, "rubric": rubric, "shards": shard_list(shards)},
     ).fetchall()
@@ -181,12 +194,12 @@ def reviewed_pictures(connection: DuckDBPyConnection, scorer: str) -> list[Revie
     """Every picture that people decided about and this scorer has seen, with their last word."""
     rows = connection.execute(
         """
-        SELECT ledger.product_id, score.embedding, score.signals, review.decision = 'rejected'
+        SELECT prompts.product_id, score.embedding, score.signals, review.decision = 'rejected'
         FROM newest_reviews AS review
         JOIN newest_scores AS score USING (image_id)
         JOIN ledger ON ledger.recipe_id = image_id
+        JOIN prompts USING (prompt_id)
         WHERE score.scorer = $scorer
-        QUALIFY row_number() OVER (PARTITION BY image_id ORDER BY ledger.product_id) = 1
         ORDER BY image_id
         """,
         {"scorer": scorer},
@@ -198,33 +211,30 @@ def reviewed_pictures(connection: DuckDBPyConnection, scorer: str) -> list[Revie
 
 
 def unreviewed(
-    connection: DuckDBPyConnection, limit: int, stuck: Iterable[tuple[str, str]] = ()
+    connection: DuckDBPyConnection, limit: int, stuck: Iterable[str] = ()
 ) -> list[ToReview]:
-    """Pictures of current prompts that wait for a person, the best first.
+    """Wanted pictures that wait for a person, the best first.
 
     Args:
         limit: at most so many.
-        stuck: products and views all of whose pictures were rejected; of each the best one waits.
+        stuck: ids of looks all of whose pictures were rejected; of each the best one waits.
     """
-    pairs = json.dumps([list(pair) for pair in stuck])
     rows = connection.execute(
         f"""
-        WITH stuck AS (
-            SELECT pair[1] AS product_id, pair[2] AS view
-            FROM (SELECT unnest(from_json($stuck, '[["VARCHAR"]]')) AS pair)
+        WITH waiting AS (
+            FROM lineage
+            WHERE still_wanted AND reviewer IS NULL AND (
+                decision = 'review'
+                OR decision = 'rejected' AND look_id IN (SELECT unnest($stuck::VARCHAR[]))
+            )
+            QUALIFY decision = 'review' OR 1 = row_number() OVER (
+                PARTITION BY look_id, decision ORDER BY total DESC, image_id
+            )
         )
-        SELECT {columns_of(ToReview)} FROM lineage
-        WHERE still_wanted AND reviewer IS NULL AND (
-            decision = 'review'
-            OR decision = 'rejected'
-            AND (product_id, view) IN (SELECT (product_id, view) FROM stuck)
-        )
-        QUALIFY decision = 'review' OR 1 = row_number() OVER (
-            PARTITION BY product_id, view, decision ORDER BY total DESC, image_id
-        )
+        {_TO_REVIEW}
         ORDER BY total DESC, product_id, view, image_id LIMIT $limit
         """,
-        {"limit": limit, "stuck": pairs},
+        {"limit": limit, "stuck": list(stuck), "shards": None},
     ).fetchall()
     return [ToReview(*row) for row in rows]
 
@@ -236,17 +246,21 @@ def sample_to_label(connection: DuckDBPyConnection, count: int) -> list[ToReview
     """
     rows = connection.execute(
         f"""
-        SELECT {columns_of(ToReview)} FROM lineage
-        WHERE still_wanted AND reviewer IS NULL AND rubric_decision IS NOT NULL
-        ORDER BY image_id LIMIT $count
+        WITH waiting AS (
+            FROM lineage
+            WHERE still_wanted AND reviewer IS NULL AND rubric_decision IS NOT NULL
+            ORDER BY image_id LIMIT $count
+        )
+        {_TO_REVIEW}
+        ORDER BY image_id
         """,
-        {"count": count},
+        {"count": count, "shards": None},
     ).fetchall()
     return [ToReview(*row) for row in rows]
 
 
 def _to_judge(row: tuple[Any, ...]) -> ToJudge:
-    image_id, product_id, view, candidate, attempt, inputs, recipe, *rest = row
+    image_id, product_id, view, candidate, attempt, recipe, *rest = row
     environment_id, similarity, margin, embedding, signals = rest
     return ToJudge(
         image_id=image_id,
@@ -254,7 +268,6 @@ def _to_judge(row: tuple[Any, ...]) -> ToJudge:
         view=view,
         candidate=candidate,
         attempt=attempt,
-        inputs=json.loads(inputs),
         recipe=Recipe.model_validate_json(recipe),
         environment_id=environment_id,
         similarity=similarity,

@@ -19,14 +19,30 @@ WHERE prompts.current;
 
 COMMENT ON VIEW current_prompts IS 'prompts by which an active product asks for pictures today';
 
--- Not by current_prompts: two joins side by side begin with the few rows that a query is about, one inside
--- the other with all prompts (open_work: half the time).
 CREATE VIEW wanted_candidates AS
 SELECT ledger.* FROM ledger
-SEMI JOIN (FROM prompts WHERE current) AS wish ON wish.prompt_id = ledger.prompt_id
-SEMI JOIN active_products ON active_products.product_id = ledger.product_id;
+SEMI JOIN current_prompts ON current_prompts.look_id = ledger.look_id;
 
-COMMENT ON VIEW wanted_candidates IS 'ledger rows of current prompts';
+COMMENT ON VIEW wanted_candidates IS 'ledger rows of looks that an active product asks for today';
+
+-- Grouping every prompt of a million products takes seconds: what asks for few looks selects them first.
+CREATE VIEW looks AS
+SELECT
+    look_id,
+    any_value(view) AS view,
+    count(*) AS products,
+    list(product_id ORDER BY product_id) AS product_ids,
+    list(shard ORDER BY product_id) AS shards
+FROM current_prompts
+WHERE look_id IS NOT NULL
+GROUP BY look_id;
+
+COMMENT ON VIEW looks IS 'One row a look that is asked for today: products that share their pictures';
+COMMENT ON COLUMN looks.look_id IS 'SHA-256 over what decides the pictures, but the product and the seed';
+COMMENT ON COLUMN looks.view IS 'packshot, lifestyle, ...: a section of catalog.toml';
+COMMENT ON COLUMN looks.products IS 'For how many active products its pictures stand';
+COMMENT ON COLUMN looks.product_ids IS 'Those products, in the order of their ids';
+COMMENT ON COLUMN looks.shards IS 'Their hash shards, in the same order';
 
 CREATE VIEW newest_scores AS
 FROM scores QUALIFY row_number() OVER (PARTITION BY image_id ORDER BY seq DESC) = 1;
@@ -60,6 +76,8 @@ SELECT
     images.width,
     images.height,
     images.created_at,
+    ledger.look_id,
+    wanted.products,
     prompts.product_id,
     prompts.shard,
     prompts.view,
@@ -68,7 +86,7 @@ SELECT
     products.category AS category_now,
     products.attributes AS attributes_now,
     products.retired_at,
-    wish.prompt_id IS NOT NULL AS still_wanted,
+    wanted.products > 0 AS still_wanted,
     prompts.asked,
     prompts.prompt,
     prompts.negative_prompt,
@@ -115,8 +133,10 @@ FROM images
 LEFT JOIN recipes ON recipes.recipe_id = images.image_id
 LEFT JOIN ledger ON ledger.recipe_id = images.image_id
 LEFT JOIN prompts ON prompts.prompt_id = images.prompt_id
-LEFT JOIN current_prompts AS wish ON wish.prompt_id = ledger.prompt_id
 LEFT JOIN products ON products.product_id = prompts.product_id
+LEFT JOIN LATERAL (
+    SELECT count(*) AS products FROM current_prompts WHERE current_prompts.look_id = ledger.look_id
+) AS wanted ON true
 LEFT JOIN environments ON environments.environment_id = images.environment_id
 LEFT JOIN newest_scores AS score ON score.image_id = images.image_id
 LEFT JOIN newest_verdicts AS verdict ON verdict.image_id = images.image_id
@@ -130,7 +150,9 @@ COMMENT ON COLUMN lineage.sha256 IS 'SHA-256 of the PNG bytes, the key into imag
 COMMENT ON COLUMN lineage.width IS 'Pixels';
 COMMENT ON COLUMN lineage.height IS 'Pixels';
 COMMENT ON COLUMN lineage.created_at IS 'When it was acknowledged, UTC';
-COMMENT ON COLUMN lineage.product_id IS 'The product it was drawn for';
+COMMENT ON COLUMN lineage.look_id IS 'SHA-256 of what it shows: products with one look share it';
+COMMENT ON COLUMN lineage.products IS 'How many active products ask for it today';
+COMMENT ON COLUMN lineage.product_id IS 'The product it was drawn for: the first that asked';
 COMMENT ON COLUMN lineage.shard IS 'Hash shard of the product, 0..15: the Dagster partition';
 COMMENT ON COLUMN lineage.view IS 'packshot, lifestyle, ...: a section of catalog.toml';
 COMMENT ON COLUMN lineage.product_then IS 'The fields that the view read, as they were';
@@ -138,7 +160,7 @@ COMMENT ON COLUMN lineage.title_now IS 'Title in the newest feed';
 COMMENT ON COLUMN lineage.category_now IS 'Category in the newest feed';
 COMMENT ON COLUMN lineage.attributes_now IS 'All other fields in the newest feed';
 COMMENT ON COLUMN lineage.retired_at IS 'When the product left the feed; NULL: it is in it';
-COMMENT ON COLUMN lineage.still_wanted IS 'Whether an active product asks for the same picture today';
+COMMENT ON COLUMN lineage.still_wanted IS 'Whether any active product asks for it today';
 COMMENT ON COLUMN lineage.asked IS 'What the picture has to show: attribute and value';
 COMMENT ON COLUMN lineage.prompt IS 'What the model was told, cut to its token limit';
 COMMENT ON COLUMN lineage.negative_prompt IS 'What the model was told to avoid';
@@ -187,6 +209,7 @@ SELECT
     items.product_id,
     items.view,
     items.image_id,
+    count(*) OVER (PARTITION BY items.image_id) AS products,
     images.sha256,
     images.width,
     images.height,
@@ -199,10 +222,11 @@ JOIN publications ON publications.publication_id = items.since
 JOIN images USING (image_id)
 LEFT JOIN products ON products.product_id = items.product_id;
 
-COMMENT ON VIEW live_images IS 'One row a picture that is live, with the product as it is now';
+COMMENT ON VIEW live_images IS 'One row a product and view with a live picture';
 COMMENT ON COLUMN live_images.product_id IS 'The product that shows it';
 COMMENT ON COLUMN live_images.view IS 'packshot, lifestyle, ...: a section of catalog.toml';
 COMMENT ON COLUMN live_images.image_id IS 'SHA-256 of the recipe, the key into lineage';
+COMMENT ON COLUMN live_images.products IS 'How many products show it';
 COMMENT ON COLUMN live_images.sha256 IS 'SHA-256 of the PNG bytes';
 COMMENT ON COLUMN live_images.width IS 'Pixels';
 COMMENT ON COLUMN live_images.height IS 'Pixels';
@@ -228,26 +252,37 @@ JOIN publications ON publications.publication_id = items.since
 JOIN images ON images.image_id = items.image_id;
 
 CREATE VIEW open_failures AS
+WITH failed AS (
+    FROM ledger WHERE status IN ('failed', 'given up')
+), asking AS (
+    SELECT look_id, list(product_id ORDER BY product_id) AS product_ids,
+        list(shard ORDER BY product_id) AS shards
+    FROM current_prompts
+    WHERE look_id IN (SELECT look_id FROM failed)
+    GROUP BY look_id
+)
 SELECT
-    wanted.product_id,
-    wanted.view,
-    wanted.candidate,
+    product_ids[1] AS product_id,
+    failed.view,
+    failed.candidate,
     products.title,
     products.category,
-    wanted.status,
-    wanted.tries,
-    wanted.error,
-    wanted.seconds,
-    wanted.recipe_id,
-    wanted.shard,
-    wanted.updated_at,
-    wanted.run_id
-FROM wanted_candidates AS wanted
-JOIN products USING (product_id)
-WHERE wanted.status IN ('failed', 'given up');
+    failed.status,
+    failed.tries,
+    failed.error,
+    failed.seconds,
+    failed.recipe_id,
+    look_id,
+    product_ids,
+    shards,
+    failed.updated_at,
+    failed.run_id
+FROM failed
+JOIN asking USING (look_id)
+JOIN products ON products.product_id = product_ids[1];
 
 COMMENT ON VIEW open_failures IS 'One row a wanted picture that could not be drawn so far';
-COMMENT ON COLUMN open_failures.product_id IS 'The product that lacks the image';
+COMMENT ON COLUMN open_failures.product_id IS 'The first product that lacks the image';
 COMMENT ON COLUMN open_failures.view IS 'packshot, lifestyle, ...: a section of catalog.toml';
 COMMENT ON COLUMN open_failures.candidate IS '0, 1, ...: the candidate''s number';
 COMMENT ON COLUMN open_failures.title IS 'Title in the newest feed';
@@ -257,24 +292,29 @@ COMMENT ON COLUMN open_failures.tries IS 'How often drawing was tried';
 COMMENT ON COLUMN open_failures.error IS 'What the last try said';
 COMMENT ON COLUMN open_failures.seconds IS 'Drawing time spent on it so far';
 COMMENT ON COLUMN open_failures.recipe_id IS 'SHA-256 of the recipe that could not be drawn';
-COMMENT ON COLUMN open_failures.shard IS 'Hash shard of the product, 0..15';
+COMMENT ON COLUMN open_failures.look_id IS 'SHA-256 of what it would show';
+COMMENT ON COLUMN open_failures.product_ids IS 'All products that lack it, in the order of their ids';
+COMMENT ON COLUMN open_failures.shards IS 'Their hash shards, 0..15, in the same order';
 COMMENT ON COLUMN open_failures.updated_at IS 'When it was tried last, UTC';
 COMMENT ON COLUMN open_failures.run_id IS 'The Dagster run that tried it last';
 
--- From the few rejected pictures up: grouping every wish of the catalog took a gigabyte for a million
--- products. So the ledger is joined here, and the newest verdicts are looked up for those wishes only:
--- a sixth less time than by wanted_candidates.
+-- From the few rejected pictures up: grouping every prompt of the catalog took a gigabyte for a million
+-- products.
 CREATE VIEW all_rejected AS
 WITH wish AS (
-    SELECT ledger.* FROM ledger
-    JOIN (SELECT prompt_id FROM prompts WHERE current) USING (prompt_id)
-    WHERE prompt_id IN (
-        SELECT prompt_id FROM ledger WHERE recipe_id IN (
+    FROM ledger WHERE look_id IN (
+        SELECT look_id FROM ledger WHERE recipe_id IN (
             SELECT image_id FROM verdicts WHERE decision = 'rejected'
             UNION ALL
             SELECT image_id FROM reviews WHERE decision = 'rejected'
         )
     )
+), asking AS (
+    SELECT look_id, list(product_id ORDER BY product_id) AS product_ids,
+        list(shard ORDER BY product_id) AS shards, arg_min(prompt_id, product_id) AS prompt_id
+    FROM current_prompts
+    WHERE look_id IN (SELECT look_id FROM wish)
+    GROUP BY look_id
 ), verdict AS (
     SELECT image_id, arg_max(decision, seq) AS decision, arg_max(total, seq) AS total
     FROM verdicts
@@ -282,34 +322,39 @@ WITH wish AS (
     GROUP BY image_id
 )
 SELECT
-    wish.product_id,
+    any_value(product_ids[1]) AS product_id,
     wish.view,
-    max(products.title) AS title,
+    any_value(products.title) AS title,
     max(wish.attempt) + 1 AS attempts,
     count(*) FILTER (wish.status = 'made') AS pictures,
     max(verdict.total) AS best_total,
     arg_max(wish.recipe_id, verdict.total) AS best_image_id,
-    max(wish.shard) AS shard,
-    wish.prompt_id
+    look_id,
+    any_value(product_ids) AS product_ids,
+    any_value(shards) AS shards,
+    any_value(asking.prompt_id) AS prompt_id
 FROM wish
-JOIN active_products AS products ON products.product_id = wish.product_id
+JOIN asking USING (look_id)
+JOIN products ON products.product_id = product_ids[1]
 LEFT JOIN verdict ON verdict.image_id = wish.recipe_id
 LEFT JOIN newest_reviews AS review ON review.image_id = wish.recipe_id
-GROUP BY wish.product_id, wish.view, wish.prompt_id
+GROUP BY look_id, wish.view
 HAVING bool_and(wish.status IN ('made', 'given up'))
     AND bool_and(coalesce(review.decision, verdict.decision, 'unjudged') = 'rejected')
         FILTER (wish.status = 'made');
 
-COMMENT ON VIEW all_rejected IS 'One row a product and view whose every image so far was rejected';
-COMMENT ON COLUMN all_rejected.product_id IS 'The product that needs an image';
+COMMENT ON VIEW all_rejected IS 'One row a look whose every image so far was rejected';
+COMMENT ON COLUMN all_rejected.product_id IS 'The first product that needs an image';
 COMMENT ON COLUMN all_rejected.view IS 'packshot, lifestyle, ...: a section of catalog.toml';
 COMMENT ON COLUMN all_rejected.title IS 'Title in the newest feed';
 COMMENT ON COLUMN all_rejected.attempts IS 'How often candidates were asked for: 1, then one more for each retry';
 COMMENT ON COLUMN all_rejected.pictures IS 'Images drawn in all attempts';
 COMMENT ON COLUMN all_rejected.best_total IS 'The most points of any of them, 0..10';
 COMMENT ON COLUMN all_rejected.best_image_id IS 'The image with these points';
-COMMENT ON COLUMN all_rejected.shard IS 'Hash shard of the product, 0..15';
-COMMENT ON COLUMN all_rejected.prompt_id IS 'The wish that none of them fulfilled';
+COMMENT ON COLUMN all_rejected.look_id IS 'SHA-256 of what none of them showed well';
+COMMENT ON COLUMN all_rejected.product_ids IS 'All products that need one, in the order of their ids';
+COMMENT ON COLUMN all_rejected.shards IS 'Their hash shards, 0..15, in the same order';
+COMMENT ON COLUMN all_rejected.prompt_id IS 'How the first product asks for it';
 
 CREATE VIEW why_regenerated AS
 WITH history AS (
@@ -407,9 +452,9 @@ COMMENT ON COLUMN publication_log.publication_id IS '1, 2, 3, ...; the newest is
 COMMENT ON COLUMN publication_log.published_at IS 'When it went live, UTC';
 COMMENT ON COLUMN publication_log.coverage IS 'Share of active products with an image, 0..1';
 COMMENT ON COLUMN publication_log.products IS 'Products with an image';
-COMMENT ON COLUMN publication_log.images IS 'Images that it shows';
-COMMENT ON COLUMN publication_log.added IS 'Images that the one before did not show';
-COMMENT ON COLUMN publication_log.removed IS 'Images that the one before did show';
+COMMENT ON COLUMN publication_log.images IS 'Images that it shows, each counted once';
+COMMENT ON COLUMN publication_log.added IS 'Products'' views that show another image than before, or their first';
+COMMENT ON COLUMN publication_log.removed IS 'Products'' views that no longer show what they did';
 COMMENT ON COLUMN publication_log.restored IS 'A rollback: the publication that it shows again';
 COMMENT ON COLUMN publication_log.run_id IS 'The Dagster run that published it; or rollback';
 

@@ -67,7 +67,8 @@ def test_a_damaged_picture_never_goes_live(shop: Shop) -> None:
     assert failed_gates(shop) == ["integrity"]
     with catalog.store.writing() as connection:
         connection.execute(
-            "INSERT INTO publication_items SELECT product_id, view, recipe_id, 1, 2 FROM ledger"
+            "INSERT INTO publication_items SELECT product_id, ledger.view, recipe_id, 1, 2 "
+            "FROM ledger JOIN prompts USING (prompt_id)"
         )
     with pytest.raises(CorruptionError, match="what is live stays live"):
         roll_back(catalog, 1, Stamp.at_once("rollback"))

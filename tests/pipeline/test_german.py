@@ -102,8 +102,7 @@ def test_its_pictures_are_contrasted_in_its_words(shop: Shop) -> None:
     shop.night("first")
     rows = shop.query(
         """
-        SELECT DISTINCT product_id, signals::JSON -> 'contrasts' FROM scores
-        JOIN ledger ON recipe_id = image_id
+        SELECT DISTINCT product_id, signals::JSON -> 'contrasts' FROM lineage
         """
     )
     found = {str(product_id): json.loads(str(contrasts)) for product_id, contrasts in rows}

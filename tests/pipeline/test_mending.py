@@ -16,6 +16,9 @@ from catalog_gen.store.ledger import OpenFailure, open_failures
 from tests.pipeline.shop import Shop, open_shop
 from tests.pipeline.test_cli import run
 
+#: Product and view of every wish, beside the ledger's rows that fulfil it.
+WISHES = "SELECT product_id, ledger.view FROM current_prompts JOIN ledger USING (look_id)"
+
 PHOTOS = """
 [views.refreshed]
 template = "{{ colour }} {{ category }}"
@@ -48,7 +51,7 @@ def save_photo(shop: Shop, name: str, level: int) -> None:
 
 
 def drawn_for(shop: Shop) -> set[tuple[object, ...]]:
-    return set(shop.query("SELECT product_id, view FROM ledger WHERE status = 'made'"))
+    return set(shop.query(f"{WISHES} WHERE status = 'made'"))
 
 
 def test_a_mended_photo_is_drawn_again_and_nothing_else(tmp_path: Path) -> None:
@@ -58,7 +61,7 @@ def test_a_mended_photo_is_drawn_again_and_nothing_else(tmp_path: Path) -> None:
     save_photo(shop, "one.png", 90)
     mended = mend(shop.catalog, ["failed"], Stamp.at_once("again"), shards=[shard_of("sku-1")])
     assert (mended.photos, mended.shards) == (1, (shard_of("sku-1"),))
-    planned = shop.query("SELECT product_id, view FROM ledger WHERE status = 'planned'")
+    planned = shop.query(f"{WISHES} WHERE status = 'planned'")
     assert planned == [("sku-1", "refreshed")]
     night = shop.night("second")
     assert (night["changed"], night["generated"], night["failed"]) == (0, 1, 0)
@@ -177,7 +180,10 @@ def test_one_shard_materialised_from_the_page_draws_exactly_what_failed(tmp_path
 
 
 def failure(product_id: str, error: str, status: str = "failed") -> OpenFailure:
-    return OpenFailure(product_id, "packshot", 0, status, 1, error, f"recipe of {product_id}", 0)
+    recipe, look = f"recipe of {product_id}", f"look of {product_id}"
+    return OpenFailure(
+        product_id, "packshot", 0, status, 1, error, recipe, look, (product_id,), (0,)
+    )
 
 
 def test_the_same_reasons_are_told_once_with_all_that_they_concern() -> None:

@@ -102,7 +102,7 @@ def test_a_photo_that_moved_is_found_and_one_that_changed_is_named(shop: Shop) -
     (photos / "sku-1.png").rename(photos / "renamed.png")
     photograph(photos / "sku-2.png", 200)
     (photos / "sku-3.png").unlink()
-    product_of = dict(shop.query("SELECT recipe_id, product_id FROM ledger"))  # type: ignore[arg-type]
+    product_of = dict(shop.query("SELECT image_id, product_id FROM lineage"))  # type: ignore[arg-type]
     found = {
         product_of[each.image_id]: each
         for each in reproduce(shop.catalog, ids_of(shop, "refreshed"))

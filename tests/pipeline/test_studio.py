@@ -112,7 +112,7 @@ def test_what_the_model_cannot_draw_is_told_and_not_drawn(sample: Sample) -> Non
     rows = sample.query("SELECT product_id, unsupported FROM prompts WHERE unsupported <> ''")
     assert rows
     assert all("model.id" in why for _, why in rows)
-    drawn = {product_id for (product_id,) in sample.query("SELECT product_id FROM ledger")}
+    drawn = {product_id for (product_id,) in sample.query("SELECT product_id FROM lineage")}
     assert not drawn & {product_id for product_id, _ in rows}
 
 

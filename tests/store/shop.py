@@ -11,6 +11,7 @@ from duckdb import DuckDBPyConnection
 
 from catalog_gen.catalog.product import FeedContents, Product, Rejection
 from catalog_gen.fingerprint import sha256_json
+from catalog_gen.look import Look
 from catalog_gen.recipe import Environment, Failure, Recipe, candidate_seed
 from catalog_gen.store.connection import Store
 from catalog_gen.store.ledger import PlannedItem, PlanResult, open_work, save_plan
@@ -74,13 +75,28 @@ def drawn(recipe_id: str, seconds: float = 0.5) -> DrawnImage:
     return DrawnImage(recipe_id, png, sha256(png).hexdigest(), 128, 128, seconds)
 
 
+def look_of(stale: StaleInput) -> Look:
+    """A prompt of all that the view reads, told with and without the colour."""
+    words = [stale.spec["template"], *stale.inputs.values()]
+    colour = stale.inputs.get("colour", "")
+    return Look(
+        view=stale.view,
+        spec=stale.spec,
+        prompt=" ".join(filter(None, words)),
+        negative_prompt="",
+        colourless=" ".join(word for word in words if word and word != colour),
+        asked={"colour": colour},
+    )
+
+
 def recipe_of(stale: StaleInput, candidate: int = 0, attempt: int = 0) -> Recipe:
+    look = look_of(stale)
     return Recipe(
         method="text2img",
         model_hash=stale.spec["model"],
-        prompt=" ".join(filter(None, [stale.spec["template"], *stale.inputs.values()])),
+        prompt=look.prompt,
         negative_prompt="",
-        seed=candidate_seed(stale.product_id, stale.view, candidate, attempt),
+        seed=candidate_seed(look.form, candidate, attempt),
         scheduler="ddim",
         steps=20,
         guidance=3.0,
@@ -152,7 +168,7 @@ class Shop:
                     similarity=0.3,
                     margin=0.1,
                     embedding=np.array([0.6, 0.8], dtype=np.float32),
-                    signals=self.signals.get(each.product.product_id, '{"sharpness":0.5}'),
+                    signals=self.signals.get(each.product_id, '{"sharpness":0.5}'),
                     scored_at=self.now,
                     run_id=self.run_id,
                 )
@@ -200,6 +216,8 @@ class Shop:
             shard=stale.shard,
             view=stale.view,
             fingerprint=stale.fingerprint,
+            look_id=look_of(stale).look_id,
+            form=look_of(stale).form,
             inputs=stale.inputs,
             spec=stale.spec,
             prompt=recipe_of(stale).prompt,
@@ -216,9 +234,8 @@ class Shop:
             PlannedItem(
                 recipe_id=recipe.recipe_id,
                 recipe=recipe,
+                look_id=look_of(stale).look_id,
                 prompt_id=self.row(stale).prompt_id,
-                product_id=stale.product_id,
-                shard=stale.shard,
                 view=stale.view,
                 candidate=candidate,
                 attempt=0,

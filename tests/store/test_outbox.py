@@ -202,13 +202,16 @@ def test_the_ledger_knows_who_drew_and_how_long(shop: Shop, outbox: Outbox) -> N
     shop.plan()
     with shop.store.reading() as connection:
         made, failed = [key for (key,) in connection.execute(
-            "SELECT recipe_id FROM ledger ORDER BY product_id"
+            "SELECT recipe_id FROM ledger JOIN prompts USING (prompt_id) ORDER BY product_id"
         ).fetchall()]  # fmt: skip
     outbox.write([drawn(made, 2.0)], [Failure(failed, "NaN", 3.0)], ENVIRONMENT, run_id="drawer")
     ingest(shop.store, outbox, "sweeper", max_tries=1)
     with shop.store.reading() as connection:
         rows = connection.execute(
-            "SELECT status, tries, error, seconds, run_id FROM ledger ORDER BY product_id"
+            """
+            SELECT status, tries, error, seconds, ledger.run_id
+            FROM ledger JOIN prompts USING (prompt_id) ORDER BY product_id
+            """
         ).fetchall()
         batch = connection.execute("SELECT images, failures, run_id FROM outbox_batches").fetchall()
         (failure,) = open_failures(connection)

@@ -82,7 +82,7 @@ def test_a_product_that_changes_back_gets_its_earlier_row_and_pictures_back(shop
         shop.record([mug(1, colour=colour)])
         (stale,), result = shop.plan()
     assert stale.fingerprint == first.fingerprint
-    assert (result.planned, result.reused) == (0, 1)
+    assert (result.planned, len(result.reused)) == (0, 1)
     with shop.store.reading() as connection:
         rows = connection.execute(
             "SELECT inputs['colour'], current FROM prompts ORDER BY ALL"
