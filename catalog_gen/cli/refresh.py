@@ -193,6 +193,7 @@ def _complete(run_id: str, noted: Mapping[str, Any], total: float) -> dict[str, 
         "products": dict.fromkeys(("active", "added", "changed", "retired", "rejected"), 0),
         "images": dict.fromkeys(("planned", "generated", "reused", "deferred", "failed"), 0),
         "prompts": dict.fromkeys(("unsupported", "trimmed"), 0),
+        "looks": dict.fromkeys(("wanted", "products"), 0),
         "verdicts": dict.fromkeys(("accepted", "review", "rejected"), 0),
         "published": {"products": 0, "coverage": 0.0},
         "seconds": dict.fromkeys(("total", "generate", "score", "store"), 0.0),
@@ -222,6 +223,9 @@ def _print(
     state = "done" if done else "ended, and something is left to you"
     answers.print(Panel(table, title=f"[bold]{title} {state}[/]", title_align="left", expand=False))
     messages.print(feed_line(summary["feed"]["platform"], summary["feed"]["skipped"]))
+    looks = summary["looks"]
+    if looks["products"] > looks["wanted"]:
+        messages.print(f"{looks['wanted']} looks stand for {looks['products']} product views.")
     if summary["device"] == "cpu":
         messages.print("Drawn on the CPU; `catalog-gen doctor` says which GPU torch can find.")
     if summary["held_back"]:

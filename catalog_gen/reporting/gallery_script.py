@@ -136,6 +136,7 @@ def _image(image: GalleryImage) -> dict[str, Any]:
         "number": image.number,
         "decision": image.decision,
         "live": image.live,
+        "products": image.products,
         "total": image.total,
         "criteria": [
             {"name": name, "points": points, "why": why}

@@ -5,7 +5,7 @@ refresh stores it. It costs by the number of changes, not by the size of the cat
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from itertools import islice
 from statistics import median
@@ -41,7 +41,7 @@ from catalog_gen.stages.catalog import Catalog, Stamp
 from catalog_gen.stages.products import REFERENCE_HASH
 from catalog_gen.stages.retries import retries
 from catalog_gen.stages.takeover import take_over
-from catalog_gen.store.figures import drawing_pace
+from catalog_gen.store.figures import drawing_pace, look_figures
 from catalog_gen.store.ledger import (
     PlannedItem,
     apply_budget,
@@ -235,7 +235,7 @@ def write_prompts(
     """Store what changed in these shards, and plan its candidates, most valuable first.
 
     Pictures that wait in the outbox are taken over first: they are no work, and cost no budget.
-    Notes ``images`` and ``prompts`` with the run.
+    Notes ``images``, ``prompts`` and ``looks`` with the run.
 
     Raises:
         ConfigError: a template can't be used.
@@ -310,6 +310,8 @@ def _note(connection: DuckDBPyConnection, result: PromptsResult, stamp: Stamp) -
     prompts = {"unsupported": result.unsupported, "trimmed": result.trimmed}
     note_figures(connection, stamp.run_id, "images", images, stamp.now)
     note_figures(connection, stamp.run_id, "prompts", prompts, stamp.now)
+    looks = asdict(look_figures(connection))
+    note_figures(connection, stamp.run_id, "looks", looks, stamp.now)
 
 
 def _cut(

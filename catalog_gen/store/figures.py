@@ -27,6 +27,14 @@ class PromptFigures:
 
 
 @dataclass(frozen=True, slots=True)
+class LookFigures:
+    """Looks that are asked for today, and the products' views that ask for them."""
+
+    wanted: int
+    products: int
+
+
+@dataclass(frozen=True, slots=True)
 class VerdictFigures:
     """Pictures that are wanted now, by the newest verdict; a person's word overrules it."""
 
@@ -105,6 +113,14 @@ def prompt_figures(connection: DuckDBPyConnection) -> PromptFigures:
         )
     )
     return PromptFigures(*row)
+
+
+def look_figures(connection: DuckDBPyConnection) -> LookFigures:
+    """How many looks stand for how many views of active products."""
+    row = only_row(
+        connection.execute("SELECT count(DISTINCT look_id), count(look_id) FROM current_prompts")
+    )
+    return LookFigures(*row)
 
 
 def verdict_figures(connection: DuckDBPyConnection) -> VerdictFigures:

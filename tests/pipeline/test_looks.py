@@ -61,6 +61,8 @@ def test_sizes_are_drawn_once_and_each_is_published(shop: Shop) -> None:
     ]
     night = shop.night("first")
     assert (night["planned"], night["generated"], night["live"]) == (4, 4, 4)
+    ((summary,),) = shop.query("SELECT summary FROM runs")
+    assert json.loads(str(summary))["looks"] == {"wanted": 2, "products": 4}
     assert shop.query("SELECT count(DISTINCT image_id) FROM live_images") == [(2,)]
     assert make_plan(shop.catalog).items == ()
 
