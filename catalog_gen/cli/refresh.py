@@ -138,7 +138,13 @@ def _run(settings: CatalogSettings, home: Home, launch: Launch, title: str, as_j
         left = outlook(connection, settings)
     summary = _complete(finished.run_id, noted, perf_counter() - started)
     summary["failures"] = [
-        {"product_id": each.product_id, "view": each.view, "error": each.error} for each in failures
+        {
+            "product_id": each.product_id,
+            "product_ids": each.product_ids,
+            "view": each.view,
+            "error": each.error,
+        }
+        for each in failures
     ]
     code = 1 if left.groups or summary["held_back"] or left.nothing_live else 0
     if as_json:

@@ -111,7 +111,8 @@ class WorkItem:
 class OpenFailure:
     """A wanted candidate that could not be drawn so far.
 
-    ``product_ids`` are all products that lack it, ``shards`` theirs; ``product_id`` is the first.
+    ``product_ids`` are all products that lack it, ``shards`` theirs; ``product_id`` and ``shard``
+    are the first.
     """
 
     product_id: str
@@ -121,6 +122,7 @@ class OpenFailure:
     tries: int
     error: str
     recipe_id: str
+    shard: int
     look_id: str
     product_ids: tuple[str, ...]
     shards: tuple[int, ...]

@@ -12,12 +12,13 @@ from catalog_gen.store.relations import shard_list
 class AllRejected:
     """A look without a picture that a person could still let pass.
 
-    ``product_ids`` are all products that ask for it, ``shards`` theirs; ``product_id`` is the
-    first, and ``inputs`` are its fields that the view read. ``attempts`` counts how often
-    candidates were asked for; ``best_total`` is 0..10.
+    ``product_ids`` are all products that ask for it, ``shards`` theirs; ``product_id`` and
+    ``shard`` are the first, and ``inputs`` are that one's fields that the view read. ``attempts``
+    counts how often candidates were asked for; ``best_total`` is 0..10.
     """
 
     product_id: str
+    shard: int
     product_ids: tuple[str, ...]
     shards: tuple[int, ...]
     view: str
@@ -38,7 +39,7 @@ def all_rejected(
     """Looks that active products of these shards ask for, with every picture rejected."""
     rows = connection.execute(
         """
-        SELECT all_rejected.product_id, product_ids, shards, all_rejected.view,
+        SELECT all_rejected.product_id, all_rejected.shard, product_ids, shards, all_rejected.view,
             all_rejected.look_id, form, prompt_id, prompts.prompt, prompts.negative_prompt,
             prompts.inputs, attempts, pictures, best_total
         FROM all_rejected JOIN prompts USING (prompt_id)
@@ -48,6 +49,6 @@ def all_rejected(
         {"shards": shard_list(shards)},
     ).fetchall()
     return [
-        AllRejected(product_id, tuple(product_ids), tuple(shards_of), *rest)
-        for product_id, product_ids, shards_of, *rest in rows
+        AllRejected(product_id, shard, tuple(product_ids), tuple(shards_of), *rest)
+        for product_id, shard, product_ids, shards_of, *rest in rows
     ]

@@ -272,6 +272,7 @@ SELECT
     failed.error,
     failed.seconds,
     failed.recipe_id,
+    shards[1] AS shard,
     look_id,
     product_ids,
     shards,
@@ -292,6 +293,7 @@ COMMENT ON COLUMN open_failures.tries IS 'How often drawing was tried';
 COMMENT ON COLUMN open_failures.error IS 'What the last try said';
 COMMENT ON COLUMN open_failures.seconds IS 'Drawing time spent on it so far';
 COMMENT ON COLUMN open_failures.recipe_id IS 'SHA-256 of the recipe that could not be drawn';
+COMMENT ON COLUMN open_failures.shard IS 'Hash shard of that product, 0..15';
 COMMENT ON COLUMN open_failures.look_id IS 'SHA-256 of what it would show';
 COMMENT ON COLUMN open_failures.product_ids IS 'All products that lack it, in the order of their ids';
 COMMENT ON COLUMN open_failures.shards IS 'Their hash shards, 0..15, in the same order';
@@ -329,6 +331,7 @@ SELECT
     count(*) FILTER (wish.status = 'made') AS pictures,
     max(verdict.total) AS best_total,
     arg_max(wish.recipe_id, verdict.total) AS best_image_id,
+    any_value(shards[1]) AS shard,
     look_id,
     any_value(product_ids) AS product_ids,
     any_value(shards) AS shards,
@@ -351,6 +354,7 @@ COMMENT ON COLUMN all_rejected.attempts IS 'How often candidates were asked for:
 COMMENT ON COLUMN all_rejected.pictures IS 'Images drawn in all attempts';
 COMMENT ON COLUMN all_rejected.best_total IS 'The most points of any of them, 0..10';
 COMMENT ON COLUMN all_rejected.best_image_id IS 'The image with these points';
+COMMENT ON COLUMN all_rejected.shard IS 'Hash shard of that product, 0..15';
 COMMENT ON COLUMN all_rejected.look_id IS 'SHA-256 of what none of them showed well';
 COMMENT ON COLUMN all_rejected.product_ids IS 'All products that need one, in the order of their ids';
 COMMENT ON COLUMN all_rejected.shards IS 'Their hash shards, 0..15, in the same order';

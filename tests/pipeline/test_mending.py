@@ -182,7 +182,7 @@ def test_one_shard_materialised_from_the_page_draws_exactly_what_failed(tmp_path
 def failure(product_id: str, error: str, status: str = "failed") -> OpenFailure:
     recipe, look = f"recipe of {product_id}", f"look of {product_id}"
     return OpenFailure(
-        product_id, "packshot", 0, status, 1, error, recipe, look, (product_id,), (0,)
+        product_id, "packshot", 0, status, 1, error, recipe, 0, look, (product_id,), (0,)
     )
 
 
