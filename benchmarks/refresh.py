@@ -117,7 +117,7 @@ def planned_recipes(feed: Path, home: Path) -> list[dict[str, Any]]:
     from catalog_gen.settings import Home
     from catalog_gen.stages.catalog import Catalog
     from catalog_gen.stages.products import read_products
-    from catalog_gen.stages.prompts import Drawer, compile_views, desired_prompts
+    from catalog_gen.stages.prompts import Drawer, compile_views, desired_prompts, firsts
     from catalog_gen.store.products import incoming_products
 
     catalog = Catalog.open(CONFIG, Home(home / "plan"), feed)
@@ -138,7 +138,7 @@ def planned_recipes(feed: Path, home: Path) -> list[dict[str, Any]]:
             "reference": references[wish.stale.product_id],
             "folder": str(catalog.settings.feed.reference_folders[0]),
         }
-        for wish in wishes
+        for wish in firsts(wishes)
         for recipe in wish.recipes
     ]
 
@@ -195,7 +195,10 @@ def draw_bare(jobs: list[dict[str, Any]]) -> dict[str, float]:
 
 
 def _feed(home: Path, rows: int) -> Path:
-    """The sample feed; or so many rows of it, from the beginning again with other ids."""
+    """The sample feed; or so many rows of it, from the beginning again with other ids.
+
+    The copies share the sample's pictures: they cost all but drawing.
+    """
     source = ROOT / "data" / "feed.csv"
     if not rows:
         return source

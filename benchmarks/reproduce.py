@@ -146,7 +146,8 @@ def _config() -> str:
             f'[views.photo-{number}]\n{template}\nmethod = {{ name = "img2img", strength = 0.4 }}\n'
             f'scheduler = "{scheduler}"\nsteps = 6\n{size}\n'
         )
-    return head + "\n".join(views) + tail
+    # Products of one colour and category would share their pictures.
+    return 'look = ["product_id"]\n' + head + "\n".join(views) + tail
 
 
 def _write_feed(path: Path, images: int) -> None:

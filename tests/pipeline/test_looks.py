@@ -28,6 +28,7 @@ BLUE = {"blue-S": ("Blue Mug, S", "mug", "blue", "9.00 EUR")}
 def shop(tmp_path: Path) -> Shop:
     """Three sizes of a red mug, and a blue one."""
     shop = open_shop(tmp_path)
+    shop.share()
     shop.write_feed(RED | BLUE)
     return shop
 
