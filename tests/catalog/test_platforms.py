@@ -8,7 +8,7 @@ from catalog_gen.catalog.feeds import read_feed
 from catalog_gen.catalog.product import FeedContents, Product
 from catalog_gen.errors import FeedError
 from catalog_gen.settings import FeedSettings
-from tests.catalog.feed_files import read_bytes
+from tests.catalog.feed_files import BIGCOMMERCE, BIGCOMMERCE_OLDER, ETSY, META, read_bytes
 
 CASES = Path(__file__).parent / "platforms"
 
@@ -183,26 +183,6 @@ def test_older_encodings() -> None:
     assert (russian.encoding, russian.products[0].title) == ("cp1251", "Керамическая кружка")
 
 
-BIGCOMMERCE = """\
-Item,ID,Name,Type,SKU,Options,Inventory Tracking,Current Stock,Price,Categories,Description,\
-Is Visible,Brand ID,Variant Image URL,Image URL (Import)
-Product,77,Tarn Mug,physical,TARN,,variant,,14.00,Shop All/Mugs;Sale,<p>Thrown.</p>,TRUE,3,,
-Image,501,,,,,,,,,,,,,https://s.example/tarn.jpg
-Variant,901,,,TARN-R,Type=Swatch|Name=Colour|Value=Red[#f00],,4,,,,,,https://s.example/r.jpg,
-Variant,902,,,TARN-B,Type=Swatch|Name=Colour|Value=Blue[#00f],,0,15.00,,,,,,
-Product,78,Gill Bowl,physical,GILL,,none,,9.00,Bowls,,FALSE,3,,
-"""
-
-BIGCOMMERCE_OLDER = """\
-Item Type,Product ID,Product Name,Product Type,Product Code/SKU,Brand Name,Option Set,\
-Product Description,Price,Product Visible?,Category,Product Image URL - 1,Product UPC/EAN
-Product,77,Tarn Mug,P,TARN,Tarn,Mugs,<p>Thrown.</p>,14.00,Y,Kitchen/Mugs,https://s.example/t.jpg,
-  SKU,,"[CS]Colour=Red:#ff0000,[RT]Size=Small",,TARN-R-S,,,,,,,,4006381333931
-  Rule,,,,TARN-R-S,,,,,,,,
-Product,78,Gill Bowl,P,GILL,Tarn,,,9.00,N,Kitchen/Bowls,,
-"""
-
-
 def test_bigcommerce(tmp_path: Path) -> None:
     contents = read_bytes(tmp_path, "export.csv", BIGCOMMERCE.encode())
     assert (contents.platform, contents.skipped) == ("bigcommerce", {"hidden": 1, "parent": 1})
@@ -215,16 +195,6 @@ def test_bigcommerce(tmp_path: Path) -> None:
     assert rows(older, "product_id", "title", "colour", "size", "group_id", "gtin") == [
         ["TARN-R-S", "Tarn Mug", "Red", "Small", "TARN", "4006381333931"]
     ]
-
-
-ETSY = """\
-TITLE,DESCRIPTION,PRICE,CURRENCY_CODE,QUANTITY,TAGS,MATERIALS,IMAGE1,IMAGE2,VARIATION 1 TYPE,\
-VARIATION 1 NAME,VARIATION 1 VALUES,SKU
-"Mug &quot;Fen&quot;, Red",By hand.,24.00,EUR,3,mug,"Stoneware,Glaze",https://i.example/1.jpg,\
-https://i.example/2.jpg,,,,FEN-R
-Fen Bowl,By hand.,30.00,EUR,1,bowl,Stoneware,https://i.example/3.jpg,,Primary color,Colour,\
-"Red,Blue","FB-R,FB-B"
-"""
 
 
 def test_etsy(tmp_path: Path) -> None:
@@ -240,15 +210,6 @@ def test_etsy(tmp_path: Path) -> None:
     ]
     assert bowl.product_id.startswith("fen-bowl-")
     assert "colour" not in bowl.attributes
-
-
-META = """\
-# Required | The id,# Required | The title,# Required | Availability,# Required | Condition,\
-# Required | Price,# Required | Link,# Required | Picture,# Optional | Status
-id,title,availability,condition,price,link,image_link,status
-#1001,Red mug,in stock,new,9.00 EUR,https://s.example/1,https://s.example/1.jpg,active
-1002,Blue mug,in stock,new,9.00 EUR,https://s.example/2,https://s.example/2.jpg,archived
-"""
 
 
 def test_meta_with_its_row_of_comments(tmp_path: Path) -> None:
