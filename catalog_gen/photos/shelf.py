@@ -75,6 +75,8 @@ class Shelf:
     def writing(self) -> Iterator["ShelfWriter"]:
         """Write photos and journal. A round that was cut short is continued, not begun anew."""
         self.folder.mkdir(parents=True, exist_ok=True)
+        for cut_short in self.folder.glob("**/.*.partial"):
+            cut_short.unlink()
         entries = self.entries()
         self._compact(entries)
         try:
