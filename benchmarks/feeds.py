@@ -23,7 +23,10 @@ from typing import Any, Final
 ROOT: Final = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
-_HTML: Final = "<p>Thrown by hand, fired twice.</p><ul><li>Oven safe</li><li>350 ml</li></ul>"
+
+def _html(product: int) -> str:
+    """A description of its own for every product."""
+    return f"<p>Thrown by hand, no. {product}.</p><ul><li>Oven safe</li><li>350 ml</li></ul>"
 
 
 def main() -> None:
@@ -126,7 +129,16 @@ def _variants(number: int) -> tuple[str, str]:
 def _shopify(number: int) -> tuple[object, ...]:
     colour, size = _variants(number)
     first = number % 6 == 0
-    shared = (f"Mug {number // 6}", _HTML, "Dune", "Mugs", "true", "Color", "Size", "active")
+    shared = (
+        f"Mug {number // 6}",
+        _html(number // 6),
+        "Dune",
+        "Mugs",
+        "true",
+        "Color",
+        "Size",
+        "active",
+    )
     title, body, vendor, kind, published, option1, option2, status = (
         shared if first else ("",) * len(shared)
     )
@@ -149,7 +161,7 @@ def _woocommerce(number: int) -> tuple[object, ...]:
     parent = f"mug-{number // 7}"
     if number % 7 == 0:
         return (
-            *(number, "variable", parent, f"Mug {number}", 1, "visible", _HTML, 1, ""),
+            *(number, "variable", parent, f"Mug {number}", 1, "visible", _html(number), 1, ""),
             *("Kitchen > Mugs, Sale", "", "", "Color", "Red, Blue", "Size", "S, M, L"),
         )
     return (
@@ -166,11 +178,26 @@ def _magento(number: int) -> tuple[object, ...]:
             f"sku=m-{child},color={_variants(child)[0]}" for child in range(number - 6, number)
         )
         return (
-            *(f"m-{number}", "", "configurable", "Default Category/Mugs", f"Mug {number}", _HTML),
+            *(
+                f"m-{number}",
+                "",
+                "configurable",
+                "Default Category/Mugs",
+                f"Mug {number}",
+                _html(number),
+            ),
             *("", "mug", 1, "Catalog, Search", "/a.jpg", "", 0, 1, children),
         )
     return (
-        *(f"m-{number}", "", "simple", "Default Category/Mugs", f"Mug {number}", _HTML, "14.0000"),
+        *(
+            f"m-{number}",
+            "",
+            "simple",
+            "Default Category/Mugs",
+            f"Mug {number}",
+            _html(number),
+            "14.0000",
+        ),
         *(f"mug-{number}", 1, "Not Visible Individually", "/a.jpg"),
         *(f"color={colour},material=Stoneware,size={size}", 8, 1, ""),
     )
@@ -180,7 +207,7 @@ def _magento(number: int) -> tuple[object, ...]:
 FORMS: Final[dict[str, tuple[tuple[str, ...], Row]]] = {
     "plain": (
         ("nr", "id", "title", "kategorie", "description", "color", "price"),
-        lambda n: (n, f"m-{n}", f"Mug {n}", "Home > Mugs", _HTML, _variants(n)[0], "9.50 EUR"),
+        lambda n: (n, f"m-{n}", f"Mug {n}", "Home > Mugs", _html(n), _variants(n)[0], "9.50 EUR"),
     ),
     "google": (
         (
@@ -188,7 +215,7 @@ FORMS: Final[dict[str, tuple[tuple[str, ...], Row]]] = {
             *("brand", "gtin", "product_type", "color", "size", "item_group_id"),
         ),
         lambda n: (
-            *(f"m-{n}", f"Mug {n}", _HTML, f"https://s.example/{n}", "https://c.example/1.jpg"),
+            *(f"m-{n}", f"Mug {n}", _html(n), f"https://s.example/{n}", "https://c.example/1.jpg"),
             *("in stock", "9.50 EUR", "Dune", f"400638{n:07}", "Home > Mugs", *_variants(n)),
             f"g-{n // 6}",
         ),
@@ -240,7 +267,7 @@ FORMS: Final[dict[str, tuple[tuple[str, ...], Row]]] = {
                 "none",
                 9,
                 "Mugs",
-                _HTML,
+                _html(n),
                 "TRUE",
                 "",
             )
@@ -265,7 +292,7 @@ FORMS: Final[dict[str, tuple[tuple[str, ...], Row]]] = {
         ),
         lambda n: (
             *(f"m-{n}", "mugs", f"g-{n // 6}", "", "drinkware,sale", 1, f"Mug {n}", f"Becher {n}"),
-            *(_HTML, *_variants(n), "9.50"),
+            *(_html(n), *_variants(n), "9.50"),
         ),
     ),
     "etsy": (
@@ -294,7 +321,15 @@ FORMS: Final[dict[str, tuple[tuple[str, ...], Row]]] = {
             *("image_link", "brand", "status", "item_group_id", "color", "size"),
         ),
         lambda n: (
-            *(f"m-{n}", f"Mug {n}", _HTML, "in stock", "new", "9.50 EUR", f"https://s.example/{n}"),
+            *(
+                f"m-{n}",
+                f"Mug {n}",
+                _html(n),
+                "in stock",
+                "new",
+                "9.50 EUR",
+                f"https://s.example/{n}",
+            ),
             *("https://c.example/1.jpg", "Dune", "active", f"g-{n // 6}", *_variants(n)),
         ),
     ),

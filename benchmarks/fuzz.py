@@ -303,8 +303,8 @@ def _print(figures: dict[str, Any]) -> None:
         print(
             f"{damaged['feeds']} damaged feeds: {damaged.get('read', 0)} read, "
             f"{damaged.get('refused', 0)} refused; {rows['read']} rows = "
-            f"{rows['accepted']} accepted + "
-            f"{rows['rejected']} rejected + {rows['skipped']} skipped; the slowest took {damaged['slowest_seconds']:.2f} s"
+            f"{rows['accepted']} accepted + {rows['rejected']} rejected + "
+            f"{rows['skipped']} skipped; the slowest took {damaged['slowest_seconds']:.2f} s"
         )
     if guided := figures["coverage"]:
         print(

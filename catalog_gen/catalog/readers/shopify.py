@@ -136,6 +136,9 @@ class _Columns:
     def __init__(self, table: Table, translation: Translation, naming: Naming) -> None:
         self.fields = translation.fields
         self._naming = naming
+        self.metafields = [
+            (name, self.canonical(name.removeprefix(_META))) for name in _metafields(table)
+        ]
         self.of_variant: set[str] = {
             *("_sku", "_quantity", "_policy", "price", "compare_at_price", "gtin", "image_link"),
             *(f"_value{number}" for number in _OPTIONS),
@@ -223,11 +226,11 @@ def _variant(
     for name, value in first.items():
         variant.setdefault(name, value)
     # A metafield is the product's: what an option says of the variant counts more.
-    said = {columns.canonical(name) for name in options}
-    for name, value in first.items():
-        field = columns.canonical(name.removeprefix(_META))
-        if name.startswith(_META) and field not in said and ";" not in value:
-            variant.setdefault(field, value)
+    if columns.metafields:
+        said = {columns.canonical(name) for name in options}
+        for name, field in columns.metafields:
+            if name in first and field not in said and ";" not in first[name]:
+                variant.setdefault(field, first[name])
     if "_quantity" in fields:
         variant.setdefault("availability", _availability(fields))
     variant["page"] = f"products/{handle}"
