@@ -37,6 +37,8 @@ REFERENCE_PROBLEM: Final = "reference_problem"
 #: Digits of an image's id with which exported files are named; see ``stages.export``.
 _NAME_LENGTH: Final = 32
 _EXPORTED: Final = re.compile(rf"[0-9a-f]{{{_NAME_LENGTH}}}")
+#: What parts the addresses of a list; the first one is the main picture's.
+_NEXT_ADDRESS: Final = re.compile(r"[|,;\s]+(?=https?://)")
 _DRAWN: Final = "is a picture that catalog_gen drew, and no photo"
 _MASKED: Final = "the address has a secret in it, which is never kept; the photo needs one without"
 
@@ -154,6 +156,7 @@ def former_photos(connection: DuckDBPyConnection) -> dict[str, str]:
 def photo_address(product: Product) -> str:
     """Where a product's photo is to be fetched; '' where it is a file, or the feed names none."""
     named = product.reference or product.attributes.get("image_link", "")
+    named = _NEXT_ADDRESS.split(named, maxsplit=1)[0].strip()
     return named if parsed(named) is not None else ""
 
 

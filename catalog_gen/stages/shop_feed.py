@@ -220,4 +220,5 @@ def _columns(shop: ShopFeed) -> tuple[str, ...]:
 
 
 def _merchant_name(name: str) -> str:
-    return name.removeprefix("g:")
+    """Google's name of an XML field; what Atom calls a summary is the description."""
+    return "description" if name == "summary" else name.removeprefix("g:")

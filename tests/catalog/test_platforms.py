@@ -361,3 +361,21 @@ def test_what_is_no_table_of_products_is_refused(
 ) -> None:
     with pytest.raises(FeedError, match=rule):
         read_bytes(tmp_path, name, text.encode())
+
+
+def test_how_a_product_is_sold_is_no_category(tmp_path: Path) -> None:
+    text = (
+        "id,Title,Product Type,Product categories\n"
+        "1,Mug,simple,Kitchen>Mugs|Sale\n2,Tee,variable,Clothing\n3,Lamp,Lamps,Light\n"
+    )
+    contents = read_bytes(tmp_path, "export.csv", text.encode())
+    assert rows(contents, "category") == [["Mugs"], ["Clothing"], ["Lamps"]]
+
+
+def test_woocommerces_lists_of_values(tmp_path: Path) -> None:
+    text = (
+        "ID,Type,SKU,Name,Published,In stock?,Regular price,Attribute 1 name,Attribute 1 value(s)\n"
+        '1,simple,A,Card,1,1,10,Material,"Paper \\, matte | Card"\n'
+    )
+    contents = read_bytes(tmp_path, "woo.csv", text.encode())
+    assert rows(contents, "material") == [["Paper, matte, Card"]]

@@ -152,10 +152,21 @@ class _Attributes:
         """Attribute values by name; "" for an attribute that the row leaves open ("any")."""
         values = record.values
         return {
-            name: without_entities(values[value].strip())
+            name: _listed(values[value])
             for index, value in self._pairs.of(record.names)
             if (name := without_entities(values[index].strip()))
         }
+
+
+def _listed(values: str) -> str:
+    r"""An attribute's values as one text: "Paper \\, matte | Card" is "Paper, matte, Card"."""
+    return (
+        without_entities(values)
+        .replace(" \\,", ",")
+        .replace("\\,", ",")
+        .replace(" | ", ", ")
+        .strip()
+    )
 
 
 def _pairs(names: tuple[str, ...]) -> list[tuple[int, int]]:
