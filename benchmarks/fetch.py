@@ -15,6 +15,7 @@ import hashlib
 import json
 import os
 import random
+import resource
 import shutil
 import signal
 import subprocess
@@ -23,7 +24,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Any, Final
 
 ROOT: Final = Path(__file__).parent.parent
@@ -69,14 +70,17 @@ def photo(number: int, size: int) -> bytes:
 def measure(folder: Path, host: str, addresses: list[str], size: int) -> dict[str, Any]:
     """Megabytes a second of us and of curl, over the same addresses."""
     megabytes = len(addresses) * size / 1e6
-    seconds = {}
+    seconds, processor = {}, {}
     for name in ("ours", "unchanged"):
-        started = perf_counter()
+        started, before = perf_counter(), process_time()
         fetch(folder / "ours", host, addresses)
         seconds[name] = perf_counter() - started
+        processor[name] = process_time() - before
     whole = check(folder / "ours")
     assert (whole["kept"], whole["lost"]) == (len(addresses), 0), whole
+    before = _of_children()
     seconds["curl"] = _curl(folder, addresses)
+    processor["curl"] = _of_children() - before
     shutil.rmtree(folder / "curl")
     shutil.rmtree(folder / "ours")
     return {
@@ -85,6 +89,9 @@ def measure(folder: Path, host: str, addresses: list[str], size: int) -> dict[st
         "ours_mb_per_second": round(megabytes / seconds["ours"], 1),
         "curl_mb_per_second": round(megabytes / seconds["curl"], 1),
         "unchanged_per_second": round(len(addresses) / seconds["unchanged"]),
+        "processor_ms_each": {
+            name: round(1000 * spent / len(addresses), 2) for name, spent in processor.items()
+        },
     }
 
 
@@ -135,6 +142,12 @@ def _is_whole(folder: Path, entry: Entry) -> bool:
     except OSError:
         return False
     return hashlib.sha256(content).hexdigest() in entry.name
+
+
+def _of_children() -> float:
+    """Processor seconds of the children that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _curl(folder: Path, addresses: list[str]) -> float:
