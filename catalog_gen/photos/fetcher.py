@@ -17,17 +17,18 @@ from catalog_gen.progress import report
 
 STAGE: Final = "photos"
 
-#: Why a picture's bytes are not taken; '' if they are.
+#: Why a picture's bytes are no photo of the shop's; '' if they are.
 Refuse = Callable[[bytes], str]
 
 
 @dataclass(slots=True)
 class Fetched:
-    """How many addresses brought a photo, said that it is the same, and failed."""
+    """How many addresses brought a photo, had the same one, failed, or brought one of our own."""
 
     fetched: int = 0
     unchanged: int = 0
     failed: int = 0
+    own: int = 0
 
     @property
     def note(self) -> str:
@@ -89,7 +90,8 @@ class _Round:
             self.outcome.unchanged += 1
             self.shelf.confirm(address)
         elif why := self.refuse(photo.content):
-            self._fail(address, why)
+            self.outcome.own += 1
+            self.shelf.fail(address, why)
         else:
             self.outcome.fetched += 1
             self.shelf.keep(address, photo)

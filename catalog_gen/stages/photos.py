@@ -101,7 +101,7 @@ def fetch(catalog: Catalog, products: Sequence[Product], limits: Limits | None =
                 shelf.fail(address, _DRAWN)
             asked = sorted(addresses - drawn)
             outcome = fetch_photos(asked, shelf, hosts, limits, refuse=_why_no_photo)
-            outcome.failed += len(drawn)
+            outcome.own += len(drawn)
     except OSError as error:
         raise StoreError(
             str(catalog.home.photos),
@@ -139,7 +139,8 @@ def with_photos(
         if entry is None:
             unasked += 1
         name = (entry.name if entry else "") or former.get(product.product_id, "")
-        if entry and entry.problem:
+        # A shop that shows what was drawn for it lacks nothing, as long as its photo is here.
+        if entry and entry.problem and not (name and entry.problem == _DRAWN):
             missing.append(MissingPhoto(product.product_id, entry.problem, bool(name)))
         done.append(_with_photo(product, address, name, entry))
     return ShopPhotos(

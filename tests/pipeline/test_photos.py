@@ -80,7 +80,7 @@ def test_photos_that_do_not_come(shop: Shop, server: Server) -> None:
     assert (missing.product_id, missing.why, missing.kept) == ("sku-1", "HTTP 404", True)
     with shop.catalog.store.reading() as connection:
         noted = run_summary(connection, "moved")["photos"]
-    assert noted == {"fetched": 0, "unchanged": 2, "failed": 1, "missing": 1}
+    assert noted == {"fetched": 0, "unchanged": 2, "failed": 1, "own": 0, "missing": 1}
 
 
 def test_a_product_that_never_had_a_photo_says_why(shop: Shop, server: Server) -> None:
@@ -127,3 +127,4 @@ def test_pictures_that_were_drawn_are_no_photos(shop: Shop, server: Server, tmp_
     ]
     assert server.asked[paths[1]] == 0, "its name says that it was drawn here"
     assert server.asked[paths[2]] == 1
+    assert make_plan(shop.catalog).photo_count.missing == ()
