@@ -6,6 +6,7 @@ that was not written whole. Files stay when addresses change: pictures were draw
 be drawn again only from them.
 """
 
+import fcntl
 import hashlib
 import json
 import re
@@ -48,7 +49,7 @@ def is_shelf_name(reference: str) -> bool:
 
 
 class Shelf:
-    """The photos below a folder. One process writes at a time."""
+    """The photos below a folder."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -73,21 +74,32 @@ class Shelf:
 
     @contextmanager
     def writing(self) -> Iterator["ShelfWriter"]:
-        """Write photos and journal. A round that was cut short is continued, not begun anew."""
+        """Write photos and journal. A round that was cut short is continued, not begun anew.
+
+        Waits for another process that writes; the lock dies with its process.
+        """
         self.folder.mkdir(parents=True, exist_ok=True)
-        for cut_short in self.folder.glob("**/.*.partial"):
-            cut_short.unlink()
-        entries = self.entries()
-        self._compact(entries)
+        with (self.folder / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            since = self._begin()
+            entries = self.entries()
+            self._compact(entries)
+            with self._journal.open("a", encoding="utf-8") as stream:
+                yield ShelfWriter(self.folder, stream, entries, since)
+            sync_file(self._journal)
+            self._unfinished.unlink(missing_ok=True)
+
+    def _begin(self) -> str:
+        """When this round began: now, or when the one that was cut short did."""
         try:
             since = self._unfinished.read_text("utf-8")
         except FileNotFoundError:
             since = _now()
             write_whole(self._unfinished, since.encode())
-        with self._journal.open("a", encoding="utf-8") as stream:
-            yield ShelfWriter(self.folder, stream, entries, since)
-        sync_file(self._journal)
-        self._unfinished.unlink(missing_ok=True)
+            return since
+        for cut_short in self.folder.glob("**/.*.partial"):
+            cut_short.unlink()
+        return since
 
     def _compact(self, entries: Mapping[str, Entry]) -> None:
         lines = (_line(address, entry) for address, entry in entries.items())

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -159,6 +160,18 @@ def test_a_round_that_was_cut_short_goes_on(shop: Shop, tmp_path: Path) -> None:
     assert fetch(shop, tmp_path, "/good/1", "/good/2") == Fetched(fetched=1)
     assert shop.asked == {"/good/1": 1, "/good/2": 1}
     assert fetch(shop, tmp_path, "/good/1", "/good/2") == Fetched(unchanged=2)
+
+
+def test_two_rounds_write_one_after_the_other(shop: Shop, tmp_path: Path) -> None:
+    outcomes: list[Fetched] = []
+    second = threading.Thread(target=lambda: outcomes.append(fetch(shop, tmp_path, "/good/1")))
+    with Shelf(tmp_path).writing() as shelf:
+        second.start()
+        second.join(0.3)
+        assert second.is_alive(), "it waits"
+        fetch_photos([shop.url("/good/1")], shelf, AllowedHosts([shop.host]), LIMITS)
+    second.join(20)
+    assert outcomes == [Fetched(unchanged=1)]
 
 
 @pytest.mark.parametrize(
