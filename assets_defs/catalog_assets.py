@@ -1,5 +1,8 @@
 """The feed and its products."""
 
+from dataclasses import asdict
+from typing import Any, Final
+
 import dagster as dg
 
 from assets_defs.stage_asset import stage_asset
@@ -7,6 +10,9 @@ from catalog_gen.stages.catalog import Stamp
 from catalog_gen.stages.feed import current_feed, take_feed
 from catalog_gen.stages.products import FIGURES, record_products
 from resources.catalog import CatalogResource
+
+#: Products without their photo that are named in the asset's metadata.
+_SHOWN: Final = 50
 
 
 @stage_asset(group="catalog", kinds={"file"})
@@ -31,10 +37,17 @@ def products(
     """Every product of the feed, validated; rows that broke a rule are kept as rejections."""
     opened = catalog.open()
     stamp = Stamp.at_once(context.run.run_id)
-    changes = record_products(opened, current_feed(opened.home), stamp)
-    metadata = {
+    recorded = record_products(opened, current_feed(opened.home), stamp)
+    changes, photos = recorded.changes, recorded.photos
+    metadata: dict[str, Any] = {
         "platform": changes.platform,
         "skipped": dg.MetadataValue.json(dict(changes.skipped)),
         **{name: getattr(changes, name) for name in FIGURES},
     }
+    if photos.missing:
+        shown = [asdict(each) for each in photos.missing[:_SHOWN]]
+        metadata |= {
+            "photos_missing": len(photos.missing),
+            "photos_missing_first": dg.MetadataValue.json(shown),
+        }
     return dg.MaterializeResult(metadata=metadata)

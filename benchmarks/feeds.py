@@ -2,7 +2,8 @@
 
 Every form is written with the same number of rows and read in a process of its own: rows a second,
 and the peak of memory that reading added. ``DictReader`` reads the same file in the encoding that
-is known to it, keeps every row, as a script would, and understands none.
+is known to it, keeps every row, as a script would, and understands none. On a busy machine the rows
+a second of processor time are the ones to compare.
 
     python benchmarks/feeds.py [--rows N] [--json]
     python benchmarks/feeds.py --table        # the table of docs/feeds.md
@@ -17,13 +18,16 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Any, Final
 
 ROOT: Final = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
-_HTML: Final = "<p>Thrown by hand, fired twice.</p><ul><li>Oven safe</li><li>350 ml</li></ul>"
+
+def _html(product: int) -> str:
+    """A description of its own for every product."""
+    return f"<p>Thrown by hand, no. {product}.</p><ul><li>Oven safe</li><li>350 ml</li></ul>"
 
 
 def main() -> None:
@@ -75,7 +79,7 @@ def _read(way: str, path: Path) -> dict[str, Any]:
     READERS.items()  # modules are loaded once a process, whatever is read
     before = _memory("VmRSS")
     Path("/proc/self/clear_refs").write_text("5")
-    started = perf_counter()
+    started, processor = perf_counter(), process_time()
     outcome: dict[str, Any]
     kept: object
     if way == "ours":
@@ -86,10 +90,15 @@ def _read(way: str, path: Path) -> dict[str, Any]:
         with path.open(newline="", encoding="utf-8") as stream:
             kept = rows = list(csv.DictReader(stream))
         outcome = {"rows": len(rows)}
-    seconds = perf_counter() - started
+    seconds, processor = perf_counter() - started, process_time() - processor
     peak = _memory("VmHWM") - before
     assert kept
-    return {**outcome, "rows_per_second": round(outcome["rows"] / seconds), "peak_mb": round(peak)}
+    return {
+        **outcome,
+        "rows_per_second": round(outcome["rows"] / seconds),
+        "rows_per_processor_second": round(outcome["rows"] / processor),
+        "peak_mb": round(peak),
+    }
 
 
 def _memory(name: str) -> float:
@@ -126,7 +135,16 @@ def _variants(number: int) -> tuple[str, str]:
 def _shopify(number: int) -> tuple[object, ...]:
     colour, size = _variants(number)
     first = number % 6 == 0
-    shared = (f"Mug {number // 6}", _HTML, "Dune", "Mugs", "true", "Color", "Size", "active")
+    shared = (
+        f"Mug {number // 6}",
+        _html(number // 6),
+        "Dune",
+        "Mugs",
+        "true",
+        "Color",
+        "Size",
+        "active",
+    )
     title, body, vendor, kind, published, option1, option2, status = (
         shared if first else ("",) * len(shared)
     )
@@ -149,7 +167,7 @@ def _woocommerce(number: int) -> tuple[object, ...]:
     parent = f"mug-{number // 7}"
     if number % 7 == 0:
         return (
-            *(number, "variable", parent, f"Mug {number}", 1, "visible", _HTML, 1, ""),
+            *(number, "variable", parent, f"Mug {number}", 1, "visible", _html(number), 1, ""),
             *("Kitchen > Mugs, Sale", "", "", "Color", "Red, Blue", "Size", "S, M, L"),
         )
     return (
@@ -166,11 +184,26 @@ def _magento(number: int) -> tuple[object, ...]:
             f"sku=m-{child},color={_variants(child)[0]}" for child in range(number - 6, number)
         )
         return (
-            *(f"m-{number}", "", "configurable", "Default Category/Mugs", f"Mug {number}", _HTML),
+            *(
+                f"m-{number}",
+                "",
+                "configurable",
+                "Default Category/Mugs",
+                f"Mug {number}",
+                _html(number),
+            ),
             *("", "mug", 1, "Catalog, Search", "/a.jpg", "", 0, 1, children),
         )
     return (
-        *(f"m-{number}", "", "simple", "Default Category/Mugs", f"Mug {number}", _HTML, "14.0000"),
+        *(
+            f"m-{number}",
+            "",
+            "simple",
+            "Default Category/Mugs",
+            f"Mug {number}",
+            _html(number),
+            "14.0000",
+        ),
         *(f"mug-{number}", 1, "Not Visible Individually", "/a.jpg"),
         *(f"color={colour},material=Stoneware,size={size}", 8, 1, ""),
     )
@@ -180,7 +213,7 @@ def _magento(number: int) -> tuple[object, ...]:
 FORMS: Final[dict[str, tuple[tuple[str, ...], Row]]] = {
     "plain": (
         ("nr", "id", "title", "kategorie", "description", "color", "price"),
-        lambda n: (n, f"m-{n}", f"Mug {n}", "Home > Mugs", _HTML, _variants(n)[0], "9.50 EUR"),
+        lambda n: (n, f"m-{n}", f"Mug {n}", "Home > Mugs", _html(n), _variants(n)[0], "9.50 EUR"),
     ),
     "google": (
         (
@@ -188,7 +221,7 @@ FORMS: Final[dict[str, tuple[tuple[str, ...], Row]]] = {
             *("brand", "gtin", "product_type", "color", "size", "item_group_id"),
         ),
         lambda n: (
-            *(f"m-{n}", f"Mug {n}", _HTML, f"https://s.example/{n}", "https://c.example/1.jpg"),
+            *(f"m-{n}", f"Mug {n}", _html(n), f"https://s.example/{n}", "https://c.example/1.jpg"),
             *("in stock", "9.50 EUR", "Dune", f"400638{n:07}", "Home > Mugs", *_variants(n)),
             f"g-{n // 6}",
         ),
@@ -240,7 +273,7 @@ FORMS: Final[dict[str, tuple[tuple[str, ...], Row]]] = {
                 "none",
                 9,
                 "Mugs",
-                _HTML,
+                _html(n),
                 "TRUE",
                 "",
             )
@@ -265,7 +298,7 @@ FORMS: Final[dict[str, tuple[tuple[str, ...], Row]]] = {
         ),
         lambda n: (
             *(f"m-{n}", "mugs", f"g-{n // 6}", "", "drinkware,sale", 1, f"Mug {n}", f"Becher {n}"),
-            *(_HTML, *_variants(n), "9.50"),
+            *(_html(n), *_variants(n), "9.50"),
         ),
     ),
     "etsy": (
@@ -294,7 +327,15 @@ FORMS: Final[dict[str, tuple[tuple[str, ...], Row]]] = {
             *("image_link", "brand", "status", "item_group_id", "color", "size"),
         ),
         lambda n: (
-            *(f"m-{n}", f"Mug {n}", _HTML, "in stock", "new", "9.50 EUR", f"https://s.example/{n}"),
+            *(
+                f"m-{n}",
+                f"Mug {n}",
+                _html(n),
+                "in stock",
+                "new",
+                "9.50 EUR",
+                f"https://s.example/{n}",
+            ),
             *("https://c.example/1.jpg", "Dune", "active", f"g-{n // 6}", *_variants(n)),
         ),
     ),
@@ -308,10 +349,11 @@ def _lines(figures: dict[str, Any]) -> Iterator[str]:
     )
     for platform, told in figures.items():
         ours, theirs = told["ours"], told["csv"]
-        ratio = ours["rows_per_second"] / theirs["rows_per_second"]
+        ratio = ours["rows_per_processor_second"] / theirs["rows_per_processor_second"]
         yield (
-            f"{platform:<12} {ours['rows_per_second']:>9,} {theirs['rows_per_second']:>11,} "
-            f"{ratio:>6.2f} {ours['peak_mb']:>8} {theirs['peak_mb']:>11}"
+            f"{platform:<12} {ours['rows_per_processor_second']:>9,} "
+            f"{theirs['rows_per_processor_second']:>11,} {ratio:>6.2f} "
+            f"{ours['peak_mb']:>8} {theirs['peak_mb']:>11}"
         )
 
 

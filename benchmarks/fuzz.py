@@ -86,6 +86,7 @@ def damaged_feeds(folder: Path, feeds: int) -> dict[str, Any]:
             rows["read"] += contents.rows_read
             rows["accepted"] += len(contents.products)
             rows["rejected"] += len(contents.rejections)
+            rows["skipped"] += sum(contents.skipped.values())
 
     def check(number: int, whole: Seed) -> None:
         @seed(number)
@@ -302,8 +303,8 @@ def _print(figures: dict[str, Any]) -> None:
         print(
             f"{damaged['feeds']} damaged feeds: {damaged.get('read', 0)} read, "
             f"{damaged.get('refused', 0)} refused; {rows['read']} rows = "
-            f"{rows['accepted']} accepted + "
-            f"{rows['rejected']} rejected; the slowest took {damaged['slowest_seconds']:.2f} s"
+            f"{rows['accepted']} accepted + {rows['rejected']} rejected + "
+            f"{rows['skipped']} skipped; the slowest took {damaged['slowest_seconds']:.2f} s"
         )
     if guided := figures["coverage"]:
         print(

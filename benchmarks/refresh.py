@@ -121,7 +121,7 @@ def planned_recipes(feed: Path, home: Path) -> list[dict[str, Any]]:
     from catalog_gen.store.products import incoming_products
 
     catalog = Catalog.open(CONFIG, Home(home / "plan"), feed)
-    contents = read_products(catalog, feed)
+    contents = read_products(catalog, feed).contents
     drawer = Drawer.of(catalog)
     attributes = {name for each in contents.products for name in each.attributes}
     views = compile_views(catalog.settings, attributes, drawer.dialect)

@@ -15,6 +15,7 @@ from pydantic import AfterValidator, Field, model_validator
 from catalog_gen.chosen import Chosen
 from catalog_gen.errors import ConfigError
 from catalog_gen.fingerprint import sha256_json
+from catalog_gen.hosts import checked_host
 from catalog_gen.method import AnyMethod, described
 from catalog_gen.recipe import MAX_GUIDANCE
 from catalog_gen.timetable import checked_cron, checked_timezone
@@ -35,6 +36,7 @@ MAX_BATCH: Final = 1024
 MAX_SIDE: Final = 8192
 
 Share = Annotated[float, Field(ge=0, le=1)]
+Host = Annotated[str, AfterValidator(checked_host)]
 Cron = Annotated[str, AfterValidator(checked_cron)]
 TimeZone = Annotated[str, AfterValidator(checked_timezone)]
 Asks = dict[Annotated[str, Field(pattern="^[a-z][a-z0-9_]*$")], str]
@@ -50,6 +52,9 @@ class FeedSettings(Chosen):
     max_field_length: int = Field(20_000, ge=1, description="characters; longer values are bad")
     reference_folders: tuple[Path, ...] = Field(
         (), description="the only folders that reference photos may be read from"
+    )
+    fetch_photos: tuple[Host, ...] = Field(
+        (), description="the only hosts that photos may be fetched from; none: nothing is fetched"
     )
     aliases: dict[str, str] = Field({}, description="further column names, to canonical fields")
     platform: str | None = Field(
@@ -255,6 +260,10 @@ class Home:
     @property
     def site(self) -> Path:
         return self.root / "site"
+
+    @property
+    def photos(self) -> Path:
+        return self.root / "photos"
 
     @property
     def hashes(self) -> Path:

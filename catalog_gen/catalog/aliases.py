@@ -17,7 +17,7 @@ from catalog_gen.catalog.product import CORE_FIELDS
 SPELLINGS: Final[Mapping[str, tuple[str, ...]]] = {
     "product_id": (
         *("product_id", "id", "sku", "item_id", "article_number", "handle"),
-        *("artikelnummer", "artikel_nr", "referencia", "artikelnr"),
+        *("artikelnummer", "artikel_nr", "referencia", "artikelnr", "артикул"),
     ),
     "title": (
         *("title", "name", "product_name", "product_title", "item_name"),
@@ -25,7 +25,8 @@ SPELLINGS: Final[Mapping[str, tuple[str, ...]]] = {
         *("nombre", "titolo", "nome", "naam", "nazwa", "název", "név", "namn", "navn", "название"),
     ),
     "category": (
-        *("product_type", "category", "product_category", "google_product_category"),
+        *("product_type", "category", "product_category", "categories", "product_categories"),
+        *("google_product_category",),
         *("kategorie", "warengruppe", "catégorie", "categoría", "categoria", "categorie"),
         *("kategoria", "категория"),
     ),

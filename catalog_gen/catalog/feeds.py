@@ -5,7 +5,9 @@ stream through; what is kept are the products and the rejections. Nothing is wri
 fetched.
 """
 
+import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -21,8 +23,9 @@ from catalog_gen.catalog.readers.jsonl import read_jsonl
 from catalog_gen.catalog.readers.parquet import parquet_names, read_parquet
 from catalog_gen.catalog.readers.reader import READERS, Reader, fold
 from catalog_gen.catalog.readers.record import MAX_FIELDS, Record, Skipped, Table, shorten
+from catalog_gen.catalog.readers.reports import report_kind
 from catalog_gen.catalog.readers.source import FeedSource, inspect_source
-from catalog_gen.catalog.validation import Validator
+from catalog_gen.catalog.validation import ID_MISSING, TITLE_MISSING, Validator
 from catalog_gen.errors import FeedError
 from catalog_gen.settings import FeedSettings
 
@@ -31,6 +34,7 @@ PLAIN: Final = "plain"
 _XML: Final = "google"
 
 _FORMATS: Final = "Export the feed as CSV, TSV, JSONL, Parquet or Google Merchant XML."
+_JSON_ARRAY: Final = re.compile(r"\[\s*[\[{\]]")
 _FOREIGN: Final = {
     b"PK\x03\x04": "is a zip file or a spreadsheet",
     b"%PDF": "is a PDF",
@@ -86,6 +90,8 @@ def read_feed(path: Path, settings: FeedSettings) -> FeedContents:
             products.append(result)
         else:
             rejections.append(result)
+    if feed.platform == PLAIN:
+        _require_most(path, feed.table, rejections, rows_read)
     kept = without_parents(products)
     if len(kept) < len(products):
         skipped["parent"] += len(products) - len(kept)
@@ -98,6 +104,26 @@ def read_feed(path: Path, settings: FeedSettings) -> FeedContents:
         platform=feed.platform,
         skipped=dict(sorted(skipped.items())),
     )
+
+
+def _require_most(
+    path: Path, table: Table, rejections: Sequence[Rejection], rows_read: int
+) -> None:
+    """A table that no platform claims, and most of whose rows are no products, is not understood.
+
+    Raises:
+        FeedError: more than half of the rows have no id or no title, as where variants stand below
+            their product in a form that no reader knows.
+    """
+    bare = sum(each.rule in (ID_MISSING, TITLE_MISSING) for each in rejections)
+    if bare > 1 and 2 * bare > rows_read:
+        raise FeedError(
+            str(path),
+            f"{bare} of its {rows_read} rows have no id or no title; its columns are: "
+            f"{shorten_columns(', '.join(table.names))}",
+            "No platform's export has these columns. Give every row its own id and title, or name "
+            "the right columns in [feed] aliases.",
+        )
 
 
 def open_feed(path: Path, settings: FeedSettings) -> OpenFeed:
@@ -125,7 +151,7 @@ def open_feed(path: Path, settings: FeedSettings) -> OpenFeed:
         table = Table("xml", xml_encoding(source), (), lambda: read_google_xml(source))
         name = settings.platform or _XML
         return OpenFeed(name, READERS.get(name)(), table, naming)
-    if start.startswith("[") and not source.name.endswith((".csv", ".tsv", ".jsonl")):
+    if _JSON_ARRAY.match(start):
         rule = "is a JSON array"
         raise FeedError(str(source.path), rule, "Write one object a line, without the brackets.")
     encoding = find_encoding(source, settings.encoding)
@@ -141,8 +167,11 @@ def _json_lines(
 ) -> OpenFeed:
     """JSON Lines; an object without ids or titles is a rejection of its own, not the feed's end."""
     rows = read_jsonl(source, encoding)
-    names = next((row.names for row in rows if isinstance(row, Record)), ())
-    table = Table("jsonl", encoding, names, lambda: read_jsonl(source, encoding))
+    first = next((row for row in rows if isinstance(row, Record)), None)
+    if first is None or source.head.split(maxsplit=1)[0] == b"{":
+        rule = "has not one JSON object on each line"
+        raise FeedError(str(source.path), rule, "Write each product as one object on one line.")
+    table = Table("jsonl", encoding, first.names, lambda: read_jsonl(source, encoding))
     platform = settings.platform or _platform_of([table])[0] or PLAIN
     return OpenFeed(platform, READERS.get(platform)(), table, naming)
 
@@ -163,6 +192,12 @@ def _recognised(
     if table is None:
         platform = PLAIN
         table = next((each for each in tables if not _missing(each, naming)), None)
+    if not settings.platform and (kind := report_kind(_folded(table or tables[0]))):
+        raise FeedError(
+            str(source.path),
+            f"is a list of {kind}, not of products",
+            "Export the shop's products, or set feed.platform if it is one of products.",
+        )
     if table is None:
         raise _unknown(source, tables[0], naming)
     if len(table.names) > MAX_FIELDS:

@@ -76,6 +76,10 @@ def _path_of_url(reference: str) -> str:
     except ValueError as error:
         raise _refuse(reference, f"is no URL ({error})", _NEXT) from error
     if url.scheme.casefold() != "file" or url.netloc not in ("", "localhost"):
+        if url.scheme.casefold() in ("http", "https"):
+            host = url.hostname or "its host"
+            listed = f"List {host} in feed.fetch_photos, and refresh; or put the photo into one of "
+            raise _refuse(reference, "was not fetched", f"{listed}feed.reference_folders.")
         raise _refuse(reference, "only local paths and file URLs are read", _NEXT)
     if url.query or url.fragment:
         raise _refuse(reference, "a file URL has no query and no fragment", _NEXT)

@@ -25,6 +25,14 @@ FIELD_LONG: Final = "a field has at most {limit:,} characters (feed.max_field_le
 #: Controls, surrogates, formats (bidirectional marks, zero-width), line and paragraph separators.
 _NOT_IN_IDS: Final = frozenset({"Cc", "Cs", "Cf", "Zl", "Zp"})
 _TAXONOMY_NUMBER: Final = re.compile(r"\d+")
+#: What shop systems write in "product type": how a product is sold, and not what it is.
+_HOW_SOLD: Final = frozenset(
+    {
+        *("simple", "variable", "variation", "grouped", "external", "configurable", "bundle"),
+        *("virtual", "downloadable", "physical", "digital", "subscription", "standard", "variant"),
+        *("parent", "child", "service", "simple, virtual", "simple, downloadable, virtual"),
+    }
+)
 _CORE: Final = frozenset(CORE_FIELDS)
 _ENTITY: Final = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,30});")
 
@@ -78,6 +86,8 @@ class Validator:
             value = values[column.index]
             if not value or value.isspace():
                 continue
+            if column.field == "category" and value.strip().casefold() in _HOW_SOLD:
+                continue
             if column.field in _CORE and column.field not in core:
                 core[column.field] = value
                 continue
@@ -126,9 +136,15 @@ def _decoded(value: str) -> str:
 def leaf_category(path: str) -> str:
     """The last part of "A > B > C"; a bare number of Google's taxonomy says nothing and is ''.
 
+    Of several paths ("Sale|Kitchen > Mugs") it is the deepest one's.
+
     >>> leaf_category("Home > Kitchen > Mugs")
     'Mugs'
     """
-    parts = [clean_text(part) for part in _decoded(path).split(">")]
-    leaf = next((part for part in reversed(parts) if part), "")
+    paths = [
+        [text for part in each.split(">") if (text := clean_text(part))]
+        for each in _decoded(path).split("|")
+    ]
+    deepest = max(paths, key=len)
+    leaf = deepest[-1] if deepest else ""
     return "" if _TAXONOMY_NUMBER.fullmatch(leaf) else leaf

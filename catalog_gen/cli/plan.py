@@ -18,6 +18,7 @@ from catalog_gen.cli.preflight import require
 from catalog_gen.planning import Budget, PlanItem
 from catalog_gen.settings import Home
 from catalog_gen.stages.catalog import Catalog
+from catalog_gen.stages.photos import PhotoCount
 from catalog_gen.stages.plan import Plan, make_plan
 from catalog_gen.store.products import NamedProduct
 
@@ -72,6 +73,9 @@ def _as_json(plan: Plan) -> dict[str, object]:
         "warnings": list(plan.warnings),
         "unsupported": [asdict(product) for product in plan.unsupported],
         "photos": [asdict(product) for product in plan.photos],
+        "photos_to_fetch": plan.photo_count.unasked,
+        "photos_missing": [asdict(each) for each in plan.photo_count.missing],
+        "photos_elsewhere": dict(plan.photo_count.elsewhere),
         "gates": list(plan.gates),
         "stops": stops,
         **({"error": stops[0]} if stops else {}),
@@ -132,9 +136,26 @@ def _print(plan: Plan) -> None:
         f"{counted(len(plan.photos), 'photo')} that can't be read; drawing from them fails:",
         (f"{each.product_id}: {each.why}" for each in plan.photos),
     )
+    _print_fetching(plan.photo_count)
     _list("What would keep the pictures from going live:", plan.gates)
     for error in plan.stops:
         answers.print(f"\n[bold red]A refresh would stop:[/] {escape(str(error))}")
+
+
+def _print_fetching(photos: PhotoCount) -> None:
+    if photos.unasked:
+        answers.print(f"{counted(photos.unasked, 'photo')} will be fetched by a refresh.")
+    _list(
+        f"{counted(len(photos.missing), 'photo')} that did not come when a refresh asked last:",
+        (
+            f"{each.product_id}: {each.why}{'; the former one is kept' if each.kept else ''}"
+            for each in photos.missing
+        ),
+    )
+    _list(
+        "Photos at hosts that feed.fetch_photos does not list:",
+        (f"{host}: {count}" for host, count in photos.elsewhere.items()),
+    )
 
 
 def _counts(plan: Plan) -> str:

@@ -206,6 +206,8 @@ def _complete(run_id: str, noted: Mapping[str, Any], total: float) -> dict[str, 
     }
     summary = {name: {**zero, **noted.get(name, {})} for name, zero in shape.items()}
     summary["seconds"]["total"] = round(total, 3)
+    if "photos" in noted:
+        summary["photos"] = noted["photos"]
     held_back = noted.get("held_back", {}).get("why", "")
     device = noted.get("drawing", {}).get("device", "")
     feed = {"platform": "", "skipped": {}, **noted.get("feed", {})}
@@ -217,7 +219,9 @@ def _print(
 ) -> None:
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     table.add_column(style="bold")
-    for name in ("products", "prompts", "images", "verdicts", "published"):
+    for name in ("products", "photos", "prompts", "images", "verdicts", "published"):
+        if name not in summary:
+            continue
         figures = (_figure(what, value) for what, value in summary[name].items())
         table.add_row(name.capitalize(), "   ".join(figures))
     seconds = summary["seconds"]

@@ -30,6 +30,11 @@ class Catalog:
             settings = settings.model_copy(update={"feed": changed})
         return cls(settings, home)
 
+    @property
+    def photo_folders(self) -> tuple[Path, ...]:
+        """The folders that products' photos may be read from; fetched ones come first."""
+        return (self.home.photos, *self.settings.feed.reference_folders)
+
     @cached_property
     def store(self) -> Store:
         return Store(self.home)

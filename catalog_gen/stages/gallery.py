@@ -69,7 +69,7 @@ def write_catalog_gallery(catalog: Catalog) -> Path:
                 for each in newest_rejections(connection)
             ),
         )
-        source = _Files(connection, catalog.settings.feed.reference_folders)
+        source = _Files(connection, catalog.photo_folders)
         return write_gallery(data, catalog.home.site, source)
 
 

@@ -148,7 +148,7 @@ def _jobs(catalog: Catalog, work: Sequence[WorkItem]) -> tuple[list[DrawJob], li
         reference: Path | None = None
         if "photo" in item.recipe.method.needs:
             try:
-                folders = catalog.settings.feed.reference_folders
+                folders = catalog.photo_folders
                 reference = resolve_reference(item.reference, folders)
             except InputError as error:
                 failures.append(Failure(item.recipe_id, str(error), 0.0))

@@ -106,7 +106,7 @@ def _look_at_photos(
     connection: DuckDBPyConnection, catalog: Catalog, product_ids: Collection[str], stamp: Stamp
 ) -> list[str]:
     """Hash these products' photos again; the ids of those that have another one by now."""
-    folders = catalog.settings.feed.reference_folders
+    folders = catalog.photo_folders
     hashes = {
         product.product_id: digest
         for product in products_named(connection, product_ids)

@@ -18,6 +18,7 @@ from catalog_gen.planning import NO_LIMIT, Budget, Change, Costed, PlanItem, wit
 from catalog_gen.prompting.language import language_warning
 from catalog_gen.settings import CatalogSettings
 from catalog_gen.stages.catalog import Catalog
+from catalog_gen.stages.photos import NO_PHOTOS, REFERENCE_LINK, REFERENCE_PROBLEM, PhotoCount
 from catalog_gen.stages.products import REFERENCE_HASH, read_products
 from catalog_gen.stages.prompts import (
     DesiredPrompt,
@@ -66,6 +67,7 @@ class Plan:
     """What a refresh would do.
 
     ``photos`` are products whose reference photo can't be read: their pictures would fail.
+    ``photo_count`` says what is known of photos at the shop's addresses; the plan asks none.
     ``stops`` would end the refresh, the first one at once. ``gates`` are sentences about what would
     keep the night's pictures from going live.
     """
@@ -81,6 +83,7 @@ class Plan:
     stops: tuple[CatalogError, ...]
     gates: tuple[str, ...]
     warnings: tuple[str, ...] = ()
+    photo_count: PhotoCount = NO_PHOTOS
 
     @property
     def looks(self) -> PlannedLooks:
@@ -100,7 +103,9 @@ def make_plan(catalog: Catalog, *, budget: Budget = NO_LIMIT) -> Plan:
     Raises:
         InputError: the feed, a template or the model can't be used.
     """
-    contents = read_products(catalog, catalog.settings.feed.path)
+    shop = read_products(catalog, catalog.settings.feed.path)
+    contents, photo_count = shop.contents, shop.photos
+    del shop
     attributes = {name for product in contents.products for name in product.attributes}
     drawer = Drawer.of(catalog)
     warning = language_warning([each.title for each in contents.products], drawer.budget.count)
@@ -177,6 +182,7 @@ def make_plan(catalog: Catalog, *, budget: Budget = NO_LIMIT) -> Plan:
         stops=() if refusal is None else (refusal,),
         gates=gates,
         warnings=(warning,) if warning else (),
+        photo_count=photo_count,
     )
 
 
@@ -188,8 +194,14 @@ def _unread_photos(
         return ()
     found = []
     for product in products:
-        if not product.reference or product.attributes.get(REFERENCE_HASH):
+        told = product.attributes
+        if not product.reference or told.get(REFERENCE_HASH):
             continue
+        if problem := told.get(REFERENCE_PROBLEM):
+            found.append(Unsupported(product.product_id, f"{product.reference} {problem}"))
+            continue
+        if told.get(REFERENCE_LINK) == product.reference:
+            continue  # a refresh fetches it first
         try:
             resolve_reference(product.reference, settings.feed.reference_folders)
         except InputError as error:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -11,8 +11,10 @@ from catalog_gen.catalog.product import FeedContents, Product
 from catalog_gen.catalog.reference import resolve_reference
 from catalog_gen.errors import FeedError, InputError
 from catalog_gen.fingerprint import sha256_file
+from catalog_gen.photos.shelf import is_shelf_name
 from catalog_gen.stages.catalog import Catalog, Stamp
 from catalog_gen.stages.feed import FeedFile
+from catalog_gen.stages.photos import NO_PHOTOS, PhotoCount, fetch, former_photos, with_photos
 from catalog_gen.store.products import FeedChanges, record_feed
 from catalog_gen.store.runs import note_figures
 
@@ -24,32 +26,48 @@ REFERENCE_HASH: Final = "reference_sha256"
 FIGURES: Final = ("active", "added", "changed", "retired", "rejected")
 
 
-def read_products(catalog: Catalog, path: Path) -> FeedContents:
-    """Parse a feed and hash the reference photos that it names. Writes nothing.
+@dataclass(frozen=True, slots=True)
+class ShopProducts:
+    """A feed's contents, its products with their photos' hashes, and what is known of photos."""
+
+    contents: FeedContents
+    photos: PhotoCount
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedProducts:
+    """What a feed changed, and what became of the photos that were fetched for it."""
+
+    changes: FeedChanges
+    photos: PhotoCount
+
+
+def read_products(catalog: Catalog, path: Path) -> ShopProducts:
+    """Parse a feed and hash the reference photos that it names. Writes and fetches nothing.
 
     Raises:
         FeedError: the feed can't be read, or none of its rows is a product for sale.
     """
-    contents = read_feed(path, catalog.settings.feed)
-    _require_products(contents, path)
-    folders = catalog.settings.feed.reference_folders
-    products = tuple(_with_reference_hash(product, folders) for product in contents.products)
-    return replace(contents, products=products)
+    return _with_photos(catalog, _read(catalog, path))
 
 
-def record_products(catalog: Catalog, feed: FeedFile, stamp: Stamp) -> FeedChanges:
+def record_products(catalog: Catalog, feed: FeedFile, stamp: Stamp) -> RecordedProducts:
     """Parse the feed's copy and bring the products table up to date, whole or not at all.
 
-    Notes ``products`` and ``feed`` with the run.
+    Photos are fetched first, where the settings list their hosts. Notes ``products``, ``feed`` and
+    ``photos`` with the run.
 
     Raises:
         FeedError: the feed can't be read, or it lost more products than the settings allow.
+        StoreError: fetched photos can't be kept.
     """
-    contents = read_products(catalog, feed.path)
+    contents = _read(catalog, feed.path)
+    fetched = fetch(catalog, contents.products)
+    shop = _with_photos(catalog, contents)
     with catalog.store.writing() as connection:
         changes = record_feed(
             connection,
-            contents,
+            shop.contents,
             source=feed.source,
             sha256=feed.sha256,
             shrink_limit=catalog.settings.feed.shrink_limit,
@@ -60,7 +78,28 @@ def record_products(catalog: Catalog, feed: FeedFile, stamp: Stamp) -> FeedChang
         note_figures(connection, stamp.run_id, "products", figures, stamp.now)
         feed_figures = {"platform": changes.platform, "skipped": dict(changes.skipped)}
         note_figures(connection, stamp.run_id, "feed", feed_figures, stamp.now)
-    return changes
+        if shop.photos.wanted:
+            photo_figures = {**asdict(fetched), "missing": len(shop.photos.missing)}
+            note_figures(connection, stamp.run_id, "photos", photo_figures, stamp.now)
+    return RecordedProducts(changes, shop.photos)
+
+
+def _read(catalog: Catalog, path: Path) -> FeedContents:
+    contents = read_feed(path, catalog.settings.feed)
+    _require_products(contents, path)
+    return contents
+
+
+def _with_photos(catalog: Catalog, contents: FeedContents) -> ShopProducts:
+    products, count = contents.products, NO_PHOTOS
+    if catalog.settings.feed.fetch_photos:
+        with catalog.store.peek() as connection:
+            former = former_photos(connection)
+        found = with_photos(catalog, products, former)
+        products, count = found.products, found.count
+    folders = catalog.photo_folders
+    hashed = tuple(_with_reference_hash(product, folders) for product in products)
+    return ShopProducts(replace(contents, products=hashed), count)
 
 
 def _require_products(contents: FeedContents, path: Path) -> None:
@@ -79,11 +118,16 @@ def _require_products(contents: FeedContents, path: Path) -> None:
 
 
 def photo_hash(product: Product, folders: Sequence[Path]) -> str:
-    """A photo that can't be read hashes to ''; drawing then fails that product alone."""
+    """A photo that can't be read hashes to ''; drawing then fails that product alone.
+
+    So does a fetched photo that is no longer the bytes that came: its name says which they were.
+    """
     try:
-        return sha256_file(resolve_reference(product.reference, folders))
+        digest = sha256_file(resolve_reference(product.reference, folders))
     except (InputError, OSError):
         return ""
+    fetched = is_shelf_name(product.reference)
+    return "" if fetched and digest not in product.reference else digest
 
 
 def _with_reference_hash(product: Product, folders: Sequence[Path]) -> Product:

@@ -153,9 +153,9 @@ def given_back(
 ) -> FeedText:
     """Every row of the shop's feed as it was, but for the pictures of these products.
 
-    The dialect stays: delimiter, encoding, column order, lines above the header. XML becomes CSV,
-    and fields of several parts as Google's text feeds write them. Rows that can't be read are not
-    given back.
+    The dialect stays: delimiter, encoding, line ends, column order, lines above the header. XML
+    becomes CSV, and fields of several parts as Google's text feeds write them. Rows that can't be
+    read are not given back.
     """
     table = shop.feed.table
     lines: dict[int, tuple[str, tuple[str, ...]]] = {}
@@ -164,12 +164,13 @@ def given_back(
             links = picture_links(base_url, images[product.product_id])
             lines[record.line] = (product.title, links)
     columns = _columns(shop)
-    added = channel.added_columns(columns)
+    added = channel.added_columns(columns, more=any(len(links) > 1 for _, links in lines.values()))
     text = io.StringIO(newline="")
     for line in table.preamble:
-        text.write(line + "\n")
-    writer = csv.writer(text, delimiter=table.delimiter or ",", lineterminator="\n")
-    writer.writerow([*(column.split(_AGAIN)[0] for column in columns), *added])
+        text.write(line + table.line_end)
+    writer = csv.writer(text, delimiter=table.delimiter or ",", lineterminator=table.line_end)
+    header = table.header or [column.split(_AGAIN)[0] for column in columns]
+    writer.writerow([*header, *added])
     for row in channel.give_back(_rows(channel, shop, columns, added, lines)):
         writer.writerow(row.values())
     encoding = table.encoding if table.format in ("csv", "tsv", "jsonl") else "utf-8"
@@ -219,4 +220,5 @@ def _columns(shop: ShopFeed) -> tuple[str, ...]:
 
 
 def _merchant_name(name: str) -> str:
-    return name.removeprefix("g:")
+    """Google's name of an XML field; what Atom calls a summary is the description."""
+    return "description" if name == "summary" else name.removeprefix("g:")

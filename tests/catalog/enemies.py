@@ -24,8 +24,12 @@ from catalog_gen.errors import FeedError
 from catalog_gen.settings import FeedSettings
 from tests.catalog.feed_files import (
     ATOM,
+    BIGCOMMERCE,
+    BIGCOMMERCE_OLDER,
+    ETSY,
     GOOGLE_XML,
     HEADER,
+    META,
     ROWS,
     SHOPIFY,
     csv_text,
@@ -73,6 +77,10 @@ SEEDS: Final = {
     "google rss": Seed("feed.xml", GOOGLE_XML.encode()),
     "google atom": Seed("feed.xml", ATOM.encode()),
     "shopify": Seed("feed.csv", SHOPIFY.encode()),
+    "bigcommerce": Seed("feed.csv", BIGCOMMERCE.encode()),
+    "older bigcommerce": Seed("feed.csv", BIGCOMMERCE_OLDER.encode()),
+    "etsy": Seed("feed.csv", ETSY.encode()),
+    "meta": Seed("feed.csv", META.encode()),
     **{
         path.stem: Seed(f"feed{path.suffix}", path.read_bytes())
         for path in sorted(_PLATFORMS.iterdir())

@@ -53,6 +53,42 @@ mug,,,,,,,,,,,https://a/4.jpg,
 ,Nameless,,,,,,,,X-1,1.00,,
 """
 
+BIGCOMMERCE = """\
+Item,ID,Name,Type,SKU,Options,Inventory Tracking,Current Stock,Price,Categories,Description,\
+Is Visible,Brand ID,Variant Image URL,Image URL (Import)
+Product,77,Tarn Mug,physical,TARN,,variant,,14.00,Shop All/Mugs;Sale,<p>Thrown.</p>,TRUE,3,,
+Image,501,,,,,,,,,,,,,https://s.example/tarn.jpg
+Variant,901,,,TARN-R,Type=Swatch|Name=Colour|Value=Red[#f00],,4,,,,,,https://s.example/r.jpg,
+Variant,902,,,TARN-B,Type=Swatch|Name=Colour|Value=Blue[#00f],,0,15.00,,,,,,
+Product,78,Gill Bowl,physical,GILL,,none,,9.00,Bowls,,FALSE,3,,
+"""
+
+BIGCOMMERCE_OLDER = """\
+Item Type,Product ID,Product Name,Product Type,Product Code/SKU,Brand Name,Option Set,\
+Product Description,Price,Product Visible?,Category,Product Image URL - 1,Product UPC/EAN
+Product,77,Tarn Mug,P,TARN,Tarn,Mugs,<p>Thrown.</p>,14.00,Y,Kitchen/Mugs,https://s.example/t.jpg,
+  SKU,,"[CS]Colour=Red:#ff0000,[RT]Size=Small",,TARN-R-S,,,,,,,,4006381333931
+  Rule,,,,TARN-R-S,,,,,,,,
+Product,78,Gill Bowl,P,GILL,Tarn,,,9.00,N,Kitchen/Bowls,,
+"""
+
+ETSY = """\
+TITLE,DESCRIPTION,PRICE,CURRENCY_CODE,QUANTITY,TAGS,MATERIALS,IMAGE1,IMAGE2,VARIATION 1 TYPE,\
+VARIATION 1 NAME,VARIATION 1 VALUES,SKU
+"Mug &quot;Fen&quot;, Red",By hand.,24.00,EUR,3,mug,"Stoneware,Glaze",https://i.example/1.jpg,\
+https://i.example/2.jpg,,,,FEN-R
+Fen Bowl,By hand.,30.00,EUR,1,bowl,Stoneware,https://i.example/3.jpg,,Primary color,Colour,\
+"Red,Blue","FB-R,FB-B"
+"""
+
+META = """\
+# Required | The id,# Required | The title,# Required | Availability,# Required | Condition,\
+# Required | Price,# Required | Link,# Required | Picture,# Optional | Status
+id,title,availability,condition,price,link,image_link,status
+#1001,Red mug,in stock,new,9.00 EUR,https://s.example/1,https://s.example/1.jpg,active
+1002,Blue mug,in stock,new,9.00 EUR,https://s.example/2,https://s.example/2.jpg,archived
+"""
+
 
 def csv_text(rows: Sequence[Sequence[str]], delimiter: str = ",") -> str:
     stream = io.StringIO()

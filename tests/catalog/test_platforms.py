@@ -8,7 +8,7 @@ from catalog_gen.catalog.feeds import read_feed
 from catalog_gen.catalog.product import FeedContents, Product
 from catalog_gen.errors import FeedError
 from catalog_gen.settings import FeedSettings
-from tests.catalog.feed_files import read_bytes
+from tests.catalog.feed_files import BIGCOMMERCE, BIGCOMMERCE_OLDER, ETSY, META, read_bytes
 
 CASES = Path(__file__).parent / "platforms"
 
@@ -183,26 +183,6 @@ def test_older_encodings() -> None:
     assert (russian.encoding, russian.products[0].title) == ("cp1251", "Керамическая кружка")
 
 
-BIGCOMMERCE = """\
-Item,ID,Name,Type,SKU,Options,Inventory Tracking,Current Stock,Price,Categories,Description,\
-Is Visible,Brand ID,Variant Image URL,Image URL (Import)
-Product,77,Tarn Mug,physical,TARN,,variant,,14.00,Shop All/Mugs;Sale,<p>Thrown.</p>,TRUE,3,,
-Image,501,,,,,,,,,,,,,https://s.example/tarn.jpg
-Variant,901,,,TARN-R,Type=Swatch|Name=Colour|Value=Red[#f00],,4,,,,,,https://s.example/r.jpg,
-Variant,902,,,TARN-B,Type=Swatch|Name=Colour|Value=Blue[#00f],,0,15.00,,,,,,
-Product,78,Gill Bowl,physical,GILL,,none,,9.00,Bowls,,FALSE,3,,
-"""
-
-BIGCOMMERCE_OLDER = """\
-Item Type,Product ID,Product Name,Product Type,Product Code/SKU,Brand Name,Option Set,\
-Product Description,Price,Product Visible?,Category,Product Image URL - 1,Product UPC/EAN
-Product,77,Tarn Mug,P,TARN,Tarn,Mugs,<p>Thrown.</p>,14.00,Y,Kitchen/Mugs,https://s.example/t.jpg,
-  SKU,,"[CS]Colour=Red:#ff0000,[RT]Size=Small",,TARN-R-S,,,,,,,,4006381333931
-  Rule,,,,TARN-R-S,,,,,,,,
-Product,78,Gill Bowl,P,GILL,Tarn,,,9.00,N,Kitchen/Bowls,,
-"""
-
-
 def test_bigcommerce(tmp_path: Path) -> None:
     contents = read_bytes(tmp_path, "export.csv", BIGCOMMERCE.encode())
     assert (contents.platform, contents.skipped) == ("bigcommerce", {"hidden": 1, "parent": 1})
@@ -215,16 +195,6 @@ def test_bigcommerce(tmp_path: Path) -> None:
     assert rows(older, "product_id", "title", "colour", "size", "group_id", "gtin") == [
         ["TARN-R-S", "Tarn Mug", "Red", "Small", "TARN", "4006381333931"]
     ]
-
-
-ETSY = """\
-TITLE,DESCRIPTION,PRICE,CURRENCY_CODE,QUANTITY,TAGS,MATERIALS,IMAGE1,IMAGE2,VARIATION 1 TYPE,\
-VARIATION 1 NAME,VARIATION 1 VALUES,SKU
-"Mug &quot;Fen&quot;, Red",By hand.,24.00,EUR,3,mug,"Stoneware,Glaze",https://i.example/1.jpg,\
-https://i.example/2.jpg,,,,FEN-R
-Fen Bowl,By hand.,30.00,EUR,1,bowl,Stoneware,https://i.example/3.jpg,,Primary color,Colour,\
-"Red,Blue","FB-R,FB-B"
-"""
 
 
 def test_etsy(tmp_path: Path) -> None:
@@ -240,15 +210,6 @@ def test_etsy(tmp_path: Path) -> None:
     ]
     assert bowl.product_id.startswith("fen-bowl-")
     assert "colour" not in bowl.attributes
-
-
-META = """\
-# Required | The id,# Required | The title,# Required | Availability,# Required | Condition,\
-# Required | Price,# Required | Link,# Required | Picture,# Optional | Status
-id,title,availability,condition,price,link,image_link,status
-#1001,Red mug,in stock,new,9.00 EUR,https://s.example/1,https://s.example/1.jpg,active
-1002,Blue mug,in stock,new,9.00 EUR,https://s.example/2,https://s.example/2.jpg,archived
-"""
 
 
 def test_meta_with_its_row_of_comments(tmp_path: Path) -> None:
@@ -303,3 +264,118 @@ def test_unpriced_parents_of_a_plain_table(tmp_path: Path) -> None:
     assert [product.product_id for product in contents.products] == ["M-R", "M-B"]
     first_is_the_group = text.replace("M,Mug,0.00", "M,Mug,8.00")
     assert len(read_bytes(tmp_path, "feed.csv", first_is_the_group.encode()).products) == 3
+
+
+AMAZON = """\
+settings=attributeRow=3&dataRow=5\tlabels\t\t\t\t\t
+SKU\tListing Action\tParentage Level\tParent SKU\tItem Name\tColour\tMain Image URL
+contribution_sku#1.value\t::record_action\tparentage_level[marketplace_id=A1]#1.value\t\
+child_parent_sku_relationship[marketplace_id=A1]#1.parent_sku\t\
+item_name[marketplace_id=A1][language_tag=de_DE]#1.value\t\
+color[marketplace_id=A1][language_tag=de_DE]#1.value\t\
+main_product_image_locator[marketplace_id=A1]#1.media_location
+ABC123\t(Default) Create or Replace (Full Update)\tChild\t\tAn example of Amazon's\tRed\t
+CUP\tCreate or Replace (Full Update)\tParent\t\tBecher\t\t
+CUP-R\tCreate or Replace (Full Update)\tChild\tCUP\tBecher rot\tRot\thttps://c.example/r.jpg
+CUP-B\tDelete\tChild\tCUP\tBecher blau\tBlau\t
+"""
+
+
+def test_amazons_template_of_today_with_its_example(tmp_path: Path) -> None:
+    contents = read_bytes(tmp_path, "template.txt", AMAZON.encode())
+    assert (contents.platform, contents.skipped) == (
+        "amazon",
+        {"deleted": 1, "example": 1, "parent": 1},
+    )
+    assert rows(contents, "product_id", "colour", "group_id", "image_link") == [
+        ["CUP-R", "Rot", "CUP", "https://c.example/r.jpg"]
+    ]
+
+
+METAFIELDS = """\
+Title,URL handle,Vendor,SKU,Option1 name,Option1 value,Price,Product image URL,\
+Color (product.metafields.shopify.color-pattern),Fabric (product.metafields.shopify.fabric)
+Shirt,shirt,W,S-W,Farbe,White,49.00,https://c.example/1.jpg,white; blue,linen
+,shirt,,S-B,,Blue,49.00,,,
+Mug,mug,W,M-1,Title,Default Title,9.00,https://c.example/2.jpg,green,
+"""
+
+
+def test_shopifys_metafields_say_what_options_do_not(tmp_path: Path) -> None:
+    contents = read_bytes(tmp_path, "products.csv", METAFIELDS.encode())
+    assert rows(contents, "product_id", "colour", "material") == [
+        ["S-W", "White", "linen"],
+        ["S-B", "Blue", "linen"],
+        ["M-1", "green", ""],
+    ]
+
+
+def test_categories_and_pictures_that_say_nothing(tmp_path: Path) -> None:
+    text = (
+        "ID,Type,SKU,Name,Published,Visibility in catalog,In stock?,Regular price,Categories\n"
+        '1,simple,A,Card,1,visible,1,10,Uncategorized\n2,simple,B,Mug,1,visible,1,10,"Sale, Mugs"\n'
+    )
+    assert rows(read_bytes(tmp_path, "woo.csv", text.encode()), "category") == [[""], ["Mugs"]]
+    text = (
+        "sku,store_view_code,attribute_set_code,product_type,categories,name,product_online,"
+        "base_image,url_key\nA,,Default,simple,Default Category/Mugs,Mug,1,no_selection,mug\n"
+    )
+    contents = read_bytes(tmp_path, "magento.csv", text.encode())
+    assert rows(contents, "category", "image_link") == [["Mugs", ""]]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "rule"),
+    [
+        (
+            "orders.csv",
+            "Name,Email,Financial Status,Paid at,Lineitem name,Id\n#1,a@b.c,paid,,M,1\n",
+            "is a list of orders, not of products",
+        ),
+        (
+            "customers.csv",
+            "id,title,Vorname,Nachname,E-Mail\n1,Frau,A,B,a@b.c\n",
+            "is a list of customers, not of products",
+        ),
+        (
+            "inventory.csv",
+            "Handle,Title,Option1 Name,Option1 Value,SKU,HS Code,COO,Location\nm,Mug,,,M-1,,,S\n",
+            "is a list of stock by location, not of products",
+        ),
+        (
+            "wix.csv",
+            "handleId,fieldType,name,sku,price\np1,Product,Shirt,,49\np1,Variant,,S-W,0\n"
+            "p1,Variant,,S-B,0\np2,Product,Mug,M-1,9\n",
+            "3 of its 4 rows have no id or no title; its columns are: handleId, fieldType, name",
+        ),
+        (
+            "api.json",
+            '{\n  "products": [\n    {"id": 1}\n  ]\n}\n',
+            "has not one JSON object on each line",
+        ),
+        ("array.csv", '[{"id": 1, "title": "Mug"}]', "is a JSON array"),
+    ],
+)
+def test_what_is_no_table_of_products_is_refused(
+    tmp_path: Path, name: str, text: str, rule: str
+) -> None:
+    with pytest.raises(FeedError, match=rule):
+        read_bytes(tmp_path, name, text.encode())
+
+
+def test_how_a_product_is_sold_is_no_category(tmp_path: Path) -> None:
+    text = (
+        "id,Title,Product Type,Product categories\n"
+        "1,Mug,simple,Kitchen>Mugs|Sale\n2,Tee,variable,Clothing\n3,Lamp,Lamps,Light\n"
+    )
+    contents = read_bytes(tmp_path, "export.csv", text.encode())
+    assert rows(contents, "category") == [["Mugs"], ["Clothing"], ["Lamps"]]
+
+
+def test_woocommerces_lists_of_values(tmp_path: Path) -> None:
+    text = (
+        "ID,Type,SKU,Name,Published,In stock?,Regular price,Attribute 1 name,Attribute 1 value(s)\n"
+        '1,simple,A,Card,1,1,10,Material,"Paper \\, matte | Card"\n'
+    )
+    contents = read_bytes(tmp_path, "woo.csv", text.encode())
+    assert rows(contents, "material") == [["Paper, matte, Card"]]

@@ -158,7 +158,7 @@ class Shop:
     ) -> dict[str, Any]:
         """The stages of a refresh in their order, without Dagster around them."""
         catalog, stamp, shards = self.catalog, Stamp.at_once(run_id), range(SHARDS)
-        changes = record_products(catalog, take_feed(catalog), stamp)
+        changes = record_products(catalog, take_feed(catalog), stamp).changes
         prompts = write_prompts(catalog, shards, stamp, budget=Budget(budget, seconds))
         drawn = draw_missing(catalog, lambda: self.engine, shards, stamp)
         score_images(catalog, self.scorer, shards, stamp)

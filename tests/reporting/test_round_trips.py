@@ -10,6 +10,7 @@ from catalog_gen.catalog.feeds import open_feed
 from catalog_gen.reporting.channels.channel import CHANNELS, ChannelProduct, ShopFacts
 from catalog_gen.settings import FeedSettings
 from catalog_gen.stages.shop_feed import ShopFeed, given_back, raw_texts, with_raw_texts
+from tests.catalog.test_platforms import AMAZON
 
 CASES = Path(__file__).parents[1] / "catalog" / "platforms"
 URL = "https://cdn.example/new"
@@ -195,3 +196,39 @@ def test_apparel_asks_for_more() -> None:
         },
     )
     assert CHANNELS.get("google")().missing(product) == ["gender", "age_group", "size"]
+
+
+def test_line_ends_and_blanks_of_the_header_stay(tmp_path: Path) -> None:
+    path = tmp_path / "feed.csv"
+    text = (
+        "sep=;\r\nid;title ;description;link;image link;availability;condition\r\n"
+        '1;Mug;"One\r\ntwo\nthree";https://s.example/1;https://s.example/1.jpg;in stock;new\r\n'
+    )
+    path.write_bytes(text.encode())
+    _, _, written = give_back(path, "google")
+    assert written == text.replace("https://s.example/1.jpg", f"{URL}/1.jpg")
+
+
+def test_googles_spellings_and_its_columns_for_further_pictures(tmp_path: Path) -> None:
+    path = tmp_path / "feed.tsv"
+    path.write_text(
+        "id\ttitle\tlink\timage link\tavailability\tcondition\n"
+        "1\tMug\thttps://s.example/1\thttps://s.example/1.jpg\tin_stock\tnew\n"
+        "2\tCup\thttps://s.example/2\t\tin_stock\tnew\n"
+    )
+    _, rows, text = give_back(path, "google", "more.jpg")
+    assert text.splitlines()[0].split("\t")[-2:] == ["condition", "additional_image_link"]
+    assert [(row["image link"], row["additional_image_link"]) for row in rows] == [
+        (f"{URL}/1.jpg", f"{URL}/more.jpg"),
+        (f"{URL}/2.jpg", f"{URL}/more.jpg"),
+    ]
+
+
+def test_amazons_locators_take_the_pictures(tmp_path: Path) -> None:
+    path = tmp_path / "template.txt"
+    path.write_text(AMAZON)
+    _, rows, text = give_back(path, "amazon")
+    assert "main_image_url" not in text
+    located = "main_product_image_locator[marketplace_id=A1]#1.media_location"
+    assert [row[located] for row in rows[-2:]] == [f"{URL}/CUP-R.jpg", ""]
+    assert len(text.splitlines()) == len(AMAZON.splitlines())

@@ -8,13 +8,11 @@ Source: https://docs.akeneo.com/ (Import and export data, product and product mo
 """
 
 import re
-from collections.abc import Iterator
 from typing import ClassVar, Final
 
 from catalog_gen.catalog.aliases import Naming
-from catalog_gen.catalog.product import Rejection
-from catalog_gen.catalog.readers.reader import Reader, Translation, fold, record_of
-from catalog_gen.catalog.readers.record import Row, Skipped, Table
+from catalog_gen.catalog.readers.reader import Reader, Translation, Understand, fold, record_of
+from catalog_gen.catalog.readers.record import Record, Row, Skipped, Table
 from catalog_gen.catalog.readers.states import is_no
 
 _LOCALIZED: Final = re.compile(
@@ -54,20 +52,19 @@ class Akeneo(Reader):
         found = len(self.marks & names) + min(associations, 1) + model
         return found if found >= self.enough else 0
 
-    def rows(self, table: Table, naming: Naming) -> Iterator[Row]:
+    def understand(self, table: Table, naming: Naming) -> Understand:
         translation = Translation(_columns(table.names, naming), naming)
         currencies = _currencies(table.names)
-        for row in table.read():
-            if isinstance(row, Rejection):
-                yield row
-                continue
-            fields = translation.fields(row)
+
+        def understood(record: Record) -> Row:
+            fields = translation.fields(record)
             if "product_id" not in fields and "_model" in fields:
-                yield Skipped(row.line, "parent")
-            elif is_no(fields.get("_enabled", "")):
-                yield Skipped(row.line, "disabled")
-            else:
-                yield record_of(row.line, _product(fields, currencies))
+                return Skipped(record.line, "parent")
+            if is_no(fields.get("_enabled", "")):
+                return Skipped(record.line, "disabled")
+            return record_of(record.line, _product(fields, currencies))
+
+        return understood
 
 
 def _columns(names: tuple[str, ...], naming: Naming) -> dict[str, tuple[str, ...]]:

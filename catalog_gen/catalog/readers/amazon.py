@@ -10,16 +10,15 @@ https://developer-docs.amazon.com/sp-api/docs/report-type-values-inventory
 """
 
 import re
-from collections.abc import Iterator
 from typing import ClassVar, Final
 
 from catalog_gen.catalog.aliases import Naming
-from catalog_gen.catalog.product import Rejection
-from catalog_gen.catalog.readers.reader import Reader, Translation, fold, record_of
-from catalog_gen.catalog.readers.record import Row, Skipped, Table
+from catalog_gen.catalog.readers.reader import Reader, Translation, Understand, fold, record_of
+from catalog_gen.catalog.readers.record import Record, Row, Skipped, Table
 from catalog_gen.catalog.readers.states import not_for_sale, stock_word
 
 _QUALIFIER: Final = re.compile(r"\[[^\]]*\]|#\d+")
+_DATA_ROW: Final = re.compile(r"\bdataRow=(\d{1,3})\b")
 
 
 class Amazon(Reader):
@@ -55,38 +54,46 @@ class Amazon(Reader):
         "pattern": ("pattern_name", "pattern.value"),
         "group_id": ("parent_sku", "child_parent_sku_relationship.parent_sku"),
         "_parentage": ("parent_child", "parentage_level.value"),
-        "_status": ("status", "update_delete", "record_action.value"),
+        "_status": ("status", "update_delete", "record_action.value", "::record_action"),
         "gender": ("target_gender", "target_gender.value", "department_name"),
     }
 
     def score(self, names: frozenset[str]) -> int:
-        return super().score(frozenset(map(_attribute, names)))
+        return super().score(frozenset(map(attribute, names)))
 
-    def rows(self, table: Table, naming: Naming) -> Iterator[Row]:
+    def understand(self, table: Table, naming: Naming) -> Understand:
         columns: dict[str, tuple[str, ...]] = {
             field: tuple(
                 fold(name)
                 for spelling in spellings
                 for name in table.names
-                if _attribute(fold(name)) == spelling
+                if attribute(fold(name)) == spelling
             )
             for field, spellings in self.columns.items()
         }
         translation = Translation(columns, naming)
-        for row in table.read():
-            if isinstance(row, Rejection):
-                yield row
-                continue
-            fields = translation.fields(row)
+        first = _first_line(table)
+
+        def understood(record: Record) -> Row:
+            if record.line < first:
+                return Skipped(record.line, "example")
+            fields = translation.fields(record)
             if fields.get("_parentage", "").casefold() == "parent":
-                yield Skipped(row.line, "parent")
-            elif why := not_for_sale(fields.get("_status", "")):
-                yield Skipped(row.line, why)
-            else:
-                yield record_of(row.line, _product(fields))
+                return Skipped(record.line, "parent")
+            if why := not_for_sale(fields.get("_status", "")):
+                return Skipped(record.line, why)
+            return record_of(record.line, _product(fields))
+
+        return understood
 
 
-def _attribute(name: str) -> str:
+def _first_line(table: Table) -> int:
+    """Where a template's products begin: below its example ("settings=...&dataRow=7")."""
+    told = _DATA_ROW.search(table.preamble[0]) if table.preamble else None
+    return int(told[1]) if told else 0
+
+
+def attribute(name: str) -> str:
     """``item_name[marketplace_id=...]#1.value`` is ``item_name.value``."""
     return _QUALIFIER.sub("", name) if "[" in name or "#" in name else name
 

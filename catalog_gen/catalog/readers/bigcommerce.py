@@ -9,14 +9,14 @@ https://support.bigcommerce.com/s/article/Importing-Product-Options-v3
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import ClassVar, Final
 
 from catalog_gen.catalog.aliases import Naming
-from catalog_gen.catalog.product import Rejection
 from catalog_gen.catalog.readers.reader import (
     Reader,
     Translation,
+    Understand,
     is_number,
     main_path,
     record_of,
@@ -71,29 +71,28 @@ class BigCommerce(Reader):
         "page": ("product url",),
     }
 
-    def rows(self, table: Table, naming: Naming) -> Iterator[Row]:
+    def understand(self, table: Table, naming: Naming) -> Understand:
         translation = Translation(self.columns, naming)
         with_variants = _products_with_variants(table, translation)
         parent: dict[str, str] = {}
-        parent_line = 0
-        for row in table.read():
-            if isinstance(row, Rejection):
-                yield row
-                continue
-            fields = translation.fields(row)
+
+        def understood(record: Record) -> Row | None:
+            nonlocal parent
+            fields = translation.fields(record)
             item = _item(fields)
             if item == "product":
-                parent, parent_line = _product(fields), row.line
+                parent = _product(fields)
             elif item not in ("variant", "sku"):
-                continue  # an image, a video, a rule: they belong to the product above
+                return None  # an image, a video, a rule: they belong to the product above
             if why := _why_not(parent, fields):
-                yield Skipped(row.line, why)
-            elif item == "product" and parent_line in with_variants:
-                yield Skipped(row.line, "parent")
-            elif item == "product":
-                yield record_of(row.line, {"product_id": _id(parent), **parent})
-            else:
-                yield record_of(row.line, _variant(parent, fields))
+                return Skipped(record.line, why)
+            if item != "product":
+                return record_of(record.line, _variant(parent, fields))
+            if record.line in with_variants:
+                return Skipped(record.line, "parent")
+            return record_of(record.line, {"product_id": _id(parent), **parent})
+
+        return understood
 
 
 def _item(fields: Mapping[str, str]) -> str:
@@ -105,13 +104,12 @@ def _products_with_variants(table: Table, translation: Translation) -> set[int]:
     """The lines of products below which variants stand."""
     found: set[int] = set()
     line = 0
-    for row in table.read():
-        if isinstance(row, Record):
-            item = _item(translation.fields(row))
-            if item == "product":
-                line = row.line
-            elif item in ("variant", "sku"):
-                found.add(line)
+    for record in table.records():
+        item = _item(translation.fields(record))
+        if item == "product":
+            line = record.line
+        elif item in ("variant", "sku"):
+            found.add(line)
     return found
 
 

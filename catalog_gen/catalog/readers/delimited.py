@@ -35,6 +35,8 @@ class HeaderCandidate:
     delimiter: str
     names: tuple[str, ...]
     preamble: tuple[str, ...]
+    line_end: str
+    cells: tuple[str, ...]
 
 
 def header_candidates(source: FeedSource, encoding: str) -> list[HeaderCandidate]:
@@ -67,7 +69,11 @@ def header_candidates(source: FeedSource, encoding: str) -> list[HeaderCandidate
         if not _is_comment(cells):
             names = tuple(name.strip() for name in cells)
             above = tuple(texts[: line.number - 1])
-            found.append(HeaderCandidate(line.number, delimiter, names, above))
+            found.append(
+                HeaderCandidate(
+                    line.number, delimiter, names, above, line.end or "\n", tuple(cells)
+                )
+            )
             if len(found) == HEADER_RECORDS:
                 break
     if not found:
@@ -84,6 +90,8 @@ def read_table(source: FeedSource, encoding: str, header: HeaderCandidate) -> Ta
         read=lambda: _rows(source, encoding, header),
         delimiter=header.delimiter,
         preamble=header.preamble,
+        line_end=header.line_end,
+        header=header.cells,
     )
 
 
@@ -208,7 +216,7 @@ def _parse(
 
 def _record(line: Line, lines: "_Lines", follow: list[Line]) -> Iterator[str]:
     """The physical lines of one record, as ``csv.reader`` asks for them, within the bounds."""
-    yield line.text + "\n"
+    yield line.text + line.end
     size = len(line.text)
     while (following := lines.take()) is not None:
         follow.append(following)
@@ -217,7 +225,7 @@ def _record(line: Line, lines: "_Lines", follow: list[Line]) -> Iterator[str]:
         if following.fault or size > MAX_LINE:
             lines.cut = True
             return
-        yield following.text + "\n"
+        yield following.text + following.end
 
 
 def _fit(

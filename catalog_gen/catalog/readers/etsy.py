@@ -7,13 +7,18 @@ Source: https://help.etsy.com/ (How to download your listing information)
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import ClassVar
 
 from catalog_gen.catalog.aliases import Naming
-from catalog_gen.catalog.product import Rejection
-from catalog_gen.catalog.readers.reader import Reader, Translation, record_of, without_entities
-from catalog_gen.catalog.readers.record import Row, Table
+from catalog_gen.catalog.readers.reader import (
+    Reader,
+    Translation,
+    Understand,
+    record_of,
+    without_entities,
+)
+from catalog_gen.catalog.readers.record import Table
 from catalog_gen.catalog.readers.states import stock_word
 from catalog_gen.fingerprint import sha256_text
 
@@ -52,13 +57,9 @@ class Etsy(Reader):
     def score(self, names: frozenset[str]) -> int:
         return super().score(names) if {"title", "price", "currency_code"} <= names else 0
 
-    def rows(self, table: Table, naming: Naming) -> Iterator[Row]:
+    def understand(self, table: Table, naming: Naming) -> Understand:
         translation = Translation(self.columns, naming)
-        for row in table.read():
-            if isinstance(row, Rejection):
-                yield row
-            else:
-                yield record_of(row.line, _product(translation.fields(row)))
+        return lambda record: record_of(record.line, _product(translation.fields(record)))
 
 
 def _product(fields: dict[str, str]) -> dict[str, str]:

@@ -5,13 +5,12 @@ The vocabulary is that of Google's product data specification
 this package's own, so that the rows pass as they are.
 """
 
-from collections.abc import Iterator
 from typing import ClassVar, Final
 
 from catalog_gen.catalog.aliases import Naming, snake_case
-from catalog_gen.catalog.readers.plain import rows_for_sale
-from catalog_gen.catalog.readers.reader import Reader
-from catalog_gen.catalog.readers.record import Row, Table
+from catalog_gen.catalog.readers.plain import if_for_sale
+from catalog_gen.catalog.readers.reader import Reader, Understand
+from catalog_gen.catalog.readers.record import Table
 
 #: Columns that feeds for Google and for Meta share.
 SHARED_MARKS: Final = frozenset(
@@ -70,5 +69,5 @@ class Google(Reader):
         told = merchant_names(names)
         return super().score(told) if {"id", "title"} <= told else 0
 
-    def rows(self, table: Table, naming: Naming) -> Iterator[Row]:
-        return rows_for_sale(table)
+    def understand(self, table: Table, naming: Naming) -> Understand:
+        return if_for_sale()

@@ -25,6 +25,10 @@ MAX_DEPTH: Final = 64
 COMPOSED: Final = {
     "g:shipping": ("country", "region", "service", "price"),
     "g:tax": ("country", "region", "rate", "tax_ship"),
+    "g:product_detail": ("section_name", "attribute_name", "attribute_value"),
+    "g:installment": ("months", "amount"),
+    "g:subscription_cost": ("period", "period_length", "amount"),
+    "g:certification": ("certification_authority", "certification_name", "certification_code"),
 }
 _BLOCK: Final = 64 * 1024
 #: A tag or attribute that the parser has to hold in one piece.

@@ -18,11 +18,16 @@ _ESCAPED: Final = re.compile("[\udc80-\udcff]")
 
 
 class Line(NamedTuple):
-    """A physical line without its end; ``fault`` is the rule it breaks, or ''."""
+    """A physical line and its end; ``fault`` is the rule it breaks, or ''."""
 
     number: int
     text: str
     fault: str
+    end: str = "\n"
+
+
+def _end(line: str) -> str:
+    return "\r\n" if line.endswith("\r\n") else line[-1:] if line[-1:] in ("\n", "\r") else ""
 
 
 def read_lines(source: FeedSource, encoding: str) -> Iterator[Line]:
@@ -34,18 +39,19 @@ def read_lines(source: FeedSource, encoding: str) -> Iterator[Line]:
     errors = "replace" if encoding.startswith("utf-16") else "surrogateescape"
     shown = "UTF-8" if encoding.startswith("utf-8") else encoding
     with source.open() as stream:
-        text = io.TextIOWrapper(stream, encoding=encoding, errors=errors, newline=None)
+        text = io.TextIOWrapper(stream, encoding=encoding, errors=errors, newline="")
         number = 0
         while line := text.readline(MAX_LINE + 1):
             number += 1
             fault = ""
-            if len(line) > MAX_LINE and not line.endswith("\n"):
+            end = _end(line)
+            if len(line) > MAX_LINE and not end:
                 line, fault = line[:200], f"the line is longer than {MAX_LINE:,} characters"
-                while (rest := text.readline(MAX_LINE)) and not rest.endswith("\n"):
+                while (rest := text.readline(MAX_LINE)) and not _end(rest):
                     pass
             elif "\0" in line:
                 fault = "the line holds a NUL character"
             elif not line.isascii() and _ESCAPED.search(line):
                 fault = f"the line is not valid {shown}, as the rest of the file is"
-            yield Line(number, line.removesuffix("\n"), fault)
+            yield Line(number, line[: -len(end)] if end else line, fault, end)
         text.detach()

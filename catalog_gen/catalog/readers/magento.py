@@ -10,20 +10,20 @@ data-attributes-product.html
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Final
 
 from catalog_gen.catalog.aliases import Naming
-from catalog_gen.catalog.product import Rejection
 from catalog_gen.catalog.readers.reader import (
     Reader,
     Translation,
+    Understand,
     main_path,
     record_of,
     unescaped_split,
 )
-from catalog_gen.catalog.readers.record import Row, Skipped, Table
+from catalog_gen.catalog.readers.record import Record, Row, Skipped, Table
 from catalog_gen.catalog.readers.states import stock_word
 
 #: A comma that begins the next "name=value", quoted or not; values may hold commas, too.
@@ -70,22 +70,21 @@ class Magento(Reader):
     def score(self, names: frozenset[str]) -> int:
         return super().score(names) if "sku" in names else 0
 
-    def rows(self, table: Table, naming: Naming) -> Iterator[Row]:
+    def understand(self, table: Table, naming: Naming) -> Understand:
         translation = Translation(self.columns, naming)
         families = _Families.of(table, translation)
-        for row in table.read():
-            if isinstance(row, Rejection):
-                yield row
-                continue
-            fields = translation.fields(row)
+
+        def understood(record: Record) -> Row | None:
+            fields = translation.fields(record)
             if "product_id" not in fields and families.version_1:
-                continue  # a further value of the product above
+                return None  # a further value of the product above
             if "_view" in fields:
-                yield Skipped(row.line, "translation")
-            elif why := families.why_not(fields):
-                yield Skipped(row.line, why)
-            else:
-                yield record_of(row.line, _product(fields, families))
+                return Skipped(record.line, "translation")
+            if why := families.why_not(fields):
+                return Skipped(record.line, why)
+            return record_of(record.line, _product(fields, families))
+
+        return understood
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +110,8 @@ class _Families:
         families = cls("_type" in table.names)
         sku = ""
         present: set[str] = set()
-        for row in table.read():
-            if isinstance(row, Rejection):
-                continue
-            fields = translation.fields(row)
+        for record in table.records():
+            fields = translation.fields(record)
             sku = fields.get("product_id", sku)
             if "product_id" in fields:
                 present.add(sku)
@@ -179,6 +176,9 @@ def _product(fields: dict[str, str], families: _Families) -> dict[str, str]:
         product["product_type"] = main_path(paths)
     for name, value in fields.items():
         product.setdefault(name, value)
+    for name in ("image_link", "additional_image_link"):
+        if product.get(name) == "no_selection":
+            del product[name]
     if "_short" in product:
         product.setdefault("description", product["_short"])
     if "_stock" in product:

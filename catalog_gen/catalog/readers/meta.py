@@ -4,13 +4,12 @@ Its templates explain every column in a row of comments, "# Required | ...", abo
 header. Source: https://developers.facebook.com/docs/marketing-api/catalog/reference
 """
 
-from collections.abc import Iterator
 from typing import ClassVar, Final
 
 from catalog_gen.catalog.aliases import Naming
 from catalog_gen.catalog.readers.google import SHARED_MARKS, Google, merchant_names
-from catalog_gen.catalog.readers.plain import rows_for_sale
-from catalog_gen.catalog.readers.reader import Reader, Translation, record_of
+from catalog_gen.catalog.readers.plain import if_for_sale
+from catalog_gen.catalog.readers.reader import Reader, Translation, Understand, record_of
 from catalog_gen.catalog.readers.record import Record, Row, Table
 
 #: Without any of these a table is taken for Google's, which has the same columns.
@@ -44,10 +43,15 @@ class Meta(Reader):
         shared = super().score(told | ({"image_link"} if "image_0_url" in told else set()))
         return shared + 3 * own if own and shared and {"id", "title"} <= told else 0
 
-    def rows(self, table: Table, naming: Naming) -> Iterator[Row]:
+    def understand(self, table: Table, naming: Naming) -> Understand:
         translation = Translation(
             {name: self.columns[name] for name in ("image_link", "additional_image_link", "style")},
             naming,
         )
-        for row in rows_for_sale(table):
-            yield record_of(row.line, translation.fields(row)) if isinstance(row, Record) else row
+        if_sold = if_for_sale()
+
+        def understood(record: Record) -> Row:
+            row = if_sold(record)
+            return record_of(row.line, translation.fields(row)) if isinstance(row, Record) else row
+
+        return understood

@@ -1,12 +1,12 @@
 """A table of products that no platform claims: its columns are found by their names alone."""
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import ClassVar, Final
 
 from catalog_gen.catalog.aliases import Naming, snake_case
 from catalog_gen.catalog.column_plans import ColumnPlans
-from catalog_gen.catalog.readers.reader import Reader
-from catalog_gen.catalog.readers.record import Record, Row, Skipped, Table
+from catalog_gen.catalog.readers.reader import Reader, Understand
+from catalog_gen.catalog.readers.record import Record, Skipped, Table
 from catalog_gen.catalog.readers.states import is_no, not_for_sale
 
 #: Columns with a word for the product's state.
@@ -19,19 +19,21 @@ SWITCHES: Final = {
     "is_active": "disabled",
     "enabled": "disabled",
     "is_enabled": "disabled",
+    "visible": "hidden",
+    "is_visible": "hidden",
 }
 
 
-def rows_for_sale(table: Table) -> Iterator[Row]:
-    """The rows as they are, but for those whose state keeps them from sale."""
+def if_for_sale() -> Callable[[Record], Record | Skipped]:
+    """Records as they are, but for those whose state keeps them from sale."""
     places = ColumnPlans(_places)
-    for row in table.read():
-        if isinstance(row, Record):
-            found = places.of(row.names)
-            if found and (why := _why(row, found)):
-                yield Skipped(row.line, why)
-                continue
-        yield row
+
+    def understood(record: Record) -> Record | Skipped:
+        found = places.of(record.names)
+        why = _why(record, found) if found else ""
+        return Skipped(record.line, why) if why else record
+
+    return understood
 
 
 def _places(names: tuple[str, ...]) -> list[tuple[int, str]]:
@@ -62,5 +64,5 @@ class Plain(Reader):
         """Never claims a header: it is taken where no platform does, and ids and titles are."""
         return 0
 
-    def rows(self, table: Table, naming: Naming) -> Iterator[Row]:
-        return rows_for_sale(table)
+    def understand(self, table: Table, naming: Naming) -> Understand:
+        return if_for_sale()

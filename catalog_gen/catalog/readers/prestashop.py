@@ -8,19 +8,18 @@ PrestaShop 8.
 """
 
 import re
-from collections.abc import Iterator
 from typing import ClassVar
 
 from catalog_gen.catalog.aliases import Naming
-from catalog_gen.catalog.product import Rejection
 from catalog_gen.catalog.readers.reader import (
     Reader,
     Translation,
+    Understand,
     is_number,
     main_path,
     record_of,
 )
-from catalog_gen.catalog.readers.record import Row, Skipped, Table
+from catalog_gen.catalog.readers.record import Record, Row, Skipped, Table
 from catalog_gen.catalog.readers.states import is_no, not_for_sale, stock_word
 
 
@@ -80,18 +79,17 @@ class PrestaShop(Reader):
     def score(self, names: frozenset[str]) -> int:
         return super().score(names) if names & set(self.columns["product_id"]) else 0
 
-    def rows(self, table: Table, naming: Naming) -> Iterator[Row]:
+    def understand(self, table: Table, naming: Naming) -> Understand:
         translation = Translation(self.columns, naming)
-        for row in table.read():
-            if isinstance(row, Rejection):
-                yield row
-                continue
-            fields = translation.fields(row)
+
+        def understood(record: Record) -> Row:
+            fields = translation.fields(record)
             status = fields.get("_status", "")
             if why := not_for_sale(status) or ("disabled" if is_no(status) else ""):
-                yield Skipped(row.line, why)
-            else:
-                yield record_of(row.line, _product(fields))
+                return Skipped(record.line, why)
+            return record_of(record.line, _product(fields))
+
+        return understood
 
 
 def _product(fields: dict[str, str]) -> dict[str, str]:

@@ -9,11 +9,12 @@ drafts and the translations among them. It registers by a line in ``pyproject.to
 import html
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import ClassVar, Final
 
 from catalog_gen.catalog.aliases import Naming
 from catalog_gen.catalog.column_plans import ColumnPlans
+from catalog_gen.catalog.product import Rejection
 from catalog_gen.catalog.readers.record import Record, Row, Table
 from catalog_gen.registry import Registry
 
@@ -27,6 +28,10 @@ _IDLE_CATEGORIES: Final = frozenset(
         *("uncategorised", "unkategorisiert", "non classé", "sin categoría", "accueil", "inicio"),
     }
 )
+
+
+#: What a record is; see ``Reader.understand``.
+Understand = Callable[[Record], Row | None]
 
 
 class Reader(ABC):
@@ -52,8 +57,21 @@ class Reader(ABC):
         return found if found >= self.enough else 0
 
     @abstractmethod
+    def understand(self, table: Table, naming: Naming) -> Understand:
+        """Look at a table as a whole, and return what each of its records is.
+
+        A record of a product for sale, what is not for sale as ``Skipped`` with the reason, or None
+        for a row that belongs to its neighbours and is not counted.
+        """
+
     def rows(self, table: Table, naming: Naming) -> Iterator[Row]:
-        """Records of products for sale; what is not for sale is skipped with the reason."""
+        """All rows of a table, understood; those that could not be read pass as they are."""
+        understand = self.understand(table, naming)
+        for row in table.read():
+            if isinstance(row, Rejection):
+                yield row
+            elif (understood := understand(row)) is not None:
+                yield understood
 
 
 READERS: Final[Registry[type[Reader]]] = Registry("reader", "catalog_gen.readers")
@@ -111,19 +129,15 @@ def without_entities(text: str) -> str:
 def main_path(paths: Iterable[Iterable[str]]) -> str:
     """Of several category paths the one that says most, as "A > B > C".
 
-    The deepest one, and of equally deep ones the first that is not "Sale", "All products" or such.
+    The deepest one, and of equally deep ones the first; '' where all say "Sale" or "All products".
     """
     best: list[str] = []
-    best_rank = (0, False)
     for path in paths:
         parts = [part for each in path if (part := each.strip())]
-        while len(parts) > 1 and parts[0].casefold() in _IDLE_CATEGORIES:
+        while parts and parts[0].casefold() in _IDLE_CATEGORIES:
             parts = parts[1:]
-        if parts:
-            telling = parts[-1].casefold() not in _IDLE_CATEGORIES
-            rank = (len(parts) if telling else 0, telling)
-            if not best or rank > best_rank:
-                best, best_rank = parts, rank
+        if len(parts) > len(best) and parts[-1].casefold() not in _IDLE_CATEGORIES:
+            best = parts
     return " > ".join(best)
 
 

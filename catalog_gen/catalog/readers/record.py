@@ -52,6 +52,8 @@ class Table:
         read: the rows from the start, each time it is called.
         delimiter: between the cells of a csv or tsv.
         preamble: the lines above the header as they are, ``sep=;`` and comments among them.
+        line_end: how the header's line ends.
+        header: the columns of a csv or tsv as they are written, blanks at their edges included.
     """
 
     format: str
@@ -60,6 +62,12 @@ class Table:
     read: Callable[[], Iterator[RawRow]]
     delimiter: str = ""
     preamble: tuple[str, ...] = ()
+    line_end: str = "\n"
+    header: tuple[str, ...] = ()
+
+    def records(self) -> Iterator[Record]:
+        """The rows that could be read, from the start."""
+        return (row for row in self.read() if isinstance(row, Record))
 
 
 def shorten(value: str) -> str:

@@ -9,20 +9,22 @@ and the newer "URL handle, SKU, Product image URL".
 Source: https://help.shopify.com/en/manual/products/import-export/using-csv
 """
 
+import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Final
 
 from catalog_gen.catalog.aliases import Naming
-from catalog_gen.catalog.product import Rejection
-from catalog_gen.catalog.readers.reader import Reader, Translation, fold, record_of
-from catalog_gen.catalog.readers.record import Row, Skipped, Table, reject
+from catalog_gen.catalog.readers.reader import Reader, Translation, Understand, fold, record_of
+from catalog_gen.catalog.readers.record import Record, Row, Skipped, Table, reject
 from catalog_gen.catalog.readers.states import has_stock, is_no, not_for_sale
 
 _OPTIONS: Final = ("1", "2", "3")
 #: How Shopify writes the one option of a product that has none.
 _NO_OPTION: Final = "default title"
+_METAFIELD: Final = re.compile(r"(.+) \(product\.metafields\.shopify\.[^)]+\)")
+_META: Final = "_meta "
 _NO_HANDLE: Final = "the row has no handle, so it has no product"
 
 
@@ -77,33 +79,39 @@ class Shopify(Reader):
             return 0
         return super().score(names)
 
-    def rows(self, table: Table, naming: Naming) -> Iterator[Row]:
-        columns = _Columns(table, Translation({**self.columns, **_own_names(table)}, naming))
+    def understand(self, table: Table, naming: Naming) -> Understand:
+        columns = _Columns(table, _translation(table, naming), naming)
         census = _census(table, columns)
         shared: dict[str, dict[str, str]] = {}
-        for row in table.read():
-            if isinstance(row, Rejection):
-                yield row
-                continue
-            fields = columns.fields(row)
+
+        def understood(record: Record) -> Row | None:
+            fields = columns.fields(record)
             handle = fields.get("_handle", "")
             if not handle:
-                yield reject(row.line, "Handle", "", _NO_HANDLE)
-                continue
+                return reject(record.line, "Handle", "", _NO_HANDLE)
             first = shared.get(handle)
             if first is None:
                 first = shared[handle] = {
                     name: value for name, value in fields.items() if name not in columns.of_variant
                 }
                 if census.variants[handle] and not columns.is_variant(fields, first=True):
-                    continue
+                    return None
             elif not columns.is_variant(fields, first=False):
-                continue
-            why = _why_not(first)
-            if why:
-                yield Skipped(row.line, why)
-            else:
-                yield record_of(row.line, _variant(handle, first, fields, census, columns))
+                return None
+            if why := _why_not(first):
+                return Skipped(record.line, why)
+            return record_of(record.line, _variant(handle, first, fields, census, columns))
+
+        return understood
+
+
+def _metafields(table: Table) -> dict[str, tuple[str, ...]]:
+    """Standard metafields: "Color (product.metafields.shopify.color-pattern)" is "_meta color"."""
+    return {
+        f"{_META}{match[1]}": (match[0],)
+        for match in map(_METAFIELD.fullmatch, map(fold, table.names))
+        if match
+    }
 
 
 def _own_names(table: Table) -> dict[str, tuple[str, ...]]:
@@ -117,11 +125,20 @@ def _own_names(table: Table) -> dict[str, tuple[str, ...]]:
     return own
 
 
+def _translation(table: Table, naming: Naming) -> Translation:
+    columns = {**Shopify.columns, **_own_names(table), **_metafields(table)}
+    return Translation(columns, naming)
+
+
 class _Columns:
     """A table's columns as fields, and which of them are a variant's own."""
 
-    def __init__(self, table: Table, translation: Translation) -> None:
+    def __init__(self, table: Table, translation: Translation, naming: Naming) -> None:
         self.fields = translation.fields
+        self._naming = naming
+        self.metafields = [
+            (name, self.canonical(name.removeprefix(_META))) for name in _metafields(table)
+        ]
         self.of_variant: set[str] = {
             *("_sku", "_quantity", "_policy", "price", "compare_at_price", "gtin", "image_link"),
             *(f"_value{number}" for number in _OPTIONS),
@@ -132,6 +149,10 @@ class _Columns:
             if fold(name).startswith("variant ")
         }
         self._tells = self.of_variant - {"image_link"}
+
+    def canonical(self, name: str) -> str:
+        """The field that a column or option of this name fills."""
+        return next((column.field for column in self._naming.plan((name,))), name)
 
     def is_variant(self, fields: Mapping[str, str], *, first: bool) -> bool:
         """Whether a row is a variant.
@@ -156,10 +177,8 @@ def _census(table: Table, columns: _Columns) -> _Census:
     census = _Census()
     seen_handles: set[str] = set()
     seen_skus: set[str] = set()
-    for row in table.read():
-        if isinstance(row, Rejection):
-            continue
-        fields = columns.fields(row)
+    for record in table.records():
+        fields = columns.fields(record)
         handle, sku = fields.get("_handle", ""), fields.get("_sku", "")
         if handle in seen_handles and columns.is_variant(fields, first=False):
             census.variants[handle] += 1
@@ -206,6 +225,12 @@ def _variant(
         variant.setdefault("image_link", first["_image"])
     for name, value in first.items():
         variant.setdefault(name, value)
+    # A metafield is the product's: what an option says of the variant counts more.
+    if columns.metafields:
+        said = {columns.canonical(name) for name in options}
+        for name, field in columns.metafields:
+            if name in first and field not in said and ";" not in first[name]:
+                variant.setdefault(field, first[name])
     if "_quantity" in fields:
         variant.setdefault("availability", _availability(fields))
     variant["page"] = f"products/{handle}"

@@ -10,16 +10,16 @@ https://github.com/woocommerce/woocommerce/wiki/Product-CSV-Import-Schema
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Final
 
 from catalog_gen.catalog.aliases import Naming
 from catalog_gen.catalog.column_plans import ColumnPlans
-from catalog_gen.catalog.product import Rejection
 from catalog_gen.catalog.readers.reader import (
     Reader,
     Translation,
+    Understand,
     fold,
     main_path,
     record_of,
@@ -116,24 +116,22 @@ class WooCommerce(Reader):
     def score(self, names: frozenset[str]) -> int:
         return super().score(names) if names & {"sku", "id", "artikelnummer", "ugs"} else 0
 
-    def rows(self, table: Table, naming: Naming) -> Iterator[Row]:
+    def understand(self, table: Table, naming: Naming) -> Understand:
         pairs = tuple(name for name in map(fold, table.names) if _OF_ATTRIBUTE.search(name))
         translation = Translation({**self.columns, "_attributes": pairs}, naming)
         attributes = _Attributes()
         parents = _Parents.of(table, translation, attributes)
-        for row in table.read():
-            if isinstance(row, Rejection):
-                yield row
-                continue
-            fields = translation.fields(row)
-            told = attributes.of(row)
+
+        def understood(record: Record) -> Row:
+            fields = translation.fields(record)
             parent = parents.get(fields.get("_parent", "")) if _is_variation(fields) else None
             if why := _why_not(fields) or (_why_not(parent.fields) if parent else ""):
-                yield Skipped(row.line, why)
-            elif _PARENTS & _types(fields) and parents.has_children(fields):
-                yield Skipped(row.line, "parent")
-            else:
-                yield record_of(row.line, _product(fields, told, parent))
+                return Skipped(record.line, why)
+            if _PARENTS & _types(fields) and parents.has_children(fields):
+                return Skipped(record.line, "parent")
+            return record_of(record.line, _product(fields, attributes.of(record), parent))
+
+        return understood
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,10 +152,21 @@ class _Attributes:
         """Attribute values by name; "" for an attribute that the row leaves open ("any")."""
         values = record.values
         return {
-            name: without_entities(values[value].strip())
+            name: _listed(values[value])
             for index, value in self._pairs.of(record.names)
             if (name := without_entities(values[index].strip()))
         }
+
+
+def _listed(values: str) -> str:
+    r"""An attribute's values as one text: "Paper \\, matte | Card" is "Paper, matte, Card"."""
+    return (
+        without_entities(values)
+        .replace(" \\,", ",")
+        .replace("\\,", ",")
+        .replace(" | ", ", ")
+        .strip()
+    )
 
 
 def _pairs(names: tuple[str, ...]) -> list[tuple[int, int]]:
@@ -181,14 +190,12 @@ class _Parents:
     @classmethod
     def of(cls, table: Table, translation: Translation, attributes: _Attributes) -> "_Parents":
         parents = cls()
-        for row in table.read():
-            if isinstance(row, Rejection):
-                continue
-            fields = translation.fields(row)
+        for record in table.records():
+            fields = translation.fields(record)
             if _is_variation(fields):
                 parents._named.add(fields.get("_parent", ""))
             elif _PARENTS & _types(fields):
-                parent = _Parent(_own_fields(fields), attributes.of(row))
+                parent = _Parent(_own_fields(fields), attributes.of(record))
                 for key in _keys(fields):
                     parents._known[key] = parent
         return parents

@@ -20,9 +20,9 @@ class BigCommerce(Channel):
     max_additional: ClassVar = 50
     main: ClassVar = ("Product Image URL - 1",)
 
-    def added_columns(self, names: Sequence[str]) -> tuple[str, ...]:
+    def added_columns(self, names: Sequence[str], *, more: bool = False) -> tuple[str, ...]:
         if "Item" not in names:
-            return super().added_columns(names)
+            return super().added_columns(names, more=more)
         return tuple(each for each in (_VARIANT_IMAGE, _PRODUCT_IMAGE) if each not in names)
 
     def give_back(self, rows: Iterable[GivenRow]) -> Iterator[Row]:

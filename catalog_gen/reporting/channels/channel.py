@@ -162,9 +162,16 @@ class Channel(ABC):
                 writer.writerow({name: cell(value) for name, value in row.items()})
         return text.getvalue()
 
-    def added_columns(self, names: Sequence[str]) -> tuple[str, ...]:
-        """Columns for pictures that the shop's own feed lacks."""
-        return () if any(_has(names, column) for column in self.main) else self.main[:1]
+    def added_columns(self, names: Sequence[str], *, more: bool = False) -> tuple[str, ...]:
+        """Columns for pictures that the shop's own feed lacks.
+
+        Args:
+            more: whether some product has further pictures.
+        """
+        main = () if any(_has(names, column) for column in self.main) else self.main[:1]
+        if not more or self.more is None or _has(names, self.more[0]):
+            return main
+        return (*main, self.more[0])
 
     def give_back(self, rows: Iterable[GivenRow]) -> Iterator[Row]:
         """The shop's own rows with other pictures; all else as it was."""
@@ -175,12 +182,12 @@ class Channel(ABC):
         """One row with the main picture replaced; further ones come before those it had."""
         changed = dict(fields)
         for name in fields:
-            if any(_same(name, column) for column in self.main):
+            if any(same_column(name, column) for column in self.main):
                 changed[name] = links[0]
         further = list(links[1:])
         if self.more is not None and further:
             column, separator = self.more
-            name = next((each for each in fields if _same(each, column)), column)
+            name = next((each for each in fields if same_column(each, column)), column)
             had = [each.strip() for each in fields.get(name, "").split(separator)]
             listed = dict.fromkeys([*further, *filter(None, had)])
             changed[name] = separator.join(list(listed)[: self.max_additional])
@@ -199,7 +206,7 @@ class Channel(ABC):
         start, _, end = (self.numbered or "{}").partition("{}")
         folded = name.casefold()
         number = folded.removeprefix(start).removesuffix(end)
-        is_main = any(_same(name, column) for column in self.main)
+        is_main = any(same_column(name, column) for column in self.main)
         return folded.startswith(start) and number.isdecimal() and not is_main
 
 
@@ -211,12 +218,13 @@ def picture_links(base_url: str, names: Iterable[str]) -> tuple[str, ...]:
     return tuple(f"{base_url.rstrip('/')}/{quote(name)}" for name in names)
 
 
-def _same(name: str, column: str) -> bool:
-    return name.strip().casefold() == column.casefold()
+def same_column(name: str, column: str) -> bool:
+    """Whether a feed's column is a channel's; text feeds may write blanks for "_"."""
+    return name.strip().casefold().replace(" ", "_") == column.casefold().replace(" ", "_")
 
 
 def _has(names: Iterable[str], column: str) -> bool:
-    return any(_same(name, column) for name in names)
+    return any(same_column(name, column) for name in names)
 
 
 def one_line(value: str) -> str:

@@ -65,7 +65,7 @@ class Shopify(Channel):
             for position, link in enumerate(links[: 1 + self.max_additional], start=1)
         ]
 
-    def added_columns(self, names: Sequence[str]) -> tuple[str, ...]:
+    def added_columns(self, names: Sequence[str], *, more: bool = False) -> tuple[str, ...]:
         """Both columns for pictures, in the spelling of the feed's template."""
         newer = _column(names, ("url handle",)) != ""
         wanted = {
