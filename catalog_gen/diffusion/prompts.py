@@ -40,8 +40,8 @@ class PromptEncoder:
 
     def _encoded(self, prompt: str, *, negative: bool = False) -> Embedding:
         model = self._model
-        # Not ``unet.dtype``: diffusers' property walks all modules, 5 ms a call.
-        key = (prompt, negative, next(model.denoiser.parameters()).dtype)
+        # Not ``vae.dtype``: diffusers' property walks all modules, 5 ms a call.
+        key = (prompt, negative, next(model.main.vae.parameters()).dtype)
         embedding = self._known.get(key)
         if embedding is None:
             family = model.family

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalog_gen.broken_rules import nearest
-from catalog_gen.diffusion.model import check_safetensors
+from catalog_gen.diffusion.weights import check_safetensors
 from catalog_gen.errors import ModelError
 from catalog_gen.fingerprint import sha256_file, sha256_json, sha256_text
 from catalog_gen.settings import ScorerSettings

@@ -145,7 +145,7 @@ def make_plan(catalog: Catalog, *, budget: Budget = NO_LIMIT) -> Plan:
         photos=photos,
         stops=() if refusal is None else (refusal,),
         gates=gates,
-        warnings=(warning,) if warning else (),
+        warnings=(*([warning] if warning else []), *drawer.model.warnings),
     )
 
 

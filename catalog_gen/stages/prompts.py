@@ -18,7 +18,7 @@ from catalog_gen.catalog.product import CORE_FIELDS
 from catalog_gen.dialects.dialect import Dialect
 from catalog_gen.dialects.files import dialect_of
 from catalog_gen.diffusion.families.family import PromptLimit
-from catalog_gen.diffusion.model import ModelFolder, pinned_model
+from catalog_gen.diffusion.model import ModelFiles, model_parts, pinned_model
 from catalog_gen.errors import ConfigError
 from catalog_gen.fingerprint import sha256_json
 from catalog_gen.planning import (
@@ -48,6 +48,7 @@ from catalog_gen.store.ledger import (
     open_candidates,
     save_plan,
 )
+from catalog_gen.store.models import save_model
 from catalog_gen.store.prompts import (
     PromptRow,
     StaleInput,
@@ -68,7 +69,7 @@ SAVED: Final = 20_000
 class Drawer:
     """The model as planning sees it: its identity, its token limit, its words."""
 
-    model: ModelFolder
+    model: ModelFiles
     hash: str
     dialect: Dialect
     limit: PromptLimit
@@ -94,7 +95,9 @@ class Drawer:
 
     @cached_property
     def budget(self) -> TokenBudget:
-        return TokenBudget(self.model.path / self.limit.tokenizer, self.limit.tokens)
+        return TokenBudget(
+            self.model.path / self.limit.tokenizer, self.limit.tokens, self.model.learned_words
+        )
 
 
 @dataclass(frozen=True)
@@ -221,7 +224,9 @@ def write_prompts(
     """
     drawer = Drawer.of(catalog)
     taken = take_over(catalog, stamp)
+    parts = model_parts(drawer.model, catalog.home.hashes)
     with catalog.store.writing() as connection:
+        save_model(connection, drawer.hash, catalog.settings.model.id, parts, stamp.now)
         views = compile_views(catalog.settings, known_attributes(connection), drawer.dialect)
         retire_prompts(
             connection,

@@ -9,7 +9,9 @@ from catalog_gen.errors import InputError
 from catalog_gen.store.relations import first_row
 
 #: Columns of the view that hold JSON text.
-_JSON: Final = frozenset({"recipe", "parameters", "environment", "signals", "criteria"})
+_JSON: Final = frozenset(
+    {"recipe", "model_parts", "parameters", "environment", "signals", "criteria"}
+)
 
 
 def lineage_of(connection: DuckDBPyConnection, image_id: str) -> dict[str, Any]:

@@ -102,6 +102,14 @@ CREATE TABLE environments (
     first_used      TIMESTAMPTZ NOT NULL
 );
 
+-- What a model hash stands for: pipeline, and the files that the settings put on its folder.
+CREATE TABLE models (
+    model_hash  VARCHAR PRIMARY KEY,
+    id          VARCHAR NOT NULL,              -- as the settings named it when it was first used
+    parts       VARCHAR NOT NULL,              -- JSON: checkpoint, denoiser, LoRAs, learned words
+    first_used  TIMESTAMPTZ NOT NULL
+);
+
 -- What became of each planned candidate. A product's failure is a row here, not an exception.
 CREATE TABLE ledger (
     recipe_id   VARCHAR PRIMARY KEY,

@@ -76,6 +76,8 @@ SELECT
     prompts.spec ->> 'template' AS template_hash,
     prompts.spec ->> 'settings' AS settings_hash,
     recipes.model_hash,
+    models.id AS model,
+    models.parts AS model_parts,
     ledger.reason AS drawn_because,
     ledger.candidate,
     ledger.attempt,
@@ -113,6 +115,7 @@ SELECT
     images.batch
 FROM images
 LEFT JOIN recipes ON recipes.recipe_id = images.image_id
+LEFT JOIN models ON models.model_hash = recipes.model_hash
 LEFT JOIN ledger ON ledger.recipe_id = images.image_id
 LEFT JOIN prompts ON prompts.prompt_id = images.prompt_id
 LEFT JOIN current_prompts AS wish ON wish.prompt_id = ledger.prompt_id
@@ -146,6 +149,8 @@ COMMENT ON COLUMN lineage.asked_because IS 'new, changed: FIELD, template, model
 COMMENT ON COLUMN lineage.template_hash IS 'SHA-256 of the template and the negative template';
 COMMENT ON COLUMN lineage.settings_hash IS 'SHA-256 of the view''s other settings';
 COMMENT ON COLUMN lineage.model_hash IS 'SHA-256 over the model''s weights';
+COMMENT ON COLUMN lineage.model IS 'The model as the settings named it when it was first used';
+COMMENT ON COLUMN lineage.model_parts IS 'JSON: its pipeline, checkpoint, denoiser, LoRAs and learned words';
 COMMENT ON COLUMN lineage.drawn_because IS 'Why this candidate was planned, e.g. rejected';
 COMMENT ON COLUMN lineage.candidate IS '0, 1, ...: the candidate''s number';
 COMMENT ON COLUMN lineage.attempt IS '0, then one more for each retry with another seed';

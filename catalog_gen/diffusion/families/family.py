@@ -98,6 +98,16 @@ class Family(ABC):
     multiple: ClassVar[int] = 16
     #: Keyword arguments for every pipeline that is made.
     options: ClassVar[Mapping[str, object]] = {}
+    #: Of a checkpoint in one file: how the tensors of each component's weights begin, whatever of
+    #: these its author chose; empty: such checkpoints hold the denoiser alone.
+    checkpoint: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    #: Where a checkpoint in one file has the denoiser's first layer, which takes the channels.
+    first_layer: ClassVar[str] = ""
+    #: Whether diffusers loads LoRAs into such a pipeline.
+    loras: ClassVar[bool] = True
+    #: By the tensor's name in a file of a learned word ("": of any name): its text encoder and
+    #: tokenizer; empty: diffusers loads none.
+    words: ClassVar[Mapping[str, tuple[str, str]]] = {}
 
     def denoiser(self, pipeline: Any) -> "torch.nn.Module":
         """The component that runs at every step."""

@@ -35,6 +35,7 @@ class PixArt(Family):
     )
     tasks: ClassVar[Mapping[Task, TaskRules]] = {"text2img": TaskRules(own=True)}
     schedulers: ClassVar[tuple[str, ...]] = (OWN, *SOLVERS)
+    loras: ClassVar[bool] = False
 
     def prompt_limit(self, components: Collection[str]) -> PromptLimit:
         """That of alpha, for both: what is longer would be cut in silence."""

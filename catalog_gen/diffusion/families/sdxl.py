@@ -22,6 +22,16 @@ class StableDiffusionXL(StableDiffusion):
             }
         )
     }
+    checkpoint: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "unet": ("model.diffusion_model.",),
+        "vae": ("first_stage_model.",),
+        "text_encoder": ("conditioner.embedders.0.",),
+        "text_encoder_2": ("conditioner.embedders.1.",),
+    }
+    words: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "clip_l": ("text_encoder", "tokenizer"),
+        "clip_g": ("text_encoder_2", "tokenizer_2"),
+    }
     # An invisible watermark would depend on whether an unrelated package is installed.
     options: ClassVar[Mapping[str, object]] = {"add_watermarker": False}
 

@@ -25,6 +25,13 @@ class StableDiffusion(Family):
     schedulers: ClassVar[tuple[str, ...]] = (OWN, *SOLVERS)
     denoises: ClassVar[str] = "unet"
     multiple: ClassVar[int] = 8
+    checkpoint: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "unet": ("model.diffusion_model.",),
+        "vae": ("first_stage_model.",),
+        "text_encoder": ("cond_stage_model.",),
+    }
+    first_layer: ClassVar[str] = "model.diffusion_model.input_blocks.0.0.weight"
+    words: ClassVar[Mapping[str, tuple[str, str]]] = {"": ("text_encoder", "tokenizer")}
 
     def is_guided(self, pipeline: Any, guidance: float) -> bool:
         """By the rule of diffusers' pipelines: not below 1, nor where guidance is distilled."""
