@@ -114,6 +114,9 @@ class ScorerSettings(Chosen):
 
     id: str = Field(description="an open_clip folder ('local-dir:PATH'), or an open_clip name")
     batch_size: int = Field(32, ge=1, le=MAX_BATCH)
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto", description="auto: a GPU if there is one, beside the drawing model"
+    )
 
 
 class CriticSettings(Chosen):

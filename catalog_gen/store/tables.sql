@@ -159,6 +159,13 @@ CREATE TABLE outbox_batches (
     run_id       VARCHAR NOT NULL
 );
 
+-- What was measured on pictures while others were drawn; gone when their scores hold it.
+CREATE TABLE measurements (
+    image_id  VARCHAR PRIMARY KEY,
+    against   VARCHAR NOT NULL,       -- JSON: the colour and number asked for, photo, weights
+    signals   VARCHAR NOT NULL        -- JSON, as in scores
+);
+
 CREATE TABLE scores (
     seq         BIGINT NOT NULL DEFAULT nextval('seq'),
     image_id    VARCHAR NOT NULL,
@@ -167,6 +174,7 @@ CREATE TABLE scores (
     margin      DOUBLE NOT NULL,      -- similarity minus the best other product's prompt
     embedding   FLOAT[] NOT NULL,     -- of the image, unit length
     signals     VARCHAR NOT NULL,     -- JSON: everything else that was measured
+    device      VARCHAR NOT NULL,     -- what computed the embedding: 'cpu' or the GPU's name
     scored_at   TIMESTAMPTZ NOT NULL,
     run_id      VARCHAR NOT NULL,
     PRIMARY KEY (image_id, scorer)

@@ -99,6 +99,7 @@ SELECT
     score.similarity,
     score.margin,
     score.signals,
+    score.device AS scored_on,
     verdict.rubric,
     verdict.total,
     verdict.decision AS rubric_decision,
@@ -172,6 +173,7 @@ COMMENT ON COLUMN lineage.scorer IS 'Hash of the newest scorer''s weights';
 COMMENT ON COLUMN lineage.similarity IS 'Cosine of image and prompt, -1..1';
 COMMENT ON COLUMN lineage.margin IS 'Similarity minus the best other product''s';
 COMMENT ON COLUMN lineage.signals IS 'JSON: everything else that was measured';
+COMMENT ON COLUMN lineage.scored_on IS 'What computed the embedding: cpu, or the name of the GPU';
 COMMENT ON COLUMN lineage.rubric IS 'Hash of the newest rubric';
 COMMENT ON COLUMN lineage.total IS 'The rubric''s points, 0..10';
 COMMENT ON COLUMN lineage.rubric_decision IS 'The rubric''s answer: accepted, review, rejected';
