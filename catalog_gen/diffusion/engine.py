@@ -82,6 +82,11 @@ class Engine:
         self._fits: dict[tuple[int, int, str], int] = {}
 
     @property
+    def model(self) -> LoadedModel:
+        """What it draws with."""
+        return self._loaded
+
+    @property
     def batch_size(self) -> int:
         """The size that batches are padded to as long as memory lasts."""
         return self._batch_size

@@ -98,6 +98,9 @@ class Family(ABC):
     multiple: ClassVar[int] = 16
     #: Keyword arguments for every pipeline that is made.
     options: ClassVar[Mapping[str, object]] = {}
+    #: Whether ``encode`` takes a list of prompts, too, and pads each to the same length: then those
+    #: of a batch are encoded together on a GPU, where one at a time leaves it idle.
+    encodes_together: ClassVar[bool] = False
     #: Of a checkpoint in one file: how the tensors of each component's weights begin, whatever of
     #: these its author chose; empty: such checkpoints hold the denoiser alone.
     checkpoint: ClassVar[Mapping[str, tuple[str, ...]]] = {}
@@ -198,8 +201,8 @@ class Family(ABC):
         """Whether a negative prompt is drawn against at this guidance scale."""
 
     @abstractmethod
-    def encode(self, pipeline: Any, prompt: str) -> Embedding:
-        """One prompt, encoded alone."""
+    def encode(self, pipeline: Any, prompt: "str | list[str]") -> Embedding:
+        """One prompt, encoded alone; or several as rows, where ``encodes_together``."""
 
     def encode_negative(self, pipeline: Any, prompt: str) -> Embedding:
         """One negative prompt, under the names of ``encode``; an empty one means no wish."""

@@ -33,6 +33,7 @@ class PixArt(Family):
     pipelines: ClassVar[Mapping[str, frozenset[str]]] = dict.fromkeys(
         _TOKENS, frozenset({"transformer", "vae", "scheduler", "text_encoder", "tokenizer"})
     )
+    encodes_together: ClassVar[bool] = True
     tasks: ClassVar[Mapping[Task, TaskRules]] = {"text2img": TaskRules(own=True)}
     schedulers: ClassVar[tuple[str, ...]] = (OWN, *SOLVERS)
     loras: ClassVar[bool] = False
@@ -56,7 +57,7 @@ class PixArt(Family):
 
         return {"callback": callback, "callback_steps": 1}
 
-    def encode(self, pipeline: Any, prompt: str) -> Embedding:
+    def encode(self, pipeline: Any, prompt: str | list[str]) -> Embedding:
         """``prompt_embeds`` of (1, tokens, width), and their mask of (1, tokens)."""
         embeds, mask, _, _ = pipeline.encode_prompt(
             prompt,

@@ -35,7 +35,7 @@ class StableDiffusionXL(StableDiffusion):
     # An invisible watermark would depend on whether an unrelated package is installed.
     options: ClassVar[Mapping[str, object]] = {"add_watermarker": False}
 
-    def encode(self, pipeline: Any, prompt: str) -> Embedding:
+    def encode(self, pipeline: Any, prompt: str | list[str]) -> Embedding:
         """``prompt_embeds`` of (1, tokens, width) and ``pooled_prompt_embeds`` of (1, width)."""
         sequence, _, pooled, _ = self._encoded(pipeline, prompt)
         return {"prompt_embeds": sequence, "pooled_prompt_embeds": pooled}

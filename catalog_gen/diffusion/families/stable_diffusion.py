@@ -21,6 +21,7 @@ class StableDiffusion(Family):
             {"unet", "vae", "text_encoder", "tokenizer", "scheduler"}
         )
     }
+    encodes_together: ClassVar[bool] = True
     tasks: ClassVar[Mapping[Task, TaskRules]] = {"text2img": TaskRules(), "img2img": TaskRules()}
     schedulers: ClassVar[tuple[str, ...]] = (OWN, *SOLVERS)
     denoises: ClassVar[str] = "unet"
@@ -37,7 +38,7 @@ class StableDiffusion(Family):
         """By the rule of diffusers' pipelines: not below 1, nor where guidance is distilled."""
         return guidance > 1 and pipeline.unet.config.time_cond_proj_dim is None
 
-    def encode(self, pipeline: Any, prompt: str) -> Embedding:
+    def encode(self, pipeline: Any, prompt: str | list[str]) -> Embedding:
         """``prompt_embeds`` of (1, tokens, width); an empty prompt is the empty text, encoded."""
         sequence, _ = self._encoded(pipeline, prompt)
         return {"prompt_embeds": sequence}
@@ -45,7 +46,7 @@ class StableDiffusion(Family):
     def scheduler(self, name: str, own: Any, steps: int) -> Any:
         return scheduler_of(name, own, steps)
 
-    def _encoded(self, pipeline: Any, prompt: str) -> tuple[Any, ...]:
+    def _encoded(self, pipeline: Any, prompt: str | list[str]) -> tuple[Any, ...]:
         encoded: tuple[Any, ...] = pipeline.encode_prompt(
             prompt,
             device=pipeline.device,
