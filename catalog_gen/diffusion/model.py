@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from catalog_gen.diffusion.additions import Embedding, Lora, check_embedding, check_lora
-from catalog_gen.diffusion.families.family import Family, family_of
+from catalog_gen.diffusion.families.family import Drawable, Family, Problem, family_of
 from catalog_gen.diffusion.hash_cache import HashCache
 from catalog_gen.diffusion.hub import CARD, READ, hub_file, hub_folder
 from catalog_gen.diffusion.licences import licence_warning
@@ -59,6 +59,11 @@ class ModelFiles:
     loras: tuple[Lora, ...] = ()
     embeddings: tuple[Embedding, ...] = ()
     warnings: tuple[str, ...] = ()
+
+    def problem(self, wanted: Drawable) -> Problem | None:
+        """Why it can't draw a recipe or a view, by its family and its own schedule."""
+        own = read_json(self.path / "scheduler" / "scheduler_config.json")
+        return self.family.problem(wanted) or self.family.schedule_problem(wanted, own)
 
     @property
     def learned_words(self) -> dict[str, int]:

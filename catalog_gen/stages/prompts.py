@@ -86,7 +86,7 @@ class Drawer:
         found, identity = pinned_model(model, catalog.home.hashes)
         family = found.family
         for name, view in catalog.settings.views.items():
-            problem = family.problem(view)
+            problem = found.problem(view)
             if problem is not None:
                 value, rule, next_step = problem
                 raise ConfigError(f"views.{name}: {value}", rule, next_step)

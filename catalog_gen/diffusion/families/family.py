@@ -159,6 +159,14 @@ class Family(ABC):
             )
         return method.problem(wanted.steps)
 
+    def schedule_problem(self, wanted: Drawable, own: Mapping[str, Any]) -> Problem | None:
+        """Why a recipe or view can't be drawn along the model's schedule; None: it can.
+
+        Args:
+            own: the configuration of the scheduler that came with the model.
+        """
+        return None
+
     def pipeline_for(self, task: Task, pipeline: Any) -> Any:
         """A pipeline for a task that shares the weights of another one of this family."""
         if self.tasks[task].own:

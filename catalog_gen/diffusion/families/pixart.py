@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from catalog_gen.diffusion.families.family import (
     AS_ASKED,
     OWN,
+    Drawable,
     Embedding,
     Family,
+    Problem,
     PromptLimit,
     TaskRules,
 )
-from catalog_gen.diffusion.noise_schedules import SOLVERS, scheduler_of
+from catalog_gen.diffusion.noise_schedules import SOLVERS, schedule_problem, scheduler_of
 from catalog_gen.method import Task
 
 if TYPE_CHECKING:
@@ -66,6 +68,9 @@ class PixArt(Family):
             max_sequence_length=_TOKENS[type(pipeline).__name__],
         )
         return {"prompt_embeds": embeds, "prompt_attention_mask": mask}
+
+    def schedule_problem(self, wanted: Drawable, own: Mapping[str, Any]) -> Problem | None:
+        return schedule_problem(wanted.scheduler, own, wanted.steps)
 
     def scheduler(self, name: str, own: Any, steps: int) -> Any:
         return scheduler_of(name, own, steps)

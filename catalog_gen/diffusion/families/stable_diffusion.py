@@ -8,8 +8,15 @@ their own and a guidance of 1 or less.
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from catalog_gen.diffusion.families.family import OWN, Embedding, Family, TaskRules
-from catalog_gen.diffusion.noise_schedules import SOLVERS, scheduler_of
+from catalog_gen.diffusion.families.family import (
+    OWN,
+    Drawable,
+    Embedding,
+    Family,
+    Problem,
+    TaskRules,
+)
+from catalog_gen.diffusion.noise_schedules import SOLVERS, schedule_problem, scheduler_of
 from catalog_gen.method import Task
 
 
@@ -42,6 +49,9 @@ class StableDiffusion(Family):
         """``prompt_embeds`` of (1, tokens, width); an empty prompt is the empty text, encoded."""
         sequence, _ = self._encoded(pipeline, prompt)
         return {"prompt_embeds": sequence}
+
+    def schedule_problem(self, wanted: Drawable, own: Mapping[str, Any]) -> Problem | None:
+        return schedule_problem(wanted.scheduler, own, wanted.steps)
 
     def scheduler(self, name: str, own: Any, steps: int) -> Any:
         return scheduler_of(name, own, steps)
