@@ -6,8 +6,10 @@
 An engine delivers ready pictures at 9 (SD 1.5 on one H100) and 60 a second (a 4-step model). All
 else is real: encoding, the outbox, the database, measuring, CLIP, lettering and verdicts. The share
 is that of the time from the first batch to the last verdict that the pictures alone would not have
-taken. On two cores, processor time says more: it is given for each picture, with what would
-follow for 16 cores if it were spread over them while the GPU draws.
+taken. On two cores, processor time says more, and it is given for each picture: of this process
+and of those beside it while the GPU draws, and after the last picture. For 16 cores follows the
+least share that these allow: this process on one thread and eight beside it during the drawing,
+what comes after on all cores. CLIP is on the processor here; on a GPU's machine it is not.
 
 ``--against`` measures another checkout of this project in the same run, each in a process of its
 own.
@@ -28,6 +30,8 @@ from typing import Any, Final
 ROOT: Final = Path(__file__).resolve().parent.parent
 #: Cores of the machine that is asked for.
 CORES: Final = 16
+#: Of them, those that measure while the GPU draws (``judging.beside.MOST_WORKERS``).
+WORKERS: Final = 8
 
 
 def main() -> None:
@@ -72,9 +76,9 @@ def _line(row: dict[str, Any]) -> str:
     return (
         f"{row['checkout']:<8} {row['side']:>5} px at {row['pace']:>4g}/s: "
         f"{row['not_drawing']:6.1%} is not drawing (GPU stood still {row['stood_still']:.1f} s, "
-        f"after it {row['after']:.1f} s of {row['seconds']:.1f}); {row['cpu_ms']:.0f} ms of "
-        f"processor a picture, {row['beside_ms']:.0f} of them beside the drawing; "
-        f"{row['not_drawing_16']:.1%} on {CORES} cores"
+        f"after it {row['after']:.1f} s of {row['seconds']:.1f}); ms of processor a picture: "
+        f"{row['own_ms']:.0f} here and {row['beside_ms']:.0f} beside it while the GPU draws, "
+        f"{row['after_ms']:.0f} after; at least {row['not_drawing_16']:.1%} on {CORES} cores"
     )
 
 
@@ -108,8 +112,7 @@ def measure(side: int, pace: float, pictures: int) -> dict[str, Any]:
         judge_images(catalog, shop.scorer.scorer_hash, shards, stamp)
         ended, cpu_ended = perf_counter(), _cpu()
     seconds, drawing = ended - began, pictures / pace
-    beside = _beside_cpu(children)
-    after = cpu_ended - cpu_drawn
+    own, beside, after = cpu_drawn - cpu, _beside_cpu(children), cpu_ended - cpu_drawn
     return {
         "side": side,
         "pace": pace,
@@ -118,17 +121,11 @@ def measure(side: int, pace: float, pictures: int) -> dict[str, Any]:
         "not_drawing": 1 - drawing / seconds,
         "stood_still": engine.stood_still,
         "after": ended - drawn,
-        "cpu_ms": 1000 * (cpu_ended - cpu + beside) / pictures,
-        "beside_ms": 1000 * (cpu_drawn - cpu + beside) / pictures,
+        "own_ms": 1000 * own / pictures,
+        "beside_ms": 1000 * beside / pictures,
         "after_ms": 1000 * after / pictures,
-        # What follows the last picture can't be hidden; it spreads over the cores at best.
-        "not_drawing_16": _share_on(CORES, drawing, engine.stood_still, after),
+        "not_drawing_16": 1 - drawing / (max(drawing, own, beside / WORKERS) + after / CORES),
     }
-
-
-def _share_on(cores: int, drawing: float, stood_still: float, after: float) -> float:
-    beyond = after / cores
-    return beyond / (drawing + beyond)
 
 
 def _shop(folder: Path, side: int) -> Any:

@@ -105,10 +105,7 @@ class Beside:
 
 
 def _settle_down() -> None:
-    """One thread a process, behind whoever draws."""
-    import torch
-
-    torch.set_num_threads(1)
+    """Behind whoever draws."""
     os.nice(_NICE)
 
 
@@ -127,6 +124,11 @@ def _measured(pixels: Pixels, task: Task, lettering: Path | None) -> Signals | N
 
 @lru_cache(maxsize=1)
 def _detector(weights: Path | None) -> LetteringDetector | None:
+    if weights is None:
+        return None
+    import torch
+
+    torch.set_num_threads(1)
     return LetteringDetector.of(weights)
 
 
