@@ -35,7 +35,6 @@ class Hub:
             if each.is_file()
         ]
 
-
     def tree(self) -> list[dict[str, object]]:
         return [
             {"type": "file", "path": each["rfilename"], "size": each["size"], "oid": "0" * 40}
