@@ -39,7 +39,7 @@ _COMPILED_SHAPES: Final = 64
 
 #: The libraries whose version can change a picture or its encoded bytes.
 _LIBRARIES: Final = (
-    *("torch", "diffusers", "transformers", "tokenizers"),  # the pixels
+    *("torch", "diffusers", "transformers", "tokenizers", "peft"),  # the pixels
     *("pillow", "isal"),  # reference photos on the way in, PNG bytes on the way out
 )
 
