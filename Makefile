@@ -16,7 +16,7 @@ DEBIAN := libllvm19 libimage-exiftool-perl fonts-dejavu-core fonts-dejavu-extra 
 # Without compiled modules on disk every process would import for 15 seconds instead of 5.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help refresh test coverage walk check dev bench lock studio-model debian clean
+.PHONY: help refresh test coverage walk check dev bench gpu-check lock studio-model debian clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -53,7 +53,10 @@ dev: $(READY) ## Dagster's web UI with the nightly schedule on
 	@$(BIN)/catalog-gen dev
 
 bench: $(READY) ## every benchmark; some take hours
-	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+	@for script in $(filter-out benchmarks/gpu_check.py,$(wildcard benchmarks/*.py)); do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+gpu-check: $(READY) ## what is promised of a graphics card, measured on yours; writes docs/gpu/CARD.md
+	@$(BIN)/python benchmarks/gpu_check.py
 
 STUDIO := $(BIN)/python -m studio
 

@@ -260,7 +260,7 @@ def synthesise(connection: duckdb.DuckDBPyConnection, images: int) -> None:
                 '},"exposure":{"clipped":0.01,"mean":201.5},"sharpness":', hash(image_id) % 900,
                 ',"subject":{"area":0.31,"box":[20,22,101,109],"margin":0.16,"parts":1}}')
                 AS signals,
-            created_at + INTERVAL 20 MINUTE AS scored_at, run_id
+            'cpu' AS device, created_at + INTERVAL 20 MINUTE AS scored_at, run_id
         FROM images
         """
     )

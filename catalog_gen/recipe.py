@@ -73,6 +73,12 @@ class Environment(Chosen):
     compiled: bool
     platform: str = Field(description="operating system and processor architecture")
     libraries: dict[str, str] = Field(description="versions of torch, diffusers, transformers, ...")
+    rounded_to: Literal["fp16", "bf16", "fp32"] | None = Field(
+        None, description="what the weights were stored in, where dtype is another"
+    )
+    tf32: bool | None = Field(
+        None, description="whether a GPU may round factors of fp32 to 10 bits; none: no GPU"
+    )
 
     @property
     def environment_id(self) -> str:

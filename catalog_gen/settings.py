@@ -65,11 +65,39 @@ class FeedSettings(Chosen):
     )
 
 
+class LoraSettings(Chosen):
+    """A LoRA that the model wears in every picture."""
+
+    path: Path = Field(description="its safetensors file")
+    weight: float = Field(1.0, ge=-8, le=8, description="how strongly it is worn")
+
+
+class EmbeddingSettings(Chosen):
+    """A word that was learned by textual inversion."""
+
+    path: Path = Field(description="its safetensors file")
+    token: str = Field(pattern=r"^\S+$", description="how prompts say it: <my-mug>")
+
+
 class ModelSettings(Chosen):
     """The diffusion model, and how it is run."""
 
-    id: str = Field(description="a diffusers folder, or the id of one on a hub")
+    id: str = Field(
+        description="a diffusers folder, the id of one on a hub, or one checkpoint file"
+    )
     revision: str | None = Field(None, description="the hub revision, to pin a hub id")
+    config: str | None = Field(
+        None,
+        description="for a checkpoint file: a diffusers folder or hub id of the same kind, for its "
+        "configuration and tokenizers",
+    )
+    denoiser: Path | None = Field(
+        None,
+        description="the denoiser's weights in one file (.gguf or .safetensors), in place of the "
+        "folder's",
+    )
+    loras: tuple[LoraSettings, ...] = Field((), description="LoRAs, worn in this order")
+    embeddings: tuple[EmbeddingSettings, ...] = Field((), description="learned words")
     sha256: str | None = Field(
         None,
         pattern="^[0-9a-f]{64}$",
@@ -91,6 +119,9 @@ class ScorerSettings(Chosen):
 
     id: str = Field(description="an open_clip folder ('local-dir:PATH'), or an open_clip name")
     batch_size: int = Field(32, ge=1, le=MAX_BATCH)
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto", description="auto: a GPU if there is one, beside the drawing model"
+    )
 
 
 class CriticSettings(Chosen):
@@ -318,11 +349,7 @@ def _with_absolute_paths(settings: CatalogSettings, folder: Path) -> CatalogSett
             "reference_folders": tuple(folder / each for each in settings.feed.reference_folders),
         }
     )
-    model = settings.model
-    if (folder / model.id).is_dir():
-        model = model.model_copy(update={"id": str(folder / model.id)})
-    if model.dialect is not None:
-        model = model.model_copy(update={"dialect": folder / model.dialect})
+    model = _with_absolute_parts(settings.model, folder)
     scorer = settings.scorer
     prefix = "local-dir:"
     if scorer.id.startswith(prefix):
@@ -353,3 +380,24 @@ def _with_absolute_paths(settings: CatalogSettings, folder: Path) -> CatalogSett
             "lettering": folder / settings.lettering if settings.lettering else None,
         }
     )
+
+
+def _with_absolute_parts(model: ModelSettings, folder: Path) -> ModelSettings:
+    """The same for all that makes up the model."""
+    changes: dict[str, object] = {
+        "loras": tuple(
+            each.model_copy(update={"path": folder / each.path}) for each in model.loras
+        ),
+        "embeddings": tuple(
+            each.model_copy(update={"path": folder / each.path}) for each in model.embeddings
+        ),
+    }
+    if (folder / model.id).exists():
+        changes["id"] = str(folder / model.id)
+    if model.config is not None and (folder / model.config).is_dir():
+        changes["config"] = str(folder / model.config)
+    if model.denoiser is not None:
+        changes["denoiser"] = folder / model.denoiser
+    if model.dialect is not None:
+        changes["dialect"] = folder / model.dialect
+    return model.model_copy(update=changes)

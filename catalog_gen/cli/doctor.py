@@ -6,6 +6,7 @@ Changes nothing. It opens the store for a moment; what is stored is hashed by `v
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final, Literal
@@ -71,6 +72,7 @@ def examine(settings: CatalogSettings, home: Home) -> Iterator[Finding]:
     yield _drawing(home)
     for each in looks(Catalog(settings, home)):
         yield _guarded(each.what, each.look)
+    yield from _model(settings)
     yield _guarded("plan", lambda: _plan(Catalog(settings, home)))
     yield _device()
     yield from _dagster(home)
@@ -161,6 +163,15 @@ def _drawing(home: Home) -> Finding:
         f"process {process or 'unknown'} draws now",
         "A second refresh waits for it. If it hangs, end that process: the lock ends with it.",
     )
+
+
+def _model(settings: CatalogSettings) -> Iterator[Finding]:
+    """What a person should know of a model that can be used."""
+    from catalog_gen.diffusion.model import find_model
+
+    with suppress(CatalogError):  # found before, with its remedy
+        for told in find_model(settings.model).warnings:
+            yield Finding("model", "warning", told)
 
 
 def _plan(catalog: Catalog) -> str:

@@ -1,6 +1,6 @@
 """`catalog-gen lineage`: everything about one image, as a tree."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -66,6 +66,15 @@ def _with_passports(tree: Tree, stamped: Mapping[str, Stamped]) -> Tree:
     return tree
 
 
+def _parts(parts: Mapping[str, Any]) -> Iterator[str]:
+    """What stands beside the model's folder: "lora style.safetensors, 0.8, 3f2a..."."""
+    for kind, of_kind in parts.items():
+        for each in of_kind if isinstance(of_kind, list) else ():
+            how = [str(each[key]) for key in ("weight", "token") if key in each]
+            told = ", ".join([each["file"], *how, each["sha256"][:16]])
+            yield f"{kind.removesuffix('s')} {told}"
+
+
 def _tree(facts: Mapping[str, Any], products: ProductsOf) -> Tree:
     live = "[green]live[/]" if facts["live"] else "[dim]not live[/]"
     tree = Tree(f"[bold]{facts['image_id'][:16]}[/]  {facts['view']}  {live}")
@@ -88,7 +97,9 @@ def _tree(facts: Mapping[str, Any], products: ProductsOf) -> Tree:
         f"{facts['scheduler']}, {facts['steps']} steps, "
         f"guidance {facts['guidance']:g}, seed {facts['seed']}"
     )
-    recipe.add(f"model {facts['model_hash'][:16]}")
+    model = recipe.add(f"model {facts['model_hash'][:16]}  {escape(facts['model'] or '')}")
+    for line in _parts(facts["model_parts"] or {}):
+        model.add(escape(line))
     if facts["reference_sha256"]:
         recipe.add(f"from photo {facts['reference_sha256'][:16]}")
     environment = facts["environment"] or {}

@@ -123,7 +123,7 @@ def _print(plan: Plan) -> None:
             f"about {duration(seconds)}" + _reasons(plan.deferred)
         )
     for warning in plan.warnings:
-        answers.print(f"[yellow]language[/]: {escape(warning)}")
+        answers.print(f"[yellow]warning[/]: {escape(warning)}")
     _list(
         f"{counted(len(plan.rejections), 'feed row')} rejected:",
         (_rejection(each) for each in plan.rejections),

@@ -126,7 +126,7 @@ def _passports(catalog: Catalog) -> str:
 
 
 def _lettering(catalog: Catalog) -> str:
-    from catalog_gen.diffusion.model import check_safetensors
+    from catalog_gen.diffusion.weights import check_safetensors
 
     weights = catalog.settings.lettering
     if weights is None:

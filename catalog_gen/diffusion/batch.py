@@ -1,7 +1,7 @@
 """What the engine hands to a method, and what it gets back."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,10 +32,13 @@ class Batch:
     scheduler: Any
     on_step_end: StepCallback
 
+    def photo_values(self) -> torch.Tensor:
+        """The photos as (B, 3, H, W) in [0, 1]."""
+        return torch.from_numpy(np.stack(self.photos)).permute(0, 3, 1, 2).float() / 255
+
     def image(self, model: "LoadedModel") -> Any:
         """The photos as the model's pipelines take them."""
-        photos = torch.from_numpy(np.stack(self.photos)).permute(0, 3, 1, 2).float() / 255
-        return model.family.image(photos)
+        return model.family.image(self.photo_values())
 
     def run(self, model: "LoadedModel", **arguments: Any) -> "Pictures":
         """Call the pipeline of the method's task, with ``arguments`` of the method's own."""
@@ -61,3 +64,7 @@ class Pictures:
 
     values: torch.Tensor
     refused: list[bool]
+
+    def of(self, values: torch.Tensor) -> "Pictures":
+        """The same pictures with other values."""
+        return replace(self, values=values)

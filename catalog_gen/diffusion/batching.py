@@ -7,6 +7,7 @@ inside a group, so that the most valuable pictures, which a plan puts first, are
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Literal, TypeVar
 
 from catalog_gen.diffusion.jobs import DrawJob
@@ -48,10 +49,11 @@ class BatchKey:
 class Pending:
     """The jobs still to be drawn, grouped by what they can share."""
 
-    def __init__(self, jobs: Iterable[DrawJob]) -> None:
+    def __init__(self, jobs: Iterable[DrawJob], *, in_fp32: bool = False) -> None:
         self._groups: dict[BatchKey, deque[DrawJob]] = {}
         for job in jobs:
-            self.add(BatchKey.of(job.recipe), [job])
+            key = BatchKey.of(job.recipe)
+            self.add(key.in_fp32() if in_fp32 else key, [job])
 
     def __bool__(self) -> bool:
         return bool(self._groups)
@@ -60,6 +62,10 @@ class Pending:
     def next_key(self) -> BatchKey:
         """The group whose turn it is."""
         return next(iter(self._groups))
+
+    def upcoming(self, size: int) -> list[DrawJob]:
+        """Up to ``size`` jobs of the group whose turn it is, left where they are."""
+        return list(islice(self._groups[self.next_key], size)) if self._groups else []
 
     def take(self, size: int) -> list[DrawJob]:
         """Remove and return up to ``size`` jobs of the group whose turn it is."""

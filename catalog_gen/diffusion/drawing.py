@@ -11,7 +11,7 @@ import torch
 
 from catalog_gen.diffusion.batch import Batch, Pictures, StepCallback
 from catalog_gen.diffusion.batching import BatchKey, pad
-from catalog_gen.diffusion.faults import defect
+from catalog_gen.diffusion.defects import defects
 from catalog_gen.diffusion.jobs import DrawJob, Pixels, RecipeError
 from catalog_gen.diffusion.loading import LoadedModel
 from catalog_gen.diffusion.prompts import PromptEncoder
@@ -88,15 +88,15 @@ def _examined(pictures: Pictures, count: int, size: tuple[int, int]) -> list[Dra
             f"the model drew {width} x {height} in their place",
             "Choose a size that the model draws.",
         )
-    finite = values.isfinite().flatten(1).all(1).tolist()
-    bytes_ = (values.clamp(0, 1) * 255).round().to(torch.uint8)
-    pixels = bytes_.permute(0, 2, 3, 1).contiguous().cpu().numpy()
+    levels = (values.clamp(0, 1) * 255).round().to(torch.uint8)
+    found = defects(values, levels)
+    pixels = levels.permute(0, 2, 3, 1).contiguous().cpu().numpy()
     return [
         DrawnPicture(
             pixels[i],
             "a picture that the model's safety checker blacked out"
             if pictures.refused[i]
-            else defect(pixels[i], finite=finite[i]),
+            else found[i],
         )
         for i in range(count)
     ]

@@ -18,10 +18,10 @@ import torch
 
 from catalog_gen.diffusion.batching import BatchKey, Pending
 from catalog_gen.diffusion.drawing import BatchDrawer, DrawnPicture, ReadyJob
-from catalog_gen.diffusion.faults import DeadlineExceeded, is_out_of_memory
+from catalog_gen.diffusion.faults import DeadlineExceeded, fault_of
 from catalog_gen.diffusion.jobs import DrawJob, Drawn, Outcome, Pixels, RecipeError
 from catalog_gen.diffusion.loading import Dtype, LoadedModel
-from catalog_gen.diffusion.references import load_reference
+from catalog_gen.diffusion.photos import Photos
 from catalog_gen.diffusion.watch import Meter, Progress, StepWatch
 from catalog_gen.diffusion.worker import Worker
 from catalog_gen.errors import DrawingError
@@ -62,14 +62,29 @@ class Engine:
             pictures of that size from then on, and recorded with each picture.
         deadline: seconds for a batch; one that is slower fails at its next step, and one whose
             step hangs for as long again fails the whole drawing.
+        in_fp32: draw everything in fp32 with the loaded weights, as a picture is drawn again that
+            came out bad in a lower precision.
     """
 
-    def __init__(self, loaded: LoadedModel, batch_size: int, deadline: float = DEADLINE) -> None:
+    def __init__(
+        self,
+        loaded: LoadedModel,
+        batch_size: int,
+        deadline: float = DEADLINE,
+        *,
+        in_fp32: bool = False,
+    ) -> None:
         self._loaded = loaded
         self._batch_size = batch_size
         self._deadline = deadline
+        self._in_fp32 = in_fp32
         self._drawer = BatchDrawer(loaded)
         self._fits: dict[tuple[int, int, str], int] = {}
+
+    @property
+    def model(self) -> LoadedModel:
+        """What it draws with."""
+        return self._loaded
 
     @property
     def batch_size(self) -> int:
@@ -79,7 +94,7 @@ class Engine:
     @property
     def environment(self) -> Environment:
         """The environment of a picture that met no trouble; each ``Drawn`` carries its own."""
-        return self._loaded.environment(self._batch_size)
+        return self._loaded.environment(self._batch_size, "fp32" if self._in_fp32 else None)
 
     def draw(self, jobs: Sequence[DrawJob], progress: Progress | None = None) -> Iterator[Outcome]:
         """Draw all jobs; yield each one's outcome as soon as its batch is finished.
@@ -92,12 +107,14 @@ class Engine:
         Raises:
             DrawingError: the GPU is lost or a step hangs; everything finished was yielded before.
         """
-        pending, meter, stop = Pending(jobs), Meter(progress), Event()
+        pending = Pending(jobs, in_fp32=self._in_fp32)
+        meter, stop = Meter(progress), Event()
         worker: Worker[_Finished] = Worker("denoising")
+        photos = Photos()
 
         def begin() -> Future[_Finished] | None:
             # Only called while the worker is idle, so that looking at what is pending is safe.
-            task = partial(self._next_batch, pending, meter, stop)
+            task = partial(self._next_batch, pending, photos, meter, stop)
             return worker.submit(task) if pending else None
 
         try:
@@ -109,6 +126,7 @@ class Engine:
                 yield from map(_encoded, finished.pictures)
         finally:
             stop.set()
+            photos.close()
             worker.close(patience=min(_PATIENCE, self._deadline))
 
     def _awaited(self, coming: Future[_Finished]) -> _Finished:
@@ -122,33 +140,57 @@ class Engine:
                 "(nvidia-smi, dmesg).",
             ) from None
 
-    def _next_batch(self, pending: Pending, meter: Meter, stop: Event) -> _Finished:
+    def _next_batch(self, pending: Pending, photos: Photos, meter: Meter, stop: Event) -> _Finished:
         """Draw the next batch, in the background thread; what must be drawn again is put back."""
         key = pending.next_key
         size = self._size(key)
-        ready, failures = self._prepared(pending.take(size))
+        ready, failures = self._prepared(pending.take(size), photos)
+        photos.ahead(pending.upcoming(size))
         pictures: list[_Picture] = []
         if ready:
             watch = StepWatch(len(ready), meter, stop, self._deadline)
             started = perf_counter()
-            try:
-                with torch.inference_mode(), self._loaded.in_dtype(self._dtype(key)):
-                    drawn = self._drawer.draw(key, ready, size, watch)
-            except DeadlineExceeded:
-                problem = f"its batch took more than {self._deadline:g} s and was stopped"
-                failures += _all_failed(ready, problem, perf_counter() - started)
-            except RecipeError as error:
-                failures += _all_failed(ready, str(error), perf_counter() - started)
-            except (RuntimeError, MemoryError) as error:
-                if not is_out_of_memory(error):
-                    raise _drawing_error(error, self._loaded.device) from error
+            drawn = self._tried(key, ready, size, watch)
+            seconds = (perf_counter() - started) / len(ready)
+            # Here and not where the error was caught: its traceback held the batch's tensors.
+            if drawn == "memory":
                 failures += self._with_less_memory(key, ready, size, pending)
+            elif isinstance(drawn, str):
+                failures += [Failure(each.job.recipe_id, drawn, seconds) for each in ready]
             else:
-                seconds = (perf_counter() - started) / len(ready)
                 pictures, bad = self._sorted_out(key, ready, drawn, seconds, pending)
                 failures += bad
         meter.finished(len(pictures) + len(failures))
         return _Finished(pictures, failures)
+
+    def _tried(
+        self, key: BatchKey, ready: Sequence[ReadyJob], size: int, watch: StepWatch
+    ) -> list[DrawnPicture] | str:
+        """Draw a batch; "memory" where a smaller one may fit, or why none of it can be drawn.
+
+        Raises:
+            DrawingError: the GPU is at fault, and nothing else can be drawn either.
+        """
+        try:
+            with torch.inference_mode(), self._loaded.in_dtype(self._dtype(key)):
+                return self._drawer.draw(key, ready, size, watch)
+        except DeadlineExceeded:
+            return f"its batch took more than {self._deadline:g} s and was stopped"
+        except RecipeError as error:
+            return str(error)
+        except (RuntimeError, ValueError, MemoryError) as error:
+            fault = fault_of(error)
+            if fault == "memory" or (fault == "memory or GPU" and size > 1):
+                return "memory"
+            if fault != "recipe":
+                raise _drawing_error(error, self._loaded.device) from error
+            return str(
+                RecipeError(
+                    f"{key.method.name}, {key.width} x {key.height} pixels, {key.steps} steps",
+                    f"the model can't draw it ({' '.join(str(error).split())[:300]})",
+                    "Change what the view asks for, or look at the model; trying again won't help.",
+                )
+            )
 
     def _size(self, key: BatchKey) -> int:
         """The size that a batch is padded to: 1 where neighbours would touch each other."""
@@ -159,16 +201,17 @@ class Engine:
     def _dtype(self, key: BatchKey) -> Dtype:
         return "fp32" if key.dtype == "fp32" else self._loaded.dtype
 
-    def _prepared(self, jobs: Sequence[DrawJob]) -> tuple[list[ReadyJob], list[Failure]]:
-        """Load reference photos; a job whose photo or model is not the recipe's own fails."""
+    def _prepared(
+        self, jobs: Sequence[DrawJob], photos: Photos
+    ) -> tuple[list[ReadyJob], list[Failure]]:
+        """Add reference photos; a job whose photo or model is not the recipe's own fails."""
         ready: list[ReadyJob] = []
         failures: list[Failure] = []
         for job in jobs:
             started = perf_counter()
             try:
                 self._check_recipe(job)
-                needs_photo = "photo" in job.recipe.method.needs
-                ready.append(ReadyJob(job, load_reference(job) if needs_photo else None))
+                ready.append(ReadyJob(job, photos.of(job)))
             except (RecipeError, PictureError) as error:
                 failures.append(Failure(job.recipe_id, str(error), perf_counter() - started))
         return ready, failures
@@ -194,7 +237,7 @@ class Engine:
             torch.cuda.empty_cache()
         if size == 1:
             problem = f"no memory for one picture of {key.width} x {key.height}"
-            return _all_failed(ready, problem, 0.0)
+            return [Failure(each.job.recipe_id, problem, 0.0) for each in ready]
         self._fits[_memory_class(key)] = size // 2
         pending.put_back(key, [each.job for each in ready])
         return []
@@ -228,10 +271,6 @@ class Engine:
 def _memory_class(key: BatchKey) -> tuple[int, int, str]:
     """What decides how many pictures fit into memory."""
     return key.width, key.height, key.dtype
-
-
-def _all_failed(ready: Sequence[ReadyJob], problem: str, seconds: float) -> list[Failure]:
-    return [Failure(each.job.recipe_id, problem, seconds / len(ready)) for each in ready]
 
 
 def _drawing_error(error: Exception, device: torch.device) -> DrawingError:

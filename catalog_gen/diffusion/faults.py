@@ -1,25 +1,47 @@
-"""Tells apart what can go wrong while drawing: memory, time, the GPU, and bad pictures."""
+"""Tells apart what can go wrong while drawing: memory, time, the GPU, and the pictures themselves.
 
-from typing import Final
+Whose fault an error is decides what is done: a smaller batch, the end of the drawing, or a row.
+"""
 
-import numpy as np
+from typing import Final, Literal
+
 import torch
 
-from catalog_gen.diffusion.jobs import Pixels
+#: "memory": a smaller batch may help. "memory or GPU": libraries of the GPU say so when they find
+#: no memory for themselves, and when it is lost. "GPU": nothing can be drawn any more.
+#: "recipe": such a picture can't be drawn by this model, however often it is tried.
+Fault = Literal["memory", "memory or GPU", "GPU", "recipe"]
 
-#: How torch words a lack of memory where it raises no OutOfMemoryError (the CPU's allocator,
-#: cuBLAS and cuDNN workspaces).
-_MEMORY_SIGNS: Final = (
-    "can't allocate memory",
-    "not enough memory",
-    "out of memory",
-    "CUBLAS_STATUS_ALLOC_FAILED",
-    "CUDNN_STATUS_ALLOC_FAILED",
+#: How torch words each where its exception has no class of its own; the first that fits counts.
+_SIGNS: Final[tuple[tuple[Fault, tuple[str, ...]], ...]] = (
+    (
+        "memory",
+        (
+            "can't allocate memory",
+            "not enough memory",
+            "out of memory",
+            "CUBLAS_STATUS_ALLOC_FAILED",
+            "CUDNN_STATUS_ALLOC_FAILED",
+        ),
+    ),
+    (
+        "memory or GPU",
+        (
+            "CUBLAS_STATUS_NOT_INITIALIZED",
+            "CUDNN_STATUS_NOT_INITIALIZED",
+            "nable to find an engine to execute this computation",
+            "cuDNN Frontend error",
+        ),
+    ),
+    (
+        "GPU",
+        (
+            *("CUDA error", "CUDA driver error", "CUDA initialization", "No CUDA GPUs"),
+            *("cuDNN error", "CUDNN_STATUS_", "CUBLAS_STATUS_", "CUSOLVER_STATUS_", "NVRTC"),
+            *("HIP error", "MIOPEN_STATUS_", "NCCL"),
+        ),
+    ),
 )
-#: Levels of 0..255. A photo of a black product on black still has lights above this.
-_BLACK: Final = 8
-#: Levels between the lightest and the darkest pixel of a channel below which nothing is shown.
-_FLAT: Final = 4
 
 
 class DeadlineExceeded(Exception):
@@ -30,25 +52,17 @@ class Stopped(Exception):
     """The caller no longer wants the pictures; inside the engine only."""
 
 
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether a smaller batch may help."""
+def fault_of(error: Exception) -> Fault:
+    """Whose fault an error is that torch or a pipeline raised while drawing."""
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
-        return True
-    return isinstance(error, RuntimeError) and any(sign in str(error) for sign in _MEMORY_SIGNS)
+        return "memory"
+    told = str(error)
+    for fault, signs in _SIGNS:
+        if any(sign in told for sign in signs):
+            return fault
+    return "GPU" if isinstance(error, torch.AcceleratorError) or _from_compiler(error) else "recipe"
 
 
-def defect(pixels: Pixels, *, finite: bool) -> str | None:
-    """Why a picture is no candidate, as a noun phrase; None for a real one.
-
-    Args:
-        pixels: (H, W, 3).
-        finite: whether the values that the pixels were rounded from were finite.
-    """
-    if not finite:
-        return "a picture with NaN or infinite values"
-    if int(pixels.max()) <= _BLACK:
-        return "a black picture"
-    spread = pixels.max(axis=(0, 1)).astype(np.int16) - pixels.min(axis=(0, 1))
-    if int(spread.max()) <= _FLAT:
-        return "a picture of one flat colour"
-    return None
+def _from_compiler(error: Exception) -> bool:
+    """Whether ``torch.compile`` failed: so it would for every picture."""
+    return type(error).__module__.startswith(("torch._dynamo", "torch._inductor", "triton"))

@@ -28,6 +28,22 @@ SPACINGS: Final[Mapping[str, Mapping[str, bool]]] = {
 }
 
 
+def schedule_problem(name: str, own: Mapping[str, Any]) -> tuple[str, str, str] | None:
+    """Why a model can't be drawn with a scheduler: value, rule and next step; None: it can.
+
+    Args:
+        name: "own", or one of ``SPACINGS``.
+        own: the configuration of the scheduler that came with the model.
+    """
+    if name != "own" or not own.get("stochastic_sampling", False):
+        return None
+    return (
+        "scheduler = 'own'",
+        "the model's own adds noise at every step that no seed decides (stochastic_sampling)",
+        f"Choose one of: {', '.join(SPACINGS)}.",
+    )
+
+
 def flow_scheduler(name: str, own: Any) -> Any:
     """A fresh scheduler for one batch; the pipeline sets its steps, since it knows the size.
 
@@ -45,10 +61,7 @@ def flow_scheduler(name: str, own: Any) -> Any:
         # Solvers that flow matching borrows from noise schedules call the shift by another name.
         shift = own.config.get("shift", own.config.get("flow_shift", 1.0))
         return euler.from_config(own.config, shift=shift, **SPACINGS[name])
-    if own.config.get("stochastic_sampling", False):
-        raise RecipeError(
-            "scheduler = 'own'",
-            "the model's own adds noise at every step that no seed decides (stochastic_sampling)",
-            f"Choose one of: {', '.join(SPACINGS)}.",
-        )
+    problem = schedule_problem(name, own.config)
+    if problem is not None:
+        raise RecipeError(*problem)
     return type(own).from_config(own.config)

@@ -15,8 +15,10 @@ from typing import Any, Final, Literal
 
 import torch
 
+from catalog_gen.diffusion.assembly import assembled
 from catalog_gen.diffusion.families.family import Family, family_of
 from catalog_gen.diffusion.model import pinned_model
+from catalog_gen.diffusion.precision import TF32, Dtypes, settle_gpu
 from catalog_gen.errors import ConfigError
 from catalog_gen.method import Task
 from catalog_gen.recipe import Environment
@@ -37,7 +39,7 @@ _COMPILED_SHAPES: Final = 64
 
 #: The libraries whose version can change a picture or its encoded bytes.
 _LIBRARIES: Final = (
-    *("torch", "diffusers", "transformers", "tokenizers"),  # the pixels
+    *("torch", "diffusers", "transformers", "tokenizers", "peft"),  # the pixels
     *("pillow", "isal"),  # reference photos on the way in, PNG bytes on the way out
 )
 
@@ -46,7 +48,8 @@ _LIBRARIES: Final = (
 class LoadedModel:
     """One model in memory: the pipeline that was loaded, and one a task that shares its weights.
 
-    ``scheduler`` is the model's own; a pipeline's attribute is replaced at each batch.
+    ``scheduler`` is the model's own; a pipeline's attribute is replaced at each batch. ``dtype`` is
+    what the model computes in, ``weights`` remembers what each of its weights is stored in.
     """
 
     family: Family
@@ -57,6 +60,7 @@ class LoadedModel:
     dtype: Dtype
     compiled: bool
     scheduler: Any
+    weights: Dtypes
 
     @property
     def denoiser(self) -> torch.nn.Module:
@@ -69,9 +73,10 @@ class LoadedModel:
         ``dtype`` is given where the drawing left the pipeline's own (see ``in_dtype``).
         """
         drawn_in = dtype or self.dtype
+        on_gpu = self.device.type == "cuda"
         libraries = dict(_versions())
         machine = f"{platform.system()} {platform.machine()}"
-        if self.device.type == "cuda":
+        if on_gpu:
             name = torch.cuda.get_device_name(self.device)
             libraries["cuda"] = str(torch.version.cuda)
             cudnn: Any = torch.backends.cudnn
@@ -88,27 +93,29 @@ class LoadedModel:
             compiled=self.compiled and drawn_in == self.dtype,
             platform=machine,
             libraries=libraries,
+            rounded_to=None if drawn_in == self.dtype else self.dtype,
+            tf32=TF32 if on_gpu else None,
         )
 
     @contextmanager
     def in_dtype(self, dtype: Dtype) -> Iterator[None]:
-        """The same weights in another dtype for a while, eager; back afterwards.
+        """The same weights in another dtype for a while, eager; back afterwards, whatever happens.
 
         Going from fp16 or bf16 to fp32 and back is exact. It costs a copy of the weights.
         """
-        if dtype == self.dtype:
-            yield
-            return
         try:
-            _cast(self.main, TORCH_DTYPES[dtype])
-            with torch.compiler.set_stance("force_eager"):
+            if dtype == self.dtype:
                 yield
+            else:
+                self.weights.cast(TORCH_DTYPES[dtype])
+                with torch.compiler.set_stance("force_eager"):
+                    yield
         finally:
-            _cast(self.main, TORCH_DTYPES[self.dtype])
+            self.weights.restore()
 
 
 def load_model(settings: ModelSettings, hashes: Path | None = None) -> LoadedModel:
-    """Load a diffusers folder or hub id of an installed family.
+    """Load the configured model, of an installed family.
 
     It loads in a thread that ends: OpenMP gives every thread that computes workers of its own, and
     once there are more of them than cores all sleep between two operations. Then the engine's
@@ -119,7 +126,8 @@ def load_model(settings: ModelSettings, hashes: Path | None = None) -> LoadedMod
         hashes: the JSON file that remembers the hashes of large files (see ``model_hash``).
 
     Raises:
-        ModelError: the model is missing, unsafe or broken (see ``local_model``).
+        ModelError: the model is missing, unsafe or broken (see ``find_model``), or its LoRAs and
+            learned words do not fit it.
         ConfigError: ``device = "cuda"`` on a machine without a GPU that torch can use.
     """
     with ThreadPoolExecutor(1, "loading") as thread:
@@ -127,20 +135,10 @@ def load_model(settings: ModelSettings, hashes: Path | None = None) -> LoadedMod
 
 
 def _load(settings: ModelSettings, hashes: Path | None) -> LoadedModel:
-    from diffusers import DiffusionPipeline
-
-    folder, identity = pinned_model(settings, hashes)
+    model, identity = pinned_model(settings, hashes)
     device = _device(settings)
-    dtype = _dtype(settings, device)
-    loader: Any = DiffusionPipeline
     with _quiet():
-        pipeline = loader.from_pretrained(
-            str(folder.path),
-            use_safetensors=True,
-            variant=folder.variant,
-            dtype=TORCH_DTYPES[dtype],
-            **folder.family.options,
-        )
+        pipeline = assembled(model, TORCH_DTYPES[_dtype(settings, device)])
     return wrap_pipeline(pipeline.to(device), identity, compiled=settings.compile)
 
 
@@ -162,8 +160,7 @@ def wrap_pipeline(pipeline: Any, identity: str, *, compiled: bool = False) -> Lo
     for part in (denoiser, pipeline.vae):
         _lay_out(part)
     if on_gpu:
-        # Autotuning picks kernels by stopwatch, so that two runs may pick different ones.
-        torch.backends.cudnn.benchmark = False
+        settle_gpu()
         if compiled:
             _compile(denoiser)
     pipelines = {task: family.pipeline_for(task, pipeline) for task in sorted(family.tasks)}
@@ -175,9 +172,11 @@ def wrap_pipeline(pipeline: Any, identity: str, *, compiled: bool = False) -> Lo
         pipelines=pipelines,
         model_hash=identity,
         device=device,
-        dtype=_NAMES[next(denoiser.parameters()).dtype],
+        # Not the denoiser's: quantised weights are bytes.
+        dtype=_NAMES[next(pipeline.vae.parameters()).dtype],
         compiled=compiled and on_gpu,
         scheduler=pipeline.scheduler,
+        weights=Dtypes(_modules(pipeline)),
     )
 
 
@@ -197,14 +196,18 @@ def _compile(denoiser: Any) -> None:
     A shape that can't be compiled is an error and never eager in silence, because compiled and
     eager pictures differ; and torch's usual limit of 8 shapes is soon met.
     """
-    denoiser.compile(fullgraph=True, dynamic=False, recompile_limit=_COMPILED_SHAPES)
+    denoiser.compile(
+        fullgraph=True,
+        dynamic=False,
+        recompile_limit=_COMPILED_SHAPES,
+        # Without it Inductor times kernels and takes the fastest of the day.
+        options={"deterministic": True},
+    )
 
 
-def _cast(pipeline: Any, dtype: torch.dtype) -> None:
-    """Cast all weights; by torch's own ``to``, since diffusers' warns at every cast."""
-    for component in pipeline.components.values():
-        if isinstance(component, torch.nn.Module):
-            torch.nn.Module.to(component, dtype=dtype)
+def _modules(pipeline: Any) -> list[torch.nn.Module]:
+    """The pipeline's networks."""
+    return [each for each in pipeline.components.values() if isinstance(each, torch.nn.Module)]
 
 
 @cache

@@ -1,23 +1,31 @@
-"""What a model folder is, checked and hashed without loading it: no torch, no weights in memory.
+"""What the configured model is, checked and hashed without loading it: no torch, no weights read.
 
-A model is a diffusers folder (``model_index.json`` and one folder a component) on disk, or the id
-of one on a hub. This module resolves it, refuses what is unsafe or broken before any work starts,
-and gives it an identity: a hash over its bytes, never its name. It does not load it: see
-``loading``.
+A model is a diffusers folder (``model_index.json`` and one folder a component), the id of one on a
+hub, or one checkpoint file beside such a folder; with it go a denoiser in a file of its own, LoRAs
+and learned words. This module finds all of it, refuses what is unsafe or broken before any work
+starts, and gives it one identity: a hash over its bytes, never its name.
 """
 
-import json
-import re
-import struct
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from catalog_gen.dialects.files import FILE as DIALECT_FILE
-from catalog_gen.diffusion.families.family import Family, family_of
+from catalog_gen.diffusion.additions import Embedding, Lora, check_embedding, check_lora
+from catalog_gen.diffusion.families.family import Drawable, Family, Problem, family_of
 from catalog_gen.diffusion.hash_cache import HashCache
-from catalog_gen.errors import ModelError
+from catalog_gen.diffusion.hub import CARD, READ, hub_file, hub_folder
+from catalog_gen.diffusion.licences import licence_warning
+from catalog_gen.diffusion.weights import (
+    Shapes,
+    check_component,
+    common_variant,
+    gguf_shapes,
+    kind_of,
+    read_json,
+    tensor_shapes,
+)
+from catalog_gen.errors import ConfigError, ModelError
 from catalog_gen.fingerprint import sha256_json
 from catalog_gen.settings import ModelSettings
 
@@ -27,80 +35,77 @@ _WEIGHTLESS: Final = ("Tokenizer", "TokenizerFast", "Scheduler", "Processor", "F
 _LIBRARIES: Final = frozenset({"diffusers", "transformers", "stable_diffusion"})
 #: What a diffusers folder is made of.
 INDEX: Final = "model_index.json"
-_PICKLED: Final = frozenset({".bin", ".ckpt", ".pt", ".pth", ".pkl"})
-#: Beside the weights: configuration, vocabularies, sentencepiece models, chat templates.
-_READ: Final = frozenset({".json", ".txt", ".model", ".jinja"})
-_HUB_ID: Final = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
-_VARIANT: Final = re.compile(r"\.(fp16|bf16|fp32|non_ema|ema)(-\d{5}-of-\d{5})?\.safetensors$")
-#: A safetensors header above this size is refused by the format's own readers, too.
-_MAX_HEADER: Final = 100_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class ModelFolder:
-    """A checked diffusers folder.
+class ModelFiles:
+    """A checked model.
 
-    ``components`` are the names with a folder of their own; ``files`` those that decide pixels.
-    ``variant`` names the weights ("fp16") of a folder whose plain ones are not complete.
+    ``path`` is the diffusers folder, ``components`` are the names with a folder of their own in it,
+    ``files`` those files of it that decide pixels. ``variant`` names the weights ("fp16") of a
+    folder whose plain ones are not complete. ``checkpoint`` holds the weights of all components
+    where the folder has none; ``denoiser`` those of the denoiser alone. ``warnings`` are sentences
+    for a person.
     """
 
     path: Path
     pipeline_class: str
     family: Family
-    components: tuple[str, ...]
+    components: Mapping[str, str]
     files: tuple[Path, ...]
     variant: str | None
+    checkpoint: Path | None = None
+    denoiser: Path | None = None
+    loras: tuple[Lora, ...] = ()
+    embeddings: tuple[Embedding, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    def problem(self, wanted: Drawable) -> Problem | None:
+        """Why it can't draw a recipe or a view, by its family and its own schedule."""
+        own = read_json(self.path / "scheduler" / "scheduler_config.json")
+        return self.family.problem(wanted) or self.family.schedule_problem(wanted, own)
+
+    @property
+    def learned_words(self) -> dict[str, int]:
+        """The tokens that each learned word takes of a prompt."""
+        return {each.token: each.vectors for each in self.embeddings}
 
 
-def local_model(model_id: str, revision: str | None = None) -> ModelFolder:
-    """The folder of a model, checked: see ``check_model``.
+def find_model(settings: ModelSettings) -> ModelFiles:
+    """The configured model with everything that belongs to it, checked.
 
     A hub id is fetched first (weights as safetensors only), or found in the local hub cache when
     ``HF_HUB_OFFLINE`` is set.
 
     Raises:
-        ModelError: no such folder or hub id, or a folder that ``check_model`` refuses.
+        ModelError: no such folder, file or hub id, or one that can't be loaded safely: a pipeline
+            class that no family drives; a component that is missing, has pickled weights only,
+            brings its own code, or is truncated; weights of other shapes than the model's.
+        ConfigError: settings that contradict each other.
     """
-    path = Path(model_id)
-    return check_model(path.absolute() if path.is_dir() else _from_hub(model_id, revision))
+    given = Path(settings.id)
+    checkpoint = given.absolute() if given.is_file() else None
+    if checkpoint is None and settings.config is not None:
+        raise ConfigError(
+            f"model.config = '{settings.config}'",
+            f"model.id '{settings.id}' is no checkpoint file, and has a configuration of its own",
+            "Take model.config out, or set model.id to the file.",
+        )
+    name = settings.id if checkpoint is None else _config_of(checkpoint, settings)
+    folder = Path(name)
+    if not folder.is_dir():
+        folder = _from_hub(name, settings, whole=checkpoint is None)
+    return _checked(folder.absolute(), settings, checkpoint)
 
 
-def check_model(path: Path) -> ModelFolder:
-    """Refuse a folder that can't be loaded safely, before any work.
-
-    Weights are checked by their safetensors header and length; nothing is read into memory.
+def pinned_model(settings: ModelSettings, cache: Path | None = None) -> tuple[ModelFiles, str]:
+    """The configured model, checked, and its hash.
 
     Raises:
-        ModelError: no ``model_index.json``; a pipeline class that no family drives; a
-            component that is missing, has pickled weights only, brings its own code, or is
-            truncated.
+        ModelError: as ``find_model``; or ``model.sha256`` pins other files than those.
     """
-    pipeline, family, components = _looked_at(path / INDEX, str(path))
-    files = [path / INDEX]
-    variant = _variant(
-        path / name for name, of in components.items() if not of.endswith(_WEIGHTLESS)
-    )
-    for component, class_name in components.items():
-        if not (path / component).is_dir():
-            raise ModelError(
-                str(path / component),
-                f"{INDEX} lists this component, and its folder is missing",
-                "Fetch or save the model again.",
-            )
-        weighted = not class_name.endswith(_WEIGHTLESS)
-        files += _component_files(path / component, variant, weighted=weighted)
-    _check_channels(path, pipeline, family)
-    return ModelFolder(path, pipeline, family, tuple(components), tuple(files), variant)
-
-
-def pinned_model(settings: ModelSettings, cache: Path | None = None) -> tuple[ModelFolder, str]:
-    """The configured model's folder, checked, and its hash.
-
-    Raises:
-        ModelError: as ``local_model``; or ``model.sha256`` pins other files than those.
-    """
-    folder = local_model(settings.id, settings.revision)
-    found = model_hash(folder, cache)
+    model = find_model(settings)
+    found = model_hash(model, cache)
     if settings.sha256 not in (None, found):
         raise ModelError(
             settings.id,
@@ -109,75 +114,139 @@ def pinned_model(settings: ModelSettings, cache: Path | None = None) -> tuple[Mo
             "Fetch the model again; or, if you chose another one, pin its hash or take "
             "model.sha256 out: every picture will then be drawn anew.",
         )
-    return folder, found
+    return model, found
 
 
-def model_hash(folder: ModelFolder, cache: Path | None = None) -> str:
+def model_hash(model: ModelFiles, cache: Path | None = None) -> str:
     """The identity of a model: SHA-256 over the names and hashes of the files that decide pixels.
 
     These are ``model_index.json`` and, for each component that it lists, the weights that would
-    be loaded and what is read beside them (configuration, vocabulary, chat template, schedule).
+    be loaded and what is read beside them (configuration, vocabulary, chat template, schedule);
+    and whatever the settings add to it, as ``model_parts`` lists it.
 
     Args:
-        folder: as ``check_model`` found it.
+        model: as ``find_model`` found it.
         cache: a small JSON file that remembers each file's hash by path, size and times, so that
             gigabytes are read only once.
     """
     hashes = HashCache(cache)
-    parts = {file.relative_to(folder.path).as_posix(): hashes.sha256(file) for file in folder.files}
+    parts: dict[str, object] = {
+        file.relative_to(model.path).as_posix(): hashes.sha256(file) for file in model.files
+    }
+    for name, added in _additions(model, hashes).items():
+        # A name that no file of a diffusers folder has. What a file is called decides nothing.
+        parts[f"+{name}"] = added
     hashes.save()
     return sha256_json(parts)
 
 
-def _from_hub(model_id: str, revision: str | None) -> Path:
+def model_parts(model: ModelFiles, cache: Path | None = None) -> dict[str, Any]:
+    """What a model is made of, for lineage: JSON values, with the names that files had."""
+    hashes = HashCache(cache)
+    parts: dict[str, Any] = {"pipeline": model.pipeline_class}
+    named: dict[str, list[Path | None]] = {
+        "checkpoint": [model.checkpoint],
+        "denoiser": [model.denoiser],
+        "loras": [each.path for each in model.loras],
+        "embeddings": [each.path for each in model.embeddings],
+    }
+    for name, added in _additions(model, hashes).items():
+        files = [file.name for file in named[name] if file is not None]
+        parts[name] = [{"file": file} | each for file, each in zip(files, added, strict=True)]
+    hashes.save()
+    return parts
+
+
+def _additions(model: ModelFiles, hashes: HashCache) -> dict[str, list[dict[str, object]]]:
+    """What the settings add to a folder, by kind; a kind of which there is nothing is left out."""
+    added: dict[str, list[dict[str, object]]] = {
+        "checkpoint": [{"sha256": hashes.sha256(model.checkpoint)}] if model.checkpoint else [],
+        "denoiser": [{"sha256": hashes.sha256(model.denoiser)}] if model.denoiser else [],
+        "loras": [
+            {"sha256": hashes.sha256(each.path), "weight": each.weight} for each in model.loras
+        ],
+        "embeddings": [
+            {"sha256": hashes.sha256(each.path), "token": each.token} for each in model.embeddings
+        ],
+    }
+    return {name: each for name, each in added.items() if each}
+
+
+def _config_of(checkpoint: Path, settings: ModelSettings) -> str:
+    """The folder or hub id that a checkpoint file takes its configuration from."""
+    if checkpoint.suffix != ".safetensors":
+        raise ModelError(
+            str(checkpoint),
+            "a checkpoint is one safetensors file; a pickled one can run any code",
+            "Name a .safetensors file; of a .gguf one, set model.denoiser.",
+        )
+    if settings.config is None:
+        raise ConfigError(
+            f"model.id = '{checkpoint}'",
+            "a checkpoint file says nothing of its tokenizers and schedule",
+            "Set model.config to a diffusers folder or hub id of the same kind (its configuration "
+            "is read, its weights are not).",
+        )
+    return settings.config
+
+
+def _from_hub(model_id: str, settings: ModelSettings, *, whole: bool) -> Path:
     """Fetch a hub's model: first its index alone, so that no gigabytes come of one that is refused.
 
     Raises:
         ModelError: there is no such model, or its index is refused.
     """
-    if _HUB_ID.fullmatch(model_id) is None:
-        raise ModelError(
-            model_id, "there is no such folder", "Set model.id to a diffusers folder or a hub id."
-        )
-    from huggingface_hub import hf_hub_download, snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+    index = hub_file(model_id, INDEX, settings.revision)
+    _, family, components = _looked_at(index, model_id)
+    weighted = [
+        name
+        for name, of in components.items()
+        if whole
+        and not of.endswith(_WEIGHTLESS)
+        and not (name == family.denoises and settings.denoiser is not None)
+    ]
+    return hub_folder(model_id, settings.revision, tuple(components), weighted)
 
-    try:
-        index = hf_hub_download(model_id, INDEX, revision=revision)
-        _, _, components = _looked_at(Path(index), model_id)
-        fetched = snapshot_download(
-            model_id,
-            revision=revision,
-            # By component: single-file checkpoints and others' conversions stay away.
-            allow_patterns=[
-                INDEX,
-                DIALECT_FILE,
-                *(
-                    f"{component}/*{suffix}"
-                    for component in components
-                    for suffix in sorted({".safetensors", *_READ})
-                ),
-            ],
-            ignore_patterns=["*.fp16*.safetensors", "*.non_ema*.safetensors"],
-        )
-        bare = [
-            name
-            for name, class_name in components.items()
-            if not class_name.endswith(_WEIGHTLESS) and not _weights(Path(fetched) / name)
-        ]
-        if bare:  # published in half precision alone
-            snapshot_download(
-                model_id,
-                revision=revision,
-                allow_patterns=[f"{name}/*.fp16*.safetensors" for name in bare],
-            )
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
-        raise ModelError(
-            model_id,
-            f"is no folder here, and no hub gave it ({type(error).__name__})",
-            "Check the spelling, the network and HF_HUB_OFFLINE, or set model.id to a folder.",
-        ) from error
-    return Path(fetched)
+
+def _checked(path: Path, settings: ModelSettings, checkpoint: Path | None) -> ModelFiles:
+    pipeline, family, components = _looked_at(path / INDEX, str(path))
+    weighted = [] if checkpoint else [n for n, of in components.items() if _has_weights(of)]
+    if settings.denoiser is not None and family.denoises in weighted:
+        weighted.remove(family.denoises)
+    variant = common_variant(path / name for name in weighted)
+    files = [path / INDEX]
+    for name in components:
+        files += _component_files(path / name, variant, weighted=name in weighted)
+    shapes: Shapes = {}
+    if checkpoint is not None:
+        shapes = _checkpoint_shapes(checkpoint, pipeline, family)
+    elif settings.denoiser is None:
+        for file in files:
+            if file.parent == path / family.denoises and file.suffix == ".safetensors":
+                shapes = {**shapes, **tensor_shapes(file)}
+    _check_channels(path, pipeline, family, shapes if checkpoint else {})
+    if settings.denoiser is not None:
+        _check_denoiser(settings.denoiser)
+    return ModelFiles(
+        path=path,
+        pipeline_class=pipeline,
+        family=family,
+        components=components,
+        files=tuple(files),
+        variant=variant,
+        checkpoint=checkpoint,
+        denoiser=settings.denoiser,
+        loras=tuple(
+            check_lora(each, pipeline, family, {} if checkpoint else shapes)
+            for each in settings.loras
+        ),
+        embeddings=tuple(check_embedding(each, pipeline, family) for each in settings.embeddings),
+        warnings=(*licence_warning(path / CARD), *_unasked(path, settings)),
+    )
+
+
+def _has_weights(class_name: str) -> bool:
+    return not class_name.endswith(_WEIGHTLESS)
 
 
 def _looked_at(index: Path, where: str) -> tuple[str, Family, dict[str, str]]:
@@ -186,7 +255,7 @@ def _looked_at(index: Path, where: str) -> tuple[str, Family, dict[str, str]]:
     Raises:
         ModelError: no family drives the class, a part of it is missing, or brings its own code.
     """
-    content = _read_json(index)
+    content = read_json(index)
     pipeline = content.get("_class_name")
     family = family_of(pipeline, where)
     components = dict(_components(where, content))
@@ -214,134 +283,108 @@ def _components(where: str, index: Mapping[str, object]) -> Iterator[tuple[str, 
         yield name, str(value[1])
 
 
-def _check_channels(path: Path, pipeline: str, family: Family) -> None:
+def _component_files(folder: Path, variant: str | None, *, weighted: bool) -> list[Path]:
+    """The files of one component that are read when it is loaded, checked and sorted."""
+    if not folder.is_dir():
+        raise ModelError(
+            str(folder),
+            f"{INDEX} lists this component, and its folder is missing",
+            "Fetch or save the model again.",
+        )
+    texts = [each for each in folder.iterdir() if each.is_file() and each.suffix in READ]
+    weights = check_component(folder, variant) if weighted else []
+    return sorted(weights + texts)
+
+
+def _checkpoint_shapes(checkpoint: Path, pipeline: str, family: Family) -> Shapes:
+    """The tensors of a checkpoint file, which has to hold all that the family's have.
+
+    Raises:
+        ModelError: it is cut off, or holds something else.
+    """
+    if not family.checkpoint:
+        raise ModelError(
+            str(checkpoint),
+            f"a {pipeline} does not come as one file with all its parts",
+            "Set model.id to its diffusers folder, and model.denoiser to this file.",
+        )
+    shapes = tensor_shapes(checkpoint)
+    missing = [
+        component
+        for component, begins in family.checkpoint.items()
+        if not any(name.startswith(begins) for name in shapes)
+    ]
+    if missing:
+        kind = kind_of(shapes)
+        remedy = {
+            "LoRA": "Name it in model.loras.",
+            "embedding": "Name it in model.embeddings.",
+            "other": "Name a whole checkpoint, or set model.config to the kind that it is of.",
+        }[kind]
+        found = f"it is a{'n' if kind == 'embedding' else ''} {kind}; " if kind != "other" else ""
+        raise ModelError(
+            str(checkpoint), f"{found}it has no {', '.join(missing)} for a {pipeline}", remedy
+        )
+    return shapes
+
+
+def _check_denoiser(file: Path) -> None:
+    if file.suffix == ".gguf":
+        gguf_shapes(file)
+    elif file.suffix == ".safetensors":
+        tensor_shapes(file)
+    else:
+        raise ModelError(
+            str(file),
+            "a denoiser in a file of its own is a .gguf or a .safetensors",
+            "Name such a file as model.denoiser; a pickled one can run any code.",
+        )
+
+
+def _check_channels(path: Path, pipeline: str, family: Family, checkpoint: Shapes) -> None:
     """Compare the denoiser's input with the VAE's latents: else only the drawing would fail.
 
     So is an inpainting UNet found that is labelled as an ordinary one. A configuration that leaves
     a number out means its class's default, and is not checked.
     """
     file = path / family.denoises / "config.json"
-    vae = _read_json(path / "vae" / "config.json")
+    vae = read_json(path / "vae" / "config.json")
     latent = vae.get("latent_channels", vae.get("z_dim"))
-    found = _read_json(file).get("in_channels")
+    found: object = read_json(file).get("in_channels")
+    first = checkpoint.get(family.first_layer)
+    remedy = (
+        f"Write the pipeline class that the weights were made for into {INDEX} "
+        "(inpainting models have one of their own), or fetch the model again."
+    )
+    if first is not None and len(first) > 1:
+        file, found = path / INDEX, first[1]
+        remedy = "Set model.config to a folder of the kind that the checkpoint is of."
     if not isinstance(latent, int) or not isinstance(found, int):
         return
     fitting = family.input_channels(latent)
     if found not in fitting:
         raise ModelError(
             str(file),
-            f"it takes {found} channels, and that of a {pipeline} takes "
-            f"{' or '.join(map(str, sorted(fitting)))}",
-            f"Write the pipeline class that the weights were made for into {INDEX} "
-            "(inpainting models have one of their own), or fetch the model again.",
+            f"{'the checkpoint' if first else 'it'} takes {found} channels, and that of a "
+            f"{pipeline} takes {' or '.join(map(str, sorted(fitting)))}",
+            remedy,
         )
 
 
-def _variant(folders: Iterable[Path]) -> str | None:
-    """The variant to load: that of the first component which has no plain weights."""
-    for folder in folders:
-        weights = _weights(folder)
-        if weights and None not in weights:
-            return min(weights, key=str)
-    return None
-
-
-def _weights(folder: Path) -> dict[str | None, list[Path]]:
-    """A component's safetensors files by their variant; None: the plain ones."""
-    weights: dict[str | None, list[Path]] = {}
-    for file in sorted(folder.glob("*.safetensors")):
-        found = _VARIANT.search(file.name)
-        weights.setdefault(found and found.group(1), []).append(file)
-    return weights
-
-
-def _component_files(folder: Path, variant: str | None, *, weighted: bool) -> list[Path]:
-    """The files of one component that are read when it is loaded, checked and sorted."""
-    present = sorted(each for each in folder.iterdir() if each.is_file())
-    by_variant = _weights(folder)
-    weights = by_variant.get(variant) or by_variant.get(None, [])
-    if weighted and not weights:
-        if any(each.suffix in _PICKLED for each in present):
-            raise ModelError(
-                str(folder),
-                "its weights are pickled, and a pickle can run any code",
-                "Convert them: load the model where you trust it and call "
-                "save_pretrained(folder, safe_serialization=True).",
+def _unasked(path: Path, settings: ModelSettings) -> Iterator[str]:
+    """LoRAs and learned words that lie in the folder and that nobody asked for."""
+    asked = {each.path.absolute() for each in settings.loras}
+    asked |= {each.path.absolute() for each in settings.embeddings}
+    for file in sorted({*path.glob("*.safetensors"), *path.glob("*/*.safetensors")}):
+        if file.absolute() in asked:
+            continue
+        try:
+            kind = kind_of(tensor_shapes(file))
+        except ModelError:
+            continue
+        where = {"LoRA": "model.loras", "embedding": "model.embeddings"}.get(kind)
+        if where is not None:
+            yield (
+                f"{file} is a{'n' if kind == 'embedding' else ''} {kind} that is not loaded; "
+                f"name it in {where}, or take it away"
             )
-        raise ModelError(
-            str(folder),
-            "it has no safetensors weights, or those of another variant than the rest",
-            "Fetch the model again, or save it whole.",
-        )
-    texts = [each for each in present if each.suffix in _READ]
-    for file in weights:
-        check_safetensors(file)
-    for file in texts:
-        if (
-            file.name.endswith(".safetensors.index.json")
-            and _VARIANT.search(file.name.removesuffix(".index.json")) is None
-        ):
-            _check_shards(file)
-    return sorted(weights + texts)
-
-
-def check_safetensors(file: Path) -> None:
-    """Compare a weights file's length with what its header announces.
-
-    The format: 8 bytes of header length (little-endian), a JSON header that gives each tensor's
-    begin and end, then the tensors without gaps.
-
-    Raises:
-        ModelError: it is cut off, or no safetensors file.
-    """
-    size = file.stat().st_size
-    with file.open("rb") as stream:
-        prefix = stream.read(8)
-        length = struct.unpack("<Q", prefix)[0] if len(prefix) == 8 else -1
-        if not 2 <= length <= min(_MAX_HEADER, size - 8):
-            raise _broken(file, "its header is cut off or no safetensors header")
-        raw = stream.read(length)
-    try:
-        header = json.loads(raw)
-        ends = [
-            int(entry["data_offsets"][1])
-            for name, entry in header.items()
-            if name != "__metadata__"
-        ]
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        raise _broken(file, "its header is no safetensors header") from error
-    announced = 8 + length + max(ends, default=0)
-    if size != announced:
-        raise _broken(file, f"it has {size} bytes where its header announces {announced}")
-
-
-def _check_shards(index: Path) -> None:
-    shards = _read_json(index).get("weight_map")
-    if not isinstance(shards, dict):
-        raise _broken(index, "it lists no shards")
-    for name in sorted({str(shard) for shard in shards.values()}):
-        if not (index.parent / name).is_file():
-            raise _broken(index.parent / name, f"{index.name} lists this shard, and it is missing")
-
-
-def _broken(file: Path, rule: str) -> ModelError:
-    return ModelError(str(file), rule, "Fetch or copy the model again.")
-
-
-def _read_json(file: Path) -> dict[str, object]:
-    try:
-        value = json.loads(file.read_text("utf-8"))
-    except FileNotFoundError:
-        raise ModelError(
-            str(file.parent),
-            f"it has no {file.name}, so it is no diffusers folder",
-            "Name the folder that save_pretrained wrote; a single-file checkpoint has to be "
-            "converted to one first.",
-        ) from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise ModelError(
-            str(file), f"is no readable JSON ({error})", "Fetch or copy the model again."
-        ) from error
-    if not isinstance(value, dict):
-        raise ModelError(str(file), "is no JSON object", "Fetch or copy the model again.")
-    return value

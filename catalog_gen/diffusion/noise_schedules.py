@@ -10,6 +10,10 @@ from typing import Any, Final
 
 from catalog_gen.diffusion.jobs import RecipeError
 
+#: Steps of a noise schedule and of a distillation, where the configuration leaves them out.
+_TRAINED: Final = 1000
+_DISTILLED: Final = 50
+
 
 @dataclass(frozen=True, slots=True)
 class Solver:
@@ -46,6 +50,34 @@ SOLVERS: Final[Mapping[str, Solver]] = {
 }
 
 
+def schedule_problem(name: str, own: Mapping[str, Any], steps: int) -> tuple[str, str, str] | None:
+    """Why a model can't be drawn along a solver: value, rule and next step; None: it can.
+
+    Args:
+        name: "own", or one of ``SOLVERS``.
+        own: the configuration of the scheduler that came with the model.
+        steps: how many steps are asked for.
+    """
+    if name != "own" and own.get("rescale_betas_zero_snr", False) and not SOLVERS[name].zero_snr:
+        able = ", ".join(each for each, other in SOLVERS.items() if other.zero_snr)
+        return (
+            f"scheduler = '{name}'",
+            "it can't follow the zero terminal SNR that this model was trained with",
+            f"Choose one of: {able}.",
+        )
+    most = int(own.get("num_train_timesteps", _TRAINED))
+    distilled = own.get("_class_name") if name == "own" else SOLVERS[name].class_name
+    if distilled == "LCMScheduler":
+        most = min(most, int(own.get("original_inference_steps", _DISTILLED)))
+    if steps > most:
+        return (
+            f"steps = {steps}",
+            f"scheduler '{name}' has no more than {most} of this model",
+            f"Set at most {most}; distilled models need 4 to 8.",
+        )
+    return None
+
+
 def build_scheduler(name: str, model_config: Mapping[str, Any], steps: int) -> Any:
     """A fresh scheduler for one batch.
 
@@ -59,14 +91,10 @@ def build_scheduler(name: str, model_config: Mapping[str, Any], steps: int) -> A
     """
     import diffusers
 
+    problem = schedule_problem(name, model_config, steps)
+    if problem is not None:
+        raise RecipeError(*problem)
     solver = SOLVERS[name]
-    if model_config.get("rescale_betas_zero_snr", False) and not solver.zero_snr:
-        able = ", ".join(each for each, other in SOLVERS.items() if other.zero_snr)
-        raise RecipeError(
-            f"scheduler = '{name}'",
-            "it can't follow the zero terminal SNR that this model was trained with",
-            f"Choose one of: {able}.",
-        )
     scheduler = getattr(diffusers, solver.class_name).from_config(model_config, **solver.options)
     return _able(scheduler, name, steps)
 

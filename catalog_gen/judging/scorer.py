@@ -7,6 +7,7 @@ margin is: that is the rubric's section for this scorer.
 import hashlib
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from itertools import groupby
@@ -17,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalog_gen.broken_rules import nearest
-from catalog_gen.diffusion.model import check_safetensors
-from catalog_gen.errors import ModelError
+from catalog_gen.diffusion.weights import check_safetensors
+from catalog_gen.errors import ConfigError, InfrastructureError, ModelError
 from catalog_gen.fingerprint import sha256_file, sha256_json, sha256_text
 from catalog_gen.settings import ScorerSettings
 
@@ -88,6 +89,7 @@ class ClipScorer:
     def __init__(self, settings: ScorerSettings) -> None:
         self._id = settings.id
         self._batch_size = settings.batch_size
+        self._device = settings.device
         self._lock = threading.Lock()
         self._loaded: _Loaded | None = None
         self._hash: str | None = None
@@ -113,6 +115,14 @@ class ClipScorer:
         """The model's learned inverse temperature: cosines times it are logits."""
         return self._model().logit_scale
 
+    @property
+    def device(self) -> str:
+        """What computes: 'cpu', or the name of the GPU."""
+        import torch
+
+        device = self._model().device
+        return device if device == "cpu" else torch.cuda.get_device_name(device)
+
     def embed_images(self, pixels: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """Unit embeddings (N, D) of pictures, each uint8 (H, W, 3) sRGB of any size.
 
@@ -131,13 +141,13 @@ class ClipScorer:
         batches = []
         for batch in _batches(pixels, self._batch_size):
             alike = [list(group) for _, group in groupby(batch, key=lambda each: each.shape)]
-            tensors = torch.cat([_prepared(np.stack(group), loaded) for group in alike])
-            tensors = _padded(tensors, self._batch_size).to(
-                loaded.device, memory_format=torch.channels_last
-            )
-            with torch.inference_mode():
+            with torch.inference_mode(), _within_memory(loaded.device, self._batch_size):
+                tensors = torch.cat([_prepared(np.stack(group), loaded) for group in alike])
+                tensors = _padded(tensors, self._batch_size).contiguous(
+                    memory_format=torch.channels_last
+                )
                 found = loaded.model.encode_image(tensors, normalize=True)
-            batches.append(found[: len(batch)].float().cpu().numpy())
+                batches.append(found[: len(batch)].float().cpu().numpy())
         return np.concatenate(batches) if batches else self._no_embeddings()
 
     def embed_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
@@ -154,7 +164,7 @@ class ClipScorer:
         size = self._batch_size * _TEXTS_A_PICTURE
         for batch in _batches(new, size):
             tokens = _padded(loaded.tokenizer(list(batch)), size).to(loaded.device)
-            with torch.inference_mode():
+            with torch.inference_mode(), _within_memory(loaded.device, size):
                 found = loaded.model.encode_text(tokens, normalize=True)
             vectors = found[: len(batch)].float().cpu().numpy()
             known.update(zip(batch, vectors, strict=True))
@@ -221,7 +231,7 @@ class ClipScorer:
     def _model(self) -> _Loaded:
         with self._lock:
             if self._loaded is None:
-                self._loaded = _load(self._id)
+                self._loaded = _load(self._id, self._device)
             return self._loaded
 
 
@@ -273,23 +283,48 @@ def _padded(batch: "torch.Tensor", size: int) -> "torch.Tensor":
 
 
 def _prepared(pictures: NDArray[np.uint8], loaded: _Loaded) -> "torch.Tensor":
-    """Float32 (N, 3, S, S) as the model wants it, of pictures (N, H, W, 3).
+    """Float32 (N, 3, S, S) on the model's device, as it wants them, of pictures (N, H, W, 3).
+
+    They go there as bytes, a quarter of what floats would be.
 
     The same steps as open_clip's transform, on a tensor instead of a PIL image: several times
     faster, and the antialiased bicubic resize differs by at most one level of 255.
     """
     import torch
 
-    resized = loaded.geometry(torch.from_numpy(pictures).permute(0, 3, 1, 2))
+    levels = torch.from_numpy(pictures).to(loaded.device).permute(0, 3, 1, 2)
+    resized = loaded.geometry(levels)
     return cast("torch.Tensor", loaded.normalize(resized.float() / 255))
 
 
-def _load(model_id: str) -> _Loaded:
+@contextmanager
+def _within_memory(device: str, batch_size: int) -> Iterator[None]:
+    """A lack of memory with its remedy: the drawing model is still on the same GPU."""
+    import torch
+
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise InfrastructureError(
+            f"the scorer on {device}",
+            f"there is no memory for a batch of {batch_size}",
+            "Lower scorer.batch_size, or set scorer.device = 'cpu'.",
+        ) from error
+
+
+def _load(model_id: str, wanted: str) -> _Loaded:
     import open_clip
     import torch
     from open_clip.transform import PreprocessCfg, image_transform_v2
 
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    available = torch.cuda.is_available()
+    if wanted == "cuda" and not available:
+        raise ConfigError(
+            "scorer.device = 'cuda'",
+            "torch sees no GPU on this machine",
+            "Set it to 'auto' or 'cpu', or mend the driver (nvidia-smi shows whether it works).",
+        )
+    device = "cuda" if available and wanted != "cpu" else "cpu"
     name, pretrained = _name_and_tag(model_id)
     try:
         model = open_clip.create_model(

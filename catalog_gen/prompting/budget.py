@@ -7,6 +7,7 @@ of a word. Here whole trailing clauses go instead, and the caller learns which. 
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -44,11 +45,15 @@ class TokenBudget:
     Args:
         folder: its diffusers ``tokenizer`` folder.
         tokens: the limit, where it is not the one that the folder names.
+        words: the words that were taught to the model, with the tokens that each takes.
     """
 
-    def __init__(self, folder: Path, tokens: int | None = None) -> None:
+    def __init__(
+        self, folder: Path, tokens: int | None = None, words: Mapping[str, int] | None = None
+    ) -> None:
         self._folder = folder
         self._tokens = tokens
+        self._words = dict(words or {})
 
     @cached_property
     def limit(self) -> int:
@@ -74,7 +79,10 @@ class TokenBudget:
         Raises:
             ModelError: the folder holds no usable tokenizer.
         """
-        return len(self._tokenizer.encode(text).ids)
+        tokens: list[str] = self._tokenizer.encode(text).tokens
+        return len(tokens) + sum(
+            (vectors - 1) * tokens.count(word) for word, vectors in self._words.items()
+        )
 
     def fit(self, prompt: str) -> Fitted:
         """Drop whole clauses from the end, at commas, until the prompt fits.
@@ -113,6 +121,13 @@ class TokenBudget:
 
     @cached_property
     def _tokenizer(self) -> Any:
+        """The folder's, which knows the learned words, too."""
+        tokenizer = self._own_tokenizer()
+        if self._words:
+            tokenizer.add_tokens(list(self._words))
+        return tokenizer
+
+    def _own_tokenizer(self) -> Any:
         """With start and end tokens, and with neither truncation nor padding."""
         from tokenizers import Tokenizer
 

@@ -20,6 +20,7 @@ from catalog_gen.errors import InputError, StoreBusyError
 from catalog_gen.progress import report
 from catalog_gen.recipe import Failure
 from catalog_gen.stages.catalog import Catalog, Stamp
+from catalog_gen.stages.measuring import WhileDrawing, is_worth_it
 from catalog_gen.stages.takeover import take_over, take_over_if_free
 from catalog_gen.store.drawing_lock import drawing_lock
 from catalog_gen.store.figures import drawn_in_run
@@ -101,11 +102,18 @@ def draw_missing(
             loaded = engine()
             tally.device = loaded.environment.device
             shard_of = {item.recipe_id: item.shard for item in work}
-            made = _draw(catalog, loaded, jobs, stamp, tally)
-            tally.by_shard.update(shard_of[recipe_id] for recipe_id in made)
-            drawn_in = perf_counter() - started
-            tally.seconds = drawn_in - (tally.store_seconds - stored_before)
-            _take_over(catalog, stamp, tally)
+            beside = _beside(catalog, loaded, work, jobs)
+            try:
+                made = _draw(catalog, loaded, jobs, stamp, tally, beside)
+                tally.by_shard.update(shard_of[recipe_id] for recipe_id in made)
+                drawn_in = perf_counter() - started
+                tally.seconds = drawn_in - (tally.store_seconds - stored_before)
+                _take_over(catalog, stamp, tally)
+                if beside is not None:
+                    beside.store()
+            finally:
+                if beside is not None:
+                    beside.close()
         with catalog.store.writing() as connection:
             result = _counted(connection, tally, stamp)
     return result
@@ -157,12 +165,22 @@ def _jobs(catalog: Catalog, work: Sequence[WorkItem]) -> tuple[list[DrawJob], li
     return jobs, failures
 
 
+def _beside(
+    catalog: Catalog, engine: "Engine", work: Sequence[WorkItem], jobs: Sequence[DrawJob]
+) -> WhileDrawing | None:
+    """Measure while a GPU draws; a processor that draws has no time to spare for it."""
+    if engine.environment.device == "cpu" or not is_worth_it([job.recipe for job in jobs]):
+        return None
+    return WhileDrawing(catalog, work, jobs)
+
+
 def _draw(
     catalog: Catalog,
     engine: "Engine",
     jobs: Sequence[DrawJob],
     stamp: Stamp,
     tally: _Tally,
+    beside: WhileDrawing | None,
 ) -> list[str]:
     """Draw the jobs and hand them to the outbox, one batch while the next is drawn.
 
@@ -183,6 +201,8 @@ def _draw(
                 batch.append(outcome)
                 if isinstance(outcome, Drawn):
                     made.append(outcome.recipe_id)
+                    if beside is not None:
+                        beside.hand_over(outcome)
                 else:
                     tally.failed += 1
                 if len(batch) == engine.batch_size:

@@ -181,7 +181,11 @@ def make_plan(catalog: Catalog, *, budget: Budget = NO_LIMIT) -> Plan:
         photos=photos,
         stops=() if refusal is None else (refusal,),
         gates=gates,
-        warnings=(warning,) if warning else (),
+        warnings=(
+            *([warning] if warning else []),
+            *drawer.model.warnings,
+            *_compilation(catalog.settings, items),
+        ),
         photo_count=photo_count,
     )
 
@@ -210,6 +214,19 @@ def _unread_photos(
             why = f"reference '{product.reference}' can't be read"
             found.append(Unsupported(product.product_id, why))
     return tuple(found)
+
+
+def _compilation(settings: CatalogSettings, items: Sequence[PlanItem]) -> Iterator[str]:
+    """What the seconds of the items don't hold: compiling, once a process for each shape."""
+    if not settings.model.compile or settings.model.device == "cpu":
+        return
+    views = [settings.views[name] for name in sorted({each.view for each in items})]
+    shapes = {(each.width, each.height, each.guidance > 1) for each in views}
+    if shapes:
+        yield (
+            f"model.compile: on a GPU the denoiser is compiled for {len(shapes)} shapes of "
+            "pictures first, a minute or more each, which the estimate does not hold"
+        )
 
 
 def _gates(

@@ -19,7 +19,7 @@ from catalog_gen.catalog.product import CORE_FIELDS
 from catalog_gen.dialects.dialect import Dialect
 from catalog_gen.dialects.files import dialect_of
 from catalog_gen.diffusion.families.family import PromptLimit
-from catalog_gen.diffusion.model import ModelFolder, pinned_model
+from catalog_gen.diffusion.model import ModelFiles, model_parts, pinned_model
 from catalog_gen.errors import ConfigError
 from catalog_gen.fingerprint import sha256_json
 from catalog_gen.look import COLOUR, Look
@@ -49,6 +49,7 @@ from catalog_gen.store.ledger import (
     open_candidates,
     save_plan,
 )
+from catalog_gen.store.models import save_model
 from catalog_gen.store.prompts import (
     PromptRow,
     StaleInput,
@@ -69,7 +70,7 @@ SAVED: Final = 20_000
 class Drawer:
     """The model as planning sees it: its identity, its token limit, its words."""
 
-    model: ModelFolder
+    model: ModelFiles
     hash: str
     dialect: Dialect
     limit: PromptLimit
@@ -86,7 +87,7 @@ class Drawer:
         found, identity = pinned_model(model, catalog.home.hashes)
         family = found.family
         for name, view in catalog.settings.views.items():
-            problem = family.problem(view)
+            problem = found.problem(view)
             if problem is not None:
                 value, rule, next_step = problem
                 raise ConfigError(f"views.{name}: {value}", rule, next_step)
@@ -95,7 +96,9 @@ class Drawer:
 
     @cached_property
     def budget(self) -> TokenBudget:
-        return TokenBudget(self.model.path / self.limit.tokenizer, self.limit.tokens)
+        return TokenBudget(
+            self.model.path / self.limit.tokenizer, self.limit.tokens, self.model.learned_words
+        )
 
 
 @dataclass(frozen=True)
@@ -244,7 +247,9 @@ def write_prompts(
     """
     drawer = Drawer.of(catalog)
     taken = take_over(catalog, stamp)
+    parts = model_parts(drawer.model, catalog.home.hashes)
     with catalog.store.writing() as connection:
+        save_model(connection, drawer.hash, catalog.settings.model.id, parts, stamp.now)
         views = compile_views(catalog.settings, known_attributes(connection), drawer.dialect)
         retire_prompts(
             connection,

@@ -117,7 +117,7 @@ def _drawn_again(
 
     theirs = alike[0].image.environment
     settings = catalog.settings.model.model_copy(
-        update={"dtype": theirs.dtype, "compile": theirs.compiled}
+        update={"dtype": theirs.rounded_to or theirs.dtype, "compile": theirs.compiled}
     )
     threads = torch.get_num_threads()
     torch.set_num_threads(theirs.threads)
@@ -127,7 +127,7 @@ def _drawn_again(
         except ModelError as error:
             yield from (_not_drawn(each.image, str(error), "model") for each in alike)
             return
-        engine = Engine(model, theirs.batch_size)
+        engine = Engine(model, theirs.batch_size, in_fp32=theirs.rounded_to is not None)
         jobs: dict[str, DrawJob] = {}
         stored = {each.image.image_id: each for each in alike}
         for each in alike:
@@ -226,7 +226,7 @@ def _compared(stored: _Stored, outcome: Outcome, mine: Environment) -> Reproduct
 
 #: Parts of an environment and what people call them; libraries carry a prefix.
 _CAUSES: Final = {
-    **dict.fromkeys(("device", "dtype", "platform", "compiled"), "device"),
+    **dict.fromkeys(("device", "dtype", "rounded_to", "tf32", "platform", "compiled"), "device"),
     "threads": "threads",
     "batch_size": "batch",
 }

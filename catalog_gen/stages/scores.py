@@ -1,7 +1,9 @@
 """Score new pictures: CLIP similarity and margin, contrasts of what was asked, and all signals."""
 
 from collections.abc import Collection, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from time import perf_counter
 from typing import Final
 
@@ -9,21 +11,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalog_gen.catalog.reference import resolve_reference
-from catalog_gen.diffusion.jobs import DrawJob, RecipeError
+from catalog_gen.diffusion.jobs import DrawJob
 from catalog_gen.diffusion.references import load_reference
 from catalog_gen.errors import InputError
 from catalog_gen.imaging.decode import read_image as decode
+from catalog_gen.judging.beside import Beside, Task, workers
 from catalog_gen.judging.contrasts import Phrasing, Rivals, contrasts_of
 from catalog_gen.judging.critic import Critic
 from catalog_gen.judging.lettering import LetteringDetector
-from catalog_gen.judging.measurement import measure
+from catalog_gen.judging.measurement import Signals, measure
 from catalog_gen.judging.picture import Asked
 from catalog_gen.judging.scorer import ClipScore, ClipScorer
 from catalog_gen.judging.signals.identity import embedding_distance
+from catalog_gen.judging.signals.signal import Value
 from catalog_gen.progress import report
 from catalog_gen.stages.catalog import Catalog, Stamp
+from catalog_gen.stages.measuring import against, is_worth_it, what_is_asked
 from catalog_gen.stages.prompts import Drawer, View, compile_views
 from catalog_gen.store.images import stored_pngs
+from catalog_gen.store.measurements import MeasurementRow, forget_measurements, measurements
 from catalog_gen.store.prompts import asked_values, current_prompts, known_attributes
 from catalog_gen.store.runs import note_figures
 from catalog_gen.store.scores import ScoreRow, ToScore, save_scores, unscored
@@ -64,15 +70,20 @@ def score_images(
     lookers = _Lookers(
         LetteringDetector.of(catalog.settings.lettering), Critic.of(catalog.settings.critic)
     )
+    measuring = _Measuring(catalog, phrases, pooled=is_worth_it([each.recipe for each in todo]))
     report("score", 0, len(todo))
-    for start in range(0, len(todo), CHUNK):
-        chunk = todo[start : start + CHUNK]
-        rows = _score(catalog, scorer, lookers, chunk, rivals, phrases, stamp)
-        with catalog.store.writing() as connection:
-            save_scores(connection, rows)
-            seconds = {"score": round(perf_counter() - started, 3)}
-            note_figures(connection, stamp.run_id, "seconds", seconds, stamp.now)
-        report("score", start + len(chunk), len(todo))
+    try:
+        for start in range(0, len(todo), CHUNK):
+            chunk = todo[start : start + CHUNK]
+            rows = _score(catalog, scorer, lookers, measuring, chunk, rivals, phrases, stamp)
+            with catalog.store.writing() as connection:
+                save_scores(connection, rows)
+                forget_measurements(connection, [each.image_id for each in chunk])
+                seconds = {"score": round(perf_counter() - started, 3)}
+                note_figures(connection, stamp.run_id, "seconds", seconds, stamp.now)
+            report("score", start + len(chunk), len(todo))
+    finally:
+        measuring.close()
     return ScoreResult(len(todo), perf_counter() - started)
 
 
@@ -83,8 +94,16 @@ class _Lookers:
     detector: LetteringDetector | None
     critic: Critic | None
 
-    def lettering(self, pictures: Sequence[Pixels]) -> Sequence[float | None]:
-        return self.detector.look(pictures) if self.detector else [None] * len(pictures)
+    def lettering(
+        self, pictures: Mapping[str, Pixels], known: Mapping[str, Signals]
+    ) -> dict[str, Value]:
+        """By picture; those that were looked at when they were measured are not again."""
+        found = {image_id: known[image_id]["lettering"] for image_id in pictures}
+        new = [image_id for image_id, value in found.items() if value is None]
+        if self.detector is not None and new:
+            looks = self.detector.look([pictures[image_id] for image_id in new])
+            found |= dict(zip(new, looks, strict=True))
+        return found
 
     def soundness(
         self, pictures: Sequence[Pixels], prompts: Sequence[str]
@@ -135,24 +154,87 @@ class _Phrases:
         return None
 
     def asked(self, item: ToScore) -> Asked:
-        """What is measured against: the asked colour, else the product's own; the asked number."""
-        colour = item.asked.get("colour", item.product.attributes.get("colour", ""))
-        return Asked(colour, self.drawer.dialect.number(item.asked.get("count", "")))
+        """What the picture is measured against."""
+        return what_is_asked(item.asked, item.product, self.drawer.dialect)
+
+
+class _Measuring:
+    """Takes what was measured while pictures were drawn, and measures the rest.
+
+    ``pooled``: in processes of their own, while the scorer looks at the same pictures.
+    """
+
+    def __init__(self, catalog: Catalog, phrases: _Phrases, *, pooled: bool) -> None:
+        self._catalog = catalog
+        self._phrases = phrases
+        self._beside = Beside(catalog.settings.lettering) if pooled else None
+        self._known: dict[str, Signals] = {}
+
+    def begin(
+        self,
+        chunk: Sequence[ToScore],
+        stored: Mapping[str, MeasurementRow],
+        pictures: Mapping[str, Pixels],
+    ) -> None:
+        """Look through what is known of a chunk, and hand the rest over."""
+        self._known = {}
+        folders = self._catalog.settings.feed.reference_folders
+        for item in chunk:
+            asked, photo = self._phrases.asked(item), item.recipe.reference_sha256
+            row = stored.get(item.image_id)
+            if row and row.against == against(asked, photo, self._catalog.settings.lettering):
+                self._known[item.image_id] = Signals.from_json(row.signals)
+            elif self._beside is not None:
+                job = None
+                if photo is not None:
+                    job = _photo_job(item, folders)
+                    if job is None:
+                        continue  # measured without it, below
+                self._beside.hand_over(Task(item.image_id, asked, job), pictures[item.image_id])
+
+    def signals(
+        self,
+        chunk: Sequence[ToScore],
+        pictures: Mapping[str, Pixels],
+        photos: Mapping[PhotoKey, Pixels],
+    ) -> dict[str, Signals]:
+        """All signals of a chunk's pictures, by picture."""
+        if self._beside is not None:
+            done = self._beside.finished(wait=True)
+            self._known |= {task.image_id: signals for task, signals in done}
+        for item in chunk:
+            if item.image_id not in self._known:
+                self._known[item.image_id] = measure(
+                    pictures[item.image_id],
+                    asked=self._phrases.asked(item),
+                    reference=photos.get(_photo_key(item)),
+                )
+        return self._known
+
+    def close(self) -> None:
+        if self._beside is not None:
+            self._beside.close()
 
 
 def _score(
     catalog: Catalog,
     scorer: ClipScorer,
     lookers: _Lookers,
+    measuring: _Measuring,
     chunk: Sequence[ToScore],
     rivals: Mapping[str, Sequence[str]],
     phrases: _Phrases,
     stamp: Stamp,
 ) -> list[ScoreRow]:
     with catalog.store.reading() as connection:
-        stored = stored_pngs(connection, [each.image_id for each in chunk])
-    pictures = [decode(stored[each.image_id]) for each in chunk]
-    photos = _references(catalog, chunk)
+        ids = [each.image_id for each in chunk]
+        stored = stored_pngs(connection, ids)
+        measured = measurements(connection, ids)
+    with ThreadPoolExecutor(workers(), "decoding") as threads:  # Pillow leaves Python's lock
+        pictures = list(threads.map(decode, (stored[image_id] for image_id in ids)))
+        by_id = dict(zip(ids, pictures, strict=True))
+        measuring.begin(chunk, measured, by_id)
+        photos = _references(catalog, chunk, threads)
     # The models take whole batches, so everything that they look at goes to them at once.
     embedded = scorer.embed_images([*pictures, *photos.values()])
     embeddings = embedded[: len(chunk)]
@@ -160,19 +242,20 @@ def _score(
     scores = _rated(scorer, chunk, embeddings, rivals)
     wishes = {each.prompt_id: phrases.phrasing(each) for each in chunk}
     contrasts = contrasts_of(embeddings, [wishes[each.prompt_id] for each in chunk], scorer)
-    lettering = lookers.lettering(pictures)
     soundness = lookers.soundness(pictures, [each.prompt for each in chunk])
+    known = measuring.signals(chunk, by_id, photos)
+    lettering = lookers.lettering(by_id, known)
     rows: list[ScoreRow] = []
-    for item, pixels, score, contrast, letters, sound in zip(
-        chunk, pictures, scores, contrasts, lettering, soundness, strict=True
-    ):
+    for item, score, contrast, sound in zip(chunk, scores, contrasts, soundness, strict=True):
         key = _photo_key(item)
-        signals = measure(pixels, asked=phrases.asked(item), reference=photos.get(key))
         distance = None
         if key in photo_embeddings:
             distance = embedding_distance(score.embedding, photo_embeddings[key])
-        signals = signals.with_answers(
-            contrast, identity_distance=distance, lettering=letters, soundness=sound
+        signals = known[item.image_id].with_answers(
+            contrast,
+            identity_distance=distance,
+            lettering=lettering[item.image_id],
+            soundness=sound,
         )
         rows.append(
             ScoreRow(
@@ -182,6 +265,7 @@ def _score(
                 margin=score.margin,
                 embedding=score.embedding,
                 signals=signals.to_json(),
+                device=scorer.device,
                 scored_at=stamp.now,
                 run_id=stamp.run_id,
             )
@@ -211,23 +295,32 @@ def _photo_key(item: ToScore) -> PhotoKey:
     return recipe.reference_sha256 or "", recipe.width, recipe.height
 
 
-def _references(catalog: Catalog, chunk: Sequence[ToScore]) -> dict[PhotoKey, Pixels]:
+def _references(
+    catalog: Catalog, chunk: Sequence[ToScore], threads: ThreadPoolExecutor
+) -> dict[PhotoKey, Pixels]:
     """The photos that edited pictures started from, without those that have gone since."""
-    found: dict[PhotoKey, Pixels] = {}
+    folders = catalog.settings.feed.reference_folders
+    loading: dict[PhotoKey, Future[Pixels | None]] = {}
     for item in chunk:
         key = _photo_key(item)
-        if item.recipe.reference_sha256 is None or key in found:
-            continue
-        photo = _reference(catalog, item)
-        if photo is not None:
-            found[key] = photo
-    return found
+        if item.recipe.reference_sha256 is not None and key not in loading:
+            loading[key] = threads.submit(_reference, _photo_job(item, folders))
+    found = {key: each.result() for key, each in loading.items()}
+    return {key: photo for key, photo in found.items() if photo is not None}
 
 
-def _reference(catalog: Catalog, item: ToScore) -> Pixels | None:
-    """The photo that an edited picture started from; None if it has changed or gone since."""
+def _photo_job(item: ToScore, folders: Sequence[Path]) -> DrawJob | None:
+    """The picture's job with the photo that it started from; None if that may not be read."""
     try:
-        path = resolve_reference(item.product.reference, catalog.settings.feed.reference_folders)
-        return load_reference(DrawJob(item.image_id, item.recipe, path))
-    except (InputError, RecipeError):
+        path = resolve_reference(item.product.reference, folders)
+    except InputError:
+        return None
+    return DrawJob(item.image_id, item.recipe, path)
+
+
+def _reference(job: DrawJob | None) -> Pixels | None:
+    """The photo; None if it has changed or gone since."""
+    try:
+        return None if job is None else load_reference(job)
+    except InputError:
         return None

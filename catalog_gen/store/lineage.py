@@ -10,7 +10,9 @@ from catalog_gen.errors import InputError
 from catalog_gen.store.relations import first_row
 
 #: Columns of the view that hold JSON text.
-_JSON: Final = frozenset({"recipe", "parameters", "environment", "signals", "criteria"})
+_JSON: Final = frozenset(
+    {"recipe", "model_parts", "parameters", "environment", "signals", "criteria"}
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,6 +52,7 @@ class ScoreRow:
         margin: similarity minus that of the best other product's prompt.
         embedding: of the picture, (D,), unit length.
         signals: JSON, everything else that was measured.
+        device: what computed the embedding: 'cpu' or the GPU's name.
     """
 
     image_id: str
@@ -60,6 +61,7 @@ class ScoreRow:
     margin: float
     embedding: NDArray[np.float32]
     signals: str
+    device: str
     scored_at: datetime
     run_id: str
 

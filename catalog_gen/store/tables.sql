@@ -105,6 +105,14 @@ CREATE TABLE environments (
     first_used      TIMESTAMPTZ NOT NULL
 );
 
+-- What a model hash stands for: pipeline, and the files that the settings put on its folder.
+CREATE TABLE models (
+    model_hash  VARCHAR PRIMARY KEY,
+    id          VARCHAR NOT NULL,              -- as the settings named it when it was first used
+    parts       VARCHAR NOT NULL,              -- JSON: checkpoint, denoiser, LoRAs, learned words
+    first_used  TIMESTAMPTZ NOT NULL
+);
+
 -- What became of each planned candidate of a look. A failure is a row here, not an exception.
 CREATE TABLE ledger (
     recipe_id   VARCHAR PRIMARY KEY,
@@ -154,6 +162,13 @@ CREATE TABLE outbox_batches (
     run_id       VARCHAR NOT NULL
 );
 
+-- What was measured on pictures while others were drawn; gone when their scores hold it.
+CREATE TABLE measurements (
+    image_id  VARCHAR PRIMARY KEY,
+    against   VARCHAR NOT NULL,       -- JSON: the colour and number asked for, photo, weights
+    signals   VARCHAR NOT NULL        -- JSON, as in scores
+);
+
 CREATE TABLE scores (
     seq         BIGINT NOT NULL DEFAULT nextval('seq'),
     image_id    VARCHAR NOT NULL,
@@ -162,6 +177,7 @@ CREATE TABLE scores (
     margin      DOUBLE NOT NULL,      -- similarity minus the best other product's prompt
     embedding   FLOAT[] NOT NULL,     -- of the image, unit length
     signals     VARCHAR NOT NULL,     -- JSON: everything else that was measured
+    device      VARCHAR NOT NULL,     -- what computed the embedding: 'cpu' or the GPU's name
     scored_at   TIMESTAMPTZ NOT NULL,
     run_id      VARCHAR NOT NULL,
     PRIMARY KEY (image_id, scorer)

@@ -94,6 +94,8 @@ SELECT
     prompts.spec ->> 'template' AS template_hash,
     prompts.spec ->> 'settings' AS settings_hash,
     recipes.model_hash,
+    models.id AS model,
+    models.parts AS model_parts,
     ledger.reason AS drawn_because,
     ledger.candidate,
     ledger.attempt,
@@ -115,6 +117,7 @@ SELECT
     score.similarity,
     score.margin,
     score.signals,
+    score.device AS scored_on,
     verdict.rubric,
     verdict.total,
     verdict.decision AS rubric_decision,
@@ -131,6 +134,7 @@ SELECT
     images.batch
 FROM images
 LEFT JOIN recipes ON recipes.recipe_id = images.image_id
+LEFT JOIN models ON models.model_hash = recipes.model_hash
 LEFT JOIN ledger ON ledger.recipe_id = images.image_id
 LEFT JOIN prompts ON prompts.prompt_id = images.prompt_id
 LEFT JOIN products ON products.product_id = prompts.product_id
@@ -168,6 +172,8 @@ COMMENT ON COLUMN lineage.asked_because IS 'new, changed: FIELD, template, model
 COMMENT ON COLUMN lineage.template_hash IS 'SHA-256 of the template and the negative template';
 COMMENT ON COLUMN lineage.settings_hash IS 'SHA-256 of the view''s other settings';
 COMMENT ON COLUMN lineage.model_hash IS 'SHA-256 over the model''s weights';
+COMMENT ON COLUMN lineage.model IS 'The model as the settings named it when it was first used';
+COMMENT ON COLUMN lineage.model_parts IS 'JSON: its pipeline, checkpoint, denoiser, LoRAs and learned words';
 COMMENT ON COLUMN lineage.drawn_because IS 'Why this candidate was planned, e.g. rejected';
 COMMENT ON COLUMN lineage.candidate IS '0, 1, ...: the candidate''s number';
 COMMENT ON COLUMN lineage.attempt IS '0, then one more for each retry with another seed';
@@ -189,6 +195,7 @@ COMMENT ON COLUMN lineage.scorer IS 'Hash of the newest scorer''s weights';
 COMMENT ON COLUMN lineage.similarity IS 'Cosine of image and prompt, -1..1';
 COMMENT ON COLUMN lineage.margin IS 'Similarity minus the best other product''s';
 COMMENT ON COLUMN lineage.signals IS 'JSON: everything else that was measured';
+COMMENT ON COLUMN lineage.scored_on IS 'What computed the embedding: cpu, or the name of the GPU';
 COMMENT ON COLUMN lineage.rubric IS 'Hash of the newest rubric';
 COMMENT ON COLUMN lineage.total IS 'The rubric''s points, 0..10';
 COMMENT ON COLUMN lineage.rubric_decision IS 'The rubric''s answer: accepted, review, rejected';

@@ -9,6 +9,7 @@ import pytest
 
 from catalog_gen.diffusion.jobs import DrawJob
 from catalog_gen.diffusion.loading import LoadedModel, load_model
+from catalog_gen.diffusion.model import ModelFiles, find_model
 from catalog_gen.fingerprint import sha256_file
 from catalog_gen.imaging.encode import encode_png
 from catalog_gen.recipe import Recipe
@@ -21,6 +22,11 @@ MakeJob = Callable[..., DrawJob]
 def photo_edit(strength: float = 0.7) -> dict[str, Any]:
     """The method of a view or recipe that redraws the photo."""
     return {"name": "img2img", "strength": strength}
+
+
+def found(folder: Path | str, **settings: Any) -> ModelFiles:
+    """The model of a folder, checked."""
+    return find_model(ModelSettings(id=str(folder), **settings))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,10 +1,12 @@
 """The engine against the plain diffusers pipeline, and against everything that goes wrong."""
 
+import gc
 import random
 import subprocess
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +19,8 @@ from PIL import Image
 
 from catalog_gen.diffusion.engine import Engine
 from catalog_gen.diffusion.jobs import DrawJob, Drawn, Outcome
-from catalog_gen.diffusion.loading import LoadedModel, load_model
+from catalog_gen.diffusion.loading import TORCH_DTYPES, LoadedModel, load_model
+from catalog_gen.diffusion.references import load_reference
 from catalog_gen.errors import DrawingError
 from catalog_gen.fingerprint import sha256_file
 from catalog_gen.imaging.encode import encode_png
@@ -264,7 +267,13 @@ def test_a_bad_picture_of_lower_precision_is_drawn_again_in_fp32(
     with _changed_pictures(low, overflow):
         pictures = _drawn(Engine(low, batch_size=2).draw(jobs))
     assert {drawn.environment.dtype for drawn in pictures.values()} == {"fp32"}
+    assert {drawn.environment.rounded_to for drawn in pictures.values()} == {"bf16"}
     assert low.main.unet.dtype == torch.bfloat16
+    # The recorded environment says how to draw them again.
+    again = _drawn(Engine(low, batch_size=2, in_fp32=True).draw(jobs))
+    assert {key: each.png for key, each in again.items()} == {
+        key: each.png for key, each in pictures.items()
+    }
 
 
 def test_the_deadline_stops_a_slow_batch(sd: LoadedModel, make_job: MakeJob) -> None:
@@ -309,6 +318,104 @@ def test_a_lost_gpu_ends_the_drawing_after_what_is_done(sd: LoadedModel, make_jo
         received.extend(Engine(sd, batch_size=2).draw(jobs))
     # ``extend`` keeps what came before the exception.
     assert len(_drawn(received)) == 4
+
+
+def test_what_no_model_can_draw_is_a_row_and_not_the_gpus_fault(
+    sd: LoadedModel, make_job: MakeJob
+) -> None:
+    def shapes_that_do_not_fit(latents: torch.Tensor) -> None:
+        if latents.shape[-1] > 16:
+            latents.flatten(1) @ latents.flatten(1)
+
+    large, small = make_job(sd, 1, width=64), make_job(sd, 2)
+    with _before_each_unet_call(sd, shapes_that_do_not_fit):
+        outcomes = list(Engine(sd, batch_size=2).draw([large, small]))
+    assert isinstance(outcomes[0], Failure)
+    assert "64 x 32 pixels" in outcomes[0].error
+    assert "cannot be multiplied" in outcomes[0].error
+    assert isinstance(outcomes[1], Drawn)
+
+
+def test_a_gpu_library_without_memory_for_itself_gets_a_smaller_batch(
+    sd: LoadedModel, make_job: MakeJob
+) -> None:
+    told = "CUDA error: CUBLAS_STATUS_NOT_INITIALIZED when calling `cublasCreate(handle)`"
+    most = 2
+
+    def refuse(latents: torch.Tensor) -> None:
+        if len(latents) > most:
+            raise RuntimeError(told)
+
+    jobs = [make_job(sd, seed, steps=1) for seed in range(2)]
+    with _before_each_unet_call(sd, refuse):
+        pictures = _drawn(Engine(sd, batch_size=4).draw(jobs))
+        assert {drawn.batch_size for drawn in pictures.values()} == {1}
+        most = 0
+        with pytest.raises(DrawingError, match="NOT_INITIALIZED"):
+            list(Engine(sd, batch_size=4).draw(jobs))
+
+
+@pytest.mark.filterwarnings("ignore:`upcast_vae` is deprecated:FutureWarning")
+@pytest.mark.parametrize(
+    ("part", "dtype", "method"),
+    [("encoder", "bf16", photo_edit()), ("decoder", "fp16", "text2img")],
+)
+def test_out_of_memory_inside_the_autoencoder_leaves_its_precision_as_it_was(
+    sdxl_folder: Path, cache: Path, make_job: MakeJob, part: str, dtype: str, method: Any
+) -> None:
+    """SDXL's pipelines put it into fp32 for a while, and forget that when an error passes."""
+    settings = ModelSettings(id=str(sdxl_folder), device="cpu", dtype=dtype)  # type: ignore[arg-type]
+    low = load_model(settings, cache)
+    failing, good = make_job(low, 1, method=method), make_job(low, 2)
+    calm = _drawn(Engine(low, batch_size=1).draw([good]))
+
+    def fail(*_: Any) -> None:
+        handle.remove()
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    handle = getattr(low.main.vae, part).register_forward_pre_hook(fail)
+    outcomes = list(Engine(low, batch_size=1).draw([failing, good]))
+    assert isinstance(outcomes[0], Failure)
+    drawn = outcomes[1]
+    assert isinstance(drawn, Drawn)
+    assert drawn.environment.dtype == dtype
+    assert drawn.png == calm[good.recipe_id].png
+    assert {tensor.dtype for tensor in low.main.vae.parameters()} == {TORCH_DTYPES[low.dtype]}
+
+
+def test_a_failed_batch_is_not_kept_alive(sd: LoadedModel, make_job: MakeJob) -> None:
+    """Its tensors have to go before the smaller batch needs their memory."""
+    kept: list[weakref.ref[torch.Tensor]] = []
+    alive: list[bool] = []
+
+    def short_of_memory(latents: torch.Tensor) -> None:
+        gc.collect()
+        alive.extend(each() is not None for each in kept[:1])
+        if len(latents) > 2:
+            kept.append(weakref.ref(latents))
+            raise torch.OutOfMemoryError("CUDA out of memory")
+
+    with _before_each_unet_call(sd, short_of_memory):
+        _drawn(Engine(sd, batch_size=2).draw([make_job(sd, seed, steps=1) for seed in range(2)]))
+    assert alive
+    assert not any(alive)
+
+
+def test_photos_are_loaded_a_batch_ahead(
+    sd: LoadedModel, make_job: MakeJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loading: list[str] = []
+
+    def load(job: DrawJob) -> Any:
+        loading.append(threading.current_thread().name)
+        return load_reference(job)
+
+    monkeypatch.setattr("catalog_gen.diffusion.photos.load_reference", load)
+    sizes = ({}, {"width": 48}, {"width": 64})
+    jobs = [make_job(sd, seed, method=photo_edit(), **size) for size in sizes for seed in range(4)]
+    _drawn(Engine(sd, batch_size=2).draw(jobs))
+    assert len(loading) == len(sizes)  # pictures from one photo share it
+    assert all(name.startswith("photos") for name in loading)
 
 
 def test_photos_that_are_gone_changed_or_damaged_are_named(

@@ -74,3 +74,36 @@ def test_every_family_has_the_models_own_scheduler_and_a_task() -> None:
 
 def test_the_page_of_families_is_that_of_the_code() -> None:
     assert page(PAGE.read_text("utf-8")) == PAGE.read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("family", "wanted", "own", "told"),
+    [
+        (
+            StableDiffusion(),
+            Wanted(scheduler="heun"),
+            {"rescale_betas_zero_snr": True},
+            "zero terminal SNR",
+        ),
+        (
+            StableDiffusion(),
+            Wanted(scheduler="lcm", steps=60),
+            {"_class_name": "DDIMScheduler"},
+            "no more than 50",
+        ),
+        (
+            StableDiffusion(),
+            Wanted(scheduler="own", steps=40),
+            {"_class_name": "LCMScheduler", "original_inference_steps": 30},
+            "Set at most 30",
+        ),
+        (Flux(), Wanted(scheduler="own"), {"stochastic_sampling": True}, "no seed decides"),
+    ],
+)
+def test_what_a_models_schedule_forbids_is_said(
+    family: Family, wanted: Wanted, own: dict[str, object], told: str
+) -> None:
+    problem = family.schedule_problem(wanted, own)
+    assert problem is not None
+    assert told in " ".join(problem)
+    assert family.schedule_problem(Wanted(scheduler=family.schedulers[1]), {}) is None

@@ -4,9 +4,12 @@ import pytest
 import torch
 
 from catalog_gen.diffusion.loading import LoadedModel, load_model
-from catalog_gen.diffusion.model import check_model, model_hash
+from catalog_gen.diffusion.model import model_hash
 from catalog_gen.errors import ConfigError
 from catalog_gen.settings import ModelSettings
+from tests.tiny import tiny
+
+from .conftest import found
 
 
 def test_both_families_share_weights_between_the_pipelines(
@@ -21,7 +24,7 @@ def test_both_families_share_weights_between_the_pipelines(
 
 
 def test_the_hash_is_that_of_the_folder(sd: LoadedModel, sd_folder: Path, cache: Path) -> None:
-    assert sd.model_hash == model_hash(check_model(sd_folder), cache)
+    assert sd.model_hash == model_hash(found(sd_folder), cache)
 
 
 def test_the_environment_names_what_decides_pixels(sd: LoadedModel) -> None:
@@ -33,6 +36,7 @@ def test_the_environment_names_what_decides_pixels(sd: LoadedModel) -> None:
     assert environment.differences(sd.environment(3, "bf16")) == [
         "batch_size: 6 -> 3",
         "dtype: fp32 -> bf16",
+        "rounded_to: None -> fp32",
     ]
 
 
@@ -50,3 +54,15 @@ def test_lower_precision_goes_to_fp32_and_back_unchanged(sd_folder: Path, cache:
     assert loaded.main.unet.dtype == torch.bfloat16
     after = loaded.main.unet.state_dict()
     assert all(torch.equal(value, after[name]) for name, value in before.items())
+
+
+def test_weights_that_a_model_keeps_in_fp32_stay_so(tmp_path: Path) -> None:
+    loaded = load_model(
+        ModelSettings(id=str(tiny("flux", tmp_path / "flux")), device="cpu", dtype="fp16")
+    )
+    t5 = loaded.main.text_encoder_2
+    before = {name: tensor.dtype for name, tensor in t5.named_parameters()}
+    assert set(before.values()) == {torch.float16, torch.float32}
+    with loaded.in_dtype("fp32"):
+        assert {tensor.dtype for tensor in t5.parameters()} == {torch.float32}
+    assert {name: tensor.dtype for name, tensor in t5.named_parameters()} == before

@@ -7,10 +7,12 @@ import pytest
 
 from catalog_gen.diffusion.families.stable_diffusion import StableDiffusion
 from catalog_gen.diffusion.loading import load_model
-from catalog_gen.diffusion.model import check_model, local_model, model_hash, pinned_model
+from catalog_gen.diffusion.model import model_hash, pinned_model
 from catalog_gen.errors import ModelError
 from catalog_gen.settings import ModelSettings
 from tests.tiny_models import tiny_sd
+
+from .conftest import found
 
 UNET = "unet/diffusion_pytorch_model.safetensors"
 
@@ -32,41 +34,41 @@ def test_hashing_needs_no_torch() -> None:
 
 def test_the_hash_is_the_same_wherever_the_folder_lies(tmp_path: Path, hashes: Path) -> None:
     one, two = tiny_sd(tmp_path / "one"), tiny_sd(tmp_path / "elsewhere" / "two")
-    assert model_hash(check_model(one), hashes) == model_hash(check_model(two), hashes)
+    assert model_hash(found(one), hashes) == model_hash(found(two), hashes)
 
 
 @pytest.mark.parametrize("name", [UNET, "text_encoder/config.json", "tokenizer/tokenizer.json"])
 def test_any_changed_byte_is_another_model(model: Path, hashes: Path, name: str) -> None:
-    before = model_hash(check_model(model), hashes)
+    before = model_hash(found(model), hashes)
     content = bytearray((model / name).read_bytes())
     content[-2] ^= 1
     (model / name).write_bytes(content)
-    assert model_hash(check_model(model), hashes) != before
+    assert model_hash(found(model), hashes) != before
 
 
 def test_files_that_decide_no_pixels_are_not_hashed(model: Path, hashes: Path) -> None:
-    before = model_hash(check_model(model), hashes)
+    before = model_hash(found(model), hashes)
     (model / "README.md").write_text("About this model")
     (model / "unet" / "diffusion_pytorch_model.fp16.safetensors").write_bytes(b"never loaded")
-    assert model_hash(check_model(model), hashes) == before
+    assert model_hash(found(model), hashes) == before
 
 
 def test_unchanged_files_are_hashed_once(
     model: Path, hashes: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = model_hash(check_model(model), hashes)
+    before = model_hash(found(model), hashes)
     monkeypatch.setattr("catalog_gen.diffusion.hash_cache.sha256_file", pytest.fail)
-    assert model_hash(check_model(model), hashes) == before
+    assert model_hash(found(model), hashes) == before
 
 
 def test_a_damaged_cache_is_filled_again(model: Path, hashes: Path) -> None:
-    before = model_hash(check_model(model), hashes)
+    before = model_hash(found(model), hashes)
     hashes.write_text('{"cut of')
-    assert model_hash(check_model(model), hashes) == before
+    assert model_hash(found(model), hashes) == before
 
 
 def test_a_sound_folder_is_described(model: Path) -> None:
-    folder = check_model(model)
+    folder = found(model)
     assert folder.pipeline_class == "StableDiffusionPipeline"
     assert isinstance(folder.family, StableDiffusion)
     assert set(folder.components) == {"unet", "vae", "text_encoder", "tokenizer", "scheduler"}
@@ -75,7 +77,7 @@ def test_a_sound_folder_is_described(model: Path) -> None:
 
 def _refusal(model: Path | str) -> str:
     with pytest.raises(ModelError) as caught:
-        local_model(str(model))
+        found(str(model))
     return str(caught.value)
 
 
@@ -94,7 +96,7 @@ def test_weights_of_a_variant_are_loaded_where_there_are_no_others(
     for name in ("unet", "text_encoder"):
         (weights,) = (model / name).glob("*.safetensors")
         weights.rename(weights.with_suffix(".fp16.safetensors"))
-    folder = check_model(model)
+    folder = found(model)
     assert folder.variant == "fp16"
     assert model / "unet" / "diffusion_pytorch_model.fp16.safetensors" in folder.files
     assert model / "vae" / "diffusion_pytorch_model.safetensors" in folder.files
@@ -116,7 +118,7 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_hub_id_is_found_in_the_local_cache(hub: Path) -> None:
-    assert local_model("nobody/tiny").path == hub
+    assert found("nobody/tiny").path == hub
 
 
 def test_a_hub_model_that_no_family_drives_is_refused_before_it_is_fetched(
@@ -136,13 +138,8 @@ def test_templates_and_sentencepiece_models_decide_prompts(
     for content in (None, "one", "another"):
         if content is not None:
             (model / "tokenizer" / name).write_text(content)
-        seen.add(model_hash(check_model(model), hashes))
+        seen.add(model_hash(found(model), hashes))
     assert len(seen) == 3
-
-
-def test_a_single_file_checkpoint_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "model.safetensors").write_bytes(b"weights")
-    assert "converted" in _refusal(tmp_path)
 
 
 def test_pickled_weights_are_refused_with_the_way_out(model: Path) -> None:
@@ -156,9 +153,9 @@ def test_missing_weights_are_refused(model: Path) -> None:
 
 
 def test_tampered_weights_of_a_pinned_model_are_refused(model: Path, hashes: Path) -> None:
-    pinned = ModelSettings(id=str(model), sha256=model_hash(check_model(model), hashes))
-    folder, found = pinned_model(pinned, hashes)
-    assert (folder.path, found) == (model, pinned.sha256)
+    pinned = ModelSettings(id=str(model), sha256=model_hash(found(model), hashes))
+    folder, identity = pinned_model(pinned, hashes)
+    assert (folder.path, identity) == (model, pinned.sha256)
     content = bytearray((model / UNET).read_bytes())
     content[-2] ^= 1  # one bit of one weight: still a valid file
     (model / UNET).write_bytes(content)
@@ -215,4 +212,4 @@ def test_damaged_json_is_refused(model: Path) -> None:
 def test_deeply_nested_json_is_refused(model: Path) -> None:
     (model / "model_index.json").write_text("[" * 100_000, "utf-8")
     with pytest.raises(ModelError, match="no readable JSON"):
-        check_model(model)
+        found(model)

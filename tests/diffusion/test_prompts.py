@@ -1,10 +1,14 @@
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from catalog_gen.diffusion.loading import LoadedModel
-from catalog_gen.diffusion.prompts import PromptEncoder
+from catalog_gen.diffusion.families.family import FAMILIES
+from catalog_gen.diffusion.loading import LoadedModel, load_model
+from catalog_gen.diffusion.prompts import TOGETHER, PromptEncoder
+from catalog_gen.settings import ModelSettings
+from tests.tiny import tiny
 
 
 def _encoded_by_diffusers(pipeline: Any, prompt: str, negative: str | None) -> list[torch.Tensor]:
@@ -56,3 +60,32 @@ def test_each_distinct_prompt_is_encoded_once(
         encoder.arguments(["cup"], [""])
         encoder.arguments(["mug"], None)
     assert seen == ["mug", "cup", "", "jug", "mug"]
+
+
+#: Tiny folders of the families whose prompts are encoded together on a GPU.
+TOGETHER_IN = ["flux", "lcm", "pixart", "sana", "sd3", "sdxl_wide", "stable_diffusion_inpaint"]
+
+
+@pytest.mark.parametrize("name", TOGETHER_IN)
+def test_prompts_that_are_encoded_together_depend_on_no_neighbour(
+    name: str, tmp_path: Path
+) -> None:
+    loaded = load_model(ModelSettings(id=str(tiny(name, tmp_path / "model")), device="cpu"))
+    assert loaded.family.encodes_together
+    prompts = [f"a {'very ' * number}red mug" for number in range(TOGETHER + 3)]
+    with torch.inference_mode():
+        alone = PromptEncoder(loaded).arguments(prompts[:1], None)
+        together = PromptEncoder(loaded, together=TOGETHER)
+        first = together.arguments(prompts, ["blurry"] * len(prompts))
+        again = PromptEncoder(loaded, together=TOGETHER).arguments(prompts[:1], ["blurry"])
+    assert first.keys() == again.keys()
+    for key, values in again.items():
+        assert torch.equal(values, first[key][:1]), key
+    for key, values in alone.items():
+        assert torch.allclose(values.float(), again[key].float(), atol=1e-4), key
+
+
+def test_the_families_that_encode_together_are_tested_for_it() -> None:
+    tested = {"flux", "lcm", "pixart", "sana", "sd3", "sdxl", "stable-diffusion-inpaint"}
+    same = {"stable-diffusion", "sdxl-inpaint", "flux-fill", "flux-kontext"}  # by inheritance
+    assert {name for name, family in FAMILIES.items() if family.encodes_together} == tested | same

@@ -169,6 +169,7 @@ class Shop:
                     margin=0.1,
                     embedding=np.array([0.6, 0.8], dtype=np.float32),
                     signals=self.signals.get(each.product_id, '{"sharpness":0.5}'),
+                    device="cpu",
                     scored_at=self.now,
                     run_id=self.run_id,
                 )

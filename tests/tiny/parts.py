@@ -24,15 +24,15 @@ def clip_tokenizer() -> Any:
     return CLIPTokenizer.from_pretrained(str(folder))
 
 
-def clip_text(tokenizer: Any, *, projection: bool = False) -> Any:
+def clip_text(tokenizer: Any, *, projection: bool = False, width: int = WIDTH) -> Any:
     from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
     eos = tokenizer.eos_token_id
     config = CLIPTextConfig(
         vocab_size=len(tokenizer),
-        hidden_size=WIDTH,
-        intermediate_size=2 * WIDTH,
-        projection_dim=WIDTH,
+        hidden_size=width,
+        intermediate_size=2 * width,
+        projection_dim=width,
         num_hidden_layers=2,
         num_attention_heads=2,
         max_position_embeddings=77,

@@ -98,6 +98,19 @@ class Family(ABC):
     multiple: ClassVar[int] = 16
     #: Keyword arguments for every pipeline that is made.
     options: ClassVar[Mapping[str, object]] = {}
+    #: Whether ``encode`` takes a list of prompts, too, and pads each to the same length: then those
+    #: of a batch are encoded together on a GPU, where one at a time leaves it idle.
+    encodes_together: ClassVar[bool] = False
+    #: Of a checkpoint in one file: how the tensors of each component's weights begin, whatever of
+    #: these its author chose; empty: such checkpoints hold the denoiser alone.
+    checkpoint: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    #: Where a checkpoint in one file has the denoiser's first layer, which takes the channels.
+    first_layer: ClassVar[str] = ""
+    #: Whether diffusers loads LoRAs into such a pipeline.
+    loras: ClassVar[bool] = True
+    #: By the tensor's name in a file of a learned word ("": of any name): its text encoder and
+    #: tokenizer; empty: diffusers loads none.
+    words: ClassVar[Mapping[str, tuple[str, str]]] = {}
 
     def denoiser(self, pipeline: Any) -> "torch.nn.Module":
         """The component that runs at every step."""
@@ -146,6 +159,14 @@ class Family(ABC):
             )
         return method.problem(wanted.steps)
 
+    def schedule_problem(self, wanted: Drawable, own: Mapping[str, Any]) -> Problem | None:
+        """Why a recipe or view can't be drawn along the model's schedule; None: it can.
+
+        Args:
+            own: the configuration of the scheduler that came with the model.
+        """
+        return None
+
     def pipeline_for(self, task: Task, pipeline: Any) -> Any:
         """A pipeline for a task that shares the weights of another one of this family."""
         if self.tasks[task].own:
@@ -188,8 +209,8 @@ class Family(ABC):
         """Whether a negative prompt is drawn against at this guidance scale."""
 
     @abstractmethod
-    def encode(self, pipeline: Any, prompt: str) -> Embedding:
-        """One prompt, encoded alone."""
+    def encode(self, pipeline: Any, prompt: "str | list[str]") -> Embedding:
+        """One prompt, encoded alone; or several as rows, where ``encodes_together``."""
 
     def encode_negative(self, pipeline: Any, prompt: str) -> Embedding:
         """One negative prompt, under the names of ``encode``; an empty one means no wish."""

@@ -27,6 +27,7 @@ class Flux(FlowMatchingFamily):
             }
         )
     }
+    encodes_together: ClassVar[bool] = True
     tasks: ClassVar[Mapping[Task, TaskRules]] = {"text2img": TaskRules(), "img2img": TaskRules()}
 
     def input_channels(self, latent: int) -> frozenset[int]:
@@ -39,7 +40,7 @@ class Flux(FlowMatchingFamily):
     def is_guided(self, pipeline: Any, guidance: float) -> bool:
         return False
 
-    def encode(self, pipeline: Any, prompt: str) -> Embedding:
+    def encode(self, pipeline: Any, prompt: str | list[str]) -> Embedding:
         """``prompt_embeds`` of (1, 512, width) and ``pooled_prompt_embeds`` of (1, width)."""
         sequence, pooled, _ = pipeline.encode_prompt(
             prompt, device=pipeline.device, max_sequence_length=_T5_TOKENS

@@ -51,7 +51,7 @@ class Flux2Klein(FlowMatchingFamily):
         (photo,) = photos
         return to_pil_image((photo * 255).round().byte())
 
-    def encode(self, pipeline: Any, prompt: str) -> Embedding:
+    def encode(self, pipeline: Any, prompt: str | list[str]) -> Embedding:
         """``prompt_embeds`` of (1, 512, width), padded by the tokenizer."""
         embeds, _ = pipeline.encode_prompt(prompt, device=pipeline.device)
         return {"prompt_embeds": embeds}

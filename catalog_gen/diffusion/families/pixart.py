@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from catalog_gen.diffusion.families.family import (
     AS_ASKED,
     OWN,
+    Drawable,
     Embedding,
     Family,
+    Problem,
     PromptLimit,
     TaskRules,
 )
-from catalog_gen.diffusion.noise_schedules import SOLVERS, scheduler_of
+from catalog_gen.diffusion.noise_schedules import SOLVERS, schedule_problem, scheduler_of
 from catalog_gen.method import Task
 
 if TYPE_CHECKING:
@@ -33,8 +35,10 @@ class PixArt(Family):
     pipelines: ClassVar[Mapping[str, frozenset[str]]] = dict.fromkeys(
         _TOKENS, frozenset({"transformer", "vae", "scheduler", "text_encoder", "tokenizer"})
     )
+    encodes_together: ClassVar[bool] = True
     tasks: ClassVar[Mapping[Task, TaskRules]] = {"text2img": TaskRules(own=True)}
     schedulers: ClassVar[tuple[str, ...]] = (OWN, *SOLVERS)
+    loras: ClassVar[bool] = False
 
     def prompt_limit(self, components: Collection[str]) -> PromptLimit:
         """That of alpha, for both: what is longer would be cut in silence."""
@@ -55,7 +59,7 @@ class PixArt(Family):
 
         return {"callback": callback, "callback_steps": 1}
 
-    def encode(self, pipeline: Any, prompt: str) -> Embedding:
+    def encode(self, pipeline: Any, prompt: str | list[str]) -> Embedding:
         """``prompt_embeds`` of (1, tokens, width), and their mask of (1, tokens)."""
         embeds, mask, _, _ = pipeline.encode_prompt(
             prompt,
@@ -64,6 +68,9 @@ class PixArt(Family):
             max_sequence_length=_TOKENS[type(pipeline).__name__],
         )
         return {"prompt_embeds": embeds, "prompt_attention_mask": mask}
+
+    def schedule_problem(self, wanted: Drawable, own: Mapping[str, Any]) -> Problem | None:
+        return schedule_problem(wanted.scheduler, own, wanted.steps)
 
     def scheduler(self, name: str, own: Any, steps: int) -> Any:
         return scheduler_of(name, own, steps)

@@ -47,7 +47,7 @@ class QwenImage(FlowMatchingFamily):
             "true_cfg_scale": arguments["guidance_scale"],
         }
 
-    def encode(self, pipeline: Any, prompt: str) -> Embedding:
+    def encode(self, pipeline: Any, prompt: str | list[str]) -> Embedding:
         """``prompt_embeds`` of (1, 512, width), and their mask of (1, 512): 1 for a token."""
         from torch.nn.functional import pad
 

@@ -36,7 +36,7 @@ class QwenImageEdit(QwenImage):
         (photo,) = photos
         return to_pil_image((photo * 255).round().byte())
 
-    def encode(self, pipeline: Any, prompt: str) -> Embedding:
+    def encode(self, pipeline: Any, prompt: str | list[str]) -> Embedding:
         """The ``prompt`` itself: it is read with the photo."""
         return {"prompt": prompt}
 

@@ -25,6 +25,7 @@ class Sana(FlowMatchingFamily):
     pipelines: ClassVar[Mapping[str, frozenset[str]]] = {
         "SanaPipeline": frozenset({"transformer", "vae", "scheduler", "text_encoder", "tokenizer"})
     }
+    encodes_together: ClassVar[bool] = True
     tasks: ClassVar[Mapping[Task, TaskRules]] = {"text2img": TaskRules()}
     multiple: ClassVar[int] = 32
 
@@ -37,7 +38,7 @@ class Sana(FlowMatchingFamily):
     def arguments(self, pipeline: Any, key: "BatchKey") -> dict[str, Any]:
         return {**super().arguments(pipeline, key), **AS_ASKED}
 
-    def encode(self, pipeline: Any, prompt: str) -> Embedding:
+    def encode(self, pipeline: Any, prompt: str | list[str]) -> Embedding:
         """``prompt_embeds`` of (1, 300, width), and their mask of (1, 300).
 
         The instruction that the pipeline puts in front of a prompt makes a language model of the
@@ -50,7 +51,9 @@ class Sana(FlowMatchingFamily):
         """Without the instruction, as the pipeline does it."""
         return self._encoded(pipeline, prompt, None)
 
-    def _encoded(self, pipeline: Any, prompt: str, instruction: list[str] | None) -> Embedding:
+    def _encoded(
+        self, pipeline: Any, prompt: str | list[str], instruction: list[str] | None
+    ) -> Embedding:
         embeds, mask, _, _ = pipeline.encode_prompt(
             prompt,
             do_classifier_free_guidance=False,

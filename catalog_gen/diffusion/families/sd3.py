@@ -26,6 +26,7 @@ class StableDiffusion3(FlowMatchingFamily):
             }
         )
     }
+    encodes_together: ClassVar[bool] = True
     tasks: ClassVar[Mapping[Task, TaskRules]] = {"text2img": TaskRules(), "img2img": TaskRules()}
 
     def prompt_limit(self, components: Collection[str]) -> PromptLimit:
@@ -36,7 +37,7 @@ class StableDiffusion3(FlowMatchingFamily):
     def is_guided(self, pipeline: Any, guidance: float) -> bool:
         return guidance > 1
 
-    def encode(self, pipeline: Any, prompt: str) -> Embedding:
+    def encode(self, pipeline: Any, prompt: str | list[str]) -> Embedding:
         """``prompt_embeds`` of (1, tokens, width) and ``pooled_prompt_embeds`` of (1, width)."""
         sequence, _, pooled, _ = pipeline.encode_prompt(
             prompt,

@@ -22,10 +22,20 @@ class StableDiffusionXL(StableDiffusion):
             }
         )
     }
+    checkpoint: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "unet": ("model.diffusion_model.",),
+        "vae": ("first_stage_model.",),
+        "text_encoder": ("conditioner.embedders.0.",),
+        "text_encoder_2": ("conditioner.embedders.1.",),
+    }
+    words: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "clip_l": ("text_encoder", "tokenizer"),
+        "clip_g": ("text_encoder_2", "tokenizer_2"),
+    }
     # An invisible watermark would depend on whether an unrelated package is installed.
     options: ClassVar[Mapping[str, object]] = {"add_watermarker": False}
 
-    def encode(self, pipeline: Any, prompt: str) -> Embedding:
+    def encode(self, pipeline: Any, prompt: str | list[str]) -> Embedding:
         """``prompt_embeds`` of (1, tokens, width) and ``pooled_prompt_embeds`` of (1, width)."""
         sequence, _, pooled, _ = self._encoded(pipeline, prompt)
         return {"prompt_embeds": sequence, "pooled_prompt_embeds": pooled}

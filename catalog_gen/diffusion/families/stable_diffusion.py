@@ -8,8 +8,15 @@ their own and a guidance of 1 or less.
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from catalog_gen.diffusion.families.family import OWN, Embedding, Family, TaskRules
-from catalog_gen.diffusion.noise_schedules import SOLVERS, scheduler_of
+from catalog_gen.diffusion.families.family import (
+    OWN,
+    Drawable,
+    Embedding,
+    Family,
+    Problem,
+    TaskRules,
+)
+from catalog_gen.diffusion.noise_schedules import SOLVERS, schedule_problem, scheduler_of
 from catalog_gen.method import Task
 
 
@@ -21,24 +28,35 @@ class StableDiffusion(Family):
             {"unet", "vae", "text_encoder", "tokenizer", "scheduler"}
         )
     }
+    encodes_together: ClassVar[bool] = True
     tasks: ClassVar[Mapping[Task, TaskRules]] = {"text2img": TaskRules(), "img2img": TaskRules()}
     schedulers: ClassVar[tuple[str, ...]] = (OWN, *SOLVERS)
     denoises: ClassVar[str] = "unet"
     multiple: ClassVar[int] = 8
+    checkpoint: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "unet": ("model.diffusion_model.",),
+        "vae": ("first_stage_model.",),
+        "text_encoder": ("cond_stage_model.",),
+    }
+    first_layer: ClassVar[str] = "model.diffusion_model.input_blocks.0.0.weight"
+    words: ClassVar[Mapping[str, tuple[str, str]]] = {"": ("text_encoder", "tokenizer")}
 
     def is_guided(self, pipeline: Any, guidance: float) -> bool:
         """By the rule of diffusers' pipelines: not below 1, nor where guidance is distilled."""
         return guidance > 1 and pipeline.unet.config.time_cond_proj_dim is None
 
-    def encode(self, pipeline: Any, prompt: str) -> Embedding:
+    def encode(self, pipeline: Any, prompt: str | list[str]) -> Embedding:
         """``prompt_embeds`` of (1, tokens, width); an empty prompt is the empty text, encoded."""
         sequence, _ = self._encoded(pipeline, prompt)
         return {"prompt_embeds": sequence}
 
+    def schedule_problem(self, wanted: Drawable, own: Mapping[str, Any]) -> Problem | None:
+        return schedule_problem(wanted.scheduler, own, wanted.steps)
+
     def scheduler(self, name: str, own: Any, steps: int) -> Any:
         return scheduler_of(name, own, steps)
 
-    def _encoded(self, pipeline: Any, prompt: str) -> tuple[Any, ...]:
+    def _encoded(self, pipeline: Any, prompt: str | list[str]) -> tuple[Any, ...]:
         encoded: tuple[Any, ...] = pipeline.encode_prompt(
             prompt,
             device=pipeline.device,

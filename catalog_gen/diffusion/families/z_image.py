@@ -39,7 +39,7 @@ class ZImage(FlowMatchingFamily):
         """By the rule of its own pipelines, where 0 and not 1 stands for no guidance."""
         return guidance > 0
 
-    def encode(self, pipeline: Any, prompt: str) -> Embedding:
+    def encode(self, pipeline: Any, prompt: str | list[str]) -> Embedding:
         """``prompt_embeds`` of (tokens, width)."""
         (embeds,), _ = pipeline.encode_prompt(
             prompt, device=pipeline.device, do_classifier_free_guidance=False

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from catalog_gen.judging.signals.colour import srgb_to_lab
 from catalog_gen.judging.signals.signal import Signal, Value
 
 if TYPE_CHECKING:
@@ -44,11 +45,11 @@ def _ring(height: int, width: int) -> NDArray[np.intp]:
     return np.flatnonzero(ring)
 
 
-def backdrop_of(pixels: NDArray[np.uint8], lab: NDArray[np.float32]) -> Backdrop:
-    """The border of a picture, (H, W, 3) sRGB and the same in CIELAB."""
-    ring = _ring(*pixels.shape[:2])
-    darkest = pixels.reshape(-1, 3)[ring].min(axis=1)
-    lightness = lab.reshape(-1, 3)[ring, 0]
+def backdrop_of(pixels: NDArray[np.uint8]) -> Backdrop:
+    """The border of a picture, (H, W, 3) sRGB."""
+    border = pixels.reshape(-1, 3)[_ring(*pixels.shape[:2])]
+    darkest = border.min(axis=1)
+    lightness = srgb_to_lab(border)[:, 0]
     return Backdrop(
         pure_white=float((darkest == 255).mean()),
         near_white=float((darkest >= _NEAR_WHITE).mean()),
@@ -58,7 +59,7 @@ def backdrop_of(pixels: NDArray[np.uint8], lab: NDArray[np.float32]) -> Backdrop
 
 
 def _measure(picture: "Picture") -> dict[str, Value]:
-    backdrop = backdrop_of(picture.pixels, picture.whole_lab)
+    backdrop = backdrop_of(picture.pixels)
     return {
         "pure_white": backdrop.pure_white,
         "near_white": backdrop.near_white,

@@ -7,19 +7,21 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from catalog_gen.judging.signals.morphology import shrunk
+from catalog_gen.judging.signals.morphology import around, shrunk
 from catalog_gen.judging.signals.signal import Signal, Value
 
 if TYPE_CHECKING:
     from catalog_gen.judging.picture import Picture
 
 #: Second differences in both directions: zero on any plane (J. Immerkær, 1996).
-_SECOND_DIFFERENCE: Final = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], dtype=np.float32)
+_SECOND_DIFFERENCE: Final = np.array([1, -2, 1], dtype=np.float32)
 #: Noise is estimated on this smoothest share of the subject, away from edges.
 _SMOOTH_SHARE: Final = 0.6
 #: It is taken in patches of this many pixels a side with so many smooth pixels, and is that of the
 #: quieter patches: noise is everywhere, and cloth or grass is not.
 _PATCH, _FEW, _QUIET = 16, 30, 0.25
+#: Pixels that the filters for noise reach, one after another.
+_MARGIN: Final = 4
 #: A channel that spans fewer levels than this in the subject shows no bands.
 _SHORT_RANGE: Final = 24
 
@@ -76,12 +78,17 @@ def _noise(luma: NDArray[np.float32], mask: NDArray[np.bool_]) -> float | None:
     inside = shrunk(mask, times=2)
     if inside.sum() < _FEW:
         return None
+    near = around(inside, _MARGIN, _PATCH)
+    luma, inside = luma[near], inside[near]
     soft = ndimage.uniform_filter(luma, size=3, mode="nearest")
     slope = np.hypot(
         ndimage.sobel(soft, axis=0, mode="nearest"), ndimage.sobel(soft, axis=1, mode="nearest")
     )
     calm = inside & (slope <= np.quantile(slope[inside], _SMOOTH_SHARE))
-    answer = np.abs(ndimage.convolve(luma, _SECOND_DIFFERENCE, mode="nearest"))
+    answer = luma
+    for axis in (0, 1):
+        answer = ndimage.correlate1d(answer, _SECOND_DIFFERENCE, axis, mode="nearest")
+    answer = np.abs(answer)
     places = _patches(calm)
     sizes = np.bincount(places[calm])
     sums = np.bincount(places[calm], weights=answer[calm])

@@ -34,6 +34,23 @@ def shrunk(mask: Mask, times: int = 1) -> Mask:
     return mask
 
 
+def around(mask: Mask, margin: int, grid: int = 1) -> tuple[slice, slice]:
+    """Rows and columns of a mask's box (H, W) and ``margin`` pixels around it.
+
+    A filter that reaches no further than the margin gives the same values inside the mask as on
+    the whole picture, in less time. The box begins on a multiple of ``grid``.
+
+    Raises:
+        ValueError: the mask is empty.
+    """
+    found = []
+    for axis in (1, 0):
+        places = np.flatnonzero(mask.any(axis=axis))
+        begin = max(0, int(places.min()) - margin) // grid * grid
+        found.append(slice(begin, int(places.max()) + margin + 1))
+    return found[0], found[1]
+
+
 def filled(mask: Mask) -> Mask:
     """A mask (H, W) with its holes: false regions from which no false path leads to the edge."""
     regions, count = ndimage.label(~mask)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from catalog_gen.judging.signals.morphology import grown
+from catalog_gen.judging.signals.morphology import around, grown
 from catalog_gen.judging.signals.signal import Signal, Value
 
 if TYPE_CHECKING:
@@ -40,6 +40,8 @@ def sharpness_of(luma: NDArray[np.float32], mask: NDArray[np.bool_]) -> Sharpnes
     """
     if not mask.any():
         return None
+    near = around(mask, _REACH)
+    luma, mask = luma[near], mask[near]
     region = grown(mask, times=2)
     across = ndimage.sobel(luma, axis=1, mode="nearest")
     down = ndimage.sobel(luma, axis=0, mode="nearest")

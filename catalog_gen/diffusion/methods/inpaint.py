@@ -1,0 +1,85 @@
+"""Inpaint: a box of the product's photo is drawn anew, the rest stays what it was, bit for bit.
+
+For checkpoints that were trained with a mask beside the noise (High-Resolution Image Synthesis with
+Latent Diffusion Models, https://arxiv.org/abs/2112.10752). The autoencoder changes every pixel a
+little, so what lies outside of the box is put back from the photo.
+"""
+
+import math
+from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal, Self
+
+from pydantic import Field, model_validator
+
+from catalog_gen.method import Method, Need, Task
+
+if TYPE_CHECKING:
+    from catalog_gen.diffusion.batch import Batch, Pictures
+    from catalog_gen.diffusion.loading import LoadedModel
+
+_Share = Annotated[float, Field(ge=0, le=1)]
+#: Pixels of a latent: the box grows to whole ones, so that none is half drawn.
+_LATENT: Final = 8
+
+
+class Inpaint(Method):
+    """Draws what lies in a box, which may be the background's half or a place for a prop."""
+
+    needs: ClassVar[frozenset[Need]] = frozenset({"photo"})
+    task: ClassVar[Task] = "inpaint"
+
+    name: Literal["inpaint"] = "inpaint"
+    box: tuple[_Share, _Share, _Share, _Share] = Field(
+        description="left, top, right and bottom of what is drawn, as shares of the picture"
+    )
+    strength: float = Field(1.0, gt=0, le=1, description="share of the steps that is drawn anew")
+
+    @model_validator(mode="after")
+    def _has_an_inside(self) -> Self:
+        left, top, right, bottom = self.box
+        if left >= right or top >= bottom:
+            raise ValueError(f"box {list(self.box)} is empty; write [left, top, right, bottom]")
+        return self
+
+    @property
+    def share(self) -> float:
+        return self.strength
+
+    @property
+    def departure(self) -> float:
+        """In the box, nothing but the strength holds the picture to the photo."""
+        return self.strength
+
+    def problem(self, steps: int) -> tuple[str, str, str] | None:
+        """So few steps that none is left at that strength."""
+        if int(steps * self.strength) >= 1:
+            return None
+        return (
+            f"strength = {self.strength} with steps = {steps}",
+            "no step is left to draw",
+            f"Set at least {math.ceil(1 / self.strength)} steps, or a higher strength.",
+        )
+
+    def pixels(self, width: int, height: int) -> tuple[slice, slice]:
+        """Rows and columns of the box in a picture of that size."""
+        left, top, right, bottom = self.box
+        return _grown(top, bottom, height), _grown(left, right, width)
+
+    def draw(self, model: "LoadedModel", batch: "Batch") -> "Pictures":
+        """Draw the box in a batch of photos, which are as large as the pictures will be."""
+        import torch
+
+        photos = batch.photo_values()
+        mask = torch.zeros_like(photos[:, :1])
+        rows, columns = self.pixels(batch.key.width, batch.key.height)
+        mask[:, :, rows, columns] = 1
+        pictures = batch.run(
+            model, image=batch.image(model), mask_image=mask, strength=self.strength
+        )
+        drawn = pictures.values
+        kept = torch.where(mask.to(drawn.device) > 0, drawn, photos.to(drawn.device, drawn.dtype))
+        return pictures.of(kept)
+
+
+def _grown(begin: float, end: float, pixels: int) -> slice:
+    first = math.floor(begin * pixels / _LATENT) * _LATENT
+    return slice(first, math.ceil(end * pixels / _LATENT) * _LATENT)

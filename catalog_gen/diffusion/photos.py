@@ -1,0 +1,57 @@
+"""Reference photos, loaded and resized a batch ahead, beside the drawing.
+
+A photo of 24 megapixels takes a second to read: as long as eight pictures take to draw.
+"""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Final
+
+from catalog_gen.diffusion.jobs import DrawJob, Pixels
+from catalog_gen.diffusion.references import load_reference
+
+#: Pillow decodes outside Python's lock; more threads would take cores from a model on the CPU.
+_THREADS: Final = 2
+#: Photos kept: candidates of one product and view are neighbours and share theirs.
+_KEPT: Final = 64
+
+_Key = tuple[str, str, int, int]
+
+
+class Photos:
+    """The photos of jobs, by content and size; each is read once for neighbours that share it."""
+
+    def __init__(self) -> None:
+        self._pool = ThreadPoolExecutor(_THREADS, "photos")
+        self._known: OrderedDict[_Key, Future[Pixels]] = OrderedDict()
+
+    def ahead(self, jobs: Sequence[DrawJob]) -> None:
+        """Begin to load what these will need."""
+        for job in jobs:
+            if "photo" in job.recipe.method.needs:
+                self._begun(job)
+
+    def of(self, job: DrawJob) -> Pixels | None:
+        """The job's photo, (H, W, 3); None: its method needs none.
+
+        Raises:
+            RecipeError, PictureError: as ``load_reference``.
+        """
+        if "photo" not in job.recipe.method.needs:
+            return None
+        return self._begun(job).result()
+
+    def close(self) -> None:
+        """Load nothing more."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _begun(self, job: DrawJob) -> "Future[Pixels]":
+        recipe = job.recipe
+        key = (str(job.reference), recipe.reference_sha256 or "", recipe.width, recipe.height)
+        future = self._known.get(key)
+        if future is None:
+            future = self._known[key] = self._pool.submit(load_reference, job)
+            if len(self._known) > _KEPT:
+                self._known.popitem(last=False)
+        return future

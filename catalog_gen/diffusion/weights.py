@@ -1,0 +1,210 @@
+"""Weights files looked at by their headers: whole or cut off, of what shapes, of what kind.
+
+Nothing here reads a tensor. Pickled weights are refused wherever they are met: a pickle can run
+any code.
+"""
+
+import json
+import re
+import struct
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Final, Literal
+
+from catalog_gen.errors import ModelError
+
+#: Shapes of a file's tensors by their names.
+Shapes = Mapping[str, tuple[int, ...]]
+#: What a file that is no whole component holds.
+Kind = Literal["LoRA", "embedding", "other"]
+
+PICKLED: Final = frozenset({".bin", ".ckpt", ".pt", ".pth", ".pkl"})
+#: A safetensors header above this size is refused by the format's own readers, too.
+_MAX_HEADER: Final = 100_000_000
+#: What ``save_pretrained`` calls the weights of a component, in diffusers and in transformers.
+_NAME: Final = re.compile(
+    r"(?:diffusion_pytorch_model|model)(?:\.(?P<variant>\w+?))?(?:-\d{5}-of-\d{5})?"
+    r"(?:\.(?P<late>\w+))?\.safetensors"
+)
+_INDEX: Final = re.compile(
+    r"(?:diffusion_pytorch_model|model)\.safetensors\.index(?:\.(?P<variant>\w+))?\.json"
+)
+_LORA_SIGNS: Final = (
+    ".lora_A.",
+    ".lora_B.",
+    ".lora_down.",
+    ".lora_up.",
+    ".lora.down.",
+    ".lora.up.",
+)
+#: The tensors of a learned word: as AUTOMATIC1111 and as SDXL's trainers write it.
+_EMBEDDING_SIGNS: Final = frozenset({"emb_params", "clip_l", "clip_g"})
+
+
+def tensor_shapes(file: Path) -> Shapes:
+    """The shapes of a safetensors file's tensors; its length is compared with its header.
+
+    The format: 8 bytes of header length (little-endian), a JSON header that gives each tensor's
+    shape, begin and end, then the tensors without gaps.
+
+    Raises:
+        ModelError: it is missing, cut off, or no safetensors file.
+    """
+    try:
+        size = file.stat().st_size
+        with file.open("rb") as stream:
+            prefix = stream.read(8)
+            length = struct.unpack("<Q", prefix)[0] if len(prefix) == 8 else -1
+            if not 2 <= length <= min(_MAX_HEADER, size - 8):
+                raise broken(file, "its header is cut off or no safetensors header")
+            raw = stream.read(length)
+    except FileNotFoundError:
+        raise broken(file, "there is no such file") from None
+    try:
+        header = json.loads(raw)
+        tensors = {name: entry for name, entry in header.items() if name != "__metadata__"}
+        shapes = {name: tuple(map(int, entry["shape"])) for name, entry in tensors.items()}
+        ends = [int(entry["data_offsets"][1]) for entry in tensors.values()]
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise broken(file, "its header is no safetensors header") from error
+    announced = 8 + length + max(ends, default=0)
+    if size != announced:
+        raise broken(file, f"it has {size} bytes where its header announces {announced}")
+    return shapes
+
+
+def check_safetensors(file: Path) -> None:
+    """Refuse a file that ``tensor_shapes`` can't read.
+
+    Raises:
+        ModelError: as there.
+    """
+    tensor_shapes(file)
+
+
+def gguf_shapes(file: Path) -> Shapes:
+    """The shapes of a GGUF file's tensors, unquantised, in torch's order.
+
+    Raises:
+        ModelError: it is missing, cut off, or no GGUF file.
+    """
+    from gguf import GGUFReader
+
+    if not file.is_file():
+        raise broken(file, "there is no such file")
+    try:
+        reader = GGUFReader(file)
+    except (ValueError, KeyError, IndexError, OverflowError) as error:
+        raise broken(file, f"is no whole GGUF file ({error})") from error
+    # ggml counts dimensions from the innermost one.
+    return {
+        tensor.name: tuple(int(length) for length in reversed(tensor.shape.tolist()))
+        for tensor in reader.tensors
+    }
+
+
+def kind_of(shapes: Shapes) -> Kind:
+    """What a file holds that stands beside a model."""
+    if any(sign in name for name in shapes for sign in _LORA_SIGNS):
+        return "LoRA"
+    if shapes.keys() <= _EMBEDDING_SIGNS and shapes:
+        return "embedding"
+    return "embedding" if _one_word(shapes) else "other"
+
+
+def _one_word(shapes: Shapes) -> bool:
+    """Whether these are the vectors of one word, as diffusers writes them: {"<mug>": (N, D)}."""
+    return len(shapes) == 1 and all(
+        "." not in name and len(shape) <= 2 for name, shape in shapes.items()
+    )
+
+
+def component_weights(folder: Path) -> dict[str | None, list[Path]]:
+    """A component's safetensors files by their variant ("fp16"); None: the plain ones.
+
+    Other files are no weights of it, and no library loads them.
+    """
+    weights: dict[str | None, list[Path]] = {}
+    for file in sorted(folder.glob("*.safetensors")):
+        found = _NAME.fullmatch(file.name)
+        if found is not None:
+            weights.setdefault(found["variant"] or found["late"], []).append(file)
+    return weights
+
+
+def check_component(folder: Path, variant: str | None) -> list[Path]:
+    """The weights files of a component that are loaded for this variant, checked and sorted.
+
+    Where it has none of the variant, its plain ones are.
+
+    Raises:
+        ModelError: there are none, they are pickled, cut off, or a shard is missing.
+    """
+    by_variant = component_weights(folder)
+    chosen = variant if variant in by_variant else None
+    weights = by_variant.get(chosen, [])
+    if not weights:
+        if any(each.suffix in PICKLED for each in folder.iterdir()):
+            raise ModelError(
+                str(folder),
+                "its weights are pickled, and a pickle can run any code",
+                "Convert them: load the model where you trust it and call "
+                "save_pretrained(folder, safe_serialization=True).",
+            )
+        raise ModelError(
+            str(folder),
+            "it has no safetensors weights, or those of another variant than the rest",
+            "Fetch the model again, or save it whole.",
+        )
+    for file in weights:
+        check_safetensors(file)
+    for index in folder.glob("*.json"):
+        found = _INDEX.fullmatch(index.name)
+        if found is not None and found["variant"] == chosen:
+            _check_shards(index)
+    return sorted(weights)
+
+
+def common_variant(folders: Iterable[Path]) -> str | None:
+    """The variant to load: that of the first component which has no plain weights."""
+    for folder in folders:
+        weights = component_weights(folder)
+        if weights and None not in weights:
+            return min(weights, key=str)
+    return None
+
+
+def read_json(file: Path) -> dict[str, object]:
+    """A JSON object.
+
+    Raises:
+        ModelError: the file is missing or holds something else.
+    """
+    try:
+        value = json.loads(file.read_text("utf-8"))
+    except FileNotFoundError:
+        raise ModelError(
+            str(file.parent),
+            f"it has no {file.name}, so it is no diffusers folder",
+            "Name the folder that save_pretrained wrote; or one checkpoint file as model.id, with "
+            "such a folder as model.config.",
+        ) from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise broken(file, f"is no readable JSON ({error})") from error
+    if not isinstance(value, dict):
+        raise broken(file, "is no JSON object")
+    return value
+
+
+def broken(file: Path, rule: str) -> ModelError:
+    """An error about a file that another copy would mend."""
+    return ModelError(str(file), rule, "Fetch or copy the model again.")
+
+
+def _check_shards(index: Path) -> None:
+    shards = read_json(index).get("weight_map")
+    if not isinstance(shards, dict):
+        raise broken(index, "it lists no shards")
+    for name in sorted({str(shard) for shard in shards.values()}):
+        if not (index.parent / name).is_file():
+            raise broken(index.parent / name, f"{index.name} lists this shard, and it is missing")
