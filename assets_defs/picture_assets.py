@@ -4,6 +4,7 @@ import dagster as dg
 from pydantic import Field
 
 from assets_defs.catalog_assets import products
+from assets_defs.failed_shards import mark_failed_shards
 from assets_defs.partitions import shards_of
 from assets_defs.previews import describe_shards
 from assets_defs.run_progress import progress_in_run_log
@@ -53,7 +54,13 @@ def prompts(context: dg.AssetExecutionContext, catalog: CatalogResource) -> None
     )
 
 
-@stage_asset(group="pictures", kinds={"pytorch", "duckdb"}, deps=[prompts], sharded=True)
+@stage_asset(
+    group="pictures",
+    kinds={"pytorch", "duckdb"},
+    deps=[prompts],
+    sharded=True,
+    hooks={mark_failed_shards},
+)
 def candidate_images(
     context: dg.AssetExecutionContext,
     config: Again,

@@ -10,6 +10,7 @@ from typing import Final
 
 import dagster as dg
 
+from assets_defs.failed_shards import is_mark
 from catalog_gen.errors import StoreBusyError
 from catalog_gen.settings import Home
 from catalog_gen.stages.runs import End, record_ends
@@ -72,7 +73,8 @@ def _ends(instance: dg.DagsterInstance, store: Store) -> list[End]:
 
     Runs that Dagster does not know any more were cut off.
     """
-    records = {each.dagster_run.run_id: each for each in instance.get_run_records(limit=_COMPARED)}
+    newest = instance.get_run_records(limit=_COMPARED)
+    records = {each.dagster_run.run_id: each for each in newest if not is_mark(each.dagster_run)}
     with store.reading() as connection:
         known = run_statuses(connection, list(records))
         unfinished = unfinished_runs(connection)
