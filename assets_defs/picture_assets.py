@@ -77,8 +77,8 @@ def candidate_images(
     if prompts.key not in context.selected_asset_keys:
         mended = mend(opened, config.kinds, stamp, shards=wanted, products=config.products)
         context.log.info(
-            f"{mended.again} pictures that had failed are planned again; {mended.photos} products "
-            f"have another photo by now; {mended.rungs} new candidates for what was rejected"
+            f"Pictures that failed and are planned again: {mended.again}; products with another "
+            f"photo by now: {mended.photos}; new candidates for what was rejected: {mended.rungs}"
         )
     other = drawing_process(opened.home)
     if other is not None:

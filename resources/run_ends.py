@@ -63,15 +63,21 @@ def end_of(instance: dg.DagsterInstance, record: dg.RunRecord) -> End | None:
 
 
 def name_of(run: dg.DagsterRun) -> str:
-    """The job's name; for a run of single assets, which Dagster hides in a job, theirs."""
-    if not run.job_name.startswith("__"):
-        return run.job_name
-    return ", ".join(sorted(key.to_user_string() for key in run.asset_selection or ())) or "assets"
+    """The job's name, and the assets where a run has only some; Dagster hides such in a job."""
+    assets = ", ".join(sorted(key.to_user_string() for key in run.asset_selection or ()))
+    if run.job_name.startswith("__"):
+        return assets or "assets"
+    return f"{run.job_name}: {assets}" if assets else run.job_name
 
 
 def launched_by(run: dg.DagsterRun) -> str:
-    """The command line, a schedule, a backfill, or Dagster's page."""
+    """The command line, a schedule, a backfill, or Dagster's page.
+
+    A run that is executed again has the tags of the first one.
+    """
     tags = run.tags
+    if run.parent_run_id is not None:
+        return "retry" if "dagster/retry_number" in tags else "page"
     if LAUNCHED_BY in tags:
         return tags[LAUNCHED_BY]
     if "dagster/schedule_name" in tags:

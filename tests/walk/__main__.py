@@ -100,7 +100,9 @@ class Walk:
     def see_what_failed(self) -> None:
         """The check and the shard name what failed, and what to do."""
         self.open("/assets/candidate_images?view=checks")
-        self.shows("1 pictures could not be drawn", "sku-1", "refreshed", "one.png", self.shard)
+        self.shows(
+            "Pictures that could not be drawn: 1", "sku-1", "refreshed", "one.png", self.shard
+        )
         self.shows("Convert it to JPEG or PNG", "catalog-gen retry")
         self.picture("check")
         self.open(f"/assets/candidate_images?view=partitions&partition={self.shard}")
