@@ -74,7 +74,7 @@ def candidate_images(
     opened = catalog.open()
     stamp = Stamp.at_once(context.run.run_id)
     wanted = shards_of(context)
-    if prompts.key not in context.selected_asset_keys:
+    if not context.job_def.has_node_named(prompts.op.name):  # no part of this run
         mended = mend(opened, config.kinds, stamp, shards=wanted, products=config.products)
         context.log.info(
             f"Pictures that failed and are planned again: {mended.again}; products with another "

@@ -170,6 +170,19 @@ def failed_shards(instance: dg.DagsterInstance) -> set[str]:
     return {key for key, found in status.items() if found is dg.AssetPartitionStatus.FAILED}
 
 
+def test_a_night_takes_up_nothing_that_was_given_up(tmp_path: Path) -> None:
+    from assets_defs.launch import dagster_instance
+
+    shop = with_photos(tmp_path)
+    shop.night("first")
+    with shop.catalog.store.writing() as connection:
+        connection.execute("UPDATE ledger SET status = 'given up', tries = 3 WHERE error <> ''")
+    with dagster_instance(shop.home) as instance:
+        assert shop.refresh(instance).is_success
+        assert shop.query("SELECT tries FROM ledger WHERE status = 'given up'") == [(3,)]
+        assert failed_shards(instance) == {f"{shard_of('sku-1'):02d}"}
+
+
 def test_one_shard_materialised_from_the_page_draws_exactly_what_failed(tmp_path: Path) -> None:
     from assets_defs.launch import dagster_instance
 
