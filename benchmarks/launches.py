@@ -27,7 +27,7 @@ from typing import Final
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from tests.pipeline.page import REPOSITORY, ask, served, waited_for
-from tests.pipeline.shop import Shop, open_shop
+from tests.pipeline.shop import ROWS, Shop, open_shop
 
 RUNS: Final = "{ runsOrError(limit: 100) { ... on Runs { results { runId status } } } }"
 LAUNCH: Final = """mutation($parameters: ExecutionParams!) {
@@ -199,7 +199,7 @@ class Launcher:
 
     def _write_feed(self, number: int) -> None:
         row = ("Red Mug", f"mug {number}", "red", "9.00 EUR")
-        self._shop.write_feed({f"sku-{product}": row for product in range(3)})
+        self._shop.write_feed({product_id: row for product_id in ROWS})
 
     def _launchpad(self) -> None:
         self._execute({"jobName": "nightly_refresh"})
