@@ -19,7 +19,7 @@ from catalog_gen.store.outbox import Outbox
 from catalog_gen.store.run_lock import dead_runs, forget, is_alive
 from catalog_gen.store.runs import run_statuses, unfinished_runs
 from resources.internals import end_dead_run
-from resources.run_ends import end_of, ended_as
+from resources.run_ends import end_of, ended_as, has_begun
 
 #: Seconds to wait for another process before the runs table is left to the next refresh.
 _PATIENCE: Final = 2.0
@@ -81,7 +81,7 @@ def _ends(instance: dg.DagsterInstance, store: Store) -> list[End]:
     ends = [
         end_of(instance, record)
         for run_id, record in records.items()
-        if known.get(run_id) != ended_as(record.dagster_run)
+        if known.get(run_id) != ended_as(record.dagster_run, began=has_begun(record))
     ]
     ends += [
         End(run_id, "interrupted", datetime.now(UTC), error="Dagster does not know it any more")

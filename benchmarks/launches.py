@@ -199,7 +199,7 @@ class Launcher:
 
     def _write_feed(self, number: int) -> None:
         row = ("Red Mug", f"mug {number}", "red", "9.00 EUR")
-        self._shop.write_feed({product_id: row for product_id in ROWS})
+        self._shop.write_feed(dict.fromkeys(ROWS, row))
 
     def _launchpad(self) -> None:
         self._execute({"jobName": "nightly_refresh"})

@@ -213,9 +213,15 @@ def forget_run(instance: dg.DagsterInstance, folder: Path, run_id: str) -> None:
     shutil.rmtree(folder / "storage" / run_id, ignore_errors=True)
 
 
-def was_terminated(run: dg.DagsterRun) -> bool:
-    """Whether a failed run was ended from outside: its process was killed or told to stop."""
-    return run.tags.get("dagster/failure_reason") == RunFailureReason.UNEXPECTED_TERMINATION.value
+def was_terminated(run: dg.DagsterRun, *, began: bool) -> bool:
+    """Whether a failed run was ended from outside: its process was killed or told to stop.
+
+    A run whose process says itself why it failed has a reason. Where the process dies, the server
+    that launched it reports the end and gives none; nor does whoever could not launch a run at all,
+    which never ``began`` then.
+    """
+    reason = run.tags.get("dagster/failure_reason")
+    return reason == RunFailureReason.UNEXPECTED_TERMINATION.value or (began and reason is None)
 
 
 def taken_pools(instance: dg.DagsterInstance) -> list[str]:

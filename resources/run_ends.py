@@ -48,7 +48,7 @@ def record_own_end(instance: dg.DagsterInstance, home: Home, run_id: str) -> Non
 
 def end_of(instance: dg.DagsterInstance, record: dg.RunRecord) -> End | None:
     """How a run ended by Dagster's records; None: it has not ended."""
-    run, status = record.dagster_run, ended_as(record.dagster_run)
+    run, status = record.dagster_run, ended_as(record.dagster_run, began=has_begun(record))
     if status is None:
         return None
     at = datetime.fromtimestamp(record.end_time, UTC) if record.end_time else datetime.now(UTC)
@@ -94,12 +94,17 @@ def _why(instance: dg.DagsterInstance, run_id: str, status: Ending) -> str:
     return errors[0].message if errors else "it failed before its first step"
 
 
-def ended_as(run: dg.DagsterRun) -> Ending | None:
+def has_begun(record: dg.RunRecord) -> bool:
+    """Whether a process ever worked on the run."""
+    return record.start_time is not None
+
+
+def ended_as(run: dg.DagsterRun, *, began: bool) -> Ending | None:
     """What Dagster says of a run's end; None: it has not ended."""
     if run.status is dg.DagsterRunStatus.SUCCESS:
         return "succeeded"
     if run.status is dg.DagsterRunStatus.CANCELED:
         return "interrupted"
     if run.status is dg.DagsterRunStatus.FAILURE:
-        return "interrupted" if was_terminated(run) else "failed"
+        return "interrupted" if was_terminated(run, began=began) else "failed"
     return None
