@@ -111,8 +111,8 @@ def all_drawn(catalog: CatalogResource) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(
         passed=False,
         severity=dg.AssetCheckSeverity.ERROR,
-        description=f"{pictures} pictures could not be drawn: "
-        + "; ".join(f"{group.pictures} x {group.rule}. {group.remedy}" for group in groups[:SHOWN])
+        description=f"Pictures that could not be drawn: {pictures}. "
+        + " ".join(f"{group.pictures} x {group.rule}. {group.remedy}" for group in groups[:SHOWN])
         + f" Then materialise candidate_images of shard {', '.join(map(shard_key, shards))} again, "
         "or run `catalog-gen retry`.",
         metadata={

@@ -144,7 +144,7 @@ def _run(
 
 def was_interrupted(run: dg.DagsterRun) -> bool:
     """Whether a run was ended from outside: by Ctrl-C, or on somebody's request."""
-    return ended_as(run) == "interrupted"
+    return ended_as(run, began=True) == "interrupted"
 
 
 def failure_of(instance: dg.DagsterInstance, run_id: str) -> StepError:

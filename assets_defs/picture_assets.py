@@ -4,6 +4,7 @@ import dagster as dg
 from pydantic import Field
 
 from assets_defs.catalog_assets import products
+from assets_defs.failed_shards import mark_failed_shards
 from assets_defs.partitions import shards_of
 from assets_defs.previews import describe_shards
 from assets_defs.run_progress import progress_in_run_log
@@ -53,7 +54,13 @@ def prompts(context: dg.AssetExecutionContext, catalog: CatalogResource) -> None
     )
 
 
-@stage_asset(group="pictures", kinds={"pytorch", "duckdb"}, deps=[prompts], sharded=True)
+@stage_asset(
+    group="pictures",
+    kinds={"pytorch", "duckdb"},
+    deps=[prompts],
+    sharded=True,
+    hooks={mark_failed_shards},
+)
 def candidate_images(
     context: dg.AssetExecutionContext,
     config: Again,
@@ -67,11 +74,11 @@ def candidate_images(
     opened = catalog.open()
     stamp = Stamp.at_once(context.run.run_id)
     wanted = shards_of(context)
-    if prompts.key not in context.selected_asset_keys:
+    if not context.job_def.has_node_named(prompts.op.name):  # no part of this run
         mended = mend(opened, config.kinds, stamp, shards=wanted, products=config.products)
         context.log.info(
-            f"{mended.again} pictures that had failed are planned again; {mended.photos} products "
-            f"have another photo by now; {mended.rungs} new candidates for what was rejected"
+            f"Pictures that failed and are planned again: {mended.again}; products with another "
+            f"photo by now: {mended.photos}; new candidates for what was rejected: {mended.rungs}"
         )
     other = drawing_process(opened.home)
     if other is not None:

@@ -7,7 +7,7 @@ from typing import Final
 import dagster as dg
 
 from assets_defs.partitions import shard_key
-from catalog_gen.reporting.contact_sheet import preview_markdown
+from catalog_gen.reporting.thumbnail import thumbnail
 from catalog_gen.stages.catalog import Catalog
 from catalog_gen.store.images import DrawnPicture, pictures_of_run, stored_pngs
 from catalog_gen.store.ledger import OpenFailure, open_failures
@@ -16,6 +16,12 @@ from catalog_gen.store.ledger import OpenFailure, open_failures
 #: metadata in its database about four times over.
 SHOWN: Final = 16
 SHOWN_A_SHARD: Final = 3
+
+#: Dagster's page shows Markdown at once below 1,000 characters, and else behind a link.
+AT_ONCE: Final = 999
+
+#: Characters of a title.
+TITLE: Final = 60
 
 
 def describe_shards(
@@ -50,23 +56,25 @@ def describe_shards(
             )
         # The asset's own page has the metadata of whichever shard Dagster stored last.
         previews = shown[shard][:SHOWN_A_SHARD] or pictures[:1]
-        if previews:
-            metadata["previews"] = _sheet(previews, bytes_of)
+        for number, picture in enumerate(previews, start=1):
+            name = f"preview {number}" if len(previews) > 1 else "preview"
+            metadata[name] = _preview(picture, bytes_of[picture.image_id])
         context.add_asset_metadata(metadata, partition_key=shard_key(shard))
 
 
-def _sheet(pictures: Sequence[DrawnPicture], bytes_of: Mapping[str, bytes]) -> dg.MetadataValue:
-    """A table of pictures with the shop's product and the reason for each, as Markdown."""
-    rows = ["| picture | product | view | drawn because |", "|---|---|---|---|"]
-    for each in pictures:
-        thumbnail = preview_markdown([bytes_of[each.image_id]])
-        cells = (each.product_id, each.title, each.view, each.reason)
-        product_id, title, view, reason = (_cell(text) for text in cells)
-        rows.append(f"| {thumbnail} | {product_id} {title} | {view} | {reason} |")
-    return dg.MetadataValue.md("\n".join(rows))
+def _preview(picture: DrawnPicture, content: bytes) -> dg.MetadataValue:
+    """The picture with the shop's product and the reason for it, as Markdown."""
+    told = (f"{picture.product_id} {_short(picture.title)}", picture.view, picture.reason)
+    words = ", ".join(map(_plain, told))
+    url = thumbnail(content, AT_ONCE - len(words) - len("![]()  "))
+    return dg.MetadataValue.md(f"![]({url}) {words}" if url else words)
 
 
-def _cell(text: str) -> str:
-    """Shop text as one cell: no line, no bar and no markup of its own."""
+def _short(title: str) -> str:
+    return title if len(title) <= TITLE else f"{title[: TITLE - 1]}…"
+
+
+def _plain(text: str) -> str:
+    """Shop text on one line, without markup of its own."""
     plain = " ".join(text.split())
     return "".join(f"\\{sign}" if sign in "\\`*_{}[]()<>#+!|~" else sign for sign in plain)

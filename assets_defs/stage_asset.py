@@ -5,7 +5,7 @@ gave is not: a broken template stays broken, and waiting for it would only delay
 what a person interrupts, which Dagster by itself would begin again.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from functools import wraps
 from typing import Any, Final
 
@@ -33,6 +33,7 @@ def stage_asset(
     deps: Sequence[dg.AssetsDefinition] = (),
     sharded: bool = False,
     freshness: dg.FreshnessPolicy | None = None,
+    hooks: Set[dg.HookDefinition] = frozenset(),
 ) -> Callable[[Body], dg.AssetsDefinition]:
     """Make an asset of a body. ``sharded``: it has a partition a shard, a run's in one process."""
     asset = dg.asset(
@@ -42,6 +43,7 @@ def stage_asset(
         partitions_def=shards if sharded else None,
         backfill_policy=in_one_run if sharded else None,
         freshness_policy=freshness,
+        hooks=hooks,
         retry_policy=retry_twice,
         code_version=CODE_VERSION,
     )

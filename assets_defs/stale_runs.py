@@ -10,6 +10,7 @@ from typing import Final
 
 import dagster as dg
 
+from assets_defs.failed_shards import is_mark
 from catalog_gen.errors import StoreBusyError
 from catalog_gen.settings import Home
 from catalog_gen.stages.runs import End, record_ends
@@ -18,7 +19,7 @@ from catalog_gen.store.outbox import Outbox
 from catalog_gen.store.run_lock import dead_runs, forget, is_alive
 from catalog_gen.store.runs import run_statuses, unfinished_runs
 from resources.internals import end_dead_run
-from resources.run_ends import end_of, ended_as
+from resources.run_ends import end_of, ended_as, has_begun
 
 #: Seconds to wait for another process before the runs table is left to the next refresh.
 _PATIENCE: Final = 2.0
@@ -72,14 +73,15 @@ def _ends(instance: dg.DagsterInstance, store: Store) -> list[End]:
 
     Runs that Dagster does not know any more were cut off.
     """
-    records = {each.dagster_run.run_id: each for each in instance.get_run_records(limit=_COMPARED)}
+    newest = instance.get_run_records(limit=_COMPARED)
+    records = {each.dagster_run.run_id: each for each in newest if not is_mark(each.dagster_run)}
     with store.reading() as connection:
         known = run_statuses(connection, list(records))
         unfinished = unfinished_runs(connection)
     ends = [
         end_of(instance, record)
         for run_id, record in records.items()
-        if known.get(run_id) != ended_as(record.dagster_run)
+        if known.get(run_id) != ended_as(record.dagster_run, began=has_begun(record))
     ]
     ends += [
         End(run_id, "interrupted", datetime.now(UTC), error="Dagster does not know it any more")

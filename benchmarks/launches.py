@@ -27,7 +27,7 @@ from typing import Final
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from tests.pipeline.page import REPOSITORY, ask, served, waited_for
-from tests.pipeline.shop import Shop, open_shop
+from tests.pipeline.shop import ROWS, Shop, open_shop
 
 RUNS: Final = "{ runsOrError(limit: 100) { ... on Runs { results { runId status } } } }"
 LAUNCH: Final = """mutation($parameters: ExecutionParams!) {
@@ -43,13 +43,20 @@ BACKFILL: Final = """mutation($parameters: LaunchBackfillParams!) {
 EVENTS: Final = """query($id: ID!) { logsForRun(runId: $id, limit: 1000) {
     ... on EventConnection { events { ... on MessageEvent { message } } } } }"""
 
-ENDS: Final = {"SUCCESS", "FAILURE", "CANCELED"}
+#: Seconds, once its process is known, within which a run is killed: short ones take two.
+LATEST: Final = 3.0
+
+ENDS: Final = {"SUCCESS": "succeeded", "FAILURE": "failed", "CANCELED": "interrupted"}
 SHARDED: Final = ("prompts", "candidate_images", "clip_scores", "verdicts")
 
 
 @dataclass(slots=True)
 class Figures:
-    """What came of it. ``wrong`` names runs that are told wrongly, as "id: expected, told"."""
+    """What came of it.
+
+    ``wrong`` names runs that are told wrongly, as "id: expected, told"; ``errors`` ended runs that
+    nobody killed.
+    """
 
     launches: int = 0
     kills: int = 0
@@ -57,6 +64,7 @@ class Figures:
     kinds: dict[str, int] = field(default_factory=dict)
     told: dict[str, int] = field(default_factory=dict)
     wrong: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
 
 
 def main() -> None:
@@ -82,6 +90,8 @@ def main() -> None:
             f"{figures.kills} killed, {figures.too_late} kills came too late; told: {figures.told}"
         )
         print(f"told wrongly: {len(figures.wrong)} {figures.wrong}")
+        for error in figures.errors:
+            print(f"a run failed: {error}")
 
 
 class Launcher:
@@ -93,7 +103,10 @@ class Launcher:
         self._expected: dict[str, str] = {}
 
     def run(self, launches: int, kills: int) -> Figures:
-        """Launch one after another; as many as ``kills`` of them are killed, at random."""
+        """Launch one after another until so many were launched, and ``kills`` of them killed.
+
+        Which, is left to chance; a kill that came too late is made up for by a later launch.
+        """
         figures = self._figures
         self._launch(self._launchpad, kill=False)  # so that there is something to do again
         kinds: tuple[Callable[[], object], ...] = (
@@ -105,11 +118,14 @@ class Launcher:
             self._backfill,
             self._command,
         )
-        to_kill = set(self._chance.sample(range(launches), kills))
-        for number in range(launches):
+        number = 0
+        while number < launches or figures.kills < kills:
             self._write_feed(number)
-            self._launch(kinds[number % len(kinds)], kill=number in to_kill)
-            print(f"{number + 1} of {launches}: {figures}", file=sys.stderr, flush=True)
+            left = max(1, launches - number)
+            kill = self._chance.random() < (kills - figures.kills) / left
+            self._launch(kinds[number % len(kinds)], kill=kill)
+            number += 1
+            print(f"{number} of {launches}: {figures}", file=sys.stderr, flush=True)
         self._compare()
         return figures
 
@@ -125,12 +141,12 @@ class Launcher:
         if isinstance(process, subprocess.Popen):
             process.wait()
         waited_for("its end", lambda: self._statuses()[run_id] in ENDS)
-        self._expected[run_id] = "interrupted" if killed else "succeeded"
+        self._expected[run_id] = "interrupted" if killed else ENDS[self._statuses()[run_id]]
 
     def _kill(self, run_id: str, process: object) -> bool:
         """Kill the run's process at a random moment; False if it had ended before."""
         pid = process.pid if isinstance(process, subprocess.Popen) else self._pid_of(run_id)
-        deadline = time.monotonic() + self._chance.uniform(0.0, 6.0)
+        deadline = time.monotonic() + self._chance.uniform(0.0, LATEST)
         while time.monotonic() < deadline and self._statuses()[run_id] not in ENDS:
             time.sleep(0.1)
         if self._statuses()[run_id] not in ENDS:
@@ -168,6 +184,8 @@ class Launcher:
         while time.monotonic() < deadline and told() != self._expected:
             time.sleep(2)
         statuses = told()
+        errors = self._shop.query("SELECT error FROM runs WHERE status = 'failed'")
+        self._figures.errors = sorted({str(error) for (error,) in errors})
         self._figures.told = dict(Counter(statuses.values()))
         self._figures.wrong = [
             f"{run_id}: {self._expected.get(run_id)}, {statuses.get(run_id)}"
@@ -181,7 +199,7 @@ class Launcher:
 
     def _write_feed(self, number: int) -> None:
         row = ("Red Mug", f"mug {number}", "red", "9.00 EUR")
-        self._shop.write_feed({f"sku-{product}": row for product in range(3)})
+        self._shop.write_feed(dict.fromkeys(ROWS, row))
 
     def _launchpad(self) -> None:
         self._execute({"jobName": "nightly_refresh"})

@@ -1,7 +1,8 @@
 """Everything that this pipeline uses of Dagster beyond its public interface, in one place.
 
 Public Dagster has no way to run a job in this process so that its page can execute it again, to end
-a run whose process died, to free the slots that such a run holds, or to ask why a step failed.
+a run whose process died, to free the slots that such a run holds, to ask why a step failed, or to
+call some partitions of a run that goes on failed.
 ``SEEN_WITH`` is the version that all of it was tried with; a test fails when the installed one is
 another, and ``tests/pipeline/test_internals.py`` tries each function.
 """
@@ -9,7 +10,7 @@ another, and ``tests/pipeline/test_internals.py`` tries each function.
 import logging
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,12 @@ from typing import TYPE_CHECKING, Final
 
 import dagster as dg
 from dagster._core.definitions.reconstruct import ReconstructableJob, ReconstructableRepository
-from dagster._core.events import JobFailureData, RunFailureReason
+from dagster._core.events import (
+    AssetMaterializationPlannedData,
+    DagsterEvent,
+    JobFailureData,
+    RunFailureReason,
+)
 from dagster._core.execution.api import execute_run
 from dagster._core.remote_origin import (
     ManagedGrpcPythonEnvCodeLocationOrigin,
@@ -162,6 +168,43 @@ def end_dead_run(instance: dg.DagsterInstance, run_id: str, why: str) -> None:
         storage.free_concurrency_slots_for_run(run_id)
 
 
+def fail_partitions(
+    instance: dg.DagsterInstance,
+    run: dg.DagsterRun,
+    asset: dg.AssetKey,
+    partitions: Sequence[str],
+    *,
+    run_id: str,
+    tags: Mapping[str, str],
+    why: str,
+) -> None:
+    """Call partitions failed that a run has materialised.
+
+    Dagster calls a partition failed where the last run that meant to materialise it failed, and a
+    run either fails as a whole or not. So a second run is recorded, ``run_id``, which meant to
+    materialise these partitions and failed at once. It has the first one's origin: executed again
+    from Dagster's page, it materialises the asset for the partitions that its ``tags`` name.
+    """
+    record = dg.DagsterRun(
+        job_name=run.job_name,
+        run_id=run_id,
+        asset_selection=frozenset({asset}),
+        tags=tags,
+        job_snapshot_id=run.job_snapshot_id,
+        execution_plan_snapshot_id=run.execution_plan_snapshot_id,
+        remote_job_origin=run.remote_job_origin,
+        job_code_origin=run.job_code_origin,
+    )
+    instance.add_run(record)
+    for partition in partitions:
+        meant = AssetMaterializationPlannedData(asset, partition=partition)
+        event = DagsterEvent.build_asset_materialization_planned_event(
+            run.job_name, asset.to_python_identifier(), meant
+        )
+        instance.report_dagster_event(event, run_id=run_id)
+    instance.report_run_failed(record, why)
+
+
 def forget_run(instance: dg.DagsterInstance, folder: Path, run_id: str) -> None:
     """Delete a run, its events, and the files that Dagster leaves of it in its folder."""
     instance.delete_run(run_id)
@@ -170,9 +213,15 @@ def forget_run(instance: dg.DagsterInstance, folder: Path, run_id: str) -> None:
     shutil.rmtree(folder / "storage" / run_id, ignore_errors=True)
 
 
-def was_terminated(run: dg.DagsterRun) -> bool:
-    """Whether a failed run was ended from outside: its process was killed or told to stop."""
-    return run.tags.get("dagster/failure_reason") == RunFailureReason.UNEXPECTED_TERMINATION.value
+def was_terminated(run: dg.DagsterRun, *, began: bool) -> bool:
+    """Whether a failed run was ended from outside: its process was killed or told to stop.
+
+    A run whose process says itself why it failed has a reason. Where the process dies, the server
+    that launched it reports the end and gives none; nor does whoever could not launch a run at all,
+    which never ``began`` then.
+    """
+    reason = run.tags.get("dagster/failure_reason")
+    return reason == RunFailureReason.UNEXPECTED_TERMINATION.value or (began and reason is None)
 
 
 def taken_pools(instance: dg.DagsterInstance) -> list[str]:

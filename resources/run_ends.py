@@ -48,7 +48,7 @@ def record_own_end(instance: dg.DagsterInstance, home: Home, run_id: str) -> Non
 
 def end_of(instance: dg.DagsterInstance, record: dg.RunRecord) -> End | None:
     """How a run ended by Dagster's records; None: it has not ended."""
-    run, status = record.dagster_run, ended_as(record.dagster_run)
+    run, status = record.dagster_run, ended_as(record.dagster_run, began=has_begun(record))
     if status is None:
         return None
     at = datetime.fromtimestamp(record.end_time, UTC) if record.end_time else datetime.now(UTC)
@@ -63,15 +63,21 @@ def end_of(instance: dg.DagsterInstance, record: dg.RunRecord) -> End | None:
 
 
 def name_of(run: dg.DagsterRun) -> str:
-    """The job's name; for a run of single assets, which Dagster hides in a job, theirs."""
-    if not run.job_name.startswith("__"):
-        return run.job_name
-    return ", ".join(sorted(key.to_user_string() for key in run.asset_selection or ())) or "assets"
+    """The job's name, and the assets where a run has only some; Dagster hides such in a job."""
+    assets = ", ".join(sorted(key.to_user_string() for key in run.asset_selection or ()))
+    if run.job_name.startswith("__"):
+        return assets or "assets"
+    return f"{run.job_name}: {assets}" if assets else run.job_name
 
 
 def launched_by(run: dg.DagsterRun) -> str:
-    """The command line, a schedule, a backfill, or Dagster's page."""
+    """The command line, a schedule, a backfill, or Dagster's page.
+
+    A run that is executed again has the tags of the first one.
+    """
     tags = run.tags
+    if run.parent_run_id is not None:
+        return "retry" if "dagster/retry_number" in tags else "page"
     if LAUNCHED_BY in tags:
         return tags[LAUNCHED_BY]
     if "dagster/schedule_name" in tags:
@@ -88,12 +94,17 @@ def _why(instance: dg.DagsterInstance, run_id: str, status: Ending) -> str:
     return errors[0].message if errors else "it failed before its first step"
 
 
-def ended_as(run: dg.DagsterRun) -> Ending | None:
+def has_begun(record: dg.RunRecord) -> bool:
+    """Whether a process ever worked on the run."""
+    return record.start_time is not None
+
+
+def ended_as(run: dg.DagsterRun, *, began: bool) -> Ending | None:
     """What Dagster says of a run's end; None: it has not ended."""
     if run.status is dg.DagsterRunStatus.SUCCESS:
         return "succeeded"
     if run.status is dg.DagsterRunStatus.CANCELED:
         return "interrupted"
     if run.status is dg.DagsterRunStatus.FAILURE:
-        return "interrupted" if was_terminated(run) else "failed"
+        return "interrupted" if was_terminated(run, began=began) else "failed"
     return None

@@ -201,7 +201,7 @@ def _dagster(home: Home) -> Iterator[Finding]:
             "dead runs",
             "warning",
             f"the process of {ids} died",
-            "The next refresh tells them as failed, frees their slots and draws what is missing.",
+            "The next refresh calls them interrupted, frees their slots and draws what is missing.",
         )
     remedy = "If no refresh is running, start `catalog-gen dev`: its monitor ends what is dead."
     unclear = [run_id for run_id in left.runs if run_id not in dead]

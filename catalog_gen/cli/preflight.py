@@ -35,6 +35,7 @@ def looks(catalog: Catalog) -> tuple[Look, ...]:
         Look("rubric", lambda: _rubric(catalog)),
         Look("passports", lambda: _passports(catalog)),
         Look("lettering", lambda: _lettering(catalog)),
+        Look("critic", lambda: _critic(catalog)),
         Look("photos", lambda: _photos(catalog)),
         Look("credentials", lambda: _credentials(catalog)),
     )
@@ -84,15 +85,9 @@ def _deployment(catalog: Catalog) -> str:
         own = str(getattr(pipeline, "device", "settings"))
         device = device if own == "settings" else own
     if device == "cuda":
-        import torch
+        from catalog_gen.diffusion.loading import require_gpu
 
-        if not torch.cuda.is_available():
-            raise ConfigError(
-                f"model.device = 'cuda' (deployment '{name}')",
-                "torch sees no GPU on this machine",
-                "Mend the driver, install a CUDA build of torch, or set model.device = 'auto' and "
-                "CATALOG_DEPLOYMENT=local.",
-            )
+        require_gpu()
     return f"{name}, device {device}"
 
 
@@ -115,8 +110,14 @@ def _scorer(catalog: Catalog) -> str:
 
 def _rubric(catalog: Catalog) -> str:
     from catalog_gen.judging.rubric import load_rubric
+    from catalog_gen.judging.shop_critic import load_shop_critic
 
-    return f"{len(load_rubric(catalog.settings.rubric).rules)} rules in {catalog.settings.rubric}"
+    path = catalog.settings.rubric
+    rubric = load_rubric(path)
+    for section in rubric.scorers.values():
+        if section.critic is not None:
+            load_shop_critic(path, section.critic)
+    return f"{len(rubric.rules)} rules in {path}"
 
 
 def _passports(catalog: Catalog) -> str:
@@ -137,6 +138,13 @@ def _lettering(catalog: Catalog) -> str:
         )
     check_safetensors(weights)
     return str(weights)
+
+
+def _critic(catalog: Catalog) -> str:
+    from catalog_gen.judging.critic import Critic
+
+    critic = Critic.of(catalog.settings.critic)
+    return critic.check() if critic else "nobody looks at form: [critic] is not set"
 
 
 def _photos(catalog: Catalog) -> str:

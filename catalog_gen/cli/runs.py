@@ -24,7 +24,7 @@ def run(limit: int, as_json: bool) -> None:
     if not found:
         answers.print("Nothing has run yet: `catalog-gen refresh`.")
     for each in found:
-        answers.print(run_line(each))
+        answers.print(run_line(each), soft_wrap=True)
 
 
 def run_log(start: str, as_json: bool) -> None:
@@ -46,17 +46,18 @@ def run_log(start: str, as_json: bool) -> None:
     if as_json:
         print_json({**asdict(one), "log": [asdict(line) for line in lines]})
         return
-    answers.print(run_line(one))
+    answers.print(run_line(one), soft_wrap=True)
     for section, figures in one.summary.items():
         told = ", ".join(f"{value} {name}" for name, value in figures.items())
-        answers.print(f"  {section}: {told}", markup=False)
+        answers.print(f"  {section}: {told}", markup=False, soft_wrap=True)
     if not lines:
         answers.print("  Dagster has forgotten this run's log ([history] in the settings).")
     for line in lines:
         colour = {"WARNING": "yellow", "ERROR": "red"}.get(line.level, "default")
         step = f"{line.step}: " if line.step else ""
         answers.print(
-            f"  [dim]{line.at:%H:%M:%S}[/] [{colour}]{escape(f'{step}{line.message}')}[/]"
+            f"  [dim]{line.at:%H:%M:%S}[/] [{colour}]{escape(f'{step}{line.message}')}[/]",
+            soft_wrap=True,
         )
 
 

@@ -84,4 +84,4 @@ def run(config: Path, as_json: bool) -> None:
     if not runs:
         answers.print("No refresh has run yet: `catalog-gen refresh`.")
     for night in runs:
-        answers.print(run_line(night))
+        answers.print(run_line(night), soft_wrap=True)

@@ -137,7 +137,7 @@ def load_model(settings: ModelSettings, hashes: Path | None = None) -> LoadedMod
 def _load(settings: ModelSettings, hashes: Path | None) -> LoadedModel:
     model, identity = pinned_model(settings, hashes)
     device = _device(settings)
-    with _quiet():
+    with without_progress_bars():
         pipeline = assembled(model, TORCH_DTYPES[_dtype(settings, device)])
     return wrap_pipeline(pipeline.to(device), identity, compiled=settings.compile)
 
@@ -215,15 +215,26 @@ def _versions() -> dict[str, str]:
     return {name: metadata.distribution(name).version for name in _LIBRARIES}
 
 
-def _device(settings: ModelSettings) -> torch.device:
-    available = torch.cuda.is_available()
-    if settings.device == "cuda" and not available:
+def require_gpu() -> None:
+    """Refuse a machine without a GPU that torch can use.
+
+    Raises:
+        ConfigError: with what can be done about it.
+    """
+    if not torch.cuda.is_available():
         raise ConfigError(
-            "model.device = 'cuda'",
+            "model.device = 'cuda', or CATALOG_DEPLOYMENT=gpu",
             "torch sees no GPU on this machine",
-            "Set it to 'auto' or 'cpu', or mend the driver (nvidia-smi shows whether it works).",
+            "Mend the driver (nvidia-smi shows whether it works), install a CUDA build of torch, "
+            "or set model.device = 'auto' and CATALOG_DEPLOYMENT=local.",
         )
-    return torch.device("cuda" if available and settings.device != "cpu" else "cpu")
+
+
+def _device(settings: ModelSettings) -> torch.device:
+    if settings.device == "cuda":
+        require_gpu()
+    on_gpu = torch.cuda.is_available() and settings.device != "cpu"
+    return torch.device("cuda" if on_gpu else "cpu")
 
 
 def _dtype(settings: ModelSettings, device: torch.device) -> Dtype:
@@ -236,7 +247,7 @@ def _dtype(settings: ModelSettings, device: torch.device) -> Dtype:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def without_progress_bars() -> Iterator[None]:
     """No progress bars from the libraries: standard error belongs to the caller's own."""
     from diffusers.utils import logging as diffusers_logging
     from transformers.utils import logging as transformers_logging

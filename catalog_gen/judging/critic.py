@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from catalog_gen.diffusion.model import check_model
 from catalog_gen.errors import ModelError
 from catalog_gen.fingerprint import sha256_file
 from catalog_gen.judging.probe import Floats, Probe
@@ -79,16 +80,19 @@ class DenoiserFeatures:
         import torch
         from diffusers import StableDiffusionPipeline
 
+        from catalog_gen.diffusion.loading import without_progress_bars
+
         with self._lock:
             if self._parts is None:
                 stock: Any = StableDiffusionPipeline
                 try:
-                    parts = stock.from_pretrained(
-                        self._folder,
-                        dtype=torch.float32,
-                        local_files_only=True,
-                        safety_checker=None,
-                    )
+                    with without_progress_bars():
+                        parts = stock.from_pretrained(
+                            self._folder,
+                            dtype=torch.float32,
+                            local_files_only=True,
+                            safety_checker=None,
+                        )
                 except (OSError, ValueError, RuntimeError, KeyError) as error:
                     raise ModelError(
                         str(self._folder),
@@ -112,6 +116,16 @@ class Critic:
     def of(cls, settings: CriticSettings | None) -> "Critic | None":
         """The critic of these settings; without them nobody looks at form."""
         return cls(settings) if settings else None
+
+    def check(self) -> str:
+        """What the critic is, by its files; nothing is loaded but the probe.
+
+        Raises:
+            ModelError: ``look`` would refuse the weights or the model.
+        """
+        folder = check_model(self._settings.model)
+        self._loaded()
+        return f"{self._settings.weights}, of pictures by {folder.path}"
 
     def look(self, pictures: Sequence[Pixels], prompts: Sequence[str]) -> list[float]:
         """Soundness of each picture (H, W, 3), 0..1: the probability that its form is in order.

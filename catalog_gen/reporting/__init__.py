@@ -1,1 +1,1 @@
-"""What people look at: the gallery, contact sheets, and the feeds of sales channels."""
+"""What people look at: the gallery, thumbnails, and the feeds of sales channels."""

@@ -27,6 +27,7 @@ from catalog_gen.store.schema import (
     current_state,
     require_known,
     stored_state,
+    with_todays_views,
 )
 
 #: Seconds to wait for another process before giving up.
@@ -95,7 +96,7 @@ class Store:
 
         Raises:
             StoreBusyError: another process writes, and did not finish in time.
-            StoreError: the database is of an earlier or later version, or damaged.
+            StoreError: the database's tables are of an earlier or later version, or it is damaged.
         """
         with self._my_turn(), _translated(self.path):
             if not self.path.exists():
@@ -104,7 +105,9 @@ class Store:
                 return
             with self._opened(read_only=True) as connection:
                 found = stored_state(connection, str(self.path))
-                if found != current_state():
+                if found != current_state() and not with_todays_views(
+                    connection, found, current_schema()
+                ):
                     if found is not None:
                         require_known(found, current_state(), str(self.path))
                     raise StoreError(

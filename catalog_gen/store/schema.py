@@ -7,7 +7,7 @@ back to an earlier version; that is what backups are for.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 from typing import NoReturn
@@ -124,6 +124,22 @@ def stored_state(connection: DuckDBPyConnection, path: str) -> SchemaState | Non
         ):
             _refuse_unreleased(path)
     return None if row is None else SchemaState(*row)
+
+
+def with_todays_views(
+    connection: DuckDBPyConnection, found: SchemaState | None, schema: Schema
+) -> bool:
+    """Lay today's views over a database of the same tables, for this connection alone.
+
+    Nothing is written: they are temporary, and names are looked for among those first. False where
+    the tables are others, too.
+    """
+    wanted = schema.state
+    if found is None or replace(found, views_sha256=wanted.views_sha256) != wanted:
+        return False
+    without_comments = re.sub(r"^COMMENT ON .*;$", "", schema.views, flags=re.MULTILINE)
+    connection.execute(re.sub(r"^CREATE ", "CREATE TEMP ", without_comments, flags=re.MULTILINE))
+    return True
 
 
 def require_known(found: SchemaState, wanted: SchemaState, path: str) -> None:

@@ -52,6 +52,16 @@ def test_a_run_that_is_ended_from_outside_is_told_from_one_that_failed() -> None
         end_dead_run(instance, dead, "Its process died.")
         runs = {each.dagster_run.run_id: each.dagster_run for each in instance.get_run_records()}
         assert {run.status for run in runs.values()} == {dg.DagsterRunStatus.FAILURE}
-        assert was_terminated(runs[dead])
-        assert not was_terminated(runs[failed])
+        assert was_terminated(runs[dead], began=True)
+        assert not was_terminated(runs[failed], began=True)
         assert taken_pools(instance) == []
+
+
+def test_a_run_of_which_only_its_launcher_says_that_it_failed_was_killed() -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        run = instance.create_run_for_job(refused)
+        instance.report_run_failed(run)  # as Dagster's code server does when the process is gone
+        ended = instance.get_run_by_id(run.run_id)
+        assert ended is not None
+        assert was_terminated(ended, began=True)
+        assert not was_terminated(ended, began=False)  # it could not be launched

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from assets_defs.partitions import SHARD_KEYS, shards
 from catalog_gen.fingerprint import shard_of
 from catalog_gen.stages.catalog import Stamp
 from catalog_gen.stages.failures import grouped, parts_of
@@ -128,8 +129,14 @@ def test_dagster_shows_product_view_shard_error_and_remedy(tmp_path: Path) -> No
     with dagster_instance(shop.home) as instance:
         night = shop.refresh(instance)
         checks = instance.all_logs(night.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
-        shards = instance.all_logs(night.run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION)
+        stored = instance.all_logs(night.run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION)
         assert night.is_success
+        assert failed_shards(instance) == {f"{shard_of('sku-1'):02d}"}
+        mark, _ = instance.get_runs()
+        assert mark.status is dg.DagsterRunStatus.FAILURE
+        (said,) = instance.all_logs(mark.run_id, of_type=dg.DagsterEventType.RUN_FAILURE)
+        assert "sku-1 refreshed" in said.message
+        assert "Convert it to JPEG or PNG" in said.message
     (check,) = [
         event.dagster_event.asset_check_evaluation_data
         for event in checks
@@ -149,7 +156,7 @@ def test_dagster_shows_product_view_shard_error_and_remedy(tmp_path: Path) -> No
     assert row.data["what to do"]
     failed = {
         event.dagster_event.partition: materialized.metadata["failed"].value
-        for event in shards
+        for event in stored
         if event.dagster_event
         and (materialized := event.asset_materialization)
         and "failed" in materialized.metadata
@@ -158,12 +165,34 @@ def test_dagster_shows_product_view_shard_error_and_remedy(tmp_path: Path) -> No
     assert {key: count for key, count in failed.items() if count} == {f"{shard_of('sku-1'):02d}": 1}
 
 
+def failed_shards(instance: dg.DagsterInstance) -> set[str]:
+    """The shards of candidate_images that Dagster's page shows in red."""
+    status = instance.get_status_by_partition(dg.AssetKey("candidate_images"), SHARD_KEYS, shards)
+    assert status is not None
+    assert set(status) == set(SHARD_KEYS)
+    return {key for key, found in status.items() if found is dg.AssetPartitionStatus.FAILED}
+
+
+def test_a_night_takes_up_nothing_that_was_given_up(tmp_path: Path) -> None:
+    from assets_defs.launch import dagster_instance
+
+    shop = with_photos(tmp_path)
+    shop.night("first")
+    with shop.catalog.store.writing() as connection:
+        connection.execute("UPDATE ledger SET status = 'given up', tries = 3 WHERE error <> ''")
+    with dagster_instance(shop.home) as instance:
+        assert shop.refresh(instance).is_success
+        assert shop.query("SELECT tries FROM ledger WHERE status = 'given up'") == [(3,)]
+        assert failed_shards(instance) == {f"{shard_of('sku-1'):02d}"}
+
+
 def test_one_shard_materialised_from_the_page_draws_exactly_what_failed(tmp_path: Path) -> None:
     from assets_defs.launch import dagster_instance
 
     shop = with_photos(tmp_path)
     with dagster_instance(shop.home) as instance:
         assert shop.refresh(instance).is_success
+        assert failed_shards(instance) == {f"{shard_of('sku-1'):02d}"}
         save_photo(shop, "one.png", 90)
         from assets_defs.definitions import defs
 
@@ -172,6 +201,7 @@ def test_one_shard_materialised_from_the_page_draws_exactly_what_failed(tmp_path
             asset_selection=[dg.AssetKey("candidate_images")],
             partition_key=f"{shard_of('sku-1'):02d}",
         )
+        assert failed_shards(instance) == set()
     assert again.success
     images = shop.query(f"SELECT count(*) FROM images WHERE run_id = '{again.run_id}'")
     assert images == [(1,)]

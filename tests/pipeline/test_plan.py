@@ -123,6 +123,8 @@ WRONG = {
     "rubric": ('"rubric.toml"', '"none.toml"'),
     "passports": ('"passports.toml"', '"none.toml"'),
     "lettering": ("[feed]", 'lettering = "none.safetensors"\n[feed]'),
+    "critic": ("[feed]", '[critic]\nweights = "none"\nmodel = "model"\n[feed]'),
+    "critic's model": ("[feed]", '[critic]\nweights = "none"\nmodel = "nowhere"\n[feed]'),
     "photos": ('["photos"]', '["nowhere"]'),
     "scorer": ("local-dir:", "local-dir:nowhere"),
     "scorer's name": ('id = "local-dir:', 'id = "ViT-B-23:laion2b" # "'),
@@ -160,6 +162,21 @@ def test_a_deployment_is_checked(shop: Shop, monkeypatch: pytest.MonkeyPatch) ->
         command.run(shop.config, None, None, True)
     monkeypatch.setenv("CATALOG_DEPLOYMENT", "local")
     assert command.run(shop.config, None, None, True) == 0
+
+
+def test_the_shop_s_own_critic_is_looked_for(shop: Shop) -> None:
+    record = '\n[scorers.default.critic]\nweights = "gone.safetensors"\n'
+    rest = (
+        f'sha256 = "{"0" * 64}"\nlabels = 200\nrejected = 40\nauroc = 0.9\nfound_on = 2026-11-25\n'
+    )
+    rubric = shop.folder / "taught.toml"
+    before, rules = (shop.folder / "rubric.toml").read_text("utf-8").split("[[rules]]", 1)
+    rubric.write_text(f"{before}{record}{rest}[[rules]]{rules}", "utf-8")
+    config = shop.folder / "taught-catalog.toml"
+    text = shop.config.read_text("utf-8")
+    config.write_text(text.replace('"rubric.toml"', '"taught.toml"'), "utf-8")
+    with pytest.raises(CatalogError, match=r"gone\.safetensors"):
+        require(Catalog.open(config, shop.home))
 
 
 def test_several_problems_are_told_at_once(shop: Shop) -> None:

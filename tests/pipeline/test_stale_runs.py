@@ -8,6 +8,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from dagster._core.events import JobFailureData, RunFailureReason
 
 from assets_defs import stale_runs
 from assets_defs.launch import dagster_instance
@@ -119,15 +120,27 @@ def test_a_run_that_lost_its_lock_long_ago_is_ended_whoever_launched_it(
 def test_every_end_that_dagster_knows_is_recorded_and_its_word_counts(tmp_path: Path) -> None:
     home = Home(tmp_path)
     with dagster_instance(home) as instance:
-        failed, canceled = begun(instance), begun(instance)
+        failed, canceled, killed_elsewhere = begun(instance), begun(instance), begun(instance)
         done = night.execute_in_process(instance=instance).run_id
         with Store(home).writing() as connection:
             finish_run(connection, failed, "succeeded", datetime.now(UTC))
-        for run_id, end in ((failed, "RUN_FAILURE"), (canceled, "RUN_CANCELED")):
-            event = dg.DagsterEvent(dg.DagsterEventType[end].value, "night")
-            instance.report_dagster_event(event, run_id)
+        by_itself = JobFailureData(error=None, failure_reason=RunFailureReason.STEP_FAILURE)
+        for run_id, end, why in (
+            (failed, "RUN_FAILURE", by_itself),
+            (killed_elsewhere, "RUN_FAILURE", None),  # as Dagster's code server reports it
+            (canceled, "RUN_CANCELED", None),
+        ):
+            kind = dg.DagsterEventType[end].value
+            instance.report_dagster_event(
+                dg.DagsterEvent(kind, "night", event_specific_data=why), run_id
+            )
         assert end_stale_runs(instance, home) == []
-    assert statuses(home) == {failed: "failed", canceled: "interrupted", done: "succeeded"}
+    assert statuses(home) == {
+        failed: "failed",
+        killed_elsewhere: "interrupted",
+        canceled: "interrupted",
+        done: "succeeded",
+    }
 
 
 def test_while_the_database_is_held_dagster_is_told_and_the_store_the_next_time(

@@ -98,6 +98,8 @@ def test_a_run_of_the_command_line_can_be_executed_again_from_the_page(
     assert (run["rootRunId"], run["jobName"]) == (run_id, "nightly_refresh")
     assert status_at_the_end(server, run["runId"]) == "SUCCESS"
     assert refreshed.query("SELECT count(*) FROM images") == [(6,)]
+    launched = refreshed.query("SELECT launched_by FROM runs ORDER BY seq")
+    assert launched == [("command line",), ("page",)]
 
 
 def status_at_the_end(server: str, run_id: str) -> str:

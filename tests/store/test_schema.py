@@ -126,13 +126,33 @@ def test_views_are_made_anew_when_their_text_has_changed(
         pass
     changed = replace(current_schema(), views="CREATE VIEW single AS SELECT 1 AS one;")
     use(monkeypatch, changed)
-    with pytest.raises(StoreError, match="older than this catalog_gen"), store.peek():
-        pass
+    with store.peek() as connection:
+        assert connection.execute("FROM single").fetchall() == [(1,)]
     with store.reading() as connection:
         names = connection.execute("SELECT view_name FROM duckdb_views() WHERE NOT internal")
         assert names.fetchall() == [("single",)]
         macros = "SELECT count(*) FROM duckdb_functions() WHERE NOT internal"
         assert connection.execute(macros).fetchall() == [(0,)]
+
+
+def test_who_only_looks_takes_todays_views_along(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.refresh([mug(1), mug(2)])
+    today = current_schema()
+    with monkeypatch.context() as before:
+        use(
+            before,
+            replace(today, views="CREATE VIEW lineage AS SELECT 'of yesterday' AS image_id;"),
+        )
+        with shop.store.reading():
+            pass
+    written = shop.store.path.read_bytes()
+    with shop.store.peek() as connection:
+        assert connection.execute("SELECT count(*) FROM lineage WHERE live").fetchall() == [(2,)]
+        assert len(connection.execute("FROM live_at(now())").fetchall()) == 2
+        assert connection.execute("FROM open_failures").fetchall() == []
+    assert shop.store.path.read_bytes() == written
 
 
 def test_comments_of_the_tables_change_nothing() -> None:

@@ -1,4 +1,6 @@
-"""A walk through Dagster's page in a real browser: what failed is found, mended and drawn again.
+"""A walk in a real browser, through the gallery and through Dagster's page.
+
+In Dagster's page what failed is found, mended and drawn again, by every kind of launch.
 
 Not part of the test suite, since it takes minutes: `make walk`. It needs Playwright (in the dev
 extra) and a Chromium on the machine; it downloads none. Pictures of the pages go into a folder.
@@ -15,13 +17,18 @@ from typing import Any, Final
 
 from playwright.sync_api import Page, sync_playwright
 
+from assets_defs.failed_shards import MARK
 from catalog_gen.fingerprint import shard_of
 from tests.pipeline.page import PATIENCE, REPOSITORY, ask, served, waited_for
 from tests.pipeline.shop import Shop
 from tests.pipeline.test_cli import run as command
 from tests.pipeline.test_mending import save_photo, with_photos
+from tests.walk.gallery import GalleryWalk
 
-RUNS: Final = "{ runsOrError(limit: 50) { ... on Runs { results { runId status jobName } } } }"
+RUNS: Final = """{ runsOrError(limit: 50) { ... on Runs { results {
+    runId status jobName tags { key value } } } } }"""
+BACKFILLS: Final = """{ partitionBackfillsOrError { ... on PartitionBackfills { results {
+    status } } } }"""
 
 
 def main() -> None:
@@ -43,6 +50,8 @@ def main() -> None:
             )
             page = browser.new_page(viewport={"width": 1400, "height": 900})
             page.set_default_timeout(PATIENCE * 1000)
+            GalleryWalk(Path(folder, "gallery"), page, arguments.pictures).all()
+            print("the gallery: done", flush=True)
             Walk(shop, address, page, arguments.pictures).all()
             browser.close()
 
@@ -62,6 +71,7 @@ class Walk:
             self.see_what_failed,
             self.mend_and_materialise_the_shard,
             self.see_the_pictures,
+            self.execute_the_failed_run_again,
             self.read_the_run_log,
             self.launch_the_night_for_one_partition,
             self.materialise_everything,
@@ -74,22 +84,36 @@ class Walk:
 
     def launch_the_night_without_a_partition(self) -> None:
         """The launchpad, with nothing chosen: all shards."""
+        run_id = self.launch_the_night()
+        assert len(self.drawn_in(run_id)) == 7
+
+    def launch_the_night(self) -> str:
         self.open("/locations/catalog_gen/jobs/nightly_refresh/playground")
         self.page.get_by_role("button", name="Launch Run").last.click()
         self.page.get_by_role("button", name="Confirm").click()
-        run_id = self.ended_well()
-        materialized = self.shop.query(f"SELECT count(*) FROM images WHERE run_id = '{run_id}'")
-        assert materialized == [(7,)], materialized
+        return self.ended_well()
+
+    def drawn_in(self, run_id: str) -> list[tuple[object, ...]]:
+        """Product and view of the pictures that a run drew."""
+        return self.shop.query(f"SELECT product_id, view FROM lineage WHERE run_id = '{run_id}'")
 
     def see_what_failed(self) -> None:
         """The check and the shard name what failed, and what to do."""
         self.open("/assets/candidate_images?view=checks")
-        self.shows("1 pictures could not be drawn", "sku-1", "refreshed", "one.png", self.shard)
+        self.shows(
+            "Pictures that could not be drawn: 1", "sku-1", "refreshed", "one.png", self.shard
+        )
         self.shows("Convert it to JPEG or PNG", "catalog-gen retry")
         self.picture("check")
         self.open(f"/assets/candidate_images?view=partitions&partition={self.shard}")
-        self.shows("failed products", "sku-1 refreshed")
+        self.shows("Failed (1)", "Materialized (15)", "failed products", "sku-1 refreshed")
+        self.shows("failed, and did not materialize this asset")
         self.picture("shard")
+        (mark,) = self.runs(marks=True)
+        self.open(f"/runs/{mark['runId']}")
+        self.shows("Pictures that could not be drawn: 1", "sku-1 refreshed", "execute this run")
+        self.picture("failed-run")
+        self.open(f"/assets/candidate_images?view=partitions&partition={self.shard}")
 
     def mend_and_materialise_the_shard(self) -> None:
         """The photo is repaired; the shard draws that picture and no other one."""
@@ -99,21 +123,30 @@ class Walk:
         self.picture("again")
         self.page.get_by_role("button", name="Launch 1 run").click()
         run_id = self.ended_well()
-        drawn = self.shop.query(
-            "SELECT product_id, view FROM lineage WHERE run_id = " + f"'{run_id}'"
-        )
-        assert drawn == [("sku-1", "refreshed")], drawn
+        assert self.drawn_in(run_id) == [("sku-1", "refreshed")]
+        self.open(f"/assets/candidate_images?view=partitions&partition={self.shard}")
+        self.shows("Failed (0)", "Materialized (16)")
 
     def see_the_pictures(self) -> None:
         """Previews with product and reason, on the asset's page and on the shard's."""
         self.open("/assets/candidate_images")
-        self.shows("previews", "sku-1 Red Mug", "changed: reference_sha256")
+        self.shows("preview", "sku-1 Red Mug", "changed: reference_sha256")
         self.page.wait_for_selector("img[src^='data:image/webp']")
         self.picture("previews")
         self.open(f"/assets/candidate_images?view=partitions&partition={self.shard}")
-        self.page.get_by_text("Show Markdown").first.click()
         self.shows("sku-1 Red Mug", "changed: reference_sha256")
         self.page.wait_for_selector("img[src^='data:image/webp']")
+
+    def execute_the_failed_run_again(self) -> None:
+        """The run that says what failed draws it, executed again after the cause was mended."""
+        (self.shop.folder / "photos" / "one.png").write_text("no picture either", "utf-8")
+        self.launch_the_night()
+        save_photo(self.shop, "one.png", 120)
+        mark = self.runs(marks=True)[0]
+        self.open(f"/runs/{mark['runId']}")
+        self.page.get_by_role("button", name="Re-execute all").first.click()
+        run_id = self.ended_well()
+        assert self.drawn_in(run_id) == [("sku-1", "refreshed")]
 
     def read_the_run_log(self) -> None:
         """Progress stands in the run's log."""
@@ -131,10 +164,19 @@ class Walk:
         self.ended_well()
 
     def materialise_everything(self) -> None:
-        """Materialise all, in the graph of assets."""
+        """Materialise all, in the graph of assets: a backfill of several runs."""
         self.open("/asset-groups")
         self.page.get_by_role("button", name="Materialize all").first.click()
-        self.page.get_by_role("button", name="Launch").last.click()
+        self.shows("Launch runs to materialize 11 assets")
+        self.page.get_by_role("button", name="All", exact=True).click()
+        self.picture("all")
+        self.page.get_by_role("button", name="Launch backfill").click()
+
+        def ended() -> bool:
+            found = self.ask(BACKFILLS)["partitionBackfillsOrError"]["results"]
+            return bool(found) and all(each["status"].startswith("COMPLETED") for each in found)
+
+        waited_for("the backfill's end", ended)
         self.ended_well()
 
     def stop_a_run(self) -> None:
@@ -161,8 +203,7 @@ class Walk:
     def read_the_books(self) -> None:
         """Whoever launched a run, the store says how it ended, and so does the command line."""
         told = {"SUCCESS": "succeeded", "CANCELED": "interrupted", "FAILURE": "failed"}
-        results = self.ask(RUNS)["runsOrError"]["results"]
-        assert self.recorded() == {each["runId"]: told[each["status"]] for each in results}
+        assert self.recorded() == {each["runId"]: told[each["status"]] for each in self.runs()}
         listed = command(self.shop, "runs")
         assert listed.returncode == 0, listed.stderr
         print(listed.stdout)
@@ -189,18 +230,26 @@ class Walk:
     def ask(self, query: str, **variables: object) -> Any:
         return ask(self.address, query, **variables)
 
+    def runs(self, *, marks: bool = False) -> list[Any]:
+        """The runs, the newest first; or those that only say that pictures of a run failed."""
+        found = self.ask(RUNS)["runsOrError"]["results"]
+        return [
+            each
+            for each in found
+            if marks == ({"key": MARK, "value": each["runId"]} in each["tags"])
+        ]
+
     def newest(self) -> Any:
-        return self.ask(RUNS)["runsOrError"]["results"][0]
+        return self.runs()[0]
 
     def status_of(self, run_id: str) -> str:
-        results = self.ask(RUNS)["runsOrError"]["results"]
-        return next(str(each["status"]) for each in results if each["runId"] == run_id)
+        return next(str(each["status"]) for each in self.runs() if each["runId"] == run_id)
 
     def ended_well(self) -> str:
         """Wait for all new runs; each has to succeed, and to be recorded so. The newest's id."""
 
         def begun() -> set[str]:
-            return {each["runId"] for each in self.ask(RUNS)["runsOrError"]["results"]} - self.seen
+            return {each["runId"] for each in self.runs()} - self.seen
 
         new: set[str] = waited_for("a run", begun)
 
