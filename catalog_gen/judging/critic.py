@@ -179,13 +179,22 @@ def _features(parts: Any, pictures: Sequence[Pixels], prompts: Sequence[str]) ->
         hidden, _ = parts.encode_prompt(list(prompts), latents.device, 1, False)
         noise = torch.randn(latents.shape[1:], generator=torch.Generator().manual_seed(0))
         time = torch.tensor([NOISE_TIME], device=latents.device)
-        level = parts.scheduler.alphas_cumprod[NOISE_TIME].to(latents.device)
-        noisy = level.sqrt() * latents + (1 - level).sqrt() * noise.to(latents.device)
+        signal, spread = _levels(parts.scheduler)
+        noisy = signal * latents + spread * noise.to(latents.device)
         parts.unet(noisy, time, encoder_hidden_states=hidden)
     finally:
         for hook in hooks:
             hook.remove()
     return torch.cat(seen, 1).double().numpy()
+
+
+def _levels(scheduler: Any) -> tuple[float, float]:
+    """Shares of picture and noise at ``NOISE_TIME``, as the model was trained."""
+    if scheduler.config.get("use_flow_sigmas", False):
+        spread = NOISE_TIME / scheduler.config.num_train_timesteps
+        return 1 - spread, spread
+    level = float(scheduler.alphas_cumprod[NOISE_TIME])
+    return level**0.5, (1 - level) ** 0.5
 
 
 def _latents(parts: Any, pictures: Sequence[Pixels]) -> "torch.Tensor":
