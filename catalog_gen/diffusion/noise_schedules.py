@@ -23,6 +23,8 @@ class Solver:
     options: Mapping[str, Any] = field(default_factory=dict)
     #: Zero terminal SNR (https://arxiv.org/abs/2305.08891) needs a class that rescales its betas.
     zero_snr: bool = True
+    #: Straight paths (https://arxiv.org/abs/2209.03003) need a class that knows their levels.
+    flow: bool = False
 
 
 _PLAIN_SIGMAS: Final = {
@@ -40,10 +42,10 @@ SOLVERS: Final[Mapping[str, Solver]] = {
     "ddim": Solver("DDIMScheduler"),
     "euler": Solver("EulerDiscreteScheduler", _PLAIN_SIGMAS),
     "euler-a": Solver("EulerAncestralDiscreteScheduler"),
-    "dpm++2m": Solver("DPMSolverMultistepScheduler", _DPM_2M),
+    "dpm++2m": Solver("DPMSolverMultistepScheduler", _DPM_2M, flow=True),
     # Karras et al. 2022 (https://arxiv.org/abs/2206.00364), equation 5.
     "dpm++2m-karras": Solver("DPMSolverMultistepScheduler", _DPM_2M | {"use_karras_sigmas": True}),
-    "unipc": Solver("UniPCMultistepScheduler", _PLAIN_SIGMAS),
+    "unipc": Solver("UniPCMultistepScheduler", _PLAIN_SIGMAS, flow=True),
     "lcm": Solver("LCMScheduler"),
     "pndm": Solver("PNDMScheduler", {"skip_prk_steps": True}, zero_snr=False),
     "heun": Solver("HeunDiscreteScheduler", _PLAIN_SIGMAS, zero_snr=False),
@@ -64,6 +66,13 @@ def schedule_problem(name: str, own: Mapping[str, Any], steps: int) -> tuple[str
             f"scheduler = '{name}'",
             "it can't follow the zero terminal SNR that this model was trained with",
             f"Choose one of: {able}.",
+        )
+    if name != "own" and own.get("use_flow_sigmas", False) and not SOLVERS[name].flow:
+        able = ", ".join(each for each, other in SOLVERS.items() if other.flow)
+        return (
+            f"scheduler = '{name}'",
+            "it can't follow the straight paths that this model was trained on (flow matching)",
+            f"Choose one of: own, {able}.",
         )
     most = int(own.get("num_train_timesteps", _TRAINED))
     distilled = own.get("_class_name") if name == "own" else SOLVERS[name].class_name

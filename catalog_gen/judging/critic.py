@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from catalog_gen.diffusion.model import check_model
+from catalog_gen.diffusion.model import find_model
 from catalog_gen.errors import ModelError
 from catalog_gen.fingerprint import sha256_file
 from catalog_gen.judging.probe import Floats, Probe
-from catalog_gen.settings import CriticSettings
+from catalog_gen.settings import CriticSettings, ModelSettings
 
 if TYPE_CHECKING:
     import torch
@@ -123,9 +123,9 @@ class Critic:
         Raises:
             ModelError: ``look`` would refuse the weights or the model.
         """
-        folder = check_model(self._settings.model)
         self._loaded()
-        return f"{self._settings.weights}, of pictures by {folder.path}"
+        folder = find_model(ModelSettings(id=str(self._settings.model))).path
+        return f"{self._settings.weights}, of pictures by {folder}"
 
     def look(self, pictures: Sequence[Pixels], prompts: Sequence[str]) -> list[float]:
         """Soundness of each picture (H, W, 3), 0..1: the probability that its form is in order.
@@ -193,13 +193,22 @@ def _features(parts: Any, pictures: Sequence[Pixels], prompts: Sequence[str]) ->
         hidden, _ = parts.encode_prompt(list(prompts), latents.device, 1, False)
         noise = torch.randn(latents.shape[1:], generator=torch.Generator().manual_seed(0))
         time = torch.tensor([NOISE_TIME], device=latents.device)
-        level = parts.scheduler.alphas_cumprod[NOISE_TIME].to(latents.device)
-        noisy = level.sqrt() * latents + (1 - level).sqrt() * noise.to(latents.device)
+        signal, spread = _levels(parts.scheduler)
+        noisy = signal * latents + spread * noise.to(latents.device)
         parts.unet(noisy, time, encoder_hidden_states=hidden)
     finally:
         for hook in hooks:
             hook.remove()
     return torch.cat(seen, 1).double().numpy()
+
+
+def _levels(scheduler: Any) -> tuple[float, float]:
+    """Shares of picture and noise at ``NOISE_TIME``, as the model was trained."""
+    if scheduler.config.get("use_flow_sigmas", False):
+        spread = NOISE_TIME / scheduler.config.num_train_timesteps
+        return 1 - spread, spread
+    level = float(scheduler.alphas_cumprod[NOISE_TIME])
+    return level**0.5, (1 - level) ** 0.5
 
 
 def _latents(parts: Any, pictures: Sequence[Pixels]) -> "torch.Tensor":

@@ -153,7 +153,7 @@ def compare(comparison: Comparison) -> dict[str, Any]:
     vae = studio.finished_vae()
     asked = draw_arms(stages, vae, judge, balanced_wishes(comparison.wishes))
     unseen = draw_arms(stages, vae, judge, held_out_wishes(max(12, comparison.wishes // 4)))
-    album = studio.album("held-out")
+    album = studio.unseen
     picks = spread(len(album), RENDERS).tolist()
     originals = album.pictures(picks)
     backgrounds: list[str] = [album.photos.scenes[pick].background for pick in picks]

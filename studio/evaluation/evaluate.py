@@ -33,10 +33,11 @@ from studio.evaluation.grid import balanced_wishes, held_out_wishes
 from studio.evaluation.sheets import spread, tile
 from studio.networks.judge import Judge, decide, load_judge
 from studio.networks.sizes import STANDARD, JudgeSize
-from studio.photos.album import Album
+from studio.photos.album import Album, has_photos
+from studio.photos.scene import Split
 from studio.vocabulary import HELD_OUT_PAIRS
 
-#: Every scheduler that the pipeline offers, by its class in diffusers.
+#: Schedulers that draw with a model that predicts v, by their class in diffusers.
 SCHEDULERS: Final[tuple[str, ...]] = (
     "DDIMScheduler",
     "EulerDiscreteScheduler",
@@ -45,6 +46,8 @@ SCHEDULERS: Final[tuple[str, ...]] = (
     "UniPCMultistepScheduler",
     "LCMScheduler",
 )
+#: Those that draw with a model of flows.
+FLOW_SCHEDULERS: Final[tuple[str, ...]] = ("UniPCMultistepScheduler", "DPMSolverMultistepScheduler")
 
 
 @dataclass(frozen=True)
@@ -93,7 +96,8 @@ def scheduler_figures(
     rows = []
     original = pipeline.scheduler
     wishes = balanced_wishes(24, seed=7)
-    for name in SCHEDULERS:
+    flows = original.config.get("use_flow_sigmas", False)
+    for name in FLOW_SCHEDULERS if flows else SCHEDULERS:
         pipeline.scheduler = getattr(diffusers, name).from_config(original.config)
         drawn = draw_grid(pipeline, judge, wishes, 1, known["steps"], known["guidance"])
         right = drawn.right()
@@ -125,8 +129,11 @@ def evaluate(question: Question) -> dict[str, Any]:
     pipeline = load_pipeline(question.model / "pipeline")
     known = json.loads((question.model / "studio.json").read_text())
     judge = load_judge(question.judge, question.judge_size)
-    album = Album(question.photos, "held-out")
-    lessons = Album(question.photos, "train", "scorer", known_pairs=True)
+    album = Album(question.photos, "held-out", side=known["side"])
+    splits: list[Split] = ["train"]
+    if has_photos(question.photos, "scorer"):
+        splits.append("scorer")
+    lessons = Album(question.photos, *splits, known_pairs=True, side=known["side"])
     picks = spread(len(album), question.renders or len(album)).tolist()
     originals = album.pictures(picks)
     photos = album.photos

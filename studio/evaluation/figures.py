@@ -21,6 +21,7 @@ from studio.attributes import (
 )
 from studio.evaluation.measures import Share, auroc, psnr, ssim, wilson
 from studio.evaluation.sheets import spread, tile
+from studio.networks.sizes import SIDE
 from studio.networks.vae import box_psnr, reconstruct
 from studio.photos.album import Album, to_signed
 
@@ -76,7 +77,7 @@ def scorer_figures(folder: Path, album: Album, picks: list[int]) -> dict[str, An
     pictures = album.pictures(picks)
     seen = torch.cat(
         [
-            clip.encode_image(to_signed(pictures[start : start + 64]), normalize=True)
+            clip.encode_image(to_signed(pictures[start : start + 64], SIDE), normalize=True)
             for start in range(0, len(pictures), 64)
         ]
     )
@@ -110,12 +111,13 @@ def scorer_figures(folder: Path, album: Album, picks: list[int]) -> dict[str, An
 
 
 def _small(pictures: Pictures) -> NDArray[np.float32]:
-    """(N, 128, 128, 3) averaged to (N, 32 * 32 * 3).
+    """(N, S, S, 3) averaged to (N, 32 * 32 * 3); S is a multiple of 32.
 
     Counted from white, which most pictures are: squares stay small, and so do their roundings.
     """
-    n = len(pictures)
-    small: NDArray[np.float32] = pictures.reshape(n, 32, 4, 32, 4, 3).mean((2, 4), np.float32)
+    n, side = pictures.shape[:2]
+    blocks = pictures.reshape(n, 32, side // 32, 32, side // 32, 3)
+    small: NDArray[np.float32] = blocks.mean((2, 4), np.float32)
     return small.reshape(n, -1) - np.float32(255.0)
 
 

@@ -16,17 +16,24 @@ from torch import Tensor, nn
 
 from studio.captions import canonical_caption
 from studio.evaluation.sheets import tile
-from studio.networks.objective import Objective, VPrediction, build_scheduler
+from studio.networks.objective import Objective, VPrediction
 from studio.networks.sampling import sample
-from studio.networks.sizes import CONTEXT, LATENT_SIDE, SIDE, GeneratorSize
+from studio.networks.sizes import CONTEXT, LATENT_SIDE, GeneratorSize
 from studio.photos.album import tokenize
-from studio.training.hardware import full_precision_norms, mixed_precision, training_device
+from studio.training.hardware import (
+    full_precision_norms,
+    mixed_precision,
+    prepared,
+    training_device,
+)
 from studio.training.loop import warmed_average
 from studio.vocabulary import ANGLES, BACKGROUNDS, CATEGORIES, COLOURS, MATERIALS
 
 #: Share of training captions that are empty, so that guidance has something to lead away from.
 CAPTION_DROPOUT: Final[float] = 0.12
 CANONICAL_SHARE: Final[float] = 0.5
+#: Learning rate of a generator that begins with trained weights.
+FURTHER_RATE: Final[float] = 8e-4
 STEPS: Final[int] = 20
 GUIDANCE: Final[float] = 3.0
 
@@ -77,8 +84,13 @@ def build_unet(size: GeneratorSize, latent_channels: int) -> Any:
     )
 
 
-def assemble(vae: Any, text_encoder: Any, unet: Any, tokenizer: Any) -> Any:
-    """A stock ``StableDiffusionPipeline`` of these parts, without a safety checker."""
+def assemble(
+    vae: Any, text_encoder: Any, unet: Any, tokenizer: Any, objective: Objective | None = None
+) -> Any:
+    """A stock ``StableDiffusionPipeline`` of these parts, without a safety checker.
+
+    Without an ``objective`` the denoiser predicts v.
+    """
     from diffusers import StableDiffusionPipeline
 
     stock: Any = StableDiffusionPipeline
@@ -87,7 +99,7 @@ def assemble(vae: Any, text_encoder: Any, unet: Any, tokenizer: Any) -> Any:
         text_encoder=text_encoder,
         tokenizer=tokenizer,
         unet=unet,
-        scheduler=build_scheduler(),
+        scheduler=(objective or VPrediction()).stock(),
         safety_checker=None,
         feature_extractor=None,
         requires_safety_checker=False,
@@ -139,6 +151,7 @@ class GeneratorStage:
         lessons: Lessons,
         build: Callable[[GeneratorSize, int], Any] = build_unet,
         objective: Objective | None = None,
+        compiled: bool = False,
     ) -> None:
         """``build`` makes the denoiser from the size and the number of latent channels; without an
         ``objective`` it learns v.
@@ -162,12 +175,23 @@ class GeneratorStage:
         unet.to(memory_format=torch.channels_last)
         full_precision_norms(self.parts)
         self._average = torch.optim.swa_utils.AveragedModel(self.parts, avg_fn=warmed_average)
+        self._unet = prepared(unet, compiled)
         self._empty = tokenize(tokenizer, [""])[0]
 
     @property
     def average(self) -> Any:
         """The ``ModuleDict`` of ``unet`` and ``text_encoder`` with averaged weights."""
         return self._average.module
+
+    def begin_from(self, unet: Any, text_encoder: Any) -> None:
+        """Takes over trained weights, whatever they learned to predict, instead of chance ones.
+
+        The rate is lower then: the full one would first undo what they know.
+        """
+        for parts in (self.parts, self.average):
+            parts["unet"].load_state_dict(unet.state_dict())
+            parts["text_encoder"].load_state_dict(text_encoder.state_dict())
+        self.learning_rate = FURTHER_RATE
 
     def network(self) -> nn.Module:
         return self.parts
@@ -195,7 +219,7 @@ class GeneratorStage:
         parts: Any = self.parts
         with mixed_precision(self._device):
             hidden = parts["text_encoder"](tokens).last_hidden_state
-            drawn = parts["unet"](
+            drawn = self._unet(
                 exercise.noisy.contiguous(memory_format=torch.channels_last),
                 timestep=exercise.times,
                 encoder_hidden_states=hidden,
@@ -211,7 +235,7 @@ class GeneratorStage:
         self._average.update_parameters(self.parts)
 
     def draw(self, vae: Any, prompts: list[str], seeds: list[int]) -> NDArray[np.uint8]:
-        """Pictures (N, 128, 128, 3) by the averaged weights, decoded by ``vae``."""
+        """Pictures (N, S, S, 3) by the averaged weights, decoded by ``vae``."""
         return sample(
             self.average, self._objective, vae, self._tokenizer, prompts, seeds, STEPS, GUIDANCE
         )
@@ -233,14 +257,15 @@ def draw(
     steps: int = STEPS,
     guidance: float = GUIDANCE,
 ) -> NDArray[np.uint8]:
-    """Pictures (N, 128, 128, 3) of ``prompts``, each from its own seeded generator."""
+    """Pictures (N, S, S, 3) of ``prompts``, each from its own seeded generator.
+
+    S is the pipeline's own side.
+    """
     generators = [torch.Generator("cpu").manual_seed(seed) for seed in seeds]
     images = pipeline(
         prompts,
         num_inference_steps=steps,
         guidance_scale=guidance,
-        height=SIDE,
-        width=SIDE,
         generator=generators,
         output_type="np",
     ).images

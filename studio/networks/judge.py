@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from studio.attributes import ATTRIBUTES, CLASSES, labels_of
 from studio.evaluation.sheets import spread, tile
-from studio.networks.sizes import JudgeSize
+from studio.networks.sizes import SIDE, JudgeSize
 from studio.photos.album import Album, to_signed
 from studio.training.augment import augment
 from studio.training.hardware import mixed_precision, training_device
@@ -115,12 +115,15 @@ class JudgeStage:
 def decide(
     judge: Judge, pictures: np.ndarray[Any, np.dtype[np.uint8]], batch: int = 64
 ) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """Class numbers (N, 6) that the judge gives pictures (N, 128, 128, 3)."""
+    """Class numbers (N, 6) that the judge gives pictures (N, S, S, 3).
+
+    S is 128 or a multiple of it: the judge looks at the means of square blocks.
+    """
     judge.eval()
     device = next(judge.parameters()).device
     answers = []
     for start in range(0, len(pictures), batch):
-        logits = judge(to_signed(pictures[start : start + batch]).to(device))
+        logits = judge(to_signed(pictures[start : start + batch], SIDE).to(device))
         answers.append(torch.stack([given.argmax(1) for given in logits], 1).cpu().numpy())
     return np.concatenate(answers)
 

@@ -4,11 +4,14 @@ Two objectives on the same latents and noise: v under a schedule whose last step
 the velocity of straight paths. Pure arithmetic on tensors; it holds no network.
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final, Literal, Protocol
 
 import torch
 from torch import Tensor
+
+ObjectiveName = Literal["v", "flow"]
 
 TIMES: Final[int] = 1000
 
@@ -36,6 +39,9 @@ class Objective(Protocol):
 
     def scheduler(self, steps: int) -> Any:
         """A diffusers scheduler set to ``steps`` evaluations of the network."""
+
+    def stock(self) -> Any:
+        """The scheduler that a ``StableDiffusionPipeline`` of such a network comes with."""
 
 
 def build_scheduler() -> Any:
@@ -81,6 +87,9 @@ class VPrediction:
         scheduler.set_timesteps(steps)
         return scheduler
 
+    def stock(self) -> Any:
+        return build_scheduler()
+
 
 class FlowMatching:
     """The velocity noise - latents of straight paths (Liu et al. 2022, arXiv:2209.03003).
@@ -105,3 +114,22 @@ class FlowMatching:
         # Its own default would spend the last evaluation on a step from 0.001 to 0.
         scheduler.set_timesteps(sigmas=[1.0 - step / steps for step in range(steps)])
         return scheduler
+
+    def stock(self) -> Any:
+        from diffusers import UniPCMultistepScheduler
+
+        # Euler's scheduler for flows has no ``init_noise_sigma``, which this pipeline asks for.
+        stock: Any = UniPCMultistepScheduler
+        return stock(
+            num_train_timesteps=TIMES,
+            prediction_type="flow_prediction",
+            use_flow_sigmas=True,
+            flow_shift=1.0,
+            steps_offset=1,
+        )
+
+
+OBJECTIVES: Final[Mapping[ObjectiveName, Callable[[], Objective]]] = {
+    "v": VPrediction,
+    "flow": FlowMatching,
+}

@@ -27,7 +27,7 @@ def sample(
     steps: int,
     guidance: float,
 ) -> NDArray[np.uint8]:
-    """Pictures (N, 128, 128, 3) of ``prompts``, each from its own seeded noise.
+    """Pictures (N, S, S, 3) of ``prompts``, each from its own seeded noise.
 
     ``parts`` holds ``unet``, any denoiser called as a UNet is, and ``text_encoder``. ``guidance``
     is the weight w of classifier-free guidance (Ho & Salimans 2022, arXiv:2207.12598), written as

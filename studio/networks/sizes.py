@@ -1,24 +1,26 @@
 """How large each network of the studio model is: pure numbers, so that a test can train them small.
 
-``STANDARD`` is what ``data/models/studio`` holds; ``MINIATURE`` runs the same code in seconds.
-It builds nothing; ``vae``, ``diffusion``, ``clip`` and ``judge`` do.
+``STANDARD`` is what ``data/models/studio`` holds, ``LARGE`` draws 256x256 at the same cost of a
+denoiser, ``MINIATURE`` and ``LARGE_MINIATURE`` run the same code in seconds. It builds nothing;
+``vae``, ``diffusion``, ``clip`` and ``judge`` do.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
-#: Side of every picture, in pixels, and of its latents.
+#: Side of the pictures that the scorer and the judge look at, in pixels.
 SIDE: Final[int] = 128
-LATENT_SIDE: Final[int] = SIDE // 8
+#: Side of latents, whatever the pictures' own.
+LATENT_SIDE: Final[int] = 16
 #: Longest caption, in tokens, with the two that mark its start and end.
 CONTEXT: Final[int] = 32
 
 
 @dataclass(frozen=True)
 class VaeSize:
-    """An ``AutoencoderKL`` of four blocks, so that latents have an eighth of the side."""
+    """An ``AutoencoderKL``: every block after the first halves the side."""
 
-    channels: tuple[int, int, int, int]
+    channels: tuple[int, ...]
     latent_channels: int
     crop: int
     """Side of a training crop in pixels; the network is convolutional, so crops train it all."""
@@ -72,6 +74,11 @@ class StudioSize:
     scorer: ScorerSize
     judge: JudgeSize
 
+    @property
+    def side(self) -> int:
+        """Side of the generator's pictures in pixels: 128 with four blocks, 256 with five."""
+        return int(LATENT_SIDE * 2 ** (len(self.vae.channels) - 1))
+
 
 STANDARD: Final = StudioSize(
     vae=VaeSize(channels=(16, 32, 64, 128), latent_channels=8, crop=64, batch=16),
@@ -121,4 +128,15 @@ MINIATURE: Final = StudioSize(
         batch=4,
     ),
     judge=JudgeSize(channels=(8, 8, 16, 16), batch=4),
+)
+
+#: Pictures of twice the side from latents of twice the channels and the same 16x16 places.
+LARGE: Final = replace(
+    STANDARD,
+    vae=VaeSize(channels=(16, 32, 64, 128, 128), latent_channels=16, crop=128, batch=16),
+)
+
+LARGE_MINIATURE: Final = replace(
+    MINIATURE,
+    vae=VaeSize(channels=(8, 8, 8, 16, 16), latent_channels=16, crop=32, batch=4),
 )

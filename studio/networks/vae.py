@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from studio.evaluation.measures import psnr
 from studio.evaluation.sheets import spread, tile, to_bytes
-from studio.networks.sizes import SIDE, VaeSize
+from studio.networks.sizes import LATENT_SIDE, VaeSize
 from studio.photos.album import Album, to_signed
 from studio.training.hardware import full_precision_norms, mixed_precision, training_device
 from studio.training.loop import warmed_average
@@ -31,18 +31,22 @@ SHOWN: Final[int] = 24
 
 
 def build_vae(size: VaeSize) -> Any:
-    """A fresh ``AutoencoderKL`` for (B, 3, H, W) in [-1, 1]; latents (B, C, H/8, W/8)."""
+    """A fresh ``AutoencoderKL`` for (B, 3, H, W) in [-1, 1].
+
+    Its latents are (B, C, H/F, W/F); F is 8 with four blocks, 16 with five.
+    """
     from diffusers import AutoencoderKL
 
     stock: Any = AutoencoderKL
+    levels = len(size.channels)
     vae = stock(
-        down_block_types=("DownEncoderBlock2D",) * 4,
-        up_block_types=("UpDecoderBlock2D",) * 4,
+        down_block_types=("DownEncoderBlock2D",) * levels,
+        up_block_types=("UpDecoderBlock2D",) * levels,
         block_out_channels=size.channels,
         layers_per_block=1,
         latent_channels=size.latent_channels,
         norm_num_groups=8,
-        sample_size=SIDE,
+        sample_size=LATENT_SIDE * 2 ** (levels - 1),
         scaling_factor=1.0,
         mid_block_add_attention=False,
     )

@@ -13,10 +13,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn.functional import avg_pool2d
 
 from studio.captions import canonical_caption, captions
 from studio.networks.sizes import CONTEXT
-from studio.photos.negatives import Photos, load_photos
+from studio.photos.negatives import PHOTO_SIDE, Photos, load_photos, rendered_files
+from studio.photos.pack import packed_splits, read_pack
 from studio.photos.scene import Scene, Split
 from studio.vocabulary import HELD_OUT_PAIRS, Colour
 
@@ -48,9 +50,13 @@ def subject_boxes(masks: NDArray[np.bool_]) -> NDArray[np.int64]:
     return boxes
 
 
-def to_signed(images: NDArray[np.uint8]) -> Tensor:
-    """uint8 (N, H, W, 3) to float (N, 3, H, W) in [-1, 1]."""
-    return torch.from_numpy(images).permute(0, 3, 1, 2).float() / 127.5 - 1.0
+def to_signed(images: NDArray[np.uint8], side: int | None = None) -> Tensor:
+    """uint8 (N, H, W, 3) to float (N, 3, H, W) in [-1, 1].
+
+    With ``side`` they are reduced to it, by the mean of square blocks.
+    """
+    signed = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 127.5 - 1.0
+    return signed if side is None else avg_pool2d(signed, signed.shape[-1] // side)
 
 
 def _joined(parts: Sequence[Photos]) -> Photos:
@@ -81,16 +87,31 @@ def _without_held_out(photos: Photos) -> Photos:
     )
 
 
+def has_photos(photos: Path, split: Split) -> bool:
+    """Whether a folder or a pack holds photos of a split."""
+    if photos.is_file():
+        return split in packed_splits(photos)
+    return rendered_files(photos, split) > 0
+
+
 class Album:
     """The photos of some splits, one split behind the other."""
 
     def __init__(
-        self, folder: Path, *splits: Split, limit: int | None = None, known_pairs: bool = False
+        self,
+        photos: Path,
+        *splits: Split,
+        limit: int | None = None,
+        known_pairs: bool = False,
+        side: int = PHOTO_SIDE,
     ) -> None:
-        """``limit`` keeps the first so many photos of each split, ``known_pairs`` those whose
-        category and colour are not held out.
+        """``photos`` is a folder of negatives or a pack of photos; ``side`` is the pictures' own.
+
+        ``limit`` keeps the first so many photos of each split, ``known_pairs`` those whose category
+        and colour are not held out.
         """
-        parts = [load_photos(folder, split, limit) for split in splits]
+        read = read_pack if photos.is_file() else load_photos
+        parts = [read(photos, split, limit, side) for split in splits]
         self.photos: Photos = _joined(
             [_without_held_out(each) for each in parts] if known_pairs else parts
         )

@@ -79,7 +79,7 @@ def render_split(folder: Path, split: Split, scenes: int, samples: int = SAMPLES
     return len(missing) * SCENES_PER_FILE
 
 
-def _negatives(folder: Path, split: Split) -> Iterator[tuple[Scene, Negative]]:
+def negatives(folder: Path, split: Split) -> Iterator[tuple[Scene, Negative]]:
     """The rendered scenes of a split in order, up to the first missing file."""
     number = 0
     while (path := _file(folder, split, number)).exists():
@@ -91,13 +91,21 @@ def _negatives(folder: Path, split: Split) -> Iterator[tuple[Scene, Negative]]:
         number += 1
 
 
-def _colours(scene: Scene, split: Split) -> list[Colour]:
+def shown_colours(scene: Scene, split: Split) -> list[Colour]:
     """The colours in which a split shows a scene: the generator never sees a held-out pair."""
     return [
         colour
         for colour in COLOURS
         if split != "train" or (scene.category, colour) not in HELD_OUT_PAIRS
     ]
+
+
+def rendered_files(folder: Path, split: Split) -> int:
+    """How many files of a split there are, up to the first missing one."""
+    files = 0
+    while _file(folder, split, files).exists():
+        files += 1
+    return files
 
 
 def load_photos(
@@ -111,9 +119,7 @@ def load_photos(
     Raises:
         InputError: nothing of this split has been rendered.
     """
-    files = 0
-    while _file(folder, split, files).exists():
-        files += 1
+    files = rendered_files(folder, split)
     if not files:
         raise InputError(
             f"photos of split {split!r} in {folder}",
@@ -125,7 +131,7 @@ def load_photos(
     colours: list[Colour] = []
     for index in range(files * SCENES_PER_FILE):
         scene = scene_at(split_seed(split, index))
-        for colour in _colours(scene, split):
+        for colour in shown_colours(scene, split):
             scenes.append(scene)
             colours.append(colour)
     images, masks = _developed(folder, split, files, len(scenes), side)
@@ -148,11 +154,11 @@ def _developed(
             masks_path.with_suffix(".partial"), "w+", np.bool_, (count, side, side)
         )
         at = 0
-        for number, (scene, negative) in enumerate(_negatives(folder, split)):
+        for number, (scene, negative) in enumerate(negatives(folder, split)):
             if number == files * SCENES_PER_FILE:
                 break
             small = negative.reduced(side)
-            for colour in _colours(scene, split):
+            for colour in shown_colours(scene, split):
                 images[at], masks[at] = develop(small, scene, colour), small.mask
                 at += 1
         images.flush()

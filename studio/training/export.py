@@ -13,7 +13,7 @@ from typing import Any, Final
 from catalog_gen.errors import ModelError
 from studio.dialect import studio_dialect
 from studio.networks.diffusion import GUIDANCE, STEPS, assemble
-from studio.networks.sizes import SIDE
+from studio.networks.objective import Objective
 from studio.vocabulary import (
     ANGLES,
     BACKGROUNDS,
@@ -25,16 +25,19 @@ from studio.vocabulary import (
 )
 
 #: All weights together may weigh this much: they live in the repository.
-LIMIT_BYTES: Final[int] = 32 * 1024 * 1024
+LIMIT_BYTES: Final[int] = 48_000_000
 
 
-def export_pipeline(vae: Any, text_encoder: Any, unet: Any, tokenizer: Any, folder: Path) -> None:
+def export_pipeline(
+    vae: Any, text_encoder: Any, unet: Any, tokenizer: Any, objective: Objective, folder: Path
+) -> None:
     """Writes ``folder`` for ``StableDiffusionPipeline.from_pretrained``, replacing an older one."""
     partial = folder.with_name(folder.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
     # Copies: the networks themselves may have to be trained further, in fp32.
     vae, text_encoder, unet = (copy.deepcopy(part).half() for part in (vae, text_encoder, unet))
-    assemble(vae, text_encoder, unet, tokenizer).save_pretrained(partial, safe_serialization=True)
+    pipeline = assemble(vae, text_encoder, unet, tokenizer, objective)
+    pipeline.save_pretrained(partial, safe_serialization=True)
     tokenizer.backend_tokenizer.model.save(str(partial / "tokenizer"))
     for weights in partial.rglob("*.safetensors"):
         weights.chmod(0o644)
@@ -42,11 +45,14 @@ def export_pipeline(vae: Any, text_encoder: Any, unet: Any, tokenizer: Any, fold
     partial.rename(folder)
 
 
-def export_words(path: Path) -> None:
-    """Writes what the model knows and how it is best drawn with, as JSON."""
+def export_words(path: Path, side: int) -> None:
+    """Writes what the model knows and how it is best drawn with, as JSON.
+
+    ``side`` is that of its pictures in pixels.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     known = {
-        "side": SIDE,
+        "side": side,
         "steps": STEPS,
         "guidance": GUIDANCE,
         "categories": CATEGORIES,

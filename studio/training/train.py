@@ -3,7 +3,9 @@
 Stages: tokenizer, vae, latents, unet, decoder, clip, judge, export. Each goes on from its
 checkpoint under ``--work`` and stops when its budget is spent, so that running the command again
 after a break, or with a larger budget, continues; only the vae is finished once unet or decoder
-have learned from its latents. It renders no photos and measures nothing.
+have learned from its latents. The machine decides how large the pictures are and how long training
+takes (``hardware.MEANS``). ``--start`` names a pipeline whose words, autoencoder and weights the
+generator begins with. It renders no photos and measures nothing.
 """
 
 import argparse
@@ -25,26 +27,23 @@ from studio.networks.clip import ScorerStage, export_clip
 from studio.networks.decoder import DecoderStage
 from studio.networks.diffusion import GeneratorStage, Lessons
 from studio.networks.judge import JudgeStage
-from studio.networks.sizes import STANDARD, StudioSize
+from studio.networks.objective import OBJECTIVES, ObjectiveName
+from studio.networks.sizes import LARGE, SIDE, STANDARD, StudioSize
 from studio.networks.tokenizer import caption_corpus, train_tokenizer
 from studio.networks.vae import VaeStage
-from studio.photos.album import Album, caption_tokens
+from studio.photos.album import Album, caption_tokens, has_photos
 from studio.photos.scene import Split
 from studio.training.checkpoint import load_checkpoint
 from studio.training.export import export_pipeline, export_words, weigh
+from studio.training.hardware import MEANS, this_machine, training_device
 from studio.training.latents import encode_album, normalise_latents
 from studio.training.loop import TrainingBudget, train_stage
 
 StageName = Literal["tokenizer", "vae", "latents", "unet", "decoder", "clip", "judge", "export"]
 STAGES: Final[tuple[StageName, ...]] = get_args(StageName)
-#: Minutes of training of each stage, on two cores.
-MINUTES: Final[dict[str, float]] = {
-    "vae": 30.0,
-    "unet": 110.0,
-    "decoder": 62.0,
-    "clip": 34.0,
-    "judge": 46.0,
-}
+#: Stages that have a budget.
+TRAINED: Final = ("vae", "unet", "decoder", "clip", "judge")
+SIZES: Final[dict[str, StudioSize]] = {"128": STANDARD, "256": LARGE}
 
 
 @dataclass(frozen=True)
@@ -56,8 +55,15 @@ class TrainingPlan:
     out: Path
     size: StudioSize = STANDARD
     budgets: dict[str, TrainingBudget] = field(
-        default_factory=lambda: {name: TrainingBudget(minutes) for name, minutes in MINUTES.items()}
+        default_factory=lambda: {
+            name: TrainingBudget(share) for name, share in MEANS["plain cpu"].minutes.items()
+        }
     )
+    objective: ObjectiveName = "v"
+    start: Path | None = None
+    """A pipeline's folder that the generator begins with; its autoencoder stays as it is."""
+    compiled: bool = False
+    """Whether the denoiser is compiled before it is trained."""
 
 
 class Studio:
@@ -65,7 +71,7 @@ class Studio:
 
     def __init__(self, plan: TrainingPlan) -> None:
         self._plan = plan
-        self._albums: dict[tuple[Split, ...], Album] = {}
+        self._albums: dict[tuple[int | Split, ...], Album] = {}
 
     def run(self, stages: tuple[StageName, ...]) -> None:
         """Runs the stages in the order of ``STAGES``.
@@ -93,12 +99,35 @@ class Studio:
         """The words that captions are made of, as a ``CLIPTokenizer``."""
         from transformers import CLIPTokenizer
 
+        if self._plan.start is not None:
+            return CLIPTokenizer.from_pretrained(self._plan.start / "tokenizer")
         folder = self._plan.work / "tokenizer"
         if not (folder / "vocab.json").exists():
             self._train_tokenizer()
         return CLIPTokenizer.from_pretrained(folder)
 
+    @cached_property
+    def _started(self) -> Any:
+        """The pipeline that the generator begins with, in fp32; None where it begins anew."""
+        from diffusers import StableDiffusionPipeline
+
+        if self._plan.start is None:
+            return None
+        stock: Any = StableDiffusionPipeline
+        try:
+            return stock.from_pretrained(
+                str(self._plan.start), dtype=torch.float32, local_files_only=True
+            )
+        except (OSError, ValueError) as error:
+            raise InputError(
+                str(self._plan.start),
+                f"is no pipeline to start from ({error})",
+                "Give --start the folder of a StableDiffusionPipeline that this command wrote.",
+            ) from error
+
     def _train_tokenizer(self) -> None:
+        if self._plan.start is not None:
+            return
         train_tokenizer(caption_corpus(), self._plan.work / "tokenizer")
 
     def _train(self, stage: Any) -> None:
@@ -119,7 +148,7 @@ class Studio:
         return stage
 
     def _vae_stage(self) -> VaeStage:
-        return VaeStage(self._plan.size.vae, self.lessons_album, self.album("held-out"))
+        return VaeStage(self._plan.size.vae, self.lessons_album, self.unseen)
 
     def _train_vae(self) -> None:
         """Trains the autoencoder, unless that would change latents that others learned from.
@@ -127,6 +156,8 @@ class Studio:
         Raises:
             InputError: it would: another generator and decoder have to be trained then.
         """
+        if self._plan.start is not None:
+            return
         checkpoints = self._plan.work / "checkpoints"
         learned = [name for name in ("unet", "decoder") if (checkpoints / f"{name}.pt").exists()]
         found = load_checkpoint(checkpoints / "vae.pt")
@@ -142,6 +173,8 @@ class Studio:
     @cached_property
     def vae(self) -> Any:
         """The trained autoencoder with normalised latents: measured once, then kept in a file."""
+        if self._started is not None:
+            return self._started.vae.to(training_device()).eval()
         vae = self._restored(self._vae_stage()).average
         path = self._plan.work / "vae-normalised.pt"
         newest = (self._plan.work / "checkpoints" / "vae.pt").stat().st_mtime
@@ -162,13 +195,23 @@ class Studio:
     @cached_property
     def lessons_album(self) -> Album:
         """What the generator learns from: the scorer's scenes as well, but no held-out pair."""
-        return Album(self._plan.photos, "train", "scorer", known_pairs=True)
+        photos = self._plan.photos
+        splits: tuple[Split, ...] = ("train",)
+        if has_photos(photos, "scorer"):
+            splits = ("train", "scorer")
+        return Album(photos, *splits, known_pairs=True, side=self._plan.size.side)
 
-    def album(self, *splits: Split) -> Album:
-        """The photos of these splits."""
-        if splits not in self._albums:
-            self._albums[splits] = Album(self._plan.photos, *splits)
-        return self._albums[splits]
+    def album(self, *splits: Split, side: int = SIDE) -> Album:
+        """The photos of these splits, ``side`` pixels a side."""
+        key = (side, *splits)
+        if key not in self._albums:
+            self._albums[key] = Album(self._plan.photos, *splits, side=side)
+        return self._albums[key]
+
+    @cached_property
+    def unseen(self) -> Album:
+        """Held-out photos, as large as the generator's."""
+        return self.album("held-out", side=self._plan.size.side)
 
     def _encode(self) -> None:
         encode_album(self.vae, self.lessons_album, self._plan.work / "latents")
@@ -179,7 +222,17 @@ class Studio:
         return Lessons(latents, caption_tokens(self.lessons_album, self.tokenizer))
 
     def _unet_stage(self) -> GeneratorStage:
-        return GeneratorStage(self._plan.size.generator, self.vae, self.tokenizer, self.lessons())
+        stage = GeneratorStage(
+            self._plan.size.generator,
+            self.vae,
+            self.tokenizer,
+            self.lessons(),
+            objective=OBJECTIVES[self._plan.objective](),
+            compiled=self._plan.compiled,
+        )
+        if self._started is not None:
+            stage.begin_from(self._started.unet, self._started.text_encoder)
+        return stage
 
     def _train_unet(self) -> None:
         self._train(self._unet_stage())
@@ -189,7 +242,7 @@ class Studio:
             self.vae,
             max(1, self._plan.size.vae.batch // 4),
             self.lessons_album,
-            self.album("held-out"),
+            self.unseen,
             self.lessons(),
         )
 
@@ -235,9 +288,10 @@ class Studio:
                 average["text_encoder"],
                 average["unet"],
                 self.tokenizer,
+                OBJECTIVES[plan.objective](),
                 plan.out / "pipeline",
             )
-            export_words(plan.out / "studio.json")
+            export_words(plan.out / "studio.json", plan.size.side)
         if (checkpoints / "clip.pt").exists():
             clip = self._restored(self._scorer_stage()).clip
             export_clip(clip, plan.size.scorer, self.tokenizer, plan.out / "clip")
@@ -267,18 +321,43 @@ def alone(work: Path) -> Iterator[None]:
 
 def main(arguments: list[str] | None = None) -> None:
     """The command line; see the module's docstring."""
+    machine = this_machine()
+    means = MEANS[machine]
     parser = argparse.ArgumentParser(description="Train the studio model.")
-    parser.add_argument("--photos", type=Path, default=Path(".studio/photos"))
+    parser.add_argument(
+        "--photos", type=Path, default=Path(".studio/photos"), help="a folder, or a pack of them"
+    )
     parser.add_argument("--work", type=Path, default=Path(".studio"))
     parser.add_argument("--out", type=Path, default=Path("data/models/studio"))
     parser.add_argument("--stages", nargs="+", choices=STAGES, default=list(STAGES))
-    for name, default in MINUTES.items():
+    parser.add_argument(
+        "--side", choices=SIZES, help=f"of pictures; on this machine ({machine}) {means.size.side}"
+    )
+    parser.add_argument("--objective", choices=OBJECTIVES, default="flow")
+    parser.add_argument("--start", type=Path, help="a pipeline to begin with")
+    parser.add_argument(
+        "--compile", action=argparse.BooleanOptionalAction, default=means.compiled, help="the UNet"
+    )
+    for name in TRAINED:
+        default = means.minutes[name]
         parser.add_argument(
             f"--{name}-minutes", type=minutes, default=default, help=f"default {default:g}"
         )
     given = parser.parse_args(arguments)
-    budgets = {name: TrainingBudget(getattr(given, f"{name}_minutes")) for name in MINUTES}
-    plan = TrainingPlan(given.photos, given.work, given.out, budgets=budgets)
+    plan = TrainingPlan(
+        given.photos,
+        given.work,
+        given.out,
+        size=SIZES[given.side] if given.side else means.size,
+        budgets={name: TrainingBudget(getattr(given, f"{name}_minutes")) for name in TRAINED},
+        objective=given.objective,
+        start=given.start,
+        compiled=given.compile,
+    )
+    print(
+        f"{machine}: {plan.size.side}x{plan.size.side}, {plan.objective}, from {plan.photos}",
+        file=sys.stderr,
+    )
     with told_errors(), alone(plan.work):
         Studio(plan).run(tuple(given.stages))
 
