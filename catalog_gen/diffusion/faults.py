@@ -1,4 +1,4 @@
-"""Tells apart what can go wrong while drawing: memory, time, the GPU, and bad pictures."""
+"""Classify what can go wrong while drawing: memory, time, the GPU, and bad pictures."""
 
 from typing import Final
 
@@ -7,8 +7,8 @@ import torch
 
 from catalog_gen.diffusion.jobs import Pixels
 
-#: How torch words a lack of memory where it raises no OutOfMemoryError (the CPU's allocator,
-#: cuBLAS and cuDNN workspaces).
+#: Torch's messages for a lack of memory where it does not raise OutOfMemoryError (the CPU's
+#: allocator, cuBLAS and cuDNN workspaces).
 _MEMORY_SIGNS: Final = (
     "can't allocate memory",
     "not enough memory",
@@ -18,12 +18,12 @@ _MEMORY_SIGNS: Final = (
 )
 #: Levels of 0..255. A photo of a black product on black still has lights above this.
 _BLACK: Final = 8
-#: Levels between the lightest and the darkest pixel of a channel below which nothing is shown.
+#: Minimum range of a channel, in levels; below it a picture counts as flat.
 _FLAT: Final = 4
 
 
 class DeadlineExceeded(Exception):
-    """A batch took longer than it may; raised at the end of a step, inside the engine only."""
+    """A batch exceeded its deadline; raised at the end of a step, inside the engine only."""
 
 
 class Stopped(Exception):
@@ -38,7 +38,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def defect(pixels: Pixels, *, finite: bool) -> str | None:
-    """Why a picture is no candidate, as a noun phrase; None for a real one.
+    """The defect of a picture, as a noun phrase; None if it has none.
 
     Args:
         pixels: (H, W, 3).

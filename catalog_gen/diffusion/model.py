@@ -1,9 +1,8 @@
-"""What a model folder is, checked and hashed without loading it: no torch, no weights in memory.
+"""Resolve, check and hash a model folder, without torch and without reading weights into memory.
 
-A model is a diffusers folder (``model_index.json`` and one folder a component) on disk, or the id
-of one on a hub. This module resolves it, refuses what is unsafe or broken before any work starts,
-and gives it an identity: a hash over its bytes, never its name. It does not load it: see
-``loading``.
+A model is a diffusers folder (``model_index.json`` and one folder per component) on disk, or the id
+of one on a hub. An unsafe or broken model is refused before any work starts. A model's identity is
+a hash over its bytes, never its name. ``loading`` loads it.
 """
 
 import json
@@ -21,11 +20,11 @@ from catalog_gen.errors import ModelError
 from catalog_gen.fingerprint import sha256_json
 from catalog_gen.settings import ModelSettings
 
-#: Classes of components without weights, by the end of their names.
+#: Suffixes of the class names of components without weights.
 _WEIGHTLESS: Final = ("Tokenizer", "TokenizerFast", "Scheduler", "Processor", "FeatureExtractor")
-#: Where a component's class may come from. Anything else is code inside the model folder.
+#: Libraries that a component's class may come from. Anything else is code in the model folder.
 _LIBRARIES: Final = frozenset({"diffusers", "transformers", "stable_diffusion"})
-#: What a diffusers folder is made of.
+#: The file types of a diffusers folder.
 INDEX: Final = "model_index.json"
 _PICKLED: Final = frozenset({".bin", ".ckpt", ".pt", ".pth", ".pkl"})
 #: Beside the weights: configuration, vocabularies, sentencepiece models, chat templates.
@@ -40,8 +39,8 @@ _MAX_HEADER: Final = 100_000_000
 class ModelFolder:
     """A checked diffusers folder.
 
-    ``components`` are the names with a folder of their own; ``files`` those that decide pixels.
-    ``variant`` names the weights ("fp16") of a folder whose plain ones are not complete.
+    ``components`` are those with a folder; ``files`` are those that affect the pixels.
+    ``variant`` is the weights' variant ("fp16") if the plain weights are incomplete.
     """
 
     path: Path
@@ -53,13 +52,13 @@ class ModelFolder:
 
 
 def local_model(model_id: str, revision: str | None = None) -> ModelFolder:
-    """The folder of a model, checked: see ``check_model``.
+    """The checked folder of a model: see ``check_model``.
 
-    A hub id is fetched first (weights as safetensors only), or found in the local hub cache when
-    ``HF_HUB_OFFLINE`` is set.
+    A hub id is downloaded first (weights as safetensors only), or taken from the local hub cache
+    if ``HF_HUB_OFFLINE`` is set.
 
     Raises:
-        ModelError: no such folder or hub id, or a folder that ``check_model`` refuses.
+        ModelError: there is no such folder or hub id, or ``check_model`` refuses the folder.
     """
     path = Path(model_id)
     return check_model(path.absolute() if path.is_dir() else _from_hub(model_id, revision))
@@ -71,9 +70,9 @@ def check_model(path: Path) -> ModelFolder:
     Weights are checked by their safetensors header and length; nothing is read into memory.
 
     Raises:
-        ModelError: no ``model_index.json``; a pipeline class that no family drives; a
-            component that is missing, has pickled weights only, brings its own code, or is
-            truncated.
+        ModelError: the folder has no ``model_index.json``, no installed family supports its
+            pipeline class, or a component is missing, has only pickled weights, brings its own
+            code, or is truncated.
     """
     pipeline, family, components = _looked_at(path / INDEX, str(path))
     files = [path / INDEX]
@@ -84,7 +83,7 @@ def check_model(path: Path) -> ModelFolder:
         if not (path / component).is_dir():
             raise ModelError(
                 str(path / component),
-                f"{INDEX} lists this component, and its folder is missing",
+                f"{INDEX} lists this component, but its folder is missing",
                 "Fetch or save the model again.",
             )
         weighted = not class_name.endswith(_WEIGHTLESS)
@@ -97,31 +96,31 @@ def pinned_model(settings: ModelSettings, cache: Path | None = None) -> tuple[Mo
     """The configured model's folder, checked, and its hash.
 
     Raises:
-        ModelError: as ``local_model``; or ``model.sha256`` pins other files than those.
+        ModelError: as ``local_model``; or the files don't match ``model.sha256``.
     """
     folder = local_model(settings.id, settings.revision)
     found = model_hash(folder, cache)
     if settings.sha256 not in (None, found):
         raise ModelError(
             settings.id,
-            f"its files hash to {found[:12]}, and model.sha256 pins {str(settings.sha256)[:12]}: "
+            f"its files hash to {found[:12]}, but model.sha256 pins {str(settings.sha256)[:12]}: "
             "weights or configuration were changed",
-            "Fetch the model again; or, if you chose another one, pin its hash or take "
-            "model.sha256 out: every picture will then be drawn anew.",
+            "Fetch the model again; or, if you chose another one, pin its hash or remove "
+            "model.sha256: every picture will then be redrawn.",
         )
     return folder, found
 
 
 def model_hash(folder: ModelFolder, cache: Path | None = None) -> str:
-    """The identity of a model: SHA-256 over the names and hashes of the files that decide pixels.
+    """The identity of a model: SHA-256 over the names and hashes of the files that affect pixels.
 
-    These are ``model_index.json`` and, for each component that it lists, the weights that would
-    be loaded and what is read beside them (configuration, vocabulary, chat template, schedule).
+    These are ``model_index.json`` and, for each component that it lists, the weights and the other
+    files that are loaded (configuration, vocabulary, chat template, schedule).
 
     Args:
-        folder: as ``check_model`` found it.
-        cache: a small JSON file that remembers each file's hash by path, size and times, so that
-            gigabytes are read only once.
+        folder: the result of ``check_model``.
+        cache: a small JSON file that caches file hashes by path, size and times, so that gigabytes
+            are read only once.
     """
     hashes = HashCache(cache)
     parts = {file.relative_to(folder.path).as_posix(): hashes.sha256(file) for file in folder.files}
@@ -130,7 +129,7 @@ def model_hash(folder: ModelFolder, cache: Path | None = None) -> str:
 
 
 def _from_hub(model_id: str, revision: str | None) -> Path:
-    """Fetch a hub's model: first its index alone, so that no gigabytes come of one that is refused.
+    """Download a hub model: its index first, so that no weights are fetched for a refused one.
 
     Raises:
         ModelError: there is no such model, or its index is refused.
@@ -148,7 +147,7 @@ def _from_hub(model_id: str, revision: str | None) -> Path:
         fetched = snapshot_download(
             model_id,
             revision=revision,
-            # By component: single-file checkpoints and others' conversions stay away.
+            # By component, which leaves out single-file checkpoints and other formats.
             allow_patterns=[
                 INDEX,
                 DIALECT_FILE,
@@ -174,17 +173,17 @@ def _from_hub(model_id: str, revision: str | None) -> Path:
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
         raise ModelError(
             model_id,
-            f"is no folder here, and no hub gave it ({type(error).__name__})",
+            f"is not a folder here, and could not be fetched from a hub ({type(error).__name__})",
             "Check the spelling, the network and HF_HUB_OFFLINE, or set model.id to a folder.",
         ) from error
     return Path(fetched)
 
 
 def _looked_at(index: Path, where: str) -> tuple[str, Family, dict[str, str]]:
-    """What a ``model_index.json`` says: pipeline class, its family, components and their classes.
+    """Read a ``model_index.json``: pipeline class, its family, components and their classes.
 
     Raises:
-        ModelError: no family drives the class, a part of it is missing, or brings its own code.
+        ModelError: no family supports the class, or a component is missing or brings its own code.
     """
     content = _read_json(index)
     pipeline = content.get("_class_name")
@@ -201,24 +200,24 @@ def _looked_at(index: Path, where: str) -> tuple[str, Family, dict[str, str]]:
 
 
 def _components(where: str, index: Mapping[str, object]) -> Iterator[tuple[str, str]]:
-    """Names and classes of the components that the index fills, in its order."""
+    """Names and classes of the components that are present, in the index's order."""
     for name, value in index.items():
         if not (isinstance(value, list) and len(value) == 2) or value[0] is None:
             continue
         if value[0] not in _LIBRARIES:
             raise ModelError(
                 f"{where}: {name}",
-                f"it is made by code of its own ({value[0]!r}), which is never run",
+                f"it needs code from the model folder ({value[0]!r}), which is never run",
                 "Use a model whose components come from diffusers and transformers.",
             )
         yield name, str(value[1])
 
 
 def _check_channels(path: Path, pipeline: str, family: Family) -> None:
-    """Compare the denoiser's input with the VAE's latents: else only the drawing would fail.
+    """Check the denoiser's input channels against the VAE's latents, before drawing would fail.
 
-    So is an inpainting UNet found that is labelled as an ordinary one. A configuration that leaves
-    a number out means its class's default, and is not checked.
+    This finds an inpainting UNet that is labelled as an ordinary one. A number missing from a
+    configuration is the class's default, and is not checked.
     """
     file = path / family.denoises / "config.json"
     vae = _read_json(path / "vae" / "config.json")
@@ -230,10 +229,10 @@ def _check_channels(path: Path, pipeline: str, family: Family) -> None:
     if found not in fitting:
         raise ModelError(
             str(file),
-            f"it takes {found} channels, and that of a {pipeline} takes "
+            f"it takes {found} channels, but a {pipeline}'s takes "
             f"{' or '.join(map(str, sorted(fitting)))}",
             f"Write the pipeline class that the weights were made for into {INDEX} "
-            "(inpainting models have one of their own), or fetch the model again.",
+            "(inpainting models have their own), or fetch the model again.",
         )
 
 
@@ -247,7 +246,7 @@ def _variant(folders: Iterable[Path]) -> str | None:
 
 
 def _weights(folder: Path) -> dict[str | None, list[Path]]:
-    """A component's safetensors files by their variant; None: the plain ones."""
+    """A component's safetensors files by variant; the key None has the plain ones."""
     weights: dict[str | None, list[Path]] = {}
     for file in sorted(folder.glob("*.safetensors")):
         found = _VARIANT.search(file.name)
@@ -256,7 +255,7 @@ def _weights(folder: Path) -> dict[str | None, list[Path]]:
 
 
 def _component_files(folder: Path, variant: str | None, *, weighted: bool) -> list[Path]:
-    """The files of one component that are read when it is loaded, checked and sorted."""
+    """The files that are read when a component is loaded, checked and sorted."""
     present = sorted(each for each in folder.iterdir() if each.is_file())
     by_variant = _weights(folder)
     weights = by_variant.get(variant) or by_variant.get(None, [])
@@ -270,7 +269,7 @@ def _component_files(folder: Path, variant: str | None, *, weighted: bool) -> li
             )
         raise ModelError(
             str(folder),
-            "it has no safetensors weights, or those of another variant than the rest",
+            "it has no safetensors weights, or only those of another variant than the rest",
             "Fetch the model again, or save it whole.",
         )
     texts = [each for each in present if each.suffix in _READ]
@@ -286,20 +285,20 @@ def _component_files(folder: Path, variant: str | None, *, weighted: bool) -> li
 
 
 def check_safetensors(file: Path) -> None:
-    """Compare a weights file's length with what its header announces.
+    """Check that a weights file has the length that its header announces.
 
     The format: 8 bytes of header length (little-endian), a JSON header that gives each tensor's
     begin and end, then the tensors without gaps.
 
     Raises:
-        ModelError: it is cut off, or no safetensors file.
+        ModelError: the file is truncated, or is not a safetensors file.
     """
     size = file.stat().st_size
     with file.open("rb") as stream:
         prefix = stream.read(8)
         length = struct.unpack("<Q", prefix)[0] if len(prefix) == 8 else -1
         if not 2 <= length <= min(_MAX_HEADER, size - 8):
-            raise _broken(file, "its header is cut off or no safetensors header")
+            raise _broken(file, "its header is truncated or is not a safetensors header")
         raw = stream.read(length)
     try:
         header = json.loads(raw)
@@ -309,10 +308,10 @@ def check_safetensors(file: Path) -> None:
             if name != "__metadata__"
         ]
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        raise _broken(file, "its header is no safetensors header") from error
+        raise _broken(file, "its header is not a safetensors header") from error
     announced = 8 + length + max(ends, default=0)
     if size != announced:
-        raise _broken(file, f"it has {size} bytes where its header announces {announced}")
+        raise _broken(file, f"it has {size} bytes, but its header announces {announced}")
 
 
 def _check_shards(index: Path) -> None:
@@ -321,7 +320,7 @@ def _check_shards(index: Path) -> None:
         raise _broken(index, "it lists no shards")
     for name in sorted({str(shard) for shard in shards.values()}):
         if not (index.parent / name).is_file():
-            raise _broken(index.parent / name, f"{index.name} lists this shard, and it is missing")
+            raise _broken(index.parent / name, f"{index.name} lists this shard, but it is missing")
 
 
 def _broken(file: Path, rule: str) -> ModelError:
@@ -334,14 +333,14 @@ def _read_json(file: Path) -> dict[str, object]:
     except FileNotFoundError:
         raise ModelError(
             str(file.parent),
-            f"it has no {file.name}, so it is no diffusers folder",
-            "Name the folder that save_pretrained wrote; a single-file checkpoint has to be "
+            f"it has no {file.name}, so it is not a diffusers folder",
+            "Set the folder that save_pretrained wrote; a single-file checkpoint has to be "
             "converted to one first.",
         ) from None
     except (OSError, ValueError, RecursionError) as error:
         raise ModelError(
-            str(file), f"is no readable JSON ({error})", "Fetch or copy the model again."
+            str(file), f"is not readable JSON ({error})", "Fetch or copy the model again."
         ) from error
     if not isinstance(value, dict):
-        raise ModelError(str(file), "is no JSON object", "Fetch or copy the model again.")
+        raise ModelError(str(file), "is not a JSON object", "Fetch or copy the model again.")
     return value

@@ -1,7 +1,7 @@
 """Solvers by name for models with a noise schedule, built from the model's own.
 
-The model's configuration decides what it was trained with (betas, prediction type, zero terminal
-SNR, timestep spacing); the name decides the solver alone, and means the same with every model.
+The model's configuration gives what it was trained with (betas, prediction type, zero terminal
+SNR, timestep spacing); the name selects only the solver, and means the same with every model.
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from catalog_gen.diffusion.jobs import RecipeError
 
 @dataclass(frozen=True, slots=True)
 class Solver:
-    """A diffusers class, the options that pin it to its name, and what it can't do."""
+    """A diffusers class, the options that its name stands for, and its limits."""
 
     class_name: str
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -51,11 +51,11 @@ def build_scheduler(name: str, model_config: Mapping[str, Any], steps: int) -> A
 
     Args:
         name: one of ``SOLVERS``.
-        model_config: the configuration of the scheduler that came with the model.
-        steps: how many steps the recipe asks for; checked here, set by the pipeline.
+        model_config: the configuration of the model's own scheduler.
+        steps: the recipe's number of steps; checked here, set by the pipeline.
 
     Raises:
-        RecipeError: the solver can't follow the model's noise schedule or do that many steps.
+        RecipeError: the solver does not support the model's noise schedule or that many steps.
     """
     import diffusers
 
@@ -64,7 +64,7 @@ def build_scheduler(name: str, model_config: Mapping[str, Any], steps: int) -> A
         able = ", ".join(each for each, other in SOLVERS.items() if other.zero_snr)
         raise RecipeError(
             f"scheduler = '{name}'",
-            "it can't follow the zero terminal SNR that this model was trained with",
+            "it does not support the zero terminal SNR that this model was trained with",
             f"Choose one of: {able}.",
         )
     scheduler = getattr(diffusers, solver.class_name).from_config(model_config, **solver.options)
@@ -76,8 +76,8 @@ def scheduler_of(name: str, own: Any, steps: int) -> Any:
 
     Args:
         name: "own", or one of ``SOLVERS``.
-        own: the scheduler that came with the model.
-        steps: how many steps the recipe asks for.
+        own: the model's own scheduler.
+        steps: the recipe's number of steps.
 
     Raises:
         RecipeError: as ``build_scheduler``.

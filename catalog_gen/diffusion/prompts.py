@@ -1,4 +1,4 @@
-"""Prompts as embeddings, each distinct one encoded once and kept for the next pictures.
+"""Encode prompts, and cache the embeddings for later pictures.
 
 A prompt is always encoded alone, so that its embedding never depends on its neighbours.
 """
@@ -19,7 +19,7 @@ CAPACITY: Final = 256
 
 
 class PromptEncoder:
-    """Encodes prompts as a model's family does, and remembers the latest ones."""
+    """Encodes prompts by the model's family, and caches the latest ones."""
 
     def __init__(self, model: "LoadedModel", capacity: int = CAPACITY) -> None:
         self._model = model
@@ -29,7 +29,7 @@ class PromptEncoder:
     def arguments(self, prompts: Sequence[str], negatives: Sequence[str] | None) -> dict[str, Any]:
         """The pipeline's keyword arguments for a batch.
 
-        ``negatives`` is None where nothing is drawn against (no classifier-free guidance).
+        ``negatives`` is None without classifier-free guidance.
         """
         stacked = self._model.family.stacked
         arguments = stacked([self._encoded(prompt) for prompt in prompts])

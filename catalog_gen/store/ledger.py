@@ -1,8 +1,8 @@
-"""The ledger: for each planned candidate, what became of it.
+"""The ledger: the status of every planned candidate.
 
-Work is what is wanted now (current prompts of active products) and not made yet. A product's
-failure is a row here, with its error and the number of tries, never an exception. Nothing here
-decides what to plan (see ``planning``) or draws.
+Open work is what is wanted now (current prompts of active products) and not made yet. A product's
+failure is a row here, with its error and the number of tries, never an exception. ``planning``
+decides what to plan.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -27,7 +27,7 @@ from catalog_gen.store.relations import (
 
 @dataclass(frozen=True, slots=True)
 class PlannedItem:
-    """One candidate that somebody asks for, and why."""
+    """One candidate to draw, and why."""
 
     recipe_id: str
     recipe: Recipe
@@ -50,7 +50,7 @@ def candidates(
     attempt: int,
     reason: str,
 ) -> list[PlannedItem]:
-    """The recipes of one wish as numbered candidates of one attempt."""
+    """Turn the recipes of one wish into the numbered candidates of one attempt."""
     return [
         PlannedItem(
             recipe_id=recipe.recipe_id,
@@ -69,7 +69,7 @@ def candidates(
 
 @dataclass(frozen=True, slots=True)
 class PlanResult:
-    """What saving a plan did: pictures that are wanted, and pictures that exist already."""
+    """The outcome of saving a plan: pictures still to draw, and pictures that exist already."""
 
     planned: int
     reused: int
@@ -79,7 +79,7 @@ class PlanResult:
 class WorkItem:
     """One candidate to draw.
 
-    ``error`` is the last try's, '' for a first try; ``deferred`` says that a budget put it off.
+    ``error`` is the last try's, '' for a first try; ``deferred`` means that a budget put it off.
     """
 
     recipe_id: str
@@ -118,7 +118,7 @@ class OpenFailure:
 
 @dataclass(frozen=True, slots=True)
 class LedgerCounts:
-    """Candidates that current prompts of active products ask for, by what became of them."""
+    """Numbers of candidates that current prompts of active products ask for, by status."""
 
     planned: int
     deferred: int
@@ -142,10 +142,10 @@ def save_plan(
     run_id: str,
     now: datetime,
 ) -> PlanResult:
-    """Ask for these candidates; saving the same plan again changes nothing.
+    """Add these candidates to the ledger; saving the same plan again changes nothing.
 
     A candidate that has an image counts as reused; one that failed, was given up or put off by a
-    budget keeps its state. Two prompts may lead to one recipe: the newest that asks owns it.
+    budget keeps its state. Two prompts may lead to the same recipe: it belongs to the newest.
     """
     if not items:
         return PlanResult(0, 0)
@@ -168,7 +168,7 @@ def save_plan(
             WHERE plan.recipe_id = ledger.recipe_id AND plan.prompt_id <> ledger.prompt_id
             """
         )
-        # An image may be there without a ledger row after a restore: outbox files outlive both.
+        # After a restore an image may lack its ledger row: outbox files outlive both.
         connection.execute(
             """
             INSERT INTO ledger BY NAME
@@ -203,7 +203,7 @@ def open_work(
 ) -> list[WorkItem]:
     """What is wanted now and not made: planned, or failed fewer than ``max_tries`` times.
 
-    In the order of view and product, so that recipes that can share a batch are neighbours.
+    Ordered by view and product, so that recipes that can share a batch are neighbours.
     """
     rows = connection.execute(
         f"""
@@ -226,9 +226,9 @@ def open_work(
 def open_candidates(
     connection: DuckDBPyConnection, shards: Collection[int] | None, max_tries: int
 ) -> list[tuple[str, str, str]]:
-    """Recipe, view and reason of all open work, what a budget put off included.
+    """Recipe, view and reason of all open work, including what a budget put off.
 
-    What failed before has the reason "failed".
+    Candidates that failed before have the reason "failed".
     """
     return connection.execute(
         f"""
@@ -248,9 +248,9 @@ def record_failures(
     run_id: str,
     now: datetime,
 ) -> None:
-    """Count a try that failed; with ``max_tries`` of them a candidate is given up.
+    """Count failed tries; after ``max_tries`` of them a candidate is given up.
 
-    A candidate that has been made meanwhile stays made.
+    A candidate that has been made in the meantime stays made.
     """
     if not failures:
         return
@@ -279,9 +279,9 @@ def record_failures(
 def plan_again(
     connection: DuckDBPyConnection, recipe_ids: Iterable[str], run_id: str, now: datetime
 ) -> int:
-    """Take candidates that failed or were given up as planned, with all their tries before them.
+    """Reset candidates that failed or were given up to planned, with no tries counted.
 
-    Returns how many they were.
+    Returns how many there were.
     """
     with registered(connection, "to_plan_again", strings(recipe_ids)):
         row = only_row(
@@ -305,9 +305,9 @@ def apply_budget(
     run_id: str,
     now: datetime,
 ) -> None:
-    """Put off what a budget has no room for, and take up again what it has.
+    """Defer candidates that exceed a budget, and resume deferred ones that fit.
 
-    Tries and errors are kept: a failed candidate that is put off has failed as often as before.
+    Tries and errors are kept: a deferred candidate has failed as often as before.
     """
     for recipe_ids, before, after in (
         (deferred, ("planned", "failed"), "deferred"),
@@ -330,13 +330,13 @@ def made_among(connection: DuckDBPyConnection, recipe_ids: Iterable[str]) -> set
 
 
 def given_up_among(connection: DuckDBPyConnection, recipe_ids: Iterable[str]) -> set[str]:
-    """Those of the recipes that are not tried again."""
+    """Those of the recipes that were given up."""
     given_up = "SELECT recipe_id FROM ledger WHERE status = 'given up'"
     return _among(connection, recipe_ids, given_up)
 
 
 def _among(connection: DuckDBPyConnection, recipe_ids: Iterable[str], known: str) -> set[str]:
-    """Those of the recipes that ``known``, a query for ids, has."""
+    """Those of the recipes that ``known``, a query for ids, returns."""
     with registered(connection, "recipes_to_find", strings(recipe_ids)):
         rows = connection.execute(
             f"SELECT id FROM ({known}) AS known(id) WHERE id IN (SELECT value FROM recipes_to_find)"
@@ -345,7 +345,7 @@ def _among(connection: DuckDBPyConnection, recipe_ids: Iterable[str], known: str
 
 
 def open_failures(connection: DuckDBPyConnection) -> list[OpenFailure]:
-    """What is wanted and failed or was given up, by product, view and candidate."""
+    """Wanted candidates that failed or were given up, by product, view and candidate."""
     rows = connection.execute(
         f"""
         SELECT {columns_of(OpenFailure)}

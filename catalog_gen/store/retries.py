@@ -1,4 +1,4 @@
-"""Products whose every picture of a view was rejected. What is done about it is not known here."""
+"""Products and views whose pictures were all rejected; ``stages/retries.py`` plans retries."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from catalog_gen.store.relations import shard_list
 
 @dataclass(frozen=True, slots=True)
 class AllRejected:
-    """A product and view without a picture that a person could still let pass.
+    """A product and view whose every picture was rejected.
 
     ``attempts`` counts how often candidates were asked for; ``inputs`` are the product's fields
     that the view read; ``best_total`` is 0..10.

@@ -205,7 +205,7 @@ def test_shopify_variants(tmp_path: Path) -> None:
         ("feed.csv", b"artikel,preis\n1,2\n", "no column for product ids"),
         ("feed.csv", b'"id,title\n1,2\n', "no header"),
         ("feed.xml", b"<rss><channel><item>", "no well-formed XML"),
-        ("feed.xml", b"<products><product/></products>", "<products> is no RSS or Atom feed"),
+        ("feed.xml", b"<products><product/></products>", "<products> is not an RSS or Atom feed"),
         ("feed.parquet", b"PAR1 and no more", "broken Parquet"),
         ("feed.csv.gz", packed("id,title\n1,Mug\n" * 100)[:-20], "broken gzip"),
     ],

@@ -1,4 +1,4 @@
-"""A table of products that no platform claims: its columns are found by their names alone."""
+"""A table of products that no platform claims: its columns are recognised by name only."""
 
 from collections.abc import Iterator
 from typing import ClassVar, Final
@@ -9,9 +9,9 @@ from catalog_gen.catalog.readers.reader import Reader
 from catalog_gen.catalog.readers.record import Record, Row, Skipped, Table
 from catalog_gen.catalog.readers.states import is_no, not_for_sale
 
-#: Columns with a word for the product's state.
+#: Columns that give the product's status as a word.
 STATUS_COLUMNS: Final = frozenset({"status", "state", "product_status", "visibility"})
-#: Columns that say yes or no, and what a "no" is counted as.
+#: Yes/no columns, and the reason under which a "no" is counted.
 SWITCHES: Final = {
     "published": "unpublished",
     "is_published": "unpublished",
@@ -23,7 +23,7 @@ SWITCHES: Final = {
 
 
 def rows_for_sale(table: Table) -> Iterator[Row]:
-    """The rows as they are, but for those whose state keeps them from sale."""
+    """The rows unchanged, except that those with a status not for sale are skipped."""
     places = ColumnPlans(_places)
     for row in table.read():
         if isinstance(row, Record):
@@ -35,7 +35,7 @@ def rows_for_sale(table: Table) -> Iterator[Row]:
 
 
 def _places(names: tuple[str, ...]) -> list[tuple[int, str]]:
-    """The columns about a row's state, with what a "no" there is counted as."""
+    """The status columns, with the reason under which a "no" is counted."""
     return [
         (index, SWITCHES.get(name, ""))
         for index, name in enumerate(map(snake_case, names))
@@ -52,14 +52,14 @@ def _why(record: Record, places: list[tuple[int, str]]) -> str:
 
 
 class Plain(Reader):
-    """Any table with ids and titles; ``aliases`` knows the spellings, the settings know more."""
+    """Any table with ids and titles, recognised by ``aliases`` and the user's settings."""
 
     title: ClassVar = "a plain table"
     marks: ClassVar = frozenset()
     columns: ClassVar = {}
 
     def score(self, names: frozenset[str]) -> int:
-        """Never claims a header: it is taken where no platform does, and ids and titles are."""
+        """Always 0: this reader is used if no platform claims a header with ids and titles."""
         return 0
 
     def rows(self, table: Table, naming: Naming) -> Iterator[Row]:
