@@ -1,7 +1,6 @@
-"""How large each network of the studio model is: pure numbers, so that a test can train them small.
+"""The sizes of the studio model's networks, as data, so that tests can train small ones.
 
-``STANDARD`` is what ``data/models/studio`` holds; ``MINIATURE`` runs the same code in seconds.
-It builds nothing; ``vae``, ``diffusion``, ``clip`` and ``judge`` do.
+``STANDARD`` is the size in ``data/models/studio``; ``MINIATURE`` runs the same code in seconds.
 """
 
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ class VaeSize:
     channels: tuple[int, int, int, int]
     latent_channels: int
     crop: int
-    """Side of a training crop in pixels; the network is convolutional, so crops train it all."""
+    """Side of a training crop in pixels; crops suffice, since the network is convolutional."""
     batch: int
 
 

@@ -1,7 +1,4 @@
-"""The photos of splits as training examples: random crops, whole pictures, caption tokens.
-
-It trains nothing and writes nothing.
-"""
+"""The photos of splits as training examples: random crops, whole pictures, caption tokens."""
 
 import random
 from collections.abc import Sequence
@@ -22,7 +19,7 @@ from studio.vocabulary import HELD_OUT_PAIRS, Colour
 
 #: Share of crops whose centre lies inside the subject's box.
 SUBJECT_SHARE: Final[float] = 0.85
-#: Captions kept for each photo beside its canonical one: drawn with repetition, a fifth canonical.
+#: Captions per photo besides the canonical one: sampled with repetition, a fifth canonical.
 FREE_CAPTIONS: Final[int] = 4
 
 
@@ -82,12 +79,12 @@ def _without_held_out(photos: Photos) -> Photos:
 
 
 class Album:
-    """The photos of some splits, one split behind the other."""
+    """The photos of some splits, one split after the other."""
 
     def __init__(
         self, folder: Path, *splits: Split, limit: int | None = None, known_pairs: bool = False
     ) -> None:
-        """``limit`` keeps the first so many photos of each split, ``known_pairs`` those whose
+        """``limit`` keeps the first photos of each split, ``known_pairs`` only those whose
         category and colour are not held out.
         """
         parts = [load_photos(folder, split, limit) for split in splits]
@@ -120,7 +117,7 @@ class Album:
         return to_signed(out)
 
     def pictures(self, picks: list[int], flips: list[bool] | None = None) -> NDArray[np.uint8]:
-        """Whole pictures (N, H, W, 3), those flipped that ``flips`` says."""
+        """Whole pictures (N, H, W, 3), flipped where ``flips`` is true."""
         images = self.photos.images
         turned = flips or [False] * len(picks)
         return np.stack(

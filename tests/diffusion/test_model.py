@@ -214,5 +214,5 @@ def test_damaged_json_is_refused(model: Path) -> None:
 
 def test_deeply_nested_json_is_refused(model: Path) -> None:
     (model / "model_index.json").write_text("[" * 100_000, "utf-8")
-    with pytest.raises(ModelError, match="no readable JSON"):
+    with pytest.raises(ModelError, match="not readable JSON"):
         check_model(model)

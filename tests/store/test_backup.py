@@ -126,7 +126,7 @@ def test_a_manifest_that_is_no_manifest_is_refused(full: Shop, home: Home, tmp_p
         check_backup(folder)
     shutil.rmtree(folder / "outbox")
     manifest.unlink()
-    with pytest.raises(InputError, match="no backup"):
+    with pytest.raises(InputError, match="not a readable backup"):
         check_backup(folder)
 
 
