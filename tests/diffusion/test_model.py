@@ -176,7 +176,7 @@ def test_truncated_weights_are_refused_by_name(model: Path, keep: int) -> None:
 
 def test_text_in_place_of_weights_is_refused(model: Path) -> None:
     (model / UNET).write_text("version https://git-lfs.github.com/spec/v1\n" * 4)
-    assert "no safetensors header" in _refusal(model)
+    assert "not a safetensors header" in _refusal(model)
 
 
 def test_a_missing_shard_is_refused_by_name(model: Path) -> None:
