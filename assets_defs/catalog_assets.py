@@ -19,7 +19,7 @@ _SHOWN: Final = 50
 def product_feed(
     context: dg.AssetExecutionContext, catalog: CatalogResource
 ) -> dg.MaterializeResult[None]:
-    """The shop's feed, copied as it was when the refresh began."""
+    """A copy of the shop's feed, made when the refresh began."""
     feed = take_feed(catalog.open())
     return dg.MaterializeResult(
         metadata={
@@ -34,7 +34,7 @@ def product_feed(
 def products(
     context: dg.AssetExecutionContext, catalog: CatalogResource
 ) -> dg.MaterializeResult[None]:
-    """Every product of the feed, validated; rows that broke a rule are kept as rejections."""
+    """Every product of the feed, validated; rows that break a rule are stored as rejections."""
     opened = catalog.open()
     stamp = Stamp.at_once(context.run.run_id)
     recorded = record_products(opened, current_feed(opened.home), stamp)

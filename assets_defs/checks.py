@@ -1,4 +1,4 @@
-"""Asset checks: what a person should look at after a night, each with the number behind it."""
+"""Asset checks: what needs attention after a night, with figures."""
 
 from typing import Final
 
@@ -28,15 +28,15 @@ from resources.catalog import CatalogResource
 MOST_REJECTED: Final = 0.20
 #: Below this share of accepted pictures, the model, a template or the rubric is wrong.
 LEAST_ACCEPTED: Final = 0.50
-#: Variants side by side look uneven beyond these: share of the longer side, and L*. The sample's
-#: own variants differ by 0.06 and 2.6 at most.
+#: Variants look uneven beyond these differences: share of the longer side, and L*. The sample's
+#: variants differ by 0.06 and 2.6 at most.
 MOST_FILL_SPREAD: Final = 0.10
 MOST_LIGHT_SPREAD: Final = 5.0
-#: A category and view with fewer pictures has no usual one.
+#: Pictures that a category and view must have to be searched for outliers.
 LEAST_ALIKE: Final = 8
-#: Of the modified z-score, as its authors recommend.
+#: Limit of the modified z-score, as its authors recommend.
 OUTLIER: Final = 3.5
-#: Lines of metadata; `catalog-gen status` lists all.
+#: Maximum lines of metadata; `catalog-gen status` lists all.
 SHOWN: Final = 20
 MOST_ROWS: Final = 500
 
@@ -73,7 +73,7 @@ def prompt_budget(catalog: CatalogResource) -> dg.AssetCheckResult:
 
 @dg.asset_check(asset=candidate_images)
 def stored_bytes(catalog: CatalogResource) -> dg.AssetCheckResult:
-    """Every stored picture still hashes to its address."""
+    """Every stored picture still has the hash that it was stored under."""
     with catalog.open().store.reading() as connection:
         damaged = damaged_images(connection)
     return dg.AssetCheckResult(
@@ -86,7 +86,7 @@ def stored_bytes(catalog: CatalogResource) -> dg.AssetCheckResult:
 
 @dg.asset_check(asset=candidate_images)
 def all_drawn(catalog: CatalogResource) -> dg.AssetCheckResult:
-    """Every picture that is wanted could be drawn."""
+    """Every wanted picture could be drawn."""
     opened = catalog.open()
     with opened.store.reading() as connection:
         groups = grouped(open_failures(connection))
@@ -145,7 +145,7 @@ def pass_rate(catalog: CatalogResource) -> dg.AssetCheckResult:
 
 @dg.asset_check(asset=verdicts)
 def needs_review(catalog: CatalogResource) -> dg.AssetCheckResult:
-    """No picture waits for a person; `catalog-gen review` lists the same ones."""
+    """No picture waits for review; `catalog-gen review` lists the same ones."""
     opened = catalog.open()
     with opened.store.reading() as connection:
         waiting = waiting_for_a_person(connection, opened.settings)
@@ -164,7 +164,7 @@ def needs_review(catalog: CatalogResource) -> dg.AssetCheckResult:
 
 @dg.asset_check(asset=published_catalog)
 def publish_coverage(catalog: CatalogResource) -> dg.AssetCheckResult:
-    """The share of active products with a live picture is what the settings ask for."""
+    """The share of active products with a live picture reaches the settings' minimum."""
     opened = catalog.open()
     with opened.store.reading() as connection:
         figures = coverage_figures(connection)

@@ -1,7 +1,7 @@
-"""Dagster's queue of runs, with all shards for a launch that names none.
+"""A run queue that selects all shards if a launch selects none.
 
-The launchpad starts a job with or without a partition chosen. Dagster can't run partitioned assets
-without one; and tags of the job itself, which could name all shards, would contradict a choice.
+The launchpad can start a job without selecting a partition, but Dagster can't run partitioned
+assets without one. Tags of the job that select all shards would conflict with a selection.
 """
 
 from typing import Final
@@ -10,15 +10,15 @@ import dagster as dg
 
 from assets_defs.partitions import ALL_SHARDS
 
-#: Jobs over all shards unless a launch says otherwise. The page asks for a partition elsewhere.
+#: Jobs that run over all shards by default. For other launches the page requires a partition.
 OVER_ALL_SHARDS: Final = frozenset({"nightly_refresh", "retry_failed"})
 
 
 class AllShardsByDefault(dg.QueuedRunCoordinator):
-    """Named in ``dagster.yaml``, so that the web server and the daemon use it."""
+    """Configured in ``dagster.yaml``, so that the web server and the daemon use it."""
 
     def submit_run(self, context: dg.SubmitRunContext) -> dg.DagsterRun:
-        """Queue a run; the daemon launches it with the tags that it has by then."""
+        """Queue a run with tags for all shards if it has none."""
         run = context.dagster_run
         names_a_shard = "dagster/partition" in run.tags or ALL_SHARDS.keys() & run.tags.keys()
         if run.job_name in OVER_ALL_SHARDS and not names_a_shard:

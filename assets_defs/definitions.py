@@ -1,9 +1,9 @@
 """The composition root of the code location that Dagster loads.
 
-The environment says which catalog it is: ``CATALOG_CONFIG`` names the settings (default
-``data/catalog.toml``), ``CATALOG_HOME`` the folder for everything that is written (default
-``.catalog``), ``CATALOG_FEED`` a feed instead of the settings', ``CATALOG_DEPLOYMENT`` the
-resources (default ``local``). The catalog's resource reads the first three when a run begins.
+The catalog is selected by environment variables: ``CATALOG_CONFIG`` is the settings file (default
+``data/catalog.toml``), ``CATALOG_HOME`` the folder for all output (default ``.catalog``),
+``CATALOG_FEED`` overrides the settings' feed, and ``CATALOG_DEPLOYMENT`` selects the resources
+(default ``local``). The catalog's resource reads the first three when a run begins.
 """
 
 import os

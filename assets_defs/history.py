@@ -1,4 +1,4 @@
-"""Dagster's own records of runs, forgotten after a set time."""
+"""Delete Dagster's own records of old runs."""
 
 import time
 from datetime import UTC, datetime
@@ -9,7 +9,7 @@ import dagster as dg
 from catalog_gen.settings import Home
 from resources.internals import forget_run
 
-#: Runs that are forgotten at a time: a refresh must not wait for a year's worth.
+#: Runs that are deleted at a time: a refresh must not wait for a year's worth.
 _AT_ONCE: Final = 50
 
 _ENDED: Final = [
@@ -20,7 +20,7 @@ _ENDED: Final = [
 
 
 def forget_old_runs(instance: dg.DagsterInstance, home: Home, days: int) -> list[str]:
-    """Forget runs that ended so long ago; returns their ids.
+    """Delete Dagster's records of runs that ended more than ``days`` ago; returns their ids.
 
     The last materialisation of each asset is kept, so that Dagster's page still shows it. The
     store's ``runs`` and all lineage stay.

@@ -34,14 +34,14 @@ nightly_refresh = dg.define_asset_job(
 )
 
 
-#: Everything from the pictures on: what comes before was mended by hand.
+#: All assets from the pictures on; the cause of the failure was fixed by hand.
 _FROM_THE_PICTURES = dg.AssetSelection.assets(*ASSETS[ASSETS.index(candidate_images) :])
 
 retry_failed = dg.define_asset_job(
     "retry_failed",
     selection=_FROM_THE_PICTURES
     | dg.AssetSelection.checks_for_assets(*ASSETS[ASSETS.index(candidate_images) :]),
-    description="Draws again what failed, once its cause was mended, and publishes what passed.",
+    description="Redraws what failed, once the cause is fixed, and publishes what passes.",
 )
 
 

@@ -21,7 +21,7 @@ from resources.catalog import config_from_environment
 from resources.internals import StepError, load_job, run_job, step_errors
 from resources.run_ends import LAUNCHED_BY, ended_as
 
-#: What ``workspace.yaml`` says, too: the UI finds a run's code by the location's name.
+#: As in ``workspace.yaml``: the UI finds a run's code by the location's name.
 WORKSPACE: Final = Path(__file__).parents[1] / "workspace.yaml"
 MODULE: Final = "assets_defs.definitions"
 LOCATION: Final = "catalog_gen"
@@ -76,8 +76,8 @@ def run_retry(
     """Draw again what failed, and publish what passed; raises as ``_run`` does.
 
     Args:
-        products: only these; empty: all of them.
-        shards: where they are; those between the first and the last are marked, too.
+        products: ids of the products to draw; empty: all of them.
+        shards: their shards; Dagster marks those between the first and the last, too.
     """
     again = {
         "failed": "failed" in kinds,
@@ -96,17 +96,17 @@ def _run(
     config: Mapping[str, object],
     tags: Mapping[str, str],
 ) -> dg.DagsterRun:
-    """Run a job over the catalog that the environment names.
+    """Run a job over the catalog that the environment selects.
 
-    How earlier runs ended is recorded first, of those that died, too; old ones are forgotten.
+    First it records the ends of earlier runs, including those that died, and deletes old records.
 
     Returns:
         The finished run, whether it succeeded or not.
 
     Raises:
-        ConfigError: what Dagster is told of schedules or deployment is wrong.
-        StoreError: the database can't be used, so that no run was started; or Dagster's own could
-            not be written while the run was at work.
+        ConfigError: the schedules or the deployment are invalid.
+        StoreError: the database can't be used, so no run was started; or Dagster's own database
+            could not be written during the run.
     """
     try:
         job = load_job(MODULE, job_name)
@@ -114,7 +114,7 @@ def _run(
         raise ConfigError(
             "schedule, audit or CATALOG_DEPLOYMENT",
             " ".join(str(error).split()).rstrip("."),
-            "Mend it in the settings or the environment, and run again.",
+            "Correct it in the settings or the environment, and run again.",
         ) from error
     end_stale_runs(instance, home)
     run_id = str(uuid.uuid4())
@@ -137,18 +137,18 @@ def _run(
         raise StoreError(
             str(home.dagster),
             f"Dagster can't write its records ({error.orig})",
-            "Free space or mend the folder and run again: everything acknowledged is kept.",
+            "Free space or repair the folder and run again: everything acknowledged is kept.",
         ) from error
     return run
 
 
 def was_interrupted(run: dg.DagsterRun) -> bool:
-    """Whether a run was ended from outside: by Ctrl-C, or on somebody's request."""
+    """Whether a run was ended from outside: by Ctrl-C, or terminated in the web UI."""
     return ended_as(run, began=True) == "interrupted"
 
 
 def failure_of(instance: dg.DagsterInstance, run_id: str) -> StepError:
-    """Why a run failed, from its event log; the first step that failed tells."""
+    """The error of a run's first failed step, from its event log."""
     errors = step_errors(instance, run_id)
     unknown = StepError("InfrastructureError", "the run failed before its first step")
     return errors[0] if errors else unknown

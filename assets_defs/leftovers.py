@@ -1,6 +1,6 @@
-"""What dead processes leave in Dagster's storage: runs that never ended, and slots they hold.
+"""Find what dead processes left in Dagster's storage: runs that never ended, and their slots.
 
-Reads only; ``catalog-gen dev`` runs Dagster's monitor, which ends such runs and frees the slots.
+Read-only; ``catalog-gen dev`` runs Dagster's monitor, which ends such runs and frees the slots.
 """
 
 from dataclasses import dataclass
@@ -20,14 +20,14 @@ _UNFINISHED = (
 
 @dataclass(frozen=True, slots=True)
 class Leftovers:
-    """Ids of runs that Dagster takes for running, and keys of the pools whose slots are taken."""
+    """Ids of runs that Dagster considers running, and keys of the pools whose slots are taken."""
 
     runs: tuple[str, ...] = ()
     pools: tuple[str, ...] = ()
 
 
 def leftovers(home: Home) -> Leftovers:
-    """Look into the catalog's Dagster instance; nothing is created where there is none."""
+    """Read the catalog's Dagster instance, without creating one."""
     if not (home.dagster / "dagster.yaml").exists():
         return Leftovers()
     with dagster_instance(home) as instance:

@@ -1,4 +1,4 @@
-"""Links from Dagster's page to what this pipeline wrote."""
+"""Links from Dagster's page to this pipeline's output."""
 
 import os
 
@@ -8,7 +8,7 @@ from catalog_gen.settings import Home
 
 
 def gallery_link(home: Home, show: str = "") -> dg.MetadataValue:
-    """The gallery: its address where `catalog-gen dev` serves it, else where it lies on disk.
+    """The gallery's address if `catalog-gen dev` serves it, else its path on disk.
 
     ``show`` is one of the gallery's filters (docs/gallery.md), such as "failed".
     """

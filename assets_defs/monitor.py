@@ -1,4 +1,4 @@
-"""What Dagster's daemon looks after between runs: dead runs are ended, old ones forgotten."""
+"""A sensor of Dagster's daemon that ends dead runs and deletes old ones."""
 
 import dagster as dg
 
@@ -12,13 +12,13 @@ from resources.catalog import config_from_environment
     name="run_monitor",
     minimum_interval_seconds=30,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Ends runs whose process died, records how runs ended, forgets old ones.",
+    description="Ends runs whose process died, records how runs ended, deletes old ones.",
 )
 def run_monitor(context: dg.SensorEvaluationContext) -> dg.SkipReason:
-    """Dagster's own monitor can't tell whether a process of the default launcher lives."""
+    """End dead runs; Dagster's monitor can't tell whether a default launcher's process lives."""
     home = Home.from_environment()
     dead = end_stale_runs(context.instance, home)
     days = load_settings(config_from_environment()).history.days
     gone = forget_old_runs(context.instance, home, days)
     ended = f"ended {', '.join(run_id[:8] for run_id in dead)}" if dead else "no run has died"
-    return dg.SkipReason(f"{ended}; {len(gone)} old runs forgotten")
+    return dg.SkipReason(f"{ended}; {len(gone)} old runs deleted")

@@ -1,6 +1,6 @@
-"""The hash shards: stable, evenly filled, and independent of what the products are.
+"""The hash shards as Dagster partitions: stable and evenly filled.
 
-A shard is what a person draws again from Dagster's page after something in it was mended.
+A shard is the unit that can be redrawn from Dagster's page.
 """
 
 from collections.abc import Sequence
@@ -19,14 +19,14 @@ in_one_run = dg.BackfillPolicy.single_run()
 
 
 def shard_range(first: int, last: int) -> dict[str, str]:
-    """Run tags that ask for all shards from the first to the last."""
+    """Run tags that select all shards from the first to the last."""
     return {
         "dagster/asset_partition_range_start": SHARD_KEYS[first],
         "dagster/asset_partition_range_end": SHARD_KEYS[last],
     }
 
 
-#: Run tags that ask for every shard.
+#: Run tags that select every shard.
 ALL_SHARDS: Final = shard_range(0, SHARDS - 1)
 
 
@@ -39,12 +39,12 @@ def shards_of(context: dg.AssetExecutionContext) -> Sequence[int]:
     """The shards that this run is for.
 
     Raises:
-        dg.Failure: the run names none. Dagster would call that a success with nothing done.
+        dg.Failure: the run selects no shard, which Dagster would treat as a success.
     """
     if not context.has_partition_key and not context.has_partition_key_range:
         raise dg.Failure(
-            "This run names no shard. Choose partitions in the launch dialog, or launch the "
-            "nightly_refresh job, which asks for all of them.",
+            "This run has no shard. Choose partitions in the launch dialog, or launch the "
+            "nightly_refresh job, which runs all of them.",
             allow_retries=False,
         )
     return [int(key) for key in context.partition_keys]

@@ -1,4 +1,4 @@
-"""From prompts to verdicts: the assets that are partitioned into shards."""
+"""The assets from prompts to verdicts, which are partitioned into shards."""
 
 import dagster as dg
 from pydantic import Field
@@ -22,16 +22,23 @@ from resources.scorer import ClipScorerResource
 
 
 class Again(dg.Config):
-    """What a run that begins with the pictures draws again; a whole refresh ignores it."""
+    """What a run that starts at ``candidate_images`` redraws; a whole refresh ignores it."""
 
-    failed: bool = Field(default=True, description="What a night would try again anyway.")
-    given_up: bool = Field(default=True, description="What was tried too often.")
-    rejected: bool = Field(default=False, description="What the judge refused in every attempt.")
-    products: list[str] = Field(default=[], description="Only these product ids; none: all.")
+    failed: bool = Field(
+        default=True, description="Pictures that the next night would try again anyway."
+    )
+    given_up: bool = Field(
+        default=True, description="Pictures that were given up after too many tries."
+    )
+    rejected: bool = Field(
+        default=False,
+        description="Pictures of products and views whose every candidate was rejected.",
+    )
+    products: list[str] = Field(default=[], description="Only these product ids; empty: all.")
 
     @property
     def kinds(self) -> list[Kind]:
-        """What is asked for, in the ledger's words."""
+        """The selected kinds, as the ledger's statuses."""
         chosen: dict[Kind, bool] = {
             "failed": self.failed,
             "given up": self.given_up,
@@ -42,7 +49,7 @@ class Again(dg.Config):
 
 @stage_asset(group="pictures", kinds={"jinja", "duckdb"}, deps=[products], sharded=True)
 def prompts(context: dg.AssetExecutionContext, catalog: CatalogResource) -> None:
-    """What each product and view asks for; only new and changed wishes are written."""
+    """The prompt of every product and view; only new and changed ones are written."""
     opened = catalog.open()
     stamp = Stamp.at_once(context.run.run_id)
     result = write_prompts(opened, shards_of(context), stamp, budget=catalog.picture_budget)
@@ -67,9 +74,10 @@ def candidate_images(
     catalog: CatalogResource,
     diffusion_pipeline: DiffusionPipelineResource,
 ) -> None:
-    """Candidate pictures: what the ledger still wants, and nothing else, is drawn.
+    """Candidate pictures: draws exactly what the ledger still wants.
 
-    Materialised without the prompts, it first plans again what failed: somebody mended the cause.
+    Materialised without the prompts, it first resets what failed, on the assumption that the cause
+    was fixed.
     """
     opened = catalog.open()
     stamp = Stamp.at_once(context.run.run_id)
@@ -100,7 +108,7 @@ def clip_scores(
     catalog: CatalogResource,
     clip_scorer: ClipScorerResource,
 ) -> None:
-    """CLIP similarity and margin, image embeddings, and everything measured on the pixels."""
+    """CLIP similarity and margin, image embeddings, and the signals measured on the pixels."""
     opened = catalog.open()
     stamp = Stamp.at_once(context.run.run_id)
     scorer = clip_scorer.scorer(opened.settings.scorer)
@@ -115,7 +123,7 @@ def verdicts(
     catalog: CatalogResource,
     clip_scorer: ClipScorerResource,
 ) -> None:
-    """The rubric's answer for each picture: five criteria, a total of 10, a decision."""
+    """The rubric's verdict on each picture: five criteria, a total of 0 to 10, a decision."""
     opened = catalog.open()
     stamp = Stamp.at_once(context.run.run_id)
     scorer = clip_scorer.scorer(opened.settings.scorer)

@@ -1,4 +1,4 @@
-"""Small pictures in Dagster's metadata, so that a person sees what a run drew, and for what."""
+"""Thumbnails in Dagster's metadata that show what a run drew."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -12,8 +12,7 @@ from catalog_gen.stages.catalog import Catalog
 from catalog_gen.store.images import DrawnPicture, pictures_of_run, stored_pngs
 from catalog_gen.store.ledger import OpenFailure, open_failures
 
-#: Pictures that a run shows on the shards that drew them, and at most so many on one. Dagster keeps
-#: metadata in its database about four times over.
+#: Thumbnails per run, and at most per shard. Dagster stores metadata about four times over.
 SHOWN: Final = 16
 SHOWN_A_SHARD: Final = 3
 
@@ -30,7 +29,7 @@ def describe_shards(
     drawn: Mapping[int, int],
     shards: Sequence[int],
 ) -> None:
-    """Say for each shard how many pictures were drawn and could not be, and show some."""
+    """Report for each shard how many pictures were drawn and how many failed, and show some."""
     with catalog.store.reading() as connection:
         failures = open_failures(connection)
         pictures = pictures_of_run(connection, context.run.run_id, SHOWN)

@@ -1,4 +1,4 @@
-"""What a refresh ends with: the live set, the gallery, the channels' feeds, the snapshot."""
+"""The last assets of a refresh: the live set, the gallery, the channels' feeds, the snapshot."""
 
 from datetime import timedelta
 
@@ -14,7 +14,7 @@ from catalog_gen.store.snapshot import publish_snapshot
 from resources.catalog import CatalogResource
 from resources.scorer import ClipScorerResource
 
-#: A night that was missed is told the next morning.
+#: A missed night is reported the next morning.
 nightly = dg.FreshnessPolicy.time_window(
     fail_window=timedelta(hours=36), warn_window=timedelta(hours=26)
 )
@@ -57,7 +57,7 @@ def gallery(
 def channel_feeds(
     context: dg.AssetExecutionContext, catalog: CatalogResource
 ) -> dg.MaterializeResult[None]:
-    """The live pictures as sales channels want to read them."""
+    """The live pictures as feeds for the sales channels."""
     feed = write_channel_feeds(catalog.open())
     return dg.MaterializeResult(
         metadata={"feed": dg.MetadataValue.path(str(feed.path)), "rows": feed.rows}

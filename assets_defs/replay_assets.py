@@ -1,4 +1,4 @@
-"""The replay audit: old pictures drawn again each night, in a job and at a time of its own."""
+"""The replay audit: redraws old pictures each night, in its own job on its own schedule."""
 
 import dagster as dg
 
@@ -15,7 +15,7 @@ from resources.catalog import CatalogResource
 def replay_audit(
     context: dg.AssetExecutionContext, catalog: CatalogResource
 ) -> dg.MaterializeResult[None]:
-    """A sample of old pictures drawn again: identical, close, different, and why."""
+    """Redraws a sample of old pictures and records how they differ, and why."""
     found = audit(catalog.open(), Stamp.at_once(context.run.run_id))
     for each in found.drifted:
         why = "; ".join([*each.environment_changed, each.problem])
@@ -38,7 +38,7 @@ def no_unexplained_drift(catalog: CatalogResource) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(
         passed=not changed,
         severity=dg.AssetCheckSeverity.ERROR,
-        description=f"{len(changed)} pictures changed with nothing of the environment changed",
+        description=f"{len(changed)} pictures changed although the environment did not",
         metadata={"images": changed[:20]},
     )
 

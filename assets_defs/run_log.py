@@ -1,4 +1,4 @@
-"""A run's log as Dagster keeps it, without what only Dagster cares about."""
+"""A run's log from Dagster's event log, without Dagster's internal events."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -8,7 +8,7 @@ from assets_defs.launch import dagster_instance
 from catalog_gen.settings import Home
 from resources.internals import log_entries
 
-#: Events that say how a run went; the others say how Dagster goes about it.
+#: Events about the run itself; the others are internal to Dagster.
 _TOLD: Final = {
     "RUN_START",
     "RUN_SUCCESS",
@@ -31,7 +31,7 @@ class LogLine:
 
 
 def log_of(home: Home, run_id: str) -> list[LogLine]:
-    """What a run said, in order; empty where Dagster has forgotten it."""
+    """A run's log lines, in order; empty if Dagster's records were deleted."""
     if not (home.dagster / "dagster.yaml").exists():
         return []
     with dagster_instance(home) as instance:

@@ -1,4 +1,4 @@
-"""How far a stage is, said in Dagster's run log now and then."""
+"""Report a stage's progress in Dagster's run log at intervals."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +15,7 @@ EVERY: Final = 15.0
 
 @contextmanager
 def progress_in_run_log(context: dg.AssetExecutionContext) -> Iterator[None]:
-    """Log what the stages called inside report: at the beginning, at times, at the end."""
+    """Log the progress of the stages in the block: at the start, at intervals, at the end."""
     started = last = monotonic()
 
     def log(progress: Progress) -> None:

@@ -1,8 +1,8 @@
-"""Refuse what other sites make a browser ask of a server on this machine.
+"""Refuse cross-site requests to a server on this machine.
 
-A server on the loopback interface has no login, since only this machine reaches it; but every page
+A server on the loopback interface has no login, since only this machine reaches it; but any page
 that a browser on this machine shows can send it requests (an image, a form, a script after DNS
-rebinding). Three headers tell them apart, and no page can forge them: Host, Origin and
+rebinding). Three headers identify them and can't be forged by a page: Host, Origin and
 Sec-Fetch-Site (Fetch Metadata Request Headers, W3C).
 """
 
@@ -14,7 +14,7 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-#: Paths that change something; a link from elsewhere may not lead there.
+#: Paths that change something; links from other sites must not lead there.
 _GUARDED: Final = ("/graphql",)
 
 _REFUSED: Final = (
@@ -31,7 +31,7 @@ class SameOriginOnly:
         self._hosts = {f"{name}:{port}" for name in ("127.0.0.1", "localhost", "[::1]")}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on what is the page's own; answer 403, or close a websocket, to all else."""
+        """Pass same-origin requests on; answer others with 403, or close the websocket."""
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return

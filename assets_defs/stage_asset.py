@@ -1,8 +1,8 @@
-"""What all assets of the pipeline share: each is one idempotent stage of a refresh.
+"""The common form of the pipeline's assets: each is one idempotent stage of a refresh.
 
-Faults of the machine are tried again, since a second try costs time and nothing else. What the user
-gave is not: a broken template stays broken, and waiting for it would only delay the message. Nor is
-what a person interrupts, which Dagster by itself would begin again.
+A step that fails because of the machine is retried, which only costs time. Wrong input is not: a
+broken template stays broken, and retrying would only delay the message. Nor is a step that a person
+interrupted, which Dagster would otherwise retry.
 """
 
 from collections.abc import Callable, Sequence, Set
@@ -17,10 +17,10 @@ from resources.internals import begin_to_cancel
 
 Body = Callable[..., Any]
 
-#: Raise it with a change of what the stages make, so that Dagster shows what is out of date.
+#: Raise it when the output of the stages changes, so that Dagster shows what is out of date.
 CODE_VERSION: Final = "1"
 
-#: Ctrl-C and SIGTERM, as they come up where a step runs.
+#: The exceptions that Ctrl-C and SIGTERM raise in a step.
 INTERRUPTS: Final = (KeyboardInterrupt, dg.DagsterExecutionInterruptedError)
 
 retry_twice = dg.RetryPolicy(max_retries=2, delay=5, backoff=dg.Backoff.EXPONENTIAL)
@@ -35,7 +35,7 @@ def stage_asset(
     freshness: dg.FreshnessPolicy | None = None,
     hooks: Set[dg.HookDefinition] = frozenset(),
 ) -> Callable[[Body], dg.AssetsDefinition]:
-    """Make an asset of a body. ``sharded``: it has a partition a shard, a run's in one process."""
+    """Make an asset from a body. ``sharded`` partitions it by shard, one process per run."""
     asset = dg.asset(
         group_name=group,
         kinds=kinds,

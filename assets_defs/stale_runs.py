@@ -1,7 +1,7 @@
-"""Runs whose process died are ended, in Dagster and in the store, and their slots freed.
+"""End runs whose process died, in Dagster and in the store, and free their slots.
 
-Each run's process holds a file lock as long as it lives, whoever launched it. Dagster's own monitor
-asks its launcher how a process is, and the default launcher does not know.
+Every run's process holds a file lock as long as it lives, however it was launched. Dagster's own
+monitor asks the run launcher, and the default launcher can't tell.
 """
 
 import time
@@ -24,7 +24,7 @@ from resources.run_ends import end_of, ended_as, has_begun
 #: Seconds to wait for another process before the runs table is left to the next refresh.
 _PATIENCE: Final = 2.0
 
-#: Seconds that a run may be without a lock: it is loading code then, or about to end.
+#: Seconds that a run may be without a lock, while it loads code or ends.
 _GRACE: Final = 600.0
 
 #: The newest runs of Dagster that are compared with the store.
@@ -36,7 +36,7 @@ _AT_WORK: Final = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
 def end_stale_runs(instance: dg.DagsterInstance, home: Home) -> list[str]:
     """End dead runs, and record in the store how every run ended; returns the ids of the dead.
 
-    If another process holds the database, a later call does that part.
+    If another process holds the database, the recording is left to a later call.
 
     Raises:
         StoreError: the database can't be used.
@@ -56,7 +56,7 @@ def end_stale_runs(instance: dg.DagsterInstance, home: Home) -> list[str]:
 
 
 def _without_a_lock(instance: dg.DagsterInstance, home: Home) -> list[str]:
-    """Runs that Dagster takes for running although no process works on them."""
+    """Runs that Dagster considers running although no process works on them."""
     records = instance.get_run_records(dg.RunsFilter(statuses=_AT_WORK))
     latest = time.time() - _GRACE
     return [
@@ -69,9 +69,9 @@ def _without_a_lock(instance: dg.DagsterInstance, home: Home) -> list[str]:
 
 
 def _ends(instance: dg.DagsterInstance, store: Store) -> list[End]:
-    """How runs ended where the store does not say so yet, by Dagster's records.
+    """The ends of runs, by Dagster's records, that the store lacks.
 
-    Runs that Dagster does not know any more were cut off.
+    Runs that Dagster has no record of count as interrupted.
     """
     newest = instance.get_run_records(limit=_COMPARED)
     records = {each.dagster_run.run_id: each for each in newest if not is_mark(each.dagster_run)}
@@ -84,7 +84,7 @@ def _ends(instance: dg.DagsterInstance, store: Store) -> list[End]:
         if known.get(run_id) != ended_as(record.dagster_run, began=has_begun(record))
     ]
     ends += [
-        End(run_id, "interrupted", datetime.now(UTC), error="Dagster does not know it any more")
+        End(run_id, "interrupted", datetime.now(UTC), error="Dagster has no record of it any more")
         for run_id in unfinished
         if run_id not in records and instance.get_run_by_id(run_id) is None
     ]

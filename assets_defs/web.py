@@ -1,6 +1,6 @@
 """Dagster's web server behind a guard, with the gallery beside it: `python -m assets_defs.web`.
 
-Dagster's own command takes requests from any page that a browser on this machine shows.
+Dagster's own command accepts requests from any page that a browser on this machine shows.
 """
 
 import argparse

@@ -1,9 +1,9 @@
-"""How the judge agrees with people on the form of *generated* pictures.
+"""Measure how well the judge agrees with people on the form of *generated* pictures.
 
-The labelled pictures (``data/eye``) are drawn again and judged as a refresh judges them: with the
-critic, and without it. A picture's soundness comes from a probe that was fitted on other wishes, so
-that nothing is measured on what was learned. "Wrong against fine" leaves the doubtful ones out;
-"inside a category" compares pictures of one category only.
+The labelled pictures (``data/eye``) are redrawn and judged as in a refresh, with and without the
+critic. A picture's soundness comes from a probe that was fitted on other wishes (cross-validation).
+"Wrong against fine" leaves out the doubtful ones; "inside a category" compares only pictures of the
+same category.
 
     python benchmarks/eye.py [--labels FILE] [--json]
 """

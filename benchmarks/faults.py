@@ -1,4 +1,4 @@
-"""What nights bring, brought on purpose: refreshes are killed, and what survives is counted.
+"""Inject faults: kill refreshes at random moments and count what survives.
 
 python benchmarks/faults.py [--kills N] [--pairs N] [--seed N] [--json]
 """
@@ -38,7 +38,7 @@ def main() -> None:
 
 
 def measure(folder: Path, kills: int, pairs: int, seed: int) -> dict[str, Any]:
-    """The figures of so many kills, and pairs of refreshes, of a shop in an empty folder."""
+    """The figures of ``kills`` kills and ``pairs`` of refreshes of a shop in an empty folder."""
     killer = Killer(folder, seed)
     killer.run(kills)
     return asdict(killer.run_pairs(pairs))

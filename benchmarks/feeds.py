@@ -1,9 +1,9 @@
-"""How fast each platform's export is read, and what it takes of memory, beside ``csv.DictReader``.
+"""Measure speed and memory of reading each platform's export, compared with ``csv.DictReader``.
 
-Every form is written with the same number of rows and read in a process of its own: rows a second,
-and the peak of memory that reading added. ``DictReader`` reads the same file in the encoding that
-is known to it, keeps every row, as a script would, and understands none. On a busy machine the rows
-a second of processor time are the ones to compare.
+Every format is written with the same number of rows and read in its own process: rows a second, and
+the peak of memory that reading added. ``DictReader`` reads the same file in the known encoding and
+keeps every row, as a script would, without interpreting it. On a busy machine the rows a second of
+processor time are the ones to compare.
 
     python benchmarks/feeds.py [--rows N] [--json]
     python benchmarks/feeds.py --table        # the table of docs/feeds.md

@@ -1,12 +1,12 @@
-"""Feeds as an enemy would write them: does a reader crash, hang or fill the memory?
+"""Feed hostile input to the readers: does one crash, hang or exhaust the memory?
 
 1. Damaged feeds of every format (hypothesis): each is read or refused with a message, and what was
    accepted and what was rejected add up to what was read. Anything else ends the run with the feed
    that did it.
 2. A coverage-guided fuzzer on the same readers, for ``--seconds``, where Atheris is installed
-   (``pip install atheris``; it is no dependency of the project).
-3. Bombs, each in a process of its own: lines of a gigabyte, entities, gzip, Parquet. The figure is
-   what reading added to that process's peak memory.
+   (``pip install atheris``; it is not a dependency of the project).
+3. Decompression bombs in separate processes: lines of a gigabyte, entities, gzip, Parquet. The
+   figure is what reading added to the process's peak memory.
 
     python benchmarks/fuzz.py [--feeds N] [--seconds S] [--gigabytes G] [--json]
 """
@@ -251,7 +251,7 @@ def _gzip_bomb(path: Path, megabytes: int) -> None:
 
 
 def _many_keys(path: Path, megabytes: int) -> None:
-    """Rows of a thousand keys each, none of them twice: whatever is remembered by name grows."""
+    """Rows of a thousand unique keys each, which fill any cache by name."""
     with path.open("w", encoding="ascii") as stream:
         for number in range(20 * megabytes // 10):
             keys = ",".join(f'"k{number}_{key}":"v"' for key in range(1000))
@@ -259,7 +259,7 @@ def _many_keys(path: Path, megabytes: int) -> None:
 
 
 def _entities(path: Path, _: int) -> None:
-    """Ten to the ninth laughs."""
+    """Nested entities that expand to 10^9 copies ("billion laughs")."""
     laughs = "".join(f'<!ENTITY l{level} "{f"&l{level - 1};" * 10}">\n' for level in range(1, 10))
     text = f'<!DOCTYPE r [<!ENTITY l0 "laugh">\n{laughs}]><rss><item><id>&l9;</id></item></rss>'
     path.write_text(text, "ascii")

@@ -2,7 +2,7 @@
 
 Writes made-up products (two views, three candidates each, with criteria and channels' answers) as a
 night does, twice, and once more after a hundred have changed. Where Chromium is installed, it opens
-the page from disk and tells when the script was done.
+the page from disk and measures when the script was done.
 
     python benchmarks/gallery.py [--products N] [--out DIR] [--json]
 """
@@ -44,7 +44,7 @@ _CHECK: Final = ("passed", "The product fills 78 % of the picture; at least 75 %
 
 
 class Drawn:
-    """One small picture for each colour: products share them, as products of one look do."""
+    """One small picture for each colour, shared by the products."""
 
     def png(self, image: GalleryImage) -> bytes:
         """The PNG of a picture."""

@@ -1,9 +1,9 @@
-"""The judge's error rates: good renders, and the same with one planted defect.
+"""Measure the judge's error rates on good renders, and on the same with one planted defect.
 
-Renders are of the "held-out" photos, which no network of the studio learned from and no threshold
-was set on; what is missing is rendered first (about a scene a second). A defect is caught where
-the verdict is not "accepted". Judging is timed beside drawing, in the same process: both with their
-models loaded, on pictures of the sample's size.
+Renders are of the "held-out" photos, which were not used to train any network or to set any
+threshold; missing ones are rendered first (about a scene a second). A defect is caught if the
+verdict is not "accepted". Judging and drawing are timed in the same process, with their models
+loaded, on pictures of the sample's size.
 
     python benchmarks/judge.py [--photos DIR] [--scenes N] [--each N] [--side N] [--json]
 """
@@ -93,7 +93,7 @@ def measure(good: list[Specimen]) -> dict[str, Any]:
 
 
 def bench_of(settings: CatalogSettings) -> Bench:
-    """What the catalog's pictures are judged with; nothing is loaded yet."""
+    """The bench for the catalog's pictures; no model is loaded yet."""
     detector = LetteringDetector.of(settings.lettering)
     return Bench(ClipScorer(settings.scorer), detector, load_rubric(settings.rubric))
 

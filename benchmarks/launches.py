@@ -1,9 +1,9 @@
-"""Launches of every kind, some of them killed: does the store say of each run how it ended?
+"""Launch runs of every kind, kill some, and check how the store records their ends.
 
 Over a small shop, with Dagster's web server and daemon: from the launchpad, one asset, one shard,
 several shards, a re-execution, a backfill, the command line. Processes of runs are killed with
-SIGKILL at random moments. A run is told wrongly if the store's word, once a minute has passed, is
-not what happened to it.
+SIGKILL at random moments. A run counts as wrong if a minute later the store's status is not what
+happened to it.
 
     python benchmarks/launches.py [--launches 20] [--kills 10] [--seed 0] [--json]
 """
@@ -52,9 +52,9 @@ SHARDED: Final = ("prompts", "candidate_images", "clip_scores", "verdicts")
 
 @dataclass(slots=True)
 class Figures:
-    """What came of it.
+    """The results.
 
-    ``wrong`` names runs that are told wrongly, as "id: expected, told"; ``errors`` ended runs that
+    ``wrong`` lists runs with a wrong status, as "id: expected, told"; ``errors`` ended runs that
     nobody killed.
     """
 
@@ -174,7 +174,7 @@ class Launcher:
         return int(waited_for("the run's process", look))
 
     def _compare(self) -> None:
-        """What the store says a minute later, against what happened."""
+        """Compare the store's statuses a minute later with what happened."""
 
         def told() -> dict[str, str]:
             rows = self._shop.query("SELECT run_id, status FROM runs")

@@ -1,9 +1,9 @@
-"""How long questions about lineage take over a large store of synthesised rows.
+"""Time the lineage queries over a large store of synthesised rows.
 
 Rows as a refresh would have written them over 30 nights, without the pictures' bytes: every image
-has its recipe, ledger row, prompt, score and verdict. Each question of docs/lineage.md is asked of
-a snapshot, as `catalog-gen sql` does, with a connection of its own; the figure is the median of its
-repeats, the first (cold) one apart. `catalog-gen lineage` asks the live file.
+has its recipe, ledger row, prompt, score and verdict. The queries of docs/lineage.md run on a
+snapshot, as in `catalog-gen sql`, each with a new connection; the figure is the median of the
+repeats, without the first (cold) one. `catalog-gen lineage` reads the live file.
 
     python benchmarks/lineage.py [--images N] [--repeats N] [--keep FOLDER] [--json]
 """

@@ -1,10 +1,10 @@
-"""A night of thousands of pictures: does anything grow that should not?
+"""Run a night of thousands of pictures and check that memory, files and threads don't grow.
 
 One real refresh (Dagster, a tiny Stable Diffusion pipeline and a tiny CLIP with random weights,
 pictures of 16x16 pixels in one step) draws, judges and publishes that many pictures in one process.
-At each tenth of drawing and of scoring it notes the process's resident memory, open files and
-threads; at the end, what is left in the outbox. What a picture costs is small here on purpose: a
-leak is one of pictures, rows or handles, and those are as many as in a real night.
+At each tenth of drawing and of scoring it records the process's resident memory, open files and
+threads; at the end, what is left in the outbox. The pictures are small on purpose: leaks are of
+pictures, rows or handles, and there are as many as in a real night.
 
     python benchmarks/long_night.py [--images N] [--json]
 

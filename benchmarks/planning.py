@@ -1,9 +1,9 @@
-"""Planning a large catalog: nothing changed, and a few products changed.
+"""Measure planning of a large catalog with no changes, and with a few changed products.
 
 Writes a feed, records it and its prompts as a refresh would (drawing nothing), then measures the
 plan in fresh processes: seconds after imports, and the process's peak memory. With ``--nights`` the
-same is measured after so many nights of a hundred changed products each: the plan's time has to
-grow with the changes and not with the history.
+same is measured after that many nights of a hundred changed products: the plan's time should grow
+with the changes, not with the history.
 
 Templates that read what few products differ in make few looks; with ``--apart`` every product has a
 look of its own. The processor's seconds say more than the clock's where others work beside.

@@ -1,9 +1,9 @@
-"""How much a whole refresh costs over the bare diffusers loop that draws the same pictures.
+"""Measure the cost of a whole refresh relative to a bare diffusers loop with the same pictures.
 
 Two processes in one run: a script that loads the pipeline and draws the recipes of the plan in the
 same batches, with PNGs written by Pillow; and `catalog-gen refresh` on an empty home. Then a second
 refresh with nothing changed. The ratios count the work after imports and the whole processes. All
-that takes turns in a few rounds, and the fastest of each counts: others' work only adds to a time.
+that takes turns in a few rounds, and the fastest of each counts: other load only adds to a time.
 
     python benchmarks/refresh.py [--products N] [--rounds N] [--json]
 """
@@ -144,7 +144,7 @@ def planned_recipes(feed: Path, home: Path) -> list[dict[str, Any]]:
 
 
 def draw_bare(jobs: list[dict[str, Any]]) -> dict[str, float]:
-    """The loop that anybody would write: same recipes, same batches, PNG files on disk."""
+    """The straightforward loop: same recipes, same batches, PNG files on disk."""
     import torch
     from diffusers import AutoPipelineForImage2Image, StableDiffusionPipeline
     from diffusers.utils import logging

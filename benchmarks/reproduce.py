@@ -1,4 +1,4 @@
-"""The same pixels again: stored pictures drawn anew from their rows, in another process.
+"""Redraw stored pictures from their rows in another process, and compare the bytes.
 
 Draws the sample catalog with the studio model in views of both methods and several schedulers, at
 two sizes, of which the larger first runs out of memory (injected) and goes on in halved batches.

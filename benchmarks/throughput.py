@@ -1,10 +1,10 @@
-"""Pictures a second: a first script's way, the plain pipeline in batches, and our engine.
+"""Measure pictures a second of a naive script, the plain pipeline in batches, and our engine.
 
     python benchmarks/throughput.py [--size miniature|full] [--json]
 
 SD 1.5- and SDXL-shaped pipelines are built from configuration with seeded random weights: speed
-does not depend on what the weights are, and nothing is downloaded. All variants run side by side
-in one run. On a GPU the engine is measured eager and compiled, at several batch sizes, and its
+does not depend on the weights, and nothing is downloaded. All variants take turns in one run.
+On a GPU the engine is measured eager and compiled, at several batch sizes, and its
 arithmetic is compared with that of a large bf16 matrix product on the same GPU.
 
     first script   fp16 on a GPU, attention slicing, one picture at a time, PNG by Pillow

@@ -1,1 +1,1 @@
-"""Dagster resources: what assets are given to work with, and how it differs by deployment."""
+"""Dagster resources: catalog, engine and scorer, by deployment."""

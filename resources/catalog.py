@@ -15,7 +15,7 @@ from catalog_gen.stages.catalog import Catalog
 from catalog_gen.store.run_lock import run_lock
 from resources.run_ends import record_own_end
 
-#: Where the settings are unless ``CATALOG_CONFIG`` says otherwise.
+#: The settings file unless ``CATALOG_CONFIG`` is set.
 DEFAULT_CONFIG: Final = Path("data/catalog.toml")
 
 
@@ -25,27 +25,27 @@ def config_from_environment() -> Path:
 
 
 class CatalogResource(dg.ConfigurableResource[Any]):
-    """Opens the catalog that the environment names, and keeps the books of the run.
+    """Opens the catalog that the environment selects, and records the run.
 
-    Settings, feed and home come from the environment of the code location (``CATALOG_CONFIG``,
-    ``CATALOG_FEED``, ``CATALOG_HOME``) and from nowhere else: a launch request must not choose
+    Settings, feed and home come only from the environment of the code location
+    (``CATALOG_CONFIG``, ``CATALOG_FEED``, ``CATALOG_HOME``): a launch request must not choose
     which files are read and written.
     """
 
     budget: int | None = Field(
-        default=None, ge=0, description="Draw at most so many pictures; none: the settings' budget."
+        default=None, ge=0, description="Maximum pictures to draw; empty: the settings' budget."
     )
     budget_seconds: float | None = Field(
         default=None,
         ge=0,
-        description="Draw at most so long, estimated; none: the settings' budget.",
+        description="Maximum drawing time, estimated; empty: the settings' budget.",
     )
 
     _catalog: Catalog | None = PrivateAttr(default=None)
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["CatalogResource"]:
-        """The resource for a run: a sign of life while it is at work, and its end recorded."""
+        """Hold the run's lock while it runs, and record its end."""
         run, instance = context.run, context.instance
         if run is None or instance is None:
             yield self

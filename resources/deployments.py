@@ -13,7 +13,7 @@ def resources_for(deployment: str) -> Mapping[str, object]:
     """The resources of a deployment: ``local`` (a laptop; GPU if there is one) or ``gpu``.
 
     Raises:
-        dg.DagsterInvalidDefinitionError: there is no deployment of that name.
+        dg.DagsterInvalidDefinitionError: there is no deployment with that name.
     """
     pipelines = {
         "local": DiffusionPipelineResource(),

@@ -16,9 +16,9 @@ _lock = Lock()
 
 
 class DiffusionPipelineResource(dg.ConfigurableResource["Engine"]):
-    """Loads a pipeline once in a process, the first time that something is to be drawn.
+    """Loads a pipeline once per process, when something is drawn for the first time.
 
-    Dagster may set a resource up more than once in a run; the engine outlives that.
+    Dagster may set up a resource more than once in a run; the engine is kept.
     """
 
     device: Literal["settings", "cuda", "cpu"] = "settings"
@@ -27,8 +27,8 @@ class DiffusionPipelineResource(dg.ConfigurableResource["Engine"]):
         """The engine for the catalog's model.
 
         Raises:
-            ModelError: the model is missing, unsafe or no pipeline.
-            ConfigError: CUDA is asked for and absent.
+            ModelError: the model is missing, unsafe or not a pipeline.
+            ConfigError: the settings require CUDA, which is not available.
         """
         from catalog_gen.diffusion.engine import Engine
         from catalog_gen.diffusion.loading import load_model

@@ -1,4 +1,4 @@
-"""Everything that this pipeline uses of Dagster beyond its public interface, in one place.
+"""All uses of Dagster's private API, in one place.
 
 Public Dagster has no way to run a job in this process so that its page can execute it again, to end
 a run whose process died, to free the slots that such a run holds, to ask why a step failed, or to
@@ -40,7 +40,7 @@ SEEN_WITH: Final = "1.13.27"
 
 @dataclass(frozen=True, slots=True)
 class StepError:
-    """What ended a step: the class name and message of the error that a stage raised."""
+    """The error that ended a step: class name and message."""
 
     kind: str
     message: str
@@ -48,7 +48,7 @@ class StepError:
 
 @dataclass(frozen=True, slots=True)
 class LogEntry:
-    """One entry of a run's log; ``event`` is Dagster's type of it, '' for a line of a stage."""
+    """One entry of a run's log; ``event`` is Dagster's event type, '' for a stage's own line."""
 
     timestamp: float
     level: str
@@ -58,10 +58,10 @@ class LogEntry:
 
 
 def load_job(module: str, name: str) -> ReconstructableJob:
-    """The job of that name in a module's ``defs``, in the form that ``run_job`` takes.
+    """The job with that name in a module's ``defs``, in the form that ``run_job`` takes.
 
     Raises:
-        dg.DagsterInvalidDefinitionError: the definitions contradict themselves.
+        dg.DagsterInvalidDefinitionError: the definitions are inconsistent.
     """
     repository = ReconstructableRepository.for_module(module, "defs", os.getcwd())
     job = repository.get_reconstructable_job(name)
@@ -79,9 +79,9 @@ def run_job(
     config: Mapping[str, object],
     tags: Mapping[str, str],
 ) -> dg.DagsterRun:
-    """Run a job in this process; returns the run as it ended, whatever came of it.
+    """Run a job in this process; returns the finished run, whether it succeeded or not.
 
-    The run carries the origin of the code location, so that Dagster's page can execute it again.
+    The run carries the origin of the code location, so that Dagster's page can re-execute it.
     """
     repository = RemoteRepositoryOrigin(
         ManagedGrpcPythonEnvCodeLocationOrigin(LoadableTargetOrigin(module_name=module), location),
@@ -119,7 +119,7 @@ def web_application(instance: dg.DagsterInstance, workspace: Path) -> Iterator["
 
 
 def step_errors(instance: dg.DagsterInstance, run_id: str) -> list[StepError]:
-    """Why steps of a run failed for good, in the order in which they did."""
+    """The errors of the steps of a run that failed for good, in order."""
     records = instance.get_records_for_run(run_id, of_type=dg.DagsterEventType.STEP_FAILURE)
     found: list[StepError] = []
     for record in records.records:
@@ -134,7 +134,7 @@ def step_errors(instance: dg.DagsterInstance, run_id: str) -> list[StepError]:
 
 
 def log_entries(instance: dg.DagsterInstance, run_id: str) -> list[LogEntry]:
-    """All that was logged of a run, in order."""
+    """All log entries of a run, in order."""
     found: list[LogEntry] = []
     for each in instance.all_logs(run_id):
         event = each.dagster_event
@@ -151,14 +151,14 @@ def log_entries(instance: dg.DagsterInstance, run_id: str) -> list[LogEntry]:
 
 
 def begin_to_cancel(instance: dg.DagsterInstance, run_id: str) -> None:
-    """Let a run that somebody interrupted end as canceled, and not as failed."""
+    """Let an interrupted run end as canceled instead of failed."""
     run = instance.get_run_by_id(run_id)
     if run is not None and run.status is dg.DagsterRunStatus.STARTED:
         instance.report_run_canceling(run, "Interrupted.")
 
 
 def end_dead_run(instance: dg.DagsterInstance, run_id: str, why: str) -> None:
-    """End a run whose process is gone, if nobody has yet, and free the slots that it holds."""
+    """End a run whose process is gone, unless it has ended, and free its slots."""
     run = instance.get_run_by_id(run_id)
     if run is not None and not run.is_finished:
         reason = JobFailureData(error=None, failure_reason=RunFailureReason.UNEXPECTED_TERMINATION)
@@ -206,7 +206,7 @@ def fail_partitions(
 
 
 def forget_run(instance: dg.DagsterInstance, folder: Path, run_id: str) -> None:
-    """Delete a run, its events, and the files that Dagster leaves of it in its folder."""
+    """Delete a run, its events, and its files in Dagster's folder."""
     instance.delete_run(run_id)
     for path in (folder / "history" / "runs").glob(f"{run_id}.db*"):
         path.unlink(missing_ok=True)
@@ -225,7 +225,7 @@ def was_terminated(run: dg.DagsterRun, *, began: bool) -> bool:
 
 
 def taken_pools(instance: dg.DagsterInstance) -> list[str]:
-    """The pools of which a run holds a slot."""
+    """The pools in which some run holds a slot."""
     storage = instance.event_log_storage
     return sorted(
         key
@@ -235,9 +235,9 @@ def taken_pools(instance: dg.DagsterInstance) -> list[str]:
 
 
 def _is_wrapper(cls_name: str | None) -> bool:
-    """Whether Dagster, or the asset's body for Dagster, put this error around another one.
+    """Whether Dagster, or the asset's body, wrapped another error in this one.
 
-    The last of several tries ends in a ``RetryRequestedFromPolicy`` around what went wrong.
+    The last of several tries ends in a ``RetryRequestedFromPolicy`` around the actual error.
     """
     wrappers = ("Failure", "RetryRequestedFromPolicy")
     return cls_name is None or cls_name.startswith("Dagster") or cls_name in wrappers

@@ -1,4 +1,4 @@
-"""How runs ended, written into the store from what Dagster knows, whoever launched them."""
+"""Record in the store how runs ended, from Dagster's records."""
 
 from datetime import UTC, datetime
 from typing import Final
@@ -13,7 +13,7 @@ from catalog_gen.store.outbox import Outbox
 from catalog_gen.store.runs import Ending
 from resources.internals import step_errors, was_terminated
 
-#: The run tag that says who launched it, where Dagster has none of its own for that.
+#: The run tag for who launched a run, where Dagster has no tag of its own.
 LAUNCHED_BY: Final = "catalog_gen/launched_by"
 
 _CANCELED: Final = (dg.DagsterRunStatus.CANCELING, dg.DagsterRunStatus.CANCELED)
@@ -22,8 +22,8 @@ _CANCELED: Final = (dg.DagsterRunStatus.CANCELING, dg.DagsterRunStatus.CANCELED)
 def record_own_end(instance: dg.DagsterInstance, home: Home, run_id: str) -> None:
     """Record the end of the run that this process is about to finish.
 
-    Dagster writes its own word a moment later; where the two differ, ``end_stale_runs`` follows
-    Dagster's. A store that can't be written now is made up for there, too.
+    Dagster records its own status a moment later; if the two differ, ``end_stale_runs`` adopts
+    Dagster's. If the store can't be written now, it is also updated there.
     """
     run = instance.get_run_by_id(run_id)
     status: Ending = "succeeded"
@@ -47,7 +47,7 @@ def record_own_end(instance: dg.DagsterInstance, home: Home, run_id: str) -> Non
 
 
 def end_of(instance: dg.DagsterInstance, record: dg.RunRecord) -> End | None:
-    """How a run ended by Dagster's records; None: it has not ended."""
+    """How a run ended, by Dagster's records; None if it has not ended."""
     run, status = record.dagster_run, ended_as(record.dagster_run, began=has_begun(record))
     if status is None:
         return None
@@ -71,7 +71,7 @@ def name_of(run: dg.DagsterRun) -> str:
 
 
 def launched_by(run: dg.DagsterRun) -> str:
-    """The command line, a schedule, a backfill, or Dagster's page.
+    """Who launched a run: the command line, a schedule, a backfill, or Dagster's page.
 
     A run that is executed again has the tags of the first one.
     """
@@ -100,7 +100,7 @@ def has_begun(record: dg.RunRecord) -> bool:
 
 
 def ended_as(run: dg.DagsterRun, *, began: bool) -> Ending | None:
-    """What Dagster says of a run's end; None: it has not ended."""
+    """How a run ended, by its Dagster status; None if it has not ended."""
     if run.status is dg.DagsterRunStatus.SUCCESS:
         return "succeeded"
     if run.status is dg.DagsterRunStatus.CANCELED:

@@ -15,13 +15,13 @@ _lock = Lock()
 
 
 class ClipScorerResource(dg.ConfigurableResource["ClipScorer"]):
-    """Holds one scorer a process; its weights are loaded with the first picture to score."""
+    """Holds one scorer per process; its weights are loaded for the first picture to score."""
 
     def scorer(self, settings: ScorerSettings) -> "ClipScorer":
         """The scorer for an open_clip model.
 
         Raises:
-            ModelError: the model is missing or no open_clip folder.
+            ModelError: the model is missing or not an open_clip folder.
         """
         from catalog_gen.judging.scorer import ClipScorer
 

@@ -1,6 +1,6 @@
-"""A photo's six attributes as class numbers, and the canonical captions that differ in just one.
+"""A photo's six attributes as class numbers, and the canonical captions that differ in one of them.
 
-Pure arithmetic over the vocabulary: the scorer learns the captions, the judge the numbers.
+The scorer learns the captions, the judge the numbers.
 """
 
 from dataclasses import dataclass
@@ -84,7 +84,7 @@ def labels_of(scenes: list[Scene], colours: list[Colour]) -> Tensor:
 
 
 def caption_number(labels: Tensor) -> Tensor:
-    """Place in ``every_wish()`` of class numbers (..., 6); shape (...)."""
+    """The index in ``every_wish()`` of class numbers (..., 6); shape (...)."""
     number = torch.zeros_like(labels[..., 0])
     for place, classes in enumerate(CLASSES):
         number = number * classes + labels[..., place]
@@ -99,7 +99,7 @@ def canonical_tokens(tokenizer: Any) -> Tensor:
 def one_wrong(labels: Tensor, generator: torch.Generator, kinds: Tensor) -> Tensor:
     """Class numbers (N, K, 6) that differ from ``labels`` (N, 6) in one attribute each.
 
-    ``kinds`` (N, K) says in which; the wrong class is uniform over the others.
+    ``kinds`` (N, K) selects the attribute; the wrong class is uniform over the others.
     """
     classes = torch.tensor(CLASSES)[kinds]
     wrong = labels[:, None].repeat(1, kinds.shape[1], 1)

@@ -1,8 +1,7 @@
-"""What people write about a studio photo: captions in a small closed vocabulary, all lower case.
+"""Captions of studio photos in a small closed vocabulary, all lower case.
 
-``captions`` makes several for training; ``canonical_caption`` is the one form that the default
-prompt template writes. A caption may leave an attribute out but never says a wrong one. It draws
-nothing and tokenizes nothing.
+``captions`` makes several for training; ``canonical_caption`` is the form of the default prompt
+template. A caption may omit an attribute but never gives a wrong one.
 """
 
 import random
@@ -99,7 +98,7 @@ def canonical_caption(
     angle: Angle,
     count: int,
 ) -> str:
-    """The prompt that names everything, in the form of the default template.
+    """The caption with all attributes, in the form of the default template.
 
     >>> canonical_caption("mug", "red", "matte", "white", "three-quarter", 1)
     'product photo of one matte red mug, three-quarter view, white background'
@@ -114,8 +113,8 @@ def canonical_caption(
 def captions(scene: Scene, colour: Colour, generator: random.Random) -> list[str]:
     """Five captions of the scene in ``colour``; the first is the canonical one.
 
-    The others are a full one in other words, a shop's title with its attributes behind, a partial
-    one, and the bare product. An air fryer with two drawers is sometimes called so.
+    The others are a full one in other words, a shop's title followed by its attributes, a partial
+    one, and the bare product. Two drawers of an air fryer are sometimes mentioned.
     """
     background = generator.choice(_BACKGROUND_WORDS[scene.background])
     angle = generator.choice(_ANGLE_WORDS[scene.angle])
@@ -144,7 +143,7 @@ def _material(scene: Scene, generator: random.Random) -> str:
 def _subject(scene: Scene, colour: Colour, with_material: bool, generator: random.Random) -> str:
     """Number, material, colour and name, such as "two glossy blue bottles"."""
     names = SYNONYMS[scene.category]
-    # The category's own name half of the time: it is what the canonical prompt will say.
+    # The category's own name half of the time, since the canonical prompt uses it.
     name = names[0] if generator.random() < 0.5 else generator.choice(names)
     words = [NUMBERS[scene.count]]
     if scene.count == 1:

@@ -1,4 +1,4 @@
-"""What the studio's commands have in common: numbers that are checked, errors that are told."""
+"""Shared by the studio's commands: validated number arguments, and error messages."""
 
 import argparse
 import math
@@ -11,7 +11,7 @@ from catalog_gen.errors import CatalogError
 
 @contextmanager
 def told_errors() -> Iterator[None]:
-    """Ends the process with an error's message and exit code instead of a traceback."""
+    """End the process with an error's message and exit code instead of a traceback."""
     try:
         yield
     except CatalogError as error:
@@ -38,7 +38,7 @@ def minutes(text: str) -> float:
 
 
 def share(text: str) -> float:
-    """A number between 0 and 1, neither of them, for argparse."""
+    """A number between 0 and 1, exclusive, for argparse."""
     try:
         value = float(text)
     except ValueError:

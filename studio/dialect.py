@@ -1,7 +1,7 @@
-"""The studio model's dialect: what a shop's words mean to it, and which of them it can't draw.
+"""The studio model's dialect: its synonyms for a shop's words, and the words it can't draw.
 
-``export`` writes it into the model's ``studio.json``, which is what the pipeline reads. Only
-near-certain synonyms are here: a wrong word draws a wrong picture.
+``export`` writes it into the model's ``studio.json``, which the pipeline reads. Only near-certain
+synonyms are included: a wrong word draws a wrong picture.
 """
 
 from typing import Any, Final
@@ -11,7 +11,7 @@ from studio.vocabulary import CATEGORIES, COLOURS, COUNTS, MATERIALS, Category
 
 
 def studio_dialect() -> dict[str, Any]:
-    """The part "dialect" of ``studio.json``; its form is ``catalog_gen.dialects.Dialect``."""
+    """The key "dialect" of ``studio.json``, in the form of ``catalog_gen.dialects.Dialect``."""
     return {
         "name": "the studio model",
         "remedy": "set model.id to a Stable Diffusion checkpoint",
@@ -99,7 +99,7 @@ CATEGORY_WORDS: Final[dict[Category, tuple[str, ...]]] = {
     "air fryer": ("air fryer", "airfryer"),
     "chair": ("chair",),
 }
-#: Things that end in a name of the list and are something else.
+#: Things whose name ends in one of the above but that are something else.
 OTHER_THINGS: Final = (
     "baby bottle",
     "feeding bottle",
@@ -118,7 +118,7 @@ OTHER_THINGS: Final = (
     "rocking chair",
     "wheel chair",
 )
-#: Behind a category's name these make it an accessory: "chair cushion", "watch strap".
+#: Words that after a category's name make it an accessory: "chair cushion", "watch strap".
 ACCESSORIES: Final = _each(
     """
     adapter amplifier bag band basket battery book box brush bulb cable cap care case charger
@@ -138,7 +138,7 @@ COLOUR_WORDS: Final[dict[str, tuple[str, ...]]] = {
     "purple": ("violet",),
     "pink": ("fuchsia",),
 }
-#: Colours that the model has never seen; beside one of these no other colour counts.
+#: Colours that the model has never seen; if one occurs, no other colour counts.
 UNKNOWN_COLOURS: Final = _each(
     """
     aqua amber beige bronze brown burgundy camel champagne clear copper coral cream cyan gold golden
@@ -147,7 +147,7 @@ UNKNOWN_COLOURS: Final = _each(
     """
 )
 
-#: How a surface looks; a finish is nearer to the picture than the substance below it.
+#: How a surface looks, by tier; a finish describes the picture better than its substance.
 FINISHES: Final = {
     "matte": ["matte", "matt"],
     "glossy": ["glossy", "gloss", "glazed", "lacquered", "shiny"],

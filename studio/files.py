@@ -1,4 +1,4 @@
-"""How training leaves files: whole or not at all, weights in fp16. It knows no network."""
+"""Write training's files atomically, and weights in fp16."""
 
 import os
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from torch import nn
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[BinaryIO]:
-    """A stream to a temporary name, synced and renamed to ``path`` at the end; makes the folder."""
+    """A stream to a temporary file, synced and renamed to ``path`` at the end; makes the folder."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
     with partial.open("wb") as stream:
@@ -22,7 +22,7 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
 
 
 def save_weights(network: nn.Module, path: Path) -> None:
-    """Writes a network's weights in fp16 as safetensors; what is no float stays as it is."""
+    """Write a network's weights in fp16 as safetensors; non-float tensors are unchanged."""
     from safetensors.torch import save
 
     weights = {

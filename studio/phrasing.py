@@ -1,4 +1,4 @@
-"""What the canonical caption asks for, as data, and the caption said again with another value."""
+"""The canonical caption as data, so that it can be rendered again with another value."""
 
 from collections.abc import Mapping
 from typing import Any, Final

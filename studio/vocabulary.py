@@ -1,7 +1,6 @@
-"""What the studio model knows: the closed word lists that its photos and captions are made of.
+"""The studio model's vocabulary: the closed word lists of its photos and captions.
 
-Pure data with no imports, so that planning can ask "does this model know a teal kettle?" in
-microseconds. It does not say how a thing looks; that is ``meshes``, ``materials`` and ``render``.
+``meshes``, ``materials`` and ``render`` define how they look.
 """
 
 from typing import Final, Literal, get_args

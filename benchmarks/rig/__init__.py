@@ -1,1 +1,1 @@
-"""What benchmarks, and the tests beside them, are built from."""
+"""Shared parts of benchmarks and tests."""

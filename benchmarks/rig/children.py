@@ -1,4 +1,4 @@
-"""Forks of a clean process: each works at a task, gives an answer as JSON, and may be killed."""
+"""Run tasks in forks of a clean process, which answer as JSON and may be killed."""
 
 import json
 import os

@@ -1,10 +1,9 @@
-"""SIGKILL whole refreshes at random moments, and keep the books about what survives.
+"""SIGKILL whole refreshes at random moments, and record what survives.
 
-One clean parent has imported everything and holds no database; each refresh is a fork of it that
+A clean parent has imported everything and holds no database; every refresh is a fork of it that
 runs the real nightly job (Dagster, DuckDB, a tiny Stable Diffusion, a tiny CLIP). A byte of shared
-memory a phase says what the child is at, so that kills can be aimed at a phase and every kill is
-described by the phases that it hit. Those marks and the number of shards are the only changes to
-the code under test.
+memory per phase shows what the child is doing, so that kills can be aimed at a phase and are
+reported by phase. These marks and the number of shards are the only changes to the code under test.
 """
 
 import gc
@@ -48,7 +47,7 @@ _SKUS: Final = ("sku-49", "sku-63", "sku-130")
 
 @dataclass(slots=True)
 class Figures:
-    """What came of the kills. ``FAULTS`` names those that have to be 0."""
+    """The results of the kills. ``FAULTS`` lists those that must be 0."""
 
     kills: int = 0
     too_late: int = 0

@@ -1,8 +1,8 @@
-"""Which column is which field: spellings in, canonical names out.
+"""Map the columns of a feed to canonical field names.
 
 Spelling ignores case, spaces, underscores, hyphens and a ``g:`` prefix. Where a feed has several
-columns for one field, the better one fills it row by row, and the others stay attributes under
-their own names. Values are not looked at here.
+columns for one field, in every row the best one with a value fills it, and the others stay
+attributes under their own names.
 """
 
 import re
@@ -69,7 +69,7 @@ SPELLINGS: Final[Mapping[str, tuple[str, ...]]] = {
     "age_group": ("age_group",),
 }
 
-#: The attributes that have a meaning of their own; feeds may bring any others.
+#: The attributes that have a defined meaning; feeds may have any others.
 CANONICAL_ATTRIBUTES: Final = frozenset(SPELLINGS) - frozenset(CORE_FIELDS)
 
 _NOT_WORD: Final = re.compile(r"[\W_]+")
@@ -78,7 +78,7 @@ _MAX_NAME: Final = 100
 
 
 def snake_case(name: str) -> str:
-    """A column's name as an attribute's: lower case, words joined by "_", at most 100 characters.
+    """Make an attribute name of a column name: lower case, joined by "_", up to 100 characters.
 
     >>> snake_case("g:Care Instructions")
     'care_instructions'
@@ -117,7 +117,7 @@ class Column:
 
 
 class Naming:
-    """The names of one feed's columns, with the user's further aliases, which win."""
+    """The meanings of one feed's column names; the user's aliases take precedence."""
 
     def __init__(self, aliases: Mapping[str, str]) -> None:
         self._fields: dict[str, tuple[int, str]] = {}

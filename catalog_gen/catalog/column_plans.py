@@ -1,16 +1,16 @@
-"""What a tuple of column names means, worked out once for all rows that share it."""
+"""A cache of what a tuple of column names means, shared by all rows with these names."""
 
 from collections.abc import Callable
 from typing import Final, Generic, TypeVar
 
-#: Columns of all kept plans: JSONL may bring other keys on every line.
+#: Limit on the columns of all cached plans: JSONL may have other keys on every line.
 MAX_PLANNED: Final = 50_000
 
 Plan = TypeVar("Plan")
 
 
 class ColumnPlans(Generic[Plan]):
-    """Plans by column names; ``make`` works one out. Forgets all when it holds too many columns."""
+    """Plans by column names, computed by ``make``. The cache is emptied when it is full."""
 
     def __init__(self, make: Callable[[tuple[str, ...]], Plan]) -> None:
         self._make = make

@@ -1,8 +1,7 @@
-"""Read a product feed of any supported format: every row a product, skipped, or a rejection.
+"""Read a product feed of any supported format into products, rejections and skipped rows.
 
 The format is decided by content first, then by the file's name; the platform by the columns. Rows
-stream through; what is kept are the products and the rejections. Nothing is written and nothing
-fetched.
+are streamed; only products and rejections are kept. Nothing is written or fetched.
 """
 
 import re
@@ -29,7 +28,7 @@ from catalog_gen.catalog.validation import ID_MISSING, TITLE_MISSING, Validator
 from catalog_gen.errors import FeedError
 from catalog_gen.settings import FeedSettings
 
-#: The reader of tables that no platform claims, and that of Google's XML.
+#: The reader of tables that no platform claims, and the reader of Google's XML.
 PLAIN: Final = "plain"
 _XML: Final = "google"
 
@@ -47,7 +46,7 @@ _FOREIGN: Final = {
 
 @dataclass(frozen=True, slots=True)
 class OpenFeed:
-    """A feed that is recognised; its rows are still to be read.
+    """A recognised feed whose rows are still to be read.
 
     ``platform`` is the reader's registered name.
     """
@@ -59,20 +58,20 @@ class OpenFeed:
 
 
 def platform_title(platform: str) -> str:
-    """A platform's name for people; of a reader that is no longer installed, its own name."""
+    """A platform's name for people; the registered name if its reader is no longer installed."""
     return READERS.get(platform).title if platform in READERS.names() else platform
 
 
 def read_feed(path: Path, settings: FeedSettings) -> FeedContents:
     """Read a whole feed.
 
-    ``rows_read`` counts records: a row with nothing but a further image or translation of Shopify,
-    say, belongs to its product and is not counted; blank lines never are. Of settings, aliases,
-    ``platform``, ``encoding`` and ``max_field_length`` matter here; ``settings.path`` does not.
+    ``rows_read`` counts records: a row that only adds an image or a translation, as in Shopify,
+    belongs to its product and is not counted, nor are blank lines. Of ``settings``, only aliases,
+    ``platform``, ``encoding`` and ``max_field_length`` are used; ``settings.path`` is ignored.
 
     Raises:
-        FeedError: the file can't be read as any format, no reader knows its columns, or it goes
-            beyond the bounds on its size.
+        FeedError: the file can't be read as any format, no reader knows its columns, or it exceeds
+            the size limits.
     """
     feed = open_feed(path, settings)
     validator = Validator(settings, feed.naming)
@@ -130,7 +129,7 @@ def open_feed(path: Path, settings: FeedSettings) -> OpenFeed:
     """Find a feed's format, encoding, header and platform.
 
     Raises:
-        FeedError: as for ``read_feed``; what only shows further down in the file is not among it.
+        FeedError: as for ``read_feed``, except for faults further down in the file.
     """
     source = inspect_source(path)
     naming = Naming(settings.aliases)
@@ -165,7 +164,7 @@ def open_feed(path: Path, settings: FeedSettings) -> OpenFeed:
 def _json_lines(
     source: FeedSource, encoding: str, naming: Naming, settings: FeedSettings
 ) -> OpenFeed:
-    """JSON Lines; an object without ids or titles is a rejection of its own, not the feed's end."""
+    """Read JSON Lines; an object without id or title is rejected without ending the feed."""
     rows = read_jsonl(source, encoding)
     first = next((row for row in rows if isinstance(row, Record)), None)
     if first is None or source.head.split(maxsplit=1)[0] == b"{":
@@ -182,7 +181,7 @@ def _recognised(
     """The table whose header a platform claims, else the first with ids and titles.
 
     Raises:
-        FeedError: there is none, or its header is beyond the bounds.
+        FeedError: there is no such table, or its header has too many columns.
     """
     platform, table = _platform_of(tables)
     if settings.platform:
@@ -210,7 +209,7 @@ def _recognised(
 
 
 def _platform_of(tables: list[Table]) -> tuple[str, Table | None]:
-    """The platform with the surest claim on one of the headers; "" and None: nobody claims any."""
+    """The platform with the highest score for one of the headers; "" and None if all are 0."""
     best: tuple[int, str, Table | None] = (0, "", None)
     for table in tables:
         if len(table.names) > MAX_FIELDS:
@@ -228,13 +227,13 @@ def _folded(table: Table) -> frozenset[str]:
 
 
 def _missing(table: Table, naming: Naming) -> list[str]:
-    """Which of the two fields that every product needs have no column."""
+    """The required fields (id and title) for which there is no column."""
     wanted = {"product_id": "product ids", "title": "titles"}
     return [what for field, what in wanted.items() if not naming.knows(table.names, field)]
 
 
 def _unknown(source: FeedSource, table: Table, naming: Naming) -> FeedError:
-    """The refusal of columns that nobody knows: what they are, and what to write."""
+    """The error for unknown columns, with the aliases to set."""
     missing = _missing(table, naming)
     columns = ", ".join(chain(table.names[:40], ["..."] if len(table.names) > 40 else []))
     fields = {"product ids": "product_id", "titles": "title"}
@@ -243,13 +242,13 @@ def _unknown(source: FeedSource, table: Table, naming: Naming) -> FeedError:
         str(source.path),
         f"has no column for {' and none for '.join(missing)}; its columns are: "
         f"{shorten_columns(columns)}",
-        f"No platform's export has these columns. Name yours in the settings: "
+        f"No platform's export has these columns. Map yours in the settings: "
         f"[feed] aliases = {{ {aliases} }}.",
     )
 
 
 def shorten_columns(columns: str) -> str:
-    """A list of columns fit for a message: printable, at most a few lines."""
+    """Shorten a list of columns for a message: printable, at most a few lines."""
     pieces = [
         shorten(columns[start : start + 79]) for start in range(0, min(len(columns), 790), 79)
     ]

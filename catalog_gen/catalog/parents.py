@@ -1,7 +1,7 @@
-"""Parents in feeds that don't say which rows are parents.
+"""Find parent rows in feeds that don't mark them.
 
-A row whose id others name as their group, without a price of its own where they have one, stands
-for its variants and is not for sale.
+A row is a parent, and not for sale, if other rows name its id as their group and have a price while
+it has none.
 """
 
 from collections.abc import Sequence

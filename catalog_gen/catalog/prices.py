@@ -1,4 +1,4 @@
-"""Prices as people and platforms write them, and as channels take them.
+"""Parse prices as people and platforms write them, and format them for channels.
 
 "1.299,00 EUR", "CHF 1'299.-" and "$12" become an amount with a decimal point and an ISO 4217 code.
 """
@@ -48,7 +48,7 @@ _THREE_DECIMALS: Final = frozenset({"BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "T
 class Price:
     """An amount, exactly as many decimals as were written but at least two, and its currency.
 
-    ``currency`` is an ISO 4217 code, or '' where none is told.
+    ``currency`` is an ISO 4217 code, or '' if none is given.
     """
 
     amount: Decimal
@@ -69,11 +69,11 @@ class Price:
 
 
 def parse_price(text: str) -> Price | None:
-    """The price that a text names; None: it has no number, or one with separators in disorder.
+    """Parse a price; None if the text has no number, or one with inconsistent separators.
 
     The last of two different separators is the decimal one. A single separator before exactly three
-    digits parts thousands ("1.299" is 1299), unless the currency has three decimals or nothing
-    but 0 stands before it.
+    digits separates thousands ("1.299" is 1299), unless the currency has three decimals or only a
+    0 precedes it.
 
     >>> parse_price("1.299,00 EUR").with_currency()
     '1299.00 EUR'

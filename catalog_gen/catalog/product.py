@@ -1,10 +1,10 @@
-"""A product, a rejected row, and what reading a feed gives."""
+"""A product, a rejected row, and the contents of a feed."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-#: Fields with a column of their own; everything else that a feed says is an attribute.
+#: Fields with their own column; everything else in a feed is an attribute.
 CORE_FIELDS: Final = ("product_id", "title", "category", "description", "group_id", "reference")
 
 
@@ -44,11 +44,11 @@ class Rejection:
 
 @dataclass(frozen=True, slots=True)
 class FeedContents:
-    """What a feed held.
+    """The contents of a feed.
 
     ``len(products) + len(rejections) + sum(skipped.values()) == rows_read``, always. ``platform``
-    is the name of the reader that understood it. ``skipped`` counts the sound rows that are not for
-    sale by the reason: draft, archived, parent, translation, ...
+    is the name of the reader that recognised it. ``skipped`` counts valid rows that are not for
+    sale, by reason: draft, archived, parent, translation, ...
     """
 
     format: str

@@ -1,6 +1,6 @@
-"""Reference photos: from what a feed says to a file inside an allowed folder.
+"""Resolve reference photos: from a feed's path or URL to a file inside an allowed folder.
 
-Nothing is fetched from a network here, and the file's contents are not looked at.
+Nothing is fetched from the network, and the file is not opened.
 """
 
 import os
@@ -14,25 +14,25 @@ from catalog_gen.catalog.readers.record import shorten
 from catalog_gen.errors import InputError
 from catalog_gen.redaction import without_credentials
 
-_NEXT: Final = "Put the photo into one of feed.reference_folders and name it from there."
+_NEXT: Final = "Put the photo into one of feed.reference_folders and give its path from there."
 _MAX_PATH: Final = 4096
 
 
 class ReferencePhotoError(InputError):
-    """A reference photo that may not be read, or is not there."""
+    """A reference photo that is missing or may not be read."""
 
 
 def resolve_reference(reference: str, folders: Sequence[Path]) -> Path:
     """The real path of a reference photo, with every symbolic link followed.
 
     Args:
-        reference: a path relative to one of the folders (the first that has it wins), an absolute
-            path inside one, or such a path as a ``file://`` URL.
+        reference: a path relative to one of the folders (the first that has it is used), an
+            absolute path inside one, or such a path as a ``file://`` URL.
         folders: the only folders that may be read from.
 
     Raises:
-        ReferencePhotoError: the path leaves the folders, even through a link; is a URL of another
-            kind, a device, a folder or missing; or holds control characters.
+        ReferencePhotoError: the path leaves the folders, even through a link; is another kind of
+            URL, a device, a folder or missing; or contains control characters.
     """
     path = _local_path(reference)
     if not folders:
@@ -47,26 +47,28 @@ def resolve_reference(reference: str, folders: Sequence[Path]) -> Path:
         if not real.is_relative_to(root):
             continue
         if not stat.S_ISREG(status.st_mode):
-            raise _refuse(reference, "is no regular file", "Name a picture file.")
+            raise _refuse(reference, "is not a regular file", "Name a picture file.")
         return real
-    raise _refuse(reference, "is no file inside the allowed folders", _NEXT)
+    raise _refuse(reference, "is not a file inside the allowed folders", _NEXT)
 
 
 def _local_path(reference: str) -> PurePosixPath:
     if not reference.strip():
-        raise _refuse(reference, "a reference names a file", _NEXT)
+        raise _refuse(reference, "a reference must name a file", _NEXT)
     if not reference.isprintable():
-        raise _refuse(reference, "a path holds no control or invisible characters", _NEXT)
+        raise _refuse(reference, "a path must not contain control or invisible characters", _NEXT)
     text = reference
     if "://" in reference or reference[:5].casefold() == "file:":
         text = _path_of_url(reference)
     if not text.isprintable() or "\\" in text:
-        raise _refuse(reference, "a path holds no backslash, control or invisible character", _NEXT)
+        raise _refuse(
+            reference, "a path must not contain a backslash, control or invisible character", _NEXT
+        )
     if len(text) > _MAX_PATH:
         raise _refuse(reference, f"a path has at most {_MAX_PATH:,} characters", _NEXT)
     path = PurePosixPath(text)
     if ".." in path.parts:
-        raise _refuse(reference, "a path holds no '..'", _NEXT)
+        raise _refuse(reference, "a path must not contain '..'", _NEXT)
     return path
 
 
@@ -74,7 +76,7 @@ def _path_of_url(reference: str) -> str:
     try:
         url = urlsplit(reference)
     except ValueError as error:
-        raise _refuse(reference, f"is no URL ({error})", _NEXT) from error
+        raise _refuse(reference, f"is not a URL ({error})", _NEXT) from error
     if url.scheme.casefold() != "file" or url.netloc not in ("", "localhost"):
         if url.scheme.casefold() in ("http", "https"):
             host = url.hostname or "its host"
@@ -82,7 +84,7 @@ def _path_of_url(reference: str) -> str:
             raise _refuse(reference, "was not fetched", f"{listed}feed.reference_folders.")
         raise _refuse(reference, "only local paths and file URLs are read", _NEXT)
     if url.query or url.fragment:
-        raise _refuse(reference, "a file URL has no query and no fragment", _NEXT)
+        raise _refuse(reference, "a file URL must not have a query or a fragment", _NEXT)
     return unquote(url.path)
 
 

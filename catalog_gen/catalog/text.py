@@ -1,6 +1,6 @@
 """Clean text: HTML to plain text, one kind of space, no control characters, Unicode NFC.
 
-It does not shorten, translate or judge text, and its output is not escaped for HTML.
+The output is not escaped for HTML.
 """
 
 import html
@@ -10,14 +10,14 @@ from functools import lru_cache
 from html.parser import HTMLParser
 from typing import Final
 
-#: Controls, lone surrogates, and marks that steer bidirectional text or hide in words.
+#: Control characters, lone surrogates, bidirectional marks and invisible characters.
 _UNWANTED: Final = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]"
 )
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _SPACES: Final = re.compile(r"\s+")
 _TAG: Final = re.compile(r"<[^>]*>?")
-#: A "<" whose tag does not end before the next one. The parser would scan to the end for each.
+#: A "<" whose tag does not end before the next one; the parser would scan to the end for each one.
 _UNCLOSED: Final = re.compile(r"<(?![^<>]*>)")
 _LOOKS_LIKE_TAG: Final = re.compile(r"<[A-Za-z/!?]")
 #: A tag by itself: a name, attributes that are quoted or simple, no angle bracket inside.
@@ -31,7 +31,7 @@ _SPECIAL: Final = re.compile(
     re.IGNORECASE,
 )
 _HIDDEN: Final = frozenset({"script", "style", "template"})
-#: Elements that end a line, so words on either side stay apart.
+#: Elements that end a line, so that words on either side stay separate.
 _BLOCKS: Final = frozenset(
     {
         *("address", "article", "aside", "blockquote", "br", "dd", "div", "dl", "dt", "figure"),
@@ -42,7 +42,7 @@ _BLOCKS: Final = frozenset(
 
 
 def clean_text(value: str) -> str:
-    """One line of printable Unicode in NFC; lone surrogates become U+FFFD.
+    """Turn text into one line of printable Unicode in NFC; lone surrogates become U+FFFD.
 
     Idempotent: cleaning twice changes nothing.
     """
@@ -57,7 +57,7 @@ def clean_text(value: str) -> str:
 def html_to_text(value: str) -> str:
     """The text that a reader of the HTML sees, cleaned; scripts and styles are left out.
 
-    Plain text passes unchanged: "a < b" is no tag. The last texts are remembered, for variants
+    Plain text passes unchanged: "a < b" is not a tag. The last texts are remembered, for variants
     share their product's.
     """
     if "<" not in value:

@@ -1,4 +1,4 @@
-"""From a record to a product, or to the one rule that it broke first."""
+"""Validate a record: it becomes a product, or a rejection with the first rule that it broke."""
 
 import html
 import re
@@ -22,7 +22,7 @@ TITLE_MISSING: Final = "a product needs a title"
 TOO_MANY_FIELDS: Final = f"a row has at most {MAX_FIELDS:,} fields"
 FIELD_LONG: Final = "a field has at most {limit:,} characters (feed.max_field_length)"
 
-#: Controls, surrogates, formats (bidirectional marks, zero-width), line and paragraph separators.
+#: Unicode categories: control, surrogate, format (bidirectional, zero-width), line separators.
 _NOT_IN_IDS: Final = frozenset({"Cc", "Cs", "Cf", "Zl", "Zp"})
 _TAXONOMY_NUMBER: Final = re.compile(r"\d+")
 #: What shop systems write in "product type": how a product is sold, and not what it is.
@@ -38,7 +38,7 @@ _ENTITY: Final = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z
 
 
 class Validator:
-    """The rules over one feed; it remembers the ids that it has accepted."""
+    """Validates one feed's records; remembers accepted ids to find duplicates."""
 
     def __init__(self, settings: FeedSettings, naming: Naming) -> None:
         self._limit = settings.max_field_length
@@ -48,7 +48,7 @@ class Validator:
     def judge(self, record: Record) -> Product | Rejection:
         """A product with clean fields, or a rejection that names field, value and rule.
 
-        Neither carries the credentials of a URL: what is a product ends in rows, logs and exports.
+        Credentials in URLs are removed, since products end up in rows, logs and exports.
         """
         if len(record.names) > MAX_FIELDS:
             return reject(record.line, "", f"{len(record.names):,} fields", TOO_MANY_FIELDS)
@@ -78,7 +78,7 @@ class Validator:
         return self._fields(record)[0]
 
     def _fields(self, record: Record) -> tuple[dict[str, str], dict[str, str]]:
-        """Raw core fields and clean attributes; long values stay raw, they are rejected next."""
+        """Raw core fields and clean attributes; overlong values stay raw and are rejected next."""
         core: dict[str, str] = {}
         attributes: dict[str, str] = {}
         values = record.values
@@ -127,14 +127,14 @@ class Validator:
 
 
 def _decoded(value: str) -> str:
-    """``&amp;`` and the like as characters; an address keeps ``&copy=1``."""
+    """Decode ``&amp;`` and other entities; a URL keeps ``&copy=1``."""
     if "&" not in value or ";" not in value:
         return value
     return _ENTITY.sub(lambda entity: html.unescape(entity[0]), value)
 
 
 def leaf_category(path: str) -> str:
-    """The last part of "A > B > C"; a bare number of Google's taxonomy says nothing and is ''.
+    """The last part of "A > B > C"; '' for a bare number of Google's taxonomy, which means nothing.
 
     Of several paths ("Sale|Kitchen > Mugs") it is the deepest one's.
 

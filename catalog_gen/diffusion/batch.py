@@ -1,4 +1,4 @@
-"""What the engine hands to a method, and what it gets back."""
+"""The input and output of a drawing method: a batch, and its pictures."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -37,11 +37,11 @@ class Batch:
         return torch.from_numpy(np.stack(self.photos)).permute(0, 3, 1, 2).float() / 255
 
     def image(self, model: "LoadedModel") -> Any:
-        """The photos as the model's pipelines take them."""
+        """The photos in the form that the model's pipelines expect."""
         return model.family.image(self.photo_values())
 
     def run(self, model: "LoadedModel", **arguments: Any) -> "Pictures":
-        """Call the pipeline of the method's task, with ``arguments`` of the method's own."""
+        """Call the pipeline for the method's task, with additional ``arguments``."""
         family, pipeline = model.family, model.pipelines[self.key.method.task]
         pipeline.scheduler = self.scheduler
         output = pipeline(
@@ -57,9 +57,9 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Pictures:
-    """What was drawn: ``values`` is (B, 3, H, W), about [0, 1]; ``refused`` is B flags.
+    """A drawn batch: ``values`` is (B, 3, H, W), about [0, 1]; ``refused`` holds B flags.
 
-    A flag is set where the model's safety checker, if it has one, blacked the picture out.
+    A flag is set where the model's safety checker, if it has one, blacked out the picture.
     """
 
     values: torch.Tensor

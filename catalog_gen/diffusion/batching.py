@@ -1,7 +1,7 @@
-"""Which jobs may share a batch, in which order, and how a batch is padded. Pure; no torch.
+"""Group jobs into batches, and pad the batches. Pure functions without torch.
 
 The caller's order is kept: groups come in the order of their first job, and jobs keep their order
-inside a group, so that the most valuable pictures, which a plan puts first, are drawn first.
+within a group, so that the most valuable pictures, which a plan puts first, are drawn first.
 """
 
 from collections import deque
@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class BatchKey:
-    """What all pictures of a batch have in common. ``dtype`` "own" is the model's."""
+    """What all pictures of a batch have in common. ``dtype`` "own" means the model's dtype."""
 
     method: Method
     width: int
@@ -42,12 +42,12 @@ class BatchKey:
         )
 
     def in_fp32(self) -> "BatchKey":
-        """The same, to be drawn in single precision."""
+        """The same key in single precision."""
         return replace(self, dtype="fp32")
 
 
 class Pending:
-    """The jobs still to be drawn, grouped by what they can share."""
+    """The jobs still to be drawn, grouped by batch key."""
 
     def __init__(self, jobs: Iterable[DrawJob], *, in_fp32: bool = False) -> None:
         self._groups: dict[BatchKey, deque[DrawJob]] = {}
@@ -60,7 +60,7 @@ class Pending:
 
     @property
     def next_key(self) -> BatchKey:
-        """The group whose turn it is."""
+        """The key of the next group."""
         return next(iter(self._groups))
 
     def upcoming(self, size: int) -> list[DrawJob]:
@@ -68,7 +68,7 @@ class Pending:
         return list(islice(self._groups[self.next_key], size)) if self._groups else []
 
     def take(self, size: int) -> list[DrawJob]:
-        """Remove and return up to ``size`` jobs of the group whose turn it is."""
+        """Remove and return up to ``size`` jobs of the next group."""
         key = self.next_key
         group = self._groups[key]
         taken = [group.popleft() for _ in range(min(size, len(group)))]
@@ -77,21 +77,21 @@ class Pending:
         return taken
 
     def add(self, key: BatchKey, jobs: Sequence[DrawJob]) -> None:
-        """Append jobs to their group; a group that is new waits behind all others."""
+        """Append jobs to their group; a new group comes after all others."""
         if jobs:
             self._groups.setdefault(key, deque()).extend(jobs)
 
     def put_back(self, key: BatchKey, jobs: Sequence[DrawJob]) -> None:
-        """Return jobs that were taken, to be taken next."""
+        """Put jobs back, to be taken next."""
         group = self._groups.pop(key, deque())
         group.extendleft(reversed(jobs))
         self._groups = {key: group, **self._groups}
 
 
 def pad(items: Sequence[T], size: int) -> list[T]:
-    """Repeat the last item up to ``size``; what is drawn for the repeats is dropped.
+    """Repeat the last item up to ``size``; pictures drawn for the repeats are dropped.
 
-    A picture depends on the size of its batch (another size takes other kernels), and on nothing
-    else in it, so every batch gets the same size.
+    A picture depends on the size of its batch (another size selects other kernels) but on nothing
+    else in it, so all batches are padded to the same size.
     """
     return [*items, *[items[-1]] * (size - len(items))]

@@ -1,6 +1,6 @@
-"""Draw one padded batch: seeds, embeddings, scheduler and method, and look at what came out.
+"""Draw one padded batch from seeds, embeddings, scheduler and method, and check the pictures.
 
-It lets every fault through; what to do about one is the engine's business.
+Exceptions pass through; the engine handles them.
 """
 
 from collections.abc import Sequence
@@ -16,8 +16,8 @@ from catalog_gen.diffusion.jobs import DrawJob, Pixels, RecipeError
 from catalog_gen.diffusion.loading import LoadedModel
 from catalog_gen.diffusion.prompts import PromptEncoder
 
-#: Pixels that are decoded at once: one picture of 512 x 512, or a batch of small ones. What is
-#: larger is decoded picture by picture, since activations would take gigabytes.
+#: Pixels that are decoded at once: one picture of 512 x 512, or a batch of small ones. Larger
+#: batches are decoded picture by picture, since activations would take gigabytes.
 DECODED_AT_ONCE: Final = 512 * 512
 
 
@@ -31,14 +31,14 @@ class ReadyJob:
 
 @dataclass(frozen=True, slots=True)
 class DrawnPicture:
-    """Pixels of (H, W, 3), and what is wrong with them, if anything."""
+    """Pixels of (H, W, 3), and their defect, if any."""
 
     pixels: Pixels
     defect: str | None
 
 
 class BatchDrawer:
-    """Draws batches with one model and remembers its encoded prompts."""
+    """Draws batches with one model and caches its encoded prompts."""
 
     def __init__(self, model: LoadedModel) -> None:
         self._model = model
@@ -51,7 +51,7 @@ class BatchDrawer:
 
         Raises:
             RecipeError: the model or the method can't draw such recipes.
-            RuntimeError: torch's, for lack of memory among others.
+            RuntimeError: raised by torch, for example when memory runs out.
         """
         padded = pad(ready, size)
         recipes = [each.job.recipe for each in padded]
@@ -69,23 +69,23 @@ class BatchDrawer:
             scheduler=family.scheduler(key.scheduler, model.scheduler, key.steps),
             on_step_end=on_step_end,
         )
-        # By size alone, never by what memory is free: another slicing gives other last bits.
+        # By size only, never by free memory: another slicing changes the last bits.
         model.main.vae.use_slicing = key.width * key.height * size > DECODED_AT_ONCE
         return _examined(key.method.draw(model, batch), len(ready), (key.height, key.width))
 
 
 def _examined(pictures: Pictures, count: int, size: tuple[int, int]) -> list[DrawnPicture]:
-    """The first ``count`` pictures as 8-bit pixels; the padding behind them is dropped.
+    """The first ``count`` pictures as 8-bit pixels; the padding after them is dropped.
 
     Raises:
-        RecipeError: they are not of ``size`` (height and width), as some pipelines round it.
+        RecipeError: they don't have ``size`` (height and width), since some pipelines round it.
     """
     values = pictures.values[:count].float()
     if values.shape[2:] != size:
         height, width = values.shape[2:]
         raise RecipeError(
             f"{size[1]} x {size[0]} pixels",
-            f"the model drew {width} x {height} in their place",
+            f"the model drew {width} x {height} instead",
             "Choose a size that the model draws.",
         )
     levels = (values.clamp(0, 1) * 255).round().to(torch.uint8)

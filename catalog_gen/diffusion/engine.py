@@ -1,7 +1,7 @@
-"""The engine: from recipes to pictures, batch by batch, whatever happens to one of them.
+"""The engine: draws recipes batch by batch, and goes on when one of them fails.
 
-Denoising runs in a background thread, one batch ahead; encoding, and whatever the caller does
-between two pictures, runs beside it. The same recipe gives the same bytes in any order, beside any
+Denoising runs in a background thread, one batch ahead; encoding, and the caller's work between two
+pictures, runs in parallel. The same recipe gives the same bytes in any order, next to any
 neighbours and in any process, as long as the environment is the same.
 """
 
@@ -31,7 +31,7 @@ from catalog_gen.recipe import Environment, Failure
 
 #: Seconds after which a batch is given up. A batch of 8 large pictures on a CPU takes minutes.
 DEADLINE: Final = 3600.0
-#: Seconds to wait for the step at work when the caller stops early.
+#: Seconds to wait for the current step when the caller stops early.
 _PATIENCE: Final = 60.0
 
 
@@ -47,7 +47,7 @@ class _Picture:
 
 @dataclass(frozen=True, slots=True)
 class _Finished:
-    """What became of one batch."""
+    """The outcome of one batch."""
 
     pictures: list[_Picture]
     failures: list[Failure]
@@ -58,9 +58,9 @@ class Engine:
 
     Args:
         loaded: the model.
-        batch_size: every batch is padded to this size. Where memory runs out it is halved, for
-            pictures of that size from then on, and recorded with each picture.
-        deadline: seconds for a batch; one that is slower fails at its next step, and one whose
+        batch_size: every batch is padded to this size. If memory runs out, it is halved from then
+            on for pictures of that size; the size is recorded with every picture.
+        deadline: seconds for a batch; a slower batch fails at its next step, and one whose
             step hangs for as long again fails the whole drawing.
         in_fp32: draw everything in fp32 with the loaded weights, as a picture is drawn again that
             came out bad in a lower precision.
@@ -88,12 +88,12 @@ class Engine:
 
     @property
     def batch_size(self) -> int:
-        """The size that batches are padded to as long as memory lasts."""
+        """The size that batches are padded to unless memory runs out."""
         return self._batch_size
 
     @property
     def environment(self) -> Environment:
-        """The environment of a picture that met no trouble; each ``Drawn`` carries its own."""
+        """The environment of a picture drawn without a fallback; each ``Drawn`` has its own."""
         return self._loaded.environment(self._batch_size, "fp32" if self._in_fp32 else None)
 
     def draw(self, jobs: Sequence[DrawJob], progress: Progress | None = None) -> Iterator[Outcome]:
@@ -105,7 +105,7 @@ class Engine:
                 another thread.
 
         Raises:
-            DrawingError: the GPU is lost or a step hangs; everything finished was yielded before.
+            DrawingError: the GPU is lost or a step hangs; all finished pictures were yielded.
         """
         pending = Pending(jobs, in_fp32=self._in_fp32)
         meter, stop = Meter(progress), Event()
@@ -113,7 +113,7 @@ class Engine:
         photos = Photos()
 
         def begin() -> Future[_Finished] | None:
-            # Only called while the worker is idle, so that looking at what is pending is safe.
+            # Only called while the worker is idle, so reading ``pending`` is safe.
             task = partial(self._next_batch, pending, photos, meter, stop)
             return worker.submit(task) if pending else None
 
@@ -141,7 +141,7 @@ class Engine:
             ) from None
 
     def _next_batch(self, pending: Pending, photos: Photos, meter: Meter, stop: Event) -> _Finished:
-        """Draw the next batch, in the background thread; what must be drawn again is put back."""
+        """Draw the next batch in the background thread; jobs to be redrawn are put back."""
         key = pending.next_key
         size = self._size(key)
         ready, failures = self._prepared(pending.take(size), photos)
@@ -193,7 +193,7 @@ class Engine:
             )
 
     def _size(self, key: BatchKey) -> int:
-        """The size that a batch is padded to: 1 where neighbours would touch each other."""
+        """The size that a batch is padded to: 1 if pictures would depend on their neighbours."""
         if not self._loaded.family.tasks[key.method.task].batchable:
             return 1
         return self._fits.get(_memory_class(key), self._batch_size)
@@ -204,7 +204,7 @@ class Engine:
     def _prepared(
         self, jobs: Sequence[DrawJob], photos: Photos
     ) -> tuple[list[ReadyJob], list[Failure]]:
-        """Add reference photos; a job whose photo or model is not the recipe's own fails."""
+        """Add reference photos; a job fails if its photo or model differs from the recipe's."""
         ready: list[ReadyJob] = []
         failures: list[Failure] = []
         for job in jobs:
@@ -221,7 +221,7 @@ class Engine:
         if recipe.model_hash != self._loaded.model_hash:
             raise RecipeError(
                 f"model {recipe.model_hash[:12]}",
-                f"the recipe was made for it, and {self._loaded.model_hash[:12]} is loaded",
+                f"the recipe was made for it, but {self._loaded.model_hash[:12]} is loaded",
                 "Set model.id to the recipe's model, or plan again.",
             )
 
@@ -232,11 +232,11 @@ class Engine:
     def _with_less_memory(
         self, key: BatchKey, ready: Sequence[ReadyJob], size: int, pending: Pending
     ) -> list[Failure]:
-        """Put a batch back to be drawn in halves; a single picture that doesn't fit has failed."""
+        """Put a batch back to be drawn in halves; a single picture that doesn't fit fails."""
         if self._loaded.device.type == "cuda":
             torch.cuda.empty_cache()
         if size == 1:
-            problem = f"no memory for one picture of {key.width} x {key.height}"
+            problem = f"not enough memory for one picture of {key.width} x {key.height}"
             return [Failure(each.job.recipe_id, problem, 0.0) for each in ready]
         self._fits[_memory_class(key)] = size // 2
         pending.put_back(key, [each.job for each in ready])
@@ -250,7 +250,7 @@ class Engine:
         seconds: float,
         pending: Pending,
     ) -> tuple[list[_Picture], list[Failure]]:
-        """Tell pictures from failures; a bad one of lower precision is tried again in fp32."""
+        """Separate pictures from failures; a bad one of lower precision is redrawn in fp32."""
         dtype = self._dtype(key)
         environment = self._loaded.environment(self._size(key), dtype)
         pictures: list[_Picture] = []
@@ -269,7 +269,7 @@ class Engine:
 
 
 def _memory_class(key: BatchKey) -> tuple[int, int, str]:
-    """What decides how many pictures fit into memory."""
+    """The properties that determine how many pictures fit into memory."""
     return key.width, key.height, key.dtype
 
 
@@ -277,7 +277,7 @@ def _drawing_error(error: Exception, device: torch.device) -> DrawingError:
     return DrawingError(
         f"drawing on {device}",
         f"torch failed ({error})",
-        "What was drawn before is kept; run again, and look at the GPU (nvidia-smi, dmesg) if it "
+        "What was drawn before is kept; run again, and check the GPU (nvidia-smi, dmesg) if it "
         "fails again.",
     )
 

@@ -1,4 +1,4 @@
-"""Tells apart what can go wrong while drawing: memory, time, the GPU, and the pictures themselves.
+"""Classify what can go wrong while drawing: memory, time, the GPU, and the pictures themselves.
 
 Whose fault an error is decides what is done: a smaller batch, the end of the drawing, or a row.
 """
@@ -45,7 +45,7 @@ _SIGNS: Final[tuple[tuple[Fault, tuple[str, ...]], ...]] = (
 
 
 class DeadlineExceeded(Exception):
-    """A batch took longer than it may; raised at the end of a step, inside the engine only."""
+    """A batch exceeded its deadline; raised at the end of a step, inside the engine only."""
 
 
 class Stopped(Exception):

@@ -1,9 +1,9 @@
-"""Noise levels by name for models that were trained by flow matching, built from the model's own.
+"""Schedulers by name for models trained by flow matching, built from the model's own.
 
 Flow Matching for Generative Modeling (https://arxiv.org/abs/2210.02747). The model's configuration
-decides how its levels are shifted towards noise, for all sizes alike or by the size; the name
-decides how they are spaced. All are Euler's method: the pipelines for photos ask a scheduler for
-``scale_noise``, which no other solver of diffusers 0.42 has.
+decides how the noise levels are shifted, fixed or by picture size; the name decides how they are
+spaced. All use Euler's method: the img2img pipelines need a scheduler with ``scale_noise``, which
+no other solver of diffusers 0.42 has.
 """
 
 from collections.abc import Mapping
@@ -45,20 +45,20 @@ def schedule_problem(name: str, own: Mapping[str, Any]) -> tuple[str, str, str] 
 
 
 def flow_scheduler(name: str, own: Any) -> Any:
-    """A fresh scheduler for one batch; the pipeline sets its steps, since it knows the size.
+    """A fresh scheduler for one batch; the pipeline sets its steps, which depend on the size.
 
     Args:
         name: "own", or one of ``SPACINGS``.
-        own: the scheduler that came with the model.
+        own: the model's own scheduler.
 
     Raises:
-        RecipeError: the model's own adds noise that no seed decides.
+        RecipeError: the model's own scheduler adds noise that ignores the seed.
     """
     from diffusers import FlowMatchEulerDiscreteScheduler
 
     if name != "own":
         euler: Any = FlowMatchEulerDiscreteScheduler
-        # Solvers that flow matching borrows from noise schedules call the shift by another name.
+        # Solvers that were made for noise schedules have another name for the shift.
         shift = own.config.get("shift", own.config.get("flow_shift", 1.0))
         return euler.from_config(own.config, shift=shift, **SPACINGS[name])
     problem = schedule_problem(name, own.config)

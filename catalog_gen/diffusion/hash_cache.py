@@ -1,7 +1,7 @@
-"""SHA-256 of large files, remembered by path, size and times, so that each is read only once.
+"""Cache the SHA-256 of large files by path, size and times, so that each is read only once.
 
-Losing the cache costs time and nothing else, so a damaged one is simply filled again. It does not
-notice a change that keeps a file's size and both of its times, which takes a change of the clock.
+Losing the cache only costs time, so a damaged one is refilled. A change that keeps a file's size
+and both times goes unnoticed; that takes a change of the clock.
 """
 
 import json
@@ -12,7 +12,7 @@ from catalog_gen.store.files import write_whole
 
 
 class HashCache:
-    """The hashes of files in one small JSON file; without a file, in memory only."""
+    """A cache of file hashes in one small JSON file, or in memory only."""
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
@@ -22,7 +22,7 @@ class HashCache:
     def sha256(self, file: Path) -> str:
         """SHA-256 of a file's bytes, as 64 hexadecimal digits."""
         stat = file.stat()
-        # The change time, too: a modification time is easily set back, a change time is not.
+        # Includes the change time, which, unlike the modification time, is not easily set back.
         stamp = f"{stat.st_size} {stat.st_mtime_ns} {stat.st_ctime_ns}"
         entry = self._known.get(str(file.absolute()))
         if entry is not None and entry[0] == stamp:
@@ -33,9 +33,9 @@ class HashCache:
         return digest
 
     def save(self) -> None:
-        """Write what was learned; whole or not at all. A folder that isn't there stays so.
+        """Write new hashes atomically, if the folder exists.
 
-        Whoever only looks (``plan``) makes no folder; whoever works has made it before.
+        Read-only commands such as ``plan`` must not create it; the others already have.
         """
         if self._path is None or not self._changed or not self._path.parent.is_dir():
             return

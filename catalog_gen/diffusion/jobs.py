@@ -1,4 +1,4 @@
-"""What goes into the engine and what comes out: jobs, pictures and failures. No torch here."""
+"""The engine's input and output: jobs, pictures and failures. Does not import torch."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,12 +13,12 @@ Pixels = npt.NDArray[np.uint8]
 
 
 class RecipeError(InputError):
-    """A recipe that this model or machine can't draw; the engine makes it a ``Failure``."""
+    """A recipe that this model or machine can't draw; the engine turns it into a ``Failure``."""
 
 
 @dataclass(frozen=True, slots=True)
 class DrawJob:
-    """One picture to draw. ``reference`` is the product's photo, where the method needs one."""
+    """One picture to draw. ``reference`` is the product's photo, if the method needs one."""
 
     recipe_id: str
     recipe: Recipe
@@ -29,8 +29,8 @@ class DrawJob:
 class Drawn:
     """A picture: ``pixels`` is (H, W, 3); ``png`` encodes it; ``sha256`` is that of ``png``.
 
-    ``seconds`` is its share of its batch's time on the device. ``environment`` is the real one:
-    after an out-of-memory fallback or an fp32 retry it is not what the settings asked for.
+    ``seconds`` is its share of its batch's time on the device. ``environment`` is the actual one:
+    after an out-of-memory fallback or an fp32 retry it differs from the settings.
     """
 
     recipe_id: str

@@ -34,7 +34,7 @@ TORCH_DTYPES: Final[dict[Dtype, torch.dtype]] = {
 
 _NAMES: Final = {dtype: name for name, dtype in TORCH_DTYPES.items()}
 
-#: Two for each picture size, with and without guidance, and two kinds of timestep.
+#: Limit on compiled shapes: per picture size with and without guidance, and two timestep types.
 _COMPILED_SHAPES: Final = 64
 
 #: The libraries whose version can change a picture or its encoded bytes.
@@ -46,10 +46,11 @@ _LIBRARIES: Final = (
 
 @dataclass(frozen=True, slots=True)
 class LoadedModel:
-    """One model in memory: the pipeline that was loaded, and one a task that shares its weights.
+    """One model in memory: the loaded pipeline, and one per task that shares its weights.
 
-    ``scheduler`` is the model's own; a pipeline's attribute is replaced at each batch. ``dtype`` is
-    what the model computes in, ``weights`` remembers what each of its weights is stored in.
+    ``scheduler`` is the model's own; the pipelines' attribute is replaced for every batch.
+    ``dtype`` is what the model computes in, ``weights`` remembers what each of its weights is
+    stored in.
     """
 
     family: Family
@@ -64,13 +65,13 @@ class LoadedModel:
 
     @property
     def denoiser(self) -> torch.nn.Module:
-        """The part that runs at every step."""
+        """The component that runs at every step."""
         return self.family.denoiser(self.main)
 
     def environment(self, batch_size: int, dtype: Dtype | None = None) -> Environment:
-        """What decides pixels here, for pictures drawn in batches padded to ``batch_size``.
+        """The environment of pictures drawn in batches padded to ``batch_size``.
 
-        ``dtype`` is given where the drawing left the pipeline's own (see ``in_dtype``).
+        ``dtype`` is given if it is not the pipeline's own (see ``in_dtype``).
         """
         drawn_in = dtype or self.dtype
         on_gpu = self.device.type == "cuda"
@@ -83,7 +84,7 @@ class LoadedModel:
             libraries["cudnn"] = str(cudnn.version())
         else:
             name = "cpu"
-            # Kernels are chosen by instruction set, and sum in another order in each.
+            # Kernels are chosen by instruction set, and differ in the order of summation.
             machine += f" {torch.backends.cpu.get_cpu_capability()}"
         return Environment(
             device=name,
@@ -99,9 +100,9 @@ class LoadedModel:
 
     @contextmanager
     def in_dtype(self, dtype: Dtype) -> Iterator[None]:
-        """The same weights in another dtype for a while, eager; back afterwards, whatever happens.
+        """Cast the weights to another dtype for the block, uncompiled, and always cast them back.
 
-        Going from fp16 or bf16 to fp32 and back is exact. It costs a copy of the weights.
+        Casting from fp16 or bf16 to fp32 and back is exact. It takes a copy of the weights.
         """
         try:
             if dtype == self.dtype:
@@ -117,13 +118,13 @@ class LoadedModel:
 def load_model(settings: ModelSettings, hashes: Path | None = None) -> LoadedModel:
     """Load the configured model, of an installed family.
 
-    It loads in a thread that ends: OpenMP gives every thread that computes workers of its own, and
-    once there are more of them than cores all sleep between two operations. Then the engine's
-    thread would take a third longer to draw with a small model on a CPU.
+    This happens in a short-lived thread: OpenMP starts workers for every thread that computes, and
+    once there are more of them than cores, all sleep between two operations. The engine's thread
+    would then take a third longer to draw with a small model on a CPU.
 
     Args:
         settings: the model's id, device, dtype and whether to compile its denoiser on a GPU.
-        hashes: the JSON file that remembers the hashes of large files (see ``model_hash``).
+        hashes: the JSON file that caches the hashes of large files (see ``model_hash``).
 
     Raises:
         ModelError: the model is missing, unsafe or broken (see ``find_model``), or its LoRAs and
@@ -143,15 +144,15 @@ def _load(settings: ModelSettings, hashes: Path | None) -> LoadedModel:
 
 
 def wrap_pipeline(pipeline: Any, identity: str, *, compiled: bool = False) -> LoadedModel:
-    """Prepare a pipeline, which is on its device and in its dtype already.
+    """Prepare a pipeline that is already on its device and in its dtype.
 
     Args:
-        pipeline: of a class that an installed family drives.
+        pipeline: of a class that an installed family supports.
         identity: its model hash.
         compiled: compile the whole denoiser; ignored on the CPU, where it gains little.
 
     Raises:
-        ModelError: no installed family drives it.
+        ModelError: no installed family supports it.
     """
     family = family_of(type(pipeline).__name__, type(pipeline).__name__)
     device = pipeline.device
@@ -181,7 +182,7 @@ def wrap_pipeline(pipeline: Any, identity: str, *, compiled: bool = False) -> Lo
 
 
 def _lay_out(part: torch.nn.Module) -> None:
-    """Weights in the order in which convolutions read: 5 % less time on a CPU, more on a GPU.
+    """Put convolution weights into channels-last order: 5 % faster on a CPU, more on a GPU.
 
     Not by ``to(memory_format=...)``, which refuses the three-dimensional convolutions of some VAEs.
     """
@@ -191,10 +192,10 @@ def _lay_out(part: torch.nn.Module) -> None:
 
 
 def _compile(denoiser: Any) -> None:
-    """Compile it whole, once for each shape that it meets: all batches of a view share one.
+    """Compile the whole denoiser, once per input shape: all batches of a view share one.
 
-    A shape that can't be compiled is an error and never eager in silence, because compiled and
-    eager pictures differ; and torch's usual limit of 8 shapes is soon met.
+    A shape that can't be compiled is an error, not a silent fallback, because compiled and eager
+    pictures differ; torch's default limit of 8 shapes would soon be reached.
     """
     denoiser.compile(
         fullgraph=True,
@@ -248,7 +249,7 @@ def _dtype(settings: ModelSettings, device: torch.device) -> Dtype:
 
 @contextmanager
 def without_progress_bars() -> Iterator[None]:
-    """No progress bars from the libraries: standard error belongs to the caller's own."""
+    """Disable the libraries' progress bars, since the caller shows its own on standard error."""
     from diffusers.utils import logging as diffusers_logging
     from transformers.utils import logging as transformers_logging
 

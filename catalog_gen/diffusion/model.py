@@ -29,11 +29,11 @@ from catalog_gen.errors import ConfigError, ModelError
 from catalog_gen.fingerprint import sha256_json
 from catalog_gen.settings import ModelSettings
 
-#: Classes of components without weights, by the end of their names.
+#: Suffixes of the class names of components without weights.
 _WEIGHTLESS: Final = ("Tokenizer", "TokenizerFast", "Scheduler", "Processor", "FeatureExtractor")
-#: Where a component's class may come from. Anything else is code inside the model folder.
+#: Libraries that a component's class may come from. Anything else is code in the model folder.
 _LIBRARIES: Final = frozenset({"diffusers", "transformers", "stable_diffusion"})
-#: What a diffusers folder is made of.
+#: The file types of a diffusers folder.
 INDEX: Final = "model_index.json"
 
 
@@ -74,8 +74,8 @@ class ModelFiles:
 def find_model(settings: ModelSettings) -> ModelFiles:
     """The configured model with everything that belongs to it, checked.
 
-    A hub id is fetched first (weights as safetensors only), or found in the local hub cache when
-    ``HF_HUB_OFFLINE`` is set.
+    A hub id is downloaded first (weights as safetensors only), or taken from the local hub cache
+    if ``HF_HUB_OFFLINE`` is set.
 
     Raises:
         ModelError: no such folder, file or hub id, or one that can't be loaded safely: a pipeline
@@ -109,19 +109,19 @@ def pinned_model(settings: ModelSettings, cache: Path | None = None) -> tuple[Mo
     if settings.sha256 not in (None, found):
         raise ModelError(
             settings.id,
-            f"its files hash to {found[:12]}, and model.sha256 pins {str(settings.sha256)[:12]}: "
+            f"its files hash to {found[:12]}, but model.sha256 pins {str(settings.sha256)[:12]}: "
             "weights or configuration were changed",
-            "Fetch the model again; or, if you chose another one, pin its hash or take "
-            "model.sha256 out: every picture will then be drawn anew.",
+            "Fetch the model again; or, if you chose another one, pin its hash or remove "
+            "model.sha256: every picture will then be redrawn.",
         )
     return model, found
 
 
 def model_hash(model: ModelFiles, cache: Path | None = None) -> str:
-    """The identity of a model: SHA-256 over the names and hashes of the files that decide pixels.
+    """The identity of a model: SHA-256 over the names and hashes of the files that affect pixels.
 
-    These are ``model_index.json`` and, for each component that it lists, the weights that would
-    be loaded and what is read beside them (configuration, vocabulary, chat template, schedule);
+    These are ``model_index.json`` and, for each component that it lists, the weights and the other
+    files that are loaded (configuration, vocabulary, chat template, schedule);
     and whatever the settings add to it, as ``model_parts`` lists it.
 
     Args:
@@ -191,7 +191,7 @@ def _config_of(checkpoint: Path, settings: ModelSettings) -> str:
 
 
 def _from_hub(model_id: str, settings: ModelSettings, *, whole: bool) -> Path:
-    """Fetch a hub's model: first its index alone, so that no gigabytes come of one that is refused.
+    """Download a hub model: its index first, so that no weights are fetched for a refused one.
 
     Raises:
         ModelError: there is no such model, or its index is refused.
@@ -250,10 +250,10 @@ def _has_weights(class_name: str) -> bool:
 
 
 def _looked_at(index: Path, where: str) -> tuple[str, Family, dict[str, str]]:
-    """What a ``model_index.json`` says: pipeline class, its family, components and their classes.
+    """Read a ``model_index.json``: pipeline class, its family, components and their classes.
 
     Raises:
-        ModelError: no family drives the class, a part of it is missing, or brings its own code.
+        ModelError: no family supports the class, or a component is missing or brings its own code.
     """
     content = read_json(index)
     pipeline = content.get("_class_name")
@@ -270,14 +270,14 @@ def _looked_at(index: Path, where: str) -> tuple[str, Family, dict[str, str]]:
 
 
 def _components(where: str, index: Mapping[str, object]) -> Iterator[tuple[str, str]]:
-    """Names and classes of the components that the index fills, in its order."""
+    """Names and classes of the components that are present, in the index's order."""
     for name, value in index.items():
         if not (isinstance(value, list) and len(value) == 2) or value[0] is None:
             continue
         if value[0] not in _LIBRARIES:
             raise ModelError(
                 f"{where}: {name}",
-                f"it is made by code of its own ({value[0]!r}), which is never run",
+                f"it needs code from the model folder ({value[0]!r}), which is never run",
                 "Use a model whose components come from diffusers and transformers.",
             )
         yield name, str(value[1])
@@ -342,10 +342,10 @@ def _check_denoiser(file: Path) -> None:
 
 
 def _check_channels(path: Path, pipeline: str, family: Family, checkpoint: Shapes) -> None:
-    """Compare the denoiser's input with the VAE's latents: else only the drawing would fail.
+    """Check the denoiser's input channels against the VAE's latents, before drawing would fail.
 
-    So is an inpainting UNet found that is labelled as an ordinary one. A configuration that leaves
-    a number out means its class's default, and is not checked.
+    This finds an inpainting UNet that is labelled as an ordinary one. A number missing from a
+    configuration is the class's default, and is not checked.
     """
     file = path / family.denoises / "config.json"
     vae = read_json(path / "vae" / "config.json")

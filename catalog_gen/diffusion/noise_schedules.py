@@ -1,7 +1,7 @@
 """Solvers by name for models with a noise schedule, built from the model's own.
 
-The model's configuration decides what it was trained with (betas, prediction type, zero terminal
-SNR, timestep spacing); the name decides the solver alone, and means the same with every model.
+The model's configuration gives what it was trained with (betas, prediction type, zero terminal
+SNR, timestep spacing); the name selects only the solver, and means the same with every model.
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ _DISTILLED: Final = 50
 
 @dataclass(frozen=True, slots=True)
 class Solver:
-    """A diffusers class, the options that pin it to its name, and what it can't do."""
+    """A diffusers class, the options that its name stands for, and its limits."""
 
     class_name: str
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -64,14 +64,14 @@ def schedule_problem(name: str, own: Mapping[str, Any], steps: int) -> tuple[str
         able = ", ".join(each for each, other in SOLVERS.items() if other.zero_snr)
         return (
             f"scheduler = '{name}'",
-            "it can't follow the zero terminal SNR that this model was trained with",
+            "it does not support the zero terminal SNR that this model was trained with",
             f"Choose one of: {able}.",
         )
     if name != "own" and own.get("use_flow_sigmas", False) and not SOLVERS[name].flow:
         able = ", ".join(each for each, other in SOLVERS.items() if other.flow)
         return (
             f"scheduler = '{name}'",
-            "it can't follow the straight paths that this model was trained on (flow matching)",
+            "it does not support flow matching, which this model was trained with",
             f"Choose one of: own, {able}.",
         )
     most = int(own.get("num_train_timesteps", _TRAINED))
@@ -92,11 +92,11 @@ def build_scheduler(name: str, model_config: Mapping[str, Any], steps: int) -> A
 
     Args:
         name: one of ``SOLVERS``.
-        model_config: the configuration of the scheduler that came with the model.
-        steps: how many steps the recipe asks for; checked here, set by the pipeline.
+        model_config: the configuration of the model's own scheduler.
+        steps: the recipe's number of steps; checked here, set by the pipeline.
 
     Raises:
-        RecipeError: the solver can't follow the model's noise schedule or do that many steps.
+        RecipeError: the solver does not support the model's noise schedule or that many steps.
     """
     import diffusers
 
@@ -113,8 +113,8 @@ def scheduler_of(name: str, own: Any, steps: int) -> Any:
 
     Args:
         name: "own", or one of ``SOLVERS``.
-        own: the scheduler that came with the model.
-        steps: how many steps the recipe asks for.
+        own: the model's own scheduler.
+        steps: the recipe's number of steps.
 
     Raises:
         RecipeError: as ``build_scheduler``.

@@ -1,4 +1,4 @@
-"""Prompts as embeddings, each distinct one encoded once and kept for the next pictures.
+"""Encode prompts, and cache the embeddings for later pictures.
 
 On the processor a prompt is encoded alone. On a GPU, which one prompt does not fill, those of a
 batch are encoded together, always so many at a time: so an embedding never depends on its
@@ -24,7 +24,7 @@ TOGETHER: Final = 8
 
 
 class PromptEncoder:
-    """Encodes prompts as a model's family does, and remembers the latest ones.
+    """Encodes prompts by the model's family, and caches the latest ones.
 
     ``together`` prompts are encoded at a time; None: as suits the device.
     """
@@ -41,7 +41,7 @@ class PromptEncoder:
     def arguments(self, prompts: Sequence[str], negatives: Sequence[str] | None) -> dict[str, Any]:
         """The pipeline's keyword arguments for a batch.
 
-        ``negatives`` is None where nothing is drawn against (no classifier-free guidance).
+        ``negatives`` is None without classifier-free guidance.
         """
         stacked = self._model.family.stacked
         if self._together > 1 and self._model.family.encodes_together:

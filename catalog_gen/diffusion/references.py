@@ -1,4 +1,4 @@
-"""The photo that a picture is made from, proven to be the one that its recipe names."""
+"""Load the reference photo of a picture, and check that it is the one in the recipe."""
 
 import hashlib
 
@@ -7,17 +7,17 @@ from catalog_gen.imaging.decode import contain_on_white, read_bytes, read_image
 
 
 def load_reference(job: DrawJob) -> Pixels:
-    """The job's photo, whole on white, in the recipe's size: (H, W, 3).
+    """The job's whole photo on white, in the recipe's size: (H, W, 3).
 
     Raises:
-        RecipeError: the job names no photo, or the file is another one than at planning.
-        PictureError: the file is missing, damaged, too large or no still picture.
+        RecipeError: the job has no photo, or the file has changed since planning.
+        PictureError: the file is missing, damaged, too large or not a still picture.
     """
     recipe = job.recipe
     if job.reference is None or recipe.reference_sha256 is None:
         raise RecipeError(
             "reference photo",
-            f"{recipe.method.name} needs one, and the product has none",
+            f"{recipe.method.name} needs one, but the product has none",
             "Give the product a reference photo, or leave it out of this view.",
         )
     data = read_bytes(job.reference)

@@ -1,4 +1,4 @@
-"""What happens at the end of every denoising step: progress, the deadline, and stopping."""
+"""The callback after every denoising step: progress, the deadline, and stopping."""
 
 from collections.abc import Callable
 from threading import Event
@@ -11,7 +11,7 @@ Progress = Callable[[float], None]
 
 
 class Meter:
-    """Counts pictures for the caller's progress bar; a picture half drawn counts half."""
+    """Counts pictures for the caller's progress bar; a half-drawn picture counts as half."""
 
     def __init__(self, progress: Progress | None) -> None:
         self._progress = progress
@@ -19,12 +19,12 @@ class Meter:
         self._shown = 0.0
 
     def finished(self, pictures: int) -> None:
-        """So many more pictures have become something, be it a failure."""
+        """Count pictures that are finished or have failed."""
         self._done += pictures
         self.running(0.0)
 
     def running(self, pictures: float) -> None:
-        """The batch at work is worth so many pictures by now; never shown as going back."""
+        """Report the current batch's progress, in pictures; progress never goes backwards."""
         self._shown = max(self._shown, self._done + pictures)
         if self._progress is not None:
             self._progress(self._shown)

@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 class Worker(Generic[T]):
-    """Runs one kind of task, one at a time, beside its owner."""
+    """Runs one kind of task, one at a time, in parallel to its owner."""
 
     def __init__(self, name: str) -> None:
         self._tasks: SimpleQueue[tuple[Callable[[], T], Future[T]] | None] = SimpleQueue()

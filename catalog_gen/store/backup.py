@@ -1,8 +1,8 @@
-"""Back a catalog up, and bring it back: the whole database and what waits in the outbox.
+"""Back up and restore a catalog: the whole database and the files that wait in the outbox.
 
-Snapshots, the gallery, exports and remembered hashes are not in a backup: they are made again.
-Dagster's own history of runs is not, either. A backup is a folder that appears by a rename; its
-``manifest.json`` holds the SHA-256 of every file, and a restore believes nothing else.
+Snapshots, the gallery, exports and cached hashes can be rebuilt and are left out, and so is
+Dagster's run history. A backup is a folder that appears by a rename; its ``manifest.json`` holds
+the SHA-256 of every file, and a restore accepts only files that match it.
 """
 
 import json
@@ -31,7 +31,7 @@ from catalog_gen.store.verify import verify
 
 MANIFEST: Final = "manifest.json"
 
-#: What a backup's database may take of memory while it is written.
+#: Memory limit of DuckDB while it writes a backup.
 _MEMORY: Final = "2GB"
 
 _DATABASE: Final = "catalog.duckdb"
@@ -56,17 +56,17 @@ class Backup:
 def back_up(home: Home, target: Path) -> Backup:
     """Write a backup; ``target`` appears when it is complete and on the disk.
 
-    The outbox is copied before the database: a file that is taken over in between is in both, and
-    ingestion knows it again; the other way round it would be in neither.
+    The outbox is copied before the database: a file that is ingested in between is in both, and
+    ingestion skips it later; in the other order it would be in neither.
 
     Raises:
-        InputError: ``target`` is there already and not empty.
+        InputError: ``target`` exists and is not empty.
         StoreBusyError: another process writes to the database.
         CorruptionError: the store is damaged; a backup of it would hide that.
         StoreError: there is nothing to back up, or the disk is full.
     """
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise InputError(str(target), "there is something already", "Name a new folder.")
+        raise InputError(str(target), "the folder exists and is not empty", "Name a new folder.")
     if not home.database.exists():
         raise StoreError(str(home.database), "there is no database yet", "Run a refresh first.")
     temporary = target.with_name(f"{_TEMPORARY}{os.getpid()}-{target.name}")
@@ -102,15 +102,15 @@ def check_backup(folder: Path) -> Backup:
     """Hash a backup's files.
 
     Raises:
-        InputError: the folder is no backup, or one of a newer catalog_gen.
-        CorruptionError: files are missing or not what was written; all are named.
+        InputError: the folder is not a backup, or a newer catalog_gen wrote it.
+        CorruptionError: files are missing or changed; the message lists all of them.
     """
     try:
         about = json.loads((folder / MANIFEST).read_text("utf-8"))
         if "schema_version" in about:
             raise InputError(
                 str(folder),
-                "an unreleased catalog_gen wrote this backup; such stores are not brought over",
+                "an unreleased catalog_gen wrote this backup; such stores are not migrated",
                 "Take a backup with this version.",
             )
         files = {str(name): (str(sha), int(size)) for name, (sha, size) in about["files"].items()}
@@ -120,7 +120,7 @@ def check_backup(folder: Path) -> Backup:
     except OSError as error:
         raise InputError(
             str(folder),
-            f"it is no backup that can be read: {MANIFEST} ({error.strerror})",
+            f"it is not a readable backup: {MANIFEST} ({error.strerror})",
             "Name a backup's folder.",
         ) from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -132,7 +132,7 @@ def check_backup(folder: Path) -> Backup:
     if damaged or _DATABASE not in files:
         raise CorruptionError(
             str(folder),
-            f"not what was backed up: {', '.join(damaged) or 'the manifest'}",
+            f"files are missing or changed: {', '.join(damaged) or 'the manifest'}",
             "Nothing was restored. Take another backup.",
         )
     return backup
@@ -140,24 +140,24 @@ def check_backup(folder: Path) -> Backup:
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """What was restored, and where the earlier store lies now; None: there was none."""
+    """What was restored, and where the earlier store was moved (None if there was none)."""
 
     backup: Backup
     earlier: Path | None
 
 
 def restore(home: Home, folder: Path, *, force: bool = False) -> Restored:
-    """Make a backup the store. Whenever this process dies, the store is the old one or the new.
+    """Replace the store with a backup; a crash at any moment leaves the old store or the new one.
 
-    The new database takes the old one's place by one rename. Before it, the backup's outbox files
-    are added (both databases can take them over); after it, the old ones are put with the old
+    One rename replaces the old database with the new one. Before it, the backup's outbox files
+    are added (both databases can ingest them); after it, the old outbox files are moved to the old
     database. Nothing is deleted.
 
     Args:
-        force: replace a store that is there; it is kept beside, in ``replaced-...``.
+        force: replace an existing store; it is kept beside the new one, in ``replaced-...``.
 
     Raises:
-        InputError: the folder is no backup, or there is a store and ``force`` is off.
+        InputError: the folder is not a backup, or there is a store and ``force`` is off.
         CorruptionError: the backup is damaged.
         StoreBusyError: a refresh draws, or another process holds the database.
         StoreError: the disk is full, or the folder can't be written.
@@ -169,7 +169,7 @@ def restore(home: Home, folder: Path, *, force: bool = False) -> Restored:
         raise InputError(
             str(home.root),
             "there is a store, and a restore would replace it",
-            "Add --force (the earlier store is kept beside), or set CATALOG_HOME elsewhere.",
+            "Add --force (the earlier store is kept beside it), or set CATALOG_HOME elsewhere.",
         )
     staged = home.root / f"{_TEMPORARY}{os.getpid()}-restore"
     try:
@@ -193,12 +193,12 @@ def restore(home: Home, folder: Path, *, force: bool = False) -> Restored:
 def _copy_outbox(outbox: Outbox, target: Path) -> None:
     target.mkdir()
     for path in outbox.pending():
-        with suppress(FileNotFoundError):  # just taken over: it is in the database then
+        with suppress(FileNotFoundError):  # just ingested, so it is in the database
             shutil.copyfile(path, target / path.name)
 
 
 def _copy_database(connection: DuckDBPyConnection, path: Path) -> None:
-    """Row by row, not byte by byte: every block's checksum is compared on the way."""
+    """Copy the database row by row, not byte by byte, so that every block's checksum is checked."""
     quoted = str(path).replace("'", "''")
     (live,) = only_row(connection.execute("SELECT current_database()"))
     connection.execute(f"SET memory_limit = '{_MEMORY}'")
@@ -227,7 +227,7 @@ def _hashed(folder: Path) -> dict[str, tuple[str, int]]:
 
 
 def _is(folder: Path, name: str, digest: str) -> bool:
-    """Whether a listed file is inside the backup and is what was written."""
+    """Whether a listed file is inside the backup and has the listed hash."""
     path = folder / name
     inside = Path(name).parent in (Path(), Path(_OUTBOX)) and ".." not in Path(name).parts
     return inside and path.is_file() and not path.is_symlink() and sha256_file(path) == digest
@@ -252,7 +252,7 @@ def _stage(folder: Path, backup: Backup, staged: Path) -> None:
 
 
 def _require_free(home: Home) -> None:
-    """Nobody else holds the old database, and its log is empty, or it is past reading."""
+    """Require that no process holds the old database and its log is empty, or it is unreadable."""
     if not home.database.exists():
         return
     try:
@@ -269,7 +269,7 @@ def _log_of(home: Home) -> Path:
 
 
 def _link_old(home: Home, earlier: Path) -> None:
-    """A second name for the old database: its file is never opened here (see ``connection``)."""
+    """Hard-link the old database under a second name without opening it (see ``connection``)."""
     earlier.mkdir()
     if home.database.exists():
         os.link(home.database, earlier / _DATABASE)
@@ -303,5 +303,5 @@ def _disk(path: Path, error: OSError) -> StoreError:
     return StoreError(
         str(error.filename or path),
         f"it can't be written ({error.strerror})",
-        "Free space or mend the folder, then run again; the store is as it was.",
+        "Free space or repair the folder, then run again; the store is unchanged.",
     )

@@ -1,7 +1,7 @@
-"""Open the catalog's database, for a moment: one transaction, then closed again.
+"""Open the catalog's database for one short transaction at a time.
 
-DuckDB locks its file for the whole process: a writer keeps everybody else out, readers keep
-writers out. So connections are short, waiting for another process is bounded, and analysts get
+DuckDB locks its file for the whole process: a writer excludes all other processes, readers exclude
+writers. So connections are short, waiting for another process is bounded, and analysts get
 snapshots (see ``snapshot``).
 
 The database file is never opened by this process other than through DuckDB: closing any other
@@ -44,7 +44,7 @@ class Store:
     """The database of one catalog; usable from several threads, which wait for each other."""
 
     def __init__(self, home: Home, *, patience: float = PATIENCE) -> None:
-        """Touches nothing; ``patience`` is how many seconds to wait for other processes."""
+        """Open nothing yet; ``patience`` is how many seconds to wait for other processes."""
         self.path = home.database
         self._patience = patience
         self._turn = threading.Lock()
@@ -54,12 +54,12 @@ class Store:
     def writing(self, *, checkpoint: bool = False) -> Iterator[DuckDBPyConnection]:
         """A transaction on the live file, committed at the end; rolled back on any error.
 
-        With ``checkpoint`` everything committed is in the main file, and no longer in the
-        write-ahead log, when the block is left without an error.
+        With ``checkpoint``, leaving the block without an error moves everything committed from
+        the write-ahead log into the main file.
 
         Raises:
-            StoreBusyError: another process holds the file, and did not let go in time.
-            StoreError: whatever else the database has to complain about.
+            StoreBusyError: another process held the file for longer than ``patience``.
+            StoreError: any other error of the database.
         """
         with self._my_turn(), _translated(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -72,11 +72,11 @@ class Store:
 
     @contextmanager
     def reading(self) -> Iterator[DuckDBPyConnection]:
-        """The live file, read-only; made first if there is none. Keep it short.
+        """The live file, read-only, created first if there is none. Keep the block short.
 
         Raises:
             StoreBusyError: another process writes, and did not finish in time.
-            StoreError: whatever else the database has to complain about.
+            StoreError: any other error of the database.
         """
         with self._my_turn(), _translated(self.path):
             if self.path.exists():
@@ -160,14 +160,14 @@ class Store:
                     raise
                 if time.monotonic() + pause > deadline:
                     raise _busy(self.path, str(error), self._patience) from error
-            # Two waiting processes must not keep step with each other.
+            # Jitter, so that two waiting processes do not retry in lockstep.
             time.sleep(pause * random.uniform(0.5, 1.0))
             pause = min(2 * pause, LONGEST_PAUSE)
 
 
 @contextmanager
 def open_memory() -> Iterator[DuckDBPyConnection]:
-    """An empty database of the whole schema in memory, closed at the end."""
+    """An empty in-memory database with the whole schema, closed at the end."""
     connection = duckdb.connect(":memory:")
     try:
         _configure(connection)
@@ -185,9 +185,9 @@ def _configure(connection: DuckDBPyConnection) -> None:
     connection.execute("SET TimeZone = 'UTC'")
     # Few big checkpoints: with the default of 16 MB, images are written four times over.
     connection.execute("SET wal_autocheckpoint = '1GB'")
-    # A table that is missing must not be looked for among our Python variables.
+    # DuckDB must not look for a missing table among our Python variables.
     connection.execute("SET python_enable_replacements = false")
-    # Bars of a library on standard error would tear our own.
+    # A library's progress bars on standard error would garble ours.
     connection.execute("SET enable_progress_bar = false")
 
 
@@ -207,7 +207,7 @@ def _transaction(connection: DuckDBPyConnection) -> Iterator[None]:
 
 @contextmanager
 def _translated(path: Path) -> Iterator[None]:
-    """DuckDB's errors and the file system's as ours."""
+    """Translate errors of DuckDB and of the file system into ours."""
     try:
         yield
     except duckdb.Error as error:
@@ -233,8 +233,8 @@ def _store_error(path: Path, error: duckdb.Error) -> StoreError:
         return CorruptionError(
             f"{path}.wal",
             f"the write-ahead log is damaged ({text})",
-            f"Restore a backup, or move {path.name}.wal away: no picture is in it alone, and what "
-            "the last refresh planned, scored or published is worked out again.",
+            f"Restore a backup, or move {path.name}.wal away: no picture is only there, and what "
+            "the last refresh planned, scored or published is computed again.",
         )
     if "checksum" in text or "not a valid DuckDB database" in text or "Corrupt" in text:
         return CorruptionError(
@@ -246,12 +246,12 @@ def _store_error(path: Path, error: duckdb.Error) -> StoreError:
         return StoreError(
             str(path),
             f"the database stopped ({text})",
-            "Run again: the file is opened anew, and everything committed is still there.",
+            "Run again: the file is reopened, and everything committed is still there.",
         )
     return StoreError(
         str(path),
         f"the database refused ({text})",
-        "Nothing of this step was stored; mend the cause and run again.",
+        "Nothing of this step was stored; fix the cause and run again.",
     )
 
 
@@ -260,6 +260,6 @@ def _busy(path: Path, text: str, patience: float) -> StoreBusyError:
     holder = f"process {found['pid']} ({found['program']})" if found else "another process"
     return StoreBusyError(
         str(path),
-        f"{holder} holds the database, for {patience:g} s or longer",
+        f"{holder} has held the database for {patience:g} s or longer",
         "Close it there; to read, use `catalog-gen sql` or the newest file in snapshots/.",
     )

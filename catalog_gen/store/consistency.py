@@ -1,7 +1,7 @@
-"""What stands out among the live pictures: uneven variants, outliers, and siblings to compare.
+"""Find what stands out among the live pictures: uneven variants, outliers, siblings to compare.
 
-It reads what was measured and judges no picture alone; ``judging`` does. Everything is worked out
-inside the database, so that a million live pictures cost seconds.
+It compares stored measurements; ``judging`` judges single pictures. Everything is computed inside
+the database, so that a million live pictures cost seconds.
 """
 
 from dataclasses import dataclass
@@ -24,8 +24,8 @@ _MEASURED: Final = """
     ) AS newest USING (image_id)
 """
 
-#: Measures among which an outlier is looked for, each with the least deviation that counts as
-#: usual: without it, pictures that are nearly alike would make a hair's breadth an outlier.
+#: Measures in which outliers are sought, with the smallest deviation to assume: without it, a tiny
+#: difference would be an outlier among nearly identical pictures.
 _MEASURES: Final = {"fill": 0.03, "border_lightness": 1.5, "edge_width": 0.5}
 
 #: From a normal distribution's median absolute deviation to its standard deviation.
@@ -37,7 +37,7 @@ class UnevenGroup:
     """Variants of one product whose pictures of a view differ in framing or light.
 
     ``fill_spread`` is the largest minus the smallest share of the picture's longer side that the
-    subject covers, 0..1; ``light_spread`` the same of the border's lightness, in L*.
+    subject covers, 0..1; ``light_spread`` is the same for the border's lightness, in L*.
     """
 
     group_id: str
@@ -98,7 +98,7 @@ def outliers(connection: DuckDBPyConnection, least: int, limit: float) -> list[O
     who recommend 3.5 as its limit.
 
     Args:
-        least: pictures that a category and view must have to be looked at.
+        least: how many pictures a category and view must have to be considered.
         limit: of the modified z-score, which is 0 at the median.
     """
     values = ", ".join(

@@ -1,7 +1,7 @@
-"""One process draws at a time: a file lock that dies with its process, and says whose it is.
+"""Let one process draw at a time, by a file lock that dies with its process.
 
-The lock belongs to the open file (flock), so that no dead process can leave it behind; the number
-in the file is there for people only and decides nothing.
+The lock belongs to the open file (flock), so that a dead process never leaves it behind; the
+process id in the file is only for messages.
 """
 
 import fcntl
@@ -39,7 +39,7 @@ def drawing_lock(home: Home, *, wait: bool = True) -> Iterator[None]:
 
 
 def drawing_process(home: Home) -> str | None:
-    """The number of the process that draws now, '' if it is not known; None: nobody draws."""
+    """The id of the process that draws now, '' if it is unknown, None if no process draws."""
     path = _path(home)
     if not path.exists():
         return None

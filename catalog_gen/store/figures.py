@@ -1,4 +1,4 @@
-"""Figures over the whole store that plans, checks and summaries ask for. Reads only."""
+"""Figures over the whole store for plans, checks and summaries. Read-only."""
 
 from dataclasses import dataclass
 
@@ -19,7 +19,7 @@ class FeedFigures:
 
 @dataclass(frozen=True, slots=True)
 class PromptFigures:
-    """Current prompts of active products: all, those that lost clauses, those beyond the model."""
+    """Current prompts of active products: all, trimmed ones, and those beyond the model."""
 
     prompts: int
     trimmed: int
@@ -36,7 +36,7 @@ class LookFigures:
 
 @dataclass(frozen=True, slots=True)
 class VerdictFigures:
-    """Pictures that are wanted now, by the newest verdict; a person's word overrules it."""
+    """Pictures that are wanted now, by their newest verdict; a review overrules it."""
 
     accepted: int
     review: int
@@ -71,7 +71,7 @@ class DrawnFigures:
 class MeasuredPace:
     """The median drawing time, in seconds, of one view's pictures with these settings and weights.
 
-    ``work`` is that of their recipes: pixels times the steps that are run.
+    ``work`` is the recipes' pixels times the steps that they run.
     """
 
     view: str
@@ -95,7 +95,7 @@ def feed_figures(connection: DuckDBPyConnection) -> FeedFigures:
 
 
 def feed_platform(connection: DuckDBPyConnection) -> str:
-    """Whose export the feed was that was recorded last; '' before the first."""
+    """The platform of the feed that was recorded last; '' before the first."""
     row = first_row(
         connection.execute("SELECT platform FROM feed_snapshots ORDER BY seq DESC LIMIT 1")
     )
@@ -144,7 +144,7 @@ def verdict_figures(connection: DuckDBPyConnection) -> VerdictFigures:
 
 
 def coverage_figures(connection: DuckDBPyConnection) -> CoverageFigures:
-    """How much of the catalog is live, and what stands in the way."""
+    """How much of the catalog is live, and what could not be drawn."""
     row = only_row(
         connection.execute(
             """
@@ -177,7 +177,10 @@ def drawn_in_run(connection: DuckDBPyConnection, run_id: str) -> DrawnFigures:
 
 
 def drawing_pace(connection: DuckDBPyConnection) -> list[MeasuredPace]:
-    """How long the newest 5,000 pictures took, by what was drawn: machines and settings change."""
+    """Drawing times of the newest 5,000 pictures by view, settings and model.
+
+    Only the newest, since machines and settings change.
+    """
     rows = connection.execute(
         """
         SELECT prompts.view, prompts.spec ->> 'settings', prompts.spec ->> 'model',
@@ -197,7 +200,7 @@ def drawing_pace(connection: DuckDBPyConnection) -> list[MeasuredPace]:
 
 
 def seconds_a_picture(connection: DuckDBPyConnection) -> float | None:
-    """The mean drawing time of the newest 5,000 pictures, in seconds; None: there are none."""
+    """The mean drawing time of the newest 5,000 pictures, in seconds; None if there are none."""
     row = only_row(
         connection.execute(
             """

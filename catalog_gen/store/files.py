@@ -1,4 +1,4 @@
-"""Make file operations last: a rename is safe only when its folder is synced, too."""
+"""Durable file operations: a rename is durable only once its folder is synced, too."""
 
 import os
 import tempfile
@@ -6,9 +6,9 @@ from pathlib import Path
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Under a temporary name, then renamed: a reader sees the old file or the new one.
+    """Write a file under a temporary name and rename it: readers see the old file or the new one.
 
-    It is not synced: for what can be written again.
+    The file is not synced, so use this only for content that can be written again.
     """
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".partial")
     try:
@@ -22,12 +22,12 @@ def write_whole(path: Path, content: bytes) -> None:
 
 
 def sync_file(path: Path) -> None:
-    """Bring a file's bytes to the disk."""
+    """Flush a file's bytes to the disk."""
     _sync(path, os.O_RDONLY)
 
 
 def sync_folder(path: Path) -> None:
-    """Bring a folder's entries to the disk: what was made, renamed and removed in it."""
+    """Flush a folder's entries to the disk: files created, renamed and removed in it."""
     _sync(path, os.O_RDONLY | os.O_DIRECTORY)
 
 

@@ -1,4 +1,4 @@
-"""What each night's set was held to before it could go live, kept beside the publications."""
+"""The gates that a night's set must pass before it goes live, stored beside the publications."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ GateName = Literal["coverage", "pass rate", "integrity", "hold"]
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """One condition of going live: what was measured, what it is held to, and the sentence."""
+    """One condition for going live: the measured value, its threshold, and both as a sentence."""
 
     gate: GateName
     passed: bool
@@ -41,7 +41,7 @@ def save_gates(
     run_id: str,
     now: datetime,
 ) -> None:
-    """Keep a night's gates; a step that is tried again writes over its own."""
+    """Save a night's gates; a retried step overwrites its own."""
     connection.execute("DELETE FROM gates WHERE run_id = ?", [run_id])
     with registered_rows(connection, "gates_to_save", Gate, gates):
         connection.execute(

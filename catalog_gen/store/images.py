@@ -1,6 +1,6 @@
-"""Stored pictures: their bytes, checked against their address each time they are read.
+"""Read stored pictures; their bytes are checked against their hash on every read.
 
-Pictures come in through the outbox only; nothing here writes.
+Only the outbox writes pictures.
 """
 
 from collections.abc import Sequence
@@ -34,7 +34,7 @@ class StoredImage:
 
 @dataclass(frozen=True, slots=True)
 class ImageOrigin:
-    """What a picture's file has to tell of its origin. Width and height in pixels."""
+    """The provenance that is embedded in a picture's file. Width and height in pixels."""
 
     image_id: str
     recipe: Recipe
@@ -60,7 +60,7 @@ def image_origins(connection: DuckDBPyConnection) -> dict[str, ImageOrigin]:
 
 @dataclass(frozen=True, slots=True)
 class ImageFile:
-    """A stored PNG from outside: pixels and bytes."""
+    """A stored PNG's width and height in pixels, and its size in bytes."""
 
     width: int
     height: int
@@ -112,7 +112,7 @@ def stored_pngs(connection: DuckDBPyConnection, image_ids: Sequence[str]) -> dic
 
 
 def _checked(image_id: str, address: str, content: bytes | None) -> bytes:
-    """A picture's bytes, proven to be those that were stored."""
+    """Return a picture's bytes after checking their hash."""
     if content is None or sha256(content).hexdigest() != address:
         raise CorruptionError(
             f"image {image_id}",
@@ -123,10 +123,10 @@ def _checked(image_id: str, address: str, content: bytes | None) -> bytes:
 
 
 def find_image(connection: DuckDBPyConnection, prefix: str) -> str:
-    """The id of the one picture whose id, or whose bytes' SHA-256, begins so.
+    """The id of the only picture whose id, or whose bytes' SHA-256, begins with the prefix.
 
     Raises:
-        InputError: the prefix is no hexadecimal, too short, unknown, or fits several pictures.
+        InputError: the prefix is not hexadecimal, too short, unknown, or fits several pictures.
     """
     wanted = prefix.strip().lower()
     if len(wanted) < SHORTEST_PREFIX or set(wanted) - set("0123456789abcdef"):
@@ -226,7 +226,7 @@ class DrawnPicture:
 
 
 def pictures_of_run(connection: DuckDBPyConnection, run_id: str, limit: int) -> list[DrawnPicture]:
-    """A run's first pictures by their ids, which are hashes: a fair sample."""
+    """A run's first pictures in order of id; ids are hashes, so this is a fair sample."""
     rows = connection.execute(
         """
         SELECT image_id, product_id, products.title, prompts.shard, ledger.view, ledger.reason
@@ -242,7 +242,7 @@ def pictures_of_run(connection: DuckDBPyConnection, run_id: str, limit: int) -> 
 
 
 def sample_images(connection: DuckDBPyConnection, limit: int) -> list[str]:
-    """The first ids in their order: ids are hashes, so these are a fair sample of all."""
+    """The first ids in order; ids are hashes, so this is a fair sample of all."""
     rows = connection.execute(
         "SELECT image_id FROM images ORDER BY image_id LIMIT ?", [limit]
     ).fetchall()

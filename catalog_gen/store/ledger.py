@@ -1,8 +1,8 @@
 """The ledger: for each planned candidate of a look, what became of it.
 
-Work is what is wanted now (looks that active products ask for) and not made yet. A failure is a
-row here, with its error and the number of tries, never an exception. Nothing here decides what to
-plan (see ``planning``) or draws.
+Open work is what is wanted now (looks that active products ask for) and not made yet. A failure is
+a row here, with its error and the number of tries, never an exception. ``planning`` decides what to
+plan.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -28,7 +28,7 @@ from catalog_gen.store.relations import (
 
 @dataclass(frozen=True, slots=True)
 class PlannedItem:
-    """One candidate that somebody asks for, and why."""
+    """One candidate to draw, and why."""
 
     recipe_id: str
     recipe: Recipe
@@ -49,7 +49,7 @@ def candidates(
     attempt: int,
     reason: str,
 ) -> list[PlannedItem]:
-    """The recipes of one look as numbered candidates of one attempt."""
+    """Turn the recipes of one look into the numbered candidates of one attempt."""
     return [
         PlannedItem(
             recipe_id=recipe.recipe_id,
@@ -78,7 +78,7 @@ class WorkItem:
     """One candidate to draw.
 
     ``product`` is the first, by id, of the products that ask for it, and ``shard`` is that
-    product's. ``error`` is the last try's, '' for a first try; ``deferred`` says that a budget put
+    product's. ``error`` is the last try's, '' for a first try; ``deferred`` means that a budget put
     it off.
     """
 
@@ -130,7 +130,7 @@ class OpenFailure:
 
 @dataclass(frozen=True, slots=True)
 class LedgerCounts:
-    """Candidates of looks that active products ask for, by what became of them."""
+    """Numbers of candidates of looks that active products ask for, by status."""
 
     planned: int
     deferred: int
@@ -155,11 +155,11 @@ def save_plan(
     run_id: str,
     now: datetime,
 ) -> PlanResult:
-    """Ask for these candidates; saving the same plan again changes nothing.
+    """Add these candidates to the ledger; saving the same plan again changes nothing.
 
     A candidate that has an image counts as reused; one that failed, was given up or put off by a
-    budget keeps its state. Two looks may lead to one recipe, as where a view wants more candidates
-    than before: the newest that asks owns it.
+    budget keeps its state. Two looks may lead to the same recipe, as where a view wants more
+    candidates than before: it belongs to the newest.
     """
     if not items:
         return PlanResult(0, frozenset())
@@ -182,7 +182,7 @@ def save_plan(
             WHERE plan.recipe_id = ledger.recipe_id AND plan.look_id <> ledger.look_id
             """
         )
-        # An image may be there without a ledger row after a restore: outbox files outlive both.
+        # After a restore an image may lack its ledger row: outbox files outlive both.
         connection.execute(
             """
             INSERT INTO ledger BY NAME
@@ -217,7 +217,7 @@ def open_work(
 ) -> list[WorkItem]:
     """What is wanted now and not made: planned, or failed fewer than ``max_tries`` times.
 
-    In the order of view and product, so that recipes that can share a batch are neighbours.
+    Ordered by view and product, so that recipes that can share a batch are neighbours.
     """
     rows = connection.execute(
         f"""
@@ -240,9 +240,9 @@ def open_work(
 def open_candidates(
     connection: DuckDBPyConnection, shards: Collection[int] | None, max_tries: int
 ) -> list[tuple[str, str, str]]:
-    """Recipe, view and reason of all open work, what a budget put off included.
+    """Recipe, view and reason of all open work, including what a budget put off.
 
-    What failed before has the reason "failed".
+    Candidates that failed before have the reason "failed".
     """
     return connection.execute(
         f"""
@@ -262,9 +262,9 @@ def record_failures(
     run_id: str,
     now: datetime,
 ) -> None:
-    """Count a try that failed; with ``max_tries`` of them a candidate is given up.
+    """Count failed tries; after ``max_tries`` of them a candidate is given up.
 
-    A candidate that has been made meanwhile stays made.
+    A candidate that has been made in the meantime stays made.
     """
     if not failures:
         return
@@ -293,9 +293,9 @@ def record_failures(
 def plan_again(
     connection: DuckDBPyConnection, recipe_ids: Iterable[str], run_id: str, now: datetime
 ) -> int:
-    """Take candidates that failed or were given up as planned, with all their tries before them.
+    """Reset candidates that failed or were given up to planned, with no tries counted.
 
-    Returns how many they were.
+    Returns how many there were.
     """
     with registered(connection, "to_plan_again", strings(recipe_ids)):
         row = only_row(
@@ -319,9 +319,9 @@ def apply_budget(
     run_id: str,
     now: datetime,
 ) -> None:
-    """Put off what a budget has no room for, and take up again what it has.
+    """Defer candidates that exceed a budget, and resume deferred ones that fit.
 
-    Tries and errors are kept: a failed candidate that is put off has failed as often as before.
+    Tries and errors are kept: a deferred candidate has failed as often as before.
     """
     for recipe_ids, before, after in (
         (deferred, ("planned", "failed"), "deferred"),
@@ -344,13 +344,13 @@ def made_among(connection: DuckDBPyConnection, recipe_ids: Iterable[str]) -> set
 
 
 def given_up_among(connection: DuckDBPyConnection, recipe_ids: Iterable[str]) -> set[str]:
-    """Those of the recipes that are not tried again."""
+    """Those of the recipes that were given up."""
     given_up = "SELECT recipe_id FROM ledger WHERE status = 'given up'"
     return _among(connection, recipe_ids, given_up)
 
 
 def _among(connection: DuckDBPyConnection, recipe_ids: Iterable[str], known: str) -> set[str]:
-    """Those of the recipes that ``known``, a query for ids, has."""
+    """Those of the recipes that ``known``, a query for ids, returns."""
     with registered(connection, "recipes_to_find", strings(recipe_ids)):
         rows = connection.execute(
             f"SELECT id FROM ({known}) AS known(id) WHERE id IN (SELECT value FROM recipes_to_find)"
@@ -359,7 +359,7 @@ def _among(connection: DuckDBPyConnection, recipe_ids: Iterable[str], known: str
 
 
 def open_failures(connection: DuckDBPyConnection) -> list[OpenFailure]:
-    """What is wanted and failed or was given up, by product, view and candidate."""
+    """Wanted candidates that failed or were given up, by product, view and candidate."""
     rows = connection.execute(
         f"""
         SELECT {columns_of(OpenFailure)}

@@ -1,4 +1,4 @@
-"""Everything about one picture, as the ``lineage`` view tells it."""
+"""Everything about one picture, from the ``lineage`` view."""
 
 import json
 from dataclasses import dataclass

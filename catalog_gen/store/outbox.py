@@ -1,11 +1,11 @@
 """The outbox: drawn pictures on disk before they are in the database.
 
 A picture is acknowledged when its file is here: written under a temporary name, synced, renamed,
-and the folder synced. One writer takes files over into the database, idempotently, and removes a
+and the folder synced. One writer ingests files into the database, idempotently, and removes a
 file only when its rows are in the database's main file; any process may die between any two steps.
 
-A file's name ends with the SHA-256 of its bytes, so that a torn or flipped file is noticed before
-anything in it is believed. Nothing here draws, or decides what to draw.
+A file's name ends with the SHA-256 of its bytes, so that a damaged file is noticed before its
+content is used.
 """
 
 import io
@@ -32,7 +32,7 @@ from catalog_gen.store.files import sync_folder
 from catalog_gen.store.ledger import record_failures
 from catalog_gen.store.relations import arrow_rows, first_row, insert_row, registered
 
-#: Bytes of outbox files that one transaction takes over; bounds its memory.
+#: Bytes of outbox files that one transaction ingests; bounds its memory.
 GROUP_BYTES: Final = 128 * 1024**2
 
 #: Seconds after which a temporary file belongs to a process that died.
@@ -45,7 +45,7 @@ _METADATA: Final = b"catalog_gen"
 
 @dataclass(frozen=True, slots=True)
 class DrawnImage:
-    """A finished picture: its PNG file, the SHA-256 of that, pixels, and drawing time."""
+    """A finished picture: its PNG file with SHA-256 and size in pixels, and the drawing time."""
 
     recipe_id: str
     png: bytes
@@ -57,7 +57,7 @@ class DrawnImage:
 
 @dataclass(frozen=True, slots=True)
 class Ingested:
-    """What was taken over; ``corrupt`` names the files that were set aside unread."""
+    """What was ingested; ``corrupt`` lists the files that were set aside unread."""
 
     images: int = 0
     duplicates: int = 0
@@ -66,7 +66,7 @@ class Ingested:
 
 
 class Outbox:
-    """The folder of files that wait for the database. Making the object touches no disk."""
+    """The folder of files that wait for the database. The constructor does not touch the disk."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -79,10 +79,10 @@ class Outbox:
         *,
         run_id: str = "",
     ) -> Path:
-        """Keep what was drawn; when this returns, it survives the death of the machine.
+        """Store what was drawn durably: once this returns, it survives a crash of the machine.
 
         Args:
-            run_id: the run that draws; '' leaves it to the run that takes the file over.
+            run_id: the run that draws; '' stands for the run that ingests the file.
 
         Raises:
             CorruptionError: an image's bytes are not those that were hashed.
@@ -113,7 +113,7 @@ class Outbox:
             raise StoreError(
                 str(self.folder),
                 f"the outbox can't take {len(images)} pictures ({error.strerror})",
-                "Free space or mend the folder and run again: these pictures are drawn again, "
+                "Free space or repair the folder and run again: these pictures are drawn again, "
                 "all earlier ones are safe.",
             ) from error
         return path
@@ -123,13 +123,13 @@ class Outbox:
         return sorted(self.folder.glob(f"*{_SUFFIX}"))
 
     def waiting_by_run(self) -> Counter[str]:
-        """How many pictures wait, by the run that drew them; reads no picture."""
+        """How many pictures wait, by the run that drew them, without reading the pictures."""
         waiting: Counter[str] = Counter()
         for path in self.pending():
             try:
                 errors = pq.read_table(path, columns=["error"])
             except (FileNotFoundError, pa.ArrowInvalid):
-                continue  # taken over just now; or damaged, and named by whoever takes it over
+                continue  # just ingested; or damaged, which ingestion reports
             about = json.loads(errors.schema.metadata[_METADATA])
             waiting[about["run_id"]] += errors["error"].null_count
         return waiting
@@ -142,7 +142,7 @@ class Outbox:
         return damaged
 
     def remove(self, paths: Sequence[Path]) -> None:
-        """Forget files that are in the database, and what dead processes left half-written."""
+        """Delete files that are in the database, and what dead processes left half-written."""
         for path in paths:
             path.unlink(missing_ok=True)
         for leftover in self.folder.glob(f"{_TEMPORARY}*"):
@@ -160,10 +160,10 @@ def ingest(
     *,
     max_tries: int,
 ) -> Ingested:
-    """Take all waiting files over into the database; safe to repeat, safe to kill.
+    """Ingest all waiting files into the database; safe to repeat, safe to kill.
 
     Args:
-        max_tries: failed candidates with so many tries are given up.
+        max_tries: failed candidates are given up after this many tries.
 
     Raises:
         StoreBusyError: another process holds the database; the files wait.
@@ -177,7 +177,7 @@ def ingest(
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """A file that was read and believed."""
+    """An outbox file that was read and verified."""
 
     name: str
     rows: pa.Table
@@ -195,7 +195,7 @@ def _ingest_group(
         try:
             batches.append(read_batch(path))
         except FileNotFoundError:
-            continue  # another process has just taken it over
+            continue  # another process has just ingested it
         except CorruptionError:
             damaged = outbox.set_aside(path)
             result = _sum(result, Ingested(corrupt=(damaged.name,)))
@@ -237,7 +237,7 @@ def _store(
 
 
 def _store_images(connection: DuckDBPyConnection, batch: Batch, run_id: str) -> int:
-    """The batch's images that the database lacks; returns how many they were."""
+    """Store the batch's images that the database lacks; returns how many there were."""
     parameters = {
         "environment": batch.environment.environment_id,
         "batch": batch.name,
@@ -347,7 +347,7 @@ def _groups(paths: Sequence[Path]) -> Iterator[list[Path]]:
     group: list[Path] = []
     size = 0
     for path in paths:
-        with suppress(FileNotFoundError):  # another process has just taken it over
+        with suppress(FileNotFoundError):  # another process has just ingested it
             size += path.stat().st_size
             group.append(path)
         if size >= GROUP_BYTES:

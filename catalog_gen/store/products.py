@@ -1,7 +1,6 @@
-"""The products table: what the newest feed says, and how it differs from the one before.
+"""The products table: the newest feed's products, and how they differ from the feed before.
 
-Nothing here reads feeds. Whole feeds go through Arrow and set operations, so that a million
-products take seconds.
+Whole feeds go through Arrow and set operations, so that a million products take seconds.
 """
 
 import json
@@ -45,7 +44,7 @@ _SHARD: Final = f"(('0x' || right(sha256(product_id), 2))::UTINYINT & {SHARDS - 
 class FeedChanges:
     """How a feed differs from the products that were active before it.
 
-    ``skipped`` counts its rows that are not for sale by reason.
+    ``skipped`` counts the rows that are not for sale, by reason.
     """
 
     active: int
@@ -60,7 +59,7 @@ class FeedChanges:
 
 @dataclass(frozen=True, slots=True)
 class NamedProduct:
-    """A product as a person finds it again."""
+    """A product's id and title, for people."""
 
     product_id: str
     title: str
@@ -78,7 +77,7 @@ class FeedDiff:
 def incoming_products(
     connection: DuckDBPyConnection, products: Iterable[Product], name: str = "incoming"
 ) -> str:
-    """Make products that are not stored readable as ``name``, in the form of the products table.
+    """Make products that are not stored readable as ``name``, with the products table's columns.
 
     The relation lives as long as the connection; nothing is written. Returns the name.
     """
@@ -88,13 +87,13 @@ def incoming_products(
 
 
 def compare_feed(connection: DuckDBPyConnection, incoming: str, rejected: int) -> FeedChanges:
-    """What ``record_feed`` would change; writes nothing.
+    """Count what ``record_feed`` would change; writes nothing.
 
-    A product that was retired and is back counts as added.
+    A retired product that is back counts as added.
 
     Args:
         incoming: the relation of ``incoming_products``.
-        rejected: rows of the feed that are no products.
+        rejected: how many rows of the feed were rejected.
     """
     return _changes(connection, incoming, rejected)
 
@@ -125,7 +124,7 @@ def feed_diff(connection: DuckDBPyConnection, incoming: str) -> FeedDiff:
 
 
 def collapse(changes: FeedChanges, source: str, shrink_limit: float) -> FeedError | None:
-    """Why a feed that lost too many products is refused; None: it is taken.
+    """Why a feed that lost too many products is refused; None if it is accepted.
 
     Args:
         source: the feed's path as configured.
@@ -138,7 +137,7 @@ def collapse(changes: FeedChanges, source: str, shrink_limit: float) -> FeedErro
         source,
         f"the feed lacks {changes.retired} of {before} active products "
         f"({changes.retired / before:.0%}), more than feed.shrink_limit = {shrink_limit:g}",
-        "Nothing was changed. Send a whole feed, or raise feed.shrink_limit in catalog.toml "
+        "Nothing was changed. Send a complete feed, or raise feed.shrink_limit in catalog.toml "
         "if so many products are really gone.",
     )
 
@@ -153,7 +152,7 @@ def record_feed(
     run_id: str,
     now: datetime,
 ) -> FeedChanges:
-    """Bring the products up to date with a feed, and keep what it was and what it rejected.
+    """Update the products from a feed, and record the feed with its rejected rows.
 
     Args:
         source: the feed's path as configured.
@@ -161,7 +160,7 @@ def record_feed(
         shrink_limit: the share of active products, 0..1, that one feed may retire.
 
     Raises:
-        FeedError: more products than that would be retired; nothing was written.
+        FeedError: the feed would retire a larger share; nothing was written.
     """
     with _incoming(connection, contents.products, "feed_to_record") as name:
         changes = _changes(connection, name, len(contents.rejections))
@@ -179,9 +178,9 @@ def record_feed(
 def change_attribute(
     connection: DuckDBPyConnection, name: str, values: Mapping[str, str], now: datetime
 ) -> None:
-    """Set one attribute that these products have already, by product id.
+    """Set one attribute that these products already have, by product id.
 
-    The next feed finds them unchanged if it says the same.
+    If the next feed has the same value, it finds the products unchanged.
     """
     rows = pa.table({"id": list(values), "value": list(values.values())})
     with registered(connection, "changed_attribute", rows):
@@ -217,7 +216,7 @@ def products_named(connection: DuckDBPyConnection, product_ids: Iterable[str]) -
 def only_products(
     connection: DuckDBPyConnection, product_ids: Iterable[str], name: str = "only_these"
 ) -> Iterator[str]:
-    """The products table cut down to these, readable as ``name`` while the block runs."""
+    """The products table restricted to these, readable as ``name`` while the block runs."""
     with registered(connection, f"{name}_ids", strings(product_ids)):
         connection.execute(
             f"""
@@ -259,7 +258,7 @@ def _changes(connection: DuckDBPyConnection, name: str, rejected: int) -> FeedCh
 
 
 def _write(connection: DuckDBPyConnection, name: str, feed_id: str, now: datetime) -> None:
-    """The feed's rows into the products table; rows that did not change are not touched."""
+    """Merge the feed's rows into the products table, leaving unchanged rows alone."""
     connection.execute(
         f"""
         MERGE INTO products USING (

@@ -1,7 +1,7 @@
-"""What was asked for, and which products ask for something else now.
+"""The prompts table, and which products need a new prompt.
 
-The fingerprint of a product's inputs is computed inside the database, so that planning costs by
-the number of changes and not by the size of the catalog. Nothing here renders templates.
+The fingerprint of a product's inputs is computed inside the database, so that the cost of planning
+depends on the number of changes, not on the size of the catalog.
 """
 
 import json
@@ -24,15 +24,15 @@ from catalog_gen.store.relations import (
     strings,
 )
 
-#: Stale inputs that are in memory at once.
+#: Stale inputs held in memory at once.
 FETCHED: Final = 20_000
-#: Values of an attribute that stand for all that a view asks for, at most.
+#: How many values of an attribute are sampled per view, at most.
 MAX_VALUES: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
 class ViewSpec:
-    """What decides a view's prompts and pictures.
+    """What determines a view's prompts and pictures.
 
     Attributes:
         view: its name.
@@ -66,7 +66,7 @@ class StaleInput:
     """A product and view whose current prompt is missing or made from other inputs.
 
     ``previous_inputs`` and ``previous_spec`` are those of the current prompt; None if the product
-    has none for this view, because it is new, or was retired and is back.
+    has none for this view because it is new, or was retired and is back.
     """
 
     product_id: str
@@ -84,7 +84,7 @@ class StaleInput:
 class PromptRow:
     """One state of a product's inputs for one view, and the prompt made from it.
 
-    ``asked`` is what the picture has to show, attribute by attribute.
+    ``asked`` is what the picture has to show: attribute to value.
     """
 
     prompt_id: str
@@ -119,11 +119,11 @@ def stale_inputs(
 ) -> Iterator[StaleInput]:
     """Active products whose current prompt for this view is missing or outdated, by product id.
 
-    They are found at once, before the first is yielded, and fetched some thousand at a time: the
-    caller may write prompts between two of them, and a first night of a million fits into memory.
+    All are found before the first is yielded, and fetched some thousand at a time: the caller may
+    write prompts in between, and a first night of a million products fits into memory.
 
     Args:
-        relation: the products table, or a relation of the same form (``incoming_products``).
+        relation: the products table, or a relation with its columns (``incoming_products``).
         shards: which shards; None means all.
     """
     connection.execute(
@@ -179,7 +179,7 @@ def unsupported_products(connection: DuckDBPyConnection) -> dict[str, str]:
 
 
 def save_prompts(connection: DuckDBPyConnection, rows: Sequence[PromptRow]) -> None:
-    """Make these the current prompts of their products and views, new or known before."""
+    """Make these prompts, new or known, the current ones of their products and views."""
     if not rows:
         return
     with registered_rows(connection, "prompts_to_save", PromptRow, rows, spec=_spec_json):
@@ -215,7 +215,7 @@ def retire_prompts(
     """End the prompts of retired products and of views that no longer exist; returns how many.
 
     Args:
-        views: the views that exist.
+        views: the views in the settings.
         needing_reference: those of them whose prompts end when a product loses its photo.
     """
     with (
@@ -241,7 +241,7 @@ def retire_prompts(
 def reasons_behind(
     connection: DuckDBPyConnection, prompt_ids: Collection[str]
 ) -> dict[str, Reason]:
-    """Why each of these prompts took the place of the one before it, told anew."""
+    """Work out again why each of these prompts replaced the one before it."""
     with registered(connection, "prompts_to_explain", strings(prompt_ids)):
         rows = connection.execute(
             """
@@ -287,8 +287,8 @@ def current_prompts(connection: DuckDBPyConnection) -> dict[str, list[str]]:
 def asked_values(connection: DuckDBPyConnection) -> dict[str, dict[str, list[str]]]:
     """What the current prompts of active products ask for: values by view and attribute.
 
-    Prompts that the model can't draw are left out. Of more than ``MAX_VALUES`` those count whose
-    SHA-256 is lowest: a new value displaces at most one.
+    Prompts that the model can't draw are left out. Of more than ``MAX_VALUES`` values, those with
+    the lowest SHA-256 are kept: a new value displaces at most one.
     """
     rows = connection.execute(
         """

@@ -1,4 +1,4 @@
-"""The sets of pictures that are or were live: switched whole, kept as differences.
+"""The sets of pictures that are or were live: switched as a whole, stored as differences.
 
 Publication ``p`` shows the rows with ``since <= p`` and (``until`` is NULL or ``until > p``), so a
 night writes as many rows as changed, and every past moment can be shown again.
@@ -48,11 +48,11 @@ class Publication:
 
 
 def candidates_for_publication(connection: DuckDBPyConnection, rubric: str) -> list[LiveImage]:
-    """The best accepted picture of each current product and view; people overrule the rubric.
+    """The best accepted picture of each current product and view; reviews overrule the rubric.
 
     Products of one look show the same one. Best is the highest total, then the soundest form, then
-    the widest margin over other products' prompts, then the first candidate: a choice that two runs
-    make alike. Pictures whose view has none are absent.
+    the widest margin over other products' prompts, then the first candidate, so that the choice is
+    deterministic. A product and view without an accepted picture is absent.
     """
     rows = connection.execute(
         """
@@ -90,8 +90,8 @@ def publish(
 ) -> Publication:
     """Make exactly these pictures live, all of them when the transaction commits.
 
-    If they are live already, with the same coverage, nothing is written and the publication that
-    is live comes back.
+    If they are live already, with the same coverage, nothing is written and the live publication
+    is returned.
 
     Args:
         coverage: the share of active products with a picture, 0..1.
@@ -134,10 +134,10 @@ def publish(
 def rollback_to(
     connection: DuckDBPyConnection, publication_id: int, *, run_id: str, now: datetime
 ) -> Publication:
-    """Make an earlier set live again, as a publication of its own: history only grows.
+    """Make an earlier set live again, as a new publication: history is never rewritten.
 
     Coverage is counted over the products that are active now. Nights are held back until
-    ``release_hold``: they would choose the pictures again that somebody has just taken back.
+    ``release_hold``; otherwise the next one would choose the same pictures again.
 
     Raises:
         InputError: there is no such publication.
@@ -172,7 +172,7 @@ def rollback_to(
 
 
 def hold(connection: DuckDBPyConnection) -> int | None:
-    """The publication that a rollback restored and that nights may not replace; None: none."""
+    """The publication that a rollback restored and nights may not replace; None without a hold."""
     row = first_row(
         connection.execute("SELECT restored FROM rollbacks WHERE released_at IS NULL LIMIT 1")
     )
@@ -180,7 +180,7 @@ def hold(connection: DuckDBPyConnection) -> int | None:
 
 
 def release_hold(connection: DuckDBPyConnection, *, now: datetime) -> bool:
-    """Let nights publish again; False if they may already."""
+    """Let nights publish again; False if nothing held them back."""
     row = first_row(
         connection.execute("UPDATE rollbacks SET released_at = ? WHERE released_at IS NULL", [now])
     )
@@ -193,8 +193,8 @@ def damaged_among(
     """Ids of pictures whose bytes are gone, or no longer hash to their address.
 
     Args:
-        only_new: hash the bytes of those only that are not live yet, so that a night costs by what
-            changed; whether the bytes are there at all is asked for every one.
+        only_new: hash only pictures that are not live yet, so that the cost of a night depends on
+            what changed; missing bytes are found for all of them.
     """
     with registered_rows(connection, "selection", LiveImage, selection):
         rows = connection.execute(
@@ -245,7 +245,7 @@ def _publication(connection: DuckDBPyConnection, number: int) -> Publication:
     if row is None:
         raise InputError(
             f"publication {number}",
-            "there is none with this number",
+            "there is no publication with this number",
             "`catalog-gen publications` lists them.",
         )
     return Publication(*row)

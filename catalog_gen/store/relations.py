@@ -1,6 +1,6 @@
-"""Rows from Python into SQL and back: dataclasses as Arrow tables that a statement reads by name.
+"""Move rows between Python and SQL: dataclasses become Arrow tables that a statement can read.
 
-A dataclass whose fields are named as the columns is the one place in Python that names them:
+A dataclass whose fields are named like the columns is the only place in Python that names them:
 ``registered_rows`` makes a relation for ``INSERT INTO ... BY NAME``, ``columns_of`` the list of a
 SELECT. Sets of rows go through here instead of ``executemany``, which is a hundred times slower.
 """
@@ -24,7 +24,7 @@ from catalog_gen.fingerprint import SHARDS
 
 Row = TypeVar("Row")
 
-#: Rows that are turned into Arrow at a time; bounds the Python objects that live at once.
+#: Rows that are converted to Arrow at a time; bounds the Python objects in memory.
 CHUNK: Final = 50_000
 
 TEXT: Final = pa.string()
@@ -52,7 +52,7 @@ def registered(connection: DuckDBPyConnection, name: str, table: pa.Table) -> It
     try:
         yield
     except BaseException:
-        # In a failed transaction this fails, too, and would hide the first error.
+        # In a failed transaction this fails as well, and would hide the first error.
         with suppress(duckdb.Error):
             connection.unregister(name)
         raise
@@ -79,7 +79,7 @@ def arrow_rows(kind: type[Row], rows: Iterable[Row], **texts: Callable[[Row], st
     a tuple VARCHAR[], an array FLOAT[].
 
     Args:
-        texts: by field, what stands in its column instead, as text: JSON for an object.
+        texts: functions by field that replace its value by text, such as an object by its JSON.
     """
     schema = _schema(cast(type, kind), frozenset(texts))
     value_of = [texts.get(name, attrgetter(name)) for name in schema.names]
@@ -101,10 +101,10 @@ def insert_row(
     *,
     unless_known: bool = False,
 ) -> None:
-    """One row by the names of its columns.
+    """Insert one row, given its values by column.
 
     Args:
-        unless_known: leave a row with the same primary key as it is; else that is an error.
+        unless_known: keep an existing row with the same primary key instead of raising an error.
     """
     selected = ", ".join(f"${name} AS {name}" for name in values)
     conflict = "ON CONFLICT DO NOTHING" if unless_known else ""
@@ -113,7 +113,7 @@ def insert_row(
 
 @cache
 def columns_of(kind: type, *leaving_out: str) -> str:
-    """The fields of a dataclass as the list of a SELECT, in their order."""
+    """The fields of a dataclass, in order, as the column list of a SELECT."""
     return ", ".join(
         field.name for field in dataclasses.fields(kind) if field.name not in leaving_out
     )
@@ -173,12 +173,12 @@ def _array(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
     try:
         return pa.array(values, kind)
     except UnicodeEncodeError:
-        # Lone surrogates are legal in JSON and in no database: kept as question marks.
+        # Lone surrogates are legal in JSON but not in the database: they become question marks.
         return pa.array([_without_surrogates(value) for value in values], kind)
 
 
 def _map_array(values: Sequence[Mapping[str, str]], kind: pa.MapType) -> pa.Array:
-    """Sorted by key, so that equal mappings are equal in the database; no tuple an item."""
+    """Mappings as an Arrow array, sorted by key: equal mappings are equal in the database."""
     offsets = [0, *accumulate(map(len, values))]
     keys: list[str] = []
     texts: list[str] = []

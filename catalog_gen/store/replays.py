@@ -1,4 +1,4 @@
-"""Images that were drawn again, and what came of it; which ones to draw again next."""
+"""Results of drawing images again, and which images to draw again next."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from catalog_gen.store.relations import registered_rows
 
 @dataclass(frozen=True, slots=True)
 class ReplayRow:
-    """What came of drawing one image again. ``max_abs_diff`` is None if it was not drawn."""
+    """The result of drawing one image again. ``max_abs_diff`` is None if it was not drawn."""
 
     image_id: str
     result: str
@@ -24,7 +24,7 @@ class ReplayRow:
 def save_replays(
     connection: DuckDBPyConnection, rows: Sequence[ReplayRow], *, run_id: str, now: datetime
 ) -> None:
-    """Keep a night's replays; a step that is tried again writes over its own."""
+    """Save a night's replays; a retried step overwrites its own."""
     connection.execute("DELETE FROM replays WHERE run_id = ?", [run_id])
     with registered_rows(connection, "replays_to_save", ReplayRow, rows):
         connection.execute(
@@ -37,9 +37,9 @@ def save_replays(
 
 
 def next_to_replay(connection: DuckDBPyConnection, limit: int) -> list[str]:
-    """Images never replayed first, then those whose replay is longest ago.
+    """Images that were never replayed, then those whose last replay is longest ago.
 
-    Among equals their ids decide, which are hashes: a fair sample over views, nights and shards.
+    Ties are broken by id; ids are hashes, so this samples views, nights and shards fairly.
     """
     rows = connection.execute(
         """
@@ -56,7 +56,7 @@ def next_to_replay(connection: DuckDBPyConnection, limit: int) -> list[str]:
 
 
 def unexplained_drift(connection: DuckDBPyConnection) -> list[str]:
-    """Images that came out otherwise in the last audit, with nothing of the environment changed."""
+    """Images that differed in the last audit although the environment had not changed."""
     rows = connection.execute(
         """
         SELECT image_id FROM drift

@@ -10,7 +10,7 @@ from catalog_gen.store.relations import shard_list
 
 @dataclass(frozen=True, slots=True)
 class AllRejected:
-    """A look without a picture that a person could still let pass.
+    """A look whose every picture was rejected.
 
     ``product_ids`` are all products that ask for it, ``shards`` theirs; ``product_id`` and
     ``shard`` are the first, and ``inputs`` are that one's fields that the view read. ``attempts``

@@ -1,7 +1,7 @@
-"""A file lock for each run that is at work: it dies with its process, whatever killed that.
+"""A file lock for every active run, which dies with the run's process.
 
-Whoever launches a run, its process holds the lock from before its first stage until its end. So a
-lock that is there and that nobody holds belongs to a run that died.
+However a run is launched, its process holds the lock from before its first stage until its end. So
+a lock file that no process holds belongs to a run that died.
 """
 
 import fcntl
@@ -12,16 +12,16 @@ from typing import Final
 
 from catalog_gen.settings import Home
 
-#: The locks of this process: the command that runs a job holds it first, the job's resources then.
+#: The locks of this process: held first by the command that runs a job, then by its resources.
 _held: Final[set[Path]] = set()
 
 
 @contextmanager
 def run_lock(home: Home, run_id: str) -> Iterator[None]:
-    """Hold the run's lock for the block; taken twice in one process, the outer block holds it.
+    """Hold the run's lock for the block; if nested in one process, the outer block holds it.
 
-    The file goes at the end of the block, but not on an exception: the run has not ended then, and
-    somebody must see to it.
+    The file is removed at the end of the block, but not on an exception: the run's end is not
+    recorded then, and the next refresh has to do it.
     """
     path = _lock_of(home, run_id)
     if path in _held:

@@ -1,6 +1,6 @@
-"""Runs: when a refresh began and ended, and the figures that its stages noted.
+"""Runs: when a refresh began and ended, and the figures that its stages recorded.
 
-The run ids are the orchestrator's; nothing here knows it.
+Run ids are Dagster's.
 """
 
 import json
@@ -14,7 +14,7 @@ from duckdb import DuckDBPyConnection
 from catalog_gen.fingerprint import canonical_json
 from catalog_gen.store.relations import columns_of, first_row, insert_row
 
-#: How a run can end: done, ended by a fault, or by a person or a machine that died.
+#: How a run can end: done, stopped by a fault, or interrupted by a person or a crash.
 Ending = Literal["succeeded", "failed", "interrupted"]
 RunStatus = Literal["started", Ending]
 
@@ -23,8 +23,8 @@ RunStatus = Literal["started", Ending]
 class Run:
     """One run; ``finished_at`` is None while it runs, or if it died.
 
-    ``job`` is the orchestrator's name of what ran, ``launched_by`` who or what began it, and
-    ``error`` why it failed or was interrupted; each is '' where nobody said.
+    ``job`` is the Dagster job, ``launched_by`` who or what started it, and ``error`` why it failed
+    or was interrupted; all three are '' if unknown.
     """
 
     run_id: str
@@ -45,7 +45,7 @@ def start_run(
     job: str = "",
     launched_by: str = "",
 ) -> None:
-    """Record that a run has begun; a run that is known already is left as it is."""
+    """Record that a run has begun; a known run is left as it is."""
     insert_row(
         connection,
         "runs",
@@ -68,9 +68,9 @@ def note_figures(
     figures: Mapping[str, object],
     now: datetime,
 ) -> None:
-    """Add figures to a section of a run's summary, over earlier ones of the same name.
+    """Add figures to a section of a run's summary, replacing earlier ones of the same name.
 
-    Starts the run if nobody has.
+    Records the run first if it is unknown.
     """
     start_run(connection, run_id, now)
     summary = run_summary(connection, run_id)
@@ -90,9 +90,9 @@ def finish_run(
     job: str = "",
     launched_by: str = "",
 ) -> None:
-    """Record how a run has ended, and why if it did not succeed; its summary is what was noted.
+    """Record how a run has ended, and why if it did not succeed.
 
-    ``job`` and ``launched_by`` are kept where they are known already.
+    A known ``job`` or ``launched_by`` is kept.
     """
     start_run(connection, run_id, now, job=job, launched_by=launched_by)
     connection.execute(
@@ -114,7 +114,7 @@ def finish_run(
 
 
 def unfinished_runs(connection: DuckDBPyConnection) -> list[str]:
-    """The ids of runs that began and have not said how they ended, the earliest first."""
+    """The ids of runs without a recorded end, the earliest first."""
     rows = connection.execute(
         "SELECT run_id FROM runs WHERE status = 'started' ORDER BY seq"
     ).fetchall()
@@ -122,13 +122,13 @@ def unfinished_runs(connection: DuckDBPyConnection) -> list[str]:
 
 
 def undescribed_runs(connection: DuckDBPyConnection) -> set[str]:
-    """The ids of runs of which nobody has said what job they were."""
+    """The ids of runs whose job is not recorded."""
     rows = connection.execute("SELECT run_id FROM runs WHERE job = ''").fetchall()
     return {run_id for (run_id,) in rows}
 
 
 def run_statuses(connection: DuckDBPyConnection, run_ids: Collection[str]) -> dict[str, RunStatus]:
-    """What is recorded of these runs, by id; runs that nobody recorded are left out."""
+    """The recorded statuses of these runs, by id; unknown runs are left out."""
     rows = connection.execute(
         "SELECT run_id, status FROM runs WHERE list_contains(?, run_id)", [list(run_ids)]
     ).fetchall()
@@ -136,14 +136,14 @@ def run_statuses(connection: DuckDBPyConnection, run_ids: Collection[str]) -> di
 
 
 def run_summary(connection: DuckDBPyConnection, run_id: str) -> dict[str, Any]:
-    """What a run's stages have noted, by section; empty for an unknown run."""
+    """The figures that a run's stages recorded, by section; empty for an unknown run."""
     row = first_row(connection.execute("SELECT summary FROM runs WHERE run_id = ?", [run_id]))
     summary: dict[str, Any] = {} if row is None else json.loads(row[0])
     return summary
 
 
 def runs_like(connection: DuckDBPyConnection, start: str) -> list[Run]:
-    """The runs whose id begins so, the newest first."""
+    """The runs whose id begins with ``start``, the newest first."""
     result = connection.execute(
         f"SELECT {columns_of(Run)} FROM runs WHERE starts_with(run_id, ?) ORDER BY seq DESC",
         [start],

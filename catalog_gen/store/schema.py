@@ -1,9 +1,9 @@
-"""The database's schema: made whole from ``tables.sql``, brought up to date by numbered migrations.
+"""The database's schema: created from ``tables.sql``, upgraded by numbered migrations.
 
-``migrations/README.md`` says how to change a table. Views are no part of a migration: ``views.sql``
-is applied whenever it, or a table, has changed. Each step and the row that records it are one
-transaction, so that a process that dies half-way leaves the earlier state whole. Nothing here goes
-back to an earlier version; that is what backups are for.
+``migrations/README.md`` explains how to change a table. Views are not part of a migration:
+``views.sql`` is applied whenever it, or a table, has changed. A step and the row that records it
+are one transaction, so that a process that dies half-way leaves the earlier state intact. There are
+no downgrades; restore a backup instead.
 """
 
 import re
@@ -31,7 +31,7 @@ class Migration:
 
 @dataclass(frozen=True, slots=True)
 class SchemaState:
-    """What a database is at: version 0 is before the release; both hashes are SHA-256."""
+    """A database's schema version (0 is before the release) and the SHA-256 of its SQL."""
 
     version: int
     tables_sha256: str
@@ -40,7 +40,7 @@ class SchemaState:
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """The tables and views that a version of catalog_gen works with, and the way to them."""
+    """The tables and views that a version of catalog_gen needs, and the migrations to them."""
 
     tables: str
     views: str
@@ -48,13 +48,13 @@ class Schema:
 
     @property
     def state(self) -> SchemaState:
-        """What a database is at that this version has written."""
+        """The state of a database that this version has written."""
         version = self.migrations[-1].version if self.migrations else 0
         statements = " ".join(re.sub(r"--.*", "", self.tables).split())
         return SchemaState(version, sha256_text(statements), sha256_text(self.views))
 
     def bring_up_to_date(self, connection: DuckDBPyConnection, path: str) -> None:
-        """Make, or migrate, what the database at ``path`` lacks.
+        """Create or migrate the schema of the database at ``path``.
 
         Raises:
             StoreError: another catalog_gen wrote the database, and this one can't read it.
@@ -103,12 +103,12 @@ def current_schema() -> Schema:
 
 @cache
 def current_state() -> SchemaState:
-    """What a database is at that this version of catalog_gen has written."""
+    """The state of a database that this version of catalog_gen has written."""
     return current_schema().state
 
 
 def stored_state(connection: DuckDBPyConnection, path: str) -> SchemaState | None:
-    """What the database at ``path`` is at; None: it is empty.
+    """The state of the database at ``path``; None if it is empty.
 
     Raises:
         StoreError: a catalog_gen from before ``store_schema`` wrote it.
@@ -143,7 +143,7 @@ def with_todays_views(
 
 
 def require_known(found: SchemaState, wanted: SchemaState, path: str) -> None:
-    """Refuse a database that no migration leads from.
+    """Refuse a database that can't be migrated.
 
     Raises:
         StoreError: a newer catalog_gen wrote it, or one that was never released.
@@ -171,7 +171,7 @@ def _refuse_unreleased(path: str) -> NoReturn:
 
 
 def _replace_views(connection: DuckDBPyConnection, views: str) -> None:
-    """All views and macros made anew; one that is no longer in the text is gone."""
+    """Recreate all views and macros; those that are no longer in the text are dropped."""
     names = connection.execute(
         """
         SELECT 'VIEW', view_name FROM duckdb_views() WHERE NOT internal AND NOT temporary

@@ -1,4 +1,4 @@
-"""Scores: what the scorer says of a picture, and what was measured on it. Nothing here scores."""
+"""The scores table: the scorer's answer for a picture, and the signals measured on it."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -17,10 +17,11 @@ from catalog_gen.store.relations import registered_rows, shard_list
 
 @dataclass(frozen=True, slots=True)
 class ToScore:
-    """A picture that a scorer has not seen, with the wish that it fulfils.
+    """A picture that a scorer has not seen, with the wish that it was drawn for.
 
     Of the products that ask for it the first, by id, stands for all: ``inputs`` are the fields that
-    its wish was made from, ``asked`` is what it asks for; ``product`` is as the newest feed has it.
+    its wish was made from, ``asked`` is what it asks for; ``product`` is the product in the newest
+    feed.
     """
 
     image_id: str
@@ -38,7 +39,7 @@ class ToScore:
 
     @property
     def prompt(self) -> str:
-        """What the picture was drawn from, and is compared with."""
+        """The prompt that the picture was drawn from, and is compared with."""
         return self.recipe.prompt
 
 
@@ -71,7 +72,7 @@ def unscored(
 ) -> list[ToScore]:
     """Pictures that active products ask for and whose newest answer is not this scorer's.
 
-    In the order of view and product.
+    Ordered by view and product.
     """
     rows = connection.execute(
         f"""
@@ -107,7 +108,7 @@ def unscored(
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Likeness:
-    """What tells N scored pictures of a view apart, column by column."""
+    """Columns by which N scored pictures of a view are compared."""
 
     image_ids: list[str]
     look_ids: list[str]
@@ -145,7 +146,7 @@ def likenesses(connection: DuckDBPyConnection, scorer: str, view: str) -> Likene
 
 
 def newest_signals(connection: DuckDBPyConnection, image_ids: Sequence[str]) -> dict[str, str]:
-    """The newest measurements of these pictures, as JSON; absent: never measured."""
+    """The newest signals of these pictures, as JSON; pictures never measured are absent."""
     rows = connection.execute(
         """
         SELECT image_id, arg_max(signals, seq) FROM scores
@@ -157,7 +158,7 @@ def newest_signals(connection: DuckDBPyConnection, image_ids: Sequence[str]) -> 
 
 
 def save_scores(connection: DuckDBPyConnection, rows: Sequence[ScoreRow]) -> None:
-    """Keep answers, instead of what the same scorer said of a picture earlier."""
+    """Save answers, replacing the same scorer's earlier answer for a picture."""
     if not rows:
         return
     with registered_rows(connection, "scores_to_save", ScoreRow, rows):

@@ -1,4 +1,4 @@
-"""What is shown of the catalog today: active products with their pictures and troubles."""
+"""The catalog as the gallery shows it: active products with their pictures and failures."""
 
 import json
 from collections import defaultdict
@@ -12,9 +12,9 @@ from catalog_gen.catalog.product import Product, Rejection
 from catalog_gen.store.products import PRODUCT_COLUMNS, stored_product
 from catalog_gen.store.relations import columns_of
 
-#: What ``stored_product`` reads of every active product.
+#: The columns of every active product that ``stored_product`` reads.
 _ACTIVE: Final = f"SELECT {PRODUCT_COLUMNS} FROM active_products AS products ORDER BY product_id"
-#: Rows that are Python objects at a time.
+#: Rows fetched into Python at a time.
 _FETCHED: Final = 500
 
 
@@ -84,7 +84,7 @@ class LiveProduct:
     image_ids: dict[str, str]
 
     def ordered_views(self, views: Sequence[str]) -> list[str]:
-        """The views with a picture in the order of ``views``, those that it lacks last."""
+        """The views with a picture in the order of ``views``; views not among them come last."""
         return _ordered(self.images, views)
 
 
@@ -93,7 +93,7 @@ def _ordered(shown: Iterable[str], views: Sequence[str]) -> list[str]:
 
 
 def place_of(view: str, views: Sequence[str]) -> tuple[int, str]:
-    """Where a view stands among those of the settings; others come after them."""
+    """The sort key of a view: its place among those of the settings; others come after them."""
     return (views.index(view) if view in views else len(views), view)
 
 
@@ -112,15 +112,15 @@ def active_products(connection: DuckDBPyConnection) -> list[Product]:
 
 
 def limit_memory(connection: DuckDBPyConnection) -> None:
-    """Let the database keep few of the pictures' bytes in memory, and sort on the disk."""
+    """Limit the database's memory, so that it caches few pictures and sorts on disk."""
     connection.execute("SET memory_limit = '512MB'")
 
 
 def shown_products(connection: DuckDBPyConnection) -> Iterator[ShownProduct]:
     """The active products with all that the gallery shows of them, by id.
 
-    They stream: products, pictures and troubles are read side by side, each in the order of ids, so
-    memory does not grow with the catalog. Other queries of ``connection`` may run meanwhile.
+    Products, pictures and troubles are streamed side by side in the order of ids, so memory does
+    not grow with the catalog. Other queries of ``connection`` may run in between.
     """
     pictures = _Ordered(_shown_pictures(connection))
     wrong = _Ordered(_troubles(connection))
@@ -137,7 +137,7 @@ class _Ordered(Generic[Part]):
         self._next: Part | None = next(parts, None)
 
     def of(self, product_id: str) -> list[Part]:
-        """The parts of a product; those of earlier ids, which no product has, are passed over."""
+        """The parts of a product; parts of earlier ids, which have no product, are skipped."""
         found: list[Part] = []
         while self._next is not None and self._next.product_id <= product_id:
             if self._next.product_id == product_id:
@@ -147,7 +147,7 @@ class _Ordered(Generic[Part]):
 
 
 def _rows(connection: DuckDBPyConnection, query: str) -> Iterator[tuple[Any, ...]]:
-    """The rows of a query, a few at a time, through a cursor of its own."""
+    """Stream the rows of a query through its own cursor."""
     with connection.cursor() as cursor:
         result = cursor.execute(query)
         while rows := result.fetchmany(_FETCHED):
@@ -209,7 +209,7 @@ def _troubles(connection: DuckDBPyConnection) -> Iterator[Trouble]:
 
 
 def newest_rejections(connection: DuckDBPyConnection) -> list[Rejection]:
-    """The rows that the newest feed was refused, by line."""
+    """The rejected rows of the newest feed, by line."""
     rows = connection.execute(
         f"""
         SELECT {columns_of(Rejection)} FROM rejections

@@ -1,9 +1,9 @@
 """Snapshots: read-only copies of the database's rows, so that no query waits for a refresh.
 
 A snapshot appears by a rename, complete or not at all; ``latest.duckdb`` always names the newest.
-The live file is never handed out. In a snapshot ``lineage`` is a table, so that a question over a
-million images is one scan. Pictures' bytes stay in the live file: they are hundreds of times as
-large as all rows about them, and copying them each night would cost by the history of the shop.
+In a snapshot ``lineage`` is a table, so that a query over a million images is one scan. Pictures'
+bytes stay in the live file: they are hundreds of times as large as all other rows, and the cost of
+copying them every night would grow with the shop's history.
 """
 
 import os
@@ -25,17 +25,17 @@ from catalog_gen.store.connection import Store
 from catalog_gen.store.files import sync_file, sync_folder
 from catalog_gen.store.relations import only_row
 
-#: How many snapshots are kept, the newest.
+#: How many of the newest snapshots are kept.
 KEPT: Final = 3
 
 LATEST: Final = "latest.duckdb"
 
 _TEMPORARY: Final = ".writing-"
 
-#: Stays behind: see above.
+#: The table that is not copied: see above.
 _BYTES: Final = "image_bytes"
 
-#: What writing a snapshot may take; DuckDB puts the rest into a folder beside it.
+#: Memory limit while writing a snapshot; DuckDB spills the rest into a folder beside it.
 _MEMORY: Final = "2GB"
 
 
@@ -49,7 +49,7 @@ class QueryResult:
 
 @dataclass(frozen=True, slots=True)
 class QueryLimits:
-    """What one query may take."""
+    """The limits of one query."""
 
     seconds: float = 120.0
     memory: str = "1GB"
@@ -87,13 +87,13 @@ def publish_snapshot(store: Store, home: Home) -> Path:
         raise StoreError(
             str(folder),
             f"the snapshot can't be written ({' '.join(str(error).split())})",
-            "Free space or mend the folder; the earlier snapshots are still there.",
+            "Free space or repair the folder; the earlier snapshots are still there.",
         ) from error
     except OSError as error:
         raise StoreError(
             str(folder),
             f"the snapshot can't be written ({error.strerror})",
-            "Free space or mend the folder; the earlier snapshots are still there.",
+            "Free space or repair the folder; the earlier snapshots are still there.",
         ) from error
     finally:
         with suppress(OSError):
@@ -105,7 +105,7 @@ def query_snapshot(home: Home, sql: str, limits: QueryLimits = USUAL_LIMITS) -> 
     """Run SQL over the newest snapshot: it can read nothing else, and change nothing.
 
     Raises:
-        InputError: the SQL is wrong, asks for what is not allowed, or takes more than the limits.
+        InputError: the SQL is wrong or not allowed, or exceeds the limits.
         StoreError: there is no snapshot yet, or it can't be opened.
         KeyboardInterrupt: Ctrl-C; the query was ended.
     """
@@ -140,7 +140,7 @@ def query_snapshot(home: Home, sql: str, limits: QueryLimits = USUAL_LIMITS) -> 
 
 
 def _answer(connection: DuckDBPyConnection, sql: str, limits: QueryLimits) -> QueryResult:
-    """The query runs in a thread, so that this one can end it: on Ctrl-C, or after its time."""
+    """Run the query in a thread, so that this one can stop it: on Ctrl-C, or after its time."""
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute("SET enable_progress_bar = false")
     connection.execute("SET lock_configuration = true")
@@ -188,10 +188,10 @@ def _answer(connection: DuckDBPyConnection, sql: str, limits: QueryLimits) -> Qu
 
 
 def _copy_rows(connection: DuckDBPyConnection, path: Path) -> None:
-    """All tables but the pictures' bytes, and all views, into a new file.
+    """Copy all tables but the pictures' bytes, and all views, into a new file.
 
-    Nobody writes to a snapshot, so that its tables need no primary keys: building those would take
-    four times as long as the copy, while the live file is held.
+    A snapshot is read-only, so its tables need no primary keys: building them would take four
+    times as long as the copy, while the live file is locked.
     """
     quoted = str(path).replace("'", "''")
     (live,) = only_row(connection.execute("SELECT current_database()"))
@@ -210,7 +210,7 @@ def _copy_rows(connection: DuckDBPyConnection, path: Path) -> None:
 def _lay_out_lineage(path: Path) -> None:
     """Turn the view ``lineage`` into a table of the same columns and descriptions.
 
-    This joins everything with everything and is done when the live file is free again.
+    This joins all tables, so it is done after the live file has been released.
     """
     connection = duckdb.connect(path)
     try:
@@ -234,7 +234,7 @@ def _lay_out_lineage(path: Path) -> None:
             connection.execute(f'COMMENT ON COLUMN lineage."{column}" IS {_literal(comment)}')
         connection.execute("CHECKPOINT")
     finally:
-        with suppress(duckdb.Error):  # closing what a fatal error has invalidated raises once more
+        with suppress(duckdb.Error):  # closing it after a fatal error raises again
             connection.close()
 
 
@@ -243,7 +243,7 @@ def _literal(text: str) -> str:
 
 
 def _point_latest_to(path: Path) -> None:
-    """A symbolic link is replaced in one step; readers of the earlier file keep it open."""
+    """Replace the symbolic link in one step; readers of the earlier file keep it open."""
     link = path.with_name(f"{_TEMPORARY}{os.getpid()}-{LATEST}")
     link.unlink(missing_ok=True)
     link.symlink_to(path.name)
@@ -256,7 +256,7 @@ def _forget_old(folder: Path) -> None:
 
 
 def _next_number(folder: Path) -> int:
-    """The number after the newest snapshot's: clocks are set back, numbers are not."""
+    """The number after the newest snapshot's; unlike clocks, numbers never go back."""
     earlier = _numbered(folder)
     return _number(earlier[-1]) + 1 if earlier else 1
 

@@ -1,21 +1,21 @@
--- The whole schema. A new database is made from this file; `schema.py` says how one that was released is
--- brought up to it. `views.sql` has what people query.
+-- The whole schema. A new database is created from this file; `schema.py` migrates released ones to it.
+-- `views.sql` has the views for users.
 --
--- Rules that hold in every table: no foreign keys, secondary indexes or triggers (DuckDB enforces the first
+-- Rules for all tables: no foreign keys, secondary indexes or triggers (DuckDB enforces the first
 -- too eagerly on updates, the second had corruption bugs); a primary key only where idempotent writing needs
 -- one, and never beside a MAP that is updated: updating such a column of 100,000 rows took 98 s with a
--- primary key and 0.4 s without. Times are TIMESTAMPTZ in UTC, for people: what is newer than what is
--- decided by `seq`, since clocks are set back. Identities are SHA-256 in hexadecimal.
+-- primary key and 0.4 s without. Times are TIMESTAMPTZ in UTC, for people; `seq` decides which row is newer,
+-- since clocks are set back. Identities are SHA-256 in hexadecimal.
 
--- What wrote this database, in one row.
+-- The schema version that wrote this database, in one row.
 CREATE TABLE store_schema (
-    version        INTEGER NOT NULL,     -- the newest migration that is in it; 0: before the release
+    version        INTEGER NOT NULL,     -- the newest migration applied; 0: before the release
     tables_sha256  VARCHAR NOT NULL,     -- of this file without its comments
-    views_sha256   VARCHAR NOT NULL,     -- of the views.sql that was applied last
+    views_sha256   VARCHAR NOT NULL,     -- of the views.sql applied last
     changed_at     TIMESTAMPTZ NOT NULL
 );
 
--- One count for all tables with a column `seq`: of two rows the one with the higher number came later.
+-- One sequence for all tables with a column `seq`: of two rows, the one with the higher number is newer.
 CREATE SEQUENCE seq;
 
 CREATE TABLE feed_snapshots (
@@ -24,7 +24,7 @@ CREATE TABLE feed_snapshots (
     sha256      VARCHAR NOT NULL,     -- of the file's bytes
     source      VARCHAR NOT NULL,     -- the path as configured
     format      VARCHAR NOT NULL,     -- csv, tsv, jsonl, parquet, xml
-    platform    VARCHAR NOT NULL,     -- whose export it is, as its reader is registered; or 'plain'
+    platform    VARCHAR NOT NULL,     -- the name of the reader that recognised it, or 'plain'
     encoding    VARCHAR NOT NULL,
     rows_read   BIGINT NOT NULL,
     accepted    BIGINT NOT NULL,
@@ -47,7 +47,7 @@ CREATE TABLE products (
     group_id    VARCHAR NOT NULL,
     reference   VARCHAR NOT NULL,     -- as the feed names it
     attributes  MAP(VARCHAR, VARCHAR) NOT NULL,
-    row_hash    VARCHAR NOT NULL,     -- over all fields: says whether a row changed at all
+    row_hash    VARCHAR NOT NULL,     -- over all fields, to tell whether a row changed
     feed_id     VARCHAR NOT NULL,     -- the feed that last changed this row
     first_seen  TIMESTAMPTZ NOT NULL,
     changed_at  TIMESTAMPTZ NOT NULL,
@@ -63,8 +63,8 @@ CREATE TABLE rejections (
     rule        VARCHAR NOT NULL
 );
 
--- What was asked for: one row for each product, view and state of its inputs. A product that
--- returns to an earlier state returns to the earlier row, and so to the earlier images. Prompts with one
+-- One row for each product, view and state of its inputs. A product that
+returns to an earlier -- state gets the earlier row back, and with it the earlier images. Prompts with one
 -- look_id (catalog_gen/look.py) ask for the same images and share them.
 CREATE TABLE prompts (
     seq                  BIGINT NOT NULL DEFAULT nextval('seq'),
@@ -76,13 +76,13 @@ CREATE TABLE prompts (
     look_id              VARCHAR,              -- of what its pictures show; NULL: the model can't draw it
     form                 VARCHAR NOT NULL,     -- the look without its colour: seeds come from it
     inputs               MAP(VARCHAR, VARCHAR) NOT NULL,  -- those fields, as they were
-    asked                MAP(VARCHAR, VARCHAR) NOT NULL,  -- what the view asks: attribute to value
+    asked                MAP(VARCHAR, VARCHAR) NOT NULL,  -- what the view asks for: attribute to value
     spec                 VARCHAR NOT NULL,     -- JSON: template, model, settings hashes
     prompt               VARCHAR NOT NULL,     -- after trimming to the token limit
     negative_prompt      VARCHAR NOT NULL,
     tokens               INTEGER NOT NULL,
     dropped              VARCHAR[] NOT NULL,   -- clauses that did not fit
-    unsupported          VARCHAR NOT NULL,     -- why the model can't draw it; empty: it can
+    unsupported          VARCHAR NOT NULL,     -- why the model can't draw it, or empty
     reason               VARCHAR NOT NULL,     -- new, changed: colour, template, model, settings
     current              BOOLEAN NOT NULL,     -- one current row for each product and view
     created_at           TIMESTAMPTZ NOT NULL,
@@ -92,7 +92,7 @@ CREATE TABLE prompts (
 CREATE TABLE recipes (
     recipe_id        VARCHAR PRIMARY KEY,
     recipe           VARCHAR NOT NULL,         -- canonical JSON: the source of truth
-    method           VARCHAR NOT NULL,         -- its name; this and the rest repeat the recipe
+    method           VARCHAR NOT NULL,         -- its name; this and the columns below repeat the recipe
     model_hash       VARCHAR NOT NULL,
     scheduler        VARCHAR NOT NULL,
     seed             BIGINT NOT NULL,
@@ -113,20 +113,20 @@ CREATE TABLE models (
     first_used  TIMESTAMPTZ NOT NULL
 );
 
--- What became of each planned candidate of a look. A failure is a row here, not an exception.
+-- The status of every planned candidate of a look. A failure is a row here, not an exception.
 CREATE TABLE ledger (
     recipe_id   VARCHAR PRIMARY KEY,
     look_id     VARCHAR NOT NULL,      -- the newest look that has it
     prompt_id   VARCHAR NOT NULL,      -- the prompt with which that look first asked for it
     view        VARCHAR NOT NULL,
     candidate   INTEGER NOT NULL,
-    attempt     INTEGER NOT NULL,      -- 0, then one more for each rung of the retry ladder
+    attempt     INTEGER NOT NULL,      -- 0, then one more for each step of the retry ladder
     status      VARCHAR NOT NULL CHECK (
         status IN ('planned', 'deferred', 'made', 'failed', 'given up')
     ),
     reason      VARCHAR NOT NULL,      -- why it was planned
     tries       INTEGER NOT NULL,      -- how often drawing was tried
-    error       VARCHAR NOT NULL,      -- of the last try; empty: none
+    error       VARCHAR NOT NULL,      -- of the last try, or empty
     seconds     DOUBLE NOT NULL,       -- drawing time so far, over all tries
     updated_at  TIMESTAMPTZ NOT NULL,
     run_id      VARCHAR NOT NULL       -- the run that updated it last
@@ -136,7 +136,7 @@ CREATE TABLE images (
     seq             BIGINT NOT NULL DEFAULT nextval('seq'),
     image_id        VARCHAR PRIMARY KEY,  -- the recipe's id: a recipe has one image
     sha256          VARCHAR NOT NULL,     -- of the encoded bytes: the key into image_bytes
-    prompt_id       VARCHAR NOT NULL,     -- the prompt it was drawn for, as it was then
+    prompt_id       VARCHAR NOT NULL,     -- the prompt it was drawn for
     environment_id  VARCHAR NOT NULL,
     width           INTEGER NOT NULL,
     height          INTEGER NOT NULL,
@@ -147,13 +147,13 @@ CREATE TABLE images (
     run_id          VARCHAR NOT NULL
 );
 
--- Uncompressed: one image by its key in under a millisecond.
+-- Uncompressed, so that reading one image by its key takes less than a millisecond.
 CREATE TABLE image_bytes (
     sha256  VARCHAR PRIMARY KEY,
     bytes   BLOB USING COMPRESSION uncompressed NOT NULL
 );
 
--- The outbox files that were taken over: a file that comes again changes nothing.
+-- The outbox files that were ingested: ingesting one again changes nothing.
 CREATE TABLE outbox_batches (
     batch        VARCHAR PRIMARY KEY,     -- the file's name
     images       BIGINT NOT NULL,
@@ -196,7 +196,7 @@ CREATE TABLE verdicts (
     PRIMARY KEY (image_id, rubric)
 );
 
--- What people said of images: overrules the rubric.
+-- People's decisions on images; they overrule the rubric.
 CREATE TABLE reviews (
     seq          BIGINT NOT NULL DEFAULT nextval('seq'),
     image_id     VARCHAR NOT NULL,
@@ -229,39 +229,39 @@ CREATE TABLE publication_items (
 CREATE TABLE runs (
     seq          BIGINT NOT NULL DEFAULT nextval('seq'),
     run_id       VARCHAR PRIMARY KEY,  -- Dagster's
-    job          VARCHAR NOT NULL DEFAULT '',  -- Dagster's name of the job; empty: not said
-    launched_by  VARCHAR NOT NULL DEFAULT '',  -- command line, schedule, page, ...; empty: not said
+    job          VARCHAR NOT NULL DEFAULT '',  -- the Dagster job; empty: unknown
+    launched_by  VARCHAR NOT NULL DEFAULT '',  -- command line, schedule, page, ...; empty: unknown
     started_at   TIMESTAMPTZ NOT NULL,
     finished_at  TIMESTAMPTZ,
     status       VARCHAR NOT NULL CHECK (
         status IN ('started', 'succeeded', 'failed', 'interrupted')
     ),
-    error        VARCHAR NOT NULL DEFAULT '',  -- why it failed or was interrupted; empty: it was not
+    error        VARCHAR NOT NULL DEFAULT '',  -- why it failed or was interrupted, or empty
     summary      VARCHAR NOT NULL      -- JSON, as `refresh --json` prints it
 );
 
--- One row for each gate of each night that wanted to publish.
+-- One row for each gate of each night that tried to publish.
 CREATE TABLE gates (
     seq             BIGINT NOT NULL DEFAULT nextval('seq'),
     run_id          VARCHAR NOT NULL,
     gate            VARCHAR NOT NULL,     -- coverage, pass rate, integrity, hold
     passed          BOOLEAN NOT NULL,
     value           DOUBLE NOT NULL,      -- what was measured
-    threshold       DOUBLE NOT NULL,      -- what it is held to
+    threshold       DOUBLE NOT NULL,      -- the limit it must keep
     told            VARCHAR NOT NULL,     -- the same as a sentence
-    publication_id  BIGINT,               -- what went live; NULL: the last set stayed
+    publication_id  BIGINT,               -- what went live; NULL: the last set stayed live
     decided_at      TIMESTAMPTZ NOT NULL
 );
 
--- A set that was taken back. Until it is released, no night replaces what was restored.
+-- Rollbacks. Until a rollback is released, no night replaces the restored set.
 CREATE TABLE rollbacks (
     publication_id  BIGINT NOT NULL,      -- the publication that the rollback made
-    restored        BIGINT NOT NULL,      -- the one whose pictures it shows again
+    restored        BIGINT NOT NULL,      -- the publication whose pictures it shows again
     rolled_back_at  TIMESTAMPTZ NOT NULL,
     released_at     TIMESTAMPTZ           -- NULL: nights are still held back
 );
 
--- What came of drawing stored images again, night after night.
+-- The results of drawing stored images again, night after night.
 CREATE TABLE replays (
     seq                  BIGINT NOT NULL DEFAULT nextval('seq'),
     image_id             VARCHAR NOT NULL,
@@ -271,7 +271,7 @@ CREATE TABLE replays (
     max_abs_diff         INTEGER,               -- levels of 0..255; NULL: not drawn
     causes               VARCHAR[] NOT NULL,    -- library, device, model, ...; see the view
     environment_changed  VARCHAR[] NOT NULL,    -- "part: then -> now"
-    problem              VARCHAR NOT NULL,      -- why it could not be drawn; empty: it was
+    problem              VARCHAR NOT NULL,      -- why it could not be drawn, or empty
     replayed_at          TIMESTAMPTZ NOT NULL,
     run_id               VARCHAR NOT NULL
 );

@@ -1,4 +1,4 @@
-"""Verdicts of the rubric, and what people said instead. Nothing here judges."""
+"""The verdicts and reviews tables: the rubric's decisions, and people's."""
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -17,11 +17,11 @@ from catalog_gen.store.relations import insert_row, registered_rows, shard_list
 
 @dataclass(frozen=True, eq=False, slots=True)
 class ToJudge:
-    """A scored picture with all that a rubric may ask for.
+    """A scored picture with everything that a rubric may use.
 
     ``product_id`` is the first of the products that ask for it; ``environment_id`` is '' where the
-    database lacks the environment; ``embedding`` is (D,), of unit length; ``signals`` is the JSON
-    that the scores came with.
+    database lacks the environment; ``embedding`` is (D,), of unit length; ``signals`` is the
+    scores' JSON.
     """
 
     image_id: str
@@ -39,7 +39,7 @@ class ToJudge:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class ReviewedPicture:
-    """What is stored of a picture that a person accepted or rejected; ``signals`` is JSON.
+    """A picture that a person accepted or rejected, with its scores; ``signals`` is JSON.
 
     ``product_id`` is the product that it was drawn for first.
     """
@@ -73,7 +73,7 @@ class VerdictRow:
 
 @dataclass(frozen=True, slots=True)
 class ReviewedVerdict:
-    """The rubric's verdict on a picture that a person has decided about."""
+    """The rubric's verdict on a picture that a person has reviewed."""
 
     decision: Decision
     total: int
@@ -85,7 +85,7 @@ class ReviewedVerdict:
 
 @dataclass(frozen=True, slots=True)
 class ToReview:
-    """A wanted picture that nobody has looked at; ``decision`` is the rubric's.
+    """A wanted picture without a review; ``decision`` is the rubric's.
 
     ``products`` is how many products it stands for, ``product_id`` the first of them.
     """
@@ -111,8 +111,8 @@ def unjudged(
 ) -> list[ToJudge]:
     """Pictures that this scorer has seen and whose newest verdict is not this rubric's.
 
-    Only those that active products ask for, by view and product. One that this rubric judged before
-    another did is judged again: everything goes by the newest verdict.
+    Only those that active products ask for, by view and product. A picture that this rubric judged
+    before another did is judged again, since only the newest verdict counts.
     """
     rows = connection.execute(
         f"""
@@ -138,7 +138,7 @@ def unjudged(
 
 
 def save_verdicts(connection: DuckDBPyConnection, rows: Sequence[VerdictRow]) -> None:
-    """Keep verdicts, instead of what the same rubric said of a picture earlier."""
+    """Save verdicts, replacing the same rubric's earlier verdict on a picture."""
     if not rows:
         return
     with registered_rows(connection, "verdicts_to_save", VerdictRow, rows):
@@ -160,7 +160,7 @@ def save_review(
     note: str,
     now: datetime,
 ) -> None:
-    """Keep what a person said of a picture; the newest word counts."""
+    """Save a person's review of a picture; the newest review counts."""
     insert_row(
         connection,
         "reviews",
@@ -175,7 +175,7 @@ def save_review(
 
 
 def reviewed_verdicts(connection: DuckDBPyConnection, rubric: str) -> list[ReviewedVerdict]:
-    """What this rubric said of every picture that people decided about, and their last word."""
+    """This rubric's verdicts on all reviewed pictures, with the newest review."""
     rows = connection.execute(
         """
         SELECT verdicts.decision, total, criteria, hard_failures, review.decision = 'rejected'
@@ -191,7 +191,7 @@ def reviewed_verdicts(connection: DuckDBPyConnection, rubric: str) -> list[Revie
 
 
 def reviewed_pictures(connection: DuckDBPyConnection, scorer: str) -> list[ReviewedPicture]:
-    """Every picture that people decided about and this scorer has seen, with their last word."""
+    """All reviewed pictures that this scorer has seen, with the newest review."""
     rows = connection.execute(
         """
         SELECT prompts.product_id, score.embedding, score.signals, review.decision = 'rejected'
@@ -213,11 +213,11 @@ def reviewed_pictures(connection: DuckDBPyConnection, scorer: str) -> list[Revie
 def unreviewed(
     connection: DuckDBPyConnection, limit: int, stuck: Iterable[str] = ()
 ) -> list[ToReview]:
-    """Wanted pictures that wait for a person, the best first.
+    """Wanted pictures that wait for review, the best first.
 
     Args:
-        limit: at most so many.
-        stuck: ids of looks all of whose pictures were rejected; of each the best one waits.
+        limit: how many, at most.
+        stuck: ids of looks whose pictures were all rejected; their best one is included.
     """
     rows = connection.execute(
         f"""
@@ -240,9 +240,9 @@ def unreviewed(
 
 
 def sample_to_label(connection: DuckDBPyConnection, count: int) -> list[ToReview]:
-    """A sample of all judged pictures that nobody has looked at, whatever the rubric says of them.
+    """A sample of all judged pictures without a review, whatever the rubric decided.
 
-    Ids are hashes, so that the first of them are a random choice, and the same one each time.
+    Ids are hashes, so that the first of them are a random choice, and the same one every time.
     """
     rows = connection.execute(
         f"""

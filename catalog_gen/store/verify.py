@@ -1,7 +1,7 @@
-"""Read everything that was stored and name what is damaged; repairs nothing.
+"""Read everything that was stored and report what is damaged; repairs nothing.
 
-DuckDB checks each block's checksum as it is read; on top of that pictures and recipes must hash to
-their addresses, and what is live must be there. Outbox files must hash to their names.
+DuckDB checks every block's checksum as it is read; in addition, pictures and recipes must hash to
+their ids, live pictures must be stored, and outbox files must hash to their names.
 """
 
 from collections.abc import Iterable
@@ -19,14 +19,14 @@ from catalog_gen.store.relations import only_row
 
 Kind = Literal["database", "image", "recipe", "live picture", "outbox file", "gallery file"]
 
-#: Each finds the names of damaged things of one kind, in order.
+#: Queries that find the names of damaged things of one kind, in order.
 _ROWS: Final[dict[Kind, tuple[str, str]]] = {
     "recipe": (
         "its text does not hash to its id",
         "SELECT recipe_id FROM recipes WHERE sha256(recipe::VARCHAR) <> recipe_id ORDER BY ALL",
     ),
     "live picture": (
-        "it is published, and not stored",
+        "it is published but not stored",
         """
         SELECT DISTINCT image_id FROM live_items ANTI JOIN images USING (image_id) ORDER BY ALL
         """,
@@ -45,7 +45,7 @@ _REMEDIES: Final[dict[Kind, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """One thing that is not what was stored, and what to do about it."""
+    """One damaged thing, and what to do about it."""
 
     kind: Kind
     name: str
@@ -55,7 +55,7 @@ class Damage:
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """What was read, and what of it is damaged. ``bytes`` counts the pictures' files."""
+    """How much was read, and what is damaged. ``bytes`` counts the pictures' files."""
 
     images: int
     bytes: int
@@ -65,7 +65,7 @@ class Verification:
     damaged: tuple[Damage, ...]
 
     def with_gallery(self, files: Iterable[tuple[str, str]]) -> "Verification":
-        """With files of the gallery that are damaged: their paths, and the rules they break."""
+        """Add damaged files of the gallery: their paths, and the rules that they break."""
         return replace(
             self, damaged=self.damaged + tuple(_damage("gallery file", *each) for each in files)
         )
@@ -109,7 +109,7 @@ def _verify_outbox(outbox: Outbox) -> tuple[int, int, list[Damage]]:
         try:
             rows = read_batch(path).rows
         except FileNotFoundError:
-            continue  # a refresh has just taken it over
+            continue  # a refresh has just ingested it
         except CorruptionError as error:
             damaged.append(_damage("outbox file", path.name, error.rule))
         else:
@@ -123,7 +123,7 @@ def _verify_outbox(outbox: Outbox) -> tuple[int, int, list[Damage]]:
 
 
 def _read_all_tables(connection: DuckDBPyConnection) -> None:
-    """Touch every column of every table, so that every block's checksum is compared."""
+    """Read every column of every table, so that every block's checksum is checked."""
     tables = connection.execute(
         "SELECT table_name FROM duckdb_tables() WHERE database_name = current_database()"
     ).fetchall()

@@ -1,10 +1,10 @@
--- What people query, and the building blocks of every query: applied anew whenever this text has changed.
--- Each view that answers a question has all its columns described. docs/lineage.md has the questions; a
--- test runs the answers.
+-- The views for users, and the views they are built from; reapplied whenever this file changes.
+-- Views for users describe all their columns. docs/lineage.md has the questions that they answer; a test
+-- runs its queries.
 --
--- The building blocks have the columns of their table. DuckDB writes a view into the query that uses it:
--- columns that nobody reads cost nothing, and image_id = ... reaches the table. A join does not reach through
--- the window of newest_scores and its like: what asks for few images selects them first, and then the newest
+-- The building blocks have the columns of their table. DuckDB inlines a view into the query that uses it, so
+-- unused columns cost nothing, and a filter on image_id reaches the table. A join is not pushed through the
+-- window of newest_scores and its like: a query for few images selects them first, and then the newest row
 -- by arg_max(..., seq).
 
 CREATE VIEW active_products AS
@@ -17,7 +17,7 @@ SELECT prompts.* FROM prompts
 SEMI JOIN active_products ON active_products.product_id = prompts.product_id
 WHERE prompts.current;
 
-COMMENT ON VIEW current_prompts IS 'prompts by which an active product asks for pictures today';
+COMMENT ON VIEW current_prompts IS 'current prompts of active products';
 
 CREATE VIEW wanted_candidates AS
 SELECT ledger.* FROM ledger
@@ -47,17 +47,17 @@ COMMENT ON COLUMN looks.shards IS 'Their hash shards, in the same order';
 CREATE VIEW newest_scores AS
 FROM scores QUALIFY row_number() OVER (PARTITION BY image_id ORDER BY seq DESC) = 1;
 
-COMMENT ON VIEW newest_scores IS 'scores: the last one of each image';
+COMMENT ON VIEW newest_scores IS 'the newest score of each image';
 
 CREATE VIEW newest_verdicts AS
 FROM verdicts QUALIFY row_number() OVER (PARTITION BY image_id ORDER BY seq DESC) = 1;
 
-COMMENT ON VIEW newest_verdicts IS 'verdicts: the last one of each image';
+COMMENT ON VIEW newest_verdicts IS 'the newest verdict of each image';
 
 CREATE VIEW newest_reviews AS
 FROM reviews QUALIFY row_number() OVER (PARTITION BY image_id ORDER BY seq DESC) = 1;
 
-COMMENT ON VIEW newest_reviews IS 'reviews: the last word of a person on each image';
+COMMENT ON VIEW newest_reviews IS 'the newest review of each image';
 
 CREATE VIEW live_items AS
 FROM publication_items WHERE until IS NULL;
@@ -148,8 +148,8 @@ LEFT JOIN newest_reviews AS review ON review.image_id = images.image_id
 LEFT JOIN published ON published.image_id = images.image_id
 LEFT JOIN runs ON runs.run_id = images.run_id;
 
-COMMENT ON VIEW lineage IS 'One row an image ever made: where it came from and what became of it';
-COMMENT ON COLUMN lineage.image_id IS 'SHA-256 of the recipe: a recipe has one image';
+COMMENT ON VIEW lineage IS 'One row per image: where it came from and what became of it';
+COMMENT ON COLUMN lineage.image_id IS 'SHA-256 of the recipe; a recipe has one image';
 COMMENT ON COLUMN lineage.sha256 IS 'SHA-256 of the PNG bytes, the key into image_bytes';
 COMMENT ON COLUMN lineage.width IS 'Pixels';
 COMMENT ON COLUMN lineage.height IS 'Pixels';
@@ -159,25 +159,25 @@ COMMENT ON COLUMN lineage.products IS 'How many active products ask for it today
 COMMENT ON COLUMN lineage.product_id IS 'The product it was drawn for: the first that asked';
 COMMENT ON COLUMN lineage.shard IS 'Hash shard of the product, 0..15: the Dagster partition';
 COMMENT ON COLUMN lineage.view IS 'packshot, lifestyle, ...: a section of catalog.toml';
-COMMENT ON COLUMN lineage.product_then IS 'The fields that the view read, as they were';
+COMMENT ON COLUMN lineage.product_then IS 'The fields that the view read, with their values then';
 COMMENT ON COLUMN lineage.title_now IS 'Title in the newest feed';
 COMMENT ON COLUMN lineage.category_now IS 'Category in the newest feed';
 COMMENT ON COLUMN lineage.attributes_now IS 'All other fields in the newest feed';
-COMMENT ON COLUMN lineage.retired_at IS 'When the product left the feed; NULL: it is in it';
+COMMENT ON COLUMN lineage.retired_at IS 'When the product left the feed; NULL: still in it';
 COMMENT ON COLUMN lineage.still_wanted IS 'Whether any active product asks for it today';
 COMMENT ON COLUMN lineage.asked IS 'What the picture has to show: attribute and value';
-COMMENT ON COLUMN lineage.prompt IS 'What the model was told, cut to its token limit';
-COMMENT ON COLUMN lineage.negative_prompt IS 'What the model was told to avoid';
+COMMENT ON COLUMN lineage.prompt IS 'The prompt, cut to the model''s token limit';
+COMMENT ON COLUMN lineage.negative_prompt IS 'The negative prompt';
 COMMENT ON COLUMN lineage.asked_because IS 'new, changed: FIELD, template, model or settings';
 COMMENT ON COLUMN lineage.template_hash IS 'SHA-256 of the template and the negative template';
 COMMENT ON COLUMN lineage.settings_hash IS 'SHA-256 of the view''s other settings';
-COMMENT ON COLUMN lineage.model_hash IS 'SHA-256 over the model''s weights';
+COMMENT ON COLUMN lineage.model_hash IS 'SHA-256 of the model''s weights';
 COMMENT ON COLUMN lineage.model IS 'The model as the settings named it when it was first used';
 COMMENT ON COLUMN lineage.model_parts IS 'JSON: its pipeline, checkpoint, denoiser, LoRAs and learned words';
 COMMENT ON COLUMN lineage.drawn_because IS 'Why this candidate was planned, e.g. rejected';
 COMMENT ON COLUMN lineage.candidate IS '0, 1, ...: the candidate''s number';
-COMMENT ON COLUMN lineage.attempt IS '0, then one more for each retry with another seed';
-COMMENT ON COLUMN lineage.tries IS 'How often drawing was tried until it worked';
+COMMENT ON COLUMN lineage.attempt IS '0, then 1 more for each retry with other seeds';
+COMMENT ON COLUMN lineage.tries IS 'How many tries it took to draw it';
 COMMENT ON COLUMN lineage.method IS 'text2img, img2img, ...: how it was drawn';
 COMMENT ON COLUMN lineage.parameters IS 'JSON: the method''s own parameters, such as a strength';
 COMMENT ON COLUMN lineage.scheduler IS 'Name of the noise scheduler';
@@ -185,7 +185,7 @@ COMMENT ON COLUMN lineage.seed IS 'Seed of the noise, 0..2^63-1';
 COMMENT ON COLUMN lineage.steps IS 'Denoising steps';
 COMMENT ON COLUMN lineage.guidance IS 'Classifier-free guidance scale';
 COMMENT ON COLUMN lineage.reference_sha256 IS 'SHA-256 of the reference photo; NULL: none';
-COMMENT ON COLUMN lineage.recipe IS 'JSON: everything chosen that decides the pixels';
+COMMENT ON COLUMN lineage.recipe IS 'JSON: every choice that determines the pixels';
 COMMENT ON COLUMN lineage.environment_id IS 'SHA-256 of the environment';
 COMMENT ON COLUMN lineage.device IS 'cpu, or the name of the GPU';
 COMMENT ON COLUMN lineage.dtype IS 'fp32, fp16 or bf16';
@@ -198,15 +198,15 @@ COMMENT ON COLUMN lineage.signals IS 'JSON: everything else that was measured';
 COMMENT ON COLUMN lineage.scored_on IS 'What computed the embedding: cpu, or the name of the GPU';
 COMMENT ON COLUMN lineage.rubric IS 'Hash of the newest rubric';
 COMMENT ON COLUMN lineage.total IS 'The rubric''s points, 0..10';
-COMMENT ON COLUMN lineage.rubric_decision IS 'The rubric''s answer: accepted, review, rejected';
-COMMENT ON COLUMN lineage.decision IS 'The answer that counts: a person''s, else the rubric''s';
+COMMENT ON COLUMN lineage.rubric_decision IS 'The rubric''s decision: accepted, review, rejected';
+COMMENT ON COLUMN lineage.decision IS 'The decision that counts: the reviewer''s, else the rubric''s';
 COMMENT ON COLUMN lineage.criteria IS 'JSON: criterion -> points (0..2) and why';
 COMMENT ON COLUMN lineage.hard_failures IS 'What rejected it regardless of points';
-COMMENT ON COLUMN lineage.reviewer IS 'Who overruled or confirmed the rubric';
-COMMENT ON COLUMN lineage.review_note IS 'What that person noted';
+COMMENT ON COLUMN lineage.reviewer IS 'Who reviewed it';
+COMMENT ON COLUMN lineage.review_note IS 'The reviewer''s note';
 COMMENT ON COLUMN lineage.live IS 'Whether it is live in this database';
 COMMENT ON COLUMN lineage.first_publication IS 'The publication it first went live with';
-COMMENT ON COLUMN lineage.publications IS 'Each [since, until) in which it was live';
+COMMENT ON COLUMN lineage.publications IS 'Ranges [since, until) of publications in which it was live';
 COMMENT ON COLUMN lineage.run_id IS 'The Dagster run that drew it';
 COMMENT ON COLUMN lineage.run_started_at IS 'When that run started, UTC';
 COMMENT ON COLUMN lineage.batch IS 'The outbox file that carried it';
@@ -229,7 +229,7 @@ JOIN publications ON publications.publication_id = items.since
 JOIN images USING (image_id)
 LEFT JOIN products ON products.product_id = items.product_id;
 
-COMMENT ON VIEW live_images IS 'One row a product and view with a live picture';
+COMMENT ON VIEW live_images IS 'One row per product and view with a live picture';
 COMMENT ON COLUMN live_images.product_id IS 'The product that shows it';
 COMMENT ON COLUMN live_images.view IS 'packshot, lifestyle, ...: a section of catalog.toml';
 COMMENT ON COLUMN live_images.image_id IS 'SHA-256 of the recipe, the key into lineage';
@@ -240,7 +240,7 @@ COMMENT ON COLUMN live_images.height IS 'Pixels';
 COMMENT ON COLUMN live_images.title IS 'Title in the newest feed';
 COMMENT ON COLUMN live_images.category IS 'Category in the newest feed';
 COMMENT ON COLUMN live_images.publication_id IS 'The publication that it went live with';
-COMMENT ON COLUMN live_images.live_since IS 'When that was, UTC';
+COMMENT ON COLUMN live_images.live_since IS 'When that publication went live, UTC';
 
 -- Time travel: what was live at a moment, as `FROM live_at(TIMESTAMPTZ '2026-11-21 12:00+00')`.
 CREATE MACRO live_at(moment) AS TABLE
@@ -289,15 +289,15 @@ FROM failed
 JOIN asking USING (look_id)
 JOIN products ON products.product_id = product_ids[1];
 
-COMMENT ON VIEW open_failures IS 'One row a wanted picture that could not be drawn so far';
+COMMENT ON VIEW open_failures IS 'One row per wanted image that could not be drawn so far';
 COMMENT ON COLUMN open_failures.product_id IS 'The first product that lacks the image';
 COMMENT ON COLUMN open_failures.view IS 'packshot, lifestyle, ...: a section of catalog.toml';
 COMMENT ON COLUMN open_failures.candidate IS '0, 1, ...: the candidate''s number';
 COMMENT ON COLUMN open_failures.title IS 'Title in the newest feed';
 COMMENT ON COLUMN open_failures.category IS 'Category in the newest feed';
-COMMENT ON COLUMN open_failures.status IS 'failed: tried again next time; given up: not any more';
+COMMENT ON COLUMN open_failures.status IS 'failed: to be tried again; given up: not any more';
 COMMENT ON COLUMN open_failures.tries IS 'How often drawing was tried';
-COMMENT ON COLUMN open_failures.error IS 'What the last try said';
+COMMENT ON COLUMN open_failures.error IS 'The error of the last try';
 COMMENT ON COLUMN open_failures.seconds IS 'Drawing time spent on it so far';
 COMMENT ON COLUMN open_failures.recipe_id IS 'SHA-256 of the recipe that could not be drawn';
 COMMENT ON COLUMN open_failures.shard IS 'Hash shard of that product, 0..15';
@@ -353,14 +353,14 @@ HAVING bool_and(wish.status IN ('made', 'given up'))
     AND bool_and(coalesce(review.decision, verdict.decision, 'unjudged') = 'rejected')
         FILTER (wish.status = 'made');
 
-COMMENT ON VIEW all_rejected IS 'One row a look whose every image so far was rejected';
+COMMENT ON VIEW all_rejected IS 'One row per look whose images were all rejected so far';
 COMMENT ON COLUMN all_rejected.product_id IS 'The first product that needs an image';
 COMMENT ON COLUMN all_rejected.view IS 'packshot, lifestyle, ...: a section of catalog.toml';
 COMMENT ON COLUMN all_rejected.title IS 'Title in the newest feed';
-COMMENT ON COLUMN all_rejected.attempts IS 'How often candidates were asked for: 1, then one more for each retry';
+COMMENT ON COLUMN all_rejected.attempts IS 'How often candidates were planned: 1, then 1 more for each retry';
 COMMENT ON COLUMN all_rejected.pictures IS 'Images drawn in all attempts';
-COMMENT ON COLUMN all_rejected.best_total IS 'The most points of any of them, 0..10';
-COMMENT ON COLUMN all_rejected.best_image_id IS 'The image with these points';
+COMMENT ON COLUMN all_rejected.best_total IS 'The highest total among them, 0..10';
+COMMENT ON COLUMN all_rejected.best_image_id IS 'The image with that total';
 COMMENT ON COLUMN all_rejected.shard IS 'Hash shard of that product, 0..15';
 COMMENT ON COLUMN all_rejected.look_id IS 'SHA-256 of what none of them showed well';
 COMMENT ON COLUMN all_rejected.product_ids IS 'All products that need one, in the order of their ids';
@@ -399,17 +399,17 @@ SELECT
 FROM history
 WHERE previous_prompt_id IS NOT NULL;
 
-COMMENT ON VIEW why_regenerated IS 'One row for each time that a product asked for another picture';
+COMMENT ON VIEW why_regenerated IS 'One row per change after which a product needed another image';
 COMMENT ON COLUMN why_regenerated.product_id IS 'The product that changed';
 COMMENT ON COLUMN why_regenerated.view IS 'packshot, lifestyle, ...: a section of catalog.toml';
 COMMENT ON COLUMN why_regenerated.created_at IS 'When the change was noticed, UTC';
 COMMENT ON COLUMN why_regenerated.reason IS 'changed: FIELD, template, model or settings';
 COMMENT ON COLUMN why_regenerated.changes IS 'Fields that the view reads: old and new value';
-COMMENT ON COLUMN why_regenerated.template_changed IS 'Whether the view''s template is another';
-COMMENT ON COLUMN why_regenerated.model_changed IS 'Whether the model''s weights are others';
-COMMENT ON COLUMN why_regenerated.settings_changed IS 'Whether other settings of the view are';
-COMMENT ON COLUMN why_regenerated.prompt_id IS 'What is asked for since then';
-COMMENT ON COLUMN why_regenerated.previous_prompt_id IS 'What was asked for before';
+COMMENT ON COLUMN why_regenerated.template_changed IS 'Whether the view''s template changed';
+COMMENT ON COLUMN why_regenerated.model_changed IS 'Whether the model''s weights changed';
+COMMENT ON COLUMN why_regenerated.settings_changed IS 'Whether other settings of the view changed';
+COMMENT ON COLUMN why_regenerated.prompt_id IS 'The prompt since then';
+COMMENT ON COLUMN why_regenerated.previous_prompt_id IS 'The prompt before';
 COMMENT ON COLUMN why_regenerated.run_id IS 'The Dagster run that noticed it';
 
 CREATE VIEW spend AS
@@ -433,9 +433,9 @@ COMMENT ON COLUMN spend.view IS 'packshot, lifestyle, ...: a section of catalog.
 COMMENT ON COLUMN spend.category IS 'Category in the newest feed';
 COMMENT ON COLUMN spend.images IS 'Images that were drawn';
 COMMENT ON COLUMN spend.seconds IS 'Drawing time of all of them';
-COMMENT ON COLUMN spend.accepted IS 'How many of them the newest rubric accepted';
-COMMENT ON COLUMN spend.accepted_share IS 'Share of the images that the rubric accepted, 0..1';
-COMMENT ON COLUMN spend.seconds_per_accepted IS 'Drawing time of all for each accepted one';
+COMMENT ON COLUMN spend.accepted IS 'How many of them the newest rubric accepts';
+COMMENT ON COLUMN spend.accepted_share IS 'Share of the images that it accepts, 0..1';
+COMMENT ON COLUMN spend.seconds_per_accepted IS 'Drawing time of all images per accepted one';
 COMMENT ON COLUMN spend.first_image_at IS 'When the first of them was acknowledged, UTC';
 
 CREATE VIEW publication_log AS
@@ -458,7 +458,7 @@ LEFT JOIN (
     SELECT publication_id, max(restored) AS restored FROM rollbacks GROUP BY publication_id
 ) AS back USING (publication_id);
 
-COMMENT ON VIEW publication_log IS 'One row a set of images that went live';
+COMMENT ON VIEW publication_log IS 'One row per set of images that went live';
 COMMENT ON COLUMN publication_log.publication_id IS '1, 2, 3, ...; the newest is live';
 COMMENT ON COLUMN publication_log.published_at IS 'When it went live, UTC';
 COMMENT ON COLUMN publication_log.coverage IS 'Share of active products with an image, 0..1';
@@ -488,15 +488,15 @@ LEFT JOIN prompts USING (prompt_id)
 LEFT JOIN recipes ON recipe_id = image_id
 WHERE result <> 'identical';
 
-COMMENT ON VIEW drift IS 'One row a replay that did not give the same image again';
+COMMENT ON VIEW drift IS 'One row per replay whose image differed from the stored one';
 COMMENT ON COLUMN drift.image_id IS 'The image that was drawn again';
 COMMENT ON COLUMN drift.result IS 'close, different or not drawn';
 COMMENT ON COLUMN drift.max_abs_diff IS 'Largest difference of a channel, in levels of 0..255';
 COMMENT ON COLUMN drift.causes IS 'library, device, threads, batch, model, photo, stored; or unexplained';
-COMMENT ON COLUMN drift.environment_changed IS 'Parts of the environment: then -> now';
-COMMENT ON COLUMN drift.problem IS 'Why it could not be drawn; empty: it was';
+COMMENT ON COLUMN drift.environment_changed IS 'Parts of the environment that changed: then -> now';
+COMMENT ON COLUMN drift.problem IS 'Why it could not be drawn; empty if it was drawn';
 COMMENT ON COLUMN drift.replayed_at IS 'When it was drawn again, UTC';
 COMMENT ON COLUMN drift.product_id IS 'The product that it was drawn for';
 COMMENT ON COLUMN drift.view IS 'packshot, lifestyle, ...: a section of catalog.toml';
-COMMENT ON COLUMN drift.model_hash IS 'SHA-256 over the weights that drew it first';
+COMMENT ON COLUMN drift.model_hash IS 'SHA-256 of the weights that drew it first';
 COMMENT ON COLUMN drift.run_id IS 'The Dagster run of the audit';

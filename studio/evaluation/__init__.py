@@ -1,1 +1,1 @@
-"""Measures the studio model and the pipeline's judge on pictures whose truth is known."""
+"""Measure the studio model and the pipeline's judge on pictures with known ground truth."""

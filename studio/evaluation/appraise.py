@@ -1,4 +1,4 @@
-"""Judges pictures that are in no store: measured, scored and judged as a refresh would."""
+"""Judge pictures outside a store: measure, score and judge them as a refresh does."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ from studio.phrasing import count_of
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """What a picture is judged with."""
+    """The scorer, networks and rubric that pictures are judged with."""
 
     scorer: ClipScorer
     detector: LetteringDetector | None
@@ -45,7 +45,7 @@ def appraise(specimens: Sequence[Specimen], bench: Bench, rivals: Sequence[str])
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Examined:
-    """Everything that a rubric is applied to."""
+    """A rubric's input for one picture."""
 
     signals: Signals
     clip: ClipScore
@@ -53,7 +53,7 @@ class Examined:
 
 
 def examine(specimens: Sequence[Specimen], bench: Bench, rivals: Sequence[str]) -> list[Examined]:
-    """Measures each specimen as a refresh would; the networks look at all of them at once.
+    """Measure each specimen as a refresh does; the networks process all of them at once.
 
     Raises:
         ModelError: the scorer, the detector or the critic can't be loaded.
@@ -100,7 +100,7 @@ def examine(specimens: Sequence[Specimen], bench: Bench, rivals: Sequence[str]) 
 
 @dataclass(frozen=True, slots=True)
 class _Embedded:
-    """Embeddings of the pictures that stand beside some specimens, by the specimen's place."""
+    """Embeddings of the pictures that some specimens are compared with, by specimen index."""
 
     references: Mapping[int, NDArray[np.float32]]
     twins: Mapping[int, NDArray[np.float32]]

@@ -1,9 +1,9 @@
-"""``python -m studio.evaluation.calibrate``: the rubric's accept cut from renders with defects.
+"""``python -m studio.evaluation.calibrate``: set the rubric's accept cut from renders with defects.
 
-For a scorer that nobody has reviewed pictures for. Good renders of the "judge" photos count as
-good, others with one planted defect each as bad; the cut is found, printed and written as
-``catalog-gen calibrate`` does with reviews. Planted defects are not what generators get wrong: such
-a cut says nothing of form.
+For a scorer without reviews. Renders of the "judge" photos count as good, and others with one
+planted defect each as bad; the cut is computed, printed and written as ``catalog-gen calibrate``
+does with reviews. Generators make other errors than planted defects: such a cut does not cover
+unsound form.
 """
 
 import argparse
@@ -23,17 +23,17 @@ from studio.command import count, share, told_errors
 from studio.evaluation.appraise import Bench, appraise
 from studio.evaluation.planted import good_specimens, planted_once
 
-#: Photos that no network learned from; thresholds were set on them, final figures are not.
+#: Photos that no network was trained on; used for thresholds, not for final figures.
 _SPLIT: Final = "judge"
 
 
 def planted_labels(catalog: Catalog, scorer: ClipScorer, photos: Path, each: int) -> list[Labelled]:
-    """So many good renders, and as many others with one planted defect each, all kinds equally.
+    """``each`` good renders, and as many others with one planted defect, all kinds equally.
 
-    No render gives two labels: they would not be independent, and the bound too sure of itself.
+    No render gives two labels, which would not be independent and make the bound too tight.
 
     Raises:
-        InputError: there are not so many photos of the split "judge".
+        InputError: there are too few photos of the split "judge".
     """
     settings = catalog.settings
     rubric = load_rubric(settings.rubric)

@@ -1,9 +1,9 @@
 """``python -m studio.evaluation.compare``: UNet against DiT, v-prediction against flow matching.
 
-Trains four generators from scratch on the studio model's latents and captions, equal minutes each
-and in turns, then draws the same wishes with each and asks the judge. Goes on from its files when
-run again. It needs the stages vae, latents, decoder, judge and export of ``studio.train`` to have
-been run and adds nothing to theirs but latents of photos that have none yet.
+Train four generators from scratch on the studio model's latents and captions, in turns and for the
+same time, then draw the same wishes with all of them and apply the judge. An interrupted run
+resumes from its files. It needs the stages vae, latents, decoder, judge and export of
+``studio.training.train``, and adds only latents of photos that have none yet.
 """
 
 import argparse
@@ -38,7 +38,7 @@ from studio.training.train import Studio, TrainingPlan, alone
 #: Products on a sheet: a column for each category.
 SHOWN: Final[int] = 48
 SHEET_BYTES: Final[int] = 150_000
-#: Held-out renders that say how sharp a photo is.
+#: Held-out renders that are the reference for sharpness.
 RENDERS: Final[int] = 200
 
 
@@ -62,10 +62,10 @@ ARMS: Final[tuple[Arm, ...]] = (
 
 @dataclass(frozen=True)
 class Comparison:
-    """What is compared and how thoroughly."""
+    """The parameters of a comparison."""
 
     studio: TrainingPlan
-    """The training whose photos, latents, words, decoder and judge all arms share."""
+    """The training whose photos, latents, captions, decoder and judge all arms share."""
     work: Path
     budget: TrainingBudget
     """Of each arm."""
@@ -79,7 +79,7 @@ def _say(text: str) -> None:
 
 
 def untrained(comparison: Comparison) -> tuple[Studio, dict[str, GeneratorStage]]:
-    """Every arm untrained, with the same lessons, words and decoder."""
+    """All arms untrained, with the same training data, tokenizer and decoder."""
     size = comparison.studio.size.generator
     studio = Studio(comparison.studio)
     lessons, vae = studio.lessons(), studio.finished_vae()
@@ -93,9 +93,9 @@ def untrained(comparison: Comparison) -> tuple[Studio, dict[str, GeneratorStage]
 
 
 def train_arms(comparison: Comparison, stages: dict[str, GeneratorStage]) -> None:
-    """Trains every arm until its budget is spent, in turns.
+    """Train all arms in turns until their budgets are spent.
 
-    Turns, because other work on the machine comes and goes: each arm shall meet the same of it.
+    In turns, so that other work on the machine affects all arms equally.
     """
     until = 0.0
     while True:
@@ -116,7 +116,7 @@ def _spent(comparison: Comparison, name: str) -> float:
 def draw_arms(
     stages: dict[str, GeneratorStage], vae: Any, judge: Judge, wishes: list[Wish]
 ) -> dict[str, Drawn]:
-    """Draws every wish with every arm, batch by batch in turns, with one seed a wish."""
+    """Draw every wish with every arm, in turns batch by batch, with one seed per wish."""
     pictures: dict[str, list[Pictures]] = {name: [] for name in stages}
     seconds = dict.fromkeys(stages, 0.0)
     for begin in range(0, len(wishes), BATCH):
@@ -135,7 +135,7 @@ def draw_arms(
 
 
 def compare(comparison: Comparison) -> dict[str, Any]:
-    """Trains, draws and judges; writes ``compare.json``, ``compare.md`` and ``ARM.jpg``.
+    """Train, draw and judge; write ``compare.json``, ``compare.md`` and ``ARM.jpg``.
 
     Raises:
         InputError: the judge or a stage that the arms share has not been trained.
@@ -177,7 +177,7 @@ def compare(comparison: Comparison) -> dict[str, Any]:
 
 
 def _training_figures(comparison: Comparison, name: str, stage: GeneratorStage) -> dict[str, Any]:
-    """How large an arm is, and how far it came."""
+    """An arm's size and training progress."""
     found = load_checkpoint(comparison.work / name / "checkpoints" / f"{name}.pt")
     if found is None:
         raise InputError(name, "has not been trained", "Give it more minutes.")
@@ -194,7 +194,7 @@ def _training_figures(comparison: Comparison, name: str, stage: GeneratorStage) 
 
 
 def save_sheet(pictures: Pictures, path: Path) -> None:
-    """Writes a JPEG of twelve columns, as good as ``SHEET_BYTES`` allow."""
+    """Write a JPEG of twelve columns, at the best quality that fits ``SHEET_BYTES``."""
     sheet: Image.Image = tile(pictures, 12)
     for quality in range(90, 30, -5):
         sheet.save(path, quality=quality, optimize=True)
@@ -252,7 +252,7 @@ def main(arguments: list[str] | None = None) -> None:
     comparison = Comparison(
         studio, given.work, TrainingBudget(given.minutes), given.round_minutes, given.wishes
     )
-    # Nobody may train on in the folder whose latents and decoder all arms share.
+    # No other training may run in the folder whose latents and decoder all arms share.
     with told_errors(), alone(comparison.work), alone(studio.work):
         figures = compare(comparison)
     print(table(figures["arms"]), end="")

@@ -1,8 +1,7 @@
-"""Planted defects: a good picture made bad in exactly one known way, to measure the judge.
+"""Planted defects: spoil a good picture in exactly one known way, to measure the judge.
 
-Some change the picture, some what was asked of it: a red mug under the prompt "blue mug" is a
-picture in the wrong colour. Every defect is drawn from a seeded generator, so that a figure can be
-measured again. Nothing here judges.
+Some change the picture, others what is asked of it: a red mug with the prompt "blue mug" is a
+picture in the wrong colour. All defects use a seeded generator, so that figures are reproducible.
 """
 
 from collections.abc import Callable, Mapping
@@ -41,7 +40,7 @@ DEFECTS: Final[tuple[DefectName, ...]] = get_args(DefectName)
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Specimen:
-    """A picture, what was asked of it, and what stands beside it in the catalog."""
+    """A picture, what was asked of it, and the pictures that it is compared with."""
 
     pixels: Pixels
     """uint8 (H, W, 3), sRGB."""
@@ -62,7 +61,7 @@ class Specimen:
 
 
 def plant(defect: DefectName, good: Specimen, other: Specimen, seed: int) -> Specimen | None:
-    """``good`` with one defect; None where it can't have it: a vase for two is not "two for one".
+    """Plant a defect in ``good``; None if it can't have it, as two vases can't be "two for one".
 
     ``other`` is a good picture of another category; "changed product" starts from it, and
     "near-duplicate" passes ``good`` off as that product's.
@@ -89,7 +88,7 @@ def _two_for_one(good: Specimen, _: Specimen, __: np.random.Generator) -> Specim
 
 
 def _cut(good: Specimen, _: Specimen, draw: np.random.Generator) -> Specimen:
-    """Moved until a quarter of the subject's width or height is outside."""
+    """Move the picture until a quarter of the subject's width or height is outside."""
     rows, columns = np.flatnonzero(good.mask.any(1)), np.flatnonzero(good.mask.any(0))
     across = bool(draw.integers(2))
     places = columns if across else rows
@@ -103,7 +102,7 @@ def _cut(good: Specimen, _: Specimen, draw: np.random.Generator) -> Specimen:
 
 
 def _tiny(good: Specimen, _: Specimen, __: np.random.Generator) -> Specimen:
-    """The whole picture at a third of its size, on its own background colour."""
+    """Shrink the picture to a third of its size, on its own background colour."""
     height, width, _channels = good.pixels.shape
     small = np.asarray(Image.fromarray(good.pixels).resize((width // 3, height // 3)))
     border = np.concatenate([good.pixels[0], good.pixels[-1], good.pixels[:, 0]])
@@ -115,7 +114,7 @@ def _tiny(good: Specimen, _: Specimen, __: np.random.Generator) -> Specimen:
 
 
 def _off_white(good: Specimen, _: Specimen, draw: np.random.Generator) -> Specimen | None:
-    """A white background under a slightly warm, weak light: 229 to 245 levels."""
+    """Tint a white background as by a weak, slightly warm light: levels 229 to 245."""
     if good.background != "white":
         return None
     light = draw.uniform(0.90, 0.96) * np.array([1.0, 0.995, 0.98])
@@ -162,13 +161,13 @@ def _flat(good: Specimen, _: Specimen, __: np.random.Generator) -> Specimen:
 
 
 def _banded(good: Specimen, _: Specimen, __: np.random.Generator) -> Specimen:
-    """Eight levels a channel, white kept."""
+    """Quantise to eight levels per channel, keeping white."""
     step = 255 / 7
     return replace(good, pixels=np.asarray(np.round(good.pixels / step) * step, dtype=np.uint8))
 
 
 def _near_duplicate(good: Specimen, other: Specimen, _: np.random.Generator) -> Specimen:
-    """The other product's picture, one pixel row lower and a little darker, as this one's."""
+    """Use the other product's picture, one pixel row lower and a little darker."""
     twin = np.roll(other.pixels, 1, axis=0)
     darker = np.asarray(twin * 0.98, dtype=np.uint8)
     return replace(good, pixels=darker, mask=other.mask, twin=other.pixels)
@@ -200,7 +199,7 @@ _PLANTERS: Final[Mapping[DefectName, Planter]] = {
 
 @cache
 def _font(size: int) -> ImageFont.FreeTypeFont:
-    """Pillow's own face, so that nothing has to be installed."""
+    """Pillow's built-in font, so that none has to be installed."""
     font = ImageFont.load_default(size)
     assert isinstance(font, ImageFont.FreeTypeFont)  # Pillow is built with FreeType here
     return font

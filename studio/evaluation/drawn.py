@@ -1,6 +1,6 @@
-"""Pictures drawn for an evaluation, what the judge sees in them, and the figures of both.
+"""Draw pictures for an evaluation, apply the judge, and compute figures.
 
-It loads no model and writes no file but the pictures that it keeps to go on after a break.
+Finished parts are kept in files, so that an interrupted evaluation resumes.
 """
 
 import sys
@@ -20,15 +20,15 @@ from studio.networks.diffusion import draw
 from studio.networks.judge import Judge, decide
 
 BATCH: Final[int] = 8
-#: Pictures that are drawn between two words of progress and kept in one file.
+#: Pictures per progress message and per file.
 PART: Final[int] = 96
-#: Below this level in some channel a pixel on a white background belongs to the subject.
+#: On a white background, a pixel below this level in some channel belongs to the subject.
 SUBJECT_BELOW: Final[int] = 230
 
 
 @dataclass(frozen=True)
 class Drawn:
-    """Pictures and what was asked for."""
+    """Pictures, the wishes that they were drawn for, and the judge's answers."""
 
     wishes: list[Wish]
     pictures: Pictures
@@ -43,7 +43,7 @@ class Drawn:
         return right
 
     def only(self, pairs: frozenset[tuple[str, str]]) -> "Drawn":
-        """Those that show one of these pairs of category and colour."""
+        """The subset that shows one of these pairs of category and colour."""
         among = [(wish.category, wish.colour) in pairs for wish in self.wishes]
         wishes = [wish for wish, wanted in zip(self.wishes, among, strict=True) if wanted]
         seconds = self.seconds * len(wishes) / len(self.wishes)
@@ -59,10 +59,10 @@ def draw_grid(
     guidance: float,
     kept: Path | None = None,
 ) -> Drawn:
-    """Draws every wish with seeds 0 to ``seeds`` - 1, offset by its place, and has them judged.
+    """Draw every wish with seeds 0 to ``seeds`` - 1, offset by its index, and judge the pictures.
 
-    With ``kept``, a folder for just these weights, wishes and numbers, every part is stored there,
-    and what is there already is not drawn again.
+    ``kept`` is a folder for exactly these weights, wishes and numbers: parts are stored there, and
+    existing ones are not drawn again.
     """
     asked = [wish for wish in wishes for _ in range(seeds)]
     numbers = [1_000 * place + seed for place in range(len(wishes)) for seed in range(seeds)]
@@ -114,7 +114,7 @@ def _write_part(part: _Part, path: Path) -> None:
 
 
 def drawing_figures(drawn: Drawn, unseen_pairs: Drawn) -> dict[str, Any]:
-    """Shares that the judge finds right, and white backgrounds that are white."""
+    """Shares of right attributes, by the judge, and of white backgrounds that are white."""
     right = drawn.right()
     figures: dict[str, Any] = {
         name: share_of(right[:, place]) for place, name in enumerate(ATTRIBUTES)
@@ -141,7 +141,7 @@ def by_class(drawn: Drawn, attribute: str) -> dict[str, dict[str, float | int]]:
 def sharpness(drawn: Drawn, originals: Pictures, backgrounds: list[str]) -> dict[str, float]:
     """Mean gradient energy inside subjects on white: drawn, rendered, and their ratio.
 
-    On white the subject can be told from its background by level, alike in both kinds.
+    On white, the subject is separated from its background by level, in both cases.
     """
 
     def energy(pictures: Pictures, kinds: list[str]) -> float:

@@ -1,9 +1,8 @@
 """``python -m studio.evaluation.evaluate --json``: the figures of the studio model's card.
 
-Loads the exported folders as any user would (diffusers, open_clip), draws a balanced grid with the
-model's default steps and guidance, picks nothing, and asks the judge. Figures of reconstruction and
-of the scorer come from held-out renders. Broken off, it draws only the rest when run again. It
-trains nothing and changes no weights.
+Load the exported folders as any user would (diffusers, open_clip), draw a balanced grid with the
+model's default steps and guidance, without cherry-picking, and apply the judge. Figures of
+reconstruction and of the scorer come from held-out renders. An interrupted run resumes.
 """
 
 import argparse
@@ -52,7 +51,7 @@ FLOW_SCHEDULERS: Final[tuple[str, ...]] = ("UniPCMultistepScheduler", "DPMSolver
 
 @dataclass(frozen=True)
 class Question:
-    """What an evaluation reads and how much of it."""
+    """The parameters of an evaluation."""
 
     model: Path
     photos: Path
@@ -71,13 +70,13 @@ def _say(text: str) -> None:
 
 
 def load_pipeline(folder: Path) -> Any:
-    """The exported pipeline in fp32, as a user loads it."""
+    """Load the exported pipeline in fp32, as a user does."""
     from diffusers import StableDiffusionPipeline
 
     if not (folder / "model_index.json").exists():
         raise ModelError(
             str(folder),
-            "is no diffusers pipeline",
+            "is not a diffusers pipeline",
             "Export one: python -m studio.training.train --stages export.",
         )
     stock: Any = StableDiffusionPipeline
@@ -89,7 +88,7 @@ def load_pipeline(folder: Path) -> Any:
 def scheduler_figures(
     pipeline: Any, judge: Judge, known: dict[str, Any], sheet: Path
 ) -> dict[str, Any]:
-    """Category and colour right, and all six, with each scheduler; 24 wishes, one seed."""
+    """Shares of right category and colour, and of all six right, by scheduler; 24 wishes."""
     import diffusers
 
     figures: dict[str, Any] = {}
@@ -116,7 +115,7 @@ def evaluate(question: Question) -> dict[str, Any]:
     """All figures as one JSON object.
 
     Raises:
-        ModelError: the pipeline's folder is missing or no pipeline.
+        ModelError: the pipeline's folder is missing or not a pipeline.
         InputError: the judge has not been trained, or photos are missing.
     """
     if not question.judge.exists():
@@ -183,14 +182,14 @@ def evaluate(question: Question) -> dict[str, Any]:
 
 
 def _digest(question: Question, style: tuple[int, int, float]) -> str:
-    """12 hex digits for the pipeline's files and everything else that its pictures depend on."""
+    """A hash of 12 hex digits over everything that the pictures depend on."""
     files = sorted(path for path in (question.model / "pipeline").rglob("*") if path.is_file())
     hashes = [sha256_file(path) for path in files]
     return hashlib.sha256(repr((hashes, question.limit, style)).encode()).hexdigest()[:12]
 
 
 def _save_sheet(drawn: Drawn, shown: int, path: Path) -> None:
-    """``shown`` of the pictures, evenly spread, in rows of twelve."""
+    """Save ``shown`` of the pictures, evenly spread, in rows of twelve."""
     tile(drawn.pictures[spread(len(drawn.wishes), shown)], 12).save(path)
 
 

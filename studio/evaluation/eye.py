@@ -1,7 +1,7 @@
-"""Drawn pictures with people's verdicts on their form: what they are, drawn again, on sheets.
+"""Drawn pictures with people's verdicts on their form: read the table, redraw, make sheets.
 
-A table of labels holds recipes in short, so no picture is kept: the engine draws the same bits
-again. The verdicts are "fine", "soft" and "wrong", as ``data/eye/README.md`` defines them.
+A table of labels holds abbreviated recipes instead of pictures, since the engine redraws the same
+bytes. The verdicts are "fine", "soft" and "wrong", as defined in ``data/eye/README.md``.
 """
 
 import csv
@@ -26,7 +26,7 @@ from catalog_gen.settings import ModelSettings
 Pixels = NDArray[np.uint8]
 Word = Literal["fine", "soft", "wrong"]
 
-#: How wrong a word says a picture is.
+#: How wrong a picture is, by verdict.
 WEIGHTS: Final[dict[Word, float]] = {"fine": 0.0, "soft": 0.5, "wrong": 1.0}
 #: Steps, guidance and side of every picture in a table.
 STEPS, GUIDANCE, SIDE = 20, 3.0, 128
@@ -48,10 +48,10 @@ class Seen:
 
     @property
     def verdict(self) -> Word:
-        """What the judges' words come to.
+        """The combined verdict of all judges.
 
-        Wrong if one says wrong and none says fine; fine if the mean is at most a quarter and none
-        says wrong; else soft.
+        Wrong if one judge says wrong and none says fine; fine if the mean is at most a quarter and
+        none says wrong; otherwise soft.
         """
         if "wrong" in self.words and "fine" not in self.words:
             return "wrong"
@@ -63,7 +63,7 @@ def read_table(path: Path) -> list[Seen]:
     """The rows of a table of wishes or labels.
 
     Raises:
-        InputError: there is no such file, or a verdict is none of the three words.
+        InputError: there is no such file, or a verdict is not one of the three words.
     """
     try:
         with path.open(newline="", encoding="utf-8") as stream:
@@ -125,17 +125,17 @@ def draw_again(rows: Sequence[Seen], model: ModelSettings) -> list[Pixels]:
 
 
 def wish_of(prompt: str) -> str:
-    """The product that a prompt asks for, whatever its view: wishes are split by it."""
+    """The product that a prompt asks for, whatever the view; wishes are split by it."""
     return prompt.partition(", ")[0]
 
 
 def blind_order(rows: Sequence[Seen]) -> list[int]:
-    """Places of the rows in an order that tells nothing."""
+    """Indices of the rows in an order that reveals nothing about them."""
     return sorted(range(len(rows)), key=lambda place: sha256_text(rows[place].picture))
 
 
 def sheet(rows: Sequence[Seen], pictures: Sequence[Pixels]) -> Image.Image:
-    """Up to 20 numbered pictures, enlarged, each with its wish below and nothing else."""
+    """Up to 20 numbered pictures, enlarged, with only their wishes below."""
     page = Image.new("RGB", (ACROSS * SHOWN, DOWN * (SHOWN + CAPTION)), "white")
     pen = ImageDraw.Draw(page)
     face = ImageFont.load_default(12)

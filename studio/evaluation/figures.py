@@ -1,7 +1,6 @@
-"""The evaluation's figures that need no judge: reconstruction, the scorer, nearness to photos.
+"""The evaluation's figures that need no judge: reconstruction, scorer, similarity to photos.
 
-Each function reads what was exported or drawn and returns numbers for the model card. It draws
-nothing and decides nothing.
+The functions read exported networks or drawn pictures and return numbers for the model card.
 """
 
 from dataclasses import asdict
@@ -29,14 +28,14 @@ Pictures = NDArray[np.uint8]
 
 #: Captions among which the right one must be found.
 AMONG: Final[int] = 100
-#: Drawn pictures, and as many new renders, whose nearest training photo is looked for.
+#: How many drawn pictures, and new renders, are compared with the training photos.
 COMPARED: Final[int] = 1_000
-#: Those of them that come nearest are shown beside that photo.
+#: How many of the nearest are shown beside their photo.
 SHOWN: Final[int] = 24
 
 
 def share_of(outcomes: Any) -> dict[str, float | int]:
-    """Wilson's interval of an array of booleans; NumPy's own typing of reductions is no help."""
+    """The share of true values with Wilson's interval."""
     share: Share = wilson(int(outcomes.sum()), int(outcomes.size))
     rounded = {name: round(float(value), 4) for name, value in asdict(share).items()}
     return rounded | {"n": share.n}
@@ -113,7 +112,7 @@ def scorer_figures(folder: Path, album: Album, picks: list[int]) -> dict[str, An
 def _small(pictures: Pictures) -> NDArray[np.float32]:
     """(N, S, S, 3) averaged to (N, 32 * 32 * 3); S is a multiple of 32.
 
-    Counted from white, which most pictures are: squares stay small, and so do their roundings.
+    Relative to white, as most of a picture is, which keeps squares and rounding errors small.
     """
     n, side = pictures.shape[:2]
     blocks = pictures.reshape(n, 32, side // 32, 32, side // 32, 3)
@@ -142,10 +141,10 @@ def _nearest(pictures: Pictures, album: Album) -> tuple[NDArray[np.int64], NDArr
 def copying_figures(
     pictures: Pictures, originals: Pictures, album: Album, sheet: Path
 ) -> dict[str, float]:
-    """How near drawn pictures come to training photos, beside how near new renders come.
+    """Distances of drawn pictures to their nearest training photos, and of new renders.
 
-    A model that copied would come nearer than renders of new scenes do. The sheet shows the
-    ``SHOWN`` drawn pictures that come nearest in odd columns, each with its photo at its right.
+    A model that copies would come nearer than renders of new scenes. The sheet shows the ``SHOWN``
+    nearest drawn pictures in odd columns, with their photos to the right.
     """
     drawn = pictures[spread(len(pictures), COMPARED)]
     at, away = _nearest(drawn, album)

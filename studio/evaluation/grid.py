@@ -1,7 +1,4 @@
-"""Which combinations an evaluation asks for: all of them, or a subset balanced in every attribute.
-
-Pure: it draws nothing.
-"""
+"""The combinations of an evaluation: all of them, or a subset balanced in every attribute."""
 
 import random
 from dataclasses import replace
@@ -22,8 +19,8 @@ _Class = TypeVar("_Class")
 
 
 def balanced_wishes(count: int | None, seed: int = 0) -> list[Wish]:
-    """``count`` combinations in which every class of every attribute is equally often, give or
-    take one; all 5,760 where ``count`` is None or not smaller. Some of a subset may be alike."""
+    """``count`` combinations in which all classes of an attribute are equally frequent, give or
+    take one; all 5,760 if ``count`` is None or not smaller. A subset may contain duplicates."""
     everything = every_wish()
     if count is None or count >= len(everything):
         return everything
@@ -51,7 +48,7 @@ def balanced_wishes(count: int | None, seed: int = 0) -> list[Wish]:
 
 
 def held_out_wishes(count: int, seed: int = 0) -> list[Wish]:
-    """The same with only those pairs of category and colour that the generator never saw."""
+    """``balanced_wishes`` with only pairs of category and colour that the generator never saw."""
     pairs = sorted(HELD_OUT_PAIRS)
     return [
         replace(wish, category=pairs[place % len(pairs)][0], colour=pairs[place % len(pairs)][1])

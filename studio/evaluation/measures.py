@@ -1,7 +1,4 @@
-"""The figures of the model card as functions of arrays: PSNR, SSIM, AUROC, sharpness, intervals.
-
-They take pictures and answers, and load no model.
-"""
+"""The metrics of the model card as functions of arrays: PSNR, SSIM, AUROC, sharpness, intervals."""
 
 import math
 from dataclasses import dataclass

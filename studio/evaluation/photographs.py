@@ -1,4 +1,4 @@
-"""Real photographs out of installed packages: what a judge of pictures has to let pass.
+"""Real photographs from installed packages, which the judge must not reject.
 
 A manifest names files of Python and Debian packages with their licences and hashes; none of them is
 copied into the project. A photograph is shown as a scene, and its texture cut to a product's
@@ -24,7 +24,7 @@ Pixels = NDArray[np.uint8]
 Outline = Literal["round", "box", "bottle"]
 OUTLINES: Final[tuple[Outline, ...]] = get_args(Outline)
 
-#: Where files of a manifest may lie: site-packages, Python's prefix, the root of the file system.
+#: Folders for the manifest's files: site-packages, Python's prefix, the file system's root.
 ROOTS: Final[tuple[Path, ...]] = (
     Path(sysconfig.get_path("purelib")),
     Path(sys.prefix),
@@ -48,16 +48,16 @@ class Photograph:
 
 
 def read_manifest(path: Path) -> list[Photograph]:
-    """The photographs that a manifest names."""
+    """The photographs listed in a manifest."""
     with path.open(newline="", encoding="utf-8") as stream:
         return [Photograph(**row) for row in csv.DictReader(stream)]
 
 
 def find(photograph: Photograph, roots: Sequence[Path] = ROOTS) -> Path | None:
-    """Where its package is installed; None if it isn't.
+    """The photograph's path if its package is installed, else None.
 
     Raises:
-        InputError: the file is another one than the manifest means.
+        InputError: the file's hash differs from the manifest's.
     """
     for root in roots:
         path = root / photograph.file
@@ -65,7 +65,7 @@ def find(photograph: Photograph, roots: Sequence[Path] = ROOTS) -> Path | None:
             if sha256_file(path) != photograph.sha256:
                 raise InputError(
                     str(path),
-                    f"is not the file that the manifest means ({photograph.sha256[:12]})",
+                    f"is not the file in the manifest ({photograph.sha256[:12]})",
                     f"Install another version of {photograph.package}, or correct the manifest.",
                 )
             return path

@@ -1,4 +1,4 @@
-"""Pictures whose truth is known: good renders, and the same with one planted defect each."""
+"""Pictures with known ground truth: good renders, and the same with one planted defect."""
 
 import random
 from collections.abc import Iterator, Sequence
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 
 def good_specimens(photos: Path, split: "Split", count: int) -> list[Specimen]:
-    """Photos of the studio, drawn from a split at random, with the caption that is right.
+    """Studio photos, sampled at random from a split, with their right caption.
 
     Raises:
-        InputError: there are not so many; the message says how to render them.
+        InputError: there are too few photos; the message says how to render more.
     """
     from studio.photos.negatives import load_photos
 
@@ -87,7 +87,7 @@ def planted_once(good: Sequence[Specimen]) -> list[Specimen]:
 
 
 def _other(good: Sequence[Specimen], place: int) -> Specimen:
-    """The next picture of another category, round the end."""
+    """The next picture of another category, wrapping around at the end."""
     own = good[place].phrasing.asked["category"]
     for step in range(1, len(good)):
         other = good[(place + step) % len(good)]

@@ -1,4 +1,4 @@
-"""Contact sheets for the eye: rows of pictures, tiled without a gap. It draws no text."""
+"""Contact sheets: rows of pictures, tiled without gaps or text."""
 
 import numpy as np
 import torch
@@ -26,9 +26,9 @@ def tile(pictures: NDArray[np.uint8], columns: int) -> Image.Image:
 
 
 def spread(total: int, count: int) -> NDArray[np.int64]:
-    """``count`` places among ``total``, or all: a chance one in each of so many equal stretches.
+    """``count`` indices below ``total``, or all: a random one from each of ``count`` equal strata.
 
-    Always the same ones. Even steps would meet the same classes again and again: scenes come in
+    They are always the same. Regular steps would select the same classes repeatedly: scenes come in
     ten colours, and the grid runs through its attributes in turn.
     """
     bounds = np.linspace(0, total, min(count, total) + 1).astype(np.int64)

@@ -1,1 +1,1 @@
-"""The studio model's networks, with the losses that they learn by."""
+"""The studio model's networks, with their losses."""

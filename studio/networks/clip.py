@@ -1,8 +1,7 @@
 """The scorer: a small CLIP in open_clip's own format, trained on photos that the judge never sees.
 
-Beside the usual contrast between the captions of a batch it must tell a right caption from one
-with a single attribute wrong, and on one scale for all pictures. It judges nothing: ``judging``
-turns its scores into verdicts.
+In addition to the usual contrastive loss over a batch, it learns to distinguish a right caption
+from one with a single wrong attribute, on one scale for all pictures.
 """
 
 import json
@@ -96,7 +95,7 @@ class ScorerStage:
         self._labels = labels_of(album.photos.scenes, album.photos.colours)
         self._photographed = self._captions_in_use()
         clip = build_clip(size, len(tokenizer))
-        # A score's place between "right" and "wrong": needed in training only.
+        # The score's threshold between "right" and "wrong", needed in training only.
         bias = nn.Linear(1, 1)
         self.parts = nn.ModuleDict({"clip": clip, "bias": bias}).to(self._device)
         clip.visual.to(memory_format=torch.channels_last)
@@ -123,7 +122,7 @@ class ScorerStage:
         texts = torch.cat([self._tokens[picks, wordings], self._table[shown].flatten(0, 1)]).to(
             self._device
         )
-        # A caption that is right for no photo would be learnt as wrong without a look.
+        # A caption that fits no photo would be learnt as wrong regardless of the picture.
         idle = ~self._photographed[shown].to(self._device)
         clip = self.clip
         with mixed_precision(self._device):
@@ -191,7 +190,7 @@ class ScorerStage:
 
 
 def export_clip(clip: Any, size: ScorerSize, tokenizer: Any, folder: Path) -> None:
-    """Writes the folder that ``open_clip.create_model_and_transforms("local-dir:...")`` loads."""
+    """Write the folder that ``open_clip.create_model_and_transforms("local-dir:...")`` loads."""
     folder.mkdir(parents=True, exist_ok=True)
     config = clip_config(size, len(tokenizer))
     (folder / "open_clip_config.json").write_text(json.dumps(config, indent=2) + "\n")

@@ -1,7 +1,7 @@
-"""The autoencoder's decoder alone, trained on while the encoder and all latents stay as they are.
+"""The autoencoder's decoder, trained further while the encoder and all latents stay fixed.
 
-It sees whole pictures, as the pipeline does, with the latents slightly disturbed, as drawn ones
-are. Running it costs no new latents, so it can follow the generator's training.
+It is trained on whole pictures, as in the pipeline, from slightly perturbed latents, like drawn
+ones. It needs no new latents, so it can be trained after the generator.
 """
 
 import copy
@@ -23,16 +23,16 @@ from studio.training.loop import warmed_average
 
 #: Weight of pixels outside the subject's box; those inside count 1.
 OUTSIDE: Final[float] = 0.25
-#: Weights of the outermost pixels and of the corners, so many deep. Zero padding on two sides
-#: makes corners the hardest place to keep white: at ``OUTSIDE`` two of three drawn borders had a
-#: pixel below 250 there, and at ``BORDER`` still one of three.
+#: Weights of the border pixels and of the corners, and their depth in pixels. Zero padding on two
+#: sides makes corners the hardest place to keep white: with weight ``OUTSIDE``, two of three drawn
+#: borders had a pixel below 250 there, and with ``BORDER`` still one of three.
 BORDER: Final[float] = 3.0
 BORDER_DEPTH: Final[int] = 4
 CORNER: Final[float] = 100.0
 CORNER_DEPTH: Final[int] = 2
-#: Weight of squared errors beside absolute ones and those of edges: it is PSNR that is asked for.
+#: Weight of squared errors, relative to absolute and edge errors: the target metric is PSNR.
 SQUARE_WEIGHT: Final[float] = 6.0
-#: Largest standard deviation of the disturbance, drawn evenly from 0 on; latents have unit scale.
+#: Largest standard deviation of the perturbation, uniform from 0; latents have unit scale.
 DISTURBANCE: Final[float] = 0.15
 
 

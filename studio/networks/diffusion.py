@@ -1,7 +1,7 @@
 """The generator: a CLIP text encoder and a denoiser, trained together on latents and captions.
 
-The studio model's denoiser is a UNet that predicts v; ``compare`` gives the stage others. It
-decodes pictures only for its sample sheets.
+The studio model's denoiser is a UNet that predicts v; ``compare`` uses others. Pictures are
+decoded only for sample sheets.
 """
 
 from collections.abc import Callable, Mapping
@@ -29,7 +29,7 @@ from studio.training.hardware import (
 from studio.training.loop import warmed_average
 from studio.vocabulary import ANGLES, BACKGROUNDS, CATEGORIES, COLOURS, MATERIALS
 
-#: Share of training captions that are empty, so that guidance has something to lead away from.
+#: Share of training captions that are empty, for classifier-free guidance.
 CAPTION_DROPOUT: Final[float] = 0.12
 CANONICAL_SHARE: Final[float] = 0.5
 #: Learning rate of a generator that begins with trained weights.
@@ -110,7 +110,7 @@ def assemble(
 
 @dataclass
 class Lessons:
-    """What the generator learns from."""
+    """The generator's training data."""
 
     latents: NDArray[np.float16]
     """(N, 2, C, 16, 16); see ``latents.encode_album``."""
@@ -119,7 +119,7 @@ class Lessons:
 
 
 def sheet_prompts(count: int) -> list[str]:
-    """Captions that run through the vocabulary, so that a sheet shows some of everything."""
+    """Captions that run through the vocabulary, so that a sheet is representative."""
     return [
         canonical_caption(
             CATEGORIES[place % 12],
@@ -136,7 +136,7 @@ def sheet_prompts(count: int) -> list[str]:
 class GeneratorStage:
     """Text encoder and denoiser in training; see ``loop.Stage``.
 
-    The denoiser is called ``unet`` in checkpoints, whatever its kind, as pipelines call it.
+    Checkpoints call the denoiser ``unet``, whatever its kind, as pipelines do.
     """
 
     name = "unet"
@@ -213,7 +213,7 @@ class GeneratorStage:
     def losses(self, size: int, generator: torch.Generator) -> dict[str, Tensor]:
         latents, tokens = self._batch(size, generator)
         noise = torch.randn(latents.shape, generator=generator).to(self._device)
-        # One timestep from each of ``size`` equal strata: the loss varies less so.
+        # One timestep from each of ``size`` equal strata, which reduces the loss's variance.
         strata = (torch.arange(size) + torch.rand(size, generator=generator)) / size
         exercise = self._objective.exercise(latents, noise, strata)
         parts: Any = self.parts

@@ -14,9 +14,9 @@ from studio.networks.sizes import LATENT_SIDE, GeneratorSize
 
 
 def build_dit(size: GeneratorSize, latent_channels: int) -> Any:
-    """A fresh ``PixArtTransformer2DModel``, called as a UNet is: latents, times, hidden states.
+    """A fresh ``PixArtTransformer2DModel``, called like a UNet: latents, times, hidden states.
 
-    Patches of 2x2 make 64 tokens, as many as the UNet's attention has places.
+    Patches of 2x2 make 64 tokens, as many as positions in the UNet's attention.
     """
     from diffusers import PixArtTransformer2DModel
 
@@ -39,9 +39,9 @@ def build_dit(size: GeneratorSize, latent_channels: int) -> Any:
 
 @torch.no_grad()
 def _start_as_identity(dit: Any) -> None:
-    """adaLN-Zero: every block first passes on what it gets, and the output is zero.
+    """Initialise as adaLN-Zero: every block is the identity, and the output is zero.
 
-    diffusers leaves all this random, for weights that are loaded over it.
+    diffusers initialises these weights at random, since it expects to load pretrained ones.
     """
     zero: list[nn.Linear] = [dit.proj_out, dit.adaln_single.linear]
     for block in dit.transformer_blocks:

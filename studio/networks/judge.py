@@ -1,7 +1,7 @@
-"""The judge: a residual classifier of all six attributes, trained on photos of its own.
+"""The judge: a residual classifier of all six attributes, trained on separate photos.
 
-It is the independent eye of ``evaluate``: neither generator nor scorer ever saw its photos, nor it
-theirs. The pipeline does not use it.
+It makes ``evaluate`` independent: generator and scorer were not trained on its photos, nor the
+judge on theirs. The pipeline does not use it.
 """
 
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ SHOWN = 300
 
 
 class _Block(nn.Module):
-    """Halves the side: two convolutions beside a pooled shortcut (He et al. 2015)."""
+    """Halves the side: two convolutions with a pooled shortcut (He et al. 2015)."""
 
     def __init__(self, width_in: int, width_out: int) -> None:
         super().__init__()
@@ -46,7 +46,7 @@ class _Block(nn.Module):
 
 
 class Judge(nn.Module):
-    """Six classifiers on one trunk."""
+    """Six classifiers on a shared trunk."""
 
     def __init__(self, size: JudgeSize) -> None:
         super().__init__()
@@ -115,7 +115,7 @@ class JudgeStage:
 def decide(
     judge: Judge, pictures: np.ndarray[Any, np.dtype[np.uint8]], batch: int = 64
 ) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """Class numbers (N, 6) that the judge gives pictures (N, S, S, 3).
+    """The judge's class numbers (N, 6) for pictures (N, S, S, 3).
 
     S is 128 or a multiple of it: the judge looks at the means of square blocks.
     """

@@ -1,7 +1,7 @@
 """What a denoiser learns to predict, and the stock scheduler that draws with it.
 
 Two objectives on the same latents and noise: v under a schedule whose last step is pure noise, and
-the velocity of straight paths. Pure arithmetic on tensors; it holds no network.
+the velocity of straight paths.
 """
 
 from collections.abc import Callable, Mapping
@@ -18,23 +18,23 @@ TIMES: Final[int] = 1000
 
 @dataclass(frozen=True)
 class Exercise:
-    """One batch as the denoiser meets it."""
+    """One batch of denoiser inputs with their targets."""
 
     noisy: Tensor
     """(B, C, H, W)."""
     times: Tensor
     """(B,), from 0, clean, to ``TIMES``, noise."""
     wanted: Tensor
-    """(B, C, H, W), what the network should answer."""
+    """(B, C, H, W), the target of the network."""
 
 
 class Objective(Protocol):
-    """How latents are disturbed and what is asked for."""
+    """How noise is added to latents, and the network's target."""
 
     def exercise(self, latents: Tensor, noise: Tensor, places: Tensor) -> Exercise:
         """A batch from unit-scale latents and noise (B, C, H, W).
 
-        ``places`` (B,) in [0, 1] say how far from clean each is: quantiles of the times.
+        ``places`` (B,) in [0, 1] are quantiles of the times, from clean to noise.
         """
 
     def scheduler(self, steps: int) -> Any:
@@ -74,7 +74,7 @@ class VPrediction:
         self._levels: Tensor = build_scheduler().alphas_cumprod
 
     def exercise(self, latents: Tensor, noise: Tensor, places: Tensor) -> Exercise:
-        # A place just below 1 may have been rounded up to it.
+        # A place just below 1 may have been rounded up to 1.
         last = len(self._levels) - 1
         times = (places * len(self._levels)).long().clamp(max=last).to(latents.device)
         level = self._levels.to(latents.device)[times].view(-1, 1, 1, 1)

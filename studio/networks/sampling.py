@@ -1,7 +1,7 @@
-"""Drawing with a denoiser and its objective's scheduler, with guidance, from seeded noise.
+"""Draw with a denoiser and its objective's scheduler, with guidance, from seeded noise.
 
-For networks in training, and for those that no stock pipeline takes. An exported model is drawn
-with as its users do; see ``diffusion.draw``.
+For networks in training, and for those that no stock pipeline supports. For exported models see
+``diffusion.draw``.
 """
 
 from typing import Any

@@ -1,4 +1,4 @@
-"""How large each network of the studio model is: pure numbers, so that a test can train them small.
+"""The sizes of the studio model's networks, as data, so that tests can train small ones.
 
 ``STANDARD`` is what ``data/models/studio`` holds, ``LARGE`` draws 256x256 at the same cost of a
 denoiser, ``MINIATURE`` and ``LARGE_MINIATURE`` run the same code in seconds. It builds nothing;
@@ -23,7 +23,7 @@ class VaeSize:
     channels: tuple[int, ...]
     latent_channels: int
     crop: int
-    """Side of a training crop in pixels; the network is convolutional, so crops train it all."""
+    """Side of a training crop in pixels; crops suffice, since the network is convolutional."""
     batch: int
 
 

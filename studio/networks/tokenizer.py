@@ -1,7 +1,7 @@
-"""Trains the byte-pair tokenizer of the text encoders on the captions of the closed vocabulary.
+"""Train the byte-pair tokenizer of the text encoders on the captions of the closed vocabulary.
 
-The result is a stock ``CLIPTokenizer`` folder in which every caption word is one token. Words that
-no caption holds still tokenize, into letters. It reads no photos: captions follow from scenes.
+The result is a stock ``CLIPTokenizer`` folder in which every caption word is one token. Other words
+are split into letters. No photos are needed: captions follow from scenes.
 """
 
 import json

@@ -1,8 +1,8 @@
 """The autoencoder: a small stock ``AutoencoderKL``, trained on crops of photos.
 
 Latents leave it with zero mean and unit scale in each channel, because ``fold_statistics`` writes
-them into the quantisation convolutions: the Stable Diffusion pipeline knows one ``scaling_factor``
-only. It draws nothing new; ``diffusion`` does.
+them into the quantisation convolutions: the Stable Diffusion pipeline supports only a single
+``scaling_factor``.
 """
 
 from collections.abc import Mapping
@@ -50,7 +50,7 @@ def build_vae(size: VaeSize) -> Any:
         scaling_factor=1.0,
         mid_block_add_attention=False,
     )
-    # Residual blocks begin as identities: levels reach the other end from the first step on.
+    # Residual blocks start as identities, so that levels pass through from the first step.
     for name, value in vae.named_parameters():
         if name.endswith("conv2.weight"):
             nn.init.zeros_(value)
@@ -60,8 +60,8 @@ def build_vae(size: VaeSize) -> Any:
 def error_planes(drawn: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Absolute errors of levels, and of differences between neighbours across and down.
 
-    From two (B, 3, H, W) in [-1, 1] to (B, 3, H, W), (B, 3, H, W-1) and (B, 3, H-1, W). Where
-    white is wanted, whiter than white is right as well.
+    From two (B, 3, H, W) in [-1, 1] to (B, 3, H, W), (B, 3, H, W-1) and (B, 3, H-1, W). If the
+    target is white, values beyond white count as right.
     """
     wanted = torch.where(wanted >= WHITE, BEYOND_WHITE, wanted)
     settled = torch.where((wanted == BEYOND_WHITE) & (drawn > wanted), wanted, drawn)

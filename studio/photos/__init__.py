@@ -1,1 +1,1 @@
-"""Photographs that the studio model learns from: scenes, meshes, light, negatives, albums."""
+"""The studio model's training photos: scenes, meshes, light, negatives, albums."""

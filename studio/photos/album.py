@@ -1,7 +1,4 @@
-"""The photos of splits as training examples: random crops, whole pictures, caption tokens.
-
-It trains nothing and writes nothing.
-"""
+"""The photos of splits as training examples: random crops, whole pictures, caption tokens."""
 
 import random
 from collections.abc import Sequence
@@ -24,7 +21,7 @@ from studio.vocabulary import HELD_OUT_PAIRS, Colour
 
 #: Share of crops whose centre lies inside the subject's box.
 SUBJECT_SHARE: Final[float] = 0.85
-#: Captions kept for each photo beside its canonical one: drawn with repetition, a fifth canonical.
+#: Captions per photo besides the canonical one: sampled with repetition, a fifth canonical.
 FREE_CAPTIONS: Final[int] = 4
 
 
@@ -95,7 +92,7 @@ def has_photos(photos: Path, split: Split) -> bool:
 
 
 class Album:
-    """The photos of some splits, one split behind the other."""
+    """The photos of some splits, one split after the other."""
 
     def __init__(
         self,
@@ -107,7 +104,7 @@ class Album:
     ) -> None:
         """``photos`` is a folder of negatives or a pack of photos; ``side`` is the pictures' own.
 
-        ``limit`` keeps the first so many photos of each split, ``known_pairs`` those whose category
+        ``limit`` keeps the first photos of each split, ``known_pairs`` only those whose category
         and colour are not held out.
         """
         read = read_pack if photos.is_file() else load_photos
@@ -141,7 +138,7 @@ class Album:
         return to_signed(out)
 
     def pictures(self, picks: list[int], flips: list[bool] | None = None) -> NDArray[np.uint8]:
-        """Whole pictures (N, H, W, 3), those flipped that ``flips`` says."""
+        """Whole pictures (N, H, W, 3), flipped where ``flips`` is true."""
         images = self.photos.images
         turned = flips or [False] * len(picks)
         return np.stack(

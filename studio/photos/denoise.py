@@ -1,10 +1,9 @@
-"""Takes the path tracer's grain out of a render: non-local means steered by noise-free features.
+"""Denoise a path-traced render: non-local means guided by noise-free features.
 
 After F. Rousselle, C. Knaus and M. Zwicker, "Adaptive rendering with non-local means filtering"
 (2012) and F. Rousselle, M. Manzi and M. Zwicker, "Robust denoising using feature and color
-information" (2013): two independent half renders tell how noisy each pixel is, and pixels are
-averaged only where they differ by no more than that and lie on the same surface. Nothing here is
-learned, and nothing knows what is in the picture.
+information" (2013): two independent half renders give the noise of every pixel, and pixels are
+averaged only where they differ by no more than that and lie on the same surface.
 """
 
 from typing import Final
@@ -16,7 +15,7 @@ Image = NDArray[np.float32]
 
 #: Each pass looks this many steps to every side.
 _REACH: Final[int] = 3
-#: Step of each pass in pixels: the second, wider one takes out what is left of slow mottle.
+#: Step of each pass in pixels: the second, wider one removes the remaining slow mottle.
 _STEPS: Final[tuple[int, int]] = (1, 3)
 #: Tolerated difference, in standard deviations of the noise; larger smooths more.
 _STRENGTH: Final[float] = 1.0

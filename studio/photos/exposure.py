@@ -1,6 +1,6 @@
 """From linear radiance to the finished photo: metering on the backdrop, white point, sRGB.
 
-It looks at the picture alone; which colour is in it was decided before, in ``render.develop``.
+``render.develop`` has chosen the product's colour before.
 """
 
 from functools import lru_cache
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from studio.vocabulary import Background
 
-#: What the frame's border is developed to, linear; a little over white, so that white is clean.
+#: The linear level of the frame's border; a little over white, so that white is clean.
 _BORDER_LEVEL: Final[dict[Background, float]] = {"white": 1.06, "light grey": 0.68}
 #: The darkest that any border pixel of white may be: 252 of 255 in sRGB.
 _WHITE_FLOOR: Final[float] = 0.97
@@ -35,7 +35,7 @@ def _flat_field(side: int) -> tuple[NDArray[np.float32], NDArray[np.float32], ND
 
 
 def expose(linear: NDArray[np.float32], background: Background) -> NDArray[np.uint8]:
-    """Sets the white point on the backdrop and encodes sRGB (IEC 61966-2-1).
+    """Set the white point on the backdrop and encode sRGB (IEC 61966-2-1).
 
     An even backdrop is metered along the frame's border and flat-field corrected, as a
     photographer does with a picture of the empty table. Where a shadow reaches the edge of white,

@@ -1,7 +1,7 @@
-"""Plants lettering of many kinds into pictures, and says which cells it is in: training material.
+"""Plant lettering of many kinds into pictures and mark its cells: training data.
 
 Words, prices and random signs in many faces, sizes, colours, opacities and angles, once or tiled.
-It shares no code, face or word with the defects of ``evaluation.defects``: those are the exam.
+It shares no code, face or word with ``evaluation.defects``, which is the test data.
 """
 
 import random
@@ -27,7 +27,7 @@ _WORDS: Final = (
 _SIGNS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789&!.,:%$€£#@+-/©®™"
 #: Sizes of faces in pixels: capitals are about seven tenths of it high.
 _SIZES: Final = (9.0, 30.0)
-#: Ink that changes a pixel by fewer levels than this is hardly seen, and no cell is marked for it.
+#: Ink that changes a pixel by fewer levels is hardly visible, and is not marked.
 _FAINT: Final = 10.0
 #: Share of a cell's pixels that ink has to change.
 _COVERED: Final = 0.08

@@ -1,9 +1,8 @@
 """How colours and materials look: reflectance levels and Mitsuba BSDF descriptions.
 
 Light transport in one colour channel depends on the product's reflectance in that channel only,
-and smoothly. So a scene is rendered at three grey ``LEVELS``, and every colour's channel is read
-off a parabola through them (``channel_weights``). This module holds the numbers; it renders
-nothing.
+and smoothly. So a scene is rendered at three grey ``LEVELS``, and every colour's channel is
+interpolated by a parabola through them (``channel_weights``).
 """
 
 from typing import Any, Final

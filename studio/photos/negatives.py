@@ -1,9 +1,9 @@
-"""Renders the studio photos of a split to files, and reads them back as arrays.
+"""Render the studio photos of a split to files, and read them back as arrays.
 
 ``python -m studio.photos.negatives --out .studio/photos --split train --scenes 1500`` renders
 what is missing, in order, and may be stopped at any time. A file holds the negatives of
 ``SCENES_PER_FILE`` scenes, whose seeds follow from the split and the file's number; colours are
-developed on reading. It knows no captions and no training.
+developed on reading.
 """
 
 import argparse

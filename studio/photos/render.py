@@ -1,8 +1,7 @@
 """Photographs a scene: studio, lights, camera, exposure. ``render_photo`` makes any photo alone.
 
 The work is split so that ten colours cost little more than one: ``shoot`` path-traces the scene at
-three reflectance levels, ``develop`` blends them into one colour and sets the white point. It
-writes no files; that is ``photos``.
+three reflectance levels, ``develop`` blends them into one colour and sets the white point.
 """
 
 import glob
@@ -381,7 +380,7 @@ def shoot(scene: Scene, samples: int = SAMPLES) -> Negative:
 def render_direct(
     scene: Scene, level: tuple[float, float, float], samples: int = SAMPLES
 ) -> NDArray[np.uint8]:
-    """The photo (SIDE, SIDE, 3) of one (R, G, B) reflectance, traced alone: checks ``develop``."""
+    """The photo (SIDE, SIDE, 3) of one (R, G, B) reflectance, to check ``develop``."""
     picture, _ = _trace(scene, arrange(scene), [level], samples)
     return expose(picture, scene.background)
 
@@ -403,5 +402,5 @@ def develop(negative: Negative, scene: Scene, colour: Colour) -> NDArray[np.uint
 def render_photo(
     scene: Scene, colour: Colour, samples: int = SAMPLES, side: int = SIDE
 ) -> NDArray[np.uint8]:
-    """One photo (side, side, 3) from nothing but its scene and colour."""
+    """Render one photo (side, side, 3) from its scene and colour."""
     return develop(shoot(scene, samples).reduced(side), scene, colour)

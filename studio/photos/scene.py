@@ -1,7 +1,7 @@
-"""What a studio photo shows, as data: one frozen ``Scene`` per seed, any of them alone.
+"""The content of a studio photo as data: one frozen ``Scene`` per seed, independent of the others.
 
-A scene names everything but the colour: one scene yields a photo in every colour of the vocabulary
-(see ``materials`` for why that is cheap). It does not build meshes and does not render.
+A scene has everything but the colour: it yields a photo in every colour of the vocabulary (see
+``materials`` for why that is cheap).
 """
 
 import random
@@ -74,7 +74,7 @@ class Scene:
 
 @lru_cache(maxsize=64)
 def _order(block: int) -> tuple[tuple[Category, ...], tuple[int, ...]]:
-    """The block's own order of the categories and of the settings."""
+    """A block's order of categories and of settings."""
     chance = random.Random(f"studio block {block}")
     categories = tuple(chance.sample(CATEGORIES, len(CATEGORIES)))
     return categories, tuple(chance.sample(range(len(_SETTINGS)), len(_SETTINGS)))

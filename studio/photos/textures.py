@@ -1,4 +1,4 @@
-"""What real photographs are full of and renders are not: natural texture, as training material.
+"""Natural textures as training data, since renders have few of them.
 
 Two sources. Dead leaves (A. Lee, D. Mumford and J. Huang, "Occlusion models for natural images",
 2001): shapes of all sizes over each other, which have the edges of real scenes; here also with

@@ -1,1 +1,1 @@
-"""Trains the studio model: the loop, its optimizer, checkpoints and exports."""
+"""Train the studio model: the loop, its optimizer, checkpoints and exports."""

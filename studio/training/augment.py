@@ -1,7 +1,7 @@
-"""Small changes of a picture that its caption survives: mirror, shift, exposure, softness, noise.
+"""Augmentations that keep a caption true: mirror, shift, exposure, softness, noise.
 
-The scorer and the judge see renders in training and drawn pictures later; without softness and
-noise they would learn the renderer rather than the product. Colours keep their hue.
+The scorer and the judge are trained on renders and applied to drawn pictures; without softness and
+noise they would learn the renderer rather than the product. Hues are kept.
 """
 
 from typing import Final

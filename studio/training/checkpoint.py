@@ -1,7 +1,7 @@
-"""One file per training stage, from which the stage goes on exactly where it stopped.
+"""Checkpoints: one file per training stage, from which it resumes exactly where it stopped.
 
-A checkpoint holds tensors and numbers only and is read with ``weights_only``: no code is ever
-rebuilt from it. It does not say how a network is built; that follows from ``sizes``.
+A checkpoint holds only tensors and numbers and is read with ``weights_only``, so it can't run code.
+The networks' architecture follows from ``sizes``.
 """
 
 import pickle
@@ -17,7 +17,7 @@ from studio.files import whole_file
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Everything that a stage needs to go on. Noise needs no state: it is seeded by the step."""
+    """Everything that a stage needs to resume. Noise needs no state: it is seeded by the step."""
 
     step: int
     seconds: float
@@ -27,7 +27,7 @@ class Checkpoint:
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
-    """Writes the file whole, over an older one."""
+    """Write the file atomically, replacing an older one."""
     with whole_file(path) as stream:
         torch.save(
             {
@@ -41,10 +41,10 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
 
 
 def load_checkpoint(path: Path) -> Checkpoint | None:
-    """The checkpoint in ``path``, on the CPU; None where there is none yet.
+    """The checkpoint in ``path``, on the CPU; None if there is none yet.
 
     Raises:
-        CorruptionError: the file is no checkpoint.
+        CorruptionError: the file is not a checkpoint.
     """
     if not path.exists():
         return None
@@ -53,5 +53,5 @@ def load_checkpoint(path: Path) -> Checkpoint | None:
         return Checkpoint(stored["step"], stored["seconds"], stored["modules"], stored["optimizer"])
     except (RuntimeError, KeyError, EOFError, pickle.UnpicklingError) as error:
         raise CorruptionError(
-            str(path), f"is no checkpoint of this training ({error})", "Remove it to start anew."
+            str(path), f"is not a checkpoint of this training ({error})", "Remove it to start over."
         ) from error

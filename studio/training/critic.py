@@ -1,8 +1,8 @@
-"""Fits the critic to people's verdicts: ``python -m studio.training.critic``; a minute or two.
+"""Fit the critic to people's verdicts: ``python -m studio.training.critic``; a minute or two.
 
-The labelled pictures are drawn again from their table, shown to the drawing model's denoiser, and a
-linear probe learns which features go with "wrong". What it prints is measured on wishes that the
-probe in question was not fitted on; the weights that it writes are fitted to all of them.
+The labelled pictures are redrawn from their table and passed through the drawing model's denoiser,
+and a linear probe is fitted to predict "wrong" from its features. The printed figures are
+cross-validated over wishes; the written weights are fitted to all of them.
 """
 
 import argparse

@@ -1,7 +1,7 @@
-"""Writes the trained networks as stock folders: a diffusers pipeline and an open_clip model.
+"""Write the trained networks as stock folders: a diffusers pipeline and an open_clip model.
 
-Weights are stored in fp16, which half the size costs nothing visible; both libraries load them in
-fp32. It writes no model card: that is written by hand, from ``evaluate``'s figures.
+Weights are stored in fp16, which halves the size without visible loss; both libraries load them in
+fp32. The model card is written by hand, from ``evaluate``'s figures.
 """
 
 import copy
@@ -24,7 +24,7 @@ from studio.vocabulary import (
     MATERIALS,
 )
 
-#: All weights together may weigh this much: they live in the repository.
+#: Maximum size of all weights together, since they are in the repository.
 LIMIT_BYTES: Final[int] = 48_000_000
 
 
@@ -34,7 +34,7 @@ def export_pipeline(
     """Writes ``folder`` for ``StableDiffusionPipeline.from_pretrained``, replacing an older one."""
     partial = folder.with_name(folder.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
-    # Copies: the networks themselves may have to be trained further, in fp32.
+    # Copies, since the networks themselves may be trained further in fp32.
     vae, text_encoder, unet = (copy.deepcopy(part).half() for part in (vae, text_encoder, unet))
     pipeline = assemble(vae, text_encoder, unet, tokenizer, objective)
     pipeline.save_pretrained(partial, safe_serialization=True)
@@ -46,7 +46,7 @@ def export_pipeline(
 
 
 def export_words(path: Path, side: int) -> None:
-    """Writes what the model knows and how it is best drawn with, as JSON.
+    """Write the model's vocabulary and its recommended settings as JSON.
 
     ``side`` is that of its pictures in pixels.
     """

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from studio.networks.sizes import LARGE, STANDARD, StudioSize
 
-#: Parts of a batch that are trained on at once: smaller ones would be too few pictures to contrast.
+#: Maximum parts of a batch in parallel: smaller parts would have too few pictures to contrast.
 MOST_WORKERS: Final[int] = 4
 
 
@@ -82,8 +82,8 @@ def mixed_precision(device: torch.device) -> AbstractContextManager[None]:
 def worker_pool(device: torch.device) -> Iterator[tuple[ThreadPoolExecutor, int]]:
     """A pool and its size: one worker on a GPU, on a CPU one a core, but at most ``MOST_WORKERS``.
 
-    Such workers wait for each other once a step. One batch on all cores waits in every operator,
-    which costs most of a busy machine: 8 crops per core-second were measured, against 35.
+    Workers synchronise once per step. A batch on all cores synchronises in every operator, which
+    is costly on a busy machine: 8 crops per core-second were measured, against 35.
     """
     threads = torch.get_num_threads()
     count = 1 if device.type == "cuda" else min(threads, MOST_WORKERS)

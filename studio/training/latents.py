@@ -1,7 +1,6 @@
 """Every training photo and its mirror image as latents, encoded once and kept in files.
 
-One file holds ``CHUNK`` photos and is named by them; a new autoencoder gets a new folder. It trains
-nothing.
+One file holds ``CHUNK`` photos and is named after their hash; a new autoencoder gets a new folder.
 """
 
 import hashlib
@@ -21,7 +20,7 @@ from studio.training.hardware import mixed_precision, worker_pool
 
 CHUNK: Final[int] = 250
 BATCH: Final[int] = 25
-#: Photos whose latents say what the mean and the deviation are.
+#: Photos whose latents the mean and deviation are computed from.
 MEASURED: Final[int] = 400
 
 

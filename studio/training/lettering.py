@@ -1,9 +1,8 @@
-"""Trains the lettering detector: ``python -m studio.training.lettering --fonts FOLDER``.
+"""Train the lettering detector: ``python -m studio.training.lettering --fonts FOLDER``.
 
 A batch holds crops of photos of the "train" split and of natural textures (``photos.textures``),
-half of them with lettering planted; all are dimmed, some softened or noisy. Cells learn where ink
-is, and crops whether there is any.
-It sets no threshold: ``benchmarks/judge.py`` and the rubric do.
+half of them with planted lettering; all are dimmed, some softened or noisy. The targets are ink per
+cell, and whether a crop has any. Thresholds are in the rubric.
 """
 
 import argparse
@@ -65,7 +64,7 @@ def losses(net: LetteringNet, pictures: Tensor, cells: Tensor) -> Tensor:
     where = F.binary_cross_entropy_with_logits(logits, cells, pos_weight=torch.tensor(2.0))
     shown = cells.flatten(1).sum(1)
     told = F.binary_cross_entropy_with_logits(score(logits), (shown > 0).float(), reduction="none")
-    # A few cells of ink at the edge of a crop are neither: such a crop teaches its cells alone.
+    # A crop with a few cells of ink at its edge is ambiguous: only its cells are trained on.
     clear = (shown == 0) | (shown >= CELLS)
     return where + 0.3 * (told * clear).mean()
 
@@ -78,9 +77,9 @@ def train(
     out: Path,
     start: Path | None = None,
 ) -> None:
-    """Trains for so long, the rate falling to nothing, and writes the weights at the end.
+    """Train for the given time, with a rate that falls to zero, and write the weights.
 
-    ``start`` holds weights to go on from.
+    ``start`` is a file with initial weights.
     """
     torch.manual_seed(11)
     chance = random.Random(11)
@@ -108,7 +107,7 @@ def train(
 
 
 def _softened(pictures: NDArray[np.uint8], generator: torch.Generator) -> Tensor:
-    """As drawn pictures are: softer, noisier and dimmer than renders. Nothing moves."""
+    """Soften, dim and add noise, to resemble drawn pictures; positions are kept."""
     signed = to_signed(pictures)
     draws = torch.rand((3, len(signed), 1, 1, 1), generator=generator)
     soft = F.avg_pool2d(F.pad(signed, (1,) * 4, mode="replicate"), 3, 1)

@@ -1,7 +1,7 @@
 """The training loop that all four networks share: budget, gradients, checkpoints, log, sheets.
 
-It knows no network: a ``Stage`` gives it losses and modules. Warm-up, then a cosine that ends where
-the budget ends, whether that is counted in steps or in minutes.
+A ``Stage`` provides losses and modules. The rate warms up, then follows a cosine that ends with the
+budget, which is in steps or in minutes.
 """
 
 import json
@@ -27,15 +27,15 @@ FLOOR: Final[float] = 0.01
 SAVE_SECONDS: Final[float] = 60.0
 SHEET_SECONDS: Final[float] = 300.0
 LOG_STEPS: Final[int] = 20
-#: A step that seems to take longer was stopped meanwhile: more than this costs no budget.
+#: A step that takes longer was suspended in between: only this much is charged to the budget.
 PAUSE_SECONDS: Final[float] = 10.0
 
 
 @dataclass(frozen=True)
 class TrainingBudget:
-    """When a stage has been trained: after so many minutes of training or so many steps.
+    """When a stage is finished: after a number of minutes of training or of steps.
 
-    Both count from the stage's beginning, over all runs: raising one prolongs the training.
+    Both count from the stage's start, over all runs: raising one prolongs the training.
     """
 
     minutes: float = math.inf
@@ -68,7 +68,7 @@ class Stage(Protocol):
         """Called after each step of the optimizer."""
 
     def sheet(self) -> tuple[Image.Image, dict[str, float]]:
-        """A picture that shows where the training stands, and figures for the log."""
+        """A picture that shows the training's progress, and figures for the log."""
 
 
 def learning_rate_share(spent: float, step: int) -> float:
@@ -112,13 +112,13 @@ def _gradients(
 def train_stage(
     stage: Stage, budget: TrainingBudget, work: Path, until_minutes: float = math.inf
 ) -> int:
-    """Trains ``stage`` until its budget is spent, from its checkpoint where there is one.
+    """Train ``stage`` until its budget is spent, from its checkpoint if there is one.
 
-    ``until_minutes`` of training, over all runs, it stops earlier, on the way that the budget sets,
-    and draws no last sheet then.
+    With ``until_minutes`` of training, over all runs, it stops earlier, on the budget's schedule
+    and without a last sheet.
 
     Writes ``work/checkpoints/NAME.pt``, ``work/logs/NAME.jsonl`` and ``work/sheets/NAME-*.png``.
-    Returns the number of steps that the stage has made in all its runs.
+    Returns the number of steps of the stage over all runs.
     """
     parameters = _parameters(stage)
     optimizer = MuonAdamW(stage.network(), stage.learning_rate, stage.weight_decay)

@@ -1,11 +1,11 @@
 """``python -m studio.training.train``: the whole recipe from photos to ``data/models/studio``.
 
-Stages: tokenizer, vae, latents, unet, decoder, clip, judge, export. Each goes on from its
+Stages: tokenizer, vae, latents, unet, decoder, clip, judge, export. A stage resumes from its
 checkpoint under ``--work`` and stops when its budget is spent, so that running the command again
-after a break, or with a larger budget, continues; only the vae is finished once unet or decoder
-have learned from its latents. The machine decides how large the pictures are and how long training
-takes (``hardware.MEANS``). ``--start`` names a pipeline whose words, autoencoder and weights the
-generator begins with. It renders no photos and measures nothing.
+after an interruption, or with a larger budget, continues; only the vae is final once unet or
+decoder have been trained on its latents. The machine decides how large the pictures are and how
+long training takes (``hardware.MEANS``). ``--start`` names a pipeline whose words, autoencoder and
+weights the generator begins with.
 """
 
 import argparse
@@ -48,7 +48,7 @@ SIZES: Final[dict[str, StudioSize]] = {"128": STANDARD, "256": LARGE}
 
 @dataclass(frozen=True)
 class TrainingPlan:
-    """What a training run depends on."""
+    """The parameters of a training run."""
 
     photos: Path
     work: Path
@@ -96,7 +96,7 @@ class Studio:
 
     @cached_property
     def tokenizer(self) -> Any:
-        """The words that captions are made of, as a ``CLIPTokenizer``."""
+        """The tokenizer of the captions, a ``CLIPTokenizer``."""
         from transformers import CLIPTokenizer
 
         if self._plan.start is not None:
@@ -134,7 +134,7 @@ class Studio:
         train_stage(stage, self._plan.budgets[stage.name], self._plan.work)
 
     def _restored(self, stage: Any) -> Any:
-        """``stage`` as its checkpoint left it."""
+        """``stage`` restored from its checkpoint."""
         path = self._plan.work / "checkpoints" / f"{stage.name}.pt"
         found = load_checkpoint(path)
         if found is None:
@@ -151,10 +151,10 @@ class Studio:
         return VaeStage(self._plan.size.vae, self.lessons_album, self.unseen)
 
     def _train_vae(self) -> None:
-        """Trains the autoencoder, unless that would change latents that others learned from.
+        """Train the autoencoder, unless other stages have been trained on its latents.
 
         Raises:
-            InputError: it would: another generator and decoder have to be trained then.
+            InputError: they have; a new autoencoder needs a new generator and decoder.
         """
         if self._plan.start is not None:
             return
@@ -194,7 +194,7 @@ class Studio:
 
     @cached_property
     def lessons_album(self) -> Album:
-        """What the generator learns from: the scorer's scenes as well, but no held-out pair."""
+        """The generator's photos: the scorer's scenes as well, but no held-out pair."""
         photos = self._plan.photos
         splits: tuple[Split, ...] = ("train",)
         if has_photos(photos, "scorer"):
@@ -267,10 +267,10 @@ class Studio:
         self._train(self._judge_stage())
 
     def _export(self) -> None:
-        """Writes the folders of every network that has a checkpoint.
+        """Write the folders of every network that has a checkpoint.
 
         Raises:
-            InputError: none has.
+            InputError: no network has a checkpoint.
             ModelError: the weights are too large.
         """
         plan = self._plan
@@ -303,7 +303,7 @@ class Studio:
 
 @contextmanager
 def alone(work: Path) -> Iterator[None]:
-    """Holds a work folder for one training at a time; the lock dies with its process.
+    """Lock a work folder for one training at a time; the lock dies with its process.
 
     Raises:
         InputError: another process trains there.

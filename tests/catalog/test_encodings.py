@@ -79,5 +79,5 @@ def test_what_is_unsure_is_refused_and_can_be_set(tmp_path: Path, text: str, enc
 
 
 def test_an_encoding_that_does_not_exist_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(FeedError, match="no text encoding"):
+    with pytest.raises(FeedError, match="not a text encoding"):
         read_bytes(tmp_path, "feed.csv", b"id,title\n1,Mug\n", encoding="latin-99")

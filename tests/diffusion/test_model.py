@@ -173,7 +173,7 @@ def test_truncated_weights_are_refused_by_name(model: Path, keep: int) -> None:
 
 def test_text_in_place_of_weights_is_refused(model: Path) -> None:
     (model / UNET).write_text("version https://git-lfs.github.com/spec/v1\n" * 4)
-    assert "no safetensors header" in _refusal(model)
+    assert "not a safetensors header" in _refusal(model)
 
 
 def test_a_missing_shard_is_refused_by_name(model: Path) -> None:
@@ -211,5 +211,5 @@ def test_damaged_json_is_refused(model: Path) -> None:
 
 def test_deeply_nested_json_is_refused(model: Path) -> None:
     (model / "model_index.json").write_text("[" * 100_000, "utf-8")
-    with pytest.raises(ModelError, match="no readable JSON"):
+    with pytest.raises(ModelError, match="not readable JSON"):
         found(model)

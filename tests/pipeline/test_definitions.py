@@ -105,7 +105,7 @@ def test_a_run_without_shards_fails_instead_of_doing_nothing(refreshed: Shop) ->
 
     with (
         dg.DagsterInstance.ephemeral() as ephemeral,
-        pytest.raises(dg.Failure, match="names no shard"),
+        pytest.raises(dg.Failure, match="has no shard"),
     ):
         dg.materialize(
             ASSETS, selection="prompts", resources=resources_for("local"), instance=ephemeral

@@ -83,7 +83,7 @@ def test_a_restore_replaces_nothing_unasked_and_keeps_what_it_replaces(
 
 def test_a_backup_goes_nowhere_where_something_is(full: Shop, home: Home, tmp_path: Path) -> None:
     back_up(home, tmp_path / "backup")
-    with pytest.raises(InputError, match="something already"):
+    with pytest.raises(InputError, match="exists and is not empty"):
         back_up(home, tmp_path / "backup")
     with pytest.raises(StoreError, match="no database"):
         back_up(Home(tmp_path / "nothing"), tmp_path / "another")
@@ -113,7 +113,7 @@ def test_a_manifest_that_is_no_manifest_is_refused(full: Shop, home: Home, tmp_p
     manifest = folder / "manifest.json"
     text = manifest.read_text("utf-8")
     manifest.write_text(text.replace('"outbox/', '"../outbox/'), "utf-8")
-    with pytest.raises(CorruptionError, match="not what was backed up"):
+    with pytest.raises(CorruptionError, match="missing or changed"):
         check_backup(folder)
     manifest.write_text(text.replace('"version": ', '"version": 9'), "utf-8")
     with pytest.raises(StoreError, match="newer"):
@@ -126,7 +126,7 @@ def test_a_manifest_that_is_no_manifest_is_refused(full: Shop, home: Home, tmp_p
         check_backup(folder)
     shutil.rmtree(folder / "outbox")
     manifest.unlink()
-    with pytest.raises(InputError, match="no backup"):
+    with pytest.raises(InputError, match="not a readable backup"):
         check_backup(folder)
 
 

@@ -1,1 +1,1 @@
-"""One format or one platform a file; rows come in the feed's order, and none of them is kept."""
+"""Readers, one file per format or platform; they stream rows in the feed's order."""

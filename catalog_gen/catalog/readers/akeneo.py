@@ -1,8 +1,8 @@
 """Akeneo PIM's product CSV: attributes with locale, channel and currency in their names.
 
-``name-en_GB``, ``description-en_GB-ecommerce``, ``price-EUR``. Of several locales one is taken for
-all attributes: English if there is any, else the first that the header has; of several channels
-the first. Rows of product models (``code`` and ``family_variant``) are parents.
+``name-en_GB``, ``description-en_GB-ecommerce``, ``price-EUR``. Of several locales, one is used for
+all attributes: English if present, else the first in the header; of several channels, the first.
+Rows of product models (``code`` and ``family_variant``) are parents.
 
 Source: https://docs.akeneo.com/ (Import and export data, product and product model formats)
 """
@@ -47,7 +47,7 @@ class Akeneo(Reader):
         if not names & {"sku", "identifier", "uuid", "code"} or "family" not in names:
             return 0
         associations = sum(name.endswith(("-products", "-product_models")) for name in names)
-        # A model's own column makes up for "enabled" and "groups", which it does not have.
+        # A model's own column counts instead of "enabled" and "groups", which it lacks.
         model = 2 if "family_variant" in names else 0
         found = len(self.marks & names) + min(associations, 1) + model
         return found if found >= self.enough else 0
@@ -68,7 +68,7 @@ class Akeneo(Reader):
 
 
 def _columns(names: tuple[str, ...], naming: Naming) -> dict[str, tuple[str, ...]]:
-    """The fields with the header's own column names, those of the one locale first."""
+    """The fields with the header's own column names, the chosen locale first."""
     columns = {field: list(spellings) for field, spellings in Akeneo.columns.items()}
     fields = {name: field for field, spellings in Akeneo.columns.items() for name in spellings}
     localized = [(name, match) for name in names if (match := _LOCALIZED.fullmatch(name))]
@@ -87,7 +87,7 @@ def _columns(names: tuple[str, ...], naming: Naming) -> dict[str, tuple[str, ...
 
 
 def _currencies(names: tuple[str, ...]) -> dict[str, str]:
-    """The currency of each price attribute: the first column's, as its value is the one taken."""
+    """The currency of each price attribute: that of the first column, whose value is used."""
     found: dict[str, str] = {}
     for name in names:
         if match := _PRICE.fullmatch(name):

@@ -1,8 +1,8 @@
 """Amazon's flat files and its report of all listings.
 
-A flat file has lines above its header: the template's version, and the columns' names for people.
-Since 2024 a header may write an attribute with its marketplace and number,
-``item_name[marketplace_id=...]#1.value``; then only the attribute counts. Parents have
+A flat file has lines above its header: the template's version, and display names of the columns.
+Since 2024 a column name may include marketplace and number,
+``item_name[marketplace_id=...]#1.value``; only the attribute's name is used. Parents have
 ``parent_child`` "parent".
 
 Source: the inventory file templates of Seller Central (Data Definitions), and

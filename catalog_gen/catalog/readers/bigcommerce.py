@@ -1,8 +1,8 @@
 """BigCommerce's product CSV, the modern one (``Item``) and the older one (``Item Type``).
 
-Variants stand below their product, and images and videos are rows of their own; in the older form,
-options are in the name of a SKU row ("[S]Size=Small,[CS]Colour=Red:#f00") and a Rule row carries
-the variant's price and picture. A product with variants is a parent.
+Variants follow their product, and images and videos are separate rows; in the older form, options
+are in the name of a SKU row ("[S]Size=Small,[CS]Colour=Red:#f00") and a Rule row holds the
+variant's price and picture. A product with variants is a parent.
 
 Source: https://support.bigcommerce.com/s/article/Supported-Product-Fields and
 https://support.bigcommerce.com/s/article/Importing-Product-Options-v3
@@ -96,12 +96,12 @@ class BigCommerce(Reader):
 
 
 def _item(fields: Mapping[str, str]) -> str:
-    """Product, variant, image, video; in the older form product, sku, rule."""
+    """The row's kind: product, variant, image, video; in the older form product, sku, rule."""
     return fields.get("_item", "product").casefold()
 
 
 def _products_with_variants(table: Table, translation: Translation) -> set[int]:
-    """The lines of products below which variants stand."""
+    """The lines of products that are followed by variants."""
     found: set[int] = set()
     line = 0
     for record in table.records():

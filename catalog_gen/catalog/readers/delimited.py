@@ -1,10 +1,10 @@
 """CSV and TSV (RFC 4180 with LF, CR LF or CR, and , ; tab or | between fields).
 
-A quoted cell may span any number of lines; what bounds a record is its size. A record that breaks
-the rules is rejected with the line on which it starts. How far a broken quote reaches can't be
-known, so the lines behind it are read again, and until the place where the quote seemed to end only
-lines that look like this feed's rows are believed: an unclosed quote costs one row and not the rest
-of the file, and the text of a broken cell never becomes a product.
+A quoted cell may span any number of lines; only the size of a record is limited. A malformed record
+is rejected with the line on which it starts. Where a broken quote ends can't be known, so the lines
+after it are read again, and up to the place where the quote seemed to end only lines that look like
+this feed's rows are accepted: an unclosed quote costs one row, not the rest of the file, and the
+text of a broken cell never becomes a product.
 """
 
 import csv
@@ -19,11 +19,11 @@ from catalog_gen.catalog.readers.record import RawRow, Record, Table, reject
 from catalog_gen.catalog.readers.source import FeedSource
 from catalog_gen.errors import FeedError
 
-#: In the order of preference between delimiters that split the header equally often.
+#: In order of preference among delimiters that split the header equally often.
 DELIMITERS: Final = (",", "\t", ";", "|")
-#: Records among which the header is looked for: exports write titles and notes above it.
+#: Records that may be the header: exports write titles and notes above it.
 HEADER_RECORDS: Final = 10
-#: Rows from which the look of this feed's cells is learned.
+#: Rows from which the usual form of this feed's cells is learned.
 _LEARNED_ROWS: Final = 50
 
 
@@ -43,8 +43,8 @@ def header_candidates(source: FeedSource, encoding: str) -> list[HeaderCandidate
     """The first records of a feed, blank lines and comments left out; never empty.
 
     Raises:
-        FeedError: the feed has no line with text, or its first one is no record: broken quoting,
-            NUL bytes, or far too long.
+        FeedError: the feed has no line with text, or its first one is not a record: broken
+            quoting, NUL bytes, or far too long.
     """
     csv.field_size_limit(MAX_LINE)  # the module's own 128 KiB would undercut max_field_length
     texts: list[str] = []
@@ -63,7 +63,7 @@ def header_candidates(source: FeedSource, encoding: str) -> list[HeaderCandidate
                 break
             raise FeedError(
                 str(source.path),
-                f"line {line.number} is no header of column names ({cells.rule})",
+                f"line {line.number} is not a header of column names ({cells.rule})",
                 "Export the feed as CSV, TSV, JSONL, Parquet or Google Merchant XML.",
             )
         if not _is_comment(cells):
@@ -108,7 +108,7 @@ def _noted(lines: Iterator[Line], texts: list[str]) -> Iterator[Line]:
 
 
 def _declared_delimiter(text: str) -> str:
-    """What a line ``sep=;`` says, as spreadsheets write and read it; '' where it is none."""
+    """The delimiter of a spreadsheet's line ``sep=;``; '' for any other line."""
     bare = text.strip(' "')
     return bare[4:5] if bare[:4].lower() == "sep=" and len(bare) == 5 else ""
 
@@ -142,7 +142,7 @@ def _rows(source: FeedSource, encoding: str, header: HeaderCandidate) -> Iterato
 
 
 def _is_comment(cells: Sequence[str]) -> bool:
-    """Whether every cell that holds something begins with "#": Meta's templates explain so."""
+    """Whether every cell with text begins with "#", as comments in Meta's templates do."""
     first = cells[0].lstrip(' "')
     return first.startswith("#") and all(
         not cell or cell.lstrip(' "').startswith("#") for cell in cells
@@ -150,10 +150,10 @@ def _is_comment(cells: Sequence[str]) -> bool:
 
 
 class _UsualCells:
-    """What the cells of a feed's sound rows look like, column by column.
+    """The form of the cells in a feed's valid rows, column by column.
 
-    Ids, prices and links hold no blank and no markup. A line of prose that happens to split into
-    the right number of cells does somewhere.
+    Ids, prices and links contain no space and no markup. A line of prose that happens to split
+    into the right number of cells has one somewhere.
     """
 
     def __init__(self, width: int) -> None:
@@ -171,7 +171,7 @@ class _UsualCells:
                     self._without_tags[index] = False
 
     def fits(self, text: str, cells: Sequence[str] | Rejection, delimiter: str) -> bool:
-        """Whether a line behind a broken quote is one of the feed's rows."""
+        """Whether a line after a broken quote is one of the feed's rows."""
         if isinstance(cells, Rejection):
             return False
         if '"' in text:  # quotes stand at the edges of cells, or they belong to other text
@@ -194,7 +194,7 @@ class _UsualCells:
 def _parse(
     line: Line, lines: "_Lines", delimiter: str, width: int | None = None
 ) -> list[str] | Rejection:
-    """The cells of the record that starts with a line; takes further lines from ``lines``."""
+    """The cells of the record that starts with a line; reads more lines from ``lines``."""
     lines.reached, lines.cut = line.number, False
     if line.fault:
         return reject(line.number, "", line.text, line.fault)
@@ -208,7 +208,7 @@ def _parse(
         lines.give_back(follow)
         return reject(line.number, "", line.text, f"the quoting is broken ({error})")
     if width is not None and len(cells) != width:
-        # A stray quote that found its partner lines below also ends here.
+        # A stray quote whose partner is some lines below also ends here.
         lines.give_back(follow)
         return _fit(line, cells, width, over_lines=bool(follow))
     return cells
@@ -231,7 +231,7 @@ def _record(line: Line, lines: "_Lines", follow: list[Line]) -> Iterator[str]:
 def _fit(
     line: Line, cells: list[str], width: int, over_lines: bool = False
 ) -> list[str] | Rejection:
-    """Empty cells beyond the header are cut (spreadsheets write them); all else is ragged."""
+    """Cut empty cells beyond the header (spreadsheets write them); reject other extra cells."""
     if len(cells) > width and not over_lines and not any(cells[width:]):
         return cells[:width]
     rule = f"the row has {len(cells)} fields, the header {width}"
@@ -239,10 +239,10 @@ def _fit(
 
 
 class _Lines:
-    """Lines that can be given back: what a broken quote swallowed is read again as rows.
+    """Lines with pushback: what a broken quote swallowed is read again as rows.
 
-    ``reached`` is the number of the last line that the record in work has looked at; ``cut`` says
-    that the bound on its size ended it.
+    ``reached`` is the number of the last line that the current record has read; ``cut`` means that
+    the size limit ended it.
     """
 
     def __init__(self, lines: Iterator[Line]) -> None:

@@ -1,10 +1,10 @@
-"""Which encoding a text feed is written in; where that is unsure, nobody guesses.
+"""Detect the encoding of a text feed; an uncertain one is refused, not guessed.
 
-UTF-8 and UTF-16 show themselves. Among the older ones, words decide. Where words with high bytes
-consist mostly of ASCII letters, as "Größe" and "głęboka" do, it is one of the Latin encodings,
-which differ in a few letters: the one wins in which one language's alphabet explains most words.
-Otherwise it is another script, and charset-normalizer, which is good at telling scripts and poor at
-telling Latin encodings, has to name one with a clear lead.
+UTF-8 and UTF-16 can be recognised reliably. Older encodings are recognised by words. If words with
+high bytes consist mostly of ASCII letters, as "Größe" and "głęboka" do, the encoding is a Latin
+one. These differ in a few letters, so the one is chosen in which a single language's alphabet
+explains the most words. Otherwise it is another script, and charset-normalizer, which distinguishes
+scripts well but Latin encodings poorly, must find one with a clear lead.
 """
 
 import codecs
@@ -16,7 +16,7 @@ from catalog_gen.catalog.readers.source import FeedSource
 from catalog_gen.errors import FeedError
 
 _BLOCK: Final = 1024 * 1024
-#: Bytes of lines with letters beyond ASCII that are looked at.
+#: How many bytes of lines with non-ASCII letters are examined.
 _SAMPLE: Final = 64 * 1024
 _SEQUENCE: Final = re.compile(
     rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}"
@@ -24,8 +24,8 @@ _SEQUENCE: Final = re.compile(
 _HIGH: Final = re.compile(rb"[\x80-\xff]")
 _HIGH_WORD: Final = re.compile(rb"[A-Za-z\x80-\xff]*[\x80-\xff][A-Za-z\x80-\xff]*")
 
-#: The letters beyond ASCII that each language writes, by the encodings that have them. English
-#: stands for a shop that writes foreign names as their owners do.
+#: The non-ASCII letters of languages, by the encodings that contain them. English stands for a
+#: shop that spells foreign names as in their own language.
 _LATIN: Final[Mapping[str, Mapping[str, str]]] = {
     "cp1252": {
         "German": "äöüßéèàê",
@@ -61,12 +61,12 @@ _LATIN: Final[Mapping[str, Mapping[str, str]]] = {
     "mac_roman": {"German": "äöüßéèà", "French": "àâæçéèêëîïôœùûüÿ", "Spanish": "áéíñóúü"},
     "cp850": {"German": "äöüßéèà", "French": "àâæçéèêëîïôùûüÿ", "Spanish": "áéíñóúü"},
 }
-#: By how much another Latin encoding has to explain more words than Windows-1252, the usual one.
+#: How many more words another Latin encoding must explain than Windows-1252, the usual one.
 _LATIN_LEAD: Final = 0.1
 #: The least share of words that a Latin encoding has to explain.
 _LATIN_LEAST: Final = 0.6
 
-#: What other scripts are written in. Of near twins only the larger one: euc_jis_2004 for EUC-JP.
+#: Encodings of other scripts. Of near twins only the larger one: euc_jis_2004 for EUC-JP.
 _OTHER_SCRIPTS: Final = (
     *("cp1251", "koi8_r", "cp866", "mac_cyrillic", "cp1253", "cp1255", "cp1256", "cp874"),
     *("cp932", "euc_jis_2004", "gb18030", "big5hkscs", "cp949"),
@@ -80,13 +80,13 @@ _LEAST_COHERENCE: Final = 0.2
 
 
 def find_encoding(source: FeedSource, chosen: str | None = None) -> str:
-    """The feed's encoding, as Python names it; "utf-8-sig" and "utf-16" where a mark says so.
+    """The feed's encoding, as Python names it; "utf-8-sig" or "utf-16" if there is a BOM.
 
     Args:
-        chosen: the setting ``feed.encoding``, which is believed.
+        chosen: the setting ``feed.encoding``, which takes precedence.
 
     Raises:
-        FeedError: the setting names none, or two encodings are about equally likely.
+        FeedError: the setting is not an encoding, or two encodings are about equally likely.
     """
     if chosen:
         return _known(chosen)
@@ -107,8 +107,8 @@ def find_encoding(source: FeedSource, chosen: str | None = None) -> str:
     if encoding is None:
         raise FeedError(
             str(source.path),
-            "is written in an encoding that its letters don't show for sure",
-            'Export it as UTF-8, or name the encoding: feed.encoding = "cp1250", say.',
+            "is written in an encoding that can't be detected for sure",
+            'Export it as UTF-8, or set the encoding, for example feed.encoding = "cp1250".',
         )
     return encoding
 
@@ -119,15 +119,15 @@ def _known(name: str) -> str:
     except LookupError as error:
         raise FeedError(
             f"feed.encoding = {name!r}",
-            "is no text encoding that Python knows",
+            "is not a text encoding that Python knows",
             'Write "utf-8", "cp1252", "cp1251", "cp932", "gb18030", or another.',
         ) from error
 
 
 def _unless_utf8(source: FeedSource) -> bytes | None:
-    """Lines with high bytes; None where the file is UTF-8, be it with some broken lines.
+    """Lines with high bytes; None if the file is UTF-8, even with some broken lines.
 
-    In a file that is not valid, more valid sequences than stray bytes mean broken UTF-8.
+    An invalid file counts as broken UTF-8 if it has more valid sequences than stray bytes.
     """
     decoder = codecs.getincrementaldecoder("utf-8")()
     valid = True
@@ -161,12 +161,12 @@ def _older_encoding(sample: bytes) -> str | None:
     high = sum(len(_HIGH.findall(word)) for word in words if len(word) > 1)
     if high <= 0.5 * letters:
         return _latin_encoding([word for word in words if len(word) > 1])
-    # Brands and sizes in ASCII blur the letters' frequencies: without them it is asked once more.
+    # Brands and sizes in ASCII blur the letters' frequencies, so try again without them.
     return _other_script(sample) or _other_script(b" ".join(words))
 
 
 def _latin_encoding(words: list[bytes]) -> str | None:
-    """The encoding in which one language explains most words; signs alone are Windows-1252's."""
+    """The encoding in which one language explains most words; Windows-1252 if only signs occur."""
     if not words:
         return "cp1252"
     shares = {name: _explained(words, name, alphabets) for name, alphabets in _LATIN.items()}
@@ -177,7 +177,7 @@ def _latin_encoding(words: list[bytes]) -> str | None:
 
 
 def _explained(words: list[bytes], encoding: str, alphabets: Mapping[str, str]) -> float:
-    """The share of words that the best of the languages writes with its own letters, 0..1."""
+    """The largest share of words, 0..1, that use only letters of a single language."""
     counts = dict.fromkeys(alphabets, 0)
     for word in words:
         try:
@@ -193,7 +193,7 @@ def _explained(words: list[bytes], encoding: str, alphabets: Mapping[str, str]) 
 
 
 def _other_script(sample: bytes) -> str | None:
-    """What charset-normalizer names with a clear lead; None: nothing."""
+    """The encoding that charset-normalizer finds with a clear lead; None if there is none."""
     from charset_normalizer import from_bytes
 
     guesses = [

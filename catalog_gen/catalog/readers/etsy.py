@@ -1,7 +1,7 @@
-"""Etsy's download of listings: a row a listing, with its variations as lists.
+"""Etsy's download of listings: one row per listing, with its variations as lists.
 
-A listing has one set of pictures for all its variations, so that it is one product. Its SKU cell
-lists the variations' SKUs; a listing without one is named after its title.
+A listing has one set of pictures for all its variations, so it is one product. Its SKU cell
+lists the variations' SKUs; without one, the id is made from the title.
 
 Source: https://help.etsy.com/ (How to download your listing information)
 """

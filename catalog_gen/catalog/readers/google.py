@@ -1,8 +1,8 @@
 """Google Merchant Center's product data as text, CSV, JSONL or XML.
 
 The vocabulary is that of Google's product data specification
-(https://support.google.com/merchants/answer/7052112); text feeds may write blanks for "_". It is
-this package's own, so that the rows pass as they are.
+(https://support.google.com/merchants/answer/7052112); text feeds may write spaces for "_". This
+package uses the same names, so the rows pass unchanged.
 """
 
 from typing import ClassVar, Final
@@ -31,7 +31,7 @@ GOOGLE_MARKS: Final = frozenset(
 
 
 def merchant_names(names: frozenset[str]) -> frozenset[str]:
-    """Column names as the specification writes them: without "g:", "_" for blanks."""
+    """Column names as the specification writes them: without "g:", "_" for spaces."""
     return frozenset(map(snake_case, names))
 
 

@@ -3,8 +3,8 @@
 Source of the vocabulary: Google's product data specification, namespace
 http://base.google.com/ns/1.0. No tree is built, so memory is bounded by one item, and document
 type declarations (entities, external files) are refused. XML that is not well-formed can't be read
-beyond the break (XML 1.0, section 1.2), so it fails the feed as a whole: to keep only the first
-half would retire the other half's products.
+beyond the error (XML 1.0, section 1.2), so the whole feed fails: keeping only the first part would
+retire the remaining products.
 """
 
 import re
@@ -31,7 +31,7 @@ COMPOSED: Final = {
     "g:certification": ("certification_authority", "certification_name", "certification_code"),
 }
 _BLOCK: Final = 64 * 1024
-#: A tag or attribute that the parser has to hold in one piece.
+#: Maximum size of a tag or attribute, which the parser has to buffer.
 _MAX_TOKEN: Final = 4 * MAX_LINE
 _DECLARED: Final = re.compile(rb"""^[^<]*<\?xml[^>]*encoding=["']([A-Za-z0-9._-]{1,40})["']""")
 
@@ -48,7 +48,7 @@ def read_google_xml(source: FeedSource) -> Iterator[RawRow]:
     """A record for each item, with repeated fields joined by ", ".
 
     Raises:
-        FeedError: the XML is not well-formed, or holds a DTD, or goes beyond the bounds.
+        FeedError: the XML is not well-formed, contains a DTD, or exceeds the limits.
     """
     from defusedxml import DefusedXmlException
     from defusedxml.ElementTree import DefusedXMLParser
@@ -64,7 +64,7 @@ def read_google_xml(source: FeedSource) -> Iterator[RawRow]:
                 fed += len(block)
                 if fed - parser.parser.CurrentByteIndex > _MAX_TOKEN:
                     rule = f"holds a tag longer than {_MAX_TOKEN:,} bytes"
-                    raise FeedError(str(source.path), rule, "Mend the XML.")
+                    raise FeedError(str(source.path), rule, "Correct the XML.")
                 yield from target.take()
             parser.close()
         target.require_items()
@@ -72,13 +72,13 @@ def read_google_xml(source: FeedSource) -> Iterator[RawRow]:
         rule = f"holds a document type or entity declaration ({type(error).__name__})"
         raise FeedError(str(source.path), rule, "Delete the <!DOCTYPE ...>.") from error
     except (ParseError, LookupError, ValueError) as error:
-        rule = f"is no well-formed XML ({error})"
-        raise FeedError(str(source.path), rule, "Mend the XML, or export it again.") from error
+        rule = f"is not well-formed XML ({error})"
+        raise FeedError(str(source.path), rule, "Correct the XML, or export it again.") from error
     yield from target.take()
 
 
 class _Items:
-    """The parser's target: collects the fields of the item that is open."""
+    """The parser's target: collects the fields of the current item."""
 
     def __init__(self, path: str) -> None:
         self.expat: Any = None
@@ -101,22 +101,24 @@ class _Items:
             yield self._done.popleft()
 
     def require_items(self) -> None:
-        """Refuse what is XML but no feed; a feed may be empty.
+        """Refuse XML that is not a feed; a feed may be empty.
 
         Raises:
-            FeedError: the root is no feed's, and no item was in it.
+            FeedError: the root element is not a feed's, and it contains no item.
         """
         if not self._opened and self._root not in ("rss", "feed", "RDF"):
             raise FeedError(
                 self._path,
-                f"has no <item> or <entry>, and <{self._root}> is no RSS or Atom feed",
+                f"has no <item> or <entry>, and <{self._root}> is not an RSS or Atom feed",
                 "Export it as Google Merchant XML, CSV, TSV, JSONL or Parquet.",
             )
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
         self._depth += 1
         if self._depth > MAX_DEPTH:
-            raise FeedError(self._path, f"nests deeper than {MAX_DEPTH} elements", "Mend the XML.")
+            raise FeedError(
+                self._path, f"nests deeper than {MAX_DEPTH} elements", "Correct the XML."
+            )
         name = _field_name(tag)
         if self._depth == 1:
             self._root = name
@@ -135,7 +137,7 @@ class _Items:
             name = self._names[-1]  # markup inside a description
         self._names.append(name)
         self._texts.append([])
-        # Atom's links: the product's page, and not its PDF or the feed itself.
+        # Of Atom's links only the product's page, not its PDF or the feed itself.
         alternate = attributes.get("rel", "alternate") == "alternate"
         if name == "link" and alternate and "href" in attributes:
             self.data(attributes["href"])
@@ -172,13 +174,13 @@ class _Items:
             return reject(self._line, "", "", f"the item is longer than {MAX_LINE:,} characters")
         if self._count > MAX_FIELDS:
             return reject(self._line, "", "", f"the item has more than {MAX_FIELDS:,} fields")
-        # g:title before title: Google's own field is the product's, RSS's the reader's.
+        # g:title before title: Google's field is meant for the product, RSS's for feed readers.
         names = tuple(sorted(self._fields, key=lambda name: not name.startswith("g:")))
         return Record(self._line, names, [_joined(name, self._fields[name]) for name in names])
 
 
 def _joined(name: str, values: list[str]) -> str:
-    """Repeated fields as one; of several category paths the first is the main one."""
+    """Join repeated fields; of several category paths, keep the first, the main one."""
     if name.removeprefix("g:") in ("product_type", "google_product_category"):
         return values[0]
     return ", ".join(values)

@@ -1,7 +1,7 @@
-"""JSON Lines: one object a line, UTF-8 or another text encoding.
+"""JSON Lines: one object per line, in UTF-8 or another text encoding.
 
-Numbers keep the digits that the feed wrote ("10.50" stays "10.50"). A JSON array over the whole
-file is not JSONL and is refused in ``feeds``.
+Numbers keep their digits as written ("10.50" stays "10.50"). A file that is one JSON array is not
+JSONL; ``feeds`` refuses it.
 """
 
 import json
@@ -13,12 +13,12 @@ from catalog_gen.catalog.readers.lines import read_lines
 from catalog_gen.catalog.readers.record import RawRow, Record, reject
 from catalog_gen.catalog.readers.source import FeedSource
 
-#: JSON can escape what no UTF-8 file and no database can hold.
+#: JSON can escape lone surrogates, which neither UTF-8 nor the database can store.
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
 def read_jsonl(source: FeedSource, encoding: str) -> Iterator[RawRow]:
-    """A record for each object; any other line that is not blank is a rejection."""
+    """Yield a record for each object, and a rejection for any other line that is not blank."""
     for line in read_lines(source, encoding):
         if line.fault:
             yield reject(line.number, "", line.text, line.fault)
@@ -28,10 +28,10 @@ def read_jsonl(source: FeedSource, encoding: str) -> Iterator[RawRow]:
         try:
             value = json.loads(line.text, parse_int=str, parse_float=str, parse_constant=str)
         except (ValueError, RecursionError) as error:
-            yield reject(line.number, "", line.text, f"the line is no JSON object ({error})")
+            yield reject(line.number, "", line.text, f"the line is not a JSON object ({error})")
             continue
         if not isinstance(value, dict):
-            yield reject(line.number, "", line.text, "the line is no JSON object")
+            yield reject(line.number, "", line.text, "the line is not a JSON object")
             continue
         try:
             values = [as_text(each) for each in value.values()]

@@ -1,6 +1,6 @@
-"""From bytes to text lines of bounded length.
+"""Split bytes into text lines of bounded length.
 
-It does not know about quoting; a record over several lines is the delimited reader's concern.
+These are physical lines; ``delimited`` joins the lines of a quoted cell.
 """
 
 import io
@@ -10,15 +10,15 @@ from typing import Final, NamedTuple
 
 from catalog_gen.catalog.readers.source import FeedSource
 
-#: Characters of a physical line, and of a record over several lines.
+#: Maximum characters of a physical line, and of a record over several lines.
 MAX_LINE: Final = 1024 * 1024
 
-#: What ``surrogateescape`` makes of bytes that the encoding does not have.
+#: What ``surrogateescape`` turns invalid bytes into.
 _ESCAPED: Final = re.compile("[\udc80-\udcff]")
 
 
 class Line(NamedTuple):
-    """A physical line and its end; ``fault`` is the rule it breaks, or ''."""
+    """A physical line and its line ending; ``fault`` is the rule that it breaks, or ''."""
 
     number: int
     text: str
@@ -31,10 +31,10 @@ def _end(line: str) -> str:
 
 
 def read_lines(source: FeedSource, encoding: str) -> Iterator[Line]:
-    """The lines of a text feed, numbered from 1; ends are LF, CR LF or CR.
+    """The lines of a text feed, numbered from 1; line endings are LF, CR LF or CR.
 
-    A line that is too long, holds a NUL or is no valid text carries a fault; of a line that is
-    too long only the beginning is kept, so memory stays bounded.
+    A line that is too long, contains a NUL or is not valid text has a fault; only the beginning of
+    a line that is too long is kept, so memory stays bounded.
     """
     errors = "replace" if encoding.startswith("utf-16") else "surrogateescape"
     shown = "UTF-8" if encoding.startswith("utf-8") else encoding

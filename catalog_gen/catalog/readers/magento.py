@@ -1,9 +1,9 @@
 """Magento's and Adobe Commerce's product CSV.
 
-``product_type`` says how a product is sold (simple, configurable), not what it is. Children stand
-anywhere in the file, mostly before the configurable product that names them in
+``product_type`` says how a product is sold (simple, configurable), not what it is. Children can be
+anywhere in the file, mostly before the configurable product that lists them in
 ``configurable_variations``; the rows of a store view are translations. Version 1 wrote ``_store``,
-``_type`` and ``_category``, and further values of a product in rows without a SKU.
+``_type`` and ``_category``, and additional values of a product in rows without a SKU.
 
 Source: https://experienceleague.adobe.com/docs/commerce-admin/systems/data-transfer/
 data-attributes-product.html
@@ -89,7 +89,7 @@ class Magento(Reader):
 
 @dataclass(frozen=True, slots=True)
 class _Family:
-    """A configurable product: its SKU, whether it is sold, and its page."""
+    """A configurable product: its SKU, whether it is for sale, and its page."""
 
     sku: str
     off: bool
@@ -98,7 +98,7 @@ class _Family:
 
 @dataclass(slots=True)
 class _Families:
-    """Which product belongs to which configurable one, and the options that tell it apart."""
+    """The configurable products, their children, and the children's options."""
 
     version_1: bool
     parents: dict[str, _Family] = field(default_factory=dict)
@@ -129,7 +129,7 @@ class _Families:
         return families
 
     def why_not(self, fields: Mapping[str, str]) -> str:
-        """Why a row is no product for sale; '' if it is one."""
+        """Why a row is not a product for sale; '' if it is one."""
         sku, kind = fields.get("product_id", ""), fields.get("_type", "").casefold()
         if _is_off(fields):
             return "disabled"

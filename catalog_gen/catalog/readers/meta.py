@@ -1,4 +1,4 @@
-"""Meta's (Facebook's) catalog CSV: Google's vocabulary with columns of its own.
+"""Meta's (Facebook's) catalog CSV: Google's vocabulary with additional columns.
 
 Its templates explain every column in a row of comments, "# Required | ...", above or below the
 header. Source: https://developers.facebook.com/docs/marketing-api/catalog/reference

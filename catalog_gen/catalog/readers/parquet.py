@@ -32,10 +32,10 @@ def parquet_names(source: FeedSource) -> tuple[str, ...]:
 
 
 def read_parquet(source: FeedSource) -> Iterator[RawRow]:
-    """A record for each row, numbered from 1; a row whose text is no UTF-8 is a rejection.
+    """A record for each row, numbered from 1; a row whose text is not UTF-8 is a rejection.
 
     Raises:
-        FeedError: the file is broken, or unpacks beyond the bounds that ``source`` sets for gzip.
+        FeedError: the file is broken, or unpacks beyond the limits that ``source`` sets for gzip.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -64,10 +64,10 @@ def _broken(source: FeedSource, row: int, error: Exception) -> FeedError:
 
 
 def _check_size(source: FeedSource, metadata: Any) -> list[str]:
-    """The columns of text, of a file that unpacks within the bounds.
+    """Check that a file unpacks within the limits, and return its text columns.
 
-    Read as dictionaries, repeated values stay one in memory: a few hundred bytes can say "a
-    megabyte of x" a million times over, and no size in the file's footer would show it.
+    They are read as dictionaries, so that a repeated value is in memory once: a few hundred bytes
+    can encode a million copies of a megabyte, and the sizes in the file's footer don't show it.
     """
     groups = [metadata.row_group(index) for index in range(metadata.num_row_groups)]
     size = sum(group.total_byte_size for group in groups)
@@ -83,17 +83,17 @@ def _check_size(source: FeedSource, metadata: Any) -> list[str]:
 
 
 def _batch_rows(metadata: Any) -> int:
-    """Rows of a batch that stays near ``BATCH_BYTES``, as the footer tells the rows' size."""
+    """Rows of a batch of about ``BATCH_BYTES``, estimated from the sizes in the footer."""
     groups = [metadata.row_group(index) for index in range(metadata.num_row_groups)]
     widest = max((each.total_byte_size // max(each.num_rows, 1) for each in groups), default=0)
     return max(1, min(BATCH_ROWS, BATCH_BYTES // max(widest, 1)))
 
 
 def _values(column: Any, most_bytes: int) -> Any:
-    """A column's values at once, which is twice as fast as one by one.
+    """A column's values as a list, which is twice as fast as reading them one by one.
 
-    The column itself where that could take more memory than ``most_bytes``, or where a value is no
-    UTF-8 and only its own row should pay for it.
+    Returns the column itself if the list could take more than ``most_bytes``, or if a value is not
+    UTF-8, so that only its own row is rejected.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -114,7 +114,7 @@ def _values(column: Any, most_bytes: int) -> Any:
 
 
 def _shortest(value: float | None) -> float | None:
-    """A single as people wrote it: 9.99, and not the double that is nearest to that single."""
+    """A single-precision value in its shortest form: 9.99, not 9.989999771118164."""
     return None if value is None else float(str(np.float32(value)))
 
 

@@ -1,4 +1,4 @@
-"""A table of products that no platform claims: its columns are found by their names alone."""
+"""A table of products that no platform claims: its columns are recognised by name only."""
 
 from collections.abc import Callable
 from typing import ClassVar, Final
@@ -9,9 +9,9 @@ from catalog_gen.catalog.readers.reader import Reader, Understand
 from catalog_gen.catalog.readers.record import Record, Skipped, Table
 from catalog_gen.catalog.readers.states import is_no, not_for_sale
 
-#: Columns with a word for the product's state.
+#: Columns that give the product's status as a word.
 STATUS_COLUMNS: Final = frozenset({"status", "state", "product_status", "visibility"})
-#: Columns that say yes or no, and what a "no" is counted as.
+#: Yes/no columns, and the reason under which a "no" is counted.
 SWITCHES: Final = {
     "published": "unpublished",
     "is_published": "unpublished",
@@ -25,7 +25,7 @@ SWITCHES: Final = {
 
 
 def if_for_sale() -> Callable[[Record], Record | Skipped]:
-    """Records as they are, but for those whose state keeps them from sale."""
+    """Records unchanged, except that those with a status not for sale are skipped."""
     places = ColumnPlans(_places)
 
     def understood(record: Record) -> Record | Skipped:
@@ -37,7 +37,7 @@ def if_for_sale() -> Callable[[Record], Record | Skipped]:
 
 
 def _places(names: tuple[str, ...]) -> list[tuple[int, str]]:
-    """The columns about a row's state, with what a "no" there is counted as."""
+    """The status columns, with the reason under which a "no" is counted."""
     return [
         (index, SWITCHES.get(name, ""))
         for index, name in enumerate(map(snake_case, names))
@@ -54,14 +54,14 @@ def _why(record: Record, places: list[tuple[int, str]]) -> str:
 
 
 class Plain(Reader):
-    """Any table with ids and titles; ``aliases`` knows the spellings, the settings know more."""
+    """Any table with ids and titles, recognised by ``aliases`` and the user's settings."""
 
     title: ClassVar = "a plain table"
     marks: ClassVar = frozenset()
     columns: ClassVar = {}
 
     def score(self, names: frozenset[str]) -> int:
-        """Never claims a header: it is taken where no platform does, and ids and titles are."""
+        """Always 0: this reader is used if no platform claims a header with ids and titles."""
         return 0
 
     def understand(self, table: Table, naming: Naming) -> Understand:

@@ -1,7 +1,7 @@
 """PrestaShop: the product grid's export, and the columns of its CSV import.
 
-``Reference`` is the article number, and no photo. The grid writes its headers in the language of
-the back office; of those, French, German, Spanish and Italian are known.
+``Reference`` is the article number, not a photo. The grid writes its headers in the language of
+the back office; besides English, this reader knows French, German, Spanish and Italian.
 
 Source: https://docs.prestashop-project.org/ (Advanced parameters > Import) and the sample files of
 PrestaShop 8.

@@ -1,9 +1,9 @@
-"""What a platform's reader is: the base of the classes beside this file.
+"""The base class of the platform readers beside this file.
 
-A reader knows one platform's export by columns that only this platform has, and turns its rows into
-records under this package's field names: variants with their options, without the parents, the
-drafts and the translations among them. It registers by a line in ``pyproject.toml`` (group
-``catalog_gen.readers``), or by an entry point of another package.
+A reader recognises one platform's export by columns that only this platform has, and turns its rows
+into records under this package's field names: variants with their options, without parents, drafts
+and translations. It is registered by a line in ``pyproject.toml`` (group ``catalog_gen.readers``),
+or by an entry point of another package.
 """
 
 import html
@@ -41,9 +41,9 @@ class Reader(ABC):
         title: the platform's name for people.
         marks: folded column names that this platform has and others don't.
         enough: how many of them a header must have.
-        columns: the fields that are understood, with the platform's folded column names, best
-            first. Fields that begin with "_" are for the reader itself. All other columns stay
-            attributes under their own names.
+        columns: the supported fields, with the platform's folded column names, best first. Fields
+            that begin with "_" are internal to the reader. All other columns become attributes
+            under their own names.
     """
 
     title: ClassVar[str]
@@ -52,7 +52,7 @@ class Reader(ABC):
     columns: ClassVar[Mapping[str, tuple[str, ...]]]
 
     def score(self, names: frozenset[str]) -> int:
-        """How surely folded column names are this platform's; 0: they are not."""
+        """How well folded column names match this platform; 0 if they don't."""
         found = len(self.marks & names)
         return found if found >= self.enough else 0
 
@@ -78,12 +78,12 @@ READERS: Final[Registry[type[Reader]]] = Registry("reader", "catalog_gen.readers
 
 
 def fold(name: str) -> str:
-    """A column's name for comparison: lower case, one kind of blank and of apostrophe."""
+    """A column's name for comparison: lower case, with one kind of space and of apostrophe."""
     return _SPACES.sub(" ", name.translate(_APOSTROPHES)).strip().casefold()
 
 
 class Translation:
-    """From a platform's columns to fields, planned once for every tuple of names."""
+    """Maps a platform's columns to fields; the mapping is cached by the tuple of names."""
 
     def __init__(self, columns: Mapping[str, tuple[str, ...]], naming: Naming) -> None:
         self._targets = {
@@ -95,7 +95,7 @@ class Translation:
         self._plans = ColumnPlans(self._columns)
 
     def fields(self, record: Record) -> dict[str, str]:
-        """The cells that hold something by field, stripped; of several columns the best one's."""
+        """The non-empty cells by field, stripped; the best column's where there are several."""
         fields: dict[str, str] = {}
         values = record.values
         for index, field in self._plans.of(record.names):
@@ -104,7 +104,7 @@ class Translation:
         return fields
 
     def _columns(self, names: tuple[str, ...]) -> tuple[tuple[int, str], ...]:
-        """Columns that the user's aliases name keep their names, so that the aliases find them."""
+        """The place and field of each column; those in the user's aliases keep their own names."""
         ranked: list[tuple[int, int, str]] = []
         for index, name in enumerate(names):
             rank, field = self._targets.get(fold(name), (0, name))
@@ -116,18 +116,18 @@ class Translation:
 
 
 def record_of(line: int, fields: Mapping[str, str]) -> Record:
-    """The fields as a record, without those that were the reader's own."""
+    """The fields as a record, without the reader's internal ones."""
     told = {name: value for name, value in fields.items() if not name.startswith("_")}
     return Record(line, tuple(told), list(told.values()))
 
 
 def without_entities(text: str) -> str:
-    """``&amp;`` and its like as the characters that they stand for."""
+    """Decode ``&amp;`` and other HTML entities."""
     return html.unescape(text) if "&" in text else text
 
 
 def main_path(paths: Iterable[Iterable[str]]) -> str:
-    """Of several category paths the one that says most, as "A > B > C".
+    """The most specific of several category paths, as "A > B > C".
 
     The deepest one, and of equally deep ones the first; '' where all say "Sale" or "All products".
     """
@@ -142,11 +142,11 @@ def main_path(paths: Iterable[Iterable[str]]) -> str:
 
 
 def is_number(path: Iterable[str]) -> bool:
-    """Whether a category path is a bare number: a category's id, which says nothing to a model."""
+    """Whether a category path is a bare number: an id, which means nothing to a model."""
     return all(part.strip().isdecimal() for part in path)
 
 
 def unescaped_split(text: str, separator: str) -> list[str]:
-    r"""The parts between separators that no backslash escapes: "a\,b,c" is "a,b" and "c"."""
+    r"""Split at separators that are not escaped by a backslash: "a\,b,c" is "a,b" and "c"."""
     parts = re.split(rf"(?<!\\){re.escape(separator)}", text)
     return [part.replace(f"\\{separator}", separator).strip() for part in parts]

@@ -1,6 +1,6 @@
-"""What the readers pass on: records under column names, rows that are skipped, rejections.
+"""The output of the readers: records under column names, skipped rows, rejections.
 
-Records are not yet products: names are mapped in ``aliases``, values judged in ``validation``.
+Records are not products yet: ``aliases`` maps the names, ``validation`` checks the values.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -11,9 +11,9 @@ from catalog_gen.catalog.product import Rejection
 from catalog_gen.redaction import without_credentials
 
 SHOWN_CHARACTERS: Final = 80
-#: Characters of a rejected value in which credentials are looked for; far beyond what is shown.
+#: Characters of a rejected value that are searched for credentials; far more than are shown.
 _LOOKED_AT: Final = 4096
-#: Fields of a row. Ten times what any shop exports; every field costs memory beyond its text.
+#: Maximum fields of a row: ten times what any shop exports; every field costs memory.
 MAX_FIELDS: Final = 2000
 
 
@@ -32,7 +32,7 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A sound row that is no product for sale: ``why`` is a word such as draft or parent."""
+    """A valid row that is not for sale: ``why`` is a word such as draft or parent."""
 
     line: int
     why: str
@@ -44,14 +44,14 @@ Row = Record | Rejection | Skipped
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A feed as columns and rows, before anybody has said what they mean.
+    """A feed as columns and rows, before they are interpreted.
 
     Attributes:
         format: csv, tsv, jsonl, parquet or xml.
-        names: the columns; of JSONL those of the first object, of XML none.
-        read: the rows from the start, each time it is called.
+        names: the columns; for JSONL those of the first object, for XML none.
+        read: returns an iterator over the rows from the start, on every call.
         delimiter: between the cells of a csv or tsv.
-        preamble: the lines above the header as they are, ``sep=;`` and comments among them.
+        preamble: the lines above the header, unchanged, including ``sep=;`` and comments.
         line_end: how the header's line ends.
         header: the columns of a csv or tsv as they are written, blanks at their edges included.
     """
@@ -71,7 +71,7 @@ class Table:
 
 
 def shorten(value: str) -> str:
-    """At most 80 characters, all printable, fit for a table or a log."""
+    """Shorten a value to at most 80 printable characters, for a table or a log."""
     shown = value[: SHOWN_CHARACTERS + 1]
     if len(shown) > SHOWN_CHARACTERS:
         shown = shown[: SHOWN_CHARACTERS - 1] + "…"
@@ -79,6 +79,6 @@ def shorten(value: str) -> str:
 
 
 def reject(line: int, field: str, value: str, rule: str, product_id: str = "") -> Rejection:
-    """A rejection whose value and id are shortened, without the credentials of URLs."""
+    """Make a rejection, with value and id shortened and credentials removed from URLs."""
     shown = shorten(without_credentials(value[:_LOOKED_AT]))
     return Rejection(line, field, shown, rule, shorten(product_id))

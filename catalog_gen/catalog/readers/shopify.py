@@ -1,9 +1,9 @@
 """Shopify's product CSV: a product over several rows that share a handle.
 
-The handle's first row carries what all variants share; every row with variant columns is one
-variant and becomes a record with its options as fields. A row with nothing but an image, and a
-first row that leaves its option's value empty where variants follow, belong to their product and
-are not counted. Exports have two sets of column names, the older "Handle, Variant SKU, Image Src"
+The handle's first row holds what all variants share; every row with variant columns is one
+variant and becomes a record with its options as fields. A row with only an image, or a first row
+with an empty option value that is followed by variants, belongs to its product and is not
+counted. Exports have two sets of column names, the older "Handle, Variant SKU, Image Src"
 and the newer "URL handle, SKU, Product image URL".
 
 Source: https://help.shopify.com/en/manual/products/import-export/using-csv
@@ -21,7 +21,7 @@ from catalog_gen.catalog.readers.record import Record, Row, Skipped, Table, reje
 from catalog_gen.catalog.readers.states import has_stock, is_no, not_for_sale
 
 _OPTIONS: Final = ("1", "2", "3")
-#: How Shopify writes the one option of a product that has none.
+#: The option value that Shopify writes for a product without options.
 _NO_OPTION: Final = "default title"
 _METAFIELD: Final = re.compile(r"(.+) \(product\.metafields\.shopify\.[^)]+\)")
 _META: Final = "_meta "
@@ -74,7 +74,7 @@ class Shopify(Reader):
     }
 
     def score(self, names: frozenset[str]) -> int:
-        """A title and a handle make it Shopify's, beside any other mark."""
+        """Require title and handle, and any other mark."""
         if "title" not in names or not names & {"handle", "url handle"}:
             return 0
         return super().score(names)
@@ -131,7 +131,7 @@ def _translation(table: Table, naming: Naming) -> Translation:
 
 
 class _Columns:
-    """A table's columns as fields, and which of them are a variant's own."""
+    """A table's columns as fields, and which of them belong to a variant."""
 
     def __init__(self, table: Table, translation: Translation, naming: Naming) -> None:
         self.fields = translation.fields
@@ -157,8 +157,8 @@ class _Columns:
     def is_variant(self, fields: Mapping[str, str], *, first: bool) -> bool:
         """Whether a row is a variant.
 
-        A first row with an option's name and no value is none, whatever else it holds, but for a
-        SKU; any other row needs a variant's cell.
+        A first row with an option's name but no value is not a variant, unless it has a SKU; any
+        other row needs a value in a variant's column.
         """
         if first and fields.get("_name1", "") and "_sku" not in fields:
             return "_value1" in fields
@@ -167,7 +167,7 @@ class _Columns:
 
 @dataclass(frozen=True, slots=True)
 class _Census:
-    """How many variants follow each handle's first row, and which SKUs come twice."""
+    """How many variants follow each handle's first row, and which SKUs occur twice."""
 
     variants: Counter[str] = field(default_factory=Counter)
     shared_skus: set[str] = field(default_factory=set)
@@ -191,7 +191,7 @@ def _census(table: Table, columns: _Columns) -> _Census:
 
 
 def _why_not(first: Mapping[str, str]) -> str:
-    """Why a product is not for sale; its first row says so."""
+    """Why a product is not for sale, from its first row."""
     if why := not_for_sale(first.get("_status", "")):
         return why
     return "unpublished" if is_no(first.get("_published", "")) else ""
@@ -213,13 +213,13 @@ def _variant(
     if not sku or sku in census.shared_skus:
         sku = "-".join((handle, *options.values()))
     variant = {"product_id": sku, "title": first.get("title", ""), "group_id": handle}
-    # Options come before the other columns, so that a variant's colour wins over the product's.
+    # Options come before the other columns, so that a variant's colour overrides the product's.
     # Setdefault, so that an option called "title" can't replace the product's.
     for name, value in options.items():
         variant.setdefault(name, value)
     for name, value in fields.items():
         if name in columns.of_variant:
-            # Before a barcode Shopify writes an apostrophe, for spreadsheets.
+            # Shopify writes an apostrophe before a barcode, for spreadsheets.
             variant.setdefault(name, value.lstrip("'") if name == "gtin" else value)
     if "_image" in first:
         variant.setdefault("image_link", first["_image"])
@@ -238,6 +238,6 @@ def _variant(
 
 
 def _availability(fields: Mapping[str, str]) -> str:
-    """Shopify sells what is in stock, and what may be oversold (policy "continue")."""
+    """The availability: in stock, or may be oversold (policy "continue")."""
     oversold = fields.get("_policy", "").casefold() in ("continue", "true")
     return "in stock" if oversold or has_stock(fields["_quantity"]) else "out of stock"

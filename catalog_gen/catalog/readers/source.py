@@ -1,7 +1,4 @@
-"""A feed's bytes, decompressed within bounds, readable more than once.
-
-It does not decode text and knows no format beyond gzip's two magic bytes.
-"""
+"""A feed's bytes: decompressed within limits, and readable more than once."""
 
 import gzip
 import io
@@ -17,7 +14,7 @@ from catalog_gen.errors import FeedError
 HEAD_BYTES: Final = 64 * 1024
 MAX_UNPACKED: Final = 4 * 1024**3
 MAX_RATIO: Final = 200
-#: Small files may unpack beyond the ratio: a few KiB of gzip are no danger whatever they hold.
+#: Small files may exceed the ratio: what a few KiB of gzip can unpack to is harmless.
 RATIO_FREE: Final = 16 * 1024**2
 
 _GZIP_MAGIC: Final = b"\x1f\x8b"
@@ -41,7 +38,7 @@ class FeedSource:
         """The unpacked bytes from the start.
 
         Raises:
-            FeedError: while reading, if the gzip data is broken or unpacks beyond the bounds.
+            FeedError: while reading, if the gzip data is broken or exceeds the limits.
         """
         with _open(self.path, self.packed) as stream:
             yield stream
@@ -51,11 +48,11 @@ def inspect_source(path: Path) -> FeedSource:
     """Look at a feed's first bytes.
 
     Raises:
-        FeedError: the file is missing, is no regular file, can't be read or is empty.
+        FeedError: the file is missing, not a regular file, unreadable or empty.
     """
     try:
         if not path.is_file():
-            problem = "is no regular file" if path.exists() else "there is no such file"
+            problem = "is not a regular file" if path.exists() else "there is no such file"
             raise FeedError(str(path), problem, "Set feed.path in catalog.toml to the feed.")
         with path.open("rb") as stream:
             packed = stream.read(2) == _GZIP_MAGIC
@@ -86,7 +83,7 @@ def _open(path: Path, packed: bool) -> Iterator[io.BufferedReader]:
 
 
 class _BoundedGzip(io.RawIOBase):
-    """Gzip output that stops with a FeedError at the size or ratio bound, or where data breaks."""
+    """Gzip output that raises a FeedError at the size or ratio limit, or at broken data."""
 
     def __init__(self, stream: gzip.GzipFile, path: Path, packed_size: int) -> None:
         self._stream = stream
@@ -102,13 +99,13 @@ class _BoundedGzip(io.RawIOBase):
             block = self._stream.read(len(buffer))
         except (OSError, EOFError, zlib.error) as error:
             rule = f"is broken gzip ({error})"
-            raise FeedError(str(self._path), rule, "Transfer the file again, whole.") from error
+            raise FeedError(str(self._path), rule, "Transfer the whole file again.") from error
         self._total += len(block)
         if self._total > self._limit:
             raise FeedError(
                 str(self._path),
                 f"unpacks to more than {self._limit:,} bytes, {MAX_RATIO} times its size or 4 GiB",
-                "Give the feed unpacked if it is genuine.",
+                "If the feed is genuine, unpack it first.",
             )
         buffer[: len(block)] = block
         return len(block)

@@ -1,4 +1,4 @@
-"""What shops write where a product is not for sale, and the word that counts it."""
+"""Statuses of products that are not for sale, and the words under which they are counted."""
 
 from typing import Final
 
@@ -20,7 +20,7 @@ _NO: Final = frozenset(
 
 
 def not_for_sale(status: str) -> str:
-    """Why a status keeps a product from sale: draft, archived, disabled, ...; '' if it does not."""
+    """The reason that a status is not for sale: draft, archived, disabled, ...; else ''."""
     return _WHY.get(status.strip().casefold(), "")
 
 

@@ -1,9 +1,10 @@
 """WooCommerce's product CSV: variable products, and variations that name them as ``Parent``.
 
-A variation inherits category, brand and description from its parent, which is a SKU or ``id:90``
-and may stand anywhere in the file. Attributes come as numbered pairs of a name and a value. The
-exporter writes its headers in the shop's language; of those, German, French, Spanish, Italian and
-Dutch are known. A variable product whose variations are not in the file is itself a product.
+A variation inherits category, brand and description from its parent, which it names by SKU or as
+``id:90`` and which may be anywhere in the file. Attributes are numbered pairs of a name and a
+value. The exporter writes its headers in the shop's language; besides English, this reader knows
+German, French, Spanish, Italian and Dutch. A variable product whose variations are not in the file
+is a product itself.
 
 Source: https://woocommerce.com/document/product-csv-importer-exporter/ and the schema on
 https://github.com/woocommerce/woocommerce/wiki/Product-CSV-Import-Schema
@@ -39,10 +40,10 @@ _ATTRIBUTE_VALUE: Final = re.compile(
     r"valor[ei] dell'attributo (\d+)|valor\(es\) do atributo (\d+)|"
     r"waarde\(n\) (?:van )?attribuut (\d+)|attribuut (\d+) waarde\(n\)"
 )
-#: These and their neighbours ("Attribute 1 visible"), which say nothing of the product.
+#: These and related columns ("Attribute 1 visible"), which do not describe the product.
 _OF_ATTRIBUTE: Final = re.compile(r"att?ribut\w* \d|attributo? \d|\d .*att?ribut")
 _PARENTS: Final = frozenset({"variable", "grouped"})
-#: What a variation takes from its parent where its own cell is empty.
+#: What a variation inherits from its parent where its own cell is empty.
 _INHERITED: Final = ("title", "description", "_short", "product_type", "brand", "gender", "tags")
 
 
@@ -136,7 +137,7 @@ class WooCommerce(Reader):
 
 @dataclass(frozen=True, slots=True)
 class _Parent:
-    """A product with variations: what they inherit."""
+    """The fields of a product with variations, which they inherit."""
 
     fields: Mapping[str, str]
     attributes: Mapping[str, str]
@@ -149,7 +150,7 @@ class _Attributes:
         self._pairs = ColumnPlans(_pairs)
 
     def of(self, record: Record) -> dict[str, str]:
-        """Attribute values by name; "" for an attribute that the row leaves open ("any")."""
+        """Attribute values by name; "" where the row leaves an attribute open ("any")."""
         values = record.values
         return {
             name: _listed(values[value])
@@ -204,7 +205,7 @@ class _Parents:
         return self._known.get(name)
 
     def has_children(self, fields: Mapping[str, str]) -> bool:
-        """Whether variations name it; a grouped product's members are products of their own."""
+        """Whether variations name it; the members of a grouped product are separate products."""
         return "grouped" in _types(fields) or not self._named.isdisjoint(_keys(fields))
 
 
@@ -222,7 +223,7 @@ def _is_variation(fields: Mapping[str, str]) -> bool:
 
 
 def _why_not(fields: Mapping[str, str]) -> str:
-    """Published is 1, 0 for private and -1 for a draft."""
+    """Why a row is not for sale: published is 1, private 0 and draft -1."""
     published = fields.get("_published", "").casefold()
     return {"0": "private", "-1": "draft", "false": "draft", "no": "draft"}.get(published, "")
 
@@ -230,7 +231,7 @@ def _why_not(fields: Mapping[str, str]) -> str:
 def _own_fields(fields: Mapping[str, str]) -> dict[str, str]:
     own = dict(fields)
     if paths := fields.get("_categories", ""):
-        # A comma that belongs to a name is escaped; entities are decoded first: "&gt;" parts, too.
+        # A comma within a name is escaped. Entities are decoded first, as "&gt;" is a separator.
         listed = unescaped_split(without_entities(paths), ",")
         own["product_type"] = main_path(path.split(">") for path in listed)
     return own
@@ -245,7 +246,7 @@ def _product(
         for name in _INHERITED:
             if name in parent.fields:
                 own.setdefault(name, parent.fields[name])
-        # What varies is the variation's own; the rest is said once, by the parent.
+        # What varies comes from the variation, the rest from the parent.
         for name, value in parent.attributes.items():
             if name not in told or (not told[name] and "," not in value):
                 told[name] = value
@@ -267,7 +268,7 @@ def _product(
         own["group_id"] = shown.get("sku") or group
     if "product_id" in shown:
         own["page"] = f"?post_type=product&p={shown['product_id']}"
-    # Attributes before the shop's further columns, so that a colour is the variation's.
+    # Attributes come before the shop's other columns, so that the variation's colour is used.
     first = ("product_id", "title", "group_id")
     named = {name: own.pop(name) for name in first if name in own}
     for name, value in told.items():

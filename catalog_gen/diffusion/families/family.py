@@ -1,8 +1,8 @@
-"""What a model family is: the base of the classes beside this file.
+"""The base class of the model families beside this file.
 
-A family knows one kind of diffusers pipeline: which components a folder must have, what it can
-draw and how, how prompts become embeddings, which schedulers there are. The modules import torch
-and diffusers inside functions, so that planning can ask a family without loading either.
+A family describes one kind of diffusers pipeline: the components that a folder must have, what it
+can draw and how, how prompts become embeddings, and its schedulers. The modules import torch and
+diffusers inside functions, so that planning can use a family without loading either.
 """
 
 from abc import ABC, abstractmethod
@@ -21,24 +21,24 @@ if TYPE_CHECKING:
     from catalog_gen.diffusion.batch import StepCallback
     from catalog_gen.diffusion.batching import BatchKey
 
-#: The diffusers classes that make a pipeline for a task out of another one, sharing its weights.
+#: The diffusers classes that make a task's pipeline from another one, sharing its weights.
 AUTO_PIPELINES: Final[Mapping[Task, str]] = {
     "text2img": "AutoPipelineForText2Image",
     "img2img": "AutoPipelineForImage2Image",
     "inpaint": "AutoPipelineForInpainting",
 }
 
-#: The scheduler that came with the model, as it is configured there; every family has it.
+#: The model's own scheduler with its own configuration; every family supports it.
 OWN: Final = "own"
 
-#: Arguments of the pipelines that draw the nearest of their own sizes instead of the one that was
-#: asked for, and whose negative prompt is a text by default, which embeddings may not stand beside.
+#: Arguments of pipelines that would otherwise draw the nearest of their preferred sizes, and whose
+#: negative prompt is a text by default, which can't be combined with embeddings.
 AS_ASKED: Final[Mapping[str, object]] = {"use_resolution_binning": False, "negative_prompt": None}
 
 #: One prompt as the pipeline's keyword arguments, each tensor with a first dimension of 1.
 Embedding = Mapping[str, Any]
 
-#: Value, rule and next step of a message.
+#: Value, rule and next step of an error message.
 Problem = tuple[str, str, str]
 
 
@@ -46,10 +46,10 @@ Problem = tuple[str, str, str]
 class TaskRules:
     """How a family does one task.
 
-    ``own`` is True where the folder's own pipeline does it, and False where diffusers makes
-    another one of its parts. ``batchable`` is False where a picture would depend on its neighbours
-    in a batch, or the pipeline takes one picture at a time: then each is drawn alone. ``least`` is
-    the shortest side in pixels.
+    ``own`` is True if the folder's own pipeline does it, and False if diffusers builds another
+    pipeline from its components. ``batchable`` is False if a picture would depend on its neighbours
+    in a batch, or the pipeline takes one picture at a time: then pictures are drawn alone.
+    ``least`` is the minimum side in pixels.
     """
 
     own: bool = False
@@ -59,9 +59,9 @@ class TaskRules:
 
 @dataclass(frozen=True, slots=True)
 class PromptLimit:
-    """What is read of a prompt: the tokenizer's folder, and the most of its tokens.
+    """The tokenizer's folder, and the maximum number of tokens of a prompt.
 
-    ``tokens`` counts the tokenizer's begin and end marks; None: as the folder itself says.
+    ``tokens`` includes the tokenizer's begin and end marks; None: the limit in the folder.
     """
 
     tokenizer: str = "tokenizer"
@@ -69,7 +69,7 @@ class PromptLimit:
 
 
 class Drawable(Protocol):
-    """What a recipe and a view have in common: that which decides whether a model can draw it."""
+    """The properties of recipes and views that decide whether a model can draw them."""
 
     @property
     def method(self) -> Method: ...
@@ -86,17 +86,17 @@ class Drawable(Protocol):
 class Family(ABC):
     """One kind of model. An instance holds no state; pipelines are passed in."""
 
-    #: ``_class_name`` of ``model_index.json``, with the components that can't be missing.
+    #: ``_class_name`` of ``model_index.json``, with the required components.
     pipelines: ClassVar[Mapping[str, frozenset[str]]]
-    #: What can be asked of such a model, and how it is done.
+    #: The tasks that such a model can do, and how.
     tasks: ClassVar[Mapping[Task, TaskRules]]
-    #: Names that recipes may give as their scheduler.
+    #: Scheduler names that recipes may use.
     schedulers: ClassVar[tuple[str, ...]]
-    #: The component that runs at every step: what is compiled, and laid out for convolutions.
+    #: The component that runs at every step; it is compiled, and laid out for convolutions.
     denoises: ClassVar[str] = "transformer"
-    #: Width and height are multiples of so many pixels: the VAE's factor times the patch size.
+    #: Width and height must be multiples of this, in pixels: VAE factor times patch size.
     multiple: ClassVar[int] = 16
-    #: Keyword arguments for every pipeline that is made.
+    #: Keyword arguments for loading every pipeline.
     options: ClassVar[Mapping[str, object]] = {}
     #: Whether ``encode`` takes a list of prompts, too, and pads each to the same length: then those
     #: of a batch are encoded together on a GPU, where one at a time leaves it idle.
@@ -118,15 +118,15 @@ class Family(ABC):
         return part
 
     def input_channels(self, latent: int) -> frozenset[int]:
-        """Input channels that its denoiser may have, beside a VAE of ``latent`` channels."""
+        """Input channels that its denoiser may have with a VAE of ``latent`` channels."""
         return frozenset({latent})
 
     def prompt_limit(self, components: Collection[str]) -> PromptLimit:
-        """What is read of a prompt by a model that has these components."""
+        """The prompt limit of a model that has these components."""
         return PromptLimit()
 
     def problem(self, wanted: Drawable) -> Problem | None:
-        """Why such a model can't draw a recipe or a view; None: it can."""
+        """Why such a model can't draw a recipe or a view; None if it can."""
         method = wanted.method
         if method.task not in self.tasks:
             return (
@@ -138,7 +138,7 @@ class Family(ABC):
         if wanted.scheduler not in self.schedulers:
             return (
                 f"scheduler = '{wanted.scheduler}'",
-                "this model's family has no such scheduler",
+                "this model's family does not have this scheduler",
                 f"Choose one of: {', '.join(self.schedulers)}.",
             )
         for name, pixels in (("width", wanted.width), ("height", wanted.height)):
@@ -147,14 +147,14 @@ class Family(ABC):
                 near = [str(each) for each in (below, below + self.multiple) if each]
                 return (
                     f"{name} = {pixels}",
-                    f"this model draws multiples of {self.multiple} pixels",
+                    f"this model needs multiples of {self.multiple} pixels",
                     f"Set it to {' or '.join(near)}.",
                 )
         least = self.tasks[method.task].least
         if min(wanted.width, wanted.height) < least:
             return (
                 f"{wanted.width} x {wanted.height} pixels",
-                f"for {method.task} this model takes no side below {least}",
+                f"for {method.task} this model needs sides of at least {least} pixels",
                 "Choose a larger size.",
             )
         return method.problem(wanted.steps)
@@ -177,12 +177,12 @@ class Family(ABC):
         return auto.from_pipe(pipeline, **self.options)
 
     def arguments(self, pipeline: Any, key: "BatchKey") -> dict[str, Any]:
-        """The keyword arguments of a task's pipeline for what all pictures of a batch share."""
+        """The keyword arguments of a task's pipeline that all pictures of a batch share."""
         arguments: dict[str, Any] = {
             "num_inference_steps": key.steps,
             "guidance_scale": key.guidance,
         }
-        # Some pipelines take the size from the photo, and some ask for it beside the photo.
+        # Some pipelines take the size from the photo, others need it in addition.
         if "width" in signature(pipeline.__call__).parameters:
             arguments |= {"width": key.width, "height": key.height}
         return arguments
@@ -206,14 +206,14 @@ class Family(ABC):
 
     @abstractmethod
     def is_guided(self, pipeline: Any, guidance: float) -> bool:
-        """Whether a negative prompt is drawn against at this guidance scale."""
+        """Whether the negative prompt is used at this guidance scale."""
 
     @abstractmethod
     def encode(self, pipeline: Any, prompt: "str | list[str]") -> Embedding:
         """One prompt, encoded alone; or several as rows, where ``encodes_together``."""
 
     def encode_negative(self, pipeline: Any, prompt: str) -> Embedding:
-        """One negative prompt, under the names of ``encode``; an empty one means no wish."""
+        """One negative prompt, with the keys of ``encode``; '' stands for none."""
         return self.encode(pipeline, prompt)
 
     @abstractmethod
@@ -222,11 +222,11 @@ class Family(ABC):
 
         Args:
             name: one of ``schedulers``.
-            own: the scheduler that came with the model; its configuration is kept.
-            steps: how many steps a recipe asks for.
+            own: the model's own scheduler, whose configuration is used.
+            steps: the recipe's number of steps.
 
         Raises:
-            RecipeError: it can't follow the model's noise schedule, or do that many steps.
+            RecipeError: it doesn't support the model's noise schedule, or that many steps.
         """
 
 
@@ -234,10 +234,10 @@ FAMILIES: Final[Registry[type[Family]]] = Registry("model family", "catalog_gen.
 
 
 def family_of(pipeline: object, where: str) -> Family:
-    """The family that drives a pipeline class, as ``model_index.json`` names it.
+    """The family of a pipeline class, as ``model_index.json`` spells it.
 
     Raises:
-        ModelError: no installed family does; ``where`` is the folder in the message.
+        ModelError: no installed family supports it; ``where`` is the folder in the message.
     """
     known: dict[str, type[Family]] = {}
     for _, family in FAMILIES.items():
@@ -245,7 +245,7 @@ def family_of(pipeline: object, where: str) -> Family:
     if not isinstance(pipeline, str) or pipeline not in known:
         raise ModelError(
             where,
-            f"its pipeline class is {pipeline!r}, which no installed model family drives",
+            f"its pipeline class is {pipeline!r}, which no installed model family supports",
             f"Use a folder of one of: {', '.join(sorted(known))}.",
         )
     return known[pipeline]()

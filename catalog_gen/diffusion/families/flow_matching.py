@@ -1,4 +1,4 @@
-"""What the families that were trained by flow matching have in common: their schedulers."""
+"""The base class of families trained by flow matching, which share their schedulers."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar

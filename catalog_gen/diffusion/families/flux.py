@@ -1,8 +1,8 @@
 """FLUX.1 dev and schnell: CLIP's pooled embedding, T5's tokens, a transformer over 2 x 2 patches.
 
 The reference implementation is https://github.com/black-forest-labs/flux. Guidance is distilled
-into the weights of dev, where its scale is an input, and schnell has none: so neither draws against
-a negative prompt.
+into dev's weights, with its scale as an input, and schnell has none: neither uses a negative
+prompt.
 """
 
 from collections.abc import Collection, Mapping
@@ -12,7 +12,7 @@ from catalog_gen.diffusion.families.family import Embedding, PromptLimit, TaskRu
 from catalog_gen.diffusion.families.flow_matching import FlowMatchingFamily
 from catalog_gen.method import Task
 
-#: Of T5, to which every prompt is padded.
+#: T5 tokens to which every prompt is padded.
 _T5_TOKENS: Final = 512
 
 
@@ -31,7 +31,7 @@ class Flux(FlowMatchingFamily):
     tasks: ClassVar[Mapping[Task, TaskRules]] = {"text2img": TaskRules(), "img2img": TaskRules()}
 
     def input_channels(self, latent: int) -> frozenset[int]:
-        """Of a patch of 2 x 2 latents."""
+        """The channels of a patch of 2 x 2 latents."""
         return frozenset({4 * latent})
 
     def prompt_limit(self, components: Collection[str]) -> PromptLimit:

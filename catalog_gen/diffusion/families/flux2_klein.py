@@ -1,4 +1,4 @@
-"""FLUX.2 klein: a language model of Qwen, one pipeline for text and for photo and instruction.
+"""FLUX.2 klein: a Qwen text encoder, and one pipeline for both text-to-image and editing.
 
 The reference implementation is https://github.com/black-forest-labs/flux2. The distilled form draws
 in four steps and ignores guidance; the base form has true guidance.
@@ -14,14 +14,14 @@ from catalog_gen.method import Task
 if TYPE_CHECKING:
     import torch
 
-#: The pipeline cuts at 512, chat template included, which takes about 20.
+#: The pipeline truncates at 512 tokens, including about 20 of the chat template.
 _TOKENS: Final = 480
 
 
 class Flux2Klein(FlowMatchingFamily):
     """``Flux2KleinPipeline``.
 
-    Its list of photos belongs to every picture of a batch alike, so an edit is drawn alone.
+    All pictures of a batch would share its list of photos, so edits are drawn alone.
     """
 
     pipelines: ClassVar[Mapping[str, frozenset[str]]] = {
@@ -35,7 +35,7 @@ class Flux2Klein(FlowMatchingFamily):
     }
 
     def input_channels(self, latent: int) -> frozenset[int]:
-        """Of a patch of 2 x 2 latents."""
+        """The channels of a patch of 2 x 2 latents."""
         return frozenset({4 * latent})
 
     def prompt_limit(self, components: Collection[str]) -> PromptLimit:
@@ -45,7 +45,7 @@ class Flux2Klein(FlowMatchingFamily):
         return guidance > 1 and not pipeline.config.is_distilled
 
     def image(self, photos: "torch.Tensor") -> Any:
-        """The photo as a PIL image, the only kind that the pipeline takes."""
+        """The photo as a PIL image, the only form that the pipeline accepts."""
         from torchvision.transforms.functional import to_pil_image
 
         (photo,) = photos

@@ -1,4 +1,4 @@
-"""FLUX.1 Fill: inpainting and outpainting, the mask and the masked photo beside the noise.
+"""FLUX.1 Fill: inpainting and outpainting, with mask and masked photo as additional inputs.
 
 The reference implementation is https://github.com/black-forest-labs/flux.
 """
@@ -20,5 +20,5 @@ class FluxFill(Flux):
     tasks: ClassVar[Mapping[Task, TaskRules]] = {"inpaint": TaskRules(own=True)}
 
     def input_channels(self, latent: int) -> frozenset[int]:
-        """Noise and masked photo, and a mask of 8 x 8 pixels for each, in patches of 2 x 2."""
+        """Noise, masked photo and the 8 x 8 mask pixels of each latent, in patches of 2 x 2."""
         return frozenset({4 * (2 * latent + 8 * 8)})

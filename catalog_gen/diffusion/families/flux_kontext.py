@@ -1,4 +1,4 @@
-"""FLUX.1 Kontext: the photo's tokens stand beside those of the picture, and the prompt instructs.
+"""FLUX.1 Kontext: editing by instruction; the photo's tokens are appended to the picture's.
 
 FLUX.1 Kontext: Flow Matching for In-Context Image Generation and Editing in Latent Space
 (https://arxiv.org/abs/2506.15742).
@@ -24,7 +24,7 @@ class FluxKontext(Flux):
     tasks: ClassVar[Mapping[Task, TaskRules]] = {"edit": TaskRules(own=True)}
 
     def arguments(self, pipeline: Any, key: "BatchKey") -> dict[str, Any]:
-        """With neither the picture nor the photo resized to a size that the pipeline prefers."""
+        """Add arguments that keep the pipeline from resizing picture or photo."""
         return super().arguments(pipeline, key) | {
             "max_area": key.width * key.height,
             "_auto_resize": False,

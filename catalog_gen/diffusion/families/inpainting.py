@@ -1,6 +1,6 @@
-"""Inpainting checkpoints: a UNet that takes the mask and the masked photo beside the noise.
+"""Inpainting checkpoints: the UNet also takes the mask and the masked photo.
 
-With a VAE of 4 channels that makes nine. Such a UNet draws nothing but masks' contents.
+With a VAE of 4 channels it has nine input channels. It can only fill masks.
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Latent consistency models: Stable Diffusion distilled to a few steps, guidance an input.
+"""Latent consistency models: Stable Diffusion distilled to a few steps, with guidance as an input.
 
 Latent Consistency Models (https://arxiv.org/abs/2310.04378).
 """

@@ -1,4 +1,4 @@
-"""PixArt-alpha and -sigma: a diffusion transformer with a noise schedule, and T5.
+"""PixArt-alpha and -sigma: a diffusion transformer with a noise schedule and a T5 text encoder.
 
 PixArt-alpha: Fast Training of Diffusion Transformer for Photorealistic Text-to-Image Synthesis
 (https://arxiv.org/abs/2310.00426); PixArt-Sigma (https://arxiv.org/abs/2403.04692).
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from catalog_gen.diffusion.batch import StepCallback
     from catalog_gen.diffusion.batching import BatchKey
 
-#: Of T5, to which every prompt is padded. Sigma was trained with 300, alpha with 120.
+#: T5 tokens to which every prompt is padded. Sigma was trained with 300, alpha with 120.
 _TOKENS: Final = {"PixArtAlphaPipeline": 120, "PixArtSigmaPipeline": 300}
 
 
@@ -41,7 +41,7 @@ class PixArt(Family):
     loras: ClassVar[bool] = False
 
     def prompt_limit(self, components: Collection[str]) -> PromptLimit:
-        """That of alpha, for both: what is longer would be cut in silence."""
+        """Alpha's limit for both, since a longer prompt would be truncated silently."""
         return PromptLimit(tokens=min(_TOKENS.values()))
 
     def is_guided(self, pipeline: Any, guidance: float) -> bool:
@@ -51,7 +51,7 @@ class PixArt(Family):
         return {**super().arguments(pipeline, key), **AS_ASKED}
 
     def watching(self, pipeline: Any, on_step_end: "StepCallback") -> dict[str, Any]:
-        """By the older form of callback, the only one that these pipelines have."""
+        """Use the legacy callback, the only one that these pipelines support."""
 
         def callback(step: int, timestep: Any, latents: Any) -> None:
             steps = SimpleNamespace(num_timesteps=len(pipeline.scheduler.timesteps))
@@ -60,7 +60,7 @@ class PixArt(Family):
         return {"callback": callback, "callback_steps": 1}
 
     def encode(self, pipeline: Any, prompt: str | list[str]) -> Embedding:
-        """``prompt_embeds`` of (1, tokens, width), and their mask of (1, tokens)."""
+        """``prompt_embeds`` of (1, tokens, width), and their attention mask of (1, tokens)."""
         embeds, mask, _, _ = pipeline.encode_prompt(
             prompt,
             do_classifier_free_guidance=False,

@@ -1,4 +1,4 @@
-"""Qwen-Image: a language model of Qwen reads the prompt, guidance is true and not distilled.
+"""Qwen-Image: a Qwen text encoder, and true (not distilled) classifier-free guidance.
 
 Qwen-Image Technical Report (https://arxiv.org/abs/2508.02324).
 """
@@ -13,14 +13,14 @@ from catalog_gen.method import Task
 if TYPE_CHECKING:
     from catalog_gen.diffusion.batching import BatchKey
 
-#: Of the prompt, without the template around it; as the pipelines cut it.
+#: Tokens of the prompt without its template, at which the pipelines truncate.
 TOKENS: Final = 512
 
 
 class QwenImage(FlowMatchingFamily):
-    """``QwenImagePipeline``. Prompts are padded to one length, with a mask over the padding.
+    """``QwenImagePipeline``. Prompts are padded to a fixed length, with a mask over the padding.
 
-    So a picture does not depend on how long its neighbours' prompts are.
+    So a picture does not depend on the length of its neighbours' prompts.
     """
 
     pipelines: ClassVar[Mapping[str, frozenset[str]]] = {
@@ -31,7 +31,7 @@ class QwenImage(FlowMatchingFamily):
     tasks: ClassVar[Mapping[Task, TaskRules]] = {"text2img": TaskRules(), "img2img": TaskRules()}
 
     def input_channels(self, latent: int) -> frozenset[int]:
-        """Of a patch of 2 x 2 latents."""
+        """The channels of a patch of 2 x 2 latents."""
         return frozenset({4 * latent})
 
     def prompt_limit(self, components: Collection[str]) -> PromptLimit:
@@ -63,5 +63,5 @@ class QwenImage(FlowMatchingFamily):
         }
 
     def encode_negative(self, pipeline: Any, prompt: str) -> Embedding:
-        """An empty one is a space, as the model's authors advise."""
+        """Encode a negative prompt; ' ' for an empty one, as the model's authors advise."""
         return self.encode(pipeline, prompt or " ")

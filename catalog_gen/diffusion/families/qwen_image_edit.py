@@ -1,4 +1,4 @@
-"""Qwen-Image-Edit and Plus (2509, 2511): the language model sees the photo beside the instruction.
+"""Qwen-Image-Edit and Plus (2509, 2511): the text encoder sees photo and instruction.
 
 Qwen-Image Technical Report (https://arxiv.org/abs/2508.02324).
 """
@@ -30,14 +30,14 @@ class QwenImageEdit(QwenImage):
     tasks: ClassVar[Mapping[Task, TaskRules]] = {"edit": TaskRules(own=True, batchable=False)}
 
     def image(self, photos: "torch.Tensor") -> Any:
-        """The photo as a PIL image, whose size the pipelines ask for."""
+        """The photo as a PIL image, from which the pipelines read the size."""
         from torchvision.transforms.functional import to_pil_image
 
         (photo,) = photos
         return to_pil_image((photo * 255).round().byte())
 
     def encode(self, pipeline: Any, prompt: str | list[str]) -> Embedding:
-        """The ``prompt`` itself: it is read with the photo."""
+        """The unencoded ``prompt``: the pipeline encodes it together with the photo."""
         return {"prompt": prompt}
 
     def stacked(self, embeddings: Sequence[Embedding]) -> dict[str, Any]:

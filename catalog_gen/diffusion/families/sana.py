@@ -1,4 +1,4 @@
-"""Sana: linear attention, an autoencoder of factor 32, and Gemma as the text encoder.
+"""Sana: linear attention, an autoencoder of factor 32, and a Gemma text encoder.
 
 SANA: Efficient High-Resolution Image Synthesis with Linear Diffusion Transformers
 (https://arxiv.org/abs/2410.10629).
@@ -15,7 +15,7 @@ from catalog_gen.method import Task
 if TYPE_CHECKING:
     from catalog_gen.diffusion.batching import BatchKey
 
-#: Of Gemma, to which every prompt is padded.
+#: Gemma tokens to which every prompt is padded.
 _TOKENS: Final = 300
 
 
@@ -39,16 +39,16 @@ class Sana(FlowMatchingFamily):
         return {**super().arguments(pipeline, key), **AS_ASKED}
 
     def encode(self, pipeline: Any, prompt: str | list[str]) -> Embedding:
-        """``prompt_embeds`` of (1, 300, width), and their mask of (1, 300).
+        """``prompt_embeds`` of (1, 300, width), and their attention mask of (1, 300).
 
-        The instruction that the pipeline puts in front of a prompt makes a language model of the
-        text encoder; the paper gains a good part of its prompt adherence by it.
+        The pipeline prepends an instruction for the language model to the prompt; the paper
+        reports that it improves prompt adherence.
         """
         instruction = signature(pipeline.__call__).parameters["complex_human_instruction"].default
         return self._encoded(pipeline, prompt, instruction)
 
     def encode_negative(self, pipeline: Any, prompt: str) -> Embedding:
-        """Without the instruction, as the pipeline does it."""
+        """Encode without the instruction, as the pipeline does."""
         return self._encoded(pipeline, prompt, None)
 
     def _encoded(

@@ -11,12 +11,12 @@ from catalog_gen.diffusion.families.family import Embedding, PromptLimit, TaskRu
 from catalog_gen.diffusion.families.flow_matching import FlowMatchingFamily
 from catalog_gen.method import Task
 
-#: Of T5, as the pipelines cut it. CLIP reads the first 77 of its own.
+#: T5 tokens at which the pipelines truncate. CLIP reads the first 77 of its own.
 _T5_TOKENS: Final = 256
 
 
 class StableDiffusion3(FlowMatchingFamily):
-    """``StableDiffusion3Pipeline``; without T5, zeros stand in for what it would have said."""
+    """``StableDiffusion3Pipeline``; without T5, its embeddings are zeros."""
 
     pipelines: ClassVar[Mapping[str, frozenset[str]]] = {
         "StableDiffusion3Pipeline": frozenset(

@@ -1,4 +1,4 @@
-"""Stable Diffusion XL: two text encoders, the second of which gives a pooled embedding, too.
+"""Stable Diffusion XL: two text encoders, the second of which also gives a pooled embedding.
 
 SDXL: Improving Latent Diffusion Models for High-Resolution Image Synthesis
 (https://arxiv.org/abs/2307.01952).
@@ -41,7 +41,7 @@ class StableDiffusionXL(StableDiffusion):
         return {"prompt_embeds": sequence, "pooled_prompt_embeds": pooled}
 
     def encode_negative(self, pipeline: Any, prompt: str) -> Embedding:
-        """Zeros for an empty prompt where the model's configuration says so, as SDXL's does."""
+        """Zeros for an empty prompt if the model's configuration says so, as SDXL's does."""
         import torch
 
         embedding = self.encode(pipeline, prompt)

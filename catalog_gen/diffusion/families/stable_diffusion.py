@@ -1,8 +1,8 @@
 """Stable Diffusion 1.x and 2.x: one CLIP text encoder, a UNet, a VAE of factor 8.
 
 High-Resolution Image Synthesis with Latent Diffusion Models (https://arxiv.org/abs/2112.10752).
-Distilled forms (Turbo, Lightning, LCM weights) are the same pipeline with another scheduler of
-their own and a guidance of 1 or less.
+Distilled models (Turbo, Lightning, LCM weights) use the same pipeline with their own scheduler and
+a guidance of 1 or less.
 """
 
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ from catalog_gen.method import Task
 
 
 class StableDiffusion(Family):
-    """``StableDiffusionPipeline``, safety checker or not."""
+    """``StableDiffusionPipeline``, with or without safety checker."""
 
     pipelines: ClassVar[Mapping[str, frozenset[str]]] = {
         "StableDiffusionPipeline": frozenset(
@@ -42,11 +42,11 @@ class StableDiffusion(Family):
     words: ClassVar[Mapping[str, tuple[str, str]]] = {"": ("text_encoder", "tokenizer")}
 
     def is_guided(self, pipeline: Any, guidance: float) -> bool:
-        """By the rule of diffusers' pipelines: not below 1, nor where guidance is distilled."""
+        """As in diffusers' pipelines: above 1, unless guidance is distilled."""
         return guidance > 1 and pipeline.unet.config.time_cond_proj_dim is None
 
     def encode(self, pipeline: Any, prompt: str | list[str]) -> Embedding:
-        """``prompt_embeds`` of (1, tokens, width); an empty prompt is the empty text, encoded."""
+        """``prompt_embeds`` of (1, tokens, width); an empty prompt is encoded as empty text."""
         sequence, _ = self._encoded(pipeline, prompt)
         return {"prompt_embeds": sequence}
 

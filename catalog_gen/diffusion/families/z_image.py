@@ -1,7 +1,7 @@
-"""Z-Image and Z-Image-Turbo: a language model of Qwen, one stream of text and image tokens.
+"""Z-Image and Z-Image-Turbo: a Qwen text encoder, and a single stream of text and image tokens.
 
 Z-Image: An Efficient Image Generation Foundation Model with Single-Stream Diffusion Transformer
-(https://arxiv.org/abs/2511.22699). Turbo is drawn with a guidance of 0.
+(https://arxiv.org/abs/2511.22699). Turbo needs a guidance of 0.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -11,15 +11,15 @@ from catalog_gen.diffusion.families.family import Embedding, PromptLimit, TaskRu
 from catalog_gen.diffusion.families.flow_matching import FlowMatchingFamily
 from catalog_gen.method import Task
 
-#: The pipelines cut at 512, chat template included, which takes about 20.
+#: The pipelines truncate at 512 tokens, including about 20 of the chat template.
 _TOKENS: Final = 480
 
 
 class ZImage(FlowMatchingFamily):
     """``ZImagePipeline``.
 
-    Prompts keep their length and are padded to the longest of the batch, which moves the last bits
-    of the others (4.5e-7 in diffusers 0.42.1); so each picture is drawn alone.
+    Prompts are padded to the longest of the batch, which changes the last bits of the other
+    pictures (4.5e-7 in diffusers 0.42.1), so pictures are drawn alone.
     """
 
     pipelines: ClassVar[Mapping[str, frozenset[str]]] = {
@@ -36,7 +36,7 @@ class ZImage(FlowMatchingFamily):
         return PromptLimit(tokens=_TOKENS)
 
     def is_guided(self, pipeline: Any, guidance: float) -> bool:
-        """By the rule of its own pipelines, where 0 and not 1 stands for no guidance."""
+        """As in its own pipelines, where 0, not 1, means no guidance."""
         return guidance > 0
 
     def encode(self, pipeline: Any, prompt: str | list[str]) -> Embedding:
@@ -47,5 +47,5 @@ class ZImage(FlowMatchingFamily):
         return {"prompt_embeds": embeds}
 
     def stacked(self, embeddings: Sequence[Embedding]) -> dict[str, Any]:
-        """A list, since each has its own length."""
+        """A list, since prompts differ in length."""
         return {name: [each[name] for each in embeddings] for name in embeddings[0]}

@@ -1,7 +1,7 @@
-"""Edit: the product's photo and an instruction, for models that were trained to follow one.
+"""Edit: the product's photo and an instruction, for models trained to follow instructions.
 
-InstructPix2Pix (https://arxiv.org/abs/2211.09800) began it: the photo is an input beside the noise,
-so that all steps are drawn and there is no strength.
+The idea is from InstructPix2Pix (https://arxiv.org/abs/2211.09800): the photo is an additional
+input, so all steps are run and there is no strength.
 """
 
 from typing import TYPE_CHECKING, ClassVar, Literal
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Edit(Method):
-    """Does to the product's photo what the prompt says: "put the mug on a white background"."""
+    """Edits the product's photo as the prompt says: "put the mug on a white background"."""
 
     needs: ClassVar[frozenset[Need]] = frozenset({"photo"})
     task: ClassVar[Task] = "edit"
@@ -23,7 +23,7 @@ class Edit(Method):
 
     @property
     def departure(self) -> float:
-        """All the way: nothing but the instruction's words holds the picture to the photo."""
+        """Unlimited: only the instruction ties the picture to the photo."""
         return 1.0
 
     def draw(self, model: "LoadedModel", batch: "Batch") -> "Pictures":

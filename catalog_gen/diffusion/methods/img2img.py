@@ -1,4 +1,4 @@
-"""Image to image: from the product's photo, with ``strength`` of the way to noise and back.
+"""Image to image: the product's photo is noised by ``strength`` and denoised again.
 
 SDEdit (https://arxiv.org/abs/2108.01073): the photo's latents are noised up to the step at
 ``strength`` and denoised from there, so that a low strength keeps the product.
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 
 class ImageToImage(Method):
-    """Redraws the product's photo; 0.30 to 0.40 changes light and background alone."""
+    """Redraws the product's photo; 0.30 to 0.40 changes only light and background."""
 
     needs: ClassVar[frozenset[Need]] = frozenset({"photo"})
     task: ClassVar[Task] = "img2img"
 
     name: Literal["img2img"] = "img2img"
-    strength: float = Field(gt=0, le=1, description="share of the steps that is drawn anew")
+    strength: float = Field(gt=0, le=1, description="share of the steps that are run")
 
     @property
     def share(self) -> float:
@@ -39,12 +39,12 @@ class ImageToImage(Method):
         return {"Denoising strength": f"{self.strength:g}"}
 
     def problem(self, steps: int) -> tuple[str, str, str] | None:
-        """So few steps that none is left at that strength."""
+        """A problem if the strength leaves no step to run."""
         if int(steps * self.strength) >= 1:
             return None
         return (
             f"strength = {self.strength} with steps = {steps}",
-            "no step is left to draw",
+            "no step is left to run",
             f"Set at least {math.ceil(1 / self.strength)} steps, or a higher strength.",
         )
 

@@ -1,4 +1,4 @@
-"""Text to image: from noise, by the prompt alone."""
+"""Text to image: from noise, guided by the prompt only."""
 
 from typing import TYPE_CHECKING, ClassVar, Literal
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class TextToImage(Method):
-    """Needs nothing of a product but its prompt."""
+    """Needs only the product's prompt."""
 
     task: ClassVar[Task] = "text2img"
 

@@ -1,6 +1,6 @@
 """Procedural product meshes: a scene's products, standing in the studio at unit size.
 
-``arrange`` is the only door. It knows proportions and places, no colours and no renderer.
+``arrange`` is the only public function.
 """
 
 from collections.abc import Callable, Sequence

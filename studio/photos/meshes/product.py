@@ -1,4 +1,4 @@
-"""What a family of meshes hands over: the coloured body and its neutral trim."""
+"""The parts of a product mesh: the coloured body and its neutral trim."""
 
 from dataclasses import dataclass
 from typing import Literal

@@ -1,7 +1,6 @@
-"""The few solids that every product is made of: lathed, swept, boxed; closed, outward, smooth.
+"""The solids that all products are made of: lathed, swept, boxed; closed, outward, smooth.
 
-Arrays only: it knows no category and no renderer. Lengths are in the product's own unit, z is up,
-the camera looks along +y.
+Lengths are in the product's own unit, z is up, the camera looks along +y.
 """
 
 import math
