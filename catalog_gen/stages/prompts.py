@@ -60,13 +60,13 @@ from catalog_gen.store.prompts import (
 )
 from catalog_gen.store.runs import note_figures
 
-#: Wishes that are stored at a time.
+#: Wishes stored in one batch.
 SAVED: Final = 20_000
 
 
 @dataclass(frozen=True)
 class Drawer:
-    """The model as planning sees it: its identity, its token limit, its words."""
+    """What planning needs of the model: its identity, token limit and dialect."""
 
     model: ModelFolder
     hash: str
@@ -152,7 +152,7 @@ class StoredWishes:
 
 @dataclass(frozen=True, slots=True)
 class PromptsResult:
-    """What the stage stored."""
+    """The stage's figures."""
 
     prompts: int
     trimmed: int
