@@ -1,4 +1,4 @@
-"""What could not be drawn, for people: the same reasons together, all products, what to do."""
+"""Prints the pictures that could not be drawn, grouped by reason, with the next step."""
 
 from rich.console import Console
 

@@ -1,4 +1,4 @@
-"""`catalog-gen publications` and `rollback`: the sets that went live, and the way back."""
+"""`catalog-gen publications` and `rollback`: list the published sets, or restore one."""
 
 from dataclasses import asdict
 from datetime import UTC, datetime
