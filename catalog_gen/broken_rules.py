@@ -1,4 +1,4 @@
-"""What is wrong with values that a person wrote, told in their words instead of pydantic's."""
+"""Describes invalid values in the user's terms instead of pydantic's."""
 
 import difflib
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -11,14 +11,14 @@ from pydantic import BaseModel, ValidationError
 
 @dataclass(frozen=True, slots=True)
 class BrokenRule:
-    """One value that breaks a rule: the way to it, and the rule with what would be right."""
+    """One invalid value: the path to it, and the rule with what would be valid."""
 
     path: tuple[str | int, ...]
     rule: str
 
     @property
     def key(self) -> str:
-        """The way as a person writes it: "views.packshot.steps"."""
+        """The path as users write it: "views.packshot.steps"."""
         return ".".join(str(part) for part in self.path)
 
 
@@ -28,7 +28,7 @@ def broken_rules(error: ValidationError, shape: Any) -> list[BrokenRule]:
 
 
 def nearest(name: str, known: Collection[str]) -> str:
-    """The known name that a person most likely meant; '' where none is near."""
+    """The known name that the user most likely meant; '' if none is similar."""
     return next(iter(difflib.get_close_matches(name, sorted(known), n=1)), "")
 
 
@@ -72,7 +72,7 @@ def _choices_at(shape: Any, path: Sequence[str | int]) -> tuple[str, ...]:
 
 
 def _at(shape: Any, path: Sequence[str | int]) -> Any:
-    """The annotation of what stands there; Any where it can't be followed."""
+    """The annotation at the path; Any if it can't be followed."""
     for part in path:
         shape = next((found for each in _members(shape) for found in _step(each, part)), Any)
     return shape

@@ -1,12 +1,12 @@
-"""What is said of a picture: by the rubric, by a person, and where nobody has said anything yet."""
+"""Decisions about a picture: the rubric's, a person's, and the one that pages show."""
 
 from typing import Literal
 
-#: The rubric's answer.
+#: The rubric's decision.
 Decision = Literal["accepted", "review", "rejected"]
 
-#: A person's, which overrules it.
+#: A person's decision, which overrules the rubric's.
 PersonsDecision = Literal["accepted", "rejected"]
 
-#: What a page shows.
+#: The decision shown on a page; "unjudged" if there is none yet.
 ShownDecision = Literal["accepted", "review", "rejected", "unjudged"]

@@ -40,7 +40,7 @@ class CatalogError(Exception):
 
 
 class InputError(CatalogError):
-    """What the user gave is wrong; running again without a change fails again."""
+    """The user's input is wrong; running again without a change fails again."""
 
     exit_code = 2
 
@@ -54,7 +54,7 @@ class FeedError(InputError):
 
 
 class ModelError(InputError):
-    """A model that is missing, is no diffusers or open_clip folder, or has unsafe weights."""
+    """A model that is missing, is not a diffusers or open_clip folder, or has unsafe weights."""
 
 
 class InfrastructureError(CatalogError):
@@ -66,11 +66,11 @@ class StoreError(InfrastructureError):
 
 
 class StoreBusyError(StoreError):
-    """Another process holds the database file; the message names it where it is known."""
+    """Another process holds the database file; the message names it if known."""
 
 
 class CorruptionError(StoreError):
-    """Bytes that were stored no longer hash to their address."""
+    """Stored bytes whose hash no longer matches their address."""
 
 
 class DrawingError(InfrastructureError):

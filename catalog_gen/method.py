@@ -1,4 +1,4 @@
-"""What a way to draw is: the base of the classes in ``diffusion/methods``.
+"""The interface of a drawing method: the base of the classes in ``diffusion/methods``.
 
 An instance holds a method's parameters. It is a section of a view, where a person writes it, and of
 a recipe, where it decides pixels; the engine asks it for its pictures.
@@ -27,7 +27,7 @@ Need = Literal["photo", "mask", "concept"]
 
 
 class Method(Chosen):
-    """A way to draw and its parameters.
+    """A drawing method and its parameters.
 
     A subclass fixes ``name``, names its parameters as fields, and draws. ``needs`` says what a
     product must have, ``task`` which of the model's pipelines runs.
@@ -80,7 +80,7 @@ def described(name: str, parameters: Mapping[str, Any]) -> str:
 
 
 def _resolved(value: object) -> object:
-    """An instance of the class that a name stands for; a bare name has no parameters."""
+    """Build the method from its name or its table; a bare name has default parameters."""
     if isinstance(value, Method):
         return value
     given = {"name": value} if isinstance(value, str) else value

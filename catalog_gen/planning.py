@@ -64,7 +64,7 @@ NO_LIMIT: Final = Budget()
 
 @dataclass(frozen=True, slots=True)
 class Costed:
-    """What a budget looks at: why a picture is to be drawn, and its estimated seconds."""
+    """What a budget needs of an item: why a picture is to be drawn, and its estimated seconds."""
 
     reason: str
     seconds: float
@@ -110,7 +110,7 @@ def reason_for(
     previous_inputs: Mapping[str, str] | None,
     previous_spec: Mapping[str, str] | None,
 ) -> Reason:
-    """Compare what is asked for now with what was asked for last.
+    """Compare what is asked for now with what was last asked for.
 
     A changed template may read other fields than before; then the fields say nothing about the
     shop's edits, and the template is the reason.

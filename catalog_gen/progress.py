@@ -1,7 +1,7 @@
-"""How far a long stage is: reported by whoever works, shown by whoever started the work.
+"""Progress of long stages, passed from the stage to the command that shows it.
 
-The reporters travel in a context variable, because Dagster stands between the command that draws
-the bars and the stage that knows the numbers. Without a reporter, reports go nowhere.
+Reporters are kept in a context variable, because Dagster runs between the command that draws the
+bars and the stage that knows the numbers. Without a reporter, reports are dropped.
 """
 
 from collections.abc import Callable, Iterator
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """``done`` of a stage's ``total`` items; ``note`` says what came of them, if that is known."""
+    """``done`` of a stage's ``total`` items; ``note`` describes the results so far, if known."""
 
     stage: str
     done: int
@@ -26,7 +26,7 @@ _reporters: ContextVar[tuple[Reporter, ...]] = ContextVar("reporters", default=(
 
 
 def report(stage: str, done: int, total: int, note: str = "") -> None:
-    """Tell the reporters, if there are any."""
+    """Send a progress report to all current reporters."""
     for reporter in _reporters.get():
         reporter(Progress(stage, done, total, note))
 

@@ -64,7 +64,7 @@ def candidate_seed(form: str, candidate: int, attempt: int) -> int:
 
 
 class Environment(Chosen):
-    """What decides pixels without being chosen: recorded with each image, compared on redraw."""
+    """Everything else that determines the pixels; recorded with each image, compared on redraw."""
 
     device: str = Field(description="'cpu' or the name of the GPU")
     dtype: Literal["fp32", "fp16", "bf16"]

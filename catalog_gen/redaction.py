@@ -1,7 +1,7 @@
 """Take credentials out of text before it is stored, logged or shown.
 
-What counts is what a URL carries: a user with a password before the host, and query parameters that
-are named like secrets (``token``, ``signature``, ...).
+It masks credentials in URLs: a user with a password before the host, and query parameters that are
+named like secrets (``token``, ``signature``, ...).
 """
 
 import re

@@ -1,12 +1,12 @@
 """Parts that register by an entry point: methods, model families, readers, channels, signals.
 
-catalog_gen's own parts stand in its ``pyproject.toml``, one line each; another package adds its own
-in the same way, and both are found alike:
+catalog_gen lists its own parts in its ``pyproject.toml``, one line each. Other packages add theirs
+in the same way:
 
     [project.entry-points."catalog_gen.methods"]
     img2img = "catalog_gen.diffusion.methods.img2img:ImageToImage"
 
-A part's module is imported when the part is asked for, so that heavy libraries stay out until then.
+A part's module is imported when the part is first used, which defers heavy libraries until then.
 """
 
 from functools import cache
@@ -20,7 +20,7 @@ Part = TypeVar("Part")
 
 
 class Registry(Generic[Part]):
-    """The parts of one kind by name. ``kind`` is its word in messages: "method"."""
+    """The parts of one kind by name. ``kind`` names it in error messages: "method"."""
 
     def __init__(self, kind: str, group: str) -> None:
         self.kind = kind
@@ -31,10 +31,10 @@ class Registry(Generic[Part]):
         return tuple(sorted(_entry_points(self.group)))
 
     def get(self, name: str) -> Part:
-        """The part of a name.
+        """Import and return the part with this name.
 
         Raises:
-            ConfigError: there is none, or its module can't be imported.
+            ConfigError: no such part is installed, or its module can't be imported.
         """
         entry = _entry_points(self.group).get(name)
         if entry is None:

@@ -72,13 +72,13 @@ def checked_timezone(name: str) -> str:
     own = name.strip().rpartition("/")[2].replace(" ", "_").lower()
     near = short.get(own) or nearest(name, zones)
     hint = f"did you mean '{near}'? " if near else ""
-    raise ValueError(f"{name!r} is no time zone; {hint}it is a name such as 'Europe/Berlin'")
+    raise ValueError(f"{name!r} is not a time zone; {hint}it is a name such as 'Europe/Berlin'")
 
 
 def _values(
     text: str, field: str, least: int, most: int, words: tuple[str, ...], *, cron: str
 ) -> set[int]:
-    """The numbers that a field stands for."""
+    """The numbers that a field matches."""
     found: set[int] = set()
     for part in text.split(","):
         match = _PART.fullmatch(part)

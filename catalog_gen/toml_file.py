@@ -1,4 +1,4 @@
-"""Reads a TOML file into a checked model; every rule that it breaks is named with its line."""
+"""Reads a TOML file into a checked model and reports every broken rule with its line."""
 
 import tomllib
 from pathlib import Path
@@ -14,12 +14,12 @@ Shape = TypeVar("Shape")
 
 
 def load_toml(path: Path, shape: type[Shape], how_to_name: str) -> Shape:
-    """The file as ``shape``, a pydantic model or a dictionary of models.
+    """Load the file as ``shape``, a pydantic model or a dictionary of models.
 
-    ``how_to_name`` says which option or setting names another file.
+    ``how_to_name`` says which option or setting selects another file.
 
     Raises:
-        ConfigError: the file is missing, is no TOML, or breaks a rule of ``shape``.
+        ConfigError: the file is missing, is not TOML, or breaks a rule of ``shape``.
     """
     try:
         text = path.read_text("utf-8")
@@ -32,7 +32,7 @@ def load_toml(path: Path, shape: type[Shape], how_to_name: str) -> Shape:
         raise ConfigError(
             str(path), "its tables or arrays are nested too deeply", "Mend the file."
         ) from None
-    except (ValueError, OSError) as error:  # no TOML, no UTF-8, a number of 5,000 digits
+    except (ValueError, OSError) as error:  # not TOML, not UTF-8, or a number of 5,000 digits
         raise ConfigError(str(path), f"is no readable TOML ({error})", "Mend the file.") from error
     try:
         return TypeAdapter(shape).validate_python(content)

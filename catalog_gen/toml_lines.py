@@ -1,4 +1,4 @@
-"""Where each key of a TOML file stands: the standard library's parser keeps no positions."""
+"""Finds the line of each key in a TOML file: the standard library's parser keeps no positions."""
 
 import re
 import tomllib

@@ -9,7 +9,7 @@ from catalog_gen.store.backup import Backup, back_up, restore
 
 
 def run(folder: Path, as_json: bool) -> None:
-    """Write a backup and say what is in it."""
+    """Write a backup and print its contents."""
     backup = back_up(Home.from_environment(), folder.absolute())
     if as_json:
         print_json({"folder": str(folder.absolute()), **asdict(backup), "bytes": backup.bytes})
@@ -18,7 +18,7 @@ def run(folder: Path, as_json: bool) -> None:
 
 
 def run_restore(folder: Path, force: bool, as_json: bool) -> None:
-    """Make a backup the store and say what came back."""
+    """Replace the store with a backup and print what was restored."""
     restored = restore(Home.from_environment(), folder.absolute(), force=force)
     if as_json:
         print_json({**asdict(restored.backup), "earlier": restored.earlier})

@@ -1,4 +1,4 @@
-"""Budgets as people type them: a number of pictures, or a time."""
+"""Parses budgets: a number of pictures, or a time."""
 
 import re
 from typing import Final

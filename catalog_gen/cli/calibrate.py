@@ -29,9 +29,9 @@ class Bound:
     most_bad: float
     """The largest share of bad pictures among accepted ones, 0..1."""
     confidence: float
-    """With which that holds, 0..1."""
+    """The confidence level of that bound, 0..1."""
     prevalence: float | None = None
-    """The share of bad pictures among all, 0..1, where labels were made; None: a sample of all."""
+    """The share of bad pictures among all, 0..1, for artificial labels; None: a sample of all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +39,11 @@ class Origin:
     """Where labels come from."""
 
     name: str
-    """As the rubric records it."""
+    """The name recorded in the rubric."""
     told: str
     """The same as a clause, claiming no more than the labels show."""
     first_step: str
-    """What to do where there are none."""
+    """The next step if there are no labels."""
 
 
 _REVIEWS: Final = Origin(

@@ -36,7 +36,7 @@ _COLOURS: Final[dict[State, str]] = {"well": "green", "warning": "yellow", "faul
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at; the remedy is empty where all is well."""
+    """The result of one check; the remedy is empty if all is well."""
 
     what: str
     state: State
@@ -79,7 +79,7 @@ def examine(settings: CatalogSettings, home: Home) -> Iterator[Finding]:
 
 
 def _guarded(what: str, look: Callable[[], str]) -> Finding:
-    """An error of ours as a finding: it has its remedy with it."""
+    """Convert a ``CatalogError``, with its next step as the remedy."""
     try:
         return Finding(what, "well", look())
     except CatalogError as error:
@@ -101,13 +101,13 @@ def _disk(home: Home) -> Finding:
 
 def _store(home: Home) -> Iterator[Finding]:
     if not home.database.exists():
-        yield Finding("store", "well", f"there is none yet at {home.root}")
+        yield Finding("store", "well", f"not created yet at {home.root}")
         return
 
     def look() -> str:
         with Store(home, patience=_PATIENCE).peek() as connection:
             (images,) = only_row(connection.execute("SELECT count(*) FROM images"))
-        return f"{images} pictures, schema is current, nobody keeps others out"
+        return f"{images} pictures, schema is current, not locked"
 
     yield _guarded("store", look)
 

@@ -1,6 +1,6 @@
-"""How a command ends: what went wrong in one message, and an exit code.
+"""Ends a command with one message on what went wrong, and an exit code.
 
-With ``--json`` a command that fails prints an object, too:
+With ``--json``, a command that fails also prints an object:
 ``{"error": {"type": ..., "value": ..., "rule": ..., "next_step": ...}}``.
 """
 
@@ -17,14 +17,14 @@ import typer
 from catalog_gen.errors import CatalogError, InfrastructureError
 from catalog_gen.redaction import without_credentials
 
-#: What a shell expects of a command that Ctrl-C ended, and of one that was used wrongly.
+#: Conventional exit codes after Ctrl-C, and for wrong usage.
 INTERRUPTED: Final = 130
 USAGE: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
-    """Why a command did not do what it was asked for."""
+class CommandFailure:
+    """Why a command failed."""
 
     type: str
     value: str
@@ -32,11 +32,11 @@ class Failure:
     next_step: str
 
     @classmethod
-    def of(cls, error: CatalogError) -> "Failure":
+    def of(cls, error: CatalogError) -> "CommandFailure":
         return cls(type(error).__name__, error.value, error.rule, error.next_step)
 
 
-_STOPPED: Final = Failure(
+_STOPPED: Final = CommandFailure(
     "Interrupted", "Ctrl-C", "the command was stopped", "What was done before is kept; run again."
 )
 
@@ -44,7 +44,7 @@ _STOPPED: Final = Failure(
 def open_streams() -> None:
     """Put the null device where a standard stream was closed.
 
-    Otherwise the next file that is opened gets the stream's number, and what is printed ends in
+    Otherwise the next file opened gets the stream's descriptor, and printed text could end up in
     the database.
     """
     for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
@@ -59,20 +59,20 @@ def open_streams() -> None:
 def end(command: Callable[[], int]) -> NoReturn:
     """Run a command and end the process with its exit code.
 
-    It ends without Python's teardown: by now everything is closed and on disk, teardown takes half
-    a second with torch loaded, and DuckDB's binding would list on the terminal what other libraries
-    still hold of it.
+    It skips Python's teardown: everything is closed and on disk by now, teardown takes half a
+    second with torch loaded, and DuckDB's binding would print warnings about references that other
+    libraries still hold.
     """
     code = _run(command)
     for stream in (sys.stdout, sys.stderr):
-        # `catalog-gen sql ... | head` has what it wanted; a full disk takes no more.
+        # `catalog-gen sql ... | head` may have closed the pipe; a disk may be full.
         with suppress(OSError, ValueError):
             stream.flush()
     os._exit(code)
 
 
-def print_failure(failure: Failure) -> None:
-    """The object of a failed command on standard output."""
+def print_failure(failure: CommandFailure) -> None:
+    """Print a failed command's JSON object on standard output."""
     from catalog_gen.cli.output import print_json
 
     print_json({"error": asdict(failure)})
@@ -102,29 +102,31 @@ def _stopped() -> int:
 
 
 def _told(error: Exception) -> int:
-    """Say what went wrong on standard error; the exit code for it."""
+    """Report the error on standard error and return its exit code."""
     from catalog_gen.cli.output import messages as console
 
     if isinstance(error, BrokenPipeError):
-        return 0  # whoever read standard output has what they wanted
+        return 0  # the reader of standard output has closed it: not an error
     if isinstance(error, CatalogError):
         console.print(f"[bold red]{type(error).__name__}[/]: ", end="")
         console.print(str(error), markup=False)
-        failure, code = Failure.of(error), error.exit_code
+        failure, code = CommandFailure.of(error), error.exit_code
     elif isinstance(error, typer.Abort):
         return _stopped()
     elif _is_usage_error(error):
         usage: Any = error
         usage.show()
         told = usage.format_message().rstrip(".")
-        failure = Failure("UsageError", " ".join(sys.argv[1:]), told, "Look at --help.")
+        failure = CommandFailure("UsageError", " ".join(sys.argv[1:]), told, "Look at --help.")
         code = USAGE
     else:
         told, details = without_credentials(str(error)), _crash_details()
         console.print(f"[bold red]Unexpected {type(error).__name__}[/]: ", end="")
         console.print(told, markup=False)
-        console.print(f"This is a fault of catalog_gen. {details}", markup=False)
-        failure = Failure(type(error).__name__, told, "this is a fault of catalog_gen", details)
+        console.print(f"This is a bug in catalog_gen. {details}", markup=False)
+        failure = CommandFailure(
+            type(error).__name__, told, "this is a bug in catalog_gen", details
+        )
         code = InfrastructureError.exit_code
     if _as_json():
         print_failure(failure)
@@ -137,7 +139,7 @@ def _is_usage_error(error: Exception) -> bool:
 
 
 def _crash_details() -> str:
-    """Keep the traceback in a file and say where; a full or read-only disk is said, too."""
+    """Save the traceback to a file and return a sentence saying where, or why it failed."""
     from catalog_gen.settings import Home
 
     try:

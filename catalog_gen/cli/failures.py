@@ -1,4 +1,4 @@
-"""What could not be drawn, for people: the same reasons together, all products, what to do."""
+"""Prints the pictures that could not be drawn, grouped by reason, with the next step."""
 
 from rich.console import Console
 
@@ -6,7 +6,7 @@ from catalog_gen.stages.failures import FailureGroup, Outlook
 
 
 def print_outlook(console: Console, left: Outlook) -> None:
-    """What is left to people, each with the remedy; nothing is cut short."""
+    """Print the failures that people must resolve, in full, with their remedies."""
     for group in left.groups:
         _print_group(console, group)
     if left.groups:

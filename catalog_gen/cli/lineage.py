@@ -31,10 +31,10 @@ _MARKS: Final[Mapping[Outcome, str]] = {
 
 
 def run(image: str, config: Path, as_json: bool) -> None:
-    """Find the image and tell where it came from, and what sales channels say of it today.
+    """Print an image's origin and its channel passports as of today.
 
     Raises:
-        InputError: there is no such image, or more than one.
+        InputError: no image matches, or several do.
         ConfigError: the settings or the passports can't be used.
     """
     settings = load_settings(config)

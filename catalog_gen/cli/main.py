@@ -1,4 +1,4 @@
-"""The `catalog-gen` command: what there is to say to it.
+"""The `catalog-gen` command line: its commands, arguments and options.
 
 Each command's work is in a module of its own that is imported when the command runs, so that
 `--help` costs nothing but this file.

@@ -1,4 +1,4 @@
-"""How commands speak: JSON on standard output, everything for people on standard error."""
+"""Command output: JSON on standard output, everything for people on standard error."""
 
 import json
 import os
@@ -32,7 +32,7 @@ _CONTROLS: Final = {code: f"\\u{code:04x}" for code in range(0x7F, 0xA0)}
 
 
 def harmless(text: str) -> str:
-    """The text with everything that a terminal would obey made visible: ESC becomes "\\x1b".
+    """The text with terminal control characters made visible: ESC becomes "\\x1b".
 
     Feeds and reviews come from outside; what they hold is shown and never runs.
     """

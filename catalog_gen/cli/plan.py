@@ -1,4 +1,4 @@
-"""`catalog-gen plan`: the night, told before. What would change, be drawn, and stand in the way."""
+"""`catalog-gen plan`: what the next refresh would change and draw, and what would stop it."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -12,7 +12,7 @@ from rich.table import Table
 
 from catalog_gen.catalog.product import Rejection
 from catalog_gen.cli.budget import parse_budget
-from catalog_gen.cli.ending import Failure
+from catalog_gen.cli.ending import CommandFailure
 from catalog_gen.cli.output import answers, counted, duration, feed_line, print_json
 from catalog_gen.cli.preflight import require
 from catalog_gen.planning import Budget, PlanItem
@@ -22,11 +22,11 @@ from catalog_gen.stages.photos import PhotoCount
 from catalog_gen.stages.plan import Plan, make_plan
 from catalog_gen.store.products import NamedProduct
 
-#: Lines of the table, and of each list; JSON has them all.
+#: Most rows of the table, and lines of each list; JSON has all of them.
 SHOWN: Final = 30
 LISTED: Final = 8
 
-#: Characters of a feed's value.
+#: Most characters shown of a feed's value.
 LONGEST: Final = 40
 
 #: How a kind of change is marked, and in which colour.
@@ -52,7 +52,7 @@ def run(config: Path, feed: Path | None, budget: str | None, as_json: bool) -> i
 
 
 def _as_json(plan: Plan) -> dict[str, object]:
-    stops = [asdict(Failure.of(error)) for error in plan.stops]
+    stops = [asdict(CommandFailure.of(error)) for error in plan.stops]
     return {
         "products": {
             name: getattr(plan.products, name)
@@ -94,7 +94,7 @@ def _item(item: PlanItem) -> dict[str, object]:
 
 
 def _print(plan: Plan) -> None:
-    """Top down: the feed, what changed, what is drawn, what is left out, what stands in the way."""
+    """Print the feed, the changes, what is drawn, what is left out, and what would stop it."""
     answers.print(feed_line(plan.products.platform, plan.products.skipped))
     answers.print(_counts(plan))
     listed = {kind: getattr(plan.diff, kind) for kind in _SIGNS}
@@ -176,7 +176,7 @@ def _list_products(products: Sequence[NamedProduct], width: int, sign: str, colo
 
 
 def _list(title: str, lines: Iterable[str]) -> None:
-    """A heading and its first lines; nothing where there are none."""
+    """Print a heading and the first lines, or nothing if there are no lines."""
     found = list(lines)
     if not found:
         return

@@ -1,4 +1,4 @@
-"""What has to be right before anything is drawn: `refresh`, `plan` and `doctor` ask the same.
+"""The checks before anything is drawn, shared by `refresh`, `plan` and `doctor`.
 
 Nothing is loaded, drawn or written; weights are checked by their headers and hashes.
 """
@@ -42,7 +42,7 @@ def looks(catalog: Catalog) -> tuple[Look, ...]:
 
 
 def problems(catalog: Catalog) -> Iterator[CatalogError]:
-    """What would stop a refresh, whatever the feed says."""
+    """The problems that would stop a refresh with any feed."""
     for each in looks(catalog):
         try:
             each.look()
@@ -131,7 +131,7 @@ def _lettering(catalog: Catalog) -> str:
 
     weights = catalog.settings.lettering
     if weights is None:
-        return "nobody looks for it: lettering is not set"
+        return "not checked: lettering is not set"
     if not weights.is_file():
         raise ModelError(
             str(weights), "there is no such file", "Set lettering in catalog.toml, or take it out."

@@ -1,4 +1,4 @@
-"""`catalog-gen publications` and `rollback`: the sets that went live, and the way back."""
+"""`catalog-gen publications` and `rollback`: list the published sets, or restore one."""
 
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -17,7 +17,7 @@ from catalog_gen.store.gates import last_gates
 from catalog_gen.store.publications import Publication, hold, live_at, publications
 from catalog_gen.store.snapshot import publish_snapshot
 
-#: What a rollback is told as where a run's id would stand.
+#: Recorded in place of a run's id for a rollback.
 RUN: str = "rollback"
 
 
@@ -25,7 +25,7 @@ def run(at: str | None, as_json: bool) -> None:
     """List what went live, the newest first, and what the last night's gates said.
 
     Raises:
-        InputError: ``at`` is no date.
+        InputError: ``at`` is not a date.
     """
     moment = None if at is None else _moment(at)
     with Store(Home.from_environment()).peek() as connection:
@@ -57,10 +57,10 @@ def run(at: str | None, as_json: bool) -> None:
 
 
 def run_rollback(config: Path, publication: int | None, lift: bool, as_json: bool) -> None:
-    """Restore an earlier set, with the page, the feeds and the snapshot that tell of it.
+    """Restore an earlier set, with its gallery page, feeds and snapshot.
 
     Raises:
-        InputError: there is no such publication.
+        InputError: no publication has this number.
     """
     catalog = Catalog.open(config, Home.from_environment())
     stamp = Stamp.at_once(RUN)

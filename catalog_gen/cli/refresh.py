@@ -1,4 +1,4 @@
-"""`catalog-gen refresh` and `retry`: run a job here, and say what came of it."""
+"""`catalog-gen refresh` and `retry`: run a job in this process and print its results."""
 
 import logging
 import os
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from catalog_gen.stages.mending import Kind
 
-#: Libraries that log on standard error what a refresh says itself, or what nobody needs.
+#: Libraries whose log lines on standard error repeat the refresh's own, or are of no use.
 _CHATTY: Final = ("diffusers", "transformers", "huggingface_hub", "open_clip", "torch", "alembic")
 
 _PARTS: Final = {"generate": "drawing", "score": "scoring", "store": "storing"}
@@ -53,7 +53,7 @@ def run(config: Path, feed: Path | None, budget: str | None, as_json: bool) -> i
     limit = parse_budget(budget) or Budget()
     home = _prepare(config)
     catalog = Catalog.open(config, home, feed)
-    require(catalog)  # what is wrong is said before Dagster starts
+    require(catalog)  # report problems before Dagster starts
     settings = catalog.settings
     if feed is not None:
         os.environ["CATALOG_FEED"] = str(feed.absolute())
@@ -165,7 +165,7 @@ def _say_what_is_kept(home: Home, run_id: str) -> None:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """The libraries' own chatter would tear the progress bars. What stages log is Dagster's."""
+    """Silence libraries' logs, which would break the progress bars; stages log to Dagster."""
     os.environ |= {
         "TRANSFORMERS_VERBOSITY": "error",
         "DIFFUSERS_VERBOSITY": "error",
@@ -179,7 +179,7 @@ def _quiet() -> Iterator[None]:
 
 
 def _as_error(kind: str, message: str, run_id: str) -> CatalogError:
-    """The error of our own that ended a step, with the exit code of its class."""
+    """Rebuild the ``CatalogError`` that ended a step, so that its class sets the exit code."""
     found = getattr(errors, kind, None)
     error_type = (
         found
@@ -194,7 +194,7 @@ def _as_error(kind: str, message: str, run_id: str) -> CatalogError:
 
 
 def _complete(run_id: str, noted: Mapping[str, Any], total: float) -> dict[str, Any]:
-    """The summary with every promised key, whatever the stages had to note."""
+    """The summary with every documented key, including those without figures."""
     shape: dict[str, dict[str, float]] = {
         "products": dict.fromkeys(("active", "added", "changed", "retired", "rejected"), 0),
         "images": dict.fromkeys(("planned", "generated", "reused", "deferred", "failed"), 0),

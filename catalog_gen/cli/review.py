@@ -1,4 +1,4 @@
-"""`catalog-gen review`: what waits for a person, and what the person says."""
+"""`catalog-gen review`: list the pictures that wait for review, or decide about one."""
 
 import getpass
 import json
@@ -59,7 +59,7 @@ def run_list(config: Path, sample: int | None, as_json: bool) -> None:
 
 
 def run_decide(image: str, decision: PersonsDecision, note: str, as_json: bool) -> None:
-    """Keep a person's word on one picture; it counts from the next refresh on.
+    """Store a person's decision about one picture; it applies from the next refresh on.
 
     Raises:
         InputError: no stored image, or more than one, has that name.

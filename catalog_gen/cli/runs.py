@@ -1,4 +1,4 @@
-"""`catalog-gen runs`: which runs there were, how they ended, and one run's log."""
+"""`catalog-gen runs`: list the runs and how they ended, or print one run's log."""
 
 from dataclasses import asdict
 from typing import Final

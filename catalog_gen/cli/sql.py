@@ -28,7 +28,7 @@ def run(query: str, timeout: float, as_json: bool) -> None:
 
 
 def _width(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> int:
-    """Characters that a table needs for every value to stand on one line."""
+    """Width in characters of a table with every value on one line."""
     widths = [
         max(_longest(name), *(_longest(row[place]) for row in cells), 0)
         for place, name in enumerate(columns)
@@ -61,7 +61,7 @@ def _print_lines(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> None
 
 
 def _told_apart(columns: Iterable[str]) -> list[str]:
-    """Names that can be keys: a second "count" is "count_2"."""
+    """Unique column names: a second "count" becomes "count_2"."""
     seen: Counter[str] = Counter()
     names: list[str] = []
     for column in columns:
@@ -71,5 +71,5 @@ def _told_apart(columns: Iterable[str]) -> list[str]:
 
 
 def _json_value(value: object) -> object:
-    """JSON knows no infinity and no NaN."""
+    """Replace infinity and NaN, which JSON doesn't have."""
     return None if isinstance(value, float) and not math.isfinite(value) else value

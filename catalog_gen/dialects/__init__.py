@@ -1,1 +1,1 @@
-"""Which words a model understands, read from the model's own file; none is compiled in."""
+"""The words that a model understands, read from the model's own file."""

@@ -1,8 +1,8 @@
-"""The ways to read a shop's words as a model's: a thing, a single word, the first word, a number.
+"""Translates a shop's words into a model's: by head noun, single word, first word, or number.
 
-A word that could mean two things is left unknown, because a wrong word draws a wrong picture and
-an unknown one merely leaves the product out, with a reason. Every table comes from the dialect's
-file. Product text is unbounded, so all of this runs in linear time.
+An ambiguous word is treated as unknown: a wrong word would draw a wrong picture, while an unknown
+one only leaves the product out, with a reason. All word tables come from the dialect's file.
+Product text may be long, so everything here runs in linear time.
 """
 
 import re
@@ -15,26 +15,26 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from catalog_gen.dialects.text import Phrases, one_of, words_in
 
-#: Characters of a text that may be remembered.
+#: Longest text, in characters, whose result is cached.
 _SHORT: Final = 60
-#: A phrase's place for a number in ``Count.packs``.
+#: Placeholder for the number in ``Count.packs``.
 _SLOT: Final = "#"
 
 Names = Annotated[
     dict[str, tuple[str, ...]],
-    Field(min_length=1, description="each of the model's words, with the shop's words for it"),
+    Field(min_length=1, description="the model's words, with the shop's words for each"),
 ]
 
 
 class _Attribute(BaseModel, ABC):
-    """How one attribute is read."""
+    """Base of the ways to read one attribute."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     required: bool = Field(
-        True, description="whether a product without a word for it can't be drawn, where asked"
+        True, description="whether a product can't be drawn without a known word, if asked"
     )
-    unsaid: str = Field("", description="the model's word where the shop names nothing at all")
+    unsaid: str = Field("", description="the model's word if the shop gives no value")
 
     @property
     @abstractmethod
@@ -43,18 +43,18 @@ class _Attribute(BaseModel, ABC):
 
     @abstractmethod
     def named_in(self, text: str) -> str:
-        """The model's word for what a text names; '' where that is unknown or not certain."""
+        """The model's word for what a text names; '' if unknown or ambiguous."""
 
     def word(self, own: str, *others: str) -> str:
-        """The model's word for an attribute's own value; without one, for what other texts name.
+        """The model's word for an attribute's own value or, if that is empty, for the other texts.
 
-        A value that is unknown stays unknown, whatever the other texts say.
+        An unknown own value stays unknown: the other texts are not searched.
         """
         text = own or next(filter(None, others), "")
         return self._named_in(text) or ("" if own else self.unsaid)
 
     def _named_in(self, text: str) -> str:
-        """``named_in``, remembered for short texts: a shop has few colours and many products."""
+        """``named_in``, cached for short texts: a shop has few colours and many products."""
         return self.named_in(text) if len(text) > _SHORT else self._remembered(text)
 
     @cached_property
@@ -63,11 +63,11 @@ class _Attribute(BaseModel, ABC):
 
 
 class Thing(_Attribute):
-    """What is sold: the head noun of a title, or of the last part of a category path.
+    """The product type: the head noun of a title, or of the last part of a category path.
 
-    In a title, the last name before any further description counts, unless what follows makes it
-    another thing ("chair cushion"). Where two things stand side by side ("Vases & Bowls"), neither
-    is certain.
+    In a title, the last known noun before any further description counts, unless a following word
+    makes it something else ("chair cushion"). Two coordinated nouns ("Vases & Bowls") are
+    ambiguous.
     """
 
     reads: Literal["thing"]
@@ -122,11 +122,11 @@ class Thing(_Attribute):
 
 
 class Single(_Attribute):
-    """The one word that a text names; two of them, or one that the model never saw, give none."""
+    """The only known word in a text; two words, or one unknown to the model, are ambiguous."""
 
     reads: Literal["single"]
     names: Names
-    others: tuple[str, ...] = Field((), description="words of this kind that the model never saw")
+    others: tuple[str, ...] = Field((), description="words of this kind that the model can't draw")
 
     @property
     def vocabulary(self) -> tuple[str, ...]:
@@ -142,7 +142,7 @@ class Single(_Attribute):
 
 
 class First(_Attribute):
-    """The first word that a text names, as shops order them; a word of an earlier tier wins."""
+    """The first known word in a text; a word of an earlier tier takes precedence."""
 
     reads: Literal["first"]
     tiers: tuple[Names, ...] = Field(min_length=1, description="nearest to the picture first")
@@ -166,9 +166,9 @@ class First(_Attribute):
 
 
 class Count(_Attribute):
-    """How many pieces a text names: "2", "set of two", "4-pack"; one where it says nothing.
+    """The number of pieces: "2", "set of two", "4-pack"; one if the text gives no number.
 
-    A number that the model has no word for is given in digits.
+    A number without a word in the model's vocabulary is given in digits.
     """
 
     reads: Literal["count"]
@@ -176,7 +176,7 @@ class Count(_Attribute):
     spoken: dict[str, int] = Field({}, description="the shop's number words")
     packs: tuple[str, ...] = Field((), description=f"'set of {_SLOT}', '{_SLOT} pack'")
     phrases: dict[str, int] = Field({}, description="'pair of': 2")
-    one_piece: tuple[str, ...] = Field((), description="of these, a pair is one: 'headphones'")
+    one_piece: tuple[str, ...] = Field((), description="sold as one piece: 'headphones'")
 
     @property
     def vocabulary(self) -> tuple[str, ...]:

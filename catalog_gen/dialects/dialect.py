@@ -33,43 +33,43 @@ class Dialect(BaseModel):
 
     @cached_property
     def hash(self) -> str:
-        """SHA-256 over every word; a field that is left at its default never enters it."""
+        """SHA-256 of the dialect, without fields left at their defaults."""
         return sha256_json(self.model_dump(mode="json", exclude_defaults=True))
 
     @cached_property
     def vocabularies(self) -> Mapping[str, tuple[str, ...]]:
-        """All words that the model knows, for each attribute that has closed ones."""
+        """All words that the model knows, by attribute with a closed vocabulary."""
         return {name: attribute.vocabulary for name, attribute in self.attributes.items()}
 
     def word(self, attribute: str, own: str, *others: str) -> str:
         """The model's word for an attribute's own value, or for what the other texts name.
 
-        '' where none is certain. An attribute without a closed vocabulary keeps its own value:
-        nobody can tell which words of another text would be it.
+        '' if unknown or ambiguous. An attribute without a closed vocabulary keeps its own value,
+        since there are no words to look for in the other texts.
         """
         known = self.attributes.get(attribute)
         return own.strip() if known is None else known.word(own, *others)
 
     def counted(self, word: str, count: str) -> str:
-        """A word in the number of a count: "mugs" for two, "mug" for one or where none is named."""
+        """The plural of a word if the count is above one, else the word itself."""
         return self.plurals.get(word, word) if self.number(count) > 1 else word
 
     def number(self, count: str) -> int:
-        """The number that a count's word or digits mean; 1 where they mean none."""
+        """The number for a count's word or digits; 1 if there is none."""
         for attribute in self.attributes.values():
             if isinstance(attribute, Count) and count in attribute.numbers:
                 return attribute.numbers[count]
         return int(count) if count.isascii() and count.isdecimal() else 1
 
     def why_not(self, asked: Mapping[str, str], read: Callable[[str], Mapping[str, str]]) -> str:
-        """'' where the model can draw what is asked; else one sentence that says why not.
+        """'' if the model can draw what is asked, else one sentence giving the reason.
 
-        Of several reasons the first counts, in the order of the attributes. Only attributes that
-        are asked count.
+        Only asked attributes are checked; the first that fails, in the dialect's order, is
+        reported.
 
         Args:
-            asked: the value of each attribute that is asked.
-            read: the product's fields, with their values, that an attribute was made from.
+            asked: attribute to value.
+            read: gives the product fields, with their values, that an attribute was made from.
         """
         for name, attribute in self.attributes.items():
             word = asked.get(name)
@@ -89,12 +89,12 @@ class Dialect(BaseModel):
         named = [f"{field} '{_short(text)}'" for field, text in sorted(fields.items()) if text]
         where = f"in {', '.join(named)}" if named else "for the product"
         return (
-            f"no certain {name} is named {where}, and {self.name} needs one of "
+            f"no unambiguous {name} is named {where}, and {self.name} needs one of "
             f"{', '.join(words)}; name it in the feed, or {self.remedy}"
         )
 
 
-#: What a model understands that names no words of its own: whatever the shop says.
+#: The dialect of a model without a dialect of its own.
 GENERIC: Final = Dialect(name="the model", remedy="choose another model")
 
 

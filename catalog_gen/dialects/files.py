@@ -37,9 +37,9 @@ def load_dialect(path: Path) -> Dialect:
     try:
         content = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise ModelError(str(path), f"is no readable JSON ({error})", remedy) from error
+        raise ModelError(str(path), f"is not readable JSON ({error})", remedy) from error
     if not isinstance(content, dict) or _PART not in content:
-        raise ModelError(str(path), f"it has no part '{_PART}'", remedy)
+        raise ModelError(str(path), f"has no part '{_PART}'", remedy)
     try:
         return Dialect.model_validate(content[_PART])
     except ValidationError as error:

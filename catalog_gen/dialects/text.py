@@ -1,4 +1,4 @@
-"""Text as words, and the phrases of a table found among them: what all ways of reading share."""
+"""Splits text into words and finds a table's phrases among them."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -9,7 +9,7 @@ _WORD: Final = re.compile(r"[^\W\d_]+")
 
 
 def words_in(text: str) -> list[str]:
-    """The words of a text in lower case: runs of letters of any alphabet.
+    """Lower-case words of a text: runs of letters of any alphabet.
 
     >>> words_in("Bone-China Tea Cup, 0.2 l")
     ['bone', 'china', 'tea', 'cup', 'l']
@@ -19,7 +19,7 @@ def words_in(text: str) -> list[str]:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Phrases:
-    """Phrases, as words, with what each means; '' means: known, and none of the model's words."""
+    """Phrases, as words, with their meanings; '' marks a known phrase without a model word."""
 
     meanings: Mapping[tuple[str, ...], str]
     longest: Mapping[str, int]
@@ -38,7 +38,7 @@ class Phrases:
         return cls(meanings, longest)
 
     def found(self, words: list[str]) -> Iterator[str]:
-        """What the words mean, in their order: at each place the longest phrase counts."""
+        """The meanings of the phrases in the words, in order; at each place the longest wins."""
         at = 0
         while at < len(words):
             length = self._length(words, at)
@@ -47,7 +47,7 @@ class Phrases:
             at += length or 1
 
     def without(self, words: list[str]) -> list[str]:
-        """The words that are part of no phrase."""
+        """The words that belong to no phrase."""
         kept: list[str] = []
         at = 0
         while at < len(words):
@@ -58,7 +58,7 @@ class Phrases:
         return kept
 
     def _length(self, words: list[str], at: int) -> int:
-        """Words of the phrase that stands at a place; 0 for none."""
+        """Number of words in the longest phrase starting at a place; 0 if there is none."""
         most = min(self.longest.get(words[at], 0), len(words) - at)
         return next(
             (n for n in range(most, 0, -1) if tuple(words[at : at + n]) in self.meanings), 0
@@ -68,5 +68,5 @@ class Phrases:
 def one_of(phrases: Iterable[str]) -> str:
     """A regular expression for any of these phrases in lower case, the longest first."""
     longest_first = sorted({each.lower() for each in phrases}, key=lambda each: (-len(each), each))
-    # (?!): where there are no phrases, nothing matches.
+    # (?!) never matches: there are no phrases.
     return "|".join(map(re.escape, longest_first)) or "(?!)"

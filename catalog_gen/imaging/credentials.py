@@ -1,8 +1,8 @@
 """Signed content credentials (C2PA) in exported pictures, with the user's own certificate.
 
-Needs the package c2pa-python (``pip install 'catalog-gen[credentials]'``). No time stamp authority
-is asked and nothing else is fetched. A verifier trusts the signature if it trusts the certificate's
-root; who wants to be trusted everywhere takes a certificate from the C2PA trust list.
+Needs the package c2pa-python (``pip install 'catalog-gen[credentials]'``). Signing works offline,
+without a time stamp authority. A verifier trusts the signature if it trusts the certificate's root;
+a certificate from an authority on the C2PA trust list is trusted by every verifier.
 https://spec.c2pa.org/specifications/specifications/2.2/specs/C2PA_Specification.html
 """
 
@@ -53,13 +53,13 @@ class Signer:
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What a verifier says of a signed picture.
+    """The result of verifying a signed picture.
 
     Attributes:
-        state: "Valid": untouched since it was signed; "Trusted": and by a trusted certificate;
-            "Invalid": the picture or its claim was changed.
-        problems: the codes of the checks that failed.
-        source_type: what the signed claim says of how the picture came to be.
+        state: "Valid": unchanged since it was signed; "Trusted": also signed with a trusted
+            certificate; "Invalid": the picture or its claim was changed.
+        problems: C2PA status codes of the failed checks.
+        source_type: the claim's IPTC digital source type (URI); empty if it has none.
         provenance: the signed recipe.
     """
 
@@ -70,10 +70,10 @@ class Credentials:
 
 
 def require_library() -> None:
-    """Make sure that c2pa-python is installed.
+    """Check that c2pa-python is installed.
 
     Raises:
-        ConfigError: it is not.
+        ConfigError: c2pa-python is not installed.
     """
     if find_spec("c2pa") is None:
         raise ConfigError(
@@ -84,10 +84,10 @@ def require_library() -> None:
 
 
 def sign(content: bytes, rendition: Rendition, provenance: Provenance, signer: Signer) -> bytes:
-    """The picture with a signed manifest inside; its pixels and other metadata stay.
+    """Embed a signed manifest in a picture; its pixels and other metadata stay.
 
     Raises:
-        ConfigError: the certificate or the key can't sign: expired, no chain, another algorithm.
+        ConfigError: the certificate can't sign: expired, without chain, or another algorithm.
     """
     import c2pa
 

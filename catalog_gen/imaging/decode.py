@@ -1,8 +1,7 @@
-"""Read pictures that others made, safely, as 8-bit sRGB pixels.
+"""Decodes untrusted picture files safely to 8-bit sRGB pixels.
 
-A file may be of any size, kind and condition: what can't be read as one still picture is refused
-with a sentence, never with a crash, and before memory is spent on it. Nothing is fetched, and
-which folders may be read is decided elsewhere.
+A file that is too large, damaged, animated or of an unsupported format raises a ``PictureError``;
+sizes are checked before the pixels are decoded.
 """
 
 import struct
@@ -32,24 +31,24 @@ _DAMAGE: Final = (
 
 
 class PictureError(InputError):
-    """A picture that can't be used: missing, too large, damaged, animated or of another kind."""
+    """A picture file that is missing, too large, damaged, animated or of an unsupported format."""
 
 
 def read_image(
     source: Path | bytes, max_pixels: int = MAX_PIXELS, name: str | None = None
 ) -> npt.NDArray[np.uint8]:
-    """Decode one still picture to (H, W, 3) of uint8 in sRGB.
+    """Decode one still picture to (H, W, 3) uint8 in sRGB.
 
     The EXIF rotation is applied; an embedded colour profile, CMYK, grey, palettes and 16 bits a
     channel are converted; transparency becomes white.
 
     Args:
         source: a file, or its bytes.
-        max_pixels: width times height above which the picture is refused undecoded.
-        name: what messages call the picture; the file's name by default.
+        max_pixels: limit on width times height, checked before decoding.
+        name: the picture's name in error messages; the file's name by default.
 
     Raises:
-        PictureError: names the picture, what is wrong and what to do.
+        PictureError: the file can't be decoded as one still picture within the limits.
     """
     from PIL import Image, ImageOps, UnidentifiedImageError
 
@@ -63,7 +62,7 @@ def read_image(
             return _to_srgb(ImageOps.exif_transpose(image), name)
     except UnidentifiedImageError:
         raise PictureError(
-            name, f"is none of {', '.join(FORMATS)}", "Convert it to JPEG or PNG."
+            name, f"is not one of {', '.join(FORMATS)}", "Convert it to JPEG or PNG."
         ) from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise _too_large(name, max_pixels) from None
@@ -74,10 +73,10 @@ def read_image(
 
 
 def read_bytes(path: Path) -> bytes:
-    """A picture file's bytes.
+    """Read a picture file.
 
     Raises:
-        PictureError: it is missing, no regular file, unreadable, or larger than ``MAX_BYTES``.
+        PictureError: the file is missing, not regular, unreadable, or above ``MAX_BYTES``.
     """
     try:
         if not path.is_file():
@@ -96,9 +95,9 @@ def read_bytes(path: Path) -> bytes:
 def contain_on_white(
     pixels: npt.NDArray[np.uint8], width: int, height: int
 ) -> npt.NDArray[np.uint8]:
-    """The whole picture, as large as fits into ``width`` x ``height``, centred on white.
+    """Scale the whole picture to fit ``width`` x ``height`` and centre it on white.
 
-    Cropping could cut the product; stretching would make it another one.
+    Cropping could cut the product off; stretching would distort it.
     """
     if pixels.shape == (height, width, 3):
         return pixels
@@ -143,7 +142,7 @@ def _to_srgb(image: "PillowImage", name: str) -> npt.NDArray[np.uint8]:
 
 
 def _eight_bits(image: "PillowImage", name: str) -> "PillowImage":
-    """Grey of 16 bits (whatever Pillow's mode) as grey of 8: Pillow itself would clip it."""
+    """Scale 16-bit grey, in any of Pillow's modes, to 8 bits; Pillow itself would clip it."""
     from PIL import Image
 
     values = np.asarray(image)
@@ -155,14 +154,14 @@ def _eight_bits(image: "PillowImage", name: str) -> "PillowImage":
 
 
 def _through_profile(image: "PillowImage") -> "PillowImage":
-    """Convert from the embedded colour profile to sRGB; a broken profile is no profile."""
+    """Convert from the embedded colour profile to sRGB; a broken profile is ignored."""
     from PIL import Image, ImageCms
 
     embedded = image.info.get("icc_profile")
     if not embedded:
         return image
     if image.mode in {"P", "PA"} or (image.mode == "RGB" and "transparency" in image.info):
-        image = image.convert("RGBA")  # a colour that counts as transparent would not survive
+        image = image.convert("RGBA")  # conversion would lose the transparent colour
     if image.mode not in {"RGB", "RGBA", "CMYK", "L", "LA"}:
         return image
     alpha = image.getchannel("A") if image.mode in {"RGBA", "LA"} else None

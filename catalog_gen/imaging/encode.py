@@ -1,8 +1,8 @@
 """Pixels as bytes: the PNG that is stored, and the renditions that are exported.
 
 The stored PNG is lossless and standard. Its bytes depend on the pixels and on the version of the
-compressor (isal) alone, which is why an ``Environment`` records that version. It adds no metadata
-about where a picture came from: see ``provenance``.
+compressor (isal) alone, which is why an ``Environment`` records that version. ``metadata`` adds
+the provenance.
 """
 
 import struct
@@ -61,14 +61,14 @@ def encode(
     xmp: bytes = b"",
     exif: bytes = b"",
 ) -> bytes:
-    """A picture in the format that a channel wants, with an sRGB profile.
+    """Encode a picture in a channel's format, with an sRGB profile.
 
     Args:
         pixels: (H, W, 3) of uint8, sRGB.
         rendition: PNG is lossless and ignores the quality.
         quality: 1..100, for JPEG (with full-resolution colour from 90 up) and WebP.
-        xmp: a packet for JPEG and WebP; PNG keeps its own in chunks (see ``metadata``).
-        exif: likewise.
+        xmp: packet for JPEG and WebP; for PNG see ``metadata``.
+        exif: block for JPEG and WebP.
     """
     if rendition == "PNG":
         return encode_png(pixels)
@@ -85,7 +85,7 @@ def encode(
 
 @cache
 def srgb_profile() -> bytes:
-    """An ICC profile of sRGB, without the date on which it was made: the same bytes always."""
+    """The ICC profile of sRGB, with a fixed creation date, so that its bytes never vary."""
     from PIL import ImageCms
 
     profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())

@@ -53,10 +53,10 @@ def render(
 
 
 def label_png(png: bytes, provenance: Provenance) -> bytes:
-    """The PNG with provenance in place of whatever text it carried; its pixels' bytes stay.
+    """Replace all text chunks of a PNG with provenance; the image data stays byte for byte.
 
     Raises:
-        ProvenanceError: it is no whole PNG.
+        ProvenanceError: ``png`` is not a complete PNG.
     """
     chunks = [(name, data) for name, data in _png_chunks(png) if name not in _TEXT_CHUNKS]
     added = [
@@ -71,9 +71,9 @@ def label_png(png: bytes, provenance: Provenance) -> bytes:
 
 
 def read_provenance(content: bytes) -> Provenance:
-    """What a PNG, JPEG or WebP file that catalog_gen wrote says of its origin.
+    """Read the provenance that catalog_gen wrote into a PNG, JPEG or WebP file.
 
-    A PNG whose text was stripped but whose XMP was left, or the reverse, is still recognised.
+    In a PNG, either the text chunk or the XMP is enough.
 
     Raises:
         ProvenanceError: the file has no provenance, is damaged, or its recipe was changed.
@@ -89,7 +89,7 @@ def read_provenance(content: bytes) -> Provenance:
     if text is None:
         raise ProvenanceError(
             "the file",
-            "carries no recipe of catalog_gen; a program that saved it again has dropped it",
+            "carries no catalog_gen recipe; a program that saved it again may have removed it",
             "Take the file as exported, or name the image by its id or SHA-256.",
         )
     return Provenance.from_json(text)
@@ -149,7 +149,7 @@ def _xmp_of(content: bytes) -> bytes | None:
             packet = image.info.get("xmp")
     except UnidentifiedImageError:
         raise ProvenanceError(
-            "the file", "is no PNG, JPEG or WebP", "Name a picture, or an image's id."
+            "the file", "is not a PNG, JPEG or WebP", "Name a picture, or an image's id."
         ) from None
     except (OSError, SyntaxError, ValueError, struct.error) as error:
         raise ProvenanceError(
@@ -159,7 +159,7 @@ def _xmp_of(content: bytes) -> bytes | None:
 
 
 def _from_xmp(packet: str | bytes) -> str | None:
-    """Our own property of an XMP packet, as an attribute or as an element."""
+    """Catalog_gen's property in an XMP packet, stored as an attribute or as an element."""
     from defusedxml.common import DefusedXmlException
     from defusedxml.ElementTree import fromstring
 
@@ -168,7 +168,7 @@ def _from_xmp(packet: str | bytes) -> str | None:
         root = fromstring(packet.strip("\ufeff\0 ") if isinstance(packet, str) else packet)
     except (ParseError, DefusedXmlException, ValueError, LookupError) as error:
         raise ProvenanceError(
-            "the XMP in the file", f"is no XML that can be trusted ({error})", "Export it again."
+            "the XMP in the file", f"is malformed or unsafe XML ({error})", "Export it again."
         ) from error
     for element in root.iter():
         found = element.get(name) or (element.text if element.tag == name else None)
@@ -193,7 +193,7 @@ def _text_chunk(key: str, text: str) -> tuple[bytes, bytes]:
 
 
 def _png_text(png: bytes) -> dict[str, str]:
-    """The text chunks that this module writes, by keyword; compressed ones are not ours."""
+    """The text chunks that this module writes, by keyword; it never writes compressed ones."""
     found: dict[str, str] = {}
     for name, data in _png_chunks(png):
         key, _, rest = data.partition(b"\0")
@@ -208,7 +208,7 @@ def _png_text(png: bytes) -> dict[str, str]:
 def _png_chunks(png: bytes) -> Iterator[tuple[bytes, bytes]]:
     place = len(_PNG_SIGNATURE)
     if not png.startswith(_PNG_SIGNATURE):
-        raise ProvenanceError("the file", "is no PNG", "Take the file as exported.")
+        raise ProvenanceError("the file", "is not a PNG", "Take the file as exported.")
     while place < len(png):
         if place + 12 > len(png):
             raise _cut_off()

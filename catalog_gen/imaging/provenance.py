@@ -1,8 +1,8 @@
-"""What a picture file says of its own origin: the recipe, XMP, and the form that tools parse.
+"""A picture's provenance in three forms: recipe as JSON, XMP, and the web UIs' "parameters" text.
 
-Three forms of the same facts. The recipe as JSON is the truth: it hashes to the image's id, and the
-picture can be drawn again from it. XMP is what photo software, shops and search engines read. The
-"parameters" text is what AUTOMATIC1111's web UI began to write, and most image tools understand.
+The recipe as JSON is authoritative: it hashes to the image's id, and the picture can be drawn again
+from it. Photo software, shops and search engines read XMP. The "parameters" text was introduced by
+AUTOMATIC1111's web UI and is understood by most image generation tools.
 ``metadata`` puts them into files, ``credentials`` signs those.
 """
 
@@ -19,7 +19,7 @@ from catalog_gen import __version__
 from catalog_gen.errors import InputError
 from catalog_gen.recipe import Recipe
 
-#: The namespace of our own XMP properties; a name, nothing to be fetched.
+#: The namespace URI of catalog_gen's XMP properties.
 NAMESPACE: Final = "urn:catalog-gen:provenance:1#"
 
 CREATOR_TOOL: Final = f"catalog_gen {__version__}"
@@ -27,7 +27,7 @@ CREATOR_TOOL: Final = f"catalog_gen {__version__}"
 #: IPTC's controlled vocabulary: https://cv.iptc.org/newscodes/digitalsourcetype/
 _SOURCE_TYPES: Final = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 
-#: Schedulers by the names that the web UIs gave them; others keep their own.
+#: The web UIs' names for schedulers; one without an entry keeps its own name.
 _SAMPLERS: Final[Mapping[str, str]] = {
     "ddim": "DDIM",
     "euler": "Euler",
@@ -42,12 +42,12 @@ _SAMPLERS: Final[Mapping[str, str]] = {
 
 
 class ProvenanceError(InputError):
-    """A file that says nothing of its origin, or something that can't be believed."""
+    """A file without provenance, or with damaged or inconsistent provenance."""
 
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """Where a picture came from, according to its file. ``created_at`` is in UTC."""
+    """The origin of a picture as recorded in its file. ``created_at`` is in UTC."""
 
     recipe: Recipe
     created_at: datetime
@@ -82,10 +82,10 @@ class Provenance:
 
     @classmethod
     def from_json(cls, text: str) -> "Provenance":
-        """Read what ``as_json`` wrote; the id must be the hash of the recipe beside it.
+        """Parse the output of ``as_json`` and check that the id is the recipe's hash.
 
         Raises:
-            ProvenanceError: it is no such JSON, or the recipe was changed.
+            ProvenanceError: the text is not such JSON, or the recipe was changed.
         """
         try:
             found = json.loads(text)
@@ -109,7 +109,7 @@ class Provenance:
         """Prompt, negative prompt and settings in the form of AUTOMATIC1111's web UI.
 
         Three lines; the last is ``Steps: 20, Sampler: DDIM, ...``. A value with a comma, a colon
-        or a line break is quoted as JSON, as that program does.
+        or a line break is quoted as JSON, as that web UI does.
         """
         recipe = self.recipe
         settings: dict[str, object] = {

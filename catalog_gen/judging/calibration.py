@@ -1,8 +1,8 @@
 """Sets the accept cut so that few bad pictures pass, with stated confidence.
 
-Labels say which pictures are bad; the curve says what each cut on the rubric's total would accept
-of them; the choice walks from the strictest cut down and stops at the first that can't be shown to
-keep the bound. Pure: it reads no store and no picture.
+Labels mark the bad pictures; the curve gives what each cut on the rubric's total would accept. Cuts
+are tested from the strictest down, and testing stops at the first that can't be shown to keep the
+bound.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from catalog_gen.decision import Decision
 #: Totals of the rubric, the strictest cut first.
 CUTS: Final = tuple(range(10, -1, -1))
 
-#: More than so many times the labels that are there is no advice that anybody could follow.
+#: Largest advised increase of labels, as a multiple of the existing ones.
 _MOST_TIMES: Final = 1000.0
 
 
@@ -23,8 +23,8 @@ _MOST_TIMES: Final = 1000.0
 class Labelled:
     """A judged picture and the truth about it.
 
-    ``best`` is the best decision that any cut can give it: a hard rule rejects whatever the total,
-    and a criterion below the floor sends to review.
+    ``best`` is the best decision that any cut can give it: a hard rule rejects it at any total,
+    and a criterion below its floor sends it to review.
     """
 
     total: int
@@ -34,10 +34,10 @@ class Labelled:
 
 @dataclass(frozen=True, slots=True)
 class CurvePoint:
-    """What one cut does.
+    """The effect of one cut.
 
-    ``accepted`` and ``bad`` count labels. The shares, 0..1, are those of the assumed prevalence, if
-    there is one: ``bad_share`` of bad pictures among accepted ones, ``bound`` its upper confidence
+    ``accepted`` and ``bad`` count labels. The shares, 0..1, are at the assumed prevalence, if any:
+    ``bad_share`` of bad pictures among accepted ones, ``bound`` its upper confidence
     limit, ``manual_share`` of all pictures that go to a person, ``good_share`` of all pictures that
     are accepted and good.
     """
@@ -51,9 +51,9 @@ class CurvePoint:
     good_share: float
 
 
-#: What further labels promise: nothing is missing; they would do if the rates stay; these are too
-#: few to tell, and more would do if no further bad one is accepted; no cut accepts any label; the
-#: strictest cut is shown to accept too many bad ones.
+#: Whether more labels would help. "done": a cut is chosen; "rates stay": they would, at the same
+#: rates; "no more bad": they would if no further bad picture is accepted; "none accepted": no cut
+#: accepts any label; "too many bad": even the strictest cut accepts too many bad pictures.
 Outlook = Literal["done", "rates stay", "no more bad", "none accepted", "too many bad"]
 
 
@@ -64,7 +64,7 @@ class Calibration:
     curve: tuple[CurvePoint, ...]
     chosen: CurvePoint | None
     needed: int | None
-    """Labels that would probably do; None: the cut is chosen, or their number can't be told."""
+    """Labels that would probably suffice; None: a cut is chosen, or the number is unknown."""
     outlook: Outlook
 
 
@@ -78,18 +78,18 @@ def calibrate(
 ) -> Calibration:
     """Choose the accept cut.
 
-    Several cuts are tried on the same labels. They are tested in a sequence that does not depend on
-    which labels are bad, from the strictest that accepts any down, and the first failure ends it;
-    so the error of the whole choice stays at one test's ("fixed sequence testing", A. Angelopoulos
+    Several cuts are tested on the same labels, in an order that does not depend on which labels are
+    bad: from the strictest that accepts any picture down, until one fails. The error probability of
+    the whole choice is therefore that of one test ("fixed sequence testing", A. Angelopoulos
     et al., "Learn then Test: Calibrating Predictive Algorithms to Achieve Risk Control", 2021,
     arXiv:2110.01052).
 
     Args:
         review: the rubric's lower band; pictures from there up to the cut go to a person.
         most_bad: the bound on the share of bad pictures among accepted ones, 0..1.
-        confidence: with which the bound holds, 0..1.
-        prevalence: the share of bad pictures, 0..1, where labels were made (planted defects) and
-            say nothing of it. None: labels are a sample of what the shop draws.
+        confidence: the confidence level of the bound, 0..1.
+        prevalence: the assumed share of bad pictures, 0..1, for artificial labels (planted
+            defects). None: the labels are a sample of what the shop draws.
     """
     counts = [_counted(labels, cut, review) for cut in CUTS if cut >= review]
     curve = tuple(each.point(confidence, prevalence) for each in counts)
@@ -113,7 +113,7 @@ def upper_limit(hits: float, count: float, confidence: float) -> float:
 
 
 def lower_limit(hits: float, count: float, confidence: float) -> float:
-    """One-sided lower limit of a share, likewise."""
+    """One-sided lower limit of a share (Clopper and Pearson)."""
     return 1.0 - upper_limit(count - hits, count, confidence)
 
 
@@ -134,7 +134,7 @@ class _Counts:
         return self.accepted_bad + self.accepted_good
 
     def times(self, factor: float) -> "_Counts":
-        """As many times the labels, with the same rates."""
+        """The counts scaled by a factor, at the same rates."""
         return _Counts(
             self.cut,
             self.accepted_bad * factor,
@@ -193,7 +193,7 @@ def _counted(labels: Sequence[Labelled], cut: int, review: int) -> _Counts:
 def _missing(
     strictest: _Counts | None, most_bad: float, confidence: float, prevalence: float | None
 ) -> tuple[int | None, Outlook]:
-    """How many labels would show the bound, and on what condition."""
+    """The number of labels that would confirm the bound, and on what condition."""
     if strictest is None:
         return None, "none accepted"
     labels = strictest.bad + strictest.good

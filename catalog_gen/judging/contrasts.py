@@ -1,8 +1,8 @@
-"""Contrasts: which value of an attribute does the picture bear out, among its rivals?
+"""Contrasts: which value of an attribute does the picture show, among the asked one and its rivals?
 
-The prompt is said again with one asked value exchanged; the softmax over the picture's similarities
-says how probable the asked value is among its rivals (Radford et al. 2021, zero-shot
-classification). It works for any template, any attribute and any CLIP.
+The prompt is rendered again with one asked value exchanged; the softmax over the picture's
+similarities gives the probability of the asked value (zero-shot classification, Radford et al.
+2021). This works for any template, any attribute and any CLIP.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -29,25 +29,25 @@ class Contrast:
 
     asked: str
     probability: float
-    """Of the asked value, 0..1."""
+    """Probability of the asked value, 0..1."""
     seen: str
     """The most probable value: the asked one, or what it was mistaken for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rivals:
-    """What could have been asked instead.
+    """The values that could have been asked instead.
 
     Attributes:
-        closed: all the words that the model knows, by attribute; these alone are rivals there.
-        catalog: the values that a view's other products ask for, where the vocabulary is open.
+        closed: the model's closed vocabularies, by attribute; these values are the only rivals.
+        catalog: for open vocabularies, the values that the view asks of other products.
     """
 
     closed: Mapping[str, Sequence[str]] = field(default_factory=dict)
     catalog: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def of(self, attribute: str, asked: str) -> list[str]:
-        """The values of an attribute to choose among, the asked one with them.
+        """The values of an attribute to choose among, including the asked one.
 
         In an open vocabulary, another spelling or shade of the asked value is no rival.
         """
@@ -62,11 +62,11 @@ class Rivals:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Phrasing:
-    """What a picture was asked to show, as data, and how that is said.
+    """What a picture was asked to show, as data, and the template that puts it into words.
 
     Attributes:
         asked: attribute to value; '' asks for nothing.
-        say: the prompt that asks for such values.
+        say: renders the prompt for given values.
         rivals: what could have been asked instead.
     """
 
@@ -79,12 +79,12 @@ class Phrasing:
         return self.say(self.asked)
 
     def asking(self, attribute: str, value: str) -> "Phrasing":
-        """The same with one value exchanged."""
+        """A copy with one value exchanged."""
         return replace(self, asked={**self.asked, attribute: value})
 
 
 class TextEmbedder(Protocol):
-    """What of the scorer is needed here."""
+    """The part of the scorer that contrasts need."""
 
     @property
     def logit_scale(self) -> float:
@@ -103,9 +103,8 @@ def contrasts_of(
 ) -> list[dict[str, Contrast]]:
     """Contrasts of N pictures, unit embeddings (N, D), by asked attribute.
 
-    Where nobody knows how a picture's wish was said (None), it has none; nor has an attribute whose
-    exchange doesn't change the prompt. Pictures of one wish share a phrasing, and its texts are
-    made once.
+    A picture without a known phrasing (None) has no contrasts, nor has an attribute whose exchange
+    doesn't change the prompt. Pictures of one wish share a phrasing, whose texts are embedded once.
     """
     choices = {each: _choices(each) for each in {*phrasings} if each is not None}
     texts = sorted(

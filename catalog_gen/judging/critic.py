@@ -1,12 +1,11 @@
-"""Soundness: how probable it is that a person finds a picture's form in order.
+"""Soundness: the probability that a person finds the product's form sound.
 
-The model that draws has learned what products look like, and its denoiser says so while it works:
-a picture is encoded, made noisy by a fixed amount, and shown to the U-Net with the picture's own
-prompt; the mean and the deviation of every channel of its upward blocks are the features
+The drawing model's denoiser has learned what products look like. A picture is encoded, noised by a
+fixed amount, and passed to the U-Net with the picture's own prompt; the features are the mean and
+the standard deviation of every channel of the up blocks, which represent objects' parts
 (D. Baranchuk et al., "Label-efficient semantic segmentation with diffusion models", 2022,
-arXiv:2112.03126, found them to know objects' parts). A linear probe, fitted to people's verdicts,
-turns them into a probability. It holds for the model whose pictures people judged, and is refused
-for any other.
+arXiv:2112.03126). A linear probe, fitted to people's verdicts, turns them into a probability. It is
+valid only for the model whose pictures people judged, and refused for any other.
 """
 
 import json
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
 
 Pixels = NDArray[np.uint8]
 
-#: How far pictures are disturbed, of 1,000 steps.
+#: Time step of the added noise, of 1,000.
 NOISE_TIME: Final = 400
 _BATCH: Final = 16
 _DIGITS: Final = 4
@@ -49,13 +48,13 @@ class DenoiserFeatures:
         """SHA-256 of the U-Net's weights.
 
         Raises:
-            ModelError: there are none.
+            ModelError: the folder has no U-Net weights.
         """
         weights = self._folder / "unet" / _WEIGHTS
         if not weights.is_file():
             raise ModelError(
                 str(self._folder),
-                f"holds no unet/{_WEIGHTS}, which the critic looks with",
+                f"has no unet/{_WEIGHTS}, which the critic needs",
                 "Set critic.model to the Stable Diffusion folder whose pictures were judged.",
             )
         return sha256_file(weights)
@@ -114,7 +113,7 @@ class Critic:
 
     @classmethod
     def of(cls, settings: CriticSettings | None) -> "Critic | None":
-        """The critic of these settings; without them nobody looks at form."""
+        """The critic for these settings; None without settings."""
         return cls(settings) if settings else None
 
     def check(self) -> str:
@@ -128,11 +127,11 @@ class Critic:
         return f"{self._settings.weights}, of pictures by {folder}"
 
     def look(self, pictures: Sequence[Pixels], prompts: Sequence[str]) -> list[float]:
-        """Soundness of each picture (H, W, 3), 0..1: the probability that its form is in order.
+        """Soundness of each picture (H, W, 3): the probability, 0..1, that its form is sound.
 
         Raises:
-            ModelError: the weights are missing, no critic's, or another model's; or the model can't
-                be loaded.
+            ModelError: the weights are missing, not a critic's, or for another model; or the model
+                can't be loaded.
         """
         probe = self._loaded()
         features = self._features.of(pictures, prompts)
@@ -148,7 +147,7 @@ class Critic:
 
 
 def save_critic(path: Path, probe: Probe, denoiser_hash: str, labels: int) -> None:
-    """Writes a critic's weights: the probe, and whose pictures it was fitted to."""
+    """Write a critic's weights: the probe, and the hash of the model that it was fitted for."""
     from safetensors.numpy import save_file
 
     told = json.dumps({"denoiser": denoiser_hash, "labels": labels, "noise_time": NOISE_TIME})
@@ -165,7 +164,7 @@ def _checked(settings: CriticSettings, denoiser_hash: str) -> Probe:
     except (OSError, SafetensorError, KeyError, ValueError) as error:
         raise ModelError(
             str(settings.weights),
-            f"is no critic ({error})",
+            f"is not a critic ({error})",
             "Set critic.weights to data/models/critic.safetensors, or take [critic] out.",
         ) from error
     if told["denoiser"] != denoiser_hash:
@@ -179,7 +178,7 @@ def _checked(settings: CriticSettings, denoiser_hash: str) -> Probe:
 
 
 def _features(parts: Any, pictures: Sequence[Pixels], prompts: Sequence[str]) -> Floats:
-    """Mean and deviation of every channel of the U-Net's upward blocks, (N, F)."""
+    """Mean and standard deviation of every channel of the U-Net's up blocks, (N, F)."""
     import torch
 
     seen: list[torch.Tensor] = []
@@ -212,7 +211,7 @@ def _levels(scheduler: Any) -> tuple[float, float]:
 
 
 def _latents(parts: Any, pictures: Sequence[Pixels]) -> "torch.Tensor":
-    """Latents of pictures, brought to the model's own size."""
+    """Latents of pictures, resized to the model's own size."""
     import torch
     from torch.nn.functional import interpolate
 

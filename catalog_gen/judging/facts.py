@@ -1,6 +1,6 @@
 """The facts that a rubric may ask for: one flat table of numbers for each picture.
 
-It joins what was measured, what the scorer said and what the caller knows. It has no thresholds.
+It joins the measured signals, the scorer's results and what the caller knows.
 """
 
 from collections.abc import Mapping
@@ -13,13 +13,13 @@ from catalog_gen.judging.scorer import ClipScore
 from catalog_gen.judging.signals.signal import SIGNALS
 from catalog_gen.settings import EditPolicy
 
-#: What is known of a picture beside its signals, by name.
+#: Facts that are not signals.
 _OTHERS: Final[Mapping[str, str]] = {
     "width": "pixels",
     "height": "pixels",
     "identity_distance": "1 minus the cosine to the photo that it started from, 0..2",
     "lettering": "log-odds of words or a watermark laid over it",
-    "soundness": "probability that a person finds the product's form in order, 0..1",
+    "soundness": "probability that a person finds the product's form sound, 0..1",
     "similarity": "cosine of picture and prompt, -1..1",
     "margin": "similarity minus that of the best other product's prompt, -2..2",
     "twin_bits": "bits of 64 between its perceptual hash and another product's nearest one",
@@ -31,13 +31,13 @@ _OTHERS: Final[Mapping[str, str]] = {
 #: lowest share 0.78.
 _PLAIN_SPREAD: Final = 2.5
 _PLAIN_SHARE: Final = 0.75
-#: Before an attribute: how probable its asked value is among its rivals, 0..1.
+#: Prefix of an attribute's contrast: the probability of its asked value among rivals, 0..1.
 CONTRAST: Final = "contrast_"
 
 
 @cache
 def known_facts() -> Mapping[str, str]:
-    """The names that every picture has, and what they say; asked attributes have contrasts, too.
+    """The facts of every picture with their descriptions; asked attributes also have contrasts.
 
     Raises:
         ConfigError: an installed signal can't be imported.
@@ -71,7 +71,7 @@ class JudgingContext:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Numbers by name (None: not measurable here), and words that were seen instead."""
+    """Fact to value (None: not measurable), and fact to the word for what was seen instead."""
 
     values: Mapping[str, float | None]
     seen: Mapping[str, str]

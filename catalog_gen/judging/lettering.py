@@ -1,7 +1,7 @@
-"""Lettering over a picture: how sure a small network is of words, prices or a watermark.
+"""Detects lettering over a picture (words, prices, a watermark) with a small network.
 
-It looks at one or two fixed scales, so that large and small letters are seen in large pictures. It
-reads nothing, and what is printed on a product is lettering to it, too: the rubric's limit decides.
+It looks at one or two fixed scales, so that large and small letters are found in large pictures. It
+can't tell lettering from print on the product, so the rubric's limit has to allow for that.
 """
 
 import threading
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 Pixels = NDArray[np.uint8]
 
-#: Longer sides that pictures are reduced to; smaller pictures are looked at as they are.
+#: Longer sides, in pixels, that pictures are reduced to; smaller ones are not resized.
 _SCALES: Final = (128, 256)
 _BATCH: Final = 16
 _DIGITS: Final = 3
@@ -37,13 +37,13 @@ class LetteringDetector:
 
     @classmethod
     def of(cls, weights: Path | None) -> "LetteringDetector | None":
-        """The detector of these weights; without weights nobody looks for lettering."""
+        """The detector with these weights; None without weights."""
         return cls(weights) if weights else None
 
     def look(self, pictures: Sequence[Pixels]) -> list[float]:
         """Log-odds that there is lettering in each picture, uint8 (H, W, 3) sRGB of any size.
 
-        Above 0: rather than not. The mean of the most suspicious cells of 4x4 pixels (see
+        Above 0 means probably. The mean of the most suspicious cells of 4x4 pixels (see
         ``studio.lettering.score``), at the scale where that is highest. Letters less than about 8
         pixels high in a picture of 256 are not seen.
 
@@ -88,7 +88,7 @@ class LetteringDetector:
                 except (OSError, RuntimeError, SafetensorError) as error:
                     raise ModelError(
                         str(self._path),
-                        f"is no lettering detector ({error})",
+                        f"is not a lettering detector ({error})",
                         "Set lettering to data/models/lettering.safetensors, or train one: "
                         "python -m studio.training.lettering.",
                     ) from error

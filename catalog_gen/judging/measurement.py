@@ -1,7 +1,7 @@
-"""Measures a picture once: what all installed signals say of it, as one frozen record.
+"""Measures a picture once: the values of all installed signals as one frozen record.
 
-What needs a network (contrasts, the distance to the photo, lettering) is added by whoever has its
-answers. The record is stored, and judged again whenever the rubric changes.
+The caller adds the results of networks (contrasts, the distance to the photo, lettering). The
+record is stored, and judged again whenever the rubric changes.
 """
 
 import json
@@ -23,16 +23,16 @@ _CONTRASTS: Final = "contrasts"
 
 @dataclass(frozen=True, slots=True)
 class Signals:
-    """Everything measured on one picture, by name; None: not measurable here.
+    """Everything measured on one picture, by name; None: not measurable.
 
-    Units and sources stand with the signals.
+    The signals document units and sources.
     """
 
     values: Mapping[str, Value]
     contrasts: Mapping[str, Contrast] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> Value:
-        """A value; None where this name was not measured, or could not be."""
+        """A value; None if it was not measured or could not be."""
         return self.values.get(name)
 
     def number(self, name: str) -> float | None:
@@ -48,7 +48,7 @@ class Signals:
     def with_answers(
         self, contrasts: Mapping[str, Contrast] | None = None, **values: Value
     ) -> "Signals":
-        """The same with what networks said of the picture."""
+        """A copy with the results of networks added."""
         known = self.contrasts if contrasts is None else contrasts
         return Signals({**self.values, **values}, known)
 
@@ -59,10 +59,10 @@ class Signals:
 
     @classmethod
     def from_json(cls, text: str) -> "Signals":
-        """The record of ``to_json``.
+        """Parse the output of ``to_json``.
 
         Raises:
-            ValueError, KeyError, TypeError: the text is no such record.
+            ValueError, KeyError, TypeError: the text is not such a record.
         """
         raw: dict[str, Any] = json.loads(text)
         contrasts = {name: Contrast(**each) for name, each in raw.pop(_CONTRASTS).items()}
@@ -75,7 +75,7 @@ def measure(
 ) -> Signals:
     """All signals of a picture, uint8 (H, W, 3) sRGB; a few milliseconds at 128x128.
 
-    A larger picture is brought to the measuring size first, and pixels as a unit are those then.
+    A larger picture is first reduced to the measuring size, and values in pixels refer to that.
     ``reference`` is the photo that the picture started from, at the picture's size.
 
     Raises:
@@ -93,7 +93,7 @@ def measure(
 
 
 def _rounded(value: Value) -> Value:
-    """Five digits after the point: more is noise, and the stored text stays short."""
+    """Round to five decimal places: more is noise, and the stored text stays short."""
     if isinstance(value, float):
         return round(value, _DIGITS)
     return tuple(round(x, _DIGITS) for x in value) if isinstance(value, tuple) else value

@@ -1,7 +1,7 @@
-"""Channel passports: what a sales channel asks of a picture, as dated rules in a file.
+"""Channel passports: a sales channel's requirements for pictures, as dated rules in a file.
 
-A passport is checked against stored signals and the facts of a file; it needs no model and no
-pixels. It does not decide what is published: a picture that a channel refuses may suit another.
+A passport is checked against stored signals and the file's properties, without a model or pixels.
+It does not decide what is published: a picture that one channel refuses may suit another.
 """
 
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ ImageFormat = Literal["PNG", "JPEG", "WEBP"]
 Outcome = Literal["passed", "failed", "coming", "not measured"]
 Slot = Literal["main", "additional"]
 
-#: What a rule may ask for: of the signals, and of the file.
+#: Facts that rules may use: those of the signals, then those of the file.
 MEASURED: Final = frozenset(
     {"fill", "near_white", "pure_white", "edge_contact", "off_centre", "parts", "lettering"}
 )
@@ -31,21 +31,21 @@ PASSPORT_FACTS: Final[frozenset[str]] = MEASURED | {
 
 
 class PassportRule(Chosen):
-    """One measured fact and the range that it has to be in, from a day on, until another."""
+    """The allowed range of one measured fact, optionally between two dates."""
 
     fact: str = Field(description="one of PASSPORT_FACTS")
     at_least: float | None = None
     at_most: float | None = None
     since: date | None = Field(None, description="the first day on which it holds")
-    until: date | None = Field(None, description="the first day on which it no longer holds")
-    main_only: bool = Field(False, description="additional pictures are free of it")
+    until: date | None = Field(None, description="the first day on which it doesn't hold any more")
+    main_only: bool = Field(False, description="whether additional pictures are exempt")
     says: str = Field(description="a clause with {value}, or {percent} for a share")
 
     @model_validator(mode="after")
     def _usable(self) -> Self:
         if self.fact not in PASSPORT_FACTS:
             known = ", ".join(sorted(PASSPORT_FACTS))
-            raise ValueError(f"{self.fact!r} is no fact of a picture; choose one of {known}")
+            raise ValueError(f"{self.fact!r} is not a fact of a picture; choose one of {known}")
         if self.at_least is None and self.at_most is None:
             raise ValueError(f"{self.fact}: give at_least, at_most or both")
         try:
@@ -55,7 +55,7 @@ class PassportRule(Chosen):
         return self
 
     def check(self, value: float | None, day: date) -> "Check | None":
-        """What this rule says of a value on a day; None: it holds no longer."""
+        """Apply the rule to a value on a day; None if it has expired."""
         if self.until is not None and day >= self.until:
             return None
         if value is None:
@@ -76,21 +76,21 @@ class PassportRule(Chosen):
 
 
 class Passport(Chosen):
-    """What one channel asks of a main picture."""
+    """One channel's requirements for pictures."""
 
     title: str
-    source: str = Field(description="where the channel says so")
+    source: str = Field(description="the channel's page with the requirements")
     reviewed: date = Field(description="when the rules were last compared with the source")
     formats: tuple[ImageFormat, ...] = Field(min_length=1)
     synthetic: Literal["allowed", "declared", "refused"] = Field(
-        description="whether a picture made by a model may stand there, or with metadata only"
+        description="whether generated pictures are allowed, allowed with metadata, or refused"
     )
     rules: tuple[PassportRule, ...] = Field(min_length=1)
 
     def check(
         self, file: "PictureFile", signals: Signals | None, day: date, slot: Slot = "main"
     ) -> "Stamped":
-        """All that the channel says of a picture in a slot on a day; None: never measured."""
+        """Check a picture for a slot on a day; without signals, their facts count as unmeasured."""
         facts = picture_facts(file, signals)
         checks = [
             found
@@ -124,7 +124,7 @@ class Passport(Chosen):
 
 @dataclass(frozen=True, slots=True)
 class PictureFile:
-    """A picture as the channel would get it."""
+    """Properties of the picture file that the channel would receive."""
 
     format: ImageFormat
     width: int
@@ -137,7 +137,7 @@ class PictureFile:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One rule's answer, with the measured number in its words."""
+    """The result of one rule; ``words`` includes the measured number."""
 
     fact: str
     outcome: Outcome
@@ -146,24 +146,24 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Stamped:
-    """A channel's answer for one picture."""
+    """A channel's results for one picture."""
 
     title: str
     checks: tuple[Check, ...]
 
     @property
     def passed(self) -> bool:
-        """Whether nothing that holds today failed."""
+        """Whether no rule in force failed."""
         return not self.failures
 
     @property
     def failures(self) -> tuple[str, ...]:
-        """What failed, in words."""
+        """Descriptions of the failed rules."""
         return tuple(check.words for check in self.checks if check.outcome == "failed")
 
 
 def picture_facts(file: PictureFile, signals: Signals | None) -> Mapping[str, float | None]:
-    """The table that passport rules are applied to; its names are ``PASSPORT_FACTS``."""
+    """The values of ``PASSPORT_FACTS`` for one picture; None: not measured."""
     return {
         **{name: signals.number(name) if signals else None for name in MEASURED},
         "shorter_side": min(file.width, file.height),
@@ -177,6 +177,6 @@ def load_passports(path: Path) -> dict[str, Passport]:
     """Read and check ``passports.toml``: passports by the channel's short name.
 
     Raises:
-        ConfigError: the file is missing, is no TOML, or breaks a rule; every broken rule is named.
+        ConfigError: the file is missing, is not TOML, or breaks rules; all of them are listed.
     """
     return load_toml(path, dict[str, Passport], "'passports' in catalog.toml")

@@ -1,4 +1,4 @@
-"""A picture as the signals look at it: reductions that several of them share, each made once."""
+"""A picture prepared for the signals: they share its reductions, which are computed once."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,12 +11,12 @@ from catalog_gen.judging.signals.colour import srgb_to_lab
 from catalog_gen.judging.signals.exposure import luma_of
 from catalog_gen.judging.signals.subject import subject_mask
 
-#: Everything is measured at this longer side at most, so that one threshold holds for every size
-#: and an enlarged picture is no blurred one.
+#: Pictures are measured with a longer side of at most this many pixels, so that one threshold holds
+#: for every size and an enlarged picture doesn't count as blurred.
 MEASURING_SIDE: Final = 512
 #: Placement and colour are measured on a reduction to about this many pixels a side.
 _WORKING_SIDE: Final = 192
-#: Fewer pixels a side show nothing that could be measured.
+#: Smallest side, in pixels, that can be measured.
 _SMALLEST_SIDE: Final = 16
 
 Pixels = NDArray[np.uint8]
@@ -24,7 +24,7 @@ Pixels = NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What the picture was asked to show, in the shop's words; empty: nothing was said."""
+    """What the picture was asked to show, in the shop's words; empty: not specified."""
 
     colour: str = ""
     count: int = 1
@@ -67,7 +67,7 @@ class Picture:
 
     @cached_property
     def whole_mask(self) -> NDArray[np.bool_]:
-        """The subject, (H, W): each pixel asks its block of the reduction."""
+        """The subject at full size, (H, W), enlarged from the reduction's mask."""
         mask, (height, width, _) = self.mask, self.pixels.shape
         if mask.shape == (height, width):
             return mask
@@ -97,7 +97,7 @@ def _reduced(pixels: Pixels) -> Pixels:
 
 
 def _blocks(pixels: Pixels, factor: int) -> Pixels:
-    """The mean of blocks of ``factor`` pixels a side; what fills no block is left out."""
+    """Average blocks of ``factor`` pixels a side; incomplete blocks at the edges are dropped."""
     height, width, _ = pixels.shape
     if factor == 1:
         return pixels

@@ -1,7 +1,7 @@
-"""A linear probe: the probability of a yes, read off a vector of features by logistic regression.
+"""A linear probe: logistic regression from a feature vector to the probability of a yes.
 
-It is what little data can teach: a few hundred verdicts. The features are standardised, so that
-one penalty holds for all. It knows no pictures; what the features mean is the caller's business.
+A few hundred verdicts are enough to fit it. The features are standardised, so that one penalty
+suits all of them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-#: Penalty on squared weights, with features scaled so that any number of them weighs the same.
+#: L2 penalty on the weights; features are scaled so that it doesn't depend on their number.
 PENALTY: Final = 3.0
 #: Spread of all standardised features together.
 _SPREAD: Final = 4.0
@@ -28,11 +28,11 @@ class Probe:
     offset: float
 
     def probabilities(self, features: Floats) -> Floats:
-        """Of a yes, (N,), for features (N, F)."""
+        """The probability of a yes, (N,), for features (N, F)."""
         return 1 / (1 + np.exp(-(features @ self.weights + self.offset)))
 
     def tensors(self) -> dict[str, NDArray[np.float32]]:
-        """What a weights file holds."""
+        """The tensors of a weights file."""
         return {
             "weights": self.weights.astype(np.float32),
             "offset": np.array([self.offset], np.float32),
@@ -40,18 +40,18 @@ class Probe:
 
     @classmethod
     def of(cls, tensors: Mapping[str, NDArray[np.float32]]) -> "Probe":
-        """The probe of ``tensors``.
+        """Build the probe from a weights file's tensors.
 
         Raises:
-            KeyError: these are no probe's.
+            KeyError: a tensor is missing.
         """
         return cls(tensors["weights"].astype(np.float64), float(tensors["offset"][0]))
 
 
 def fit_probe(features: Floats, labels: Floats, penalty: float = PENALTY) -> Probe:
-    """The probe that explains labels (N,), 0..1, by features (N, F).
+    """Fit a probe to labels (N,), 0..1, and features (N, F).
 
-    A label between 0 and 1 is a doubt: it counts as so much yes and the rest no.
+    A label between 0 and 1 expresses doubt; it is the probability of a yes.
     """
     from scipy.optimize import minimize
 
@@ -79,9 +79,9 @@ def held_out_probabilities(
     folds: int = 10,
     penalty: float = PENALTY,
 ) -> Floats:
-    """What probes say of rows that they were not fitted on, (N,).
+    """Cross-validated probabilities, (N,): each row's comes from a probe not fitted on it.
 
-    Rows of one group stay together, so that no probe has seen a picture's siblings.
+    Rows of one group share a fold, so that no probe was fitted on a picture's siblings.
     """
     names, places = np.unique(groups, return_inverse=True)
     fold = np.random.default_rng(0).permutation(len(names)) % min(folds, len(names))

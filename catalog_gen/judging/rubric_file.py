@@ -14,9 +14,9 @@ from catalog_gen.store.files import write_whole
 
 
 def with_cut(text: str, scorer_hash: str, accept: int, record: CutRecord) -> str:
-    """The file's text with the scorer's section calibrated, and made if it has none.
+    """The file's text with a calibrated section for the scorer.
 
-    A new section begins with the rules of the default one.
+    A missing section is created as a copy of the default scorer's.
     """
     document, section = _section(text, scorer_hash)
     section["calibrated"] = True
@@ -26,7 +26,7 @@ def with_cut(text: str, scorer_hash: str, accept: int, record: CutRecord) -> str
 
 
 def with_critic(text: str, scorer_hash: str, record: CriticRecord) -> str:
-    """The file's text with a critic in the scorer's section, which is made if there is none."""
+    """The file's text with a critic in the scorer's section, created if missing."""
     document, section = _section(text, scorer_hash)
     section["critic"] = _inline(record)
     return tomlkit.dumps(document)
@@ -47,17 +47,17 @@ def _inline(record: CutRecord | CriticRecord) -> InlineTable:
 
 
 def write_cut(path: Path, scorer_hash: str, accept: int, record: CutRecord) -> None:
-    """Write the cut; the old file stays until the new one is whole and known to be a rubric.
+    """Write the cut; the old file stays until the new one is complete and validated.
 
     Raises:
         ConfigError: the file can't be written.
-        ValidationError: with this cut it would be no rubric.
+        ValidationError: the file would not be a valid rubric with this cut.
     """
     _write(path, with_cut(path.read_text("utf-8"), scorer_hash, accept, record))
 
 
 def write_critic(path: Path, scorer_hash: str, record: CriticRecord) -> None:
-    """Write the critic's record likewise; its file is there already.
+    """Write the critic's record in the same way; its weights file must already exist.
 
     Raises:
         ConfigError: the rubric can't be written.

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 #: Other products' prompts that a margin is taken over, at most. The best of 512 out of 100,000 is
 #: a little lower than the best of all; the same sample for every picture keeps margins comparable.
 MAX_OTHERS: Final = 512
-#: What stands for "any other product" where there is none: the empty text.
+#: The rival prompt if there are no other products: the empty text.
 NO_PROMPT: Final = ""
 
 _LOCAL: Final = "local-dir:"
@@ -64,7 +64,7 @@ class ClipScore:
     margin: float
     """Similarity minus that of the best other product's prompt, -2..2; above 0: its own wins."""
     embedding: NDArray[np.float32]
-    """Of the picture, (D,), unit length."""
+    """The picture's embedding, (D,), unit length."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ class ClipScorer:
         loading it; of any other model over its loaded tensors.
 
         Raises:
-            ModelError: there is no such model, or its weights are no safetensors.
+            ModelError: the model doesn't exist, or its weights are not safetensors.
         """
         if self._hash is None:
             if self._id.startswith(_LOCAL):
@@ -151,7 +151,7 @@ class ClipScorer:
         return np.concatenate(batches) if batches else self._no_embeddings()
 
     def embed_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Unit embeddings (N, D) of texts; each distinct text is encoded once and remembered.
+        """Unit embeddings (N, D) of texts; each distinct text is encoded once and cached.
 
         Raises:
             ModelError: the model can't be loaded.
@@ -201,7 +201,7 @@ class ClipScorer:
         the empty text stands for "something else".
 
         Raises:
-            ValueError: not one prompt for each picture.
+            ValueError: the numbers of pictures and prompts differ.
             ModelError: the model can't be loaded.
         """
         if len(pictures) != len(prompts):
@@ -239,8 +239,8 @@ def check_scorer(model_id: str) -> str:
     """What a scorer is, by its files or its name; nothing is loaded or fetched.
 
     Raises:
-        ModelError: there is no such folder, its weights are no whole safetensors, or open_clip has
-            no such architecture.
+        ModelError: the folder doesn't exist, its safetensors are incomplete, or open_clip doesn't
+            know the architecture.
     """
     if model_id.startswith(_LOCAL):
         return f"{model_id}, {_folder_hash(_checked_folder(model_id))[:16]}"

@@ -1,8 +1,8 @@
-"""A critic that learns from a shop's own reviews, for any model: a probe on what is stored anyway.
+"""A critic that learns from a shop's own reviews, for any model: a probe on stored features.
 
-Its features are the scorer's embedding of a picture and a few signals. It costs no network and no
-picture, and knows what people rejected, whatever their reason was. With few reviews it would say
-more than it knows, so it is refused below ``LEAST_LABELS``.
+Its features are the scorer's embedding of a picture and a few signals, so it needs neither a
+network nor the picture. It learns what people rejected, for any reason. Few reviews would make it
+overconfident, so it needs at least ``LEAST_LABELS``.
 """
 
 import json
@@ -20,10 +20,10 @@ from catalog_gen.judging.measurement import Signals
 from catalog_gen.judging.probe import Floats, Probe, fit_probe, held_out_probabilities
 from catalog_gen.judging.rubric import CriticRecord
 
-#: Reviewed pictures that it takes, and how many of them have to be of either kind.
+#: Fewest reviewed pictures, and fewest accepted and fewest rejected ones among them.
 LEAST_LABELS: Final = 200
 LEAST_OF_A_KIND: Final = 30
-#: The signals that it looks at beside the embedding.
+#: Signals that are features beside the embedding.
 _NUMBERS: Final = (
     "area",
     "clipped_high",
@@ -52,7 +52,7 @@ class Reviewed:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class ShopCritic:
-    """A probe, and what stands in for a signal that couldn't be measured."""
+    """A probe, and the mean features, which replace signals that couldn't be measured."""
 
     probe: Probe
     usual: Floats
@@ -72,15 +72,15 @@ class ShopCritic:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Lesson:
-    """A critic, and how well its like does on products that it was not fitted on."""
+    """A critic, and its cross-validated performance on other products."""
 
     critic: ShopCritic
     auroc: float
-    """Of rejected over accepted pictures, 0..1."""
+    """Area under the ROC curve for rejected against accepted pictures, 0..1."""
 
 
 def learn(reviewed: Sequence[Reviewed]) -> Lesson:
-    """The critic of these reviews; all pictures of a product are held out together."""
+    """Fit a critic to reviews; in validation a product's pictures are held out together."""
     from scipy.stats import mannwhitneyu
 
     raw = np.stack([_features(each.embedding, each.signals) for each in reviewed])
@@ -95,10 +95,10 @@ def learn(reviewed: Sequence[Reviewed]) -> Lesson:
 
 
 def load_shop_critic(rubric: Path, record: CriticRecord) -> ShopCritic:
-    """The critic that a rubric names, from the file beside it.
+    """Load the critic that a rubric names from the file beside it.
 
     Raises:
-        ConfigError: the file is missing, or another one than the rubric means.
+        ConfigError: the file is missing or its hash differs from the rubric's.
     """
     from safetensors.numpy import load_file
 

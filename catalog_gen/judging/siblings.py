@@ -1,7 +1,7 @@
 """Variants of one product against each other: is each in its own colour?
 
-A picture that fits its colour badly may be a bad picture; two that fit better the other way round
-were swapped. Pure.
+One picture that fits its colour badly may just be bad; two that fit better when exchanged were
+swapped.
 """
 
 from collections.abc import Iterable
@@ -14,8 +14,8 @@ import numpy as np
 from catalog_gen.judging.signals.colour import distance_to_word
 from catalog_gen.store.consistency import Sibling
 
-#: CIEDE2000 a picture by which the other way round has to fit better: neighbouring shades in the
-#: studio's light differ by less.
+#: Least gain in CIEDE2000 per picture from exchanging: neighbouring shades in the studio's light
+#: differ by less.
 CLEARLY: Final = 8.0
 
 
@@ -30,7 +30,7 @@ class Swapped:
 
 
 def swapped_siblings(pictures: Iterable[Sibling]) -> list[Swapped]:
-    """The pairs of a group and view that fit better the other way round, as they are found.
+    """Pairs of one group and view that fit better when exchanged.
 
     ``pictures`` come sorted by group and view. A colour that no word of the table names is left
     out, and so is a pair that was asked for in one colour.

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from catalog_gen.errors import ModelError
 
-#: The context of every Stable Diffusion text encoder, where the tokenizer's folder says nothing.
+#: Context length of Stable Diffusion's text encoders; used if the folder gives none.
 CLIP_CONTEXT: Final = 77
 #: Tokenizers without a limit write a huge number instead.
 _NO_LIMIT: Final = 1_000_000
@@ -30,13 +30,13 @@ _REMEDY: Final = "Set model.id to a diffusers folder whose tokenizer/ is complet
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """A prompt that the encoder reads to its end."""
+    """A prompt that fits the encoder's limit."""
 
     text: str
     tokens: int
-    """Of ``text``, with the start and the end token."""
+    """Length of ``text`` in tokens, with the start and the end token."""
     dropped: tuple[str, ...]
-    """What had to go, in the prompt's order."""
+    """The parts that were cut, in the prompt's order."""
 
 
 class TokenBudget:
@@ -44,7 +44,7 @@ class TokenBudget:
 
     Args:
         folder: its diffusers ``tokenizer`` folder.
-        tokens: the limit, where it is not the one that the folder names.
+        tokens: overrides the folder's limit.
         words: the words that were taught to the model, with the tokens that each takes.
     """
 
@@ -57,7 +57,7 @@ class TokenBudget:
 
     @cached_property
     def limit(self) -> int:
-        """Most tokens that the encoder reads, start and end included.
+        """The encoder's limit in tokens, start and end token included.
 
         Raises:
             ModelError: the folder's ``tokenizer_config.json`` can't be read, or leaves no room.
@@ -74,7 +74,7 @@ class TokenBudget:
         return int(limit)
 
     def count(self, text: str) -> int:
-        """Tokens of a text, with the start and the end token.
+        """Count a text's tokens, with the start and the end token.
 
         Raises:
             ModelError: the folder holds no usable tokenizer.
@@ -87,8 +87,8 @@ class TokenBudget:
     def fit(self, prompt: str) -> Fitted:
         """Drop whole clauses from the end, at commas, until the prompt fits.
 
-        Where the first clause alone is too long, whole words go from its end; only a single word
-        that is longer than everything the encoder reads leaves the prompt empty.
+        If the first clause alone is too long, whole words are dropped from its end. The prompt
+        becomes empty only if its first word alone exceeds the limit.
 
         Raises:
             ModelError: the folder holds no usable tokenizer.
@@ -109,7 +109,7 @@ class TokenBudget:
         return Fitted(text, self.count(text), tuple(dropped))
 
     def _most(self, parts: list[str], joint: str) -> int:
-        """How many leading parts fit: binary search, because tokens grow with the text."""
+        """The number of leading parts that fit, by binary search: tokens grow with the text."""
         low, high = 0, len(parts)
         while low < high:
             middle = (low + high + 1) // 2
@@ -128,7 +128,7 @@ class TokenBudget:
         return tokenizer
 
     def _own_tokenizer(self) -> Any:
-        """With start and end tokens, and with neither truncation nor padding."""
+        """Load the tokenizer, with start and end tokens but without truncation or padding."""
         from tokenizers import Tokenizer
 
         whole = self._folder / "tokenizer.json"
@@ -138,7 +138,7 @@ class TokenBudget:
         try:
             tokenizer = Tokenizer.from_str(text)
         except Exception as error:  # the Rust library raises no narrower class
-            raise ModelError(str(whole), f"is no tokenizer ({error})", _REMEDY) from error
+            raise ModelError(str(whole), f"is not a tokenizer ({error})", _REMEDY) from error
         tokenizer.no_truncation()
         tokenizer.no_padding()
         return tokenizer
@@ -207,7 +207,7 @@ def _read_json(path: Path) -> dict[str, Any]:
     try:
         value = json.loads(_read_text(path))
     except (ValueError, RecursionError) as error:
-        raise ModelError(str(path), f"is no JSON ({error})", _REMEDY) from error
+        raise ModelError(str(path), f"is not JSON ({error})", _REMEDY) from error
     if not isinstance(value, dict):
         raise ModelError(str(path), "is no JSON object", _REMEDY)
     return value

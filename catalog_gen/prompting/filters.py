@@ -53,7 +53,8 @@ _ABBREVIATIONS: Final = {"approx.", "ca.", "dr.", "e.g.", "i.e.", "mr.", "mrs.",
 def clean_title(text: str) -> str:
     """A shop's title without article numbers, sizes, packs, exclamations, emoji and entities.
 
-    Words in capitals become title case, short ones (LED, USB) stay unless the whole title shouts.
+    Words in capitals become title case; short ones (LED, USB) stay unless the whole title is in
+    capitals.
 
     >>> clean_title("HEARTHSIDE COFFEE MUG, 350 ml (SKU: HX-2041) - NEW!")
     'Hearthside Coffee Mug'
@@ -101,10 +102,10 @@ FILTERS: Final[Mapping[str, Callable[..., str]]] = {
 
 
 def filters_of(dialect: Dialect) -> dict[str, Callable[..., str]]:
-    """All filters of a model's templates: those above, and two that speak its dialect.
+    """All filters of a model's templates: those above, and two that use its dialect.
 
     - ``{{ colour | words('colour', title) }}``: the model's word for the shop's colour; where the
-      shop names none, for the colour in the title; '' where none is certain.
+      shop names none, for the colour in the title; '' if none is unambiguous.
     - ``{{ category | counted(count) }}``: "mugs" where ``count`` means more than one.
     """
 

@@ -1,4 +1,4 @@
-"""Does a model's tokenizer know the language of a feed? Asked of its own vocabulary.
+"""Checks from a model's vocabulary whether its tokenizer knows the language of a feed.
 
 A tokenizer holds the usual words of the text that it was trained on in one piece, and breaks others
 up. Of the longer words in English product titles CLIP's knows 73 to 96 % whole, and the studio
@@ -12,7 +12,7 @@ from typing import Final
 
 #: Below this share of words that the tokenizer knows whole, it was trained on another language.
 LEAST_KNOWN: Final = 0.2
-#: Titles that are looked at, spread over the feed, and the least words that say anything.
+#: Titles sampled evenly from the feed, and the fewest words for a meaningful share.
 _TITLES: Final = 200
 _LEAST_WORDS: Final = 20
 
@@ -27,7 +27,7 @@ REMEDY: Final = (
 def known_words(titles: Sequence[str], count: Callable[[str], int]) -> float | None:
     """The share of words of four letters and more that are one token, 0..1; None: too few words.
 
-    ``count`` gives the tokens of a text, with those that every text has.
+    ``count`` gives the number of tokens of a text, start and end tokens included.
     """
     empty = count("")
     step = max(1, len(titles) // _TITLES)
@@ -39,7 +39,7 @@ def known_words(titles: Sequence[str], count: Callable[[str], int]) -> float | N
 
 
 def language_warning(titles: Sequence[str], count: Callable[[str], int]) -> str:
-    """What to tell of titles in a language that the model does not know; '' if it does."""
+    """A warning if the titles are in a language that the model doesn't know, else ''."""
     share = known_words(titles, count)
     if share is None or share >= LEAST_KNOWN:
         return ""

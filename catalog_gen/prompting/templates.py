@@ -2,8 +2,8 @@
 
 Product text is a value and never parsed, so nothing that a feed says can run. A template has
 fields, filters, conditions and loops over text; it reads no files, calls no methods and computes no
-products or powers, so that neither a mistake nor a feed can take the machine's memory. Fitting the
-result to a text encoder is ``budget``'s part.
+products or powers, so that neither a mistake nor a feed can exhaust the machine's memory.
+``budget`` fits the result to a text encoder.
 """
 
 import re
@@ -40,14 +40,14 @@ _REFUSED: Final[Mapping[type[nodes.Node], str]] = {
     nodes.FromImport: "another file",
     nodes.Extends: "another file",
 }
-#: Jinja's own filters that give the same text for the same product, no longer than what they get
-#: but for what the template itself says. ``random`` and those that pad to any width are not here.
+#: Jinja's built-in filters that are deterministic and can't make text much longer; this excludes
+#: ``random`` and filters that pad to any width.
 _KEPT_FILTERS: Final = (
     *("capitalize", "d", "default", "first", "float", "int", "join", "last", "length", "list"),
     *("lower", "reject", "replace", "reverse", "round", "select", "sort", "string", "striptags"),
     *("title", "trim", "truncate", "unique", "upper", "wordcount"),
 )
-#: What an expression of a template can raise; the sandbox lets it reach nothing else.
+#: What a template's expression can raise inside the sandbox.
 _FAILURES: Final = (
     TemplateError,
     ArithmeticError,
@@ -69,20 +69,20 @@ class PromptTemplate:
 
     source: str
     fields: frozenset[str]
-    """The product fields that it reads: only a change of these can change what it says."""
+    """The product fields that it reads; only a change to these can change the result."""
     where: str = field(compare=False)
     """The setting that holds it: "views.packshot.template"."""
     _template: Template = field(repr=False, compare=False)
 
     @property
     def source_hash(self) -> str:
-        """SHA-256 over the template and the filters; the dialect's own hash stands beside it."""
+        """SHA-256 of the template and the filters; the dialect has a hash of its own."""
         return sha256_json([self.source, FILTERS_VERSION])
 
     def render(self, fields: Mapping[str, str]) -> str:
         """The prompt for one product: one line, white space collapsed, at most ``MAX_LENGTH``.
 
-        Empty clauses go with their commas, as a field that the product lacks leaves them. A
+        Empty clauses, which a product's missing fields leave, are removed with their commas. A
         longer text is cut after a whole word.
 
         Raises:
@@ -94,7 +94,7 @@ class PromptTemplate:
 
     @cached_property
     def _constant(self) -> str:
-        """What a template without fields says of every product."""
+        """The result of a template without fields, the same for every product."""
         return self._rendered({})
 
     def _rendered(self, fields: Mapping[str, str]) -> str:
@@ -123,8 +123,8 @@ def compile_template(
 ) -> PromptTemplate:
     """Parse a template and check every name in it against the fields that products have.
 
-    ``dialect`` is that of the model which reads the result; ``where`` the setting that holds the
-    template, for messages, which mark the place in it.
+    ``dialect`` belongs to the model that the prompt is for. ``where`` is the setting that holds the
+    template, for error messages; these also mark the place in the template.
 
     Raises:
         ConfigError: a syntax error, with its line, or an unknown field, with the nearest known one.
@@ -157,7 +157,7 @@ def compile_template(
 def _check_parts(
     source: str, tree: nodes.Template, environment: ImmutableSandboxedEnvironment, where: str
 ) -> None:
-    """Refuse at once what Jinja would only find when a product takes that branch, or not at all."""
+    """Refuse now what Jinja would find only when a product takes that branch, or never."""
     watched: tuple[type[nodes.Node], ...] = (*_REFUSED, nodes.Filter, nodes.Test)
     for node in tree.find_all(watched):
         if isinstance(node, nodes.Filter) and node.name not in environment.filters:
@@ -189,7 +189,7 @@ def _place(source: str, name: str) -> tuple[int, int]:
 
 
 def _marked(source: str, line: int, column: int | None = None, length: int = 1) -> str:
-    """The line in question on a line of its own, with marks below what is meant."""
+    """The template's line on a line of its own, with marks below the faulty part."""
     text = (source.splitlines() or [""])[line - 1 : line]
     shown = (text[0] if text else "").rstrip()
     first = len(shown) - len(shown.lstrip()) if column is None else column

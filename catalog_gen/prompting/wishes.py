@@ -1,7 +1,7 @@
-"""A view's templates: what it asks of a product, as data, and the prompts that say so.
+"""A view's templates: what it asks of a product, as data, and the prompts that express it.
 
-The asks are rendered first, over the product's fields. Their values then stand for fields of the
-same name in the prompt's template, so the text can be said again with one value exchanged.
+The asks are rendered first, over the product's fields. In the prompt's template their values then
+replace fields of the same name, so the prompt can be rendered again with one value exchanged.
 """
 
 from collections.abc import Collection, Mapping
@@ -13,7 +13,7 @@ from catalog_gen.dialects.dialect import Dialect
 from catalog_gen.fingerprint import sha256_json
 from catalog_gen.prompting.templates import PromptTemplate, compile_template
 
-#: Asked wherever a template reads them as fields, unless the settings ask otherwise.
+#: Asked if a template reads them as fields, unless the settings override them.
 COMMON_ASKS: Final = ("category", "colour", "material", "count")
 
 
@@ -35,7 +35,7 @@ class WishTemplates:
 
     @cached_property
     def source_hash(self) -> str:
-        """SHA-256 of all that decides the wish apart from the fields."""
+        """SHA-256 of everything but the product's fields that determines the wish."""
         return sha256_json(
             {
                 "prompt": self.prompt.source_hash,
@@ -67,7 +67,7 @@ class WishTemplates:
         return self.negative.render({**self._filled(fields), **asked})
 
     def unsupported(self, fields: Mapping[str, str], asked: Mapping[str, str]) -> str:
-        """'' where the model can draw what is asked; else one sentence that says why not."""
+        """'' if the model can draw what is asked, else one sentence giving the reason."""
 
         def read(attribute: str) -> dict[str, str]:
             return {field: fields.get(field, "") for field in self.asks[attribute].fields}
@@ -90,13 +90,13 @@ def compile_wishes(
 ) -> WishTemplates:
     """Compile a view's templates and asks.
 
-    ``asks`` are the view's own, and all of them are asked. ``shared_asks`` are the catalog's, and
-    count where the templates read their names. A common attribute that the templates read and
-    neither of them has is asked for as the product's own value in the model's words. ``view`` is
-    the view's name, for messages.
+    All of the view's own ``asks`` are asked. ``shared_asks`` are the catalog's and are asked if the
+    templates read their names. A common attribute that the templates read but neither defines is
+    asked for as the product's own value in the model's words. ``view`` is the view's name, for
+    messages.
 
     Raises:
-        ConfigError: one of them is broken, or reads a field that no product has.
+        ConfigError: a template is invalid, or reads a field that no product has.
     """
     defaults = {name: f"{{{{ {name} | words('{name}') }}}}" for name in COMMON_ASKS}
     names = {*known_fields, *shared_asks, *asks}

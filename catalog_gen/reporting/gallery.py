@@ -29,7 +29,7 @@ from catalog_gen.reporting.site_folder import SiteFolder
 
 #: Longest value of a rejected row that is shown; a feed can hold a whole page in one field.
 _LONGEST_VALUE: Final = 160
-#: What whole files end with: PNG's chunk IEND and its checksum, JPEG's marker EOI.
+#: The final bytes of complete files: PNG's chunk IEND and its checksum, JPEG's marker EOI.
 PNG_END: Final = b"IEND\xaeB`\x82"
 JPEG_END: Final = b"\xff\xd9"
 #: Rows of each list below the grid: they are in the page itself.
@@ -37,7 +37,7 @@ LISTED: Final = 200
 
 
 class PictureSource(Protocol):
-    """Where the files beside the page come from; asked only for what is not there yet."""
+    """Where the files beside the page come from; called only for missing files."""
 
     def png(self, image: GalleryImage) -> bytes:
         """The picture's PNG."""
@@ -58,7 +58,7 @@ class Trouble(NamedTuple):
 def write_gallery(data: GalleryData, folder: Path, source: PictureSource) -> Path:
     """Write the page into ``folder`` with all that it shows; returns the page's path.
 
-    The page appears whole or not at all, after its data and pictures; what it no longer shows is
+    The page is replaced atomically, after its data and pictures; files that it no longer shows are
     deleted afterwards. Files that have the right bytes are left alone; torn ones are written anew.
 
     Raises:

@@ -9,12 +9,12 @@ from catalog_gen.decision import ShownDecision
 
 @dataclass(frozen=True, slots=True)
 class GalleryPassport:
-    """What one sales channel says of a picture."""
+    """One sales channel's passport for a picture."""
 
     title: str
     passed: bool
     checks: tuple[tuple[str, str], ...]
-    """Outcome (passed, failed, coming, not measured) and its words with the measured number."""
+    """Outcome (passed, failed, coming, not measured) and a description with the measured number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class GalleryImage:
 
     image_id: str
     sha256: str
-    """Of the PNG's bytes: names the file beside the page."""
+    """SHA-256 of the PNG's bytes; names the file beside the page."""
     number: int
     """The candidate's number within its product and view."""
     decision: ShownDecision
@@ -31,10 +31,10 @@ class GalleryImage:
     total: int | None
     """0..10; None: not judged yet."""
     criteria: Mapping[str, tuple[int, str]]
-    """Points of 0..2 and their sentence, by criterion."""
+    """Points, 0..2, and their explanation, by criterion."""
     hard_failures: tuple[str, ...]
     reason: str
-    """Why it was drawn: new, changed: colour, ..."""
+    """Why it was drawn: "new", "changed: colour", ..."""
     prompt: str
     negative_prompt: str
     seed: int
@@ -48,21 +48,21 @@ class GalleryImage:
     products: int = 1
     """How many products share it."""
     photo_sha256: str = ""
-    """Of the reference photo that it was edited from; empty: it was drawn from none."""
+    """SHA-256 of the reference photo that it was edited from; empty: drawn from text alone."""
     passports: tuple[GalleryPassport, ...] = ()
-    """Of live pictures only: one for each sales channel."""
+    """One per sales channel, for live pictures only."""
 
 
 @dataclass(frozen=True, slots=True)
 class GalleryView:
-    """One view of a product: its candidates, and what kept it from having any."""
+    """One view of a product: its candidates, or the reasons why it has none."""
 
     name: str
     images: tuple[GalleryImage, ...]
     failures: tuple[str, ...] = ()
     """Errors of pictures that could not be drawn."""
     unsupported: str = ""
-    """Why the model can't draw it; empty: it can."""
+    """Why the model can't draw it; empty if it can."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ class GalleryProduct:
 
 @dataclass(frozen=True, slots=True)
 class GalleryRejection:
-    """A row of the feed that became no product."""
+    """A rejected row of the feed."""
 
     line: int
     product_id: str

@@ -64,14 +64,14 @@ class GalleryIndex:
 
 
 def data_file(products: list[GalleryProduct]) -> tuple[str, bytes]:
-    """The name and the content of the file that tells all about these products."""
+    """The name and the content of the data file of these products."""
     content = _script([_product(product) for product in products])
     name = _name(content)
     return name, b'galleryChunk("' + name.encode() + b'",' + content + b");\n"
 
 
 def chunked(products: Iterable[GalleryProduct]) -> Iterator[list[GalleryProduct]]:
-    """Products in lists whose borders depend on the ids beside them alone, except in long lists."""
+    """Split products into lists; only neighbouring ids decide the boundaries, up to a size."""
     chunk: list[GalleryProduct] = []
     for product in products:
         chunk.append(product)

@@ -1,4 +1,4 @@
-"""A folder of static files that a browser reads from disk or a web server serves as it is.
+"""A folder of static files that a browser reads from disk or a web server serves unchanged.
 
 Files appear whole: under a temporary name, synced, then renamed. What has the right bytes already
 is left alone, so a copy to a host sends only what changed. ``manifest.json`` lists the size and
@@ -26,11 +26,11 @@ from catalog_gen.store.files import sync_file, sync_folder
 
 PAGE: Final = "index.html"
 MANIFEST: Final = "manifest.json"
-#: Files that wait to be synced and renamed at a time: their writing overlaps.
+#: Files synced and renamed in one batch, so that their writes overlap.
 _PENDING: Final = 128
 #: Pictures: the name is the SHA-256 of the bytes.
 _ADDRESSED: Final = re.compile(r"images/([0-9a-f]{64})\.png")
-#: What this class writes and may therefore delete; anything else in the folder is someone's own.
+#: Files that this class writes and may therefore delete; all others belong to the user.
 _OURS: Final = re.compile(
     r"images/[0-9a-f]{64}\.png|photos/[0-9a-f]{64}\.jpg|data/(index-)?[0-9a-f]{16}\.js"
 )
@@ -125,7 +125,7 @@ class SiteFolder:
             self.settle()
 
     def settle(self) -> None:
-        """Sync and rename everything that was put so far."""
+        """Sync and rename all files written so far."""
         folders = {target.parent for _, target in self._pending}
         for partial, _ in self._pending:
             sync_file(partial)

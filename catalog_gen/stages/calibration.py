@@ -1,4 +1,4 @@
-"""Find the accept cut from labelled pictures, as a rule those that people reviewed."""
+"""Find the accept cut from labelled pictures, normally those that people reviewed."""
 
 import json
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from catalog_gen.store.verdicts import ReviewedVerdict, reviewed_verdicts
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What a calibration found.
+    """The result of a calibration.
 
     ``accept_now`` is the cut that holds today; ``seconds_a_picture`` the measured drawing time,
     None before anything was drawn.
@@ -86,7 +86,7 @@ class Ceiling:
         return Labelled(judged.total, self._best(judged, min(points)), bad)
 
     def _best(self, judged: Verdict | ReviewedVerdict, weakest: int) -> Decision:
-        """The best decision that any cut could give it."""
+        """The best decision that any cut could give the picture."""
         if judged.hard_failures:
             return "rejected"
         if weakest < self.rubric.bands.floor:

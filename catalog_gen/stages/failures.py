@@ -1,4 +1,4 @@
-"""What stands between the catalog and its pictures, in the words of what to do about it."""
+"""Groups the failures that people must resolve by cause and next step."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ class FailureGroup:
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """What a refresh left undone that the next one can't do by itself.
+    """Work that a refresh left undone and the next one can't do by itself.
 
     Attributes:
         rejected: looks of which every attempt was rejected.
@@ -58,7 +58,7 @@ class Outlook:
 
 
 def outlook(connection: DuckDBPyConnection, settings: CatalogSettings) -> Outlook:
-    """What is left to people, as the store has it now."""
+    """Read the failures that people must resolve from the store."""
     figures = coverage_figures(connection)
     return Outlook(
         groups=grouped(open_failures(connection)),
@@ -68,7 +68,7 @@ def outlook(connection: DuckDBPyConnection, settings: CatalogSettings) -> Outloo
 
 
 def grouped(failures: Sequence[OpenFailure]) -> tuple[FailureGroup, ...]:
-    """Failures by what was wrong and what to do, the most frequent first."""
+    """Group failures by rule and next step, the most frequent first."""
     groups: dict[tuple[str, str], list[tuple[str, OpenFailure]]] = {}
     for each in failures:
         value, rule, remedy = parts_of(each.error)

@@ -17,7 +17,7 @@ from catalog_gen.settings import Home
 from catalog_gen.stages.catalog import Catalog
 from catalog_gen.store.files import write_whole
 
-#: How many copies are kept, the newest first, to ask later what a night was given.
+#: Number of newest copies kept, so that a past night's feed can be inspected.
 KEPT_COPIES: Final = 7
 
 
@@ -39,7 +39,7 @@ def take_feed(catalog: Catalog) -> FeedFile:
     """Copy the feed into the catalog's folder and make the copy the current one.
 
     Raises:
-        FeedError: there is no such file, or it can't be read.
+        FeedError: the file is missing or can't be read.
         StoreError: the catalog's folder has no room, or can't be written.
     """
     source = catalog.settings.feed.path
@@ -83,7 +83,7 @@ def _copied(source: Path, folder: Path) -> FeedFile:
 
 
 def current_feed(home: Home) -> FeedFile:
-    """The feed that was taken last.
+    """The feed that was copied last.
 
     Raises:
         InputError: none was ever taken, or the copy is gone.

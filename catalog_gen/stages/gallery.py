@@ -1,4 +1,4 @@
-"""The gallery page, from what the store shows."""
+"""Write the gallery page from the store."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ from catalog_gen.store.showcase import (
     shown_products,
 )
 
-#: Products whose pictures get their passports together: two queries for all of them.
+#: Products whose passports are checked in one batch, with two queries.
 _STAMPED: Final = 1_000
 #: Longest side of a reference photo on the page, in pixels.
 _PHOTO_SIDE: Final = 768
@@ -85,7 +85,7 @@ class _Files:
         return stored_png(self.connection, image.image_id)
 
     def photo(self, product: GalleryProduct, sha256: str) -> bytes | None:
-        """The photo, scaled down; None if the one with this hash is no longer there."""
+        """The photo, scaled down; None if the file with this hash is gone."""
         try:
             content = read_bytes(resolve_reference(product.reference, self.folders))
             if hash_of(content).hexdigest() != sha256:

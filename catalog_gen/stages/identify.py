@@ -1,4 +1,4 @@
-"""Which stored picture somebody means: by its id, its bytes, or a file that was exported."""
+"""Find a stored picture by its id, its hash, or an exported file."""
 
 from hashlib import sha256
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Draw what the ledger still wants, and keep every picture the moment it exists.
+"""Draw the ledger's open work, and store every picture as soon as it exists.
 
 Pictures go to the outbox batch by batch, on a thread of its own, while the next batch is drawn;
 the database takes them over at intervals. A crash loses at most the batch that was in the air.
@@ -31,22 +31,22 @@ from catalog_gen.store.runs import note_figures
 if TYPE_CHECKING:
     from catalog_gen.diffusion.engine import Engine
 
-#: Pictures between two takings of the outbox into the database.
+#: Pictures drawn between two transfers of the outbox into the database.
 INGEST_EVERY: Final = 256
 
 
 @dataclass(frozen=True, slots=True)
 class DrawResult:
-    """What a drawing stage did.
+    """The result of a drawing stage.
 
     Attributes:
         generated: pictures that the run made, over all tries of the stage.
-        failed: pictures that could not be drawn in the run, likewise.
-        by_shard: pictures that this try drew.
-        seconds: drawing; ``store_seconds``: taking pictures over into the database.
-        device: what drew: 'cpu' or the GPU's name; empty: nothing was to be drawn.
-        held_up: who held the database while pictures were drawn; empty: nobody did.
-        set_aside: outbox files that were found damaged.
+        failed: pictures that could not be drawn, over all tries of the stage.
+        by_shard: number of pictures that this try drew, by shard.
+        seconds: time spent drawing; ``store_seconds``: moving pictures into the database.
+        device: 'cpu' or the GPU's name; empty: nothing was to be drawn.
+        held_up: the process that locked the database during drawing; empty: none.
+        set_aside: damaged outbox files.
     """
 
     generated: int
@@ -61,7 +61,7 @@ class DrawResult:
 
 @dataclass(slots=True)
 class _Tally:
-    """What is counted while the stage is at work."""
+    """Counters of the running stage."""
 
     by_shard: Counter[int] = field(default_factory=Counter)
     seconds: float = 0.0
@@ -84,7 +84,7 @@ def draw_missing(
         StoreBusyError: another process holds the database at the beginning or at the end; what was
             drawn waits in the outbox. In between, drawing goes on.
         StoreError: the database or the outbox failed; what was drawn before is kept.
-        DrawingError: the engine as a whole failed; likewise.
+        DrawingError: the engine as a whole failed; what was drawn before is kept.
     """
     tally = _Tally()
     tries = catalog.settings.limits.tries
@@ -247,7 +247,7 @@ def _finish(writing: list[Future[None]]) -> None:
 
 
 def _take_over(catalog: Catalog, stamp: Stamp, tally: _Tally) -> None:
-    """Take the outbox into the database, or say who holds that."""
+    """Move the outbox into the database, or return the process that locks it."""
     started = perf_counter()
     tally.set_aside += take_over(catalog, stamp).corrupt
     tally.store_seconds += perf_counter() - started

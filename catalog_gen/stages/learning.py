@@ -16,7 +16,7 @@ from catalog_gen.store.verdicts import reviewed_pictures
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Learned:
-    """A critic, and what it was fitted to."""
+    """A critic, and the counts of reviews it was fitted to."""
 
     lesson: Lesson
     labels: int
@@ -24,10 +24,10 @@ class Learned:
 
 
 def learn_from_reviews(catalog: Catalog, scorer_hash: str) -> Learned:
-    """The critic that all reviews teach; changes nothing.
+    """Fit a critic to all reviews, without writing anything.
 
     Raises:
-        InputError: there are too few of them, of rejected ones or of accepted ones.
+        InputError: there are too few reviews, or too few rejected or accepted pictures.
     """
     with catalog.store.reading() as connection:
         rows = reviewed_pictures(connection, scorer_hash)
@@ -36,7 +36,8 @@ def learn_from_reviews(catalog: Catalog, scorer_hash: str) -> Learned:
     if len(rows) < LEAST_LABELS or fewest < LEAST_OF_A_KIND:
         raise InputError(
             f"{len(rows)} reviewed pictures, {rejected} of them rejected",
-            f"teach no critic: it takes {LEAST_LABELS}, and {LEAST_OF_A_KIND} of either kind",
+            f"are too few: it takes {LEAST_LABELS}, {LEAST_OF_A_KIND} of them rejected and "
+            f"{LEAST_OF_A_KIND} accepted",
             "Review more, good ones too: catalog-gen review. Nothing changed.",
         )
     reviewed = [
@@ -47,7 +48,7 @@ def learn_from_reviews(catalog: Catalog, scorer_hash: str) -> Learned:
 
 
 def keep(catalog: Catalog, scorer_hash: str, learned: Learned, today: date) -> CriticRecord:
-    """Write the critic beside the rubric, then its record into it; the next refresh judges anew.
+    """Write the critic beside the rubric, then its record into it; the next refresh uses it.
 
     Raises:
         ConfigError: the rubric can't be written.

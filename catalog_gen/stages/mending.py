@@ -1,7 +1,7 @@
-"""Draw again what failed, after somebody mended the cause.
+"""Draw again what failed, after its cause was fixed.
 
 A night tries what failed so many times and then gives it up; and what was planned from a broken
-photo names that photo's hash. So before anything is drawn again on a person's word, photos are
+photo names that photo's hash. So before anything is drawn again on request, photos are
 looked at again, the wishes that read them are written anew, and tries are counted from zero.
 """
 
@@ -28,13 +28,13 @@ Kind = Literal["failed", "given up", "rejected"]
 
 @dataclass(frozen=True, slots=True)
 class Mended:
-    """What a person's word put back to work.
+    """Work that was planned again on request.
 
     Attributes:
-        again: pictures that failed before and are planned again as they were.
-        photos: products whose photo is another one by now; their wishes were written anew.
-        rungs: new candidates for what was rejected.
-        shards: where all that is.
+        again: failed pictures planned again unchanged.
+        photos: products whose photo has changed; their wishes were rewritten.
+        rungs: new candidates for products and views whose candidates were all rejected.
+        shards: the shards of all this work.
     """
 
     again: int
@@ -46,7 +46,7 @@ class Mended:
 def mendable(
     connection: DuckDBPyConnection, kinds: Collection[Kind]
 ) -> tuple[list[OpenFailure], list[AllRejected]]:
-    """What there is of these kinds in the whole catalog: failures, and what was all rejected."""
+    """Failures, and fully rejected products and views, of these kinds in the whole catalog."""
     failures = [each for each in open_failures(connection) if each.status in kinds]
     return failures, all_rejected(connection) if "rejected" in kinds else []
 
@@ -105,7 +105,7 @@ def mend(
 def _look_at_photos(
     connection: DuckDBPyConnection, catalog: Catalog, product_ids: Collection[str], stamp: Stamp
 ) -> list[str]:
-    """Hash these products' photos again; the ids of those that have another one by now."""
+    """Hash these products' photos again; returns the ids of those whose photo changed."""
     folders = catalog.photo_folders
     hashes = {
         product.product_id: digest

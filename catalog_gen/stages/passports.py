@@ -1,4 +1,4 @@
-"""What each sales channel says of stored pictures today. Needs no model and no pixels."""
+"""Check stored pictures against each sales channel's passport, without a model or pixels."""
 
 from collections.abc import Collection
 from datetime import date
@@ -22,7 +22,7 @@ _AS_STORED = PictureForm("PNG", max_side=65_535)
 def stamp_pictures(
     connection: DuckDBPyConnection, passports: Path, shown: Collection[Shown], day: date
 ) -> dict[Shown, dict[str, Stamped]]:
-    """Every channel's answer for pictures in their slots, by the channel's short name.
+    """Every channel's result for pictures in their slots, by the channel's short name.
 
     A picture is taken in the channel's form: its format, scaled down to its longest side, and with
     the metadata that an export gives it. The weight is that of the stored PNG; an export weighs the

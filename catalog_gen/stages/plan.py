@@ -1,4 +1,4 @@
-"""The night, told before: what a refresh would take, draw and publish, and what would stop it.
+"""What the next refresh would read, draw and publish, and what would stop it.
 
 Touches nothing.
 """
@@ -193,7 +193,7 @@ def make_plan(catalog: Catalog, *, budget: Budget = NO_LIMIT) -> Plan:
 def _unread_photos(
     products: Sequence[Product], settings: CatalogSettings
 ) -> tuple[Unsupported, ...]:
-    """Products whose photo a view needs and nobody can read."""
+    """Products with an unreadable photo that a view needs."""
     if not any("photo" in view.method.needs for view in settings.views.values()):
         return ()
     found = []
@@ -232,7 +232,7 @@ def _compilation(settings: CatalogSettings, items: Sequence[PlanItem]) -> Iterat
 def _gates(
     connection: DuckDBPyConnection, settings: CatalogSettings, active: int, unsupported: int
 ) -> tuple[str, ...]:
-    """What would keep a new set from going live, as far as it is known before anything is drawn."""
+    """The gates that a new set would fail, as far as known before drawing."""
     told = []
     held = hold(connection)
     if held is not None:

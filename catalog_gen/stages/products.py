@@ -1,4 +1,4 @@
-"""From the feed's copy to the products table."""
+"""Update the products table from the feed's copy."""
 
 from collections import Counter
 from collections.abc import Sequence

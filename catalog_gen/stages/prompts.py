@@ -62,13 +62,13 @@ from catalog_gen.store.prompts import (
 )
 from catalog_gen.store.runs import note_figures
 
-#: Wishes that are stored at a time.
+#: Wishes stored in one batch.
 SAVED: Final = 20_000
 
 
 @dataclass(frozen=True)
 class Drawer:
-    """The model as planning sees it: its identity, its token limit, its words."""
+    """What planning needs of the model: its identity, token limit and dialect."""
 
     model: ModelFiles
     hash: str
@@ -163,7 +163,7 @@ class StoredWishes:
 
 @dataclass(frozen=True, slots=True)
 class PromptsResult:
-    """What the stage stored."""
+    """The stage's figures."""
 
     prompts: int
     trimmed: int

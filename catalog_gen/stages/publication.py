@@ -38,7 +38,7 @@ from catalog_gen.store.showcase import live_products
 
 @dataclass(frozen=True, slots=True)
 class PublishResult:
-    """What is live after the stage."""
+    """The live publication after the stage."""
 
     products: int
     images: int
@@ -47,7 +47,7 @@ class PublishResult:
 
     @property
     def held_back(self) -> str:
-        """Why the last publication was kept instead; empty: it was not."""
+        """Why the previous publication was kept; empty if it was replaced."""
         failed = [gate.told for gate in self.gates if not gate.passed]
         return "; ".join([*failed, "the last publication stays live"]) if failed else ""
 
@@ -108,7 +108,7 @@ def roll_back(catalog: Catalog, publication_id: int | None, stamp: Stamp) -> Pub
     """Make an earlier set live again and hold nights back; by default the one before the live one.
 
     Raises:
-        InputError: there is no such publication, or none before the live one.
+        InputError: the publication doesn't exist, or there is none before the live one.
         CorruptionError: a picture of it is gone or damaged.
     """
     with catalog.store.writing() as connection:
@@ -153,7 +153,7 @@ def _gates(
     coverage: float,
     active: int,
 ) -> tuple[Gate, ...]:
-    """What a set must fulfil to go live."""
+    """The gates that a set must pass to go live."""
     verdicts = verdict_figures(connection)
     rate = verdicts.accepted / verdicts.judged if verdicts.judged else 1.0
     damaged = damaged_among(connection, selection, only_new=True)

@@ -11,7 +11,7 @@ from catalog_gen.store.replays import ReplayRow, next_to_replay, save_replays
 
 @dataclass(frozen=True, slots=True)
 class AuditResult:
-    """What a night's audit found; ``causes`` counts those of everything that is not identical."""
+    """The result of an audit; ``causes`` counts the causes of pictures that are not identical."""
 
     results: Counter[Result]
     causes: Counter[str]
@@ -24,7 +24,7 @@ class AuditResult:
 
 
 def audit(catalog: Catalog, stamp: Stamp, *, sample: int | None = None) -> AuditResult:
-    """Draw the pictures again whose last replay is longest ago, and keep what came of it.
+    """Draw the pictures again whose last replay is longest ago, and store the results.
 
     Args:
         sample: how many; ``audit.sample`` of the settings by default.

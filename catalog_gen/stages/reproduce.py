@@ -41,7 +41,7 @@ Result = Literal["identical", "close", "different", "not drawn"]
 
 @dataclass(frozen=True, slots=True)
 class Reproduction:
-    """What came of drawing one picture again.
+    """The result of drawing one picture again.
 
     ``max_abs_diff`` is in levels of 0..255, None if it was not drawn; ``problem`` says why not.
     ``causes`` sums up what changed: library, device, threads, batch, model, photo, or stored (the
@@ -69,7 +69,7 @@ def reproduce(catalog: Catalog, prefixes: Sequence[str], *, sample: int = 0) -> 
     The sample is the same for the same store: the pictures whose ids come first.
 
     Raises:
-        InputError: there is no such picture.
+        InputError: a picture doesn't exist.
     """
     with catalog.store.reading() as connection:
         ids = [find_image(connection, prefix) for prefix in prefixes]
@@ -84,7 +84,7 @@ def redraw(catalog: Catalog, ids: Sequence[str]) -> list[Reproduction]:
     "not drawn", with the reason.
 
     Raises:
-        InputError: there is no such picture, or its recipe is not in this database.
+        InputError: a picture doesn't exist, or its recipe is not in this database.
     """
     stored: list[_Stored] = []
     done: dict[str, Reproduction] = {}
@@ -233,7 +233,7 @@ _CAUSES: Final = {
 
 
 def _causes(changed: Sequence[str]) -> tuple[str, ...]:
-    """What the changed parts ("part: then -> now") come down to."""
+    """Summarise the changed parts ("part: then -> now")."""
     parts = (each.partition(":")[0] for each in changed)
     return tuple(sorted({_CAUSES.get(part, "library") for part in parts})) or ("unexplained",)
 

@@ -1,4 +1,4 @@
-"""The retry ladder: what is asked for after every candidate of a look was rejected.
+"""The retry ladder: what to draw after every candidate of a look was rejected.
 
 The first rung draws the same with other seeds; each further one follows the prompt more strictly
 and says what to avoid. After the last rung a person decides.
@@ -43,7 +43,7 @@ def one_more_rung(
     budget: TokenBudget,
     model_hash: str,
 ) -> list[PlannedItem]:
-    """New candidates because a person asks for them, whatever rungs were climbed."""
+    """New candidates at a person's request, regardless of the rungs already used."""
     return [
         item
         for each in rejected
@@ -53,7 +53,7 @@ def one_more_rung(
 
 
 def out_of_retries(connection: DuckDBPyConnection, settings: CatalogSettings) -> list[AllRejected]:
-    """What was rejected on the last rung, too: only a person can help."""
+    """Products and views rejected on the last rung, too, which need a person."""
     return [each for each in all_rejected(connection) if each.attempts > settings.limits.retries]
 
 

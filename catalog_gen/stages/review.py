@@ -1,4 +1,4 @@
-"""What waits for a person: one answer for `review`, `status` and Dagster's check."""
+"""The review queue, shared by `review`, `status` and Dagster's check."""
 
 from duckdb import DuckDBPyConnection
 
@@ -6,7 +6,7 @@ from catalog_gen.settings import CatalogSettings
 from catalog_gen.stages.retries import out_of_retries
 from catalog_gen.store.verdicts import ToReview, unreviewed
 
-#: More than any person looks at in a sitting.
+#: More than a person reviews in one session.
 MOST: int = 10_000
 
 

@@ -89,7 +89,7 @@ def score_images(
 
 @dataclass(frozen=True, slots=True)
 class _Lookers:
-    """Networks beside the scorer, each with its one question; None: nobody asks it."""
+    """The optional networks beside the scorer; None: not configured."""
 
     detector: LetteringDetector | None
     critic: Critic | None

@@ -1,4 +1,4 @@
-"""Judge scored pictures by the rubric. Needs no model and no pixels: only stored signals."""
+"""Judge scored pictures by the rubric, from stored signals alone."""
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
@@ -28,7 +28,7 @@ REPORTED: Final = 64
 
 @dataclass(frozen=True, slots=True)
 class JudgeResult:
-    """How the stage's verdicts fell out."""
+    """Counts of the stage's verdicts."""
 
     accepted: int
     review: int
@@ -97,7 +97,7 @@ def _twins(
 ) -> Mapping[str, Twin | None]:
     """The most similar picture of another look, by image id, among all that are in use.
 
-    Looks whose prompts agree are meant to look alike; only the others' likeness is suspicious.
+    Looks with the same prompt are meant to look similar and are not compared.
     """
     found: dict[str, Twin | None] = {}
     for view in sorted({item.view for item in todo}):

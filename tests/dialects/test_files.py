@@ -67,7 +67,7 @@ def test_a_file_without_a_dialect_is_refused_and_not_passed_over(tmp_path: Path)
     with pytest.raises(ModelError, match="no part 'dialect'"):
         dialect_of(tmp_path / "model")
     (tmp_path / "studio.json").write_text("{", "utf-8")
-    with pytest.raises(ModelError, match="no readable JSON"):
+    with pytest.raises(ModelError, match="not readable JSON"):
         dialect_of(tmp_path / "model")
 
 

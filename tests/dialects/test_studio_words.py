@@ -160,7 +160,7 @@ def test_nouns_have_their_plural(studio: Dialect) -> None:
     [
         ({"category": "bowl", "colour": "red", "material": "matte", "count": "one"}, ""),
         ({"category": ""}, "category 'Kettles' is not among the 12 that the studio model draws"),
-        ({"colour": ""}, "no certain colour is named in category 'Kettles', title 'Mug', and"),
+        ({"colour": ""}, "no unambiguous colour is named in category 'Kettles', title 'Mug', and"),
         ({"material": "rattan"}, "material 'rattan' is not among the 4"),
         ({"count": "6"}, "count '6' is not among the 2 that the studio model draws (one, two)"),
         ({"colour": "", "category": "", "count": "6"}, "category 'Kettles' is not among"),

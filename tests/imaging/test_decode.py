@@ -157,8 +157,8 @@ def test_truncated_pictures_are_refused(kind: str, tmp_path: Path) -> None:
 
 
 def test_what_is_no_picture_is_refused(tmp_path: Path) -> None:
-    assert "none of JPEG" in _refusal(b"%PDF-1.7 a catalogue")
-    assert "none of JPEG" in _refusal(b"")
+    assert "not one of JPEG" in _refusal(b"%PDF-1.7 a catalogue")
+    assert "not one of JPEG" in _refusal(b"")
     assert "no such file" in _refusal(tmp_path / "gone.jpg")
     assert "no such file" in _refusal(tmp_path)
 

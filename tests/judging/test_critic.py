@@ -50,7 +50,7 @@ def test_another_models_critic_is_refused_with_a_remedy(model: Path, tmp_path: P
     with pytest.raises(ModelError, match="another model"):
         Critic(other).look([product()], ["a"])
     none = CriticSettings(weights=tmp_path / "none.safetensors", model=model)
-    with pytest.raises(ModelError, match="is no critic"):
+    with pytest.raises(ModelError, match="is not a critic"):
         Critic(none).look([product()], ["a"])
     empty = CriticSettings(weights=other.weights, model=tmp_path)
     with pytest.raises(ModelError, match=r"critic\.model"):

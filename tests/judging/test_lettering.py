@@ -65,5 +65,5 @@ def test_what_is_no_detector_is_refused_with_a_remedy(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"studio\.training\.lettering"):
         LetteringDetector(tmp_path / "none.safetensors").look([product()])
     (tmp_path / "text.safetensors").write_text("no weights")
-    with pytest.raises(ModelError, match="no lettering detector"):
+    with pytest.raises(ModelError, match="not a lettering detector"):
         LetteringDetector(tmp_path / "text.safetensors").look([product()])

@@ -69,7 +69,7 @@ PHOTOS = {
     "turned.jpg": "",
     "bomb.png": "pixels",
     "cut.png": "damaged",
-    "text.png": "is none of",
+    "text.png": "is not one of",
     "moving.gif": "several frames",
 }
 

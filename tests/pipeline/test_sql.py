@@ -110,4 +110,4 @@ def test_an_interrupt_is_130() -> None:
         _, told = query.communicate(timeout=60)
     assert query.returncode == 130
     assert b"Traceback" not in told
-    assert b"fault of catalog_gen" not in told
+    assert b"bug in catalog_gen" not in told

@@ -102,5 +102,5 @@ def test_a_folder_without_tokenizer_is_a_model_error(tmp_path: Path) -> None:
         TokenBudget(tmp_path).fit("a mug")
     (tmp_path / "tokenizer_config.json").write_text("{}", "utf-8")
     (tmp_path / "tokenizer.json").write_text("{}", "utf-8")
-    with pytest.raises(ModelError, match="is no tokenizer"):
+    with pytest.raises(ModelError, match="is not a tokenizer"):
         TokenBudget(tmp_path).fit("a mug")

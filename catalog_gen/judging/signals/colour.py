@@ -161,7 +161,7 @@ def ciede2000(
     return np.asarray(np.sqrt(np.maximum(squared, 0)))
 
 
-#: What stands between the colours of a product that has several.
+#: Separators between the colours of a product that has several.
 _SIDE_BY_SIDE: Final = re.compile(r"[/&+|,]|\band\b", re.IGNORECASE)
 
 
@@ -242,7 +242,7 @@ def subject_colour(lab: Lab, mask: NDArray[np.bool_], asked: str) -> SubjectColo
 
     Each sampled pixel gets the nearest colour word. The word that most pixels have is dominant,
     where neutral words stand back behind a hue that covers an eighth: straps, dials and stems are
-    neutral whatever colour a product is sold in. The dominant colour is the median of its pixels.
+    neutral in a product of any colour. The dominant colour is the median of its pixels.
     """
     pixels = lab[mask]
     if not len(pixels):

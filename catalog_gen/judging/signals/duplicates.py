@@ -1,7 +1,7 @@
 """Near-duplicates: a perceptual hash of 64 bits, and the most similar picture of another product.
 
-Pictures are compared by their hashes and by their embeddings. Whose likeness is suspicious at all
-is told by groups that the caller forms; where the limit lies is the rubric's business.
+Pictures are compared by hash and by embedding. Only pictures of different products and wishes are
+compared; the rubric sets the limits.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _SIDE: Final = 32
 _KEPT: Final = 8
-#: Pictures that are compared with all others at a time: 256 with 100,000 take 200 MB.
+#: Pictures compared with all others in one batch: 256 with 100,000 take 200 MB.
 _TOGETHER: Final = 256
 _NO_BITS: Final = 65
 _DIGITS: Final = 5
@@ -63,12 +63,12 @@ def as_bits(hashes: Sequence[str]) -> NDArray[np.uint64]:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Likenesses:
-    """N pictures of one view, as they are compared with each other."""
+    """N pictures of one view, prepared for comparison."""
 
     products: NDArray[np.int64]
-    """(N,): pictures of one number show one product."""
+    """(N,): pictures with the same number show the same product."""
     wishes: NDArray[np.int64]
-    """(N,): pictures of one number were asked for in the same words."""
+    """(N,): pictures with the same number were drawn from the same prompt."""
     hashes: NDArray[np.uint64]
     """(N,), as ``as_bits`` gives them."""
     embeddings: NDArray[np.float32]
@@ -77,7 +77,7 @@ class Likenesses:
 
 @dataclass(frozen=True, slots=True)
 class Twin:
-    """How near the most similar pictures of other products come."""
+    """The distances to the most similar pictures of other products."""
 
     bits: int
     """Bits between the perceptual hashes, 0..64: 0..4 a near-duplicate, about 32 unrelated."""
@@ -86,9 +86,9 @@ class Twin:
 
 
 def nearest_twins(pictures: Likenesses, asked: NDArray[np.int64]) -> list[Twin | None]:
-    """The twin of each of the pictures in places ``asked``; None: there is no other product.
+    """The twins of the pictures with indices ``asked``; None: no other product to compare with.
 
-    Products that were asked for in the same words are meant to look alike; only others count.
+    Products with the same prompt are meant to look similar and are not compared.
     """
     found: list[Twin | None] = []
     for start in range(0, len(asked), _TOGETHER):
@@ -113,5 +113,5 @@ def _measure(picture: "Picture") -> dict[str, Value]:
     return {"perceptual_hash": perceptual_hash(picture.luma)}
 
 
-#: Whether the picture is a near-duplicate is known only beside the others: see ``nearest_twins``.
+#: It has no facts: near-duplicates are found by comparing pictures, see ``nearest_twins``.
 SIGNAL: Final = Signal(facts={}, measure=_measure)

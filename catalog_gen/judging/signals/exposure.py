@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 _SECOND_DIFFERENCE: Final = np.array([1, -2, 1], dtype=np.float32)
 #: Noise is estimated on this smoothest share of the subject, away from edges.
 _SMOOTH_SHARE: Final = 0.6
-#: It is taken in patches of this many pixels a side with so many smooth pixels, and is that of the
-#: quieter patches: noise is everywhere, and cloth or grass is not.
+#: It is estimated in patches of this side with at least this many smooth pixels, as this quantile
+#: of the patches: noise is everywhere, while texture such as cloth or grass is not.
 _PATCH, _FEW, _QUIET = 16, 30, 0.25
 #: Pixels that the filters for noise reach, one after another.
 _MARGIN: Final = 4
@@ -55,7 +55,7 @@ def exposure_of(
 ) -> Exposure:
     """Exposure of a picture (H, W, 3) with its luma and the subject's mask (H, W).
 
-    What is about the subject is None where there is none.
+    Values of the subject are None if the mask is empty.
     """
     subject = pixels[mask]
     present = len(subject) > 0
@@ -72,8 +72,8 @@ def exposure_of(
 def _noise(luma: NDArray[np.float32], mask: NDArray[np.bool_]) -> float | None:
     """J. Immerkær, "Fast noise variance estimation" (1996), on the smooth parts of the subject.
 
-    The kernel's response to white noise of deviation s has a mean size of 6 s sqrt(2 / pi). Edges
-    answer, too, so only pixels of low slope count, and only where the picture is quietest.
+    The kernel's response to white noise of deviation s has a mean size of 6 s sqrt(2 / pi). It
+    also responds to edges, so only pixels of low slope in the quietest patches count.
     """
     inside = shrunk(mask, times=2)
     if inside.sum() < _FEW:
@@ -104,7 +104,7 @@ def _patches(calm: NDArray[np.bool_]) -> NDArray[np.intp]:
 
 
 def _level_use(subject: NDArray[np.uint8]) -> float | None:
-    """The mean over channels that span enough levels; None where none does."""
+    """The mean over channels that span enough levels; None if no channel does."""
     shares = []
     for channel in subject.T:
         low, high = np.percentile(channel, (2, 98)).astype(int)

@@ -30,7 +30,7 @@ def identity_of(
     reference_lab: NDArray[np.float32],
     reference_mask: NDArray[np.bool_],
 ) -> Identity | None:
-    """Compares two pictures of one size, (H, W, 3) in CIELAB; None: one shows no subject."""
+    """Compare two pictures of one size, (H, W, 3) in CIELAB; None: one shows no subject."""
     if not (mask.any() and reference_mask.any()):
         return None
     overlap = (mask & reference_mask).sum() / (mask | reference_mask).sum()

@@ -1,7 +1,7 @@
-"""Morphology of masks by shifted copies: what scipy.ndimage says, in a tenth of its time.
+"""Morphology of masks by shifted copies: the results of scipy.ndimage in a tenth of its time.
 
-The structuring element is the cross of a pixel and its four neighbours; beyond the edge there is
-nothing (false), as scipy's default has it.
+The structuring element is the cross of a pixel and its four neighbours; pixels beyond the edge are
+false, as in scipy's default.
 """
 
 import numpy as np

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 #: The steepest share of the subject's pixels are its edges.
 _EDGES: Final = 0.04
-#: Contrast is taken over this many pixels around an edge; wider blur than this is all the same.
+#: Contrast is taken over this many pixels around an edge; wider blur is not distinguished.
 _REACH: Final = 9
-#: Luma levels of contrast below which an edge says nothing.
+#: Luma levels of contrast below which an edge is ignored.
 _FAINT: Final = 12.0
 
 
@@ -34,7 +34,7 @@ class Sharpness:
 def sharpness_of(luma: NDArray[np.float32], mask: NDArray[np.bool_]) -> Sharpness | None:
     """Sharpness of a luma picture (H, W), 0..255, in and just around the mask; None: no subject.
 
-    An edge of contrast c with the steepest slope s is c / s pixels wide, whatever its contrast,
+    An edge of contrast c with the steepest slope s is c / s pixels wide at any contrast,
     so a pale product is as sharp as a dark one. The variance of the Laplacian (J. L. Pech-Pacheco
     et al., 2000) depends on what is shown and is stored for comparisons within a product.
     """

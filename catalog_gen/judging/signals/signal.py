@@ -1,4 +1,4 @@
-"""What a signal is: the part that one file of this room measures on a picture.
+"""The interface of a signal: what one file of this package measures on a picture.
 
 ``pyproject.toml`` lists the signals under ``catalog_gen.signals``. A new one is a file with a
 ``Signal`` and a line there; its values are stored with every picture from then on, and a rule of
@@ -14,7 +14,7 @@ from catalog_gen.registry import Registry
 if TYPE_CHECKING:
     from catalog_gen.judging.picture import Picture
 
-#: A measured number, a word or hash that goes with it, or None: not measurable here.
+#: A measured number, a related word or hash, or None: not measurable.
 Value = float | str | tuple[float, ...] | None
 
 
@@ -23,11 +23,11 @@ class Signal:
     """One file's measurements.
 
     Attributes:
-        facts: the numbers that rules may name, and what each says, with its unit and range.
-        measure: all values by name; beside the facts there may be words and hashes.
-        seen: by fact, the name of the value that says in a word what was seen instead.
-        on_white: the facts that mean something only where a view asks for a white background.
-        on_backdrop: those that mean something only before a background: not in a scene.
+        facts: the numbers that rules may use, with description, unit and range.
+        measure: computes all values by name: the facts, and possibly words and hashes.
+        seen: fact to the name of the value that describes, in a word, what was seen instead.
+        on_white: facts that are meaningful only if the view asks for a white background.
+        on_backdrop: facts that are meaningful only against a plain backdrop, not in a scene.
     """
 
     facts: Mapping[str, str]

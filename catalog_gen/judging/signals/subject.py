@@ -1,4 +1,4 @@
-"""Subject signals: the mask of what stands before the background, its box, parts and place.
+"""Subject signals: the mask of the foreground, its box, its parts and its placement.
 
 It needs no model: a product picture has its background along the border, so whatever departs from
 a continuation of the border is the subject. It does not say what the subject is.
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Lab = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
-#: Width of the border that the background is read from, as a share of the shorter side.
+#: Width of the border that the background is estimated from, as a share of the shorter side.
 _BORDER: Final = 0.04
 #: A pixel this many spreads of the background away from it is subject, within limits that keep
 #: the noise of an even background out and a white product on white in (CIELAB units).
@@ -29,9 +29,9 @@ _LOWEST_CUT: Final = 3.0
 _HIGHEST_CUT: Final = 12.0
 #: Colour difference between the left and the right border of a row that no lighting explains.
 _SIDES_DISAGREE: Final = 12.0
-#: A smaller share of the subject is a speck, no part of its own.
+#: A smaller share of the subject is a speck, not a part.
 _SMALLEST_PART: Final = 0.04
-#: A smaller share of the picture is no subject at all.
+#: A smaller share of the picture doesn't count as a subject.
 _SMALLEST_SUBJECT: Final = 0.002
 #: Soft shadows and pools of light: at most this much darker or brighter than the background (L*),
 #: this much more colourful, and this steep (L* a pixel).
@@ -46,8 +46,8 @@ class BackgroundFit:
     """How well the border is explained as a background: badly in a scene that fills the frame."""
 
     spread: float
-    """Of border pixels around the background, CIELAB units: under 2.5 before a backdrop or a table
-    in a studio, above in most photographs of the world."""
+    """Spread of border pixels around the background, CIELAB units: under 2.5 before a studio
+    backdrop or on a table, above in most other photographs."""
     share: float
     """Of border pixels within ``_HIGHEST_CUT`` of the background, 0..1; a product that is cut off
     covers the rest."""
@@ -55,7 +55,7 @@ class BackgroundFit:
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Where the subject stands in the picture."""
+    """Size and position of the subject in the picture."""
 
     area: float
     """Share of the picture's pixels, 0..1."""
@@ -66,7 +66,7 @@ class Placement:
     edge_contact: float
     """Share of the picture's outermost pixels that belong to the subject, 0..1."""
     parts: int
-    """Connected parts of the subject; specks are no parts."""
+    """Connected parts of the subject; specks don't count."""
 
 
 def background_of(lab: Lab) -> tuple[Lab, float]:
@@ -120,7 +120,7 @@ def _between(first: Lab, last: Lab, share: NDArray[np.float32]) -> Lab:
 
 
 def subject_mask(lab: Lab) -> Mask:
-    """The subject of a picture in CIELAB (H, W, 3), as (H, W); empty where nothing stands out.
+    """The subject of a picture in CIELAB (H, W, 3), as (H, W); empty if nothing stands out.
 
     What departs from the background by several of its spreads is subject; soft shadows are taken
     out, holes filled, and specks dropped.

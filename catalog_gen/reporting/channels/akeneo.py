@@ -6,7 +6,7 @@ from catalog_gen.reporting.channels.channel import Channel
 
 
 class Akeneo(Channel):
-    """The product import; the attribute is ``image`` where the feed has no other of its kind."""
+    """The product import; the attribute is ``image`` if the feed has no other picture attribute."""
 
     name: ClassVar = "akeneo"
     platforms: ClassVar = frozenset({"akeneo"})

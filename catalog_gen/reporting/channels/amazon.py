@@ -1,6 +1,6 @@
 """Amazon: a flat file given back with its lines above the header.
 
-Whether Amazon takes a picture that a model made stands in its passport.
+Its passport says whether Amazon accepts generated pictures.
 """
 
 import re

@@ -1,10 +1,10 @@
-"""What a sales channel is: the base of the classes beside this file.
+"""The interface of a sales channel: the base of the classes in this package.
 
 A channel takes pictures in a form of its own, and a feed. Where the shop's feed came from the same
 platform, the channel gives its rows back with other pictures (``give_back``); from another one, it
-builds rows of what the feed and the settings say, and names what it misses. Rules are those that
-the channels publish; what a picture *shows* is judged elsewhere. Nothing here reads the store or
-writes a file.
+builds rows from the feed and the settings, and reports missing fields. The rules are those that
+the channels publish; passports hold the rules for what a picture shows. Nothing here reads the
+store or writes a file.
 """
 
 import csv
@@ -27,9 +27,9 @@ SUFFIXES: Final[Mapping[Rendition, str]] = {"PNG": "png", "JPEG": "jpg", "WEBP":
 
 @dataclass(frozen=True, slots=True)
 class PictureForm:
-    """How a channel wants its pictures.
+    """The picture format that a channel takes.
 
-    What it refuses stands in its passport. ``max_side`` is pixels of the longer side; larger
+    The channel's passport has the rules for what it refuses. ``max_side`` is in pixels; larger
     pictures are scaled down.
     """
 
@@ -38,7 +38,7 @@ class PictureForm:
     quality: int = 92
 
     def fitted(self, width: int, height: int) -> tuple[int, int]:
-        """Width and height scaled down to the longest side that is wanted, never up."""
+        """Width and height, scaled down to the longest allowed side if larger."""
         scale = min(1.0, self.max_side / max(height, width))
         return max(1, round(width * scale)), max(1, round(height * scale))
 
@@ -75,7 +75,7 @@ class ChannelProduct:
 
 @dataclass(frozen=True, slots=True)
 class ShopFacts:
-    """What the settings say of the shop where a feed does not: ``publish.shop_url`` and others."""
+    """Defaults from the settings for fields that a feed lacks: ``publish.shop_url`` and others."""
 
     shop_url: str = ""
     availability: str = ""
@@ -138,7 +138,7 @@ class Channel(ABC):
         return self.lacking(first)
 
     def lacking(self, row: Row) -> list[str]:
-        """What the channel would miss in a product's first row."""
+        """Required values missing in a product's first row."""
         return [name for name in self.required if not row.get(name)]
 
     def feed(

@@ -13,7 +13,7 @@ _PRICES: Final = frozenset({"price", "sale_price"})
 #: Categories for which colour, gender, age group and size are required.
 _APPAREL: Final = ("apparel & accessories", "166")
 
-#: What both take beside id, title, description, link, pictures and prices.
+#: Fields that both take beside id, title, description, link, pictures and prices.
 DETAILS: Final = (
     *("brand", "gtin", "mpn", "google_product_category", "product_type", "item_group_id"),
     *("color", "material", "pattern", "size", "gender", "age_group"),
@@ -69,7 +69,7 @@ class MerchantChannel(Channel):
 
 
 def is_apparel(row: Mapping[str, str]) -> bool:
-    """Whether Google's category says clothes, shoes or accessories."""
+    """Whether Google's category is clothes, shoes or accessories."""
     category = row.get("google_product_category", "").casefold()
     return category.startswith(_APPAREL)
 
