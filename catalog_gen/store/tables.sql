@@ -63,9 +63,9 @@ CREATE TABLE rejections (
     rule        VARCHAR NOT NULL
 );
 
--- One row for each product, view and state of its inputs. A product that
-returns to an earlier -- state gets the earlier row back, and with it the earlier images. Prompts with one
--- look_id (catalog_gen/look.py) ask for the same images and share them.
+-- One row for each product, view and state of its inputs. A product that returns to an earlier
+-- state gets the earlier row back, and with it the earlier images. Prompts with one look_id
+-- (catalog_gen/look.py) ask for the same images and share them.
 CREATE TABLE prompts (
     seq                  BIGINT NOT NULL DEFAULT nextval('seq'),
     prompt_id            VARCHAR NOT NULL,     -- unique: over product, view and fingerprint
