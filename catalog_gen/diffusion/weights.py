@@ -56,7 +56,7 @@ def tensor_shapes(file: Path) -> Shapes:
             prefix = stream.read(8)
             length = struct.unpack("<Q", prefix)[0] if len(prefix) == 8 else -1
             if not 2 <= length <= min(_MAX_HEADER, size - 8):
-                raise broken(file, "its header is cut off or no safetensors header")
+                raise broken(file, "its header is truncated or is not a safetensors header")
             raw = stream.read(length)
     except FileNotFoundError:
         raise broken(file, "there is no such file") from None
@@ -66,7 +66,7 @@ def tensor_shapes(file: Path) -> Shapes:
         shapes = {name: tuple(map(int, entry["shape"])) for name, entry in tensors.items()}
         ends = [int(entry["data_offsets"][1]) for entry in tensors.values()]
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        raise broken(file, "its header is no safetensors header") from error
+        raise broken(file, "its header is not a safetensors header") from error
     announced = 8 + length + max(ends, default=0)
     if size != announced:
         raise broken(file, f"it has {size} bytes where its header announces {announced}")
@@ -190,7 +190,7 @@ def read_json(file: Path) -> dict[str, object]:
             "such a folder as model.config.",
         ) from None
     except (OSError, ValueError, RecursionError) as error:
-        raise broken(file, f"is no readable JSON ({error})") from error
+        raise broken(file, f"is not readable JSON ({error})") from error
     if not isinstance(value, dict):
         raise broken(file, "is no JSON object")
     return value

@@ -16,7 +16,7 @@ import httpx2
 
 from catalog_gen.hosts import AllowedHosts
 from catalog_gen.imaging.formats import picture_format, why_not_whole
-from catalog_gen.photos.network import ForbiddenAddressError
+from catalog_gen.photos.network import ForbiddenAddress
 
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _TRANSIENT: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
@@ -69,7 +69,7 @@ class Photo:
     known: Known
 
 
-class DownloadError(Exception):
+class NotFetched(Exception):
     """Why a photo did not come.
 
     Attributes:
@@ -97,24 +97,24 @@ async def download(
     """Fetch a photo, one try; None: it is still the one that we have.
 
     Raises:
-        DownloadError: it did not come.
+        NotFetched: it did not come.
     """
     try:
         async with asyncio.timeout(limits.seconds):
             return await _followed(pool, url, known, hosts, limits)
     except TimeoutError:
         why = f"did not arrive within {limits.seconds:g} s"
-        raise DownloadError(why, passing=True, of_host=True) from None
-    except ForbiddenAddressError as error:
-        raise DownloadError(str(error)) from None
+        raise NotFetched(why, passing=True, of_host=True) from None
+    except ForbiddenAddress as error:
+        raise NotFetched(str(error)) from None
     except httpcore2.UnsupportedProtocol as error:
-        raise DownloadError(str(error)) from None
+        raise NotFetched(str(error)) from None
     except (httpcore2.NetworkError, httpcore2.TimeoutException, OSError) as error:
         why = f"the connection failed ({str(error) or type(error).__name__})"
-        raise DownloadError(why, passing=True, of_host=True) from None
+        raise NotFetched(why, passing=True, of_host=True) from None
     except (httpcore2.ProtocolError, httpcore2.ProxyError) as error:
         why = f"the server broke off or off the rules ({error})"
-        raise DownloadError(why, passing=True) from None
+        raise NotFetched(why, passing=True) from None
 
 
 async def _followed(
@@ -132,11 +132,11 @@ async def _followed(
         headers.append(("If-Modified-Since", known.modified))
     for _ in range(limits.redirects + 1):
         if target is None:
-            raise DownloadError("redirects to what is no address of the web")
+            raise NotFetched("redirects to what is no address of the web")
         url = target
         if not hosts.allow(url.scheme, url.host, url.port):
             where = f"{url.scheme}://{url.netloc.decode('ascii')}"
-            raise DownloadError(f"{where} is not among feed.fetch_photos")
+            raise NotFetched(f"{where} is not among feed.fetch_photos")
         timeout = dict.fromkeys(("connect", "read", "write", "pool"), limits.seconds)
         async with pool.stream(
             "GET",
@@ -152,8 +152,8 @@ async def _followed(
                 return await _answer(response, told, known, limits)
             target = _joined(url, told.get("location", ""))
             if target is not None and url.scheme == "https" and target.scheme == "http":
-                raise DownloadError("redirects from https to http")
-    raise DownloadError(f"redirects more than {limits.redirects} times")
+                raise NotFetched("redirects from https to http")
+    raise NotFetched(f"redirects more than {limits.redirects} times")
 
 
 async def _answer(
@@ -164,22 +164,20 @@ async def _answer(
         return None
     if status in _TRANSIENT:
         wait = _retry_after(told.get("retry-after", ""))
-        raise DownloadError(f"HTTP {status}", passing=True, of_host=True, wait=wait)
+        raise NotFetched(f"HTTP {status}", passing=True, of_host=True, wait=wait)
     if status != 200:
-        raise DownloadError(f"HTTP {status}")
+        raise NotFetched(f"HTTP {status}")
     kind = told.get("content-type", "").partition(";")[0].strip().lower()
     if kind not in _UNTOLD and not kind.startswith("image/"):
-        raise DownloadError(f"is {kind[:80]}, no picture")
+        raise NotFetched(f"is {kind[:80]}, no picture")
     if told.get("content-encoding", "identity").strip().lower() != "identity":
-        raise DownloadError(
-            f"came packed ({told['content-encoding'][:40]}), which was not asked for"
-        )
+        raise NotFetched(f"came packed ({told['content-encoding'][:40]}), which was not asked for")
     content = await _body(response, told, limits.size)
     found = picture_format(content)
     if found is None:
-        raise DownloadError("is no JPEG, PNG, WebP, GIF, TIFF or BMP, whatever its type says")
+        raise NotFetched("is no JPEG, PNG, WebP, GIF, TIFF or BMP, whatever its type says")
     if why := why_not_whole(content, found):
-        raise DownloadError(why, passing=True)
+        raise NotFetched(why, passing=True)
     return Photo(content, found.suffix, Known(told.get("etag", ""), told.get("last-modified", "")))
 
 
@@ -193,7 +191,7 @@ async def _body(response: httpcore2.Response, told: Mapping[str, str], most: int
                 break
         else:
             return bytes(content)
-    raise DownloadError(f"is larger than {most:,} bytes")
+    raise NotFetched(f"is larger than {most:,} bytes")
 
 
 def parsed(address: str) -> httpx2.URL | None:

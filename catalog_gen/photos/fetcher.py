@@ -10,7 +10,7 @@ import httpcore2
 import httpx2
 
 from catalog_gen.hosts import AllowedHosts
-from catalog_gen.photos.download import DownloadError, Limits, Photo, download, parsed
+from catalog_gen.photos.download import Limits, NotFetched, Photo, download, parsed
 from catalog_gen.photos.network import CheckedNetwork, Resolve, resolved
 from catalog_gen.photos.shelf import ShelfWriter
 from catalog_gen.progress import report
@@ -43,7 +43,7 @@ class _Host:
     failures: int = 0
     gone: str = ""
 
-    def note(self, error: DownloadError | None, patience: int) -> None:
+    def note(self, error: NotFetched | None, patience: int) -> None:
         self.failures = self.failures + 1 if error is not None and error.of_host else 0
         if error is not None and self.failures >= patience:
             self.gone = f"not asked: {patience} photos of this host failed in a row ({error.why})"
@@ -81,7 +81,7 @@ class _Round:
             return
         try:
             photo = await self._patiently(address, url, host)
-        except DownloadError as error:
+        except NotFetched as error:
             host.note(error, self.limits.patience)
             self._fail(address, error.why)
             return
@@ -107,12 +107,12 @@ class _Round:
             await asyncio.sleep(max(0.0, host.resume_at - time.monotonic()))
             try:
                 return await download(self.pool, url, known, self.hosts, self.limits)
-            except DownloadError as error:
+            except NotFetched as error:
                 if not error.passing or not further or host.gone:
                     raise
                 if error.wait > self.limits.longest_wait:
                     why = f"{error.why}, and the server wants {error.wait:.0f} s of patience"
-                    raise DownloadError(why, of_host=True) from None
+                    raise NotFetched(why, of_host=True) from None
                 if error.wait:  # what the server asks of one, it asks of all
                     host.resume_at = max(host.resume_at, time.monotonic() + error.wait)
                 else:

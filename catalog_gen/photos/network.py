@@ -18,7 +18,7 @@ from catalog_gen.hosts import Address, AllowedHosts
 Resolve = Callable[[str, int], Awaitable[list[str]]]
 
 
-class ForbiddenAddressError(Exception):
+class ForbiddenAddress(Exception):
     """A listed host resolves to an address that may not be connected to."""
 
 
@@ -56,7 +56,7 @@ class CheckedNetwork(httpcore2.AsyncNetworkBackend):
         """A connection to the first of the host's addresses that answers.
 
         Raises:
-            ForbiddenAddressError: one of its addresses may not be connected to.
+            ForbiddenAddress: one of its addresses may not be connected to.
             httpcore2.ConnectError: the name has no address, or none answers.
         """
         problem: Exception = httpcore2.ConnectError(f"{host} has no address")
@@ -80,7 +80,7 @@ class CheckedNetwork(httpcore2.AsyncNetworkBackend):
         addresses = [ipaddress.ip_address(each.partition("%")[0]) for each in found]
         for address in addresses:
             if not self._hosts.may_connect(host, port, address):
-                raise ForbiddenAddressError(f"{host} resolves to {address}, which is not public")
+                raise ForbiddenAddress(f"{host} resolves to {address}, which is not public")
         return addresses
 
     async def sleep(self, seconds: float) -> None:

@@ -153,7 +153,7 @@ def test_what_no_family_drives_costs_its_index_alone(hub: Hub, tmp_path: Path) -
     index = hub.folder / "model_index.json"
     index.write_text(index.read_text().replace("StableDiffusionPipeline", "AudioLDM2Pipeline"))
     answer = _ask(hub, tmp_path / "home")
-    assert "which no installed model family drives" in str(answer["error"])
+    assert "which no installed model family supports" in str(answer["error"])
     assert hub.fetched == ["model_index.json"]
 
 

@@ -13,7 +13,7 @@ import pytest
 from catalog_gen.hosts import AllowedHosts
 from catalog_gen.photos.download import Limits
 from catalog_gen.photos.fetcher import Fetched, fetch_photos
-from catalog_gen.photos.network import CheckedNetwork, ForbiddenAddressError
+from catalog_gen.photos.network import CheckedNetwork, ForbiddenAddress
 from catalog_gen.photos.shelf import Entry, Shelf
 from tests.photos.server import Shop, png, shop_server
 
@@ -217,7 +217,7 @@ def test_a_connection_goes_to_the_address_that_was_checked() -> None:
     async def connect() -> None:
         network = CheckedNetwork(AllowedHosts(["cdn.shop.example"]), resolve, Line())
         await network.connect_tcp("cdn.shop.example", 443)
-        with pytest.raises(ForbiddenAddressError):
+        with pytest.raises(ForbiddenAddress):
             await network.connect_tcp("cdn.shop.example", 443)
 
     asyncio.run(connect())

@@ -117,7 +117,7 @@ def test_every_exported_picture_tells_which_one_it_is(shop: Shop, tmp_path: Path
             assert read_provenance(path.read_bytes()).image_id.startswith(path.stem)
         stranger = tmp_path / "stranger.png"
         Image.new("RGB", (9, 9), "red").save(stranger)
-        with pytest.raises(InputError, match="carries no recipe"):
+        with pytest.raises(InputError, match="carries no catalog_gen recipe"):
             identify(connection, str(stranger))
     other = open_shop(tmp_path / "other")
     with (
