@@ -3,11 +3,9 @@
 import csv
 import io
 import json
-import os
 import re
 import shlex
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +16,7 @@ from PIL import Image
 
 from catalog_gen.settings import Home
 from catalog_gen.store.connection import Store
+from tests.commands import run_command
 
 ROOT = Path(__file__).parents[2]
 
@@ -33,15 +32,12 @@ class Sample:
         return Home(self.folder / "home")
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        environment = os.environ | {
+        environment = {
             "CATALOG_HOME": str(self.home.root),
             "CATALOG_CONFIG": str(self.folder / "my-catalog.toml"),
             "COLUMNS": "100",
         }
-        command = [sys.executable, "-m", "catalog_gen.cli", *arguments]
-        return subprocess.run(
-            command, env=environment, cwd=self.folder, capture_output=True, text=True, check=False
-        )
+        return run_command(*arguments, environment=environment, folder=self.folder)
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         with Store(self.home).reading() as connection:
