@@ -40,7 +40,7 @@ test: $(READY) ## the whole test suite
 coverage: $(READY) ## the test suite with line and branch coverage of catalog_gen
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --cov=catalog_gen --cov-branch --cov-report=term
 
-walk: $(READY) ## what failed is found, mended and drawn again, in Dagster's page in a real Chromium (minutes)
+walk: $(READY) ## find, fix and redraw a failed picture in Dagster's web UI, in a real Chromium (minutes)
 	@$(BIN)/python -m tests.walk
 
 check: $(READY) ## ruff, strict types, import contracts

@@ -85,8 +85,8 @@ def candidate_images(
     if not context.job_def.has_node_named(prompts.op.name):  # no part of this run
         mended = mend(opened, config.kinds, stamp, shards=wanted, products=config.products)
         context.log.info(
-            f"Pictures that failed and are planned again: {mended.again}; products with another "
-            f"photo by now: {mended.photos}; new candidates for what was rejected: {mended.rungs}"
+            f"Failed pictures planned again: {mended.again}; products with a new photo: "
+            f"{mended.photos}; new candidates after rejections: {mended.rungs}"
         )
     other = drawing_process(opened.home)
     if other is not None:

@@ -30,10 +30,10 @@ def load_toml(path: Path, shape: type[Shape], how_to_name: str) -> Shape:
         ) from None
     except RecursionError:
         raise ConfigError(
-            str(path), "its tables or arrays are nested too deeply", "Mend the file."
+            str(path), "its tables or arrays are nested too deeply", "Correct the file."
         ) from None
     except (ValueError, OSError) as error:  # not TOML, not UTF-8, or a number of 5,000 digits
-        raise ConfigError(str(path), f"is no readable TOML ({error})", "Mend the file.") from error
+        raise ConfigError(str(path), f"is not valid TOML ({error})", "Correct the file.") from error
     try:
         return TypeAdapter(shape).validate_python(content)
     except ValidationError as error:

@@ -61,7 +61,7 @@ class Beside:
     """A pool of measuring processes, started with the first picture.
 
     Args:
-        lettering: the weights that look for lettering; None: nobody looks.
+        lettering: the lettering detector's weights; None if it is not configured.
     """
 
     def __init__(self, lettering: Path | None) -> None:

@@ -1,6 +1,6 @@
 """A walk in a real browser, through the gallery and through Dagster's page.
 
-In Dagster's page what failed is found, mended and drawn again, by every kind of launch.
+Find, fix and redraw a failed picture in Dagster's web UI, with every kind of launch.
 
 Not part of the test suite, since it takes minutes: `make walk`. It needs Playwright (in the dev
 extra) and a Chromium on the machine; it downloads none. Pictures of the pages go into a folder.
@@ -111,7 +111,7 @@ class Walk:
         self.picture("shard")
         (mark,) = self.runs(marks=True)
         self.open(f"/runs/{mark['runId']}")
-        self.shows("Pictures that could not be drawn: 1", "sku-1 refreshed", "execute this run")
+        self.shows("Pictures that could not be drawn: 1", "sku-1 refreshed", "re-execute this run")
         self.picture("failed-run")
         self.open(f"/assets/candidate_images?view=partitions&partition={self.shard}")
 
