@@ -114,7 +114,7 @@ def test_what_keeps_pictures_back_is_told(
     finally:
         rubric.write_text(before, "utf-8")
     (gate,) = plan["gates"]
-    assert "calibrated for no scorer" in gate
+    assert "not calibrated for any scorer" in gate
 
 
 WRONG = {
