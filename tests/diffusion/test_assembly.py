@@ -1,4 +1,4 @@
-"""Weights as people have them: shards, checkpoint files, LoRAs, learned words, quantised ones."""
+"""Forms of weights: shards, checkpoint files, LoRAs, learned words, quantised denoisers."""
 
 import shutil
 from collections.abc import Callable, Iterator
