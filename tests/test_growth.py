@@ -1,4 +1,4 @@
-"""Identities outlive the code: a version that knows more fields and methods finds the old ids."""
+"""Identities are stable: a version with additional fields and methods finds the old ids."""
 
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Literal

@@ -1,4 +1,4 @@
-"""Damaged feeds, and what must hold for each: for the tests of the readers and their benchmark.
+"""Damaged feeds and the properties that must hold for them, for the readers' tests and benchmark.
 
 A feed starts whole, in one of the formats, and is then cut, repeated, overwritten and filled with
 pieces that mean something to a parser. What comes of it must be products and rejections that add

@@ -1,4 +1,4 @@
-"""Feeds as an enemy, or a tired export script, would write them."""
+"""Feeds as an attacker or a broken export script would write them."""
 
 import gzip
 import json

@@ -1,4 +1,4 @@
-"""The engine against the plain diffusers pipeline, and against everything that goes wrong."""
+"""The engine compared with the plain diffusers pipeline, and its handling of errors."""
 
 import gc
 import random

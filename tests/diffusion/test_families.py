@@ -1,4 +1,4 @@
-"""What only fails while drawing is known before: a family says what it can't draw."""
+"""A family reports before drawing what it can't draw."""
 
 import re
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Every family against the plain diffusers pipeline, and against itself.
+"""Every family compared with the plain diffusers pipeline and with itself.
 
 The same recipe gives the same bytes alone, beside any neighbours, in any order and in any process.
 """

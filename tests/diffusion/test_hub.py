@@ -1,4 +1,4 @@
-"""A hub on this machine: what is asked of it, in which order, and what is never fetched."""
+"""Requests to a hub on this machine: which files, in which order, and which never."""
 
 import http.server
 import json

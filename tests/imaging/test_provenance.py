@@ -1,4 +1,4 @@
-"""What picture files say of their origin, read back by us, by Pillow and by exiftool."""
+"""Provenance in picture files, read back by us, by Pillow and by exiftool."""
 
 import io
 import json

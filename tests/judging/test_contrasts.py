@@ -1,4 +1,4 @@
-"""Contrasts: the prompt is said again with one asked value exchanged, whatever the words are."""
+"""Contrasts: the prompt is rendered again with one value exchanged, for any words."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""The linear probe: what it learns, what it doubts, and how it is measured."""
+"""The linear probe: fitting, doubtful labels, and cross-validation."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""A critic learned from a shop's reviews: what it knows, and how the rubric names it."""
+"""A critic learned from a shop's reviews: what it learns, and how the rubric refers to it."""
 
 from datetime import date
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A shop's server on loopback that behaves as its paths say, for the tests of the fetcher."""
+"""A shop's server on loopback whose paths determine its behaviour, for the fetcher's tests."""
 
 import gzip
 import struct

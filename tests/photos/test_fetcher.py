@@ -1,4 +1,4 @@
-"""The fetcher against a real server that misbehaves, and against names that lead astray."""
+"""The fetcher with a real server that misbehaves, and with names that resolve to bad addresses."""
 
 import asyncio
 import hashlib

@@ -1,4 +1,4 @@
-"""Dagster's page over a shop, as `catalog-gen dev` serves it, and questions to it."""
+"""Dagster's web UI for a shop, as `catalog-gen dev` serves it, and queries to it."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""A forgotten notebook holds the database while pictures are drawn; a second refresh draws, too."""
+"""Another process holds the database while pictures are drawn, or a second refresh is drawing."""
 
 import os
 import subprocess

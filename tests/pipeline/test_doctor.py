@@ -1,4 +1,4 @@
-"""The doctor finds what is planted, and says what to do."""
+"""`doctor` finds planted faults and prints their remedies."""
 
 import shutil
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Dagster's records of runs are forgotten after a set time, but for the last of every asset."""
+"""Dagster's records of runs are deleted after a set time, except the last of every asset."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Pictures are measured while others are drawn, and what was measured is what scoring would."""
+"""Pictures are measured while others are drawn, with the same values as in the scoring stage."""
 
 import os
 from collections.abc import Iterator

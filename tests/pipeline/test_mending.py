@@ -1,4 +1,4 @@
-"""What failed is seen, mended and drawn again: stages, checks, exit codes, commands."""
+"""Failures are reported, fixed and drawn again: stages, checks, exit codes, commands."""
 
 import json
 from pathlib import Path

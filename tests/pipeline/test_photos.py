@@ -1,4 +1,4 @@
-"""Nights with photos from the shop's own server: fetched, kept, changed, lost and refused."""
+"""Nights with photos from the shop's own server: fetched, unchanged, changed, lost and refused."""
 
 import csv
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The plan tells the night before: what it calls fine, a refresh does not refuse."""
+"""The plan predicts the night: a refresh does not refuse what the plan accepts."""
 
 import json
 from pathlib import Path

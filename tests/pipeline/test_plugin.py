@@ -1,4 +1,4 @@
-"""A package from outside is really installed, and a refresh draws with its method."""
+"""Another package is installed, and a refresh draws with its method."""
 
 import json
 import os

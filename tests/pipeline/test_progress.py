@@ -1,4 +1,4 @@
-"""Progress is seen: as bars in a terminal, as one line a stage elsewhere, and in the run's log."""
+"""Progress is shown as bars in a terminal, as one line per stage elsewhere, and in the run log."""
 
 import os
 import pty

@@ -1,4 +1,4 @@
-"""What another site can make a browser send is refused before it reaches Dagster."""
+"""Cross-site requests from a browser are refused before they reach Dagster."""
 
 import asyncio
 from typing import Any

@@ -1,4 +1,4 @@
-"""Runs whose process was killed are ended, and hold nothing back."""
+"""Runs whose process was killed are ended, and block nothing."""
 
 import subprocess
 import sys

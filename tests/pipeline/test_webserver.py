@@ -1,4 +1,4 @@
-"""Dagster's web server over a refreshed catalog, asked as its own page asks it."""
+"""Dagster's web server for a refreshed catalog, with the queries of its own page."""
 
 import os
 import socket

@@ -1,4 +1,4 @@
-"""A shop's own feed given back: every row as it was, but for the pictures."""
+"""A shop's own feed is written back with every row unchanged except for the pictures."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""Small pictures that fit where little text is taken."""
+"""Thumbnails that fit a limit on the length of their text."""
 
 import base64
 import io

@@ -1,4 +1,4 @@
-"""A small shop: products, prompts, recipes and pictures as the other rooms would make them."""
+"""A small shop: products, prompts, recipes and pictures as the other rooms make them."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""What is newer than what is decided by a sequence: a clock may run ahead and be put right."""
+"""A sequence decides which row is newer, since a clock may be set back."""
 
 from datetime import timedelta
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Which databases are opened, which are brought up to date, and which are refused."""
+"""Which databases are opened, which are migrated, and which are refused."""
 
 from collections.abc import Callable
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What the studio's tests share."""
+"""Fixtures of the studio's tests."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Planted defects: what a defect is planted in, and what it changes."""
+"""Planted defects: the pictures that they are planted in, and what they change."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""A walk in a real browser, through the gallery and through Dagster's page.
+"""A walk in a real browser through the gallery and Dagster's web UI.
 
 Find, fix and redraw a failed picture in Dagster's web UI, with every kind of launch.
 
