@@ -49,6 +49,6 @@ def _refused(path: Path, text: str, rules: list[BrokenRule]) -> ConfigError:
         for line, rule in placed
     ]
     if len(told) == 1:
-        return ConfigError(str(path), told[0].rstrip("."), "Mend this line.")
+        return ConfigError(str(path), told[0].rstrip("."), "Correct this line.")
     listed = "".join(f"\n  {each}" for each in told)
-    return ConfigError(str(path), f"{len(told)} settings are wrong{listed}", "Mend these lines.")
+    return ConfigError(str(path), f"{len(told)} settings are wrong{listed}", "Correct these lines.")
