@@ -36,7 +36,7 @@ def _loaded(folder: Path | str, **settings: Any) -> LoadedModel:
 
 @pytest.fixture
 def draw(make_job: MakeJob) -> Callable[..., list[str]]:
-    """The hashes of two pictures by a model, whatever its own hash is."""
+    """The hashes of two pictures drawn by a model, independent of the model's own hash."""
 
     def draw(loaded: LoadedModel, **changes: Any) -> list[str]:
         jobs = [make_job(loaded, seed, scheduler="own", **changes) for seed in range(2)]

@@ -46,7 +46,7 @@ def as_picture(job: DrawJob) -> Image.Image:
 
 @dataclass(frozen=True)
 class Case:
-    """A family's task, and how a person would call diffusers for the same pictures."""
+    """A family's task, and the direct call of diffusers for the same pictures."""
 
     family: str
     method: str | dict[str, Any] = "text2img"

@@ -103,7 +103,7 @@ except CatalogError as error:
 
 
 def _ask(hub: Hub, home: Path, **settings: str) -> dict[str, object]:
-    """Find the hub's model in a process of its own, with a cache of its own."""
+    """Find the hub's model in a separate process with a separate cache."""
     environment = os.environ | {
         "HF_ENDPOINT": hub.address,
         "HF_HOME": str(home),

@@ -47,7 +47,7 @@ class Shop(ThreadingHTTPServer):
         self.files: dict[str, bytes] = {}
 
     def die(self) -> None:
-        """Stop listening, as a server does whose machine goes down."""
+        """Stop listening, like a server whose machine goes down."""
         self.shutdown()
         self.server_close()
 

@@ -14,7 +14,7 @@ from tests.pipeline.shop import Shop, open_shop
 
 @job
 def killed_refresh() -> None:
-    """Stands for a run whose process died: Dagster knows only that it began."""
+    """A run whose process died: Dagster knows only that it began."""
 
 
 def findings(shop: Shop) -> dict[str, Finding]:

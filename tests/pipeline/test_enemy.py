@@ -88,7 +88,7 @@ main()
 
 @dataclass(frozen=True)
 class Night:
-    """The shop after its night, and what the commands said."""
+    """The shop after its night, and the output of the commands."""
 
     shop: Shop
     before: frozenset[Path]

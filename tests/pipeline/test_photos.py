@@ -40,7 +40,7 @@ def write_feed(shop: Shop, links: dict[str, str]) -> None:
 
 
 def photos(shop: Shop) -> dict[str, tuple[str, str, str]]:
-    """By product: its reference, where that came from, and why it is none."""
+    """By product: its reference, the address that it came from, and the problem, if any."""
     rows = shop.query(
         "SELECT product_id, reference, attributes['reference_link'], "
         "coalesce(attributes['reference_problem'], '') FROM products ORDER BY product_id"

@@ -27,7 +27,7 @@ height = 32
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
-    """A shop whose products are known, and nothing drawn."""
+    """A shop with recorded products and nothing drawn."""
     opened = open_shop(tmp_path_factory.mktemp("planned"))
     opened.write_feed(ROWS | {f"sku-{number}": ROWS["sku-1"] for number in range(4, 9)})
     record_products(opened.catalog, take_feed(opened.catalog), Stamp.at_once("first"))

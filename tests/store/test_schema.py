@@ -42,7 +42,7 @@ def following() -> Schema:
 
 
 def use(monkeypatch: pytest.MonkeyPatch, schema: Schema) -> None:
-    """Go on as the version of catalog_gen that has this schema."""
+    """Continue as the version of catalog_gen that has this schema."""
     monkeypatch.setattr(connection_module, "current_schema", lambda: schema)
     monkeypatch.setattr(connection_module, "current_state", lambda: schema.state)
 

@@ -13,7 +13,7 @@ from studio.vocabulary import Background, Category
 def specimen(
     category: Category, count: int, level: int, background: Background = "white"
 ) -> Specimen:
-    """A grey picture of one level, so that it can be told whose picture was used."""
+    """A grey picture of one level, which identifies the picture that was used."""
     pixels = np.full((32, 32, 3), level, np.uint8)
     mask = np.zeros((32, 32), bool)
     mask[8:24, 8:24] = True
