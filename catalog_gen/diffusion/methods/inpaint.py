@@ -50,7 +50,7 @@ class Inpaint(Method):
         return self.strength
 
     def problem(self, steps: int) -> tuple[str, str, str] | None:
-        """Why no step is left at this strength; None if some are."""
+        """A problem if the strength leaves no step to run."""
         if int(steps * self.strength) >= 1:
             return None
         return (
