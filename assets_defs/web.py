@@ -1,4 +1,4 @@
-"""Dagster's web server behind a guard, with the gallery beside it: `python -m assets_defs.web`.
+"""Dagster's web server with a same-origin check, and the gallery: `python -m assets_defs.web`.
 
 Dagster's own command accepts requests from any page that a browser on this machine shows.
 """

@@ -24,6 +24,8 @@ def parse_budget(text: str | None) -> Budget | None:
     found = _FORM.fullmatch(told)
     if found is None:
         raise InputError(
-            f"--budget {text}", "is no number of pictures and no time", "Write 200, 90s, 30m or 2h."
+            f"--budget {text}",
+            "is neither a number of pictures nor a time",
+            "Write 200, 90s, 30m or 2h.",
         )
     return Budget(seconds=float(found["number"]) * _UNITS[found["unit"]])

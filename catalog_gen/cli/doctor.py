@@ -48,7 +48,7 @@ def run(config: Path, as_json: bool) -> int:
     """Print the findings; 0 if all is well, 1 with warnings, 3 with faults.
 
     Raises:
-        ConfigError: the settings can't be used; that is the first thing to mend.
+        ConfigError: the settings can't be used.
     """
     settings = load_settings(config)
     findings = list(examine(settings, Home.from_environment()))
@@ -129,7 +129,7 @@ def _outbox(home: Home) -> Iterator[Finding]:
             "outbox",
             "warning",
             f"{waiting} files wait for the database",
-            "The next refresh takes them over; nothing in them is drawn again.",
+            "The next refresh ingests them; nothing in them is drawn again.",
         )
     if damaged:
         yield Finding(
@@ -166,7 +166,7 @@ def _drawing(home: Home) -> Finding:
 
 
 def _model(settings: CatalogSettings) -> Iterator[Finding]:
-    """What a person should know of a model that can be used."""
+    """Warnings about a usable model."""
     from catalog_gen.diffusion.model import find_model
 
     with suppress(CatalogError):  # found before, with its remedy
@@ -203,7 +203,7 @@ def _dagster(home: Home) -> Iterator[Finding]:
             f"the process of {ids} died",
             "The next refresh calls them interrupted, frees their slots and draws what is missing.",
         )
-    remedy = "If no refresh is running, start `catalog-gen dev`: its monitor ends what is dead."
+    remedy = "If no refresh is running, start `catalog-gen dev`: its monitor ends dead runs."
     unclear = [run_id for run_id in left.runs if run_id not in dead]
     if unclear:
         ids = ", ".join(run_id[:8] for run_id in unclear)

@@ -37,7 +37,7 @@ class CommandFailure:
 
 
 _STOPPED: Final = CommandFailure(
-    "Interrupted", "Ctrl-C", "the command was stopped", "What was done before is kept; run again."
+    "Interrupted", "Ctrl-C", "the command was stopped", "Finished work is kept; run it again."
 )
 
 
@@ -59,9 +59,9 @@ def open_streams() -> None:
 def end(command: Callable[[], int]) -> NoReturn:
     """Run a command and end the process with its exit code.
 
-    It skips Python's teardown: everything is closed and on disk by now, teardown takes half a
-    second with torch loaded, and DuckDB's binding would print warnings about references that other
-    libraries still hold.
+    It skips Python's teardown: everything is closed and on disk, teardown takes half a second with
+    torch loaded, and DuckDB's binding would print warnings about references that other libraries
+    still hold.
     """
     code = _run(command)
     for stream in (sys.stdout, sys.stderr):
@@ -134,7 +134,7 @@ def _told(error: Exception) -> int:
 
 
 def _is_usage_error(error: Exception) -> bool:
-    """Typer carries its own copy of click; its usage errors know how to show themselves."""
+    """Whether an error is a usage error of click, of which Typer has its own copy."""
     return hasattr(error, "show") and hasattr(error, "exit_code")
 
 
@@ -151,5 +151,5 @@ def _crash_details() -> str:
         folder.mkdir(parents=True, exist_ok=True)
         path.write_text(without_credentials(traceback.format_exc()), "utf-8")
     except OSError as error:
-        return f"Its details could not be kept in {path} ({error.strerror}): look at that first."
+        return f"Its details could not be written to {path} ({error.strerror}); fix that first."
     return f"The details are in {path}; please report them."

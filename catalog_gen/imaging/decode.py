@@ -87,9 +87,7 @@ def read_bytes(path: Path) -> bytes:
             )
         return path.read_bytes()
     except (OSError, ValueError) as error:
-        raise PictureError(
-            path.name, f"can't be read ({error})", "Mend its permissions."
-        ) from error
+        raise PictureError(path.name, f"can't be read ({error})", "Fix its permissions.") from error
 
 
 def contain_on_white(

@@ -1,10 +1,10 @@
-"""Which format a file's first bytes say it is, and whether its end is there. Nothing is decoded."""
+"""Recognise a picture's format by its first bytes, and whether its end is there, undecoded."""
 
 from typing import Final, NamedTuple
 
 
 class Format(NamedTuple):
-    """A picture format by its first bytes; ``end`` are those that close it, where it has some."""
+    """A picture format: its first bytes, and in ``end`` its closing bytes, if it has any."""
 
     name: str
     suffix: str
@@ -21,12 +21,12 @@ FORMATS: Final = (
     Format("TIFF", "tif", b"MM\0*"),
     Format("BMP", "bmp", b"BM"),
 )
-#: Cameras and editors write further data behind a picture's end; within this many bytes.
+#: Cameras and editors may append this many bytes of other data to a picture.
 _TAIL: Final = 64 * 1024
 
 
 def picture_format(data: bytes) -> Format | None:
-    """The format of a picture that can be read here; None: it is none of them."""
+    """The format of a picture; None if it is not one that can be read here."""
     found = next((each for each in FORMATS if data.startswith(each.start)), None)
     if found is not None and found.name == "WebP" and data[8:12] != b"WEBP":
         return None
@@ -34,7 +34,7 @@ def picture_format(data: bytes) -> Format | None:
 
 
 def why_not_whole(data: bytes, found: Format) -> str:
-    """Why a picture's bytes can't be all of it; '' where nothing speaks against it."""
+    """Why a picture's bytes must be incomplete; '' if nothing indicates that."""
     if found.name == "WebP":
         length = int.from_bytes(data[4:8], "little") + 8
         return f"has {len(data):,} of {length:,} bytes" if len(data) < length else ""

@@ -58,7 +58,7 @@ _FAILURES: Final = (
     ValueError,
 )
 _MEND: Final = (
-    "Mend the template in catalog.toml; it has fields, if, for, set and these filters: "
+    "Correct the template in catalog.toml; it has fields, if, for, set and these filters: "
     f"{', '.join(sorted((*filters_of(GENERIC), *_KEPT_FILTERS)))}."
 )
 
@@ -106,7 +106,7 @@ class PromptTemplate:
                 self.where,
                 f"fails on product '{product}' ({type(error).__name__}: {error})"
                 f"{_marked(self.source, 1)}",
-                "Mend the template in catalog.toml.",
+                "Correct the template in catalog.toml.",
             ) from error
         # Lone surrogates, which JSON feeds can carry, are no text to any tokenizer.
         text = " ".join(raw.encode("utf-8", "ignore").decode("utf-8").split())

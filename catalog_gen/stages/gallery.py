@@ -50,7 +50,7 @@ _PHOTO_SIDE: Final = 768
 
 
 def write_catalog_gallery(catalog: Catalog) -> Path:
-    """Write the page and all that it shows into the site folder; returns the page."""
+    """Write the page and its files into the site folder; returns the page's path."""
     with catalog.store.reading() as connection:
         limit_memory(connection)
         figures = coverage_figures(connection)
@@ -75,7 +75,7 @@ def write_catalog_gallery(catalog: Catalog) -> Path:
 
 @dataclass(frozen=True, slots=True)
 class _Files:
-    """Pictures from the store, photos from where the feed says."""
+    """Pictures from the store, and photos from the feed's folders."""
 
     connection: DuckDBPyConnection
     folders: Sequence[Path]

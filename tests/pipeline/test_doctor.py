@@ -1,4 +1,4 @@
-"""The doctor finds what is planted, and says what to do."""
+"""`doctor` finds planted faults and prints their remedies."""
 
 import shutil
 from pathlib import Path
@@ -14,7 +14,7 @@ from tests.pipeline.shop import Shop, open_shop
 
 @job
 def killed_refresh() -> None:
-    """Stands for a run whose process died: Dagster knows only that it began."""
+    """A run whose process died: Dagster knows only that it began."""
 
 
 def findings(shop: Shop) -> dict[str, Finding]:

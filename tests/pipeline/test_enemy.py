@@ -1,4 +1,4 @@
-"""A night on a feed and photos that an enemy wrote, through the real commands.
+"""A night on an attacker's feed and photos, with the real commands.
 
 What a product says may not run, escape a page, leave the allowed folders or be fetched; what is
 secret may not be written anywhere. The refresh runs in a process of its own, with secrets in its
@@ -88,7 +88,7 @@ main()
 
 @dataclass(frozen=True)
 class Night:
-    """The shop after its night, and what the commands said."""
+    """The shop after its night, and the output of the commands."""
 
     shop: Shop
     before: frozenset[Path]

@@ -1,4 +1,4 @@
-"""What each command's exit code says: 0 done, 1 done with failures, 2 wrong input, 3 a fault.
+"""The commands' exit codes: 0 done, 1 done with failures, 2 wrong input, 3 a fault.
 
 As processes, because a script sees nothing else; wrong input of further kinds is in ``test_cli``.
 """

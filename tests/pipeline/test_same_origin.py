@@ -1,4 +1,4 @@
-"""What another site can make a browser send is refused before it reaches Dagster."""
+"""Cross-site requests from a browser are refused before they reach Dagster."""
 
 import asyncio
 from typing import Any
@@ -13,7 +13,7 @@ OWN = {"host": "127.0.0.1:3000"}
 def status(
     headers: dict[str, str], method: str = "POST", path: str = "/graphql", query: str = ""
 ) -> int:
-    """The status of the answer; 200 is the application's."""
+    """The status of the response; 200 comes from the application."""
     sent: list[Any] = []
 
     async def application(scope: Scope, receive: Any, send: Any) -> None:

@@ -1,4 +1,4 @@
-"""Runs whose process was killed are ended, and hold nothing back."""
+"""Runs whose process was killed are ended, and block nothing."""
 
 import subprocess
 import sys
@@ -47,7 +47,7 @@ def night() -> None:
 
 
 def killed(home: Home, run_id: str) -> None:
-    """Leave what the process of such a run leaves behind when it is killed."""
+    """Leave behind what a killed process of such a run leaves."""
     lock = home.dagster / "alive" / run_id
     lock.parent.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-c", ALIVE, str(lock)]
@@ -60,7 +60,7 @@ def killed(home: Home, run_id: str) -> None:
 
 
 def begun(instance: dg.DagsterInstance) -> str:
-    """A run that is at work, as far as Dagster knows."""
+    """A run that Dagster considers running."""
     run = instance.create_run_for_job(night)
     event = dg.DagsterEvent(dg.DagsterEventType.RUN_START.value, "night")
     instance.report_dagster_event(event, run.run_id)

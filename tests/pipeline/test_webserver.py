@@ -1,4 +1,4 @@
-"""Dagster's web server over a refreshed catalog, asked as its own page asks it."""
+"""Dagster's web server for a refreshed catalog, with the queries of its own page."""
 
 import os
 import socket
@@ -15,7 +15,7 @@ from tests.pipeline.shop import Shop
 
 
 def serving(refreshed: Shop, *arguments: str) -> "subprocess.Popen[bytes]":
-    """One of Dagster's own servers over the shop, as ``catalog-gen dev`` starts them."""
+    """One of Dagster's own servers for the shop, as ``catalog-gen dev`` starts them."""
     environment = os.environ | {
         "DAGSTER_HOME": str(refreshed.home.dagster),
         "CATALOG_HOME": str(refreshed.home.root),
@@ -31,7 +31,7 @@ def serving(refreshed: Shop, *arguments: str) -> "subprocess.Popen[bytes]":
 
 
 def stop(process: "subprocess.Popen[bytes]") -> None:
-    """End a server; one that is busy loading code does not listen, and is ended anyway."""
+    """End a server, by force if it is busy loading code and does not react."""
     process.terminate()
     try:
         process.wait(30)

@@ -1,4 +1,4 @@
-"""Templates: strict about names, deaf to what product text says, bounded."""
+"""Templates are strict about names, never execute product text, and are bounded."""
 
 import pytest
 from hypothesis import example, given

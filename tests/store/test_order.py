@@ -1,4 +1,4 @@
-"""What is newer than what is decided by a sequence: a clock may run ahead and be put right."""
+"""A sequence decides which row is newer, since a clock may be set back."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -26,7 +26,7 @@ AHEAD = timedelta(days=20)
 
 @pytest.fixture
 def put_right(shop: Shop) -> Shop:
-    """One night in the future, and one, after it, in the present, in which everything is other."""
+    """A night dated in the future, then one in the present in which everything differs."""
     shop.night = AHEAD.days
     shop.signals = {"mug-1": '{"sharpness":0.1}'}
     shop.refresh([mug(1), mug(2)])
@@ -52,7 +52,7 @@ def test_the_last_word_of_a_person_counts(put_right: Shop) -> None:
 
 
 def test_the_last_score_and_verdict_count(put_right: Shop) -> None:
-    """The same picture is judged again by another rubric, and then by the first one once more."""
+    """The same picture is judged by another rubric, and then by the first one again."""
     shop = put_right
     with shop.store.writing() as connection:
         for table, judge in (("scores", "scorer"), ("verdicts", "rubric")):

@@ -103,7 +103,7 @@ class GalleryWalk:
             self.errors.append(f"{request.url}: {request.failure}")
 
     def open(self, choice: str = "") -> None:
-        """Load the page anew with what stands behind the #."""
+        """Reload the page with this fragment."""
         self.page.goto("about:blank")
         self.page.goto(f"{self.address}#{choice}")
         self.page.wait_for_selector("html[data-usable]")
@@ -126,7 +126,7 @@ class GalleryWalk:
         self.is_chosen(show="review")
 
     def search_by_the_keyboard(self) -> None:
-        """A slash goes to the search; its words stand in the address."""
+        """A slash moves to the search field, whose words appear in the address."""
         self.open()
         self.page.keyboard.press("/")
         self.page.keyboard.type("blue 11")
@@ -241,7 +241,7 @@ class GalleryWalk:
         return self.page.locator("#found").inner_text()
 
     def is_chosen(self, **words: str) -> None:
-        """Wait until these words, and no others, stand behind the #."""
+        """Wait until the fragment has exactly these words."""
         self.page.wait_for_function(
             "words => new URLSearchParams(location.hash.slice(1)).toString() === words",
             arg=urlencode(words),
