@@ -281,6 +281,10 @@ class Home:
         return self.root / "catalog.duckdb"
 
     @property
+    def feeds(self) -> Path:
+        return self.root / "feeds"
+
+    @property
     def outbox(self) -> Path:
         return self.root / "outbox"
 
