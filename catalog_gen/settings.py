@@ -34,6 +34,8 @@ MAX_DEPARTURE: Final[Mapping[EditPolicy, float]] = {
 #: Pictures of a batch, and pixels of a side: above these no GPU of today has the memory.
 MAX_BATCH: Final = 1024
 MAX_SIDE: Final = 8192
+#: Pictures or seconds of one refresh: a few decades.
+MAX_BUDGET: Final = 1_000_000_000
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Host = Annotated[str, AfterValidator(checked_host)]
@@ -49,7 +51,9 @@ class FeedSettings(Chosen):
     shrink_limit: Share = Field(
         0.30, description="a feed that lost more than this share of products stops the refresh"
     )
-    max_field_length: int = Field(20_000, ge=1, description="characters; longer values are bad")
+    max_field_length: int = Field(
+        20_000, ge=1, le=1_000_000, description="characters; longer values are bad"
+    )
     reference_folders: tuple[Path, ...] = Field(
         (), description="the only folders that reference photos may be read from"
     )
@@ -184,13 +188,18 @@ class ViewSettings(Chosen):
 class LimitSettings(Chosen):
     """How much a refresh may try and spend."""
 
-    tries: int = Field(3, ge=1, description="how often drawing is tried before giving up")
+    tries: int = Field(3, ge=1, le=1000, description="how often drawing is tried before giving up")
     retries: int = Field(
-        2, ge=0, description="how often new candidates follow when all were rejected"
+        2, ge=0, le=1000, description="how often new candidates follow when all were rejected"
     )
-    budget: int | None = Field(None, ge=0, description="pictures a refresh may draw; none: all")
+    budget: int | None = Field(
+        None, ge=0, le=MAX_BUDGET, description="pictures a refresh may draw; none: all"
+    )
     budget_seconds: float | None = Field(
-        None, ge=0, description="estimated seconds of drawing a refresh may plan; none: no limit"
+        None,
+        ge=0,
+        le=MAX_BUDGET,
+        description="estimated seconds of drawing a refresh may plan; none: no limit",
     )
 
 
@@ -229,7 +238,7 @@ class ScheduleSettings(Chosen):
 class AuditSettings(Chosen):
     """When old pictures are drawn again, and how many of them."""
 
-    sample: int = Field(50, ge=1, description="pictures that one audit draws again")
+    sample: int = Field(50, ge=1, le=1_000_000, description="pictures that one audit draws again")
     cron: Cron = "0 5 * * *"
 
 
@@ -237,7 +246,7 @@ class HistorySettings(Chosen):
     """How long Dagster's own records of runs are kept."""
 
     days: int = Field(
-        30, ge=1, description="older runs are forgotten, but for the last of every asset"
+        30, ge=1, le=36_500, description="older runs are forgotten, but for the last of every asset"
     )
 
 
