@@ -56,14 +56,17 @@ def end_stale_runs(instance: dg.DagsterInstance, home: Home) -> list[str]:
 
 
 def _without_a_lock(instance: dg.DagsterInstance, home: Home) -> list[str]:
-    """Runs that Dagster considers running although no process works on them."""
+    """Runs that Dagster considers running although no process works on them.
+
+    A run that began in the future was launched while the clock was ahead, so it counts as old.
+    """
     records = instance.get_run_records(dg.RunsFilter(statuses=_AT_WORK))
-    latest = time.time() - _GRACE
+    now = time.time()
     return [
         record.dagster_run.run_id
         for record in records
         if record.start_time is not None
-        and record.start_time < latest
+        and abs(now - record.start_time) > _GRACE
         and not is_alive(home, record.dagster_run.run_id)
     ]
 

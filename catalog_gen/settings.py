@@ -34,6 +34,8 @@ MAX_DEPARTURE: Final[Mapping[EditPolicy, float]] = {
 #: Maximum pictures per batch and pixels per side; no current GPU has memory for more.
 MAX_BATCH: Final = 1024
 MAX_SIDE: Final = 8192
+#: Pictures or seconds of one refresh: a few decades.
+MAX_BUDGET: Final = 1_000_000_000
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Host = Annotated[str, AfterValidator(checked_host)]
@@ -49,7 +51,9 @@ class FeedSettings(Chosen):
     shrink_limit: Share = Field(
         0.30, description="a feed that lost more than this share of products stops the refresh"
     )
-    max_field_length: int = Field(20_000, ge=1, description="characters; longer values are refused")
+    max_field_length: int = Field(
+        20_000, ge=1, le=1_000_000, description="characters; longer values are refused"
+    )
     reference_folders: tuple[Path, ...] = Field(
         (), description="the only folders that reference photos may be read from"
     )
@@ -182,13 +186,20 @@ class ViewSettings(Chosen):
 class LimitSettings(Chosen):
     """Limits on a refresh's attempts and cost."""
 
-    tries: int = Field(3, ge=1, description="attempts to draw a picture before giving it up")
-    retries: int = Field(
-        2, ge=0, description="how often new candidates are drawn after all were rejected"
+    tries: int = Field(
+        3, ge=1, le=1000, description="attempts to draw a picture before giving it up"
     )
-    budget: int | None = Field(None, ge=0, description="pictures per refresh; unset: no limit")
+    retries: int = Field(
+        2, ge=0, le=1000, description="how often new candidates are drawn after all were rejected"
+    )
+    budget: int | None = Field(
+        None, ge=0, le=MAX_BUDGET, description="pictures a refresh may draw; none: all"
+    )
     budget_seconds: float | None = Field(
-        None, ge=0, description="estimated seconds of drawing per refresh; unset: no limit"
+        None,
+        ge=0,
+        le=MAX_BUDGET,
+        description="estimated seconds of drawing per refresh; unset: no limit",
     )
 
 
@@ -227,7 +238,7 @@ class ScheduleSettings(Chosen):
 class AuditSettings(Chosen):
     """When stored pictures are drawn again for comparison, and how many."""
 
-    sample: int = Field(50, ge=1, description="pictures per audit")
+    sample: int = Field(50, ge=1, le=1_000_000, description="pictures per audit")
     cron: Cron = "0 5 * * *"
 
 
@@ -235,7 +246,7 @@ class HistorySettings(Chosen):
     """How long Dagster's records of runs are kept."""
 
     days: int = Field(
-        30, ge=1, description="older runs are deleted, except the last of every asset"
+        30, ge=1, le=36_500, description="older runs are deleted, except the last of every asset"
     )
 
 
@@ -277,6 +288,10 @@ class Home:
     @property
     def database(self) -> Path:
         return self.root / "catalog.duckdb"
+
+    @property
+    def feeds(self) -> Path:
+        return self.root / "feeds"
 
     @property
     def outbox(self) -> Path:

@@ -7,7 +7,8 @@ from catalog_gen.errors import InputError
 from catalog_gen.planning import Budget
 
 _UNITS: Final = {"s": 1.0, "m": 60.0, "h": 3600.0}
-_FORM: Final = re.compile(r"(?P<number>\d{1,12}(\.\d{1,6})?)\s*(?P<unit>[smh])")
+_IMAGES: Final = re.compile(r"\d{1,9}", re.ASCII)
+_FORM: Final = re.compile(r"(?P<number>\d{1,9}(\.\d{1,6})?)\s*(?P<unit>[smh])", re.ASCII)
 
 
 def parse_budget(text: str | None) -> Budget | None:
@@ -19,7 +20,7 @@ def parse_budget(text: str | None) -> Budget | None:
     if text is None:
         return None
     told = text.strip().lower()
-    if told.isascii() and told.isdecimal():
+    if _IMAGES.fullmatch(told):
         return Budget(images=int(told))
     found = _FORM.fullmatch(told)
     if found is None:

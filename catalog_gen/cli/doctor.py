@@ -21,6 +21,7 @@ from catalog_gen.store.connection import Store
 from catalog_gen.store.drawing_lock import drawing_process
 from catalog_gen.store.outbox import Outbox, read_batch
 from catalog_gen.store.relations import only_row
+from catalog_gen.store.unfinished import abandoned
 
 State = Literal["well", "warning", "fault"]
 
@@ -69,6 +70,7 @@ def examine(settings: CatalogSettings, home: Home) -> Iterator[Finding]:
     yield _disk(home)
     yield from _store(home)
     yield from _outbox(home)
+    yield from _leftovers(home)
     yield _drawing(home)
     for each in looks(Catalog(settings, home)):
         yield _guarded(each.what, each.look)
@@ -151,6 +153,29 @@ def _is_damaged(path: Path) -> bool:
     except FileNotFoundError:
         pass  # a refresh has just taken it over
     return False
+
+
+def _leftovers(home: Home) -> Iterator[Finding]:
+    """What killed processes left unfinished."""
+    folders = (home.root, home.feeds, home.outbox, home.snapshots)
+    left = [path for folder in folders for path in abandoned(folder)]
+    if left:
+        size = sum(_size(path) for path in left)
+        yield Finding(
+            "leftovers",
+            "warning",
+            f"killed processes left {len(left)} unfinished files, {size / 1024**2:.1f} MiB",
+            "The next refresh deletes them.",
+        )
+
+
+def _size(path: Path) -> int:
+    """Bytes of a file, or of all files below a folder; what has just gone counts nothing."""
+    total = 0
+    for file in (path, *path.rglob("*")):
+        with suppress(FileNotFoundError):
+            total += file.lstat().st_size
+    return total
 
 
 def _drawing(home: Home) -> Finding:

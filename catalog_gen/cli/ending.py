@@ -16,6 +16,7 @@ import typer
 
 from catalog_gen.errors import CatalogError, InfrastructureError
 from catalog_gen.redaction import without_credentials
+from catalog_gen.too_little_memory import require_addresses, too_little_memory
 
 #: Conventional exit codes after Ctrl-C, and for wrong usage.
 INTERRUPTED: Final = 130
@@ -80,6 +81,7 @@ def print_failure(failure: CommandFailure) -> None:
 
 def _run(command: Callable[[], int]) -> int:
     try:
+        require_addresses()
         code = command()
     except KeyboardInterrupt:
         return _stopped()
@@ -107,6 +109,7 @@ def _told(error: Exception) -> int:
 
     if isinstance(error, BrokenPipeError):
         return 0  # the reader of standard output has closed it: not an error
+    error = too_little_memory(error) or error
     if isinstance(error, CatalogError):
         console.print(f"[bold red]{type(error).__name__}[/]: ", end="")
         console.print(str(error), markup=False)

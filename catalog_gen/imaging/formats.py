@@ -1,5 +1,6 @@
-"""Recognise a picture's format by its first bytes, and whether its end is there, undecoded."""
+"""Read a picture's format, completeness and number of scans from its bytes, undecoded."""
 
+import re
 from typing import Final, NamedTuple
 
 
@@ -23,6 +24,11 @@ FORMATS: Final = (
 )
 #: Cameras and editors may append this many bytes of other data to a picture.
 _TAIL: Final = 64 * 1024
+#: JPEG markers, other than those inside entropy-coded data: stuffed and fill bytes, restarts.
+_MARKER: Final = re.compile(rb"\xff([^\x00\xd0-\xd7\xff])", re.DOTALL)
+_START_OF_IMAGE: Final = 0xD8
+_END_OF_IMAGE: Final = 0xD9
+_START_OF_SCAN: Final = 0xDA
 
 
 def picture_format(data: bytes) -> Format | None:
@@ -40,3 +46,20 @@ def why_not_whole(data: bytes, found: Format) -> str:
         return f"has {len(data):,} of {length:,} bytes" if len(data) < length else ""
     ended = data.endswith(found.end) or found.end in data[-_TAIL:]
     return "" if ended else "ends before the picture does"
+
+
+def jpeg_scans(data: bytes, most: int) -> int:
+    """The number of scans of a JPEG's first picture, counted up to ``most`` + 1.
+
+    Each scan of a progressive picture costs as much time as decoding the whole picture, however
+    few bytes it has (ITU-T T.81, annex B).
+    """
+    scans = place = 0
+    while scans <= most and (found := _MARKER.search(data, place)):
+        marker, place = found[1][0], found.end()
+        if marker == _END_OF_IMAGE:
+            break
+        scans += marker == _START_OF_SCAN
+        if marker != _START_OF_IMAGE:  # all others that can follow have a length
+            place += int.from_bytes(data[place : place + 2])
+    return scans

@@ -18,6 +18,7 @@ from typing import IO, Any, Final
 
 from catalog_gen.photos.download import Known, Photo
 from catalog_gen.store.files import sync_file, write_whole
+from catalog_gen.store.unfinished import sweep
 
 _NAME: Final = re.compile(r"[0-9a-f]{2}/[0-9a-f]{64}\.[a-z]{3,4}")
 
@@ -28,7 +29,7 @@ class Entry:
 
     ``name`` is the photo's file below the shelf's folder, of ``size`` bytes, '' if there never was
     one; ``problem`` says why the last request failed; ``asked_at`` is the time of that request, ISO
-    8601 in UTC.
+    8601 in UTC, for people; ``round`` is the number of the round that made it.
     """
 
     name: str = ""
@@ -37,6 +38,7 @@ class Entry:
     size: int = 0
     problem: str = ""
     asked_at: str = ""
+    round: int = 0
 
 
 _FIELDS: Final = tuple(field.name for field in fields(Entry))
@@ -80,25 +82,25 @@ class Shelf:
         self.folder.mkdir(parents=True, exist_ok=True)
         with (self.folder / "lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            since = self._begin()
             entries = self.entries()
+            number = self._begin(entries)
             self._compact(entries)
             with self._journal.open("a", encoding="utf-8") as stream:
-                yield ShelfWriter(self.folder, stream, entries, since)
+                yield ShelfWriter(self.folder, stream, entries, number)
             sync_file(self._journal)
             self._unfinished.unlink(missing_ok=True)
 
-    def _begin(self) -> str:
-        """When this round began: now, or when the interrupted one did."""
+    def _begin(self, entries: Mapping[str, Entry]) -> int:
+        """The number of this round: the next one, or that of the interrupted round."""
+        latest = max((entry.round for entry in entries.values()), default=0)
         try:
-            since = self._unfinished.read_text("utf-8")
-        except FileNotFoundError:
-            since = _now()
-            write_whole(self._unfinished, since.encode())
-            return since
-        for cut_short in self.folder.glob("**/.*.partial"):
-            cut_short.unlink()
-        return since
+            number = int(self._unfinished.read_text("utf-8"))
+        except (FileNotFoundError, ValueError):
+            write_whole(self._unfinished, str(latest + 1).encode())
+            return latest + 1
+        for folder in (self.folder, *self.folder.iterdir()):
+            sweep(folder)
+        return number
 
     def _compact(self, entries: Mapping[str, Entry]) -> None:
         lines = (_line(address, entry) for address, entry in entries.items())
@@ -112,12 +114,12 @@ class ShelfWriter:
     folder: Path
     stream: IO[str]
     entries: dict[str, Entry]
-    since: str
+    round: int
 
     def is_settled(self, address: str) -> bool:
         """Whether the interrupted round already requested this address successfully."""
         entry = self.entries.get(address)
-        settled = entry is not None and not entry.problem and entry.asked_at >= self.since
+        settled = entry is not None and not entry.problem and entry.round == self.round
         return settled and self._has(self.entries[address])
 
     def known(self, address: str) -> Known:
@@ -151,7 +153,7 @@ class ShelfWriter:
             return False
 
     def _note(self, address: str, entry: Entry) -> Entry:
-        noted = self.entries[address] = replace(entry, asked_at=_now())
+        noted = self.entries[address] = replace(entry, asked_at=_now(), round=self.round)
         self.stream.write(_line(address, noted))
         self.stream.flush()
         return noted

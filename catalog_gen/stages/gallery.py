@@ -15,7 +15,8 @@ from duckdb import DuckDBPyConnection
 from catalog_gen.catalog.reference import resolve_reference
 from catalog_gen.decision import ShownDecision
 from catalog_gen.errors import InputError
-from catalog_gen.imaging.decode import read_bytes, read_image
+from catalog_gen.imaging.decode import read_bytes
+from catalog_gen.imaging.decoder import decode_picture
 from catalog_gen.imaging.encode import encode
 from catalog_gen.judging.passports import Slot, Stamped
 from catalog_gen.method import described
@@ -90,7 +91,7 @@ class _Files:
             content = read_bytes(resolve_reference(product.reference, self.folders))
             if hash_of(content).hexdigest() != sha256:
                 return None
-            return encode(_fitted(read_image(content)), "JPEG", 85)
+            return encode(_fitted(decode_picture(content)), "JPEG", 85)
         except InputError:
             return None
 

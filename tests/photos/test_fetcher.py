@@ -11,6 +11,7 @@ import httpcore2
 import pytest
 
 from catalog_gen.hosts import AllowedHosts
+from catalog_gen.photos import shelf as shelf_module
 from catalog_gen.photos.download import Limits
 from catalog_gen.photos.fetcher import Fetched, fetch_photos
 from catalog_gen.photos.network import CheckedNetwork, ForbiddenAddress
@@ -165,6 +166,16 @@ def test_a_round_that_was_cut_short_goes_on(shop: Shop, tmp_path: Path) -> None:
     assert fetch(shop, tmp_path, "/good/1", "/good/2") == Fetched(fetched=1)
     assert shop.asked == {"/good/1": 1, "/good/2": 1}
     assert fetch(shop, tmp_path, "/good/1", "/good/2") == Fetched(unchanged=2)
+
+
+def test_after_a_clock_that_ran_ahead_every_photo_is_asked_for_again(
+    shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as clock:
+        clock.setattr(shelf_module, "_now", lambda: "2999-01-01T00:00:00+00:00")
+        fetch(shop, tmp_path, "/good/1")
+    shop.shade = 100
+    assert fetch(shop, tmp_path, "/good/1") == Fetched(fetched=1)
 
 
 def test_two_rounds_write_one_after_the_other(shop: Shop, tmp_path: Path) -> None:

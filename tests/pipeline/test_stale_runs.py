@@ -117,6 +117,19 @@ def test_a_run_that_lost_its_lock_long_ago_is_ended_whoever_launched_it(
     assert statuses(home) == {lost: "interrupted"}
 
 
+def test_a_run_that_was_lost_while_the_clock_was_ahead_is_ended_once_it_is_put_right(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = Home(tmp_path)
+    with dagster_instance(home) as instance:
+        lost, living = begun(instance), begun(instance)
+        earlier = time.time() - 20 * 86_400
+        with run_lock(home, living):
+            monkeypatch.setattr(time, "time", lambda: earlier)
+            assert end_stale_runs(instance, home) == [lost]
+    assert statuses(home) == {lost: "interrupted"}
+
+
 def test_every_end_that_dagster_knows_is_recorded_and_its_word_counts(tmp_path: Path) -> None:
     home = Home(tmp_path)
     with dagster_instance(home) as instance:

@@ -1,5 +1,6 @@
 """A sequence decides which row is newer, since a clock may be set back."""
 
+import os
 from datetime import timedelta
 from pathlib import Path
 
@@ -7,6 +8,8 @@ import pytest
 
 from catalog_gen.catalog.product import Rejection
 from catalog_gen.settings import Home
+from catalog_gen.stages.catalog import Catalog
+from catalog_gen.stages.feed import KEPT_COPIES, current_feed, take_feed
 from catalog_gen.store import snapshot as snapshot_module
 from catalog_gen.store.figures import feed_figures, verdict_figures
 from catalog_gen.store.gates import Gate, last_gates, save_gates
@@ -133,6 +136,20 @@ def test_the_last_snapshot_is_kept_and_named_the_latest(
     assert (home.snapshots / "latest.duckdb").resolve() == newest
     assert snapshots_in(home.snapshots) == {*early[1:], newest}
     assert query_snapshot(home, "SELECT 1").rows == ((1,),)
+
+
+def test_the_last_copies_of_the_feed_are_kept(home: Home, tmp_path: Path) -> None:
+    sample = Path(__file__).parents[2] / "data" / "catalog.toml"
+    (tmp_path / "catalog.toml").write_text(sample.read_text("utf-8"), "utf-8")
+    catalog = Catalog.open(tmp_path / "catalog.toml", home)
+    taken: list[Path] = []
+    for night in (*range(12), 11):
+        (tmp_path / "feed.csv").write_text(f"id,title\n1,Mug of night {night}\n", "utf-8")
+        taken.append(take_feed(catalog).path)
+        ahead = taken[-1].stat().st_mtime + (AHEAD.total_seconds() if night < 3 else -night)
+        os.utime(taken[-1], (ahead, ahead))
+    assert current_feed(home).path == taken[-1] == taken[-2]
+    assert set(home.feeds.glob("*.csv")) == set(taken[-KEPT_COPIES - 1 :])
 
 
 def snapshots_in(folder: Path) -> set[Path]:
