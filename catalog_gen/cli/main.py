@@ -314,7 +314,7 @@ def verify(json: JsonOption = False) -> None:
 def backup(
     folder: Annotated[Path, typer.Argument(help="A new folder.")], json: JsonOption = False
 ) -> None:
-    """Write the whole database and the outbox into a new folder, checked."""
+    """Write the whole database, the pictures and the outbox into a new folder, checked."""
     from catalog_gen.cli.backup import run
 
     run(folder, json)
