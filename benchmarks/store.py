@@ -1,7 +1,9 @@
-"""What a large store costs: memory and time of everything that reads all pictures.
+"""What a large store costs: taking over new pictures, and everything that reads all of them.
 
 Fills a store with pictures of random bytes, by way of the outbox and the database as a refresh
-does, and runs each reader in a process of its own. Memory must not follow the store.
+does. Then it ingests 256 pictures of the size of 1,024 pixels, in turns there and in an empty
+store: the time must not follow what is stored. Each reader runs in a process of its own: nor must
+its memory.
 
     python benchmarks/store.py [--place PLACE] [--pictures N] [--bytes N] [--folder DIR] [--json]
 """
@@ -17,6 +19,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
+from statistics import median
 from time import perf_counter
 from typing import Any, Final
 
@@ -29,6 +32,10 @@ from rig.children import in_child  # noqa: E402
 _BATCH: Final = 64
 #: What is measured on each.
 _SIGNALS: Final = '{"contrasts":{}}'
+#: Pictures between two take-overs of a night, and the bytes of one of 1,024 x 1,024 pixels.
+_NEW: Final = 256
+_NEW_BYTES: Final = 1_300_000
+_TURNS: Final = 5
 #: Peak memory that no reader may exceed, in MB.
 ASKED_MB: Final = 1000
 
@@ -48,7 +55,10 @@ def main() -> None:
         print(json.dumps(figures, indent=2))
         return
     for name, value in figures.items():
-        if isinstance(value, dict):
+        if name == "take_over":
+            told = "{empty_seconds} s into an empty store, {full_seconds} s into this: {ratio}"
+            print(f"{name:12} {told.format(**value)}")
+        elif isinstance(value, dict):
             mark = "" if value["peak_mb"] <= ASKED_MB else f"   <- asked {ASKED_MB}"
             print(f"{name:12} {value['seconds']:8.1f} s {value['peak_mb']:8.0f} MB at most{mark}")
         else:
@@ -64,6 +74,18 @@ def measure(folder: Path, place: str, pictures: int, size: int) -> dict[str, Any
         "pictures": pictures,
         "pictures_mb": round(pictures * size / 1e6),
         "store_mb": round(_size(home) / 1e6),
+    }
+    empty: list[float] = []
+    full: list[float] = []
+    for turn in range(_TURNS):
+        other = folder / "empty"
+        empty.append(in_child(partial(_take_over, other, 0, 0, place)))
+        shutil.rmtree(other)
+        full.append(in_child(partial(_take_over, home, pictures, turn, place)))
+    figures["take_over"] = {
+        "empty_seconds": round(median(empty), 2),
+        "full_seconds": round(median(full), 2),
+        "ratio": round(median(full) / median(empty), 2),
     }
     readers: dict[str, Callable[[Path], None]] = {
         "check": _check,
@@ -85,19 +107,11 @@ def _measured(reader: Callable[[Path], None], home: Path) -> dict[str, float]:
 
 def _fill(root: Path, pictures: int, size: int, place: str) -> int:
     """A night that drew so many pictures, judged and published them."""
-    from catalog_gen.settings import Home
-    from catalog_gen.store.connection import Store
-    from catalog_gen.store.ledger import open_work
-    from catalog_gen.store.outbox import Outbox, ingest
-    from tests.store.shop import ENVIRONMENT, Shop, mug
+    from catalog_gen.store.outbox import ingest
+    from tests.store.shop import ENVIRONMENT
 
-    home = Home(root)
-    measured = {f"mug-{number}": _SIGNALS for number in range(pictures)}
-    shop = Shop(Store(home), Outbox(home.outbox), signals=measured)
-    shop.record(mug(number, f"colour {number}") for number in range(pictures))
-    shop.plan()
-    with shop.store.reading() as connection:
-        recipes = [item.recipe_id for item in open_work(connection, None, 3)]
+    shop = _shop(root, pictures, 0)
+    recipes = _planned(shop, pictures)
     for start in range(0, len(recipes), _BATCH):
         batch = recipes[start : start + _BATCH]
         shop.outbox.write(list(_drawn(batch, size)), [], ENVIRONMENT)
@@ -107,6 +121,48 @@ def _fill(root: Path, pictures: int, size: int, place: str) -> int:
     shop.judge()
     shop.publish()
     return len(recipes)
+
+
+def _take_over(root: Path, known: int, turn: int, place: str) -> float:
+    """Seconds to ingest new pictures into a store that was filled with ``known`` others."""
+    from catalog_gen.store.outbox import ingest
+    from tests.store.shop import ENVIRONMENT
+
+    new = _NEW * (turn + 1)
+    shop = _shop(root, known, new)
+    recipes = _planned(shop, known + new)
+    for start in range(0, len(recipes), _BATCH):
+        batch = recipes[start : start + _BATCH]
+        shop.outbox.write(list(_drawn(batch, _NEW_BYTES)), [], ENVIRONMENT)
+    started = perf_counter()
+    taken = ingest(shop.store, shop.outbox, shop.run_id, max_tries=2, place=place)
+    seconds = perf_counter() - started
+    if taken.images != _NEW:
+        raise RuntimeError(f"{taken.images} pictures were ingested")
+    return seconds
+
+
+def _shop(root: Path, pictures: int, new: int) -> Any:
+    from catalog_gen.settings import Home
+    from catalog_gen.store.connection import Store
+    from catalog_gen.store.outbox import Outbox
+    from tests.store.shop import Shop
+
+    home = Home(root)
+    measured = {f"mug-{number}": _SIGNALS for number in range(pictures + new)}
+    return Shop(Store(home), Outbox(home.outbox), signals=measured)
+
+
+def _planned(shop: Any, products: int) -> list[str]:
+    """Plan a picture for each of so many products; returns what is not drawn yet."""
+    from catalog_gen.store.ledger import open_work
+    from tests.store.shop import mug
+
+    shop.night += 1
+    shop.record(mug(number, f"colour {number}") for number in range(products))
+    shop.plan()
+    with shop.store.reading() as connection:
+        return [item.recipe_id for item in open_work(connection, None, 3)]
 
 
 def _drawn(recipes: Sequence[str], size: int) -> Iterator[Any]:

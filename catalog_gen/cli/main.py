@@ -335,6 +335,14 @@ def restore(
 
 
 @app.command()
+def move_pictures(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) -> None:
+    """Move the pictures' bytes to where [store] pictures wants them, checking each."""
+    from catalog_gen.cli.move_pictures import run
+
+    run(config, json)
+
+
+@app.command()
 def doctor(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) -> None:
     """Look at disk, store, model, scorer, GPU and leftovers; name the remedy for each fault."""
     from catalog_gen.cli.doctor import run

@@ -19,12 +19,12 @@ from pathlib import Path
 from typing import Final
 
 import duckdb
-from duckdb import DuckDBPyConnection
 
 from catalog_gen.errors import CorruptionError, InputError, StoreBusyError, StoreError
 from catalog_gen.fingerprint import sha256_file
 from catalog_gen.picture_place import IN_DATABASE, IN_HOME
 from catalog_gen.settings import Home
+from catalog_gen.store.compaction import copy_database
 from catalog_gen.store.connection import Store
 from catalog_gen.store.drawing_lock import drawing_lock
 from catalog_gen.store.files import sync_file, sync_folder
@@ -34,7 +34,7 @@ from catalog_gen.store.pictures.in_folder import InFolder
 from catalog_gen.store.pictures.lock import pictures_lock
 from catalog_gen.store.pictures.pictures import Pictures, is_whole, portions
 from catalog_gen.store.pictures.place import pictures_outside, recorded_place
-from catalog_gen.store.relations import limit_memory, only_row
+from catalog_gen.store.relations import only_row
 from catalog_gen.store.schema import SchemaState, current_state, require_known
 from catalog_gen.store.verify import verify
 
@@ -106,7 +106,12 @@ def back_up(home: Home, target: Path) -> Backup:
                 (images,) = only_row(connection.execute("SELECT count(*) FROM images"))
                 place = recorded_place(connection) or IN_HOME
                 addresses = picture_addresses(connection)
-                _copy_database(connection, copy.database)
+                copy_database(
+                    connection,
+                    copy.database,
+                    "UPDATE copied.picture_place SET leaving = NULL, "
+                    f"place = if(place = '{IN_DATABASE}', place, '{IN_HOME}')",
+                )
             outside = pictures_outside(home, place)
             if outside is not None:
                 _copy_pictures(outside, addresses, InFolder(copy.pictures))
@@ -237,24 +242,6 @@ def _copy_outbox(outbox: Outbox, target: Path) -> None:
     for path in outbox.pending():
         with suppress(FileNotFoundError):  # just ingested, so it is in the database
             shutil.copyfile(path, target / path.name)
-
-
-def _copy_database(connection: DuckDBPyConnection, path: Path) -> None:
-    """Copy the database row by row, not byte by byte, so that every block's checksum is checked.
-
-    Pictures outside it are in the copy's own folder.
-    """
-    limit_memory(connection)
-    quoted = str(path).replace("'", "''")
-    (live,) = only_row(connection.execute("SELECT current_database()"))
-    connection.execute(f"ATTACH '{quoted}' AS backup (READ_WRITE)")
-    connection.execute(f'COPY FROM DATABASE "{live}" TO backup')
-    connection.execute(
-        "UPDATE backup.picture_place SET place = $home WHERE place <> $database",
-        {"home": IN_HOME, "database": IN_DATABASE},
-    )
-    connection.execute("CHECKPOINT backup")
-    connection.execute("DETACH backup")
 
 
 def _copy_pictures(source: Pictures, addresses: Iterable[str], target: Pictures) -> None:

@@ -93,6 +93,19 @@ class Store:
                     _checkpoint(connection)
 
     @contextmanager
+    def alone(self) -> Iterator[DuckDBPyConnection]:
+        """The live file for this process alone, without a transaction and with an empty log.
+
+        Raises:
+            StoreBusyError: another process held the file for longer than ``patience``.
+            StoreError: any other error of the database.
+        """
+        with self._my_turn(), _translated(self.path), self._opened(read_only=False) as connection:
+            self._bring_up_to_date(connection)
+            _checkpoint(connection)
+            yield connection
+
+    @contextmanager
     def reading(self) -> Iterator[DuckDBPyConnection]:
         """The live file, read-only, created first if there is none. Keep the block short.
 

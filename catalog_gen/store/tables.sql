@@ -150,6 +150,7 @@ CREATE TABLE images (
 -- Where the images' bytes are, in one row; none before the first image.
 CREATE TABLE picture_place (
     place       VARCHAR NOT NULL,     -- duckdb, folder, a path or an address: see picture_place.py
+    leaving     VARCHAR,              -- where they were, until a move has emptied it; NULL: empty
     changed_at  TIMESTAMPTZ NOT NULL
 );
 

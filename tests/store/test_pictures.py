@@ -8,14 +8,20 @@ from pathlib import Path
 
 import pytest
 
-from catalog_gen.errors import ConfigError, StoreError
+from catalog_gen.errors import ConfigError, CorruptionError, StoreError
 from catalog_gen.picture_place import checked_place
 from catalog_gen.settings import Home
+from catalog_gen.store.compaction import compact
 from catalog_gen.store.connection import open_memory
+from catalog_gen.store.images import picture_addresses
+from catalog_gen.store.pictures import move
 from catalog_gen.store.pictures.in_database import InDatabase
 from catalog_gen.store.pictures.in_folder import InFolder
+from catalog_gen.store.pictures.move import move_pictures
 from catalog_gen.store.pictures.pictures import Pictures
-from tests.store.shop import Shop, drawn, mug
+from catalog_gen.store.pictures.place import pictures_at, place_to_empty, recorded_place
+from catalog_gen.store.verify import verify
+from tests.store.shop import Shop, drawn, mug, spoil
 
 
 def named(*contents: bytes) -> dict[str, bytes]:
@@ -122,3 +128,72 @@ def test_places_are_read(text: str, place: str) -> None:
 def test_addresses_that_lead_nowhere_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"name|none of"):
         checked_place(text)
+
+
+@pytest.mark.parametrize(("source", "target"), [("folder", "duckdb"), ("duckdb", "folder")])
+def test_a_move_takes_every_picture_along_and_gives_the_space_back(
+    shop: Shop, source: str, target: str
+) -> None:
+    shop.place = source
+    shop.refresh([mug(number) for number in range(5)])
+    moved = move_pictures(shop.store, target)
+    assert (moved.source, moved.target, moved.copied, moved.present) == (source, target, 5, 0)
+    assert move_pictures(shop.store, target).copied == 0
+    shop.place = target
+    shop.refresh([mug(number, "blue") for number in range(5)])
+    assert verify(shop.store, shop.outbox).damaged == ()
+    with shop.store.reading() as connection:
+        assert recorded_place(connection) == target
+        assert list(pictures_at(shop.store.home, source, connection).listed()) == []
+        assert len(list(shop.store.pictures(connection).listed())) == 10
+
+
+@pytest.mark.parametrize("dies_in", ["report", "record_place", "_leave", "compact"])
+def test_a_move_that_is_killed_goes_on(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, dies_in: str
+) -> None:
+    shop.place = "duckdb"
+    shop.refresh([mug(number) for number in range(5)])
+    folder = shop.store.home.root.parent / "elsewhere"
+
+    def die(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(move, "_PORTION", 2)
+        patched.setattr(move, dies_in, die)
+        with pytest.raises(KeyboardInterrupt):
+            move_pictures(shop.store, str(folder))
+    assert verify(shop.store, shop.outbox).damaged == ()
+    moved = move_pictures(shop.store, str(folder))
+    if dies_in == "report":
+        assert (moved.copied, moved.present) == (3, 2)
+    assert verify(shop.store, shop.outbox).damaged == ()
+    with shop.store.reading() as connection:
+        assert list(InDatabase(connection).listed()) == []
+        assert place_to_empty(connection) is None
+    assert len(list(InFolder(folder).listed())) == 5
+
+
+def test_a_damaged_picture_stops_a_move_before_anything_is_switched(shop: Shop) -> None:
+    shop.refresh([mug(1), mug(2)])
+    with shop.store.reading() as connection:
+        damaged = picture_addresses(connection)[0]
+    spoil(shop.store, damaged, b"other")
+    with pytest.raises(CorruptionError, match=damaged):
+        move_pictures(shop.store, "duckdb")
+    with shop.store.reading() as connection:
+        assert recorded_place(connection) == "folder"
+
+
+def test_compacting_gives_the_space_of_deleted_rows_back(shop: Shop) -> None:
+    shop.refresh([mug(1)])
+    kept = named(*(os.urandom(1_000_000) for _ in range(20)))
+    with shop.store.writing(checkpoint=True) as connection:
+        InDatabase(connection).put(kept)
+    with shop.store.writing(checkpoint=True) as connection:
+        InDatabase(connection).drop(kept)
+    assert compact(shop.store) >= 0
+    assert shop.store.path.stat().st_size < 10_000_000
+    shop.refresh([mug(1), mug(2)])
+    assert verify(shop.store, shop.outbox).damaged == ()

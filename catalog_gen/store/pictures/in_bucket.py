@@ -7,6 +7,7 @@ succeed then: 5xx answers, slow-downs and dropped connections. A picture counts 
 read back and hashes to its address, whatever the server answered.
 """
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -110,11 +111,18 @@ class InBucket(Pictures):
         return content
 
     def _fetched(self, address: str) -> bytes | None:
-        with self._told():
+        """The bytes as they came; the client itself does not begin anew after a torn body."""
+        deadline = time.monotonic() + _PATIENCE.total_seconds()
+        for tries in range(1, _TRIES + 1):
             try:
-                return bytes(self._objects.get(_path(address)).bytes())
+                with self._told():
+                    return bytes(self._objects.get(_path(address)).bytes())
             except FileNotFoundError:
                 return None
+            except StoreError:
+                if tries == _TRIES or time.monotonic() > deadline:
+                    raise
+        return None
 
     def _each(self, work: Callable[[_Item], _Result], items: Iterable[_Item]) -> list[_Result]:
         with ThreadPoolExecutor(_PARALLEL, "bucket") as threads:
@@ -130,6 +138,8 @@ class InBucket(Pictures):
 
         try:
             yield
+        except FileNotFoundError:
+            raise
         except (PermissionDeniedError, UnauthenticatedError) as error:
             raise StoreError(
                 self.place,

@@ -23,10 +23,16 @@ def recorded_place(connection: DuckDBPyConnection) -> str | None:
     return None if row is None else str(row[0])
 
 
-def record_place(connection: DuckDBPyConnection, place: str) -> None:
-    """Say where the pictures are from now on."""
+def record_place(connection: DuckDBPyConnection, place: str, *, leaving: str | None = None) -> None:
+    """Say where the pictures are from now on, and which place is still to be emptied."""
     connection.execute("DELETE FROM picture_place")
-    connection.execute("INSERT INTO picture_place VALUES (?, now())", [place])
+    connection.execute("INSERT INTO picture_place VALUES (?, ?, now())", [place, leaving])
+
+
+def place_to_empty(connection: DuckDBPyConnection) -> str | None:
+    """The place that a move has left and not emptied yet; None: there is none."""
+    row = first_row(connection.execute("SELECT leaving FROM picture_place"))
+    return None if row is None else row[0]
 
 
 def settled_place(connection: DuckDBPyConnection, wanted: str) -> str:
