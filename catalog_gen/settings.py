@@ -17,6 +17,7 @@ from catalog_gen.errors import ConfigError
 from catalog_gen.fingerprint import sha256_json
 from catalog_gen.hosts import checked_host
 from catalog_gen.method import AnyMethod, described
+from catalog_gen.picture_place import IN_HOME, checked_place, is_path
 from catalog_gen.recipe import MAX_GUIDANCE
 from catalog_gen.timetable import checked_cron, checked_timezone
 from catalog_gen.toml_file import load_toml
@@ -41,6 +42,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Host = Annotated[str, AfterValidator(checked_host)]
 Cron = Annotated[str, AfterValidator(checked_cron)]
 TimeZone = Annotated[str, AfterValidator(checked_timezone)]
+PicturePlace = Annotated[str, AfterValidator(checked_place)]
 Asks = dict[Annotated[str, Field(pattern="^[a-z][a-z0-9_]*$")], str]
 
 
@@ -250,6 +252,16 @@ class HistorySettings(Chosen):
     )
 
 
+class StoreSettings(Chosen):
+    """Where pictures' bytes are kept; rows, recipes and lineage are in the database."""
+
+    pictures: PicturePlace = Field(
+        IN_HOME,
+        description="'folder': pictures/ below the catalog's home; 'duckdb': the database itself; "
+        "a folder's path; or a bucket: s3://bucket/prefix, gs://..., az://...",
+    )
+
+
 class CatalogSettings(Chosen):
     """The whole of ``catalog.toml``."""
 
@@ -273,6 +285,7 @@ class CatalogSettings(Chosen):
     schedule: ScheduleSettings = ScheduleSettings()
     audit: AuditSettings = AuditSettings()
     history: HistorySettings = HistorySettings()
+    store: StoreSettings = StoreSettings()
 
 
 #: SQLAlchemy reads them as escapes, queries and fragments of a database's address.
@@ -296,6 +309,10 @@ class Home:
     @property
     def outbox(self) -> Path:
         return self.root / "outbox"
+
+    @property
+    def pictures(self) -> Path:
+        return self.root / "pictures"
 
     @property
     def snapshots(self) -> Path:
@@ -376,6 +393,9 @@ def _with_absolute_paths(settings: CatalogSettings, folder: Path) -> CatalogSett
                 "private_key": folder / credentials.private_key,
             }
         )
+    store = settings.store
+    if is_path(store.pictures):
+        store = store.model_copy(update={"pictures": str(folder / store.pictures)})
     critic = settings.critic
     if critic is not None:
         critic = critic.model_copy(
@@ -384,6 +404,7 @@ def _with_absolute_paths(settings: CatalogSettings, folder: Path) -> CatalogSett
     return settings.model_copy(
         update={
             "critic": critic,
+            "store": store,
             "credentials": credentials,
             "feed": feed,
             "model": model,

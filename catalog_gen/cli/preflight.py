@@ -14,6 +14,7 @@ from catalog_gen.errors import (
     InfrastructureError,
     InputError,
     ModelError,
+    StoreBusyError,
 )
 from catalog_gen.stages.catalog import Catalog
 
@@ -29,6 +30,7 @@ class Look:
 def looks(catalog: Catalog) -> tuple[Look, ...]:
     """The checks of everything in the settings, in the order in which a refresh would fail."""
     return (
+        Look("pictures", lambda: _pictures(catalog)),
         Look("deployment", lambda: _deployment(catalog)),
         Look("model", lambda: _model(catalog)),
         Look("scorer", lambda: _scorer(catalog)),
@@ -65,6 +67,18 @@ def require(catalog: Catalog) -> None:
         ours = all(isinstance(each, InputError) for each in found)
         kind = InputError if ours else InfrastructureError
         raise kind("settings", rule, "Fix them and run again.")
+
+
+def _pictures(catalog: Catalog) -> str:
+    """Where the pictures' bytes are, which is where the settings want them."""
+    from catalog_gen.store.pictures.place import settled_place
+
+    try:
+        with catalog.store.with_patience(0).peek() as connection:
+            place = settled_place(connection, catalog.settings.store.pictures)
+    except StoreBusyError:
+        return "not looked at: the database is in use"
+    return f"kept in {place}"
 
 
 def _deployment(catalog: Catalog) -> str:

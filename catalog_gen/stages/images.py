@@ -1,7 +1,8 @@
 """Draw the ledger's open work, and store every picture as soon as it exists.
 
 A separate thread writes each batch to the outbox while the next one is drawn; the database ingests
-the outbox at intervals. A crash loses at most the batch that was not yet written.
+the outbox at intervals, on another thread. A crash loses at most the batch that was not yet
+written.
 """
 
 from collections import Counter
@@ -43,7 +44,8 @@ class DrawResult:
         generated: pictures that the run made, over all attempts of the stage.
         failed: pictures that could not be drawn, over all attempts of the stage.
         by_shard: number of pictures that this attempt drew, by shard.
-        seconds: time spent drawing; ``store_seconds``: moving pictures into the database.
+        seconds: time spent drawing; ``store_seconds``: moving pictures into the store, most of it
+            meanwhile.
         device: 'cpu' or the GPU's name; empty: nothing was to be drawn.
         held_up: the process that locked the database during drawing; empty: none.
         set_aside: damaged outbox files.
@@ -98,7 +100,7 @@ def draw_missing(
             with catalog.store.writing() as connection:
                 record_failures(connection, failures, tries, stamp.run_id, stamp.now)
         if jobs:
-            started, stored_before = perf_counter(), tally.store_seconds
+            started = perf_counter()
             loaded = engine()
             tally.device = loaded.environment.device
             shard_of = {item.recipe_id: item.shard for item in work}
@@ -106,8 +108,7 @@ def draw_missing(
             try:
                 made = _draw(catalog, loaded, jobs, stamp, tally, beside)
                 tally.by_shard.update(shard_of[recipe_id] for recipe_id in made)
-                drawn_in = perf_counter() - started
-                tally.seconds = drawn_in - (tally.store_seconds - stored_before)
+                tally.seconds = perf_counter() - started
                 _take_over(catalog, stamp, tally)
                 if beside is not None:
                     beside.store()
@@ -184,18 +185,21 @@ def _draw(
 ) -> list[str]:
     """Draw the jobs and hand them to the outbox, one batch while the next is drawn.
 
+    This thread does nothing but feed the engine.
+
     Returns the ids of the recipes that now have a picture.
     """
     report("draw", 0, len(jobs))
     made: list[str] = []
     writing: list[Future[None]] = []
+    taking: list[Future[None]] = []
     batch: list[Outcome] = []
 
     def hand_over() -> None:
         writing.append(writer.submit(_to_outbox, catalog, engine, tuple(batch), stamp))
         batch.clear()
 
-    with ThreadPoolExecutor(1, "outbox") as writer:
+    with ThreadPoolExecutor(1, "outbox") as writer, ThreadPoolExecutor(1, "take-over") as taker:
         try:
             for done, outcome in enumerate(engine.draw(jobs), start=1):
                 batch.append(outcome)
@@ -209,12 +213,15 @@ def _draw(
                     hand_over()
                 if done % INGEST_EVERY == 0:
                     _finish(writing)
-                    _take_over_meanwhile(catalog, stamp, tally)
+                    if all(each.done() for each in taking):
+                        _finish(taking)
+                        taking.append(taker.submit(_take_over_meanwhile, catalog, stamp, tally))
                 report("draw", done, len(jobs), f"{tally.failed} failed" if tally.failed else "")
         finally:
             if batch:
                 hand_over()
         _finish(writing)
+        _finish(taking)
     return made
 
 
@@ -240,7 +247,7 @@ def _image(drawn: Drawn) -> DrawnImage:
 
 
 def _finish(writing: list[Future[None]]) -> None:
-    """Wait for the outbox; a batch that could not be written ends the stage."""
+    """Wait for the outbox, or the database; what could not be written ends the stage."""
     for future in writing:
         future.result()
     writing.clear()
@@ -254,7 +261,7 @@ def _take_over(catalog: Catalog, stamp: Stamp, tally: _Tally) -> None:
 
 
 def _take_over_meanwhile(catalog: Catalog, stamp: Stamp, tally: _Tally) -> None:
-    """The same between two batches; if another process holds the database, drawing continues."""
+    """The same while others are drawn; if another process holds the database, they wait."""
     started = perf_counter()
     taken = take_over_if_free(catalog, stamp)
     if isinstance(taken, StoreBusyError):

@@ -89,10 +89,11 @@ def redraw(catalog: Catalog, ids: Sequence[str]) -> list[Reproduction]:
     stored: list[_Stored] = []
     done: dict[str, Reproduction] = {}
     with catalog.store.reading() as connection:
+        pictures = catalog.store.pictures(connection)
         for image_id in ids:
             image = stored_image(connection, image_id)
             try:
-                stored.append(_Stored(image, stored_png(connection, image_id)))
+                stored.append(_Stored(image, stored_png(connection, pictures, image_id)))
             except CorruptionError as error:
                 done[image_id] = _not_drawn(image, str(error), "stored")
     groups: dict[str, list[_Stored]] = defaultdict(list)

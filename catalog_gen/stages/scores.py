@@ -228,7 +228,7 @@ def _score(
 ) -> list[ScoreRow]:
     with catalog.store.reading() as connection:
         ids = [each.image_id for each in chunk]
-        stored = stored_pngs(connection, ids)
+        stored = stored_pngs(connection, catalog.store.pictures(connection), ids)
         measured = measurements(connection, ids)
     with ThreadPoolExecutor(workers(), "decoding") as threads:  # Pillow releases the GIL
         pictures = list(threads.map(decode, (stored[image_id] for image_id in ids)))
