@@ -79,6 +79,24 @@ class EmbeddingSettings(Chosen):
     token: str = Field(pattern=r"^\S+$", description="how prompts say it: <my-mug>")
 
 
+PartName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")]
+
+
+class ControlNetSettings(Chosen):
+    """A ControlNet, which the method ``control`` draws with."""
+
+    name: PartName = Field(description="how views and recipes say it")
+    path: Path = Field(description="its diffusers folder")
+
+
+class IpAdapterSettings(Chosen):
+    """An IP-Adapter, which the method ``variation`` draws with."""
+
+    name: PartName = Field(description="how views and recipes say it")
+    path: Path = Field(description="its safetensors file")
+    image_encoder: Path = Field(description="the folder of the CLIP image encoder that it needs")
+
+
 class ModelSettings(Chosen):
     """The diffusion model, and how it is run."""
 
@@ -98,6 +116,8 @@ class ModelSettings(Chosen):
     )
     loras: tuple[LoraSettings, ...] = Field((), description="LoRAs, worn in this order")
     embeddings: tuple[EmbeddingSettings, ...] = Field((), description="learned words")
+    controlnets: tuple[ControlNetSettings, ...] = Field((), description="for the method control")
+    ip_adapters: tuple[IpAdapterSettings, ...] = Field((), description="for the method variation")
     sha256: str | None = Field(
         None,
         pattern="^[0-9a-f]{64}$",
@@ -112,6 +132,15 @@ class ModelSettings(Chosen):
     dialect: Path | None = Field(
         None, description="the words that it understands, where its folder has no such file"
     )
+
+    @model_validator(mode="after")
+    def _names_its_parts_apart(self) -> Self:
+        for key, parts in (("controlnets", self.controlnets), ("ip_adapters", self.ip_adapters)):
+            names = [each.name for each in parts]
+            twice = sorted({name for name in names if names.count(name) > 1})
+            if twice:
+                raise ValueError(f"{key}: two are named '{twice[0]}'; give each its own name")
+        return self
 
 
 class ScorerSettings(Chosen):
@@ -390,6 +419,15 @@ def _with_absolute_parts(model: ModelSettings, folder: Path) -> ModelSettings:
         ),
         "embeddings": tuple(
             each.model_copy(update={"path": folder / each.path}) for each in model.embeddings
+        ),
+        "controlnets": tuple(
+            each.model_copy(update={"path": folder / each.path}) for each in model.controlnets
+        ),
+        "ip_adapters": tuple(
+            each.model_copy(
+                update={"path": folder / each.path, "image_encoder": folder / each.image_encoder}
+            )
+            for each in model.ip_adapters
         ),
     }
     if (folder / model.id).exists():

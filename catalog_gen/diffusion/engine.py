@@ -225,7 +225,7 @@ class Engine:
                 "Set model.id to the recipe's model, or plan again.",
             )
 
-        problem = self._loaded.family.problem(recipe)
+        problem = self._loaded.problem(recipe)
         if problem is not None:
             raise RecipeError(*problem)
 
