@@ -106,7 +106,7 @@ def measure(side: int, pace: float, pictures: int) -> dict[str, Any]:
         write_prompts(catalog, shards, stamp, budget=NO_LIMIT)
         shop.scorer.embed_texts(["load it now"])
         began, cpu, children = perf_counter(), _cpu(), _cpu(children=True)
-        draw_missing(catalog, lambda: engine, shards, stamp)  # type: ignore[arg-type, return-value]
+        draw_missing(catalog, lambda: engine, shards, stamp)
         drawn, cpu_drawn = perf_counter(), _cpu()
         score_images(catalog, shop.scorer, shards, stamp)
         judge_images(catalog, shop.scorer.scorer_hash, shards, stamp)

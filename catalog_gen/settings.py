@@ -127,11 +127,23 @@ class ModelSettings(Chosen):
         "auto", description="auto: fp32 on the CPU, bf16 on a GPU"
     )
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    devices: tuple[Annotated[str, Field(pattern=r"^(cpu|cuda(:\d{1,3})?)$")], ...] = Field(
+        (), description="several at once, a process each: cuda:0, cuda:1; none: device alone"
+    )
     batch_size: int = Field(8, ge=1, le=MAX_BATCH, description="every batch is padded to this size")
     compile: bool = Field(False, description="torch.compile the whole UNet (GPU)")
     dialect: Path | None = Field(
         None, description="the words that it understands, where its folder has no such file"
     )
+
+    @model_validator(mode="after")
+    def _draws_on_one_kind_of_device(self) -> Self:
+        if len({device.partition(":")[0] for device in self.devices}) > 1:
+            raise ValueError(
+                f"devices {list(self.devices)} are of two kinds, which draw different pictures; "
+                "name GPUs alone"
+            )
+        return self
 
     @model_validator(mode="after")
     def _names_its_parts_apart(self) -> Self:

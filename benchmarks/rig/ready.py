@@ -29,13 +29,16 @@ class ReadyEngine:
     does: a batch is late only where the caller came for it too late.
     """
 
-    batch_size: Final = BATCH
-
     def __init__(self, masters: Sequence[NDArray[np.uint8]], pace: float) -> None:
         self._masters = masters
         self._pace = pace
         #: Seconds that the GPU stood still because nobody had come for its pictures.
         self.stood_still = 0.0
+
+    @property
+    def batch_size(self) -> int:
+        """As the real engine's."""
+        return BATCH
 
     @property
     def environment(self) -> Environment:
