@@ -4,7 +4,6 @@ It stands for a GPU: what is timed around it is everything that a night does bes
 """
 
 import csv
-import hashlib
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -13,8 +12,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from catalog_gen.diffusion.jobs import DrawJob, Drawn, Outcome
-from catalog_gen.imaging.encode import encode_png
+from catalog_gen.diffusion.encoding import Encoder, Finished, encoding_threads
+from catalog_gen.diffusion.jobs import DrawJob, Outcome
 from catalog_gen.recipe import Environment
 
 #: Different pictures; what they show costs the same from then on.
@@ -55,6 +54,7 @@ class ReadyEngine:
 
     def draw(self, jobs: Sequence[DrawJob]) -> Iterator[Outcome]:
         """As the real engine's."""
+        encoder = Encoder(encoding_threads())
         begun = time.perf_counter()
         for start in range(0, len(jobs), BATCH):
             batch = jobs[start : start + BATCH]
@@ -65,16 +65,15 @@ class ReadyEngine:
             else:
                 self.stood_still += now - ready
             begun = max(ready, now)  # the next one is drawn while this one is encoded
-            for place, job in enumerate(batch, start):
-                yield self._drawn(job, place)
+            drawn = [self._drawn(job, place) for place, job in enumerate(batch, start)]
+            yield from encoder.encoded(drawn)
+        encoder.close()
 
-    def _drawn(self, job: DrawJob, place: int) -> Drawn:
+    def _drawn(self, job: DrawJob, place: int) -> Finished:
         pixels = self._masters[place % len(self._masters)].copy()
         # No two alike: the store would keep one of them.
         pixels[0, :3] = np.frombuffer(place.to_bytes(9, "big"), np.uint8).reshape(3, 3)
-        png = encode_png(pixels)
-        digest = hashlib.sha256(png).hexdigest()
-        return Drawn(job.recipe_id, pixels, png, digest, 1 / self._pace, self.environment)
+        return Finished(job.recipe_id, pixels, 1 / self._pace, self.environment)
 
 
 def masters(photos: Path, side: int) -> list[NDArray[np.uint8]]:
