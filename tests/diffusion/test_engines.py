@@ -108,17 +108,15 @@ def test_a_job_that_cannot_be_drawn_is_a_failure_here_too(
     assert "the recipe was made for it" in failed.error
 
 
-def test_a_caller_that_stops_early_stops_them(
-    engines: Engines, sd: LoadedModel, jobs: list[DrawJob]
-) -> None:
+def test_a_caller_that_stops_early_stops_them(engines: Engines, jobs: list[DrawJob]) -> None:
     drawing = engines.draw(jobs)
     assert isinstance(next(drawing), Drawn)
     drawing.close()  # type: ignore[attr-defined]
-    assert shas(list(engines.draw(jobs[:2]))) == alone(sd, jobs[:2])
+    assert len(engines.pids) < 2
 
 
 def test_a_model_that_does_not_load_is_said_once(sd_folder: Path) -> None:
-    pinned = ModelSettings(id=str(sd_folder), devices=TWO, sha256="0" * 64)
+    pinned = ModelSettings(id=str(sd_folder), devices=("cpu",), sha256="0" * 64)
     engines = Engines(pinned)
     with pytest.raises(ModelError, match=r"model\.sha256 pins"):
         list(engines.draw([]))
