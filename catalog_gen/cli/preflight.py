@@ -84,7 +84,8 @@ def _pictures(catalog: Catalog) -> str:
 def _deployment(catalog: Catalog) -> str:
     """The deployment's name, and the GPU if the deployment or the settings require one."""
     name = os.environ.get("CATALOG_DEPLOYMENT", "local")
-    device: str = catalog.settings.model.device
+    model = catalog.settings.model
+    device: str = model.device
     if "CATALOG_DEPLOYMENT" in os.environ:
         import dagster as dg
 
@@ -102,6 +103,11 @@ def _deployment(catalog: Catalog) -> str:
         from catalog_gen.diffusion.loading import require_gpu
 
         require_gpu()
+    if model.devices:
+        from catalog_gen.diffusion.engines import check_devices
+
+        check_devices(model.model_copy(update={"device": device}))
+        return f"{name}, devices {', '.join(model.devices)}"
     return f"{name}, device {device}"
 
 

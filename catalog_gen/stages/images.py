@@ -11,12 +11,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from duckdb import DuckDBPyConnection
 
 from catalog_gen.catalog.reference import resolve_reference
-from catalog_gen.diffusion.jobs import DrawJob, Drawn, Outcome
+from catalog_gen.diffusion.jobs import DrawJob, Drawn, Draws, Outcome
 from catalog_gen.errors import InputError, StoreBusyError
 from catalog_gen.progress import report
 from catalog_gen.recipe import Failure
@@ -28,9 +28,6 @@ from catalog_gen.store.figures import drawn_in_run
 from catalog_gen.store.ledger import WorkItem, open_work, record_failures
 from catalog_gen.store.outbox import DrawnImage
 from catalog_gen.store.runs import note_figures
-
-if TYPE_CHECKING:
-    from catalog_gen.diffusion.engine import Engine
 
 #: Pictures drawn between two ingestions of the outbox into the database.
 INGEST_EVERY: Final = 256
@@ -75,7 +72,7 @@ class _Tally:
 
 
 def draw_missing(
-    catalog: Catalog, engine: "Callable[[], Engine]", shards: Collection[int], stamp: Stamp
+    catalog: Catalog, engine: Callable[[], Draws], shards: Collection[int], stamp: Stamp
 ) -> DrawResult:
     """Draw all open work of these shards; notes ``images``, ``drawing`` and ``seconds``.
 
@@ -167,7 +164,7 @@ def _jobs(catalog: Catalog, work: Sequence[WorkItem]) -> tuple[list[DrawJob], li
 
 
 def _beside(
-    catalog: Catalog, engine: "Engine", work: Sequence[WorkItem], jobs: Sequence[DrawJob]
+    catalog: Catalog, engine: Draws, work: Sequence[WorkItem], jobs: Sequence[DrawJob]
 ) -> WhileDrawing | None:
     """Measure while a GPU draws; a CPU that draws has no time to spare."""
     if engine.environment.device == "cpu" or not is_worth_it([job.recipe for job in jobs]):
@@ -177,7 +174,7 @@ def _beside(
 
 def _draw(
     catalog: Catalog,
-    engine: "Engine",
+    engine: Draws,
     jobs: Sequence[DrawJob],
     stamp: Stamp,
     tally: _Tally,
@@ -225,7 +222,7 @@ def _draw(
     return made
 
 
-def _to_outbox(catalog: Catalog, engine: "Engine", batch: Sequence[Outcome], stamp: Stamp) -> None:
+def _to_outbox(catalog: Catalog, engine: Draws, batch: Sequence[Outcome], stamp: Stamp) -> None:
     """Acknowledge a batch. Pictures share a file if they share an environment."""
     failures = [
         Failure(outcome.recipe_id, outcome.error, outcome.seconds)
