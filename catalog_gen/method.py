@@ -16,6 +16,9 @@ from catalog_gen.errors import ConfigError
 from catalog_gen.registry import Registry
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from catalog_gen.diffusion.batch import Batch, Pictures
     from catalog_gen.diffusion.loading import LoadedModel
 
@@ -52,6 +55,15 @@ class Method(Chosen):
     def departure(self) -> float:
         """How far it may lead from the product's photo, 0..1; a view's edit policy limits it."""
         return 0.0
+
+    def kept(self, coverage: "NDArray[np.uint8]") -> "NDArray[np.bool_] | None":
+        """Pixels (H, W) of the photo that its pictures show unchanged, byte for byte; None: none.
+
+        Args:
+            coverage: the product's mask in the photo at the picture's size, (H, W), 0..255; all 0
+                for a method that needs none.
+        """
+        return None
 
     @property
     def webui(self) -> Mapping[str, str]:

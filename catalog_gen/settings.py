@@ -131,6 +131,15 @@ class CriticSettings(Chosen):
     model: Path = Field(description="the Stable Diffusion folder whose denoiser it looks with")
 
 
+class CutoutSettings(Chosen):
+    """Who cuts products out of their photos, for methods that need a mask."""
+
+    model: Path | None = Field(
+        None,
+        description="a segmentation model's folder; none: photos on white or grey, by measuring",
+    )
+
+
 class ViewSettings(Chosen):
     """One kind of picture that every product gets."""
 
@@ -258,6 +267,7 @@ class CatalogSettings(Chosen):
         None, description="weights that find words and watermarks; without them nobody looks"
     )
     critic: CriticSettings | None = Field(None, description="without one nobody looks at form")
+    cutout: CutoutSettings = CutoutSettings()
     limits: LimitSettings = LimitSettings()
     publish: PublishSettings = PublishSettings()
     credentials: CredentialSettings | None = None
@@ -368,9 +378,13 @@ def _with_absolute_paths(settings: CatalogSettings, folder: Path) -> CatalogSett
         critic = critic.model_copy(
             update={"weights": folder / critic.weights, "model": folder / critic.model}
         )
+    cutout = settings.cutout
+    if cutout.model is not None:
+        cutout = cutout.model_copy(update={"model": folder / cutout.model})
     return settings.model_copy(
         update={
             "critic": critic,
+            "cutout": cutout,
             "credentials": credentials,
             "feed": feed,
             "model": model,

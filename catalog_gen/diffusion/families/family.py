@@ -47,12 +47,15 @@ class TaskRules:
     """How a family does one task.
 
     ``own`` is True if the folder's own pipeline does it, and False if diffusers builds another
-    pipeline from its components. ``batchable`` is False if a picture would depend on its neighbours
-    in a batch, or the pipeline takes one picture at a time: then pictures are drawn alone.
+    pipeline from its components. ``blended`` is True for a model that was not trained to fill
+    masks: its latents are held to the photo's at each step (``blending.py``).
+    ``batchable`` is False if a picture would depend on its neighbours in a batch, or the pipeline
+    takes one picture at a time: then pictures are drawn alone.
     ``least`` is the minimum side in pixels.
     """
 
     own: bool = False
+    blended: bool = False
     batchable: bool = True
     least: int = 1
 
@@ -169,8 +172,18 @@ class Family(ABC):
 
     def pipeline_for(self, task: Task, pipeline: Any) -> Any:
         """A pipeline for a task that shares the weights of another one of this family."""
-        if self.tasks[task].own:
+        rules = self.tasks[task]
+        if rules.own:
             return pipeline
+        if rules.blended:
+            from catalog_gen.diffusion.families.blending import BlendedPipeline
+
+            return BlendedPipeline(
+                *(self._auto(each, pipeline) for each in ("text2img", "img2img"))
+            )
+        return self._auto(task, pipeline)
+
+    def _auto(self, task: Task, pipeline: Any) -> Any:
         import diffusers
 
         auto: Any = getattr(diffusers, AUTO_PIPELINES[task])
