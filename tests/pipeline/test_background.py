@@ -9,6 +9,7 @@ import pytest
 
 from catalog_gen.imaging.decode import read_image
 from catalog_gen.imaging.encode import encode_png
+from catalog_gen.stages.gallery import write_catalog_gallery
 from catalog_gen.stages.plan import make_plan
 from catalog_gen.stages.reproduce import reproduce
 from catalog_gen.store.cutouts import stored_masks
@@ -112,6 +113,16 @@ def test_pictures_are_drawn_again_from_the_stored_mask(shop: Shop) -> None:
     with shop.catalog.store.writing() as connection:
         connection.execute("DELETE FROM cutouts")
     assert [each.result for each in reproduce(shop.catalog, ids)] == ["identical"] * 2
+
+
+def test_the_gallery_shows_what_was_cut_out(shop: Shop) -> None:
+    shop.night("first")
+    page = write_catalog_gallery(shop.catalog)
+    masks = shop.query("SELECT mask_sha256 FROM cutouts WHERE mask_sha256 <> ''")
+    for (mask,) in masks:
+        shown = read_image(page.parent / "photos" / f"{mask}.jpg")
+        assert np.abs(shown[0, 0].astype(int) - 128).max() < 4
+        assert np.abs(shown[48, 48].astype(int) - 128).max() > 30
 
 
 def test_a_damaged_mask_is_found(shop: Shop) -> None:
