@@ -160,6 +160,8 @@ def _photos(catalog: Catalog) -> str:
 
 
 def _credentials(catalog: Catalog) -> str:
+    from catalog_gen.imaging.credentials import require_private
+
     credentials = catalog.settings.credentials
     if credentials is None:
         return "exported pictures are not signed"
@@ -171,4 +173,5 @@ def _credentials(catalog: Catalog) -> str:
                 "there is no such file, or it can't be read",
                 "Name the file, or take [credentials] out of catalog.toml.",
             )
+    require_private(credentials.private_key)
     return f"{credentials.algorithm}, {credentials.certificates}"
