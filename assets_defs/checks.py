@@ -101,7 +101,7 @@ def all_drawn(catalog: CatalogResource) -> dg.AssetCheckResult:
                 "shard": shard_key(each.shard),
                 "error": f"{', '.join(group.values)}: {group.rule}" if group.values else group.rule,
                 "what to do": group.remedy,
-                "tried again": "when you say so" if each.given_up else "by the next refresh",
+                "tried again": "by `retry`" if each.given_up else "by the next refresh",
             }
         )
         for group in groups

@@ -35,7 +35,7 @@ PHASES: Final = (
 #: Most kills are aimed at one of these: some take a thousandth of a refresh.
 AIMED: Final = ("draw", "outbox", "ingest", "checkpoint", "publish", "snapshot")
 
-#: Products of the shop, and pictures that each night asks for (two candidates a product).
+#: Products of the shop, and pictures that a night asks for (two candidates per product).
 PRODUCTS: Final = 3
 NIGHTLY: Final = 2 * PRODUCTS
 

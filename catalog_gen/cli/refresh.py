@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from catalog_gen.stages.mending import Kind
 
-#: Libraries whose log lines on standard error repeat the refresh's own, or are of no use.
+#: Libraries whose log lines on standard error repeat the refresh's own or don't help.
 _CHATTY: Final = ("diffusers", "transformers", "huggingface_hub", "open_clip", "torch", "alembic")
 
 _PARTS: Final = {"generate": "drawing", "score": "scoring", "store": "storing"}
@@ -45,7 +45,7 @@ def run(config: Path, feed: Path | None, budget: str | None, as_json: bool) -> i
     """Refresh, print the summary, and return the exit code.
 
     0; 1 if pictures are missing that the next refresh can't draw by itself, or if the new set was
-    held back; 130 if it was interrupted.
+    held back; 130 if the run was interrupted.
 
     Raises:
         CatalogError: what stopped the run.
@@ -88,7 +88,7 @@ def run_retry(config: Path, kinds: "Sequence[Kind]", products: Sequence[str], as
             raise InputError(
                 ", ".join(unknown),
                 f"nothing of it is {' or '.join(kinds)}",
-                "`catalog-gen status` lists what failed; --rejected takes what the judge refused.",
+                "`catalog-gen status` lists what failed; --rejected selects rejected pictures.",
             )
         found = [each for each in found if each[0] in products]
     if not found:
@@ -107,7 +107,7 @@ def run_retry(config: Path, kinds: "Sequence[Kind]", products: Sequence[str], as
 
 
 def _prepare(config: Path) -> Home:
-    """Let the environment name the catalog, where Dagster's code location looks for it."""
+    """Set the environment variables from which Dagster's code location finds the catalog."""
     home = Home.from_environment()
     os.environ["CATALOG_CONFIG"] = str(config.absolute())
     os.environ["CATALOG_HOME"] = str(home.root)
@@ -189,7 +189,7 @@ def _as_error(kind: str, message: str, run_id: str) -> CatalogError:
     return error_type(
         f"run {run_id}",
         message.strip().rstrip("."),
-        f"What was done before is kept; `catalog-gen runs {run_id[:8]}` shows the run's log.",
+        f"Finished work is kept; `catalog-gen runs {run_id[:8]}` shows the run's log.",
     )
 
 
@@ -230,7 +230,7 @@ def _print(
     page = home.site / "index.html"
     here = page.is_relative_to(Path.cwd())
     table.add_row("Gallery", str(page.relative_to(Path.cwd()) if here else page))
-    state = "done" if done else "ended, and something is left to you"
+    state = "done" if done else "ended, and needs your attention"
     answers.print(Panel(table, title=f"[bold]{title} {state}[/]", title_align="left", expand=False))
     messages.print(feed_line(summary["feed"]["platform"], summary["feed"]["skipped"]))
     looks = summary["looks"]

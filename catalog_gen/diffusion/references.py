@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from catalog_gen.diffusion.jobs import Coverage, DrawJob, Pixels, RecipeError
 from catalog_gen.imaging.decode import contain_mask, contain_on_white, read_bytes, read_image
+from catalog_gen.imaging.decoder import decode_picture
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -43,7 +44,8 @@ def load_reference(job: DrawJob) -> Pixels:
 
     Raises:
         RecipeError: the job has no photo, or the file has changed since planning.
-        PictureError: the file is missing, damaged, too large or not a still picture.
+        PictureError: the file is missing, damaged, too large, too slow or not a still picture.
+        InfrastructureError: no process can be started to decode it.
     """
     recipe = job.recipe
     if job.reference is None or recipe.reference_sha256 is None:
@@ -59,7 +61,7 @@ def load_reference(job: DrawJob) -> Pixels:
             "the reference photo has changed since this recipe was made",
             "Plan again; to draw the old picture, put the old photo back.",
         )
-    photo = read_image(data, name=job.reference.name)
+    photo = decode_picture(data, name=job.reference.name)
     return contain_on_white(photo, recipe.width, recipe.height)
 
 

@@ -16,6 +16,7 @@ from catalog_gen.catalog.reference import resolve_reference
 from catalog_gen.decision import ShownDecision
 from catalog_gen.errors import InputError
 from catalog_gen.imaging.decode import read_bytes, read_image
+from catalog_gen.imaging.decoder import decode_picture
 from catalog_gen.imaging.encode import encode
 from catalog_gen.judging.passports import Slot, Stamped
 from catalog_gen.method import described
@@ -53,7 +54,7 @@ _CUT_AWAY: Final = 128
 
 
 def write_catalog_gallery(catalog: Catalog) -> Path:
-    """Write the page and all that it shows into the site folder; returns the page."""
+    """Write the page and its files into the site folder; returns the page's path."""
     with catalog.store.reading() as connection:
         limit_memory(connection)
         figures = coverage_figures(connection)
@@ -78,7 +79,7 @@ def write_catalog_gallery(catalog: Catalog) -> Path:
 
 @dataclass(frozen=True, slots=True)
 class _Files:
-    """Pictures from the store, photos from where the feed says."""
+    """Pictures from the store, and photos from the feed's folders."""
 
     connection: DuckDBPyConnection
     folders: Sequence[Path]
@@ -112,7 +113,7 @@ class _Files:
     def _photo(self, product: GalleryProduct, sha256: str) -> npt.NDArray[np.uint8] | None:
         """The photo at its own size; None if the file with this hash is gone."""
         content = read_bytes(resolve_reference(product.reference, self.folders))
-        return read_image(content) if hash_of(content).hexdigest() == sha256 else None
+        return decode_picture(content) if hash_of(content).hexdigest() == sha256 else None
 
 
 def _fitted(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:

@@ -1,7 +1,7 @@
 """Draw the ledger's open work, and store every picture as soon as it exists.
 
-Pictures go to the outbox batch by batch, on a thread of its own, while the next batch is drawn;
-the database takes them over at intervals. A crash loses at most the batch that was in the air.
+A separate thread writes each batch to the outbox while the next one is drawn; the database ingests
+the outbox at intervals. A crash loses at most the batch that was not yet written.
 """
 
 from collections import Counter
@@ -32,7 +32,7 @@ from catalog_gen.store.runs import note_figures
 if TYPE_CHECKING:
     from catalog_gen.diffusion.engine import Engine
 
-#: Pictures drawn between two transfers of the outbox into the database.
+#: Pictures drawn between two ingestions of the outbox into the database.
 INGEST_EVERY: Final = 256
 
 
@@ -41,9 +41,9 @@ class DrawResult:
     """The result of a drawing stage.
 
     Attributes:
-        generated: pictures that the run made, over all tries of the stage.
-        failed: pictures that could not be drawn, over all tries of the stage.
-        by_shard: number of pictures that this try drew, by shard.
+        generated: pictures that the run made, over all attempts of the stage.
+        failed: pictures that could not be drawn, over all attempts of the stage.
+        by_shard: number of pictures that this attempt drew, by shard.
         seconds: time spent drawing; ``store_seconds``: moving pictures into the database.
         device: 'cpu' or the GPU's name; empty: nothing was to be drawn.
         held_up: the process that locked the database during drawing; empty: none.
@@ -79,18 +79,18 @@ def draw_missing(
     """Draw all open work of these shards; notes ``images``, ``drawing`` and ``seconds``.
 
     Args:
-        engine: called once, and only if there is something to draw.
+        engine: called at most once, if there is something to draw.
 
     Raises:
-        StoreBusyError: another process holds the database at the beginning or at the end; what was
-            drawn waits in the outbox. In between, drawing goes on.
+        StoreBusyError: another process holds the database at the beginning or at the end; the drawn
+            pictures wait in the outbox. In between, drawing continues.
         StoreError: the database or the outbox failed; what was drawn before is kept.
         DrawingError: the engine as a whole failed; what was drawn before is kept.
     """
     tally = _Tally()
     tries = catalog.settings.limits.tries
     with drawing_lock(catalog.home):
-        # Work that is read while older pictures wait would be drawn a second time.
+        # Ingest the outbox first: open work read before would include pictures already drawn.
         _take_over(catalog, stamp, tally)
         with catalog.store.reading() as connection:
             work = open_work(connection, shards, tries)
@@ -121,9 +121,9 @@ def draw_missing(
 
 
 def _counted(connection: DuckDBPyConnection, tally: _Tally, stamp: Stamp) -> DrawResult:
-    """The stage's figures, noted with the run; counted from rows, since a stage may be tried again.
+    """The stage's figures, noted with the run; counted from rows, since a stage may be retried.
 
-    The pictures themselves were stored in transactions of their own, as they came.
+    The pictures themselves were stored before, in their own transactions.
     """
     drawn = drawn_in_run(connection, stamp.run_id)
     noted: dict[str, dict[str, object]] = {
@@ -172,7 +172,7 @@ def _jobs(catalog: Catalog, work: Sequence[WorkItem]) -> tuple[list[DrawJob], li
 def _beside(
     catalog: Catalog, engine: "Engine", work: Sequence[WorkItem], jobs: Sequence[DrawJob]
 ) -> WhileDrawing | None:
-    """Measure while a GPU draws; a processor that draws has no time to spare for it."""
+    """Measure while a GPU draws; a CPU that draws has no time to spare."""
     if engine.environment.device == "cpu" or not is_worth_it([job.recipe for job in jobs]):
         return None
     return WhileDrawing(catalog, work, jobs)
@@ -188,7 +188,7 @@ def _draw(
 ) -> list[str]:
     """Draw the jobs and hand them to the outbox, one batch while the next is drawn.
 
-    Returns the ids of the recipes that have a picture now.
+    Returns the ids of the recipes that now have a picture.
     """
     report("draw", 0, len(jobs))
     made: list[str] = []
@@ -258,7 +258,7 @@ def _take_over(catalog: Catalog, stamp: Stamp, tally: _Tally) -> None:
 
 
 def _take_over_meanwhile(catalog: Catalog, stamp: Stamp, tally: _Tally) -> None:
-    """The same between two batches; if another process holds the database, drawing goes on."""
+    """The same between two batches; if another process holds the database, drawing continues."""
     started = perf_counter()
     taken = take_over_if_free(catalog, stamp)
     if isinstance(taken, StoreBusyError):

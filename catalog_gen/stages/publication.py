@@ -54,14 +54,14 @@ class PublishResult:
 
 @dataclass(frozen=True, slots=True)
 class ChannelFeed:
-    """A feed that was written for a sales channel."""
+    """A feed written for a sales channel."""
 
     path: Path
     rows: int
 
 
 def publish_best(catalog: Catalog, scorer_hash: str, stamp: Stamp) -> PublishResult:
-    """Select and switch, in one transaction; a set that fails a gate changes nothing.
+    """Select and publish the best pictures in one transaction; a failed gate changes nothing.
 
     Notes ``published`` with the run, and ``held_back`` where a gate failed.
 
@@ -105,7 +105,7 @@ def _note(connection: DuckDBPyConnection, result: PublishResult, stamp: Stamp) -
 
 
 def roll_back(catalog: Catalog, publication_id: int | None, stamp: Stamp) -> Publication:
-    """Make an earlier set live again and hold nights back; by default the one before the live one.
+    """Make an earlier set, by default the previous one, live again and block later nights.
 
     Raises:
         InputError: the publication doesn't exist, or there is none before the live one.
@@ -125,9 +125,9 @@ def roll_back(catalog: Catalog, publication_id: int | None, stamp: Stamp) -> Pub
 
 
 def _standing(newest_first: Sequence[Publication]) -> list[int]:
-    """The nights' sets that no rollback took back, oldest first; the last one is live.
+    """The nights' sets that were not rolled back, oldest first; the last one is live.
 
-    Rolling back twice goes back two nights, and never to a set that was taken back.
+    Rolling back twice goes back two nights, and never to a set that was rolled back.
     """
     night: dict[int, int] = {}
     standing: list[int] = []
@@ -141,7 +141,7 @@ def _standing(newest_first: Sequence[Publication]) -> list[int]:
 
 
 def release(catalog: Catalog, stamp: Stamp) -> bool:
-    """Let nights publish again after a rollback; False if they may already."""
+    """Let nights publish again after a rollback; False if they were not blocked."""
     with catalog.store.writing() as connection:
         return release_hold(connection, now=stamp.now)
 
@@ -199,8 +199,8 @@ def _gates(
 def write_channel_feeds(catalog: Catalog) -> ChannelFeed:
     """Write the live products as a Google Merchant feed below the site folder.
 
-    All of them, with the gallery's pictures: what Google would refuse is left out by an export.
-    Where the shop's feed is Google's, its rows are given back as an export does.
+    The feed has all of them, with the gallery's pictures; only an export leaves out what Google
+    would refuse. If the shop's feed is Google's, its rows are written back, as in an export.
     """
     views = list(catalog.settings.views)
     with catalog.store.reading() as connection:

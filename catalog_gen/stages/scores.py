@@ -36,7 +36,7 @@ from catalog_gen.store.prompts import asked_values, current_prompts, known_attri
 from catalog_gen.store.runs import note_figures
 from catalog_gen.store.scores import ScoreRow, ToScore, save_scores, unscored
 
-#: Pictures that are in memory at a time.
+#: Number of pictures in memory at a time.
 CHUNK: Final = 128
 
 Pixels = NDArray[np.uint8]
@@ -46,7 +46,7 @@ OriginKey = tuple[str, str, str, int, int]
 
 @dataclass(frozen=True, slots=True)
 class ScoreResult:
-    """What the stage did; ``seconds`` includes reading, measuring and storing."""
+    """The stage's figures; ``seconds`` includes reading, measuring and storing."""
 
     scored: int
     seconds: float
@@ -59,8 +59,8 @@ def score_images(
 
     Raises:
         ConfigError: a template can't be used.
-        ModelError: the scorer, the lettering detector or the critic can't be loaded, or the
-            model's words.
+        ModelError: the scorer, the lettering detector, the critic or the model's dialect can't be
+            loaded.
         CorruptionError: a stored picture is damaged.
     """
     started = perf_counter()
@@ -100,7 +100,7 @@ class _Lookers:
     def lettering(
         self, pictures: Mapping[str, Pixels], known: Mapping[str, Signals]
     ) -> dict[str, Value]:
-        """By picture; those that were looked at when they were measured are not again."""
+        """Lettering by picture; values from an earlier measurement are reused."""
         found = {image_id: known[image_id]["lettering"] for image_id in pictures}
         new = [image_id for image_id, value in found.items() if value is None]
         if self.detector is not None and new:
@@ -116,7 +116,7 @@ class _Lookers:
 
 @dataclass(frozen=True, slots=True)
 class _Phrases:
-    """How the wishes of this catalog are said: with the views' templates, in the model's words."""
+    """Renders this catalog's wishes with the views' templates, in the model's words."""
 
     views: Mapping[str, View]
     drawer: Drawer
@@ -139,7 +139,7 @@ class _Phrases:
         )
 
     def phrasing(self, item: ToScore) -> Phrasing | None:
-        """How the picture's wish is said; None where today's settings would say it otherwise."""
+        """How the picture's wish is phrased; None if the current settings phrase it differently."""
         view = self.views.get(item.view)
         if view is None:
             return None
@@ -162,9 +162,9 @@ class _Phrases:
 
 
 class _Measuring:
-    """Takes what was measured while pictures were drawn, and measures the rest.
+    """Reuses what was measured while pictures were drawn, and measures the rest.
 
-    ``pooled``: in processes of their own, while the scorer looks at the same pictures.
+    ``pooled``: in separate processes, while the scorer embeds the same pictures.
     """
 
     def __init__(self, catalog: Catalog, phrases: _Phrases, *, pooled: bool) -> None:
@@ -180,7 +180,7 @@ class _Measuring:
         pictures: Mapping[str, Pixels],
         masks: Mapping[str, bytes],
     ) -> None:
-        """Look through what is known of a chunk, and hand the rest over."""
+        """Look up a chunk's stored measurements, and start measuring the rest."""
         self._known = {}
         folders = self._catalog.photo_folders
         for item in chunk:

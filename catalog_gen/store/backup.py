@@ -27,6 +27,7 @@ from catalog_gen.store.files import sync_file, sync_folder
 from catalog_gen.store.outbox import Outbox
 from catalog_gen.store.relations import only_row
 from catalog_gen.store.schema import SchemaState, current_state, require_known
+from catalog_gen.store.unfinished import unfinished_folder
 from catalog_gen.store.verify import verify
 
 MANIFEST: Final = "manifest.json"
@@ -36,7 +37,6 @@ _MEMORY: Final = "2GB"
 
 _DATABASE: Final = "catalog.duckdb"
 _OUTBOX: Final = "outbox"
-_TEMPORARY: Final = ".writing-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,32 +69,13 @@ def back_up(home: Home, target: Path) -> Backup:
         raise InputError(str(target), "the folder exists and is not empty", "Name a new folder.")
     if not home.database.exists():
         raise StoreError(str(home.database), "there is no database yet", "Run a refresh first.")
-    temporary = target.with_name(f"{_TEMPORARY}{os.getpid()}-{target.name}")
     try:
-        temporary.mkdir(parents=True)
-        _copy_outbox(Outbox(home.outbox), temporary / _OUTBOX)
-        with Store(home).reading() as connection:
-            (images,) = only_row(connection.execute("SELECT count(*) FROM images"))
-            _copy_database(connection, temporary / _DATABASE)
-        _require_whole(Home(temporary))
-        backup = Backup(
-            datetime.now(UTC).isoformat(timespec="seconds"),
-            current_state(),
-            images,
-            _hashed(temporary),
-        )
-        manifest = temporary / MANIFEST
-        manifest.write_text(json.dumps(asdict(backup), indent=2) + "\n", "utf-8")
-        for path in (manifest, *(temporary / name for name in backup.files)):
-            sync_file(path)
-        sync_folder(temporary / _OUTBOX)
-        sync_folder(temporary)
-        temporary.rename(target)
+        with unfinished_folder(target.parent) as temporary:
+            backup = _write(home, temporary / target.name)
+            (temporary / target.name).rename(target)
         sync_folder(target.parent)
     except OSError as error:
         raise _disk(target, error) from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
     return backup
 
 
@@ -171,10 +152,8 @@ def restore(home: Home, folder: Path, *, force: bool = False) -> Restored:
             "there is a store, and a restore would replace it",
             "Add --force (the earlier store is kept beside it), or set CATALOG_HOME elsewhere.",
         )
-    staged = home.root / f"{_TEMPORARY}{os.getpid()}-restore"
     try:
-        home.root.mkdir(parents=True, exist_ok=True)
-        with drawing_lock(home, wait=False):
+        with unfinished_folder(home.root) as staged, drawing_lock(home, wait=False):
             _stage(folder, backup, staged)
             earlier = home.root / f"replaced-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}"
             if taken:
@@ -185,9 +164,27 @@ def restore(home: Home, folder: Path, *, force: bool = False) -> Restored:
                 _put_aside_outbox(outbox, backup, earlier)
     except OSError as error:
         raise _disk(home.root, error) from error
-    finally:
-        shutil.rmtree(staged, ignore_errors=True)
     return Restored(backup, earlier if taken else None)
+
+
+def _write(home: Home, folder: Path) -> Backup:
+    """Write the backup's files into a new folder, all synced."""
+    folder.mkdir()
+    _copy_outbox(Outbox(home.outbox), folder / _OUTBOX)
+    with Store(home).reading() as connection:
+        (images,) = only_row(connection.execute("SELECT count(*) FROM images"))
+        _copy_database(connection, folder / _DATABASE)
+    _require_whole(Home(folder))
+    backup = Backup(
+        datetime.now(UTC).isoformat(timespec="seconds"), current_state(), images, _hashed(folder)
+    )
+    manifest = folder / MANIFEST
+    manifest.write_text(json.dumps(asdict(backup), indent=2) + "\n", "utf-8")
+    for path in (manifest, *(folder / name for name in backup.files)):
+        sync_file(path)
+    sync_folder(folder / _OUTBOX)
+    sync_folder(folder)
+    return backup
 
 
 def _copy_outbox(outbox: Outbox, target: Path) -> None:
@@ -235,8 +232,7 @@ def _is(folder: Path, name: str, digest: str) -> bool:
 
 def _stage(folder: Path, backup: Backup, staged: Path) -> None:
     """Copy the backup into the catalog's folder and hash the copy, too."""
-    shutil.rmtree(staged, ignore_errors=True)
-    (staged / _OUTBOX).mkdir(parents=True)
+    (staged / _OUTBOX).mkdir()
     for name, (digest, _) in backup.files.items():
         content = sha256()
         with (folder / name).open("rb") as source, (staged / name).open("wb") as target:

@@ -193,7 +193,7 @@ def stored_image(connection: DuckDBPyConnection, image_id: str) -> StoredImage:
 def damaged_images(connection: DuckDBPyConnection) -> list[str]:
     """The ids of pictures whose bytes are missing or do not hash to their address, in order.
 
-    Reads everything: about 200 MB of pictures a second on one core.
+    Reads everything: about 200 MB of pictures per second on one core.
     """
     rows = connection.execute(
         """

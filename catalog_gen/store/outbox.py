@@ -31,15 +31,12 @@ from catalog_gen.store.connection import Store
 from catalog_gen.store.files import sync_folder
 from catalog_gen.store.ledger import record_failures
 from catalog_gen.store.relations import arrow_rows, first_row, insert_row, registered
+from catalog_gen.store.unfinished import sweep, unfinished_file
 
 #: Bytes of outbox files that one transaction ingests; bounds its memory.
 GROUP_BYTES: Final = 128 * 1024**2
 
-#: Seconds after which a temporary file belongs to a process that died.
-ABANDONED_AFTER: Final = 3600.0
-
 _SUFFIX: Final = ".parquet"
-_TEMPORARY: Final = ".writing-"
 _METADATA: Final = b"catalog_gen"
 
 
@@ -98,18 +95,15 @@ class Outbox:
         content = _serialised(images, failures, environment, run_id)
         digest = sha256(content).hexdigest()
         path = self.folder / f"{time.time_ns():020d}-{digest}{_SUFFIX}"
-        temporary = self.folder / f"{_TEMPORARY}{os.getpid()}-{digest}"
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            with temporary.open("wb") as stream:
+            with unfinished_file(self.folder) as (stream, partial):
                 stream.write(content)
                 stream.flush()
                 os.fsync(stream.fileno())
-            temporary.rename(path)
+                partial.rename(path)
             sync_folder(self.folder)
         except OSError as error:
-            with suppress(OSError):
-                temporary.unlink(missing_ok=True)
             raise StoreError(
                 str(self.folder),
                 f"the outbox can't take {len(images)} pictures ({error.strerror})",
@@ -145,10 +139,7 @@ class Outbox:
         """Delete files that are in the database, and what dead processes left half-written."""
         for path in paths:
             path.unlink(missing_ok=True)
-        for leftover in self.folder.glob(f"{_TEMPORARY}*"):
-            with suppress(FileNotFoundError):  # its process may be renaming it just now
-                if time.time() - leftover.stat().st_mtime > ABANDONED_AFTER:
-                    leftover.unlink()
+        sweep(self.folder)
         if paths:
             sync_folder(self.folder)
 

@@ -81,7 +81,7 @@ class Verification:
 
 
 def verify(store: Store, outbox: Outbox) -> Verification:
-    """Hash everything: about 200 MB of pictures a second on one core.
+    """Hash everything: about 200 MB of pictures per second on one core.
 
     Raises:
         StoreBusyError: another process writes to the database.

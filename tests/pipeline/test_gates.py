@@ -1,4 +1,4 @@
-"""What keeps a night's pictures from going live, and the way back."""
+"""The gates that keep a night's pictures from going live, and rollbacks."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Nights that follow each other: what is drawn, what is not, and why."""
+"""Successive nights: what is drawn, what is not, and why."""
 
 from datetime import UTC, datetime
 from hashlib import sha256

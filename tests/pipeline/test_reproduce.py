@@ -129,7 +129,7 @@ def test_weights_that_are_gone_or_others_are_named(shop: Shop) -> None:
 
 
 def test_drift_is_recorded_with_the_library_that_caused_it(shop: Shop) -> None:
-    """As if an earlier torch had drawn other pixels: its version and its bytes are put in."""
+    """Store another version of torch and other bytes, as if an earlier torch had drawn them."""
     ((environment,),) = shop.query(
         """
         SELECT environment FROM environments

@@ -1,4 +1,4 @@
-"""A small shop: products, prompts, recipes and pictures as the other rooms would make them."""
+"""A small shop: products, prompts, recipes and pictures as the other rooms make them."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -76,7 +76,7 @@ def drawn(recipe_id: str, seconds: float = 0.5) -> DrawnImage:
 
 
 def look_of(stale: StaleInput) -> Look:
-    """A prompt of all that the view reads, told with and without the colour."""
+    """A prompt with everything that the view reads, with and without the colour."""
     words = [stale.spec["template"], *stale.inputs.values()]
     colour = stale.inputs.get("colour", "")
     return Look(
@@ -107,7 +107,7 @@ def recipe_of(stale: StaleInput, candidate: int = 0, attempt: int = 0) -> Recipe
 
 @dataclass
 class Shop:
-    """Drives the store through nights the way that a refresh does."""
+    """Runs nights on the store like a refresh."""
 
     store: Store
     outbox: Outbox
@@ -116,7 +116,7 @@ class Shop:
     night: int = 0
     decisions: Mapping[str, Decision] = field(default_factory=dict)
     signals: Mapping[str, str] = field(default_factory=dict)
-    """What is measured on the pictures of a product, as JSON."""
+    """The measurements of a product's pictures, as JSON."""
 
     @property
     def now(self) -> datetime:

@@ -1,4 +1,4 @@
-"""Verify, backup and restore, as a pair and over flipped bytes."""
+"""Verify, backup and restore, together and with flipped bytes."""
 
 import shutil
 from pathlib import Path

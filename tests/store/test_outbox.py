@@ -2,7 +2,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -174,17 +173,6 @@ def test_an_outbox_that_can_not_be_written_says_so(tmp_path: Path) -> None:
     (tmp_path / "outbox").write_text("a file where the folder should be")
     with pytest.raises(StoreError, match="can't take 1 pictures"):
         Outbox(tmp_path / "outbox").write([drawn(IDS[0])], [], ENVIRONMENT)
-
-
-def test_half_written_files_of_dead_processes_are_swept_up(store: Store, outbox: Outbox) -> None:
-    outbox.folder.mkdir(parents=True)
-    old, fresh = outbox.folder / ".writing-1-aa", outbox.folder / ".writing-2-bb"
-    for path in (old, fresh):
-        path.write_bytes(b"half")
-    os.utime(old, (time.time() - 7200,) * 2)
-    outbox.write([drawn(IDS[0])], [], ENVIRONMENT)
-    take(store, outbox)
-    assert (old.exists(), fresh.exists()) == (False, True)
 
 
 def test_many_files_go_in_group_by_group(
