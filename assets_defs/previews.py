@@ -33,7 +33,8 @@ def describe_shards(
     with catalog.store.reading() as connection:
         failures = open_failures(connection)
         pictures = pictures_of_run(connection, context.run.run_id, SHOWN)
-        bytes_of = stored_pngs(connection, [each.image_id for each in pictures])
+        kept = catalog.store.pictures(connection)
+        bytes_of = stored_pngs(connection, kept, [each.image_id for each in pictures])
     failed: dict[int, list[OpenFailure]] = defaultdict(list)
     for each in failures:
         for shard in set(each.shards):

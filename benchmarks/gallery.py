@@ -50,6 +50,10 @@ class Drawn:
         """The PNG of a picture."""
         return PICTURES[image.sha256]
 
+    def file(self, image: GalleryImage) -> Path | None:
+        """There is none: the pictures are in memory."""
+        return None
+
     def photo(self, product: GalleryProduct, sha256: str) -> bytes | None:
         """The JPEG of a photo."""
         return encode(np.full((96, 96, 3), 200, np.uint8), "JPEG")

@@ -3,11 +3,11 @@
     python benchmarks/gpu_check.py [--device cpu] [--tiny] [--pictures N] [--out FILE] [--json]
 
 It draws with random weights in the shapes of Stable Diffusion 1.5 and SDXL, so nothing is
-downloaded, and writes a page named after the GPU: pictures per second compared with a simple
-script and the GPU's peak; whether another process draws the same bytes, eager and compiled; whether
-pictures survive a lack of memory; and what a night takes besides drawing at the measured pace. It
-takes about half an hour on one H100, and a minute with ``--device cpu --tiny``, which checks only
-the script.
+downloaded, and writes a page named after the GPU: pictures per second compared with a simple script
+and the GPU's peak; whether another process draws the same bytes, eager and compiled, and an engine
+process on each card (two on one card, if there is one); whether pictures survive a lack of memory;
+and what a night takes besides drawing at the measured pace. It takes about half an hour on one
+H100, and two minutes with ``--device cpu --tiny``, which checks only the script.
 """
 
 import argparse
@@ -17,6 +17,7 @@ import platform
 import random
 import subprocess
 import sys
+import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from rig.shapes import Size
 
     from catalog_gen.diffusion.engine import Engine
-    from catalog_gen.diffusion.jobs import DrawJob
+    from catalog_gen.diffusion.jobs import DrawJob, Draws
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 #: Asked of each family: share of the card's bf16 peak, times the first script, pictures a second.
@@ -134,6 +135,7 @@ def check(size: "Size", pictures: int) -> Iterator[Figure]:
     modes: tuple[Literal["eager", "compiled"], ...] = ("eager", "compiled")
     for mode in modes if measured["device"] != "cpu" else modes[:1]:
         yield _same_bytes(size, mode)
+    yield _several_engines(size)
     yield _short_of_memory(size, pictures)
     yield _night(paces["sd15"], 512 if size == "full" else 128)
 
@@ -165,6 +167,38 @@ def _draw_again(size: "Size", *, compiled: bool) -> dict[str, str]:
     jobs = _jobs(size, 2 * BATCH)
     random.Random(os.environ["GPU_CHECK_ORDER"]).shuffle(jobs)
     return {key: each[0] for key, each in _drawn(_engine(size, compiled=compiled), jobs).items()}
+
+
+def _several_engines(size: "Size") -> Figure:
+    """The same pictures by one engine in this process, and by one process on each card."""
+    import torch
+    from rig.shapes import SHAPES, build_pipeline
+
+    from catalog_gen.diffusion.engine import Engine
+    from catalog_gen.diffusion.engines import Engines
+    from catalog_gen.diffusion.loading import load_model
+    from catalog_gen.settings import ModelSettings
+
+    cards = torch.cuda.device_count()
+    devices = [f"cuda:{number}" for number in range(cards)] or ["cpu"]
+    devices *= 2 if len(devices) == 1 else 1
+    with tempfile.TemporaryDirectory() as folder:
+        dtype = torch.bfloat16 if cards else torch.float32
+        pipeline = build_pipeline(SHAPES[size]["sd15"], torch.device("cpu"), dtype)
+        pipeline.save_pretrained(folder)
+        settings = ModelSettings(id=folder, batch_size=BATCH, devices=tuple(devices))
+        loaded = load_model(settings)
+        jobs = _jobs(size, 2 * BATCH * len(devices), loaded.model_hash)
+        alone, engines = _drawn(Engine(loaded, BATCH), jobs), Engines(settings)
+        together = _drawn(engines, jobs)
+        engines.close()
+    same = sum(together.get(key) == value for key, value in alone.items())
+    return Figure(
+        f"the same bytes from engine processes on {', '.join(devices)}",
+        f"{len(jobs)} of {len(jobs)}",
+        f"{same} of {len(jobs)}",
+        same == len(jobs),
+    )
 
 
 def _short_of_memory(size: "Size", pictures: int) -> Figure:
@@ -227,7 +261,7 @@ def _engine(size: "Size", *, compiled: bool, batch: int = BATCH) -> "Engine":
     return Engine(wrap_pipeline(pipeline, "random weights", compiled=compiled), batch)
 
 
-def _jobs(size: "Size", count: int) -> "list[DrawJob]":
+def _jobs(size: "Size", count: int, model_hash: str = "random weights") -> "list[DrawJob]":
     from rig.shapes import SHAPES
 
     from catalog_gen.diffusion.jobs import DrawJob
@@ -237,7 +271,7 @@ def _jobs(size: "Size", count: int) -> "list[DrawJob]":
     recipes = [
         Recipe(
             method="text2img",
-            model_hash="random weights",
+            model_hash=model_hash,
             prompt=f"a photo of product {number}",
             negative_prompt="",
             seed=number,
@@ -252,7 +286,7 @@ def _jobs(size: "Size", count: int) -> "list[DrawJob]":
     return [DrawJob(each.recipe_id, each) for each in recipes]
 
 
-def _drawn(engine: "Engine", jobs: "Sequence[DrawJob]") -> dict[str, tuple[str, int]]:
+def _drawn(engine: "Draws", jobs: "Sequence[DrawJob]") -> dict[str, tuple[str, int]]:
     """SHA-256 and batch size of what became a picture, by recipe."""
     from catalog_gen.diffusion.jobs import Drawn
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from catalog_gen.diffusion.loading import LoadedModel
 
 #: What a method asks of a model family: the kind of pipeline that runs.
-Task = Literal["text2img", "img2img", "inpaint", "edit"]
+Task = Literal["text2img", "img2img", "inpaint", "edit", "control", "variation"]
 
 #: What a product must have to be drawn in this way.
 Need = Literal["photo", "mask", "concept"]
@@ -69,6 +69,21 @@ class Method(Chosen):
     def webui(self) -> Mapping[str, str]:
         """Its parameters as AUTOMATIC1111's web UI names them, for the text in exported files."""
         return {}
+
+    @property
+    def part(self) -> str | None:
+        """The part of the model that it draws with, as the settings name it; None: it needs none.
+
+        The task decides the kind: a ControlNet, an IP-Adapter.
+        """
+        return None
+
+    def seen(self, photo: "NDArray[np.uint8]") -> "NDArray[np.uint8]":
+        """What the model is shown of a photo of (H, W, 3), in the same form: by default all of it.
+
+        Called while the batch before is drawn.
+        """
+        return photo
 
     def problem(self, steps: int) -> tuple[str, str, str] | None:
         """Why it can't draw with so many steps: value, rule and next step; None: it can."""

@@ -17,6 +17,7 @@ from catalog_gen.errors import ConfigError
 from catalog_gen.fingerprint import sha256_json
 from catalog_gen.hosts import checked_host
 from catalog_gen.method import AnyMethod, described
+from catalog_gen.picture_place import IN_HOME, checked_place, is_path
 from catalog_gen.recipe import MAX_GUIDANCE
 from catalog_gen.timetable import checked_cron, checked_timezone
 from catalog_gen.toml_file import load_toml
@@ -41,6 +42,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Host = Annotated[str, AfterValidator(checked_host)]
 Cron = Annotated[str, AfterValidator(checked_cron)]
 TimeZone = Annotated[str, AfterValidator(checked_timezone)]
+PicturePlace = Annotated[str, AfterValidator(checked_place)]
 Asks = dict[Annotated[str, Field(pattern="^[a-z][a-z0-9_]*$")], str]
 
 
@@ -83,6 +85,24 @@ class EmbeddingSettings(Chosen):
     token: str = Field(pattern=r"^\S+$", description="its spelling in prompts: <my-mug>")
 
 
+PartName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")]
+
+
+class ControlNetSettings(Chosen):
+    """A ControlNet, which the method ``control`` draws with."""
+
+    name: PartName = Field(description="how views and recipes say it")
+    path: Path = Field(description="its diffusers folder")
+
+
+class IpAdapterSettings(Chosen):
+    """An IP-Adapter, which the method ``variation`` draws with."""
+
+    name: PartName = Field(description="how views and recipes say it")
+    path: Path = Field(description="its safetensors file")
+    image_encoder: Path = Field(description="the folder of the CLIP image encoder that it needs")
+
+
 class ModelSettings(Chosen):
     """The diffusion model and how it runs."""
 
@@ -100,6 +120,8 @@ class ModelSettings(Chosen):
     )
     loras: tuple[LoraSettings, ...] = Field((), description="LoRAs, applied in this order")
     embeddings: tuple[EmbeddingSettings, ...] = Field((), description="learned words")
+    controlnets: tuple[ControlNetSettings, ...] = Field((), description="for the method control")
+    ip_adapters: tuple[IpAdapterSettings, ...] = Field((), description="for the method variation")
     sha256: str | None = Field(
         None,
         pattern="^[0-9a-f]{64}$",
@@ -109,11 +131,32 @@ class ModelSettings(Chosen):
         "auto", description="auto: fp32 on the CPU, bf16 on a GPU"
     )
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    devices: tuple[Annotated[str, Field(pattern=r"^(cpu|cuda(:\d{1,3})?)$")], ...] = Field(
+        (), description="several at once, a process each: cuda:0, cuda:1; none: device alone"
+    )
     batch_size: int = Field(8, ge=1, le=MAX_BATCH, description="every batch is padded to this size")
     compile: bool = Field(False, description="torch.compile the whole denoiser (GPU)")
     dialect: Path | None = Field(
         None, description="a file with the model's words, if its folder has none"
     )
+
+    @model_validator(mode="after")
+    def _draws_on_one_kind_of_device(self) -> Self:
+        if len({device.partition(":")[0] for device in self.devices}) > 1:
+            raise ValueError(
+                f"devices {list(self.devices)} are of two kinds, which draw different pictures; "
+                "name GPUs alone"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _names_its_parts_apart(self) -> Self:
+        for key, parts in (("controlnets", self.controlnets), ("ip_adapters", self.ip_adapters)):
+            names = [each.name for each in parts]
+            twice = sorted({name for name in names if names.count(name) > 1})
+            if twice:
+                raise ValueError(f"{key}: two are named '{twice[0]}'; give each its own name")
+        return self
 
 
 class ScorerSettings(Chosen):
@@ -259,6 +302,16 @@ class HistorySettings(Chosen):
     )
 
 
+class StoreSettings(Chosen):
+    """Where pictures' bytes are kept; rows, recipes and lineage are in the database."""
+
+    pictures: PicturePlace = Field(
+        IN_HOME,
+        description="'folder': pictures/ below the catalog's home; 'duckdb': the database itself; "
+        "a folder's path; or a bucket: s3://bucket/prefix, gs://..., az://...",
+    )
+
+
 class CatalogSettings(Chosen):
     """The whole of ``catalog.toml``."""
 
@@ -283,6 +336,7 @@ class CatalogSettings(Chosen):
     schedule: ScheduleSettings = ScheduleSettings()
     audit: AuditSettings = AuditSettings()
     history: HistorySettings = HistorySettings()
+    store: StoreSettings = StoreSettings()
 
 
 #: SQLAlchemy reads them as escapes, queries and fragments of a database's address.
@@ -306,6 +360,10 @@ class Home:
     @property
     def outbox(self) -> Path:
         return self.root / "outbox"
+
+    @property
+    def pictures(self) -> Path:
+        return self.root / "pictures"
 
     @property
     def snapshots(self) -> Path:
@@ -386,6 +444,9 @@ def _with_absolute_paths(settings: CatalogSettings, folder: Path) -> CatalogSett
                 "private_key": folder / credentials.private_key,
             }
         )
+    store = settings.store
+    if is_path(store.pictures):
+        store = store.model_copy(update={"pictures": str(folder / store.pictures)})
     critic = settings.critic
     if critic is not None:
         critic = critic.model_copy(
@@ -397,6 +458,7 @@ def _with_absolute_paths(settings: CatalogSettings, folder: Path) -> CatalogSett
     return settings.model_copy(
         update={
             "critic": critic,
+            "store": store,
             "cutout": cutout,
             "credentials": credentials,
             "feed": feed,
@@ -417,6 +479,15 @@ def _with_absolute_parts(model: ModelSettings, folder: Path) -> ModelSettings:
         ),
         "embeddings": tuple(
             each.model_copy(update={"path": folder / each.path}) for each in model.embeddings
+        ),
+        "controlnets": tuple(
+            each.model_copy(update={"path": folder / each.path}) for each in model.controlnets
+        ),
+        "ip_adapters": tuple(
+            each.model_copy(
+                update={"path": folder / each.path, "image_encoder": folder / each.image_encoder}
+            )
+            for each in model.ip_adapters
         ),
     }
     if (folder / model.id).exists():

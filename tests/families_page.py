@@ -10,8 +10,8 @@ END = "<!-- end -->\n"
 
 #: Where a family's pictures are compared with those of the plain pipeline, and with themselves.
 DRAWN_BY = {
-    "stable-diffusion": "test_engine.py",
-    "sdxl": "test_engine.py",
+    "stable-diffusion": "test_engine.py, test_guides.py",
+    "sdxl": "test_engine.py, test_guides.py",
     "stable-diffusion-inpaint": "test_masked_families.py",
     "sdxl-inpaint": "test_masked_families.py",
     "flux-fill": "test_masked_families.py",

@@ -211,7 +211,8 @@ def _device() -> Finding:
     import torch
 
     if torch.cuda.is_available():
-        return Finding("device", "well", str(torch.cuda.get_device_name()))
+        names = [torch.cuda.get_device_name(each) for each in range(torch.cuda.device_count())]
+        return Finding("device", "well", ", ".join(names))
     return Finding("device", "well", "the CPU; torch finds no GPU")
 
 

@@ -315,7 +315,7 @@ def verify(json: JsonOption = False) -> None:
 def backup(
     folder: Annotated[Path, typer.Argument(help="A new folder.")], json: JsonOption = False
 ) -> None:
-    """Copy the whole database and the outbox into a new folder, and check the copy."""
+    """Copy the whole database, the pictures and the outbox into a new folder, checked."""
     from catalog_gen.cli.backup import run
 
     run(folder, json)
@@ -333,6 +333,14 @@ def restore(
     from catalog_gen.cli.backup import run_restore
 
     run_restore(folder, force, json)
+
+
+@app.command()
+def move_pictures(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) -> None:
+    """Move the pictures' bytes to where [store] pictures wants them, checking each."""
+    from catalog_gen.cli.move_pictures import run
+
+    run(config, json)
 
 
 @app.command()

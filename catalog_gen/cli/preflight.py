@@ -14,6 +14,7 @@ from catalog_gen.errors import (
     InfrastructureError,
     InputError,
     ModelError,
+    StoreBusyError,
 )
 from catalog_gen.stages.catalog import Catalog
 
@@ -29,6 +30,7 @@ class Look:
 def looks(catalog: Catalog) -> tuple[Look, ...]:
     """The checks of everything in the settings, in the order in which a refresh would fail."""
     return (
+        Look("pictures", lambda: _pictures(catalog)),
         Look("deployment", lambda: _deployment(catalog)),
         Look("model", lambda: _model(catalog)),
         Look("scorer", lambda: _scorer(catalog)),
@@ -67,10 +69,23 @@ def require(catalog: Catalog) -> None:
         raise kind("settings", rule, "Fix them and run again.")
 
 
+def _pictures(catalog: Catalog) -> str:
+    """Where the pictures' bytes are, which is where the settings want them."""
+    from catalog_gen.store.pictures.place import settled_place
+
+    try:
+        with catalog.store.with_patience(0).peek() as connection:
+            place = settled_place(connection, catalog.settings.store.pictures)
+    except StoreBusyError:
+        return "not looked at: the database is in use"
+    return f"kept in {place}"
+
+
 def _deployment(catalog: Catalog) -> str:
     """The deployment's name, and the GPU if the deployment or the settings require one."""
     name = os.environ.get("CATALOG_DEPLOYMENT", "local")
-    device: str = catalog.settings.model.device
+    model = catalog.settings.model
+    device: str = model.device
     if "CATALOG_DEPLOYMENT" in os.environ:
         import dagster as dg
 
@@ -88,6 +103,11 @@ def _deployment(catalog: Catalog) -> str:
         from catalog_gen.diffusion.loading import require_gpu
 
         require_gpu()
+    if model.devices:
+        from catalog_gen.diffusion.engines import check_devices
+
+        check_devices(model.model_copy(update={"device": device}))
+        return f"{name}, devices {', '.join(model.devices)}"
     return f"{name}, device {device}"
 
 

@@ -10,10 +10,9 @@ import torch
 
 from catalog_gen.diffusion.additions import Lora
 from catalog_gen.diffusion.model import ModelFiles
+from catalog_gen.diffusion.weights import MISFITS, misfit
 from catalog_gen.errors import ModelError
 
-#: What diffusers, transformers, peft and safetensors raise where weights and classes disagree.
-_MISFITS: Final = (RuntimeError, ValueError, KeyError, AttributeError, TypeError, OSError)
 _LORA_PARTS: Final = (".lora_A.", ".lora_B.")
 
 
@@ -41,13 +40,13 @@ def assembled(model: ModelFiles, dtype: torch.dtype) -> Any:
                 local_files_only=True,
                 **arguments,
             )
-    except _MISFITS as error:
-        raise _misfit(model.checkpoint or model.path, error) from error
+    except MISFITS as error:
+        raise misfit(model.checkpoint or model.path, error) from error
     for embedding in model.embeddings:
         try:
             _learn_word(pipeline, model, embedding.path, embedding.token)
-        except _MISFITS as error:
-            raise _misfit(embedding.path, error) from error
+        except MISFITS as error:
+            raise misfit(embedding.path, error) from error
     if model.loras:
         _wear(pipeline, model.loras, quantised=_is_quantised(model.denoiser))
     return pipeline
@@ -86,8 +85,8 @@ def _denoiser(model: ModelFiles, dtype: torch.dtype) -> dict[str, Any]:
             local_files_only=True,
             **quantised,
         )
-    except _MISFITS as error:
-        raise _misfit(model.denoiser, error) from error
+    except MISFITS as error:
+        raise misfit(model.denoiser, error) from error
     return {name: part}
 
 
@@ -126,8 +125,8 @@ def _wear(pipeline: Any, loras: tuple[Lora, ...], *, quantised: bool) -> None:
             given = pipeline.lora_state_dict(
                 str(lora.path.parent), weight_name=lora.path.name, local_files_only=True
             )
-        except _MISFITS as error:
-            raise _misfit(lora.path, error) from error
+        except MISFITS as error:
+            raise misfit(lora.path, error) from error
         tensors = given[0] if isinstance(given, tuple) else given
         offered = sum(any(part in f"{key}." for part in _LORA_PARTS) for key in tensors)
         taken = _lora_tensors(pipeline) - before
@@ -150,13 +149,4 @@ def _lora_tensors(pipeline: Any) -> int:
         for component in pipeline.components.values()
         if isinstance(component, torch.nn.Module)
         for name, _ in component.named_parameters()
-    )
-
-
-def _misfit(file: Path, error: Exception) -> ModelError:
-    told = " ".join(str(error).split())[:300]
-    return ModelError(
-        str(file),
-        f"its weights and its configuration do not fit together ({told})",
-        "Name files that belong to one kind of model.",
     )

@@ -1,7 +1,9 @@
 """The engine's input and output: jobs, pictures and failures. Does not import torch."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -54,3 +56,22 @@ class Drawn:
 
 
 Outcome = Drawn | Failure
+
+
+class Draws(Protocol):
+    """Whatever draws jobs: an engine in this process, or several in processes of their own."""
+
+    @property
+    def batch_size(self) -> int:
+        """The size that batches are padded to."""
+
+    @property
+    def environment(self) -> Environment:
+        """The environment of most pictures; each ``Drawn`` has its own."""
+
+    def draw(self, jobs: Sequence[DrawJob]) -> Iterator[Outcome]:
+        """Draw all jobs; yield each one's outcome as soon as it is there.
+
+        Raises:
+            DrawingError: nothing can be drawn any more; all finished pictures were yielded.
+        """

@@ -2,19 +2,28 @@
 
 A model is a diffusers folder (``model_index.json`` and one folder per component), the id of one on
 a hub, or one checkpoint file with such a folder for its configuration. The settings can add a
-denoiser in a separate file, LoRAs and learned words. Unsafe or broken files are refused before any
+denoiser in a separate file, LoRAs,
+learned words, ControlNets and IP-Adapters. Unsafe or broken files are refused before any
 work starts. The model's identity is one hash over the contents of its files.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from catalog_gen.diffusion.additions import Embedding, Lora, check_embedding, check_lora
-from catalog_gen.diffusion.families.family import Drawable, Family, Problem, family_of
+from catalog_gen.diffusion.controlnet import ControlNet, check_controlnet
+from catalog_gen.diffusion.families.family import (
+    Drawable,
+    Family,
+    PartNames,
+    Problem,
+    family_of,
+)
 from catalog_gen.diffusion.hash_cache import HashCache
 from catalog_gen.diffusion.hub import CARD, READ, hub_file, hub_folder
+from catalog_gen.diffusion.ip_adapter import IpAdapter, check_ip_adapter
 from catalog_gen.diffusion.licences import licence_warning
 from catalog_gen.diffusion.weights import (
     Shapes,
@@ -57,12 +66,27 @@ class ModelFiles:
     denoiser: Path | None = None
     loras: tuple[Lora, ...] = ()
     embeddings: tuple[Embedding, ...] = ()
+    controlnets: tuple[ControlNet, ...] = ()
+    ip_adapters: tuple[IpAdapter, ...] = ()
     warnings: tuple[str, ...] = ()
 
     def problem(self, wanted: Drawable) -> Problem | None:
-        """Why the model can't draw a recipe or a view, by its family and its own schedule."""
+        """Why the model can't draw a recipe or a view, by its family, its parts and its own
+        schedule."""
         own = read_json(self.path / "scheduler" / "scheduler_config.json")
-        return self.family.problem(wanted) or self.family.schedule_problem(wanted, own)
+        return (
+            self.family.problem(wanted)
+            or self.family.part_problem(wanted.method, self.part_names)
+            or self.family.schedule_problem(wanted, own)
+        )
+
+    @property
+    def part_names(self) -> PartNames:
+        """The parts that methods may name."""
+        return {
+            "controlnet": tuple(each.name for each in self.controlnets),
+            "ip_adapter": tuple(each.name for each in self.ip_adapters),
+        }
 
     @property
     def learned_words(self) -> dict[str, int]:
@@ -148,6 +172,8 @@ def model_parts(model: ModelFiles, cache: Path | None = None) -> dict[str, Any]:
         "denoiser": [model.denoiser],
         "loras": [each.path for each in model.loras],
         "embeddings": [each.path for each in model.embeddings],
+        "controlnets": [each.path for each in model.controlnets],
+        "ip_adapters": [each.path for each in model.ip_adapters],
     }
     for name, added in _additions(model, hashes).items():
         files = [file.name for file in named[name] if file is not None]
@@ -167,8 +193,26 @@ def _additions(model: ModelFiles, hashes: HashCache) -> dict[str, list[dict[str,
         "embeddings": [
             {"sha256": hashes.sha256(each.path), "token": each.token} for each in model.embeddings
         ],
+        # Named, since recipes name them.
+        "controlnets": [
+            {"sha256": _folder_hash(each.files, hashes), "name": each.name}
+            for each in model.controlnets
+        ],
+        "ip_adapters": [
+            {
+                "sha256": hashes.sha256(each.path),
+                "image_encoder": _folder_hash(each.encoder_files, hashes),
+                "name": each.name,
+            }
+            for each in model.ip_adapters
+        ],
     }
     return {name: each for name, each in added.items() if each}
+
+
+def _folder_hash(files: Iterable[Path], hashes: HashCache) -> str:
+    """SHA-256 over the names and hashes of a folder's files."""
+    return sha256_json({file.name: hashes.sha256(file) for file in files})
 
 
 def _config_of(checkpoint: Path, settings: ModelSettings) -> str:
@@ -240,6 +284,13 @@ def _checked(path: Path, settings: ModelSettings, checkpoint: Path | None) -> Mo
             for each in settings.loras
         ),
         embeddings=tuple(check_embedding(each, pipeline, family) for each in settings.embeddings),
+        controlnets=tuple(
+            check_controlnet(each, path, pipeline, family) for each in settings.controlnets
+        ),
+        ip_adapters=tuple(
+            check_ip_adapter(each, pipeline, family, {} if checkpoint else shapes)
+            for each in settings.ip_adapters
+        ),
         warnings=(*licence_warning(path / CARD), *_unasked(path, settings)),
     )
 

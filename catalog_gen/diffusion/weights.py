@@ -36,6 +36,8 @@ _LORA_SIGNS: Final = (
     ".lora.down.",
     ".lora.up.",
 )
+#: What diffusers, transformers, peft and safetensors raise where weights and classes disagree.
+MISFITS: Final = (RuntimeError, ValueError, KeyError, AttributeError, TypeError, OSError)
 #: The tensors of a learned word, as AUTOMATIC1111 and trainers for SDXL write it.
 _EMBEDDING_SIGNS: Final = frozenset({"emb_params", "clip_l", "clip_g"})
 
@@ -198,6 +200,16 @@ def read_json(file: Path) -> dict[str, object]:
 def broken(file: Path, rule: str) -> ModelError:
     """The error for a broken file, whose remedy is a new copy."""
     return ModelError(str(file), rule, "Fetch or copy the model again.")
+
+
+def misfit(file: Path, error: Exception) -> ModelError:
+    """An error about a file that was whole, and whose weights no class took."""
+    told = " ".join(str(error).split())[:300]
+    return ModelError(
+        str(file),
+        f"its weights and its configuration do not fit together ({told})",
+        "Name files that belong to one kind of model.",
+    )
 
 
 def _check_shards(index: Path) -> None:

@@ -106,8 +106,13 @@ class SiteFolder:
             self._keep(path, target)
         return whole
 
-    def put(self, path: str, content: bytes) -> None:
-        """Write these bytes to ``path``, at the latest in ``settle``."""
+    def put(self, path: str, content: bytes, *, same: Path | None = None) -> None:
+        """Write these bytes to ``path``, at the latest in ``settle``.
+
+        Args:
+            same: a file with these bytes that never changes: it gets another name instead of a
+                second copy, where the file system has such links.
+        """
         target = self.root / path
         if _is_listed(path):
             self._listed[path] = _listed(content)
@@ -117,10 +122,12 @@ class SiteFolder:
                 return
         self._wanted.add(path)
         handle, name = tempfile.mkstemp(dir=target.parent, prefix=".", suffix=".partial")
-        self._pending.append((Path(name), target))
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(content)
-        os.chmod(name, 0o644)
+        os.close(handle)
+        partial = Path(name)
+        self._pending.append((partial, target))
+        if same is None or not _linked(same, partial):
+            partial.write_bytes(content)
+            partial.chmod(0o644)
         if len(self._pending) >= _PENDING:
             self.settle()
 
@@ -156,6 +163,17 @@ class SiteFolder:
         self._wanted.add(path)
         if path not in self._listed and _is_listed(path):
             self._listed[path] = self._before.get(path) or _listed(target.read_bytes())
+
+
+def _linked(file: Path, name: Path) -> bool:
+    """Make ``name`` another name of a file; False on another disk, or one without hard links."""
+    try:
+        name.unlink()
+        os.link(file, name)
+    except OSError:
+        name.touch()
+        return False
+    return True
 
 
 def damaged_files(root: Path) -> Iterator[tuple[str, str]]:

@@ -188,7 +188,7 @@ def _live(catalog: Catalog) -> Iterator[tuple[Product, list[Candidate]]]:
         portion = live[start : start + _PORTION]
         with catalog.store.reading() as connection:
             wanted = sorted({name for each in portion for name in each.image_ids.values()})
-            pictures = stored_pngs(connection, wanted)
+            pictures = stored_pngs(connection, catalog.store.pictures(connection), wanted)
             signals = {
                 image_id: Signals.from_json(text)
                 for image_id, text in newest_signals(connection, wanted).items()

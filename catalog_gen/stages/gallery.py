@@ -34,12 +34,13 @@ from catalog_gen.stages.passports import stamp_pictures
 from catalog_gen.store.cutouts import stored_masks
 from catalog_gen.store.figures import coverage_figures
 from catalog_gen.store.images import stored_png
+from catalog_gen.store.pictures.pictures import Pictures
 from catalog_gen.store.publications import newest_publication
+from catalog_gen.store.relations import limit_memory
 from catalog_gen.store.runs import last_runs
 from catalog_gen.store.showcase import (
     ShownPicture,
     ShownProduct,
-    limit_memory,
     newest_rejections,
     place_of,
     shown_products,
@@ -73,7 +74,7 @@ def write_catalog_gallery(catalog: Catalog) -> Path:
                 for each in newest_rejections(connection)
             ),
         )
-        source = _Files(connection, catalog.photo_folders)
+        source = _Files(connection, catalog.store.pictures(connection), catalog.photo_folders)
         return write_gallery(data, catalog.home.site, source)
 
 
@@ -82,11 +83,16 @@ class _Files:
     """Pictures from the store, and photos from the feed's folders."""
 
     connection: DuckDBPyConnection
+    pictures: Pictures
     folders: Sequence[Path]
 
     def png(self, image: GalleryImage) -> bytes:
         """The stored bytes, checked."""
-        return stored_png(self.connection, image.image_id)
+        return stored_png(self.connection, self.pictures, image.image_id)
+
+    def file(self, image: GalleryImage) -> Path | None:
+        """The stored file, if there is one on this machine."""
+        return self.pictures.file(image.sha256)
 
     def photo(self, product: GalleryProduct, sha256: str) -> bytes | None:
         """The photo, scaled down; None if the file with this hash is gone."""

@@ -22,7 +22,6 @@ from catalog_gen.store.figures import coverage_figures, verdict_figures
 from catalog_gen.store.files import write_whole
 from catalog_gen.store.gates import Gate, save_gates
 from catalog_gen.store.publications import (
-    LiveImage,
     Publication,
     candidates_for_publication,
     damaged_among,
@@ -74,7 +73,9 @@ def publish_best(catalog: Catalog, scorer_hash: str, stamp: Stamp) -> PublishRes
         figures = coverage_figures(connection)
         products = len({image.product_id for image in selection})
         coverage = products / figures.active if figures.active else 0.0
-        gates = _gates(connection, catalog.settings.publish, selection, coverage, figures.active)
+        pictures = catalog.store.pictures(connection)
+        damaged = damaged_among(connection, pictures, selection, only_new=True)
+        gates = _gates(connection, catalog.settings.publish, damaged, coverage, figures.active)
         live: Publication | None = None
         if all(gate.passed for gate in gates):
             live = publish(
@@ -121,7 +122,8 @@ def roll_back(catalog: Catalog, publication_id: int | None, stamp: Stamp) -> Pub
                     "`catalog-gen publications` lists them.",
                 )
             publication_id = standing[-2]
-        return rollback_to(connection, publication_id, run_id=stamp.run_id, now=stamp.now)
+        pictures = catalog.store.pictures(connection)
+        return rollback_to(connection, pictures, publication_id, run_id=stamp.run_id, now=stamp.now)
 
 
 def _standing(newest_first: Sequence[Publication]) -> list[int]:
@@ -149,14 +151,13 @@ def release(catalog: Catalog, stamp: Stamp) -> bool:
 def _gates(
     connection: DuckDBPyConnection,
     settings: PublishSettings,
-    selection: Sequence[LiveImage],
+    damaged: Sequence[str],
     coverage: float,
     active: int,
 ) -> tuple[Gate, ...]:
     """The gates that a set must pass to go live."""
     verdicts = verdict_figures(connection)
     rate = verdicts.accepted / verdicts.judged if verdicts.judged else 1.0
-    damaged = damaged_among(connection, selection, only_new=True)
     held = hold(connection)
     return (
         Gate(

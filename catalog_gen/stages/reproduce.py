@@ -91,12 +91,14 @@ def redraw(catalog: Catalog, ids: Sequence[str]) -> list[Reproduction]:
     stored: list[_Stored] = []
     done: dict[str, Reproduction] = {}
     with catalog.store.reading() as connection:
+        pictures = catalog.store.pictures(connection)
         for image_id in ids:
             image = stored_image(connection, image_id)
             try:
                 mask = image.recipe.mask_sha256 or ""
                 masks = stored_masks(connection, [mask] if mask else [])
-                stored.append(_Stored(image, stored_png(connection, image_id), masks.get(mask)))
+                png = stored_png(connection, pictures, image_id)
+                stored.append(_Stored(image, png, masks.get(mask)))
             except CorruptionError as error:
                 done[image_id] = _not_drawn(image, str(error), "stored")
     groups: dict[str, list[_Stored]] = defaultdict(list)

@@ -232,15 +232,15 @@ def _score(
 ) -> list[ScoreRow]:
     with catalog.store.reading() as connection:
         ids = [each.image_id for each in chunk]
-        stored = stored_pngs(connection, ids)
+        stored = stored_pngs(connection, catalog.store.pictures(connection), ids)
         measured = measurements(connection, ids)
         masks = stored_masks(connection, {each.recipe.mask_sha256 or "" for each in chunk})
-    with ThreadPoolExecutor(workers(), "decoding") as threads:  # Pillow leaves Python's lock
+    with ThreadPoolExecutor(workers(), "decoding") as threads:  # Pillow releases the GIL
         pictures = list(threads.map(decode, (stored[image_id] for image_id in ids)))
         by_id = dict(zip(ids, pictures, strict=True))
         measuring.begin(chunk, measured, by_id, masks)
         origins = _origins(catalog, chunk, masks, threads)
-    # The models take whole batches, so everything that they look at goes to them at once.
+    # The models take whole batches, so they get all their pictures at once.
     embedded = scorer.embed_images([*pictures, *(each.photo for each in origins.values())])
     embeddings = embedded[: len(chunk)]
     photo_embeddings = dict(zip(origins, embedded[len(chunk) :], strict=True))
@@ -308,7 +308,7 @@ def _origins(
     masks: Mapping[str, bytes],
     threads: ThreadPoolExecutor,
 ) -> dict[OriginKey, Origin]:
-    """What edited pictures started from, without photos that have gone since."""
+    """What edited pictures started from, without photos that are missing now."""
     folders = catalog.photo_folders
     loading: dict[OriginKey, Future[Origin | None]] = {}
     for item in chunk:
@@ -331,7 +331,7 @@ def _photo_job(
 
 
 def _origin(job: DrawJob | None) -> Origin | None:
-    """What it started from; None if the photo has changed or gone since."""
+    """What it started from; None if the photo has changed or is missing."""
     try:
         return None if job is None else load_origin(job)
     except InputError:

@@ -19,7 +19,8 @@ def take_over(catalog: Catalog, stamp: Stamp) -> Ingested:
     """Ingest the whole outbox; damaged files are set aside and reported.
 
     Raises:
-        StoreBusyError: another process holds the database; the message names it.
+        ConfigError: the catalog's pictures are elsewhere than the settings say.
+                StoreBusyError: another process holds the database; the message names it.
         StoreError: the database failed; the files wait.
     """
     try:
@@ -40,11 +41,16 @@ def take_over_if_free(catalog: Catalog, stamp: Stamp) -> Ingested | StoreBusyErr
         StoreError: the database failed; the files wait.
     """
     try:
-        return _ingest(catalog, Store(catalog.home, patience=BRIEF), stamp)
+        return _ingest(catalog, catalog.store.with_patience(BRIEF), stamp)
     except StoreBusyError as error:
         return error
 
 
 def _ingest(catalog: Catalog, store: Store, stamp: Stamp) -> Ingested:
-    tries = catalog.settings.limits.tries
-    return ingest(store, catalog.outbox, stamp.run_id, max_tries=tries)
+    return ingest(
+        store,
+        catalog.outbox,
+        stamp.run_id,
+        max_tries=catalog.settings.limits.tries,
+        place=catalog.settings.store.pictures,
+    )

@@ -23,6 +23,7 @@ from catalog_gen.stages.prompts import write_prompts
 from catalog_gen.stages.publication import publish_best
 from catalog_gen.stages.scores import score_images
 from catalog_gen.stages.verdicts import judge_images
+from catalog_gen.store.images import stored_png
 from tests.tiny_clip import write_tiny_clip
 from tests.tiny_models import tiny_sd
 
@@ -173,6 +174,12 @@ class Shop:
             "failed": drawn.failed,
             "live": published.products,
         }
+
+    def png(self, image_id: str) -> bytes:
+        """The stored bytes of a picture."""
+        store = self.catalog.store
+        with store.reading() as connection:
+            return stored_png(connection, store.pictures(connection), image_id)
 
     def query(self, sql: str) -> list[tuple[object, ...]]:
         with self.catalog.store.reading() as connection:

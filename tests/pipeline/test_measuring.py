@@ -58,7 +58,7 @@ def test_what_was_measured_while_drawing_is_what_scoring_measures(shop: Shop) ->
     catalog, stamp, shards = shop.catalog, Stamp.at_once("one"), range(SHARDS)
     record_products(catalog, take_feed(catalog), stamp)
     write_prompts(catalog, shards, stamp, budget=NO_LIMIT)
-    drawn = draw_missing(catalog, lambda: OnAGpu(shop.engine), shards, stamp)  # type: ignore[arg-type, return-value]
+    drawn = draw_missing(catalog, lambda: OnAGpu(shop.engine), shards, stamp)
     assert drawn.generated == 6
     measured = shop.query("SELECT image_id, signals FROM measurements ORDER BY image_id")
     assert len(measured) == 6
@@ -76,7 +76,7 @@ def test_what_was_measured_against_something_else_is_measured_anew(shop: Shop) -
     catalog, stamp, shards = shop.catalog, Stamp.at_once("one"), range(SHARDS)
     record_products(catalog, take_feed(catalog), stamp)
     write_prompts(catalog, shards, stamp, budget=NO_LIMIT)
-    draw_missing(catalog, lambda: OnAGpu(shop.engine), shards, stamp)  # type: ignore[arg-type, return-value]
+    draw_missing(catalog, lambda: OnAGpu(shop.engine), shards, stamp)
     with catalog.store.writing() as connection:
         connection.execute(
             "UPDATE measurements SET signals = replace(signals, '\"area\"', '\"other\"')"

@@ -90,6 +90,9 @@ class Source:
         self.asked.append(image.number)
         return png_of(image.number)
 
+    def file(self, image: GalleryImage) -> Path | None:
+        return None
+
     def photo(self, product: GalleryProduct, sha256: str) -> bytes | None:
         return self.photo_bytes
 

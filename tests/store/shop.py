@@ -105,6 +105,21 @@ def recipe_of(stale: StaleInput, candidate: int = 0, attempt: int = 0) -> Recipe
     )
 
 
+def spoil(store: Store, address: str, content: bytes | None) -> None:
+    """Replace a stored picture's bytes behind the store's back; None: they are gone."""
+    with store.writing() as connection:
+        pictures = store.pictures(connection)
+        path = pictures.file(address)
+        if path is None:
+            pictures.drop([address])
+            if content is not None:
+                connection.execute("INSERT INTO image_bytes VALUES (?, ?)", [address, content])
+            return
+        path.unlink()
+        if content is not None:
+            path.write_bytes(content)
+
+
 @dataclass
 class Shop:
     """Runs nights on the store like a refresh."""
@@ -113,6 +128,7 @@ class Shop:
     outbox: Outbox
     views: tuple[ViewSpec, ...] = (PACKSHOT,)
     candidates: int = 1
+    place: str = "folder"
     night: int = 0
     decisions: Mapping[str, Decision] = field(default_factory=dict)
     signals: Mapping[str, str] = field(default_factory=dict)
@@ -156,7 +172,7 @@ class Shop:
     def draw(self, recipe_ids: Iterable[str], failing: Mapping[str, str] | None = None) -> Ingested:
         failures = [Failure(key, error, 0.25) for key, error in (failing or {}).items()]
         self.outbox.write([drawn(key) for key in recipe_ids], failures, ENVIRONMENT)
-        return ingest(self.store, self.outbox, self.run_id, max_tries=2)
+        return ingest(self.store, self.outbox, self.run_id, max_tries=2, place=self.place)
 
     def judge(self) -> None:
         """Score and judge everything new; accepted unless ``decisions`` says otherwise."""

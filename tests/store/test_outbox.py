@@ -54,7 +54,7 @@ IDS = [digit * 64 for digit in "abc"]
 
 def stored_ids(store: Store) -> list[str]:
     with store.reading() as connection:
-        assert damaged_images(connection) == []
+        assert damaged_images(connection, store.pictures(connection)) == []
         rows = connection.execute("SELECT image_id FROM images ORDER BY image_id").fetchall()
     return [image_id for (image_id,) in rows]
 
@@ -76,7 +76,10 @@ def test_what_is_written_is_what_is_read(pngs: list[bytes], errors: list[str]) -
         batch = outbox_module.read_batch(path)
     assert batch.environment == ENVIRONMENT
     assert batch.run_id == "night"
-    assert batch.rows["png"].to_pylist() == pngs + [None] * len(errors)
+    addresses = [sha256(png).hexdigest() for png in pngs]
+    assert batch.rows["sha256"].to_pylist() == addresses + [None] * len(errors)
+    assert batch.rows["size"].to_pylist() == [len(png) for png in pngs] + [None] * len(errors)
+    assert batch.pictures == dict(zip(addresses, pngs, strict=True))
     assert batch.rows["error"].to_pylist() == [None] * len(pngs) + errors
 
 
@@ -98,8 +101,9 @@ def test_the_first_picture_of_a_recipe_stays(store: Store, outbox: Outbox) -> No
     outbox.write([second], [], ENVIRONMENT)
     assert take(store, outbox) == Ingested(images=1, duplicates=1)
     with store.reading() as connection:
-        assert stored_png(connection, IDS[0]) == png_of(IDS[0])
-        assert connection.execute("SELECT count(*) FROM image_bytes").fetchall() == [(1,)]
+        pictures = store.pictures(connection)
+        assert stored_png(connection, pictures, IDS[0]) == png_of(IDS[0])
+        assert list(pictures.listed()) == [(sha256(png_of(IDS[0])).hexdigest(), 2568)]
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,10 @@ class Source:
         """The picture's PNG."""
         return PNGS[image.sha256]
 
+    def file(self, image: GalleryImage) -> Path | None:
+        """There is none: the pictures are in memory."""
+        return None
+
     def photo(self, product: GalleryProduct, sha256: str) -> bytes | None:
         """A grey photo."""
         return encode(np.full((128, 128, 3), 190, np.uint8), "JPEG")

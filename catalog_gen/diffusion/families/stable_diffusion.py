@@ -33,6 +33,8 @@ class StableDiffusion(Family):
         "text2img": TaskRules(),
         "img2img": TaskRules(),
         "inpaint": TaskRules(blended=True),
+        "control": TaskRules(part="controlnet"),
+        "variation": TaskRules(part="ip_adapter"),
     }
     schedulers: ClassVar[tuple[str, ...]] = (OWN, *SOLVERS)
     denoises: ClassVar[str] = "unet"
