@@ -145,7 +145,10 @@ CREATE TABLE images (
     seconds         DOUBLE NOT NULL,      -- share of its batch's drawing time
     batch           VARCHAR NOT NULL,     -- the outbox file that carried it
     created_at      TIMESTAMPTZ NOT NULL,
-    run_id          VARCHAR NOT NULL
+    run_id          VARCHAR NOT NULL,
+    dropped_at      TIMESTAMPTZ,          -- when retention deleted the bytes; NULL: they are kept
+    kept_seq        BIGINT,               -- as seq, of when dropped bytes were kept again
+    pixels_sha256   VARCHAR               -- of the pixels, once the bytes were deleted
 );
 
 -- Where the images' bytes are, in one row; none before the first image.
