@@ -101,8 +101,8 @@ def redraw(
         for image_id in ids:
             image = stored_image(connection, image_id)
             mask = image.recipe.mask_sha256 or ""
-            masks = stored_masks(connection, [mask] if mask else [])
             try:
+                masks = stored_masks(connection, [mask] if mask else [])
                 png = None if image.dropped else stored_png(connection, pictures, image_id)
                 stored.append(_Stored(image, png, masks.get(mask)))
             except CorruptionError as error:
