@@ -158,8 +158,8 @@ CREATE TABLE picture_place (
     changed_at  TIMESTAMPTZ NOT NULL
 );
 
--- The bytes, where their place is the database. Uncompressed, so that reading one image by its key
--- takes less than a millisecond.
+-- The images' bytes, if their place is the database, and masks, wherever it is. Uncompressed, so that
+-- reading one image by its key takes less than a millisecond.
 CREATE TABLE image_bytes (
     sha256  VARCHAR PRIMARY KEY,
     bytes   BLOB USING COMPRESSION uncompressed NOT NULL
