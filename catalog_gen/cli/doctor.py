@@ -3,6 +3,7 @@
 Changes nothing. It opens the store for a moment; what is stored is hashed by `verify` instead.
 """
 
+import math
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ from typing import Final, Literal
 
 from catalog_gen.cli.output import answers, print_json
 from catalog_gen.cli.preflight import looks
+from catalog_gen.cli.storage import nights_left, told_storage
 from catalog_gen.errors import CatalogError, CorruptionError, InfrastructureError
 from catalog_gen.reporting.site_folder import torn_files
 from catalog_gen.settings import CatalogSettings, Home, load_settings
@@ -22,6 +24,7 @@ from catalog_gen.store.connection import Store
 from catalog_gen.store.drawing_lock import drawing_process
 from catalog_gen.store.outbox import Outbox, read_batch
 from catalog_gen.store.relations import only_row
+from catalog_gen.store.retention import StorageFigures, storage_figures
 from catalog_gen.store.unfinished import abandoned
 
 State = Literal["well", "warning", "fault"]
@@ -29,6 +32,9 @@ State = Literal["well", "warning", "fault"]
 #: Bytes free below which the next night may not fit, and below which it will hardly begin.
 SCARCE: Final = 5 * 1024**3
 TOO_LITTLE: Final = 512 * 1024**2
+
+#: Nights until the disk is full below which that is a warning.
+FEW_NIGHTS: Final = 30
 
 #: Seconds to wait for another process before it is named.
 _PATIENCE: Final = 2.0
@@ -114,6 +120,21 @@ def _store(home: Home) -> Iterator[Finding]:
         return f"{images} pictures, schema is current, not locked"
 
     yield _guarded("store", look)
+    with suppress(CatalogError), Store(home, patience=_PATIENCE).peek() as connection:
+        yield _growth(home, storage_figures(connection))
+
+
+def _growth(home: Home, storage: StorageFigures) -> Finding:
+    """How big the pictures are, and when the home's disk is full at this pace."""
+    nights = nights_left(storage, shutil.disk_usage(home.root).free)
+    told = told_storage(storage)
+    if math.isinf(nights):
+        return Finding("growth", "well", told)
+    told += f"; at this pace the disk is full in {nights:,.0f} nights"
+    if nights >= FEW_NIGHTS:
+        return Finding("growth", "well", told)
+    remedy = "Free space, set [retention] nights, or move them: `catalog-gen move-pictures`."
+    return Finding("growth", "warning", told, remedy)
 
 
 def _outbox(home: Home) -> Iterator[Finding]:

@@ -343,3 +343,21 @@ def test_an_empty_catalog_is_a_page_too(tmp_path: Path) -> None:
     page = written(catalog(publication_id=None, coverage=0.0), tmp_path)
     assert "Nothing is published yet" in page
     assert products_in(tmp_path) == []
+
+
+def test_a_picture_of_this_disk_gets_another_name_and_no_second_copy(tmp_path: Path) -> None:
+    kept = tmp_path / "kept.png"
+    kept.write_bytes(png_of(0))
+    kept.chmod(0o444)
+
+    class OnDisk(Source):
+        def file(self, image: GalleryImage) -> Path | None:
+            return kept if image.number == 0 else tmp_path / "gone.png"
+
+    page = write_gallery(catalog(mug(image(0), image(1))), tmp_path / "site", OnDisk())
+    linked, copied = (page.parent / "images" / f"{image(number).sha256}.png" for number in (0, 1))
+    assert linked.samefile(kept)
+    assert copied.read_bytes() == png_of(1)
+    write_gallery(catalog(mug(image(1))), tmp_path / "site", OnDisk())
+    assert not linked.exists()
+    assert kept.read_bytes() == png_of(0)
