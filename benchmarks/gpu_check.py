@@ -1,14 +1,13 @@
-"""Everything that this project promises of a graphics card, measured on yours: `make gpu-check`.
+"""Measure everything that this project promises about GPUs on yours: `make gpu-check`.
 
     python benchmarks/gpu_check.py [--device cpu] [--tiny] [--pictures N] [--out FILE] [--json]
 
-It draws with Stable Diffusion 1.5- and SDXL-shaped pipelines of random weights, so nothing is
-downloaded, and writes a page with the card's name: pictures a second beside a first script and the
-card's own peak; whether another process draws the same bytes, eager and compiled, and an engine
-process on each card (two on one card, if there is one); whether pictures survive a lack of memory;
-and what a night adds to drawing at the pace that was measured. It takes about half an hour on one
-H100, and two minutes with ``--device cpu --tiny``, which checks the script and says nothing of a
-card.
+It draws with random weights in the shapes of Stable Diffusion 1.5 and SDXL, so nothing is
+downloaded, and writes a page named after the GPU: pictures per second compared with a simple
+script and the GPU's peak; whether another process draws the same bytes, eager and compiled, and
+also an engine process per GPU (two on one GPU, if there is one); whether pictures survive a lack of
+memory; and what a night takes besides drawing at the measured pace. It takes about half an hour on
+one H100, and two minutes with ``--device cpu --tiny``, which checks only the script.
 """
 
 import argparse
@@ -42,7 +41,7 @@ SAID: Final = {
     "over_first_script": "times the first script",
     "images_per_second": "pictures a second",
 }
-#: One step in so many finds no memory for a batch, in the check of that.
+#: In the check of a lack of memory, one step in this many fails.
 SHORT_EACH: Final = 7
 BATCH: Final = 8
 
@@ -75,7 +74,7 @@ def main() -> None:
     about = card()
     if about["device"] == "cpu" and arguments.device != "cpu":
         raise SystemExit(
-            "torch sees no GPU on this machine. Mend the driver (nvidia-smi shows whether it "
+            "torch sees no GPU on this machine. Repair the driver (nvidia-smi shows whether it "
             "works), or try the script itself with --device cpu --tiny."
         )
     figures = list(check(size, arguments.pictures))
@@ -94,7 +93,7 @@ def main() -> None:
 
 
 def card() -> dict[str, str]:
-    """What was measured on."""
+    """The machine and the versions that were measured."""
     import diffusers
     import torch
 
@@ -113,7 +112,7 @@ def card() -> dict[str, str]:
 
 
 def check(size: "Size", pictures: int) -> Iterator[Figure]:
-    """All figures, the dearest ones last."""
+    """All figures, the most expensive ones last."""
     import throughput
 
     measured = throughput.measure(size)
@@ -142,7 +141,7 @@ def check(size: "Size", pictures: int) -> Iterator[Figure]:
 
 
 def _same_bytes(size: "Size", mode: Literal["eager", "compiled"]) -> Figure:
-    """The same recipes in two processes of their own, the second in another order."""
+    """The same recipes in two separate processes, the second in another order."""
     command = [sys.executable, __file__, "--again", mode]
     if size == "miniature":
         command.append("--tiny")
@@ -203,7 +202,7 @@ def _several_engines(size: "Size") -> Figure:
 
 
 def _short_of_memory(size: "Size", pictures: int) -> Figure:
-    """Pictures whose batches now and then find no memory: none is lost, all are what they say."""
+    """Draw pictures while batches run out of memory now and then: none is lost or wrong."""
     import torch
 
     engine, jobs = _engine(size, compiled=False), _jobs(size, pictures)

@@ -1,7 +1,7 @@
 """The interface of a drawing method: the base of the classes in ``diffusion/methods``.
 
-An instance holds a method's parameters. It is a section of a view, where a person writes it, and of
-a recipe, where it decides pixels; the engine asks it for its pictures.
+An instance holds a method's parameters. It is a section of a view's settings and of a recipe, and
+the engine calls it to draw.
 """
 
 from abc import abstractmethod
@@ -89,7 +89,7 @@ METHODS: Final[Registry[type[Method]]] = Registry("method", "catalog_gen.methods
 
 
 def described(name: str, parameters: Mapping[str, Any]) -> str:
-    """A method and its parameters as a person reads them: "img2img, strength 0.35"."""
+    """A method and its parameters for people: "img2img, strength 0.35"."""
     written = (
         f"{key.replace('_', ' ')} {value:g}" if isinstance(value, float) else f"{key} {value}"
         for key, value in parameters.items()

@@ -19,7 +19,7 @@ DRAWN_BY = {
 
 
 def table() -> str:
-    """One row a family, from the code."""
+    """One row per family, from the code."""
     rows = [
         "| family | pipeline classes | tasks | drawn alone | sizes | schedulers | tests |",
         "|---|---|---|---|---|---|---|",
@@ -43,7 +43,7 @@ def _cells(family: type[Family]) -> list[str]:
 
 
 def page(text: str) -> str:
-    """A page with its table as the code has it."""
+    """A page with its table updated from the code."""
     before, rest = text.split(BEGIN)
     _, after = rest.split(END)
     return before + BEGIN + table() + END + after

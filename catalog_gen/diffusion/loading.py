@@ -52,8 +52,8 @@ class LoadedModel:
     """One model in memory: the loaded pipeline, and one per task that shares its weights.
 
     ``scheduler`` is the model's own; the pipelines' attribute is replaced for every batch.
-    ``dtype`` is what the model computes in, ``weights`` remembers what each of its weights is
-    stored in. ``controlnets`` and ``ip_adapters`` are what methods draw with that name them.
+    ``dtype`` is the dtype of its arithmetic, ``weights`` has the dtypes that its weights are stored
+    in. Methods name the ``controlnets`` and ``ip_adapters`` that they draw with.
     """
 
     family: Family
@@ -243,7 +243,7 @@ def _compile(denoiser: Any) -> None:
         fullgraph=True,
         dynamic=False,
         recompile_limit=_COMPILED_SHAPES,
-        # Without it Inductor times kernels and takes the fastest of the day.
+        # Otherwise Inductor times kernels and may choose others in the next process.
         options={"deterministic": True},
     )
 
@@ -269,13 +269,13 @@ def require_gpu() -> None:
     """Refuse a machine without a GPU that torch can use.
 
     Raises:
-        ConfigError: with what can be done about it.
+        ConfigError: torch sees no GPU.
     """
     if not torch.cuda.is_available():
         raise ConfigError(
             "model.device = 'cuda', or CATALOG_DEPLOYMENT=gpu",
             "torch sees no GPU on this machine",
-            "Mend the driver (nvidia-smi shows whether it works), install a CUDA build of torch, "
+            "Repair the driver (nvidia-smi shows whether it works), install a CUDA build of torch, "
             "or set model.device = 'auto' and CATALOG_DEPLOYMENT=local.",
         )
 

@@ -3,7 +3,8 @@
 import hashlib
 
 from catalog_gen.diffusion.jobs import DrawJob, Pixels, RecipeError
-from catalog_gen.imaging.decode import contain_on_white, read_bytes, read_image
+from catalog_gen.imaging.decode import contain_on_white, read_bytes
+from catalog_gen.imaging.decoder import decode_picture
 
 
 def load_reference(job: DrawJob) -> Pixels:
@@ -11,7 +12,8 @@ def load_reference(job: DrawJob) -> Pixels:
 
     Raises:
         RecipeError: the job has no photo, or the file has changed since planning.
-        PictureError: the file is missing, damaged, too large or not a still picture.
+        PictureError: the file is missing, damaged, too large, too slow or not a still picture.
+        InfrastructureError: no process can be started to decode it.
     """
     recipe = job.recipe
     if job.reference is None or recipe.reference_sha256 is None:
@@ -27,5 +29,5 @@ def load_reference(job: DrawJob) -> Pixels:
             "the reference photo has changed since this recipe was made",
             "Plan again; to draw the old picture, put the old photo back.",
         )
-    photo = read_image(data, name=job.reference.name)
+    photo = decode_picture(data, name=job.reference.name)
     return contain_on_white(photo, recipe.width, recipe.height)

@@ -40,7 +40,10 @@ class PictureSource(Protocol):
     """Where the files beside the page come from; called only for missing files."""
 
     def png(self, image: GalleryImage) -> bytes:
-        """The picture's PNG."""
+        """The picture's PNG, checked."""
+
+    def file(self, image: GalleryImage) -> Path | None:
+        """A file with the same bytes that never changes, to be linked; None: there is none."""
 
     def photo(self, product: GalleryProduct, sha256: str) -> bytes | None:
         """The reference photo as a JPEG that fits the page; None: gone, changed or unreadable."""
@@ -87,7 +90,7 @@ def _with_files(product: GalleryProduct, site: SiteFolder, source: PictureSource
     def with_photo(image: GalleryImage) -> GalleryImage:
         path = f"images/{image.sha256}.png"
         if not site.keeps(path, PNG_END):
-            site.put(path, source.png(image))
+            site.put(path, source.png(image), same=source.file(image))
         if not image.photo_sha256:
             return image
         path = f"photos/{image.photo_sha256}.jpg"

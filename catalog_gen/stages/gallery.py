@@ -15,7 +15,8 @@ from duckdb import DuckDBPyConnection
 from catalog_gen.catalog.reference import resolve_reference
 from catalog_gen.decision import ShownDecision
 from catalog_gen.errors import InputError
-from catalog_gen.imaging.decode import read_bytes, read_image
+from catalog_gen.imaging.decode import read_bytes
+from catalog_gen.imaging.decoder import decode_picture
 from catalog_gen.imaging.encode import encode
 from catalog_gen.judging.passports import Slot, Stamped
 from catalog_gen.method import described
@@ -32,12 +33,13 @@ from catalog_gen.stages.catalog import Catalog
 from catalog_gen.stages.passports import stamp_pictures
 from catalog_gen.store.figures import coverage_figures
 from catalog_gen.store.images import stored_png
+from catalog_gen.store.pictures.pictures import Pictures
 from catalog_gen.store.publications import newest_publication
+from catalog_gen.store.relations import limit_memory
 from catalog_gen.store.runs import last_runs
 from catalog_gen.store.showcase import (
     ShownPicture,
     ShownProduct,
-    limit_memory,
     newest_rejections,
     place_of,
     shown_products,
@@ -50,7 +52,7 @@ _PHOTO_SIDE: Final = 768
 
 
 def write_catalog_gallery(catalog: Catalog) -> Path:
-    """Write the page and all that it shows into the site folder; returns the page."""
+    """Write the page and its files into the site folder; returns the page's path."""
     with catalog.store.reading() as connection:
         limit_memory(connection)
         figures = coverage_figures(connection)
@@ -69,20 +71,25 @@ def write_catalog_gallery(catalog: Catalog) -> Path:
                 for each in newest_rejections(connection)
             ),
         )
-        source = _Files(connection, catalog.photo_folders)
+        source = _Files(connection, catalog.store.pictures(connection), catalog.photo_folders)
         return write_gallery(data, catalog.home.site, source)
 
 
 @dataclass(frozen=True, slots=True)
 class _Files:
-    """Pictures from the store, photos from where the feed says."""
+    """Pictures from the store, and photos from the feed's folders."""
 
     connection: DuckDBPyConnection
+    pictures: Pictures
     folders: Sequence[Path]
 
     def png(self, image: GalleryImage) -> bytes:
         """The stored bytes, checked."""
-        return stored_png(self.connection, image.image_id)
+        return stored_png(self.connection, self.pictures, image.image_id)
+
+    def file(self, image: GalleryImage) -> Path | None:
+        """The stored file, if there is one on this machine."""
+        return self.pictures.file(image.sha256)
 
     def photo(self, product: GalleryProduct, sha256: str) -> bytes | None:
         """The photo, scaled down; None if the file with this hash is gone."""
@@ -90,7 +97,7 @@ class _Files:
             content = read_bytes(resolve_reference(product.reference, self.folders))
             if hash_of(content).hexdigest() != sha256:
                 return None
-            return encode(_fitted(read_image(content)), "JPEG", 85)
+            return encode(_fitted(decode_picture(content)), "JPEG", 85)
         except InputError:
             return None
 

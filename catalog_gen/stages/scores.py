@@ -34,7 +34,7 @@ from catalog_gen.store.prompts import asked_values, current_prompts, known_attri
 from catalog_gen.store.runs import note_figures
 from catalog_gen.store.scores import ScoreRow, ToScore, save_scores, unscored
 
-#: Pictures that are in memory at a time.
+#: Number of pictures in memory at a time.
 CHUNK: Final = 128
 
 Pixels = NDArray[np.uint8]
@@ -43,7 +43,7 @@ PhotoKey = tuple[str, int, int]
 
 @dataclass(frozen=True, slots=True)
 class ScoreResult:
-    """What the stage did; ``seconds`` includes reading, measuring and storing."""
+    """The stage's figures; ``seconds`` includes reading, measuring and storing."""
 
     scored: int
     seconds: float
@@ -56,8 +56,8 @@ def score_images(
 
     Raises:
         ConfigError: a template can't be used.
-        ModelError: the scorer, the lettering detector or the critic can't be loaded, or the
-            model's words.
+        ModelError: the scorer, the lettering detector, the critic or the model's dialect can't be
+            loaded.
         CorruptionError: a stored picture is damaged.
     """
     started = perf_counter()
@@ -97,7 +97,7 @@ class _Lookers:
     def lettering(
         self, pictures: Mapping[str, Pixels], known: Mapping[str, Signals]
     ) -> dict[str, Value]:
-        """By picture; those that were looked at when they were measured are not again."""
+        """Lettering by picture; values from an earlier measurement are reused."""
         found = {image_id: known[image_id]["lettering"] for image_id in pictures}
         new = [image_id for image_id, value in found.items() if value is None]
         if self.detector is not None and new:
@@ -113,7 +113,7 @@ class _Lookers:
 
 @dataclass(frozen=True, slots=True)
 class _Phrases:
-    """How the wishes of this catalog are said: with the views' templates, in the model's words."""
+    """Renders this catalog's wishes with the views' templates, in the model's words."""
 
     views: Mapping[str, View]
     drawer: Drawer
@@ -136,7 +136,7 @@ class _Phrases:
         )
 
     def phrasing(self, item: ToScore) -> Phrasing | None:
-        """How the picture's wish is said; None where today's settings would say it otherwise."""
+        """How the picture's wish is phrased; None if the current settings phrase it differently."""
         view = self.views.get(item.view)
         if view is None:
             return None
@@ -159,9 +159,9 @@ class _Phrases:
 
 
 class _Measuring:
-    """Takes what was measured while pictures were drawn, and measures the rest.
+    """Reuses what was measured while pictures were drawn, and measures the rest.
 
-    ``pooled``: in processes of their own, while the scorer looks at the same pictures.
+    ``pooled``: in separate processes, while the scorer embeds the same pictures.
     """
 
     def __init__(self, catalog: Catalog, phrases: _Phrases, *, pooled: bool) -> None:
@@ -176,7 +176,7 @@ class _Measuring:
         stored: Mapping[str, MeasurementRow],
         pictures: Mapping[str, Pixels],
     ) -> None:
-        """Look through what is known of a chunk, and hand the rest over."""
+        """Look up a chunk's stored measurements, and start measuring the rest."""
         self._known = {}
         folders = self._catalog.settings.feed.reference_folders
         for item in chunk:
@@ -228,14 +228,14 @@ def _score(
 ) -> list[ScoreRow]:
     with catalog.store.reading() as connection:
         ids = [each.image_id for each in chunk]
-        stored = stored_pngs(connection, ids)
+        stored = stored_pngs(connection, catalog.store.pictures(connection), ids)
         measured = measurements(connection, ids)
-    with ThreadPoolExecutor(workers(), "decoding") as threads:  # Pillow leaves Python's lock
+    with ThreadPoolExecutor(workers(), "decoding") as threads:  # Pillow releases the GIL
         pictures = list(threads.map(decode, (stored[image_id] for image_id in ids)))
         by_id = dict(zip(ids, pictures, strict=True))
         measuring.begin(chunk, measured, by_id)
         photos = _references(catalog, chunk, threads)
-    # The models take whole batches, so everything that they look at goes to them at once.
+    # The models take whole batches, so they get all their pictures at once.
     embedded = scorer.embed_images([*pictures, *photos.values()])
     embeddings = embedded[: len(chunk)]
     photo_embeddings = dict(zip(photos, embedded[len(chunk) :], strict=True))
@@ -298,7 +298,7 @@ def _photo_key(item: ToScore) -> PhotoKey:
 def _references(
     catalog: Catalog, chunk: Sequence[ToScore], threads: ThreadPoolExecutor
 ) -> dict[PhotoKey, Pixels]:
-    """The photos that edited pictures started from, without those that have gone since."""
+    """The photos that edited pictures started from, without those that are missing now."""
     folders = catalog.settings.feed.reference_folders
     loading: dict[PhotoKey, Future[Pixels | None]] = {}
     for item in chunk:
@@ -319,7 +319,7 @@ def _photo_job(item: ToScore, folders: Sequence[Path]) -> DrawJob | None:
 
 
 def _reference(job: DrawJob | None) -> Pixels | None:
-    """The photo; None if it has changed or gone since."""
+    """The photo; None if it has changed or is missing."""
     try:
         return None if job is None else load_reference(job)
     except InputError:

@@ -22,7 +22,7 @@ from catalog_gen.store.runs import note_figures
 from catalog_gen.store.scores import likenesses
 from catalog_gen.store.verdicts import ToJudge, VerdictRow, save_verdicts, unjudged
 
-#: Pictures between two reports of progress.
+#: Number of pictures between two reports of progress.
 REPORTED: Final = 64
 
 
@@ -40,10 +40,10 @@ def judge_images(
 ) -> JudgeResult:
     """Judge every scored picture of these shards that this rubric has not judged.
 
-    Notes ``verdicts`` with the run, if there was anything to judge.
+    Notes ``verdicts`` with the run if there was anything to judge.
 
     Raises:
-        ConfigError: the rubric can't be used, or its critic.
+        ConfigError: the rubric or its critic can't be used.
     """
     rubric = load_rubric(catalog.settings.rubric)
     filed_under = rubric.rubric_hash(scorer_hash)
@@ -95,7 +95,7 @@ def _context(
 def _twins(
     catalog: Catalog, todo: Sequence[ToJudge], scorer_hash: str
 ) -> Mapping[str, Twin | None]:
-    """The most similar picture of another look, by image id, among all that are in use.
+    """The most similar picture of another look among all pictures in use, by image id.
 
     Looks with the same prompt are meant to look similar and are not compared.
     """
@@ -117,7 +117,7 @@ def _twins(
 
 
 def _numbered(names: Sequence[str]) -> NDArray[np.int64]:
-    """The same number for the same name: comparing numbers is a hundred times faster."""
+    """Equal numbers for equal names, since comparing numbers is a hundred times faster."""
     return np.unique(names, return_inverse=True)[1].astype(np.int64)
 
 

@@ -111,11 +111,6 @@ def active_products(connection: DuckDBPyConnection) -> list[Product]:
     return [stored_product(row) for row in rows]
 
 
-def limit_memory(connection: DuckDBPyConnection) -> None:
-    """Limit the database's memory, so that it caches few pictures and sorts on disk."""
-    connection.execute("SET memory_limit = '512MB'")
-
-
 def shown_products(connection: DuckDBPyConnection) -> Iterator[ShownProduct]:
     """The active products with all that the gallery shows of them, by id.
 

@@ -135,7 +135,7 @@ CREATE TABLE ledger (
 CREATE TABLE images (
     seq             BIGINT NOT NULL DEFAULT nextval('seq'),
     image_id        VARCHAR PRIMARY KEY,  -- the recipe's id: a recipe has one image
-    sha256          VARCHAR NOT NULL,     -- of the encoded bytes: the key into image_bytes
+    sha256          VARCHAR NOT NULL,     -- of the encoded bytes: their address
     prompt_id       VARCHAR NOT NULL,     -- the prompt it was drawn for
     environment_id  VARCHAR NOT NULL,
     width           INTEGER NOT NULL,
@@ -147,7 +147,15 @@ CREATE TABLE images (
     run_id          VARCHAR NOT NULL
 );
 
--- Uncompressed, so that reading one image by its key takes less than a millisecond.
+-- Where the images' bytes are, in one row; none before the first image.
+CREATE TABLE picture_place (
+    place       VARCHAR NOT NULL,     -- duckdb, folder, a path or an address: see picture_place.py
+    leaving     VARCHAR,              -- where they were, until a move has emptied it; NULL: empty
+    changed_at  TIMESTAMPTZ NOT NULL
+);
+
+-- The bytes, where their place is the database. Uncompressed, so that reading one image by its key
+-- takes less than a millisecond.
 CREATE TABLE image_bytes (
     sha256  VARCHAR PRIMARY KEY,
     bytes   BLOB USING COMPRESSION uncompressed NOT NULL

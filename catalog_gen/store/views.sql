@@ -150,7 +150,7 @@ LEFT JOIN runs ON runs.run_id = images.run_id;
 
 COMMENT ON VIEW lineage IS 'One row per image: where it came from and what became of it';
 COMMENT ON COLUMN lineage.image_id IS 'SHA-256 of the recipe; a recipe has one image';
-COMMENT ON COLUMN lineage.sha256 IS 'SHA-256 of the PNG bytes, the key into image_bytes';
+COMMENT ON COLUMN lineage.sha256 IS 'SHA-256 of the PNG bytes, their address';
 COMMENT ON COLUMN lineage.width IS 'Pixels';
 COMMENT ON COLUMN lineage.height IS 'Pixels';
 COMMENT ON COLUMN lineage.created_at IS 'When it was acknowledged, UTC';

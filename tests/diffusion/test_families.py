@@ -1,4 +1,4 @@
-"""What only fails while drawing is known before: a family says what it can't draw."""
+"""A family reports before drawing what it can't draw."""
 
 import re
 from dataclasses import dataclass, field
@@ -32,7 +32,7 @@ def test_a_pipeline_class_has_one_family() -> None:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a recipe or a view asks of a model."""
+    """What a recipe or a view requires of a model."""
 
     method: Method = field(default_factory=TextToImage)
     scheduler: str = "ddim"

@@ -1,4 +1,4 @@
-"""Pictures are measured while others are drawn, and what was measured is what scoring would."""
+"""Pictures are measured while others are drawn, with the same values as in the scoring stage."""
 
 import os
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ LETTERING = Path(__file__).parents[2] / "data" / "models" / "lettering.safetenso
 
 @dataclass
 class OnAGpu:
-    """The tiny engine, said to draw on a GPU, beside which there is time to measure."""
+    """The tiny engine, declared to draw on a GPU so that pictures are measured meanwhile."""
 
     engine: Engine
     batch_size: int = 2

@@ -90,6 +90,9 @@ class Source:
         self.asked.append(image.number)
         return png_of(image.number)
 
+    def file(self, image: GalleryImage) -> Path | None:
+        return None
+
     def photo(self, product: GalleryProduct, sha256: str) -> bytes | None:
         return self.photo_bytes
 
@@ -104,7 +107,7 @@ def data_of(content: str) -> list[Any]:
 
 
 def products_in(folder: Path) -> list[dict[str, Any]]:
-    """Everything that the data files of the page's index tell, in its order."""
+    """The contents of the data files in the page's index, in order."""
     soup = BeautifulSoup((folder / "index.html").read_text("utf-8"), "html.parser")
     index = (folder / str(soup.find_all("script")[0]["src"])).read_text("utf-8")
     chunks = data_of(re.sub(r",\n\],", "],", index))[1]["chunks"]
