@@ -2,7 +2,7 @@
 
 Public Dagster has no way to run a job in this process so that its page can execute it again, to end
 a run whose process died, to free the slots that such a run holds, to ask why a step failed, or to
-call some partitions of a run that goes on failed.
+call some partitions of a run that goes on failed, or to keep the engine of its databases.
 ``SEEN_WITH`` is the version that all of it was tried with; a test fails when the installed one is
 another, and ``tests/pipeline/test_internals.py`` tries each function.
 """
@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import dagster as dg
 from dagster._core.definitions.reconstruct import ReconstructableJob, ReconstructableRepository
@@ -30,7 +30,11 @@ from dagster._core.remote_origin import (
     RemoteJobOrigin,
     RemoteRepositoryOrigin,
 )
+from dagster._core.storage.event_log.sqlite import sqlite_event_log
+from dagster._core.storage.runs.sqlite import sqlite_run_storage
+from dagster._core.storage.schedules.sqlite import sqlite_schedule_storage
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
+from sqlalchemy import Engine, create_engine
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -55,6 +59,24 @@ class LogEntry:
     step: str
     event: str
     message: str
+
+
+def share_engines() -> None:
+    """Let Dagster's SQLite storages keep one SQLAlchemy engine per database in this process.
+
+    They create one per transaction, and compiled statements are cached per engine: about a thousand
+    transactions of a run compile each statement anew. An engine without a pool holds no connection,
+    so nothing else changes.
+    """
+    engines: dict[str, Engine] = {}
+
+    def engine_of(address: str, **options: Any) -> Engine:
+        if address not in engines:
+            engines[address] = create_engine(address, **options)
+        return engines[address]
+
+    for storage in (sqlite_event_log, sqlite_run_storage, sqlite_schedule_storage):
+        storage.create_engine = engine_of  # type: ignore[attr-defined]
 
 
 def load_job(module: str, name: str) -> ReconstructableJob:

@@ -8,7 +8,7 @@ from typing import Final
 from urllib.parse import urlencode
 
 import numpy as np
-from playwright.sync_api import Page
+from playwright.sync_api import Page, Request
 
 from catalog_gen.imaging.encode import encode, encode_png
 from catalog_gen.reporting.gallery import write_gallery
@@ -78,7 +78,7 @@ class GalleryWalk:
         self.page, self.pictures = page, pictures
         self.errors: list[str] = []
         page.on("pageerror", lambda error: self.errors.append(str(error)))
-        page.on("requestfailed", lambda request: self.errors.append(request.url))
+        page.on("requestfailed", self._note)
 
     def all(self) -> None:
         """All steps in their order."""
@@ -95,7 +95,12 @@ class GalleryWalk:
             self.hold_it_in_the_hand,
         ):
             step()
-        assert self.errors == []
+        assert not self.errors, self.errors
+
+    def _note(self, request: Request) -> None:
+        """Note a file that could not be read; leaving a page that still loads aborts the rest."""
+        if request.failure != "net::ERR_ABORTED":
+            self.errors.append(f"{request.url}: {request.failure}")
 
     def open(self, choice: str = "") -> None:
         """Load the page anew with what stands behind the #."""
