@@ -18,7 +18,7 @@ from catalog_gen.settings import Home, load_settings
 from catalog_gen.stages.mending import Kind
 from catalog_gen.store.run_lock import run_lock
 from resources.catalog import config_from_environment
-from resources.internals import StepError, load_job, run_job, step_errors
+from resources.internals import StepError, load_job, run_job, share_engines, step_errors
 from resources.run_ends import LAUNCHED_BY, ended_as
 
 #: As in ``workspace.yaml``: the UI finds a run's code by the location's name.
@@ -47,6 +47,7 @@ retention:
 
 def dagster_instance(home: Home) -> dg.DagsterInstance:
     """The instance below the catalog's folder, created with its settings on first use."""
+    share_engines()
     folder = home.dagster
     folder.mkdir(parents=True, exist_ok=True)
     settings = folder / "dagster.yaml"
