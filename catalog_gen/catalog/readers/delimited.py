@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from catalog_gen.catalog.product import Rejection
-from catalog_gen.catalog.readers.lines import MAX_LINE, Line, read_lines
-from catalog_gen.catalog.readers.record import RawRow, Record, Table, reject
+from catalog_gen.catalog.readers.lines import MAX_LINE, TOO_LONG, Line, read_lines
+from catalog_gen.catalog.readers.record import RawRow, Record, Table, WrittenRow, reject
 from catalog_gen.catalog.readers.source import FeedSource
 from catalog_gen.errors import FeedError
 
@@ -92,6 +92,7 @@ def read_table(source: FeedSource, encoding: str, header: HeaderCandidate) -> Ta
         preamble=header.preamble,
         line_end=header.line_end,
         header=header.cells,
+        written=lambda: _written(source, encoding, header),
     )
 
 
@@ -114,12 +115,44 @@ def _declared_delimiter(text: str) -> str:
 
 
 def _rows(source: FeedSource, encoding: str, header: HeaderCandidate) -> Iterator[RawRow]:
-    delimiter, names, width = header.delimiter, header.names, len(header.names)
     lines = _Lines(read_lines(source, encoding))
+    _pass_header(lines, header)
+    return _rows_below(lines, header)
+
+
+def _written(source: FeedSource, encoding: str, header: HeaderCandidate) -> Iterator[WrittenRow]:
+    """The header and the records with their characters, and with the lines between them."""
+    physical = read_lines(source, encoding)
+    lines = _Lines(read_lines(source, encoding))
+
+    def text_up_to(end: int) -> str:
+        texts: list[str] = []
+        while reached[0] < end and (line := next(physical, None)) is not None:
+            reached[0] = line.number
+            if line.fault != TOO_LONG:  # its end is not known
+                texts.append(line.text + line.end)
+        return "".join(texts)
+
+    reached = [0]
+    _pass_header(lines, header)
+    text_up_to(header.line - 1)
+    record, text = None, text_up_to(lines.reached)
+    for row in _rows_below(lines, header):
+        if isinstance(row, Record):
+            yield WrittenRow(record, text, text_up_to(row.line - 1))
+            record, text = row, text_up_to(lines.reached)
+    yield WrittenRow(record, text, text_up_to(1 << 62))
+
+
+def _pass_header(lines: "_Lines", header: HeaderCandidate) -> None:
     while (line := lines.take()) is not None and line.number < header.line:
         pass
     if line is not None:
-        _parse(line, lines, delimiter)  # a header's names may span lines, too
+        _parse(line, lines, header.delimiter)  # a header's names may span lines, too
+
+
+def _rows_below(lines: "_Lines", header: HeaderCandidate) -> Iterator[RawRow]:
+    delimiter, names, width = header.delimiter, header.names, len(header.names)
     usual = _UsualCells(width)
     doubted = 0  # the line up to which a broken quote may have reached
     endless = False  # it reached beyond the bound on a record's size
