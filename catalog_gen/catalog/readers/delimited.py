@@ -16,7 +16,7 @@ from typing import Final
 from catalog_gen.catalog.product import Rejection
 from catalog_gen.catalog.readers.lines import MAX_LINE, TOO_LONG, Line, read_lines
 from catalog_gen.catalog.readers.record import RawRow, Record, Table, WrittenRow, reject
-from catalog_gen.catalog.readers.source import FeedSource
+from catalog_gen.catalog.readers.source import FeedSource, half_written
 from catalog_gen.errors import FeedError
 
 #: In order of preference among delimiters that split the header equally often.
@@ -117,7 +117,15 @@ def _declared_delimiter(text: str) -> str:
 def _rows(source: FeedSource, encoding: str, header: HeaderCandidate) -> Iterator[RawRow]:
     lines = _Lines(read_lines(source, encoding))
     _pass_header(lines, header)
-    return _rows_below(lines, header)
+    half = 0  # the line of the last row, where it is cut off
+    for row in _rows_below(lines, header):
+        if isinstance(row, Record):
+            half = 0
+        elif lines.is_over and lines.short:
+            half = row.line
+        yield row
+    if half:
+        raise half_written(source, half)
 
 
 def _written(source: FeedSource, encoding: str, header: HeaderCandidate) -> Iterator[WrittenRow]:
@@ -228,21 +236,27 @@ def _parse(
     line: Line, lines: "_Lines", delimiter: str, width: int | None = None
 ) -> list[str] | Rejection:
     """The cells of the record that starts with a line; reads more lines from ``lines``."""
-    lines.reached, lines.cut = line.number, False
+    lines.reached, lines.cut, lines.short = line.number, False, False
     if line.fault:
+        lines.short = True
         return reject(line.number, "", line.text, line.fault)
     if '"' not in line.text:
         cells = line.text.split(delimiter)
-        return _fit(line, cells, width) if width is not None and len(cells) != width else cells
+        if width is None or len(cells) == width:
+            return cells
+        lines.short = len(cells) < width
+        return _fit(line, cells, width)
     follow: list[Line] = []
     try:
         cells = next(csv.reader(_record(line, lines, follow), delimiter=delimiter, strict=True))
     except (csv.Error, StopIteration) as error:
         lines.give_back(follow)
+        lines.short = True
         return reject(line.number, "", line.text, f"the quoting is broken ({error})")
     if width is not None and len(cells) != width:
         # A stray quote whose partner is some lines below also ends here.
         lines.give_back(follow)
+        lines.short = len(cells) < width
         return _fit(line, cells, width, over_lines=bool(follow))
     return cells
 
@@ -275,7 +289,8 @@ class _Lines:
     """Lines with pushback: what a broken quote swallowed is read again as rows.
 
     ``reached`` is the number of the last line that the current record has read; ``cut`` means that
-    the size limit ended it.
+    the size limit ended it, ``short`` that it lacks cells or the end of one; ``is_over`` that the
+    file's last line was read and has no line end.
     """
 
     def __init__(self, lines: Iterator[Line]) -> None:
@@ -283,13 +298,20 @@ class _Lines:
         self._again: deque[Line] = deque()
         self.reached = 0
         self.cut = False
+        self.is_over = False
+        self.short = False
 
     def __iter__(self) -> Iterator[Line]:
         while (line := self.take()) is not None:
             yield line
 
     def take(self) -> Line | None:
-        return self._again.popleft() if self._again else next(self._fresh, None)
+        if self._again:
+            return self._again.popleft()
+        line = next(self._fresh, None)
+        if line is not None:
+            self.is_over = not line.end
+        return line
 
     def give_back(self, lines: list[Line]) -> None:
         self._again.extendleft(reversed(lines))
