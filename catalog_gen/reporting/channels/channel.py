@@ -9,6 +9,7 @@ store or writes a file.
 
 import csv
 import io
+import re
 from abc import ABC
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,6 +22,9 @@ from catalog_gen.registry import Registry
 
 #: The wide forms count, too: spreadsheets of some languages read them as the plain ones.
 _FORMULA_STARTS: Final = ("=", "+", "-", "@", "＝", "＋", "－", "＠")  # noqa: RUF001
+
+#: A spreadsheet whose cells are parted by ";" begins a cell here, formulas included.
+_AFTER_SEMICOLON: Final = re.compile(rf';(["\s]*)(?=[{re.escape("".join(_FORMULA_STARTS))}])')
 
 SUFFIXES: Final[Mapping[Rendition, str]] = {"PNG": "png", "JPEG": "jpg", "WEBP": "webp"}
 
@@ -110,6 +114,8 @@ class Channel(ABC):
         numbered: its columns for one further picture each, with the number in braces.
         columns: the columns of a feed from another platform; none: it takes none.
         required: those of them that may not be empty.
+        id_length: characters of an id, where the channel has a limit; it then takes ids that
+            differ in upper and lower case alone for one. 0: it keeps all apart.
         for_people: whether a spreadsheet reads the feed, which would run a formula.
     """
 
@@ -122,6 +128,7 @@ class Channel(ABC):
     numbered: ClassVar[str | None] = None
     columns: ClassVar[tuple[str, ...]] = ()
     required: ClassVar[tuple[str, ...]] = ()
+    id_length: ClassVar[int] = 0
     for_people: ClassVar[bool] = False
 
     def takes_back(self, platform: str, names: frozenset[str]) -> bool:
@@ -240,5 +247,5 @@ def safe_cell(value: str) -> str:
     OWASP, "CSV injection". A machine would take the apostrophe for a part of the value, so it
     stands only in feeds that people open.
     """
-    line = " ".join(one_line(value).split())
+    line = _AFTER_SEMICOLON.sub(r";\1'", " ".join(one_line(value).split()))
     return f"'{line}" if line.startswith(_FORMULA_STARTS) else line
