@@ -34,7 +34,7 @@ from studio.training.critic import LABELS, targets
 
 ROOT: Final = Path(__file__).parent.parent
 CONFIG: Final = ROOT / "data" / "catalog.toml"
-#: Pictures that are drawn and judged at a time.
+#: Number of pictures drawn and judged at a time.
 CHUNK: Final = 96
 
 Floats = NDArray[np.float64]

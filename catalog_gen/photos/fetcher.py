@@ -17,20 +17,20 @@ import httpcore2
 import httpx2
 
 from catalog_gen.hosts import AllowedHosts
-from catalog_gen.photos.download import DownloadError, Limits, Photo, download, parsed
+from catalog_gen.photos.download import Limits, NotFetched, Photo, download, parsed
 from catalog_gen.photos.network import CheckedNetwork, Resolve, resolved
 from catalog_gen.photos.shelf import ShelfWriter
 from catalog_gen.progress import report
 
 STAGE: Final = "photos"
 
-#: Why a picture's bytes are no photo of the shop's; '' if they are.
+#: Why a picture's bytes are not a photo of the shop's; '' if they are.
 Refuse = Callable[[bytes], str]
 
 
 @dataclass(slots=True)
 class Fetched:
-    """How many addresses brought a photo, had the same one, failed, or brought one of our own."""
+    """Counts of addresses: new photo, unchanged photo, failure, and a picture drawn here."""
 
     fetched: int = 0
     unchanged: int = 0
@@ -44,21 +44,23 @@ class Fetched:
 
 @dataclass(slots=True)
 class _Host:
-    """How a host behaves: when it may be asked again, and how often in a row it failed."""
+    """A host's state: when it may be asked again, and its consecutive failures."""
 
     resume_at: float = 0.0
     failures: int = 0
     gone: str = ""
 
-    def note(self, error: DownloadError | None, patience: int) -> None:
+    def note(self, error: NotFetched | None, patience: int) -> None:
         self.failures = self.failures + 1 if error is not None and error.of_host else 0
         if error is not None and self.failures >= patience:
-            self.gone = f"not asked: {patience} photos of this host failed in a row ({error.why})"
+            self.gone = (
+                f"not requested: {patience} photos of this host failed in a row ({error.why})"
+            )
 
 
 @dataclass(slots=True)
 class _Round:
-    """What the workers of one round share."""
+    """The shared state of one round's workers."""
 
     todo: Iterator[str]
     shelf: ShelfWriter
@@ -88,7 +90,7 @@ class _Round:
     def _one(self, address: str) -> None:
         url = parsed(address)
         if url is None:
-            self._fail(address, "is no address of the web")
+            self._fail(address, "is not a web address")
             return
         with self._lock:
             host = self._behaviour.setdefault(url.host, _Host())
@@ -97,7 +99,7 @@ class _Round:
             return
         try:
             photo = self._patiently(address, url, host)
-        except DownloadError as error:
+        except NotFetched as error:
             if self.over.is_set():
                 return
             with self._lock:
@@ -135,12 +137,12 @@ class _Round:
                 self.over.wait(pause)
             try:
                 return download(self.pool, url, known, self.hosts, self.limits)
-            except DownloadError as error:
+            except NotFetched as error:
                 if not error.passing or not further or host.gone or self.over.is_set():
                     raise
                 if error.wait > self.limits.longest_wait:
-                    why = f"{error.why}, and the server wants {error.wait:.0f} s of patience"
-                    raise DownloadError(why, of_host=True) from None
+                    why = f"{error.why}, and the server asks for a wait of {error.wait:.0f} s"
+                    raise NotFetched(why, of_host=True) from None
                 if error.wait:  # what the server asks of one, it asks of all
                     with self._lock:
                         host.resume_at = max(host.resume_at, time.monotonic() + error.wait)
@@ -159,9 +161,10 @@ def fetch_photos(
     refuse: Refuse = lambda content: "",
     resolve: Resolve = resolved,
 ) -> Fetched:
-    """Ask for every address once, and write to the shelf what came and what did not.
+    """Request every address once, and record the photos and failures on the shelf.
 
-    Addresses that a round which was cut short has settled are not asked again. Reports progress.
+    Addresses that an interrupted round has already settled are not requested again. Reports
+    progress.
 
     Raises:
         OSError: the shelf can't be written.

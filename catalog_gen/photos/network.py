@@ -1,8 +1,8 @@
 """Connections to addresses that were checked, and to no others, within a deadline.
 
-A name is resolved once for a connection, its addresses are checked, and the connection goes to one
-of them: a name server that answers a second question otherwise is never asked one ("DNS
-rebinding"). TLS still proves the name.
+A name is resolved once per connection, its addresses are checked, and the connection goes to one of
+them. A name server that would answer a second query differently is thus never asked again ("DNS
+rebinding"). TLS still verifies the name.
 """
 
 import ipaddress
@@ -27,8 +27,8 @@ Resolve = Callable[[str, int], list[str]]
 _DEADLINE: Final[ContextVar[float]] = ContextVar("deadline", default=math.inf)
 
 
-class ForbiddenAddressError(Exception):
-    """A listed host resolves to an address that may not be connected to."""
+class ForbiddenAddress(Exception):
+    """A listed host resolves to a forbidden address."""
 
 
 @contextmanager
@@ -48,7 +48,7 @@ def resolved(host: str, port: int) -> list[str]:
     """The addresses of a host, as the system resolves it.
 
     Raises:
-        OSError: it can't.
+        OSError: the name can't be resolved.
     """
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(address[0]) for *_, address in found))
@@ -80,7 +80,7 @@ class CheckedNetwork(httpcore2.NetworkBackend):
         """A connection to the first of the host's addresses that answers.
 
         Raises:
-            ForbiddenAddressError: one of its addresses may not be connected to.
+            ForbiddenAddress: one of its addresses is not allowed.
             httpcore2.ConnectError: the name has no address, or none answers.
         """
         problem: Exception = httpcore2.ConnectError(f"{host} has no address")
@@ -118,7 +118,7 @@ class CheckedNetwork(httpcore2.NetworkBackend):
         addresses = [ipaddress.ip_address(each.partition("%")[0]) for each in found]
         for address in addresses:
             if not self._hosts.may_connect(host, port, address):
-                raise ForbiddenAddressError(f"{host} resolves to {address}, which is not public")
+                raise ForbiddenAddress(f"{host} resolves to {address}, which is not public")
         return addresses
 
     def sleep(self, seconds: float) -> None:

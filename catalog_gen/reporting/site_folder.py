@@ -1,10 +1,10 @@
 """A folder of static files that a browser reads from disk or a web server serves unchanged.
 
-Files appear whole: under a temporary name, synced, then renamed. What has the right bytes already
-is left alone, so a copy to a host sends only what changed. ``manifest.json`` lists the size and
-the SHA-256 of data and photos, a picture's name is its own SHA-256, and the page ends as it should:
-``damaged_files`` looks there. The manifest is renamed before the page: killed in between, the old
-page is still whole.
+Files are written under a temporary name, synced, then renamed. Files that already have the right
+bytes are left alone, so a copy to a host sends only what changed. ``damaged_files`` checks data and
+photos against ``manifest.json`` (size and SHA-256), pictures against their names (SHA-256), and the
+page's end. The manifest is renamed before the page, so after a crash in between the old page is
+still complete.
 """
 
 import fcntl
@@ -22,12 +22,13 @@ from typing import Final, Self
 from pydantic import TypeAdapter, ValidationError
 
 from catalog_gen.errors import CorruptionError
-from catalog_gen.store.files import sync_file, sync_folder
+from catalog_gen.store.files import served_folder, sync_file, sync_folder
 
 PAGE: Final = "index.html"
 MANIFEST: Final = "manifest.json"
 #: Files synced and renamed in one batch, so that their writes overlap.
 _PENDING: Final = 128
+_PNG_END: Final = b"IEND\xaeB`\x82"
 #: Pictures: the name is the SHA-256 of the bytes.
 _ADDRESSED: Final = re.compile(r"images/([0-9a-f]{64})\.png")
 #: Files that this class writes and may therefore delete; all others belong to the user.
@@ -51,8 +52,8 @@ _LISTING: Final = TypeAdapter(dict[str, Listed])
 class SiteFolder:
     """Writes one version of the site; a second writer waits until the first has left.
 
-    Use it as a context manager. Leaving it after an error removes what was not renamed yet; what
-    was renamed is unknown to the old page, and swept by the next writer.
+    Use it as a context manager. Leaving it after an error removes files that were not renamed yet;
+    renamed files are not used by the old page, and the next writer deletes them.
     """
 
     def __init__(self, root: Path) -> None:
@@ -65,9 +66,7 @@ class SiteFolder:
 
     def __enter__(self) -> Self:
         for folder in (self.root, *(self.root / name for name in _FOLDERS)):
-            folder.mkdir(parents=True, exist_ok=True)
-            # Under a umask of 077 no web server could look into it.
-            folder.chmod(folder.stat().st_mode | 0o755)
+            served_folder(folder)
         lock = self._open.enter_context((self.root / ".lock").open("w"))
         fcntl.flock(lock, fcntl.LOCK_EX)
         for leftover in self.root.rglob(".*.partial"):
@@ -89,9 +88,9 @@ class SiteFolder:
         self._open.close()
 
     def keeps(self, path: str, ending: bytes) -> bool:
-        """Keep ``path`` if it is there already and ends with these bytes; whether it was.
+        """Keep ``path`` if it exists and ends with these bytes; returns whether it does.
 
-        A file that a power cut tore is empty, too short, or ends in zeros.
+        A file torn by a power cut is empty, too short, or ends in zeros.
         """
         if path in self._wanted:
             return True
@@ -106,8 +105,13 @@ class SiteFolder:
             self._keep(path, target)
         return whole
 
-    def put(self, path: str, content: bytes) -> None:
-        """Bring ``path`` to these bytes; it has them at the latest after ``settle``."""
+    def put(self, path: str, content: bytes, *, same: Path | None = None) -> None:
+        """Write these bytes to ``path``, at the latest in ``settle``.
+
+        Args:
+            same: a file with these bytes that never changes: it gets another name instead of a
+                second copy, where the file system has such links.
+        """
         target = self.root / path
         if _is_listed(path):
             self._listed[path] = _listed(content)
@@ -117,10 +121,12 @@ class SiteFolder:
                 return
         self._wanted.add(path)
         handle, name = tempfile.mkstemp(dir=target.parent, prefix=".", suffix=".partial")
-        self._pending.append((Path(name), target))
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(content)
-        os.chmod(name, 0o644)
+        os.close(handle)
+        partial = Path(name)
+        self._pending.append((partial, target))
+        if same is None or not _linked(same, partial):
+            partial.write_bytes(content)
+            partial.chmod(0o644)
         if len(self._pending) >= _PENDING:
             self.settle()
 
@@ -158,10 +164,21 @@ class SiteFolder:
             self._listed[path] = self._before.get(path) or _listed(target.read_bytes())
 
 
-def damaged_files(root: Path) -> Iterator[tuple[str, str]]:
-    """Files of a written site that are gone or not what was written, with the rule they break.
+def _linked(file: Path, name: Path) -> bool:
+    """Make ``name`` another name of a file; False on another disk, or one without hard links."""
+    try:
+        name.unlink()
+        os.link(file, name)
+    except OSError:
+        name.touch()
+        return False
+    return True
 
-    A folder without a manifest holds no finished site: nothing is damaged there.
+
+def damaged_files(root: Path) -> Iterator[tuple[str, str]]:
+    """Files of a written site that are missing or changed, with the rule that they break.
+
+    A folder without a manifest has no finished site, so nothing in it counts as damaged.
     """
     try:
         listed = _manifest(root)
@@ -182,6 +199,33 @@ def damaged_files(root: Path) -> Iterator[tuple[str, str]]:
                 yield f"images/{file.name}", problem
 
 
+def torn_files(root: Path) -> Iterator[str]:
+    """Files of a written site that a crash tore, by their sizes and ends: nothing is hashed."""
+    try:
+        listed = _manifest(root)
+    except CorruptionError:
+        yield MANIFEST
+        return
+    if listed and _end_of(root / PAGE, 64).rstrip()[-7:] != b"</html>":
+        yield PAGE
+    for path, expected in sorted(listed.items()):
+        file = root / path
+        if not file.is_file() or file.stat().st_size != expected.size:
+            yield path
+    for file in sorted((root / "images").glob("*.png")):
+        if _end_of(file, len(_PNG_END)) != _PNG_END:
+            yield f"images/{file.name}"
+
+
+def _end_of(file: Path, size: int) -> bytes:
+    try:
+        with file.open("rb") as stream:
+            stream.seek(-min(size, os.fstat(stream.fileno()).st_size), os.SEEK_END)
+            return stream.read()
+    except OSError:
+        return b""
+
+
 def _is_listed(path: str) -> bool:
     return path.startswith(("data/", "photos/"))
 
@@ -199,7 +243,7 @@ def _manifest(root: Path) -> dict[str, Listed]:
         return _LISTING.validate_json(content)
     except ValidationError:
         raise CorruptionError(
-            str(root / MANIFEST), "it is no list of files", "Run `catalog-gen gallery`."
+            str(root / MANIFEST), "it is not a list of files", "Run `catalog-gen gallery`."
         ) from None
 
 

@@ -1,7 +1,7 @@
 """Write what is live for a sales channel: its pictures with their provenance, and its feed.
 
-What the channel would refuse is left out and listed with the reason. The folder is filled before
-the feed appears in it, so that a feed never names a picture that is not there.
+What the channel would refuse is left out and listed with the reason. The feed is written after the
+pictures, so it never names a missing one.
 """
 
 import json
@@ -37,14 +37,14 @@ from catalog_gen.stages.shop_feed import (
     shop_facts,
     with_raw_texts,
 )
-from catalog_gen.store.files import write_whole
+from catalog_gen.store.files import served_folder, write_whole
 from catalog_gen.store.images import ImageOrigin, image_origins, stored_pngs
 from catalog_gen.store.scores import newest_signals
 from catalog_gen.store.showcase import live_products
 
 PICTURES: Final = "images"
 
-#: Products whose pictures are in memory at a time.
+#: Number of products whose pictures are in memory at a time.
 _PORTION: Final = 64
 
 #: Digits of the image id in a file name: enough to find the picture, and never the same twice.
@@ -54,7 +54,7 @@ _PICTURE: Final = re.compile(rf"{PICTURES}/[0-9a-f]{{{_NAME_LENGTH}}}\.[a-z]{{3,
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A product, or one picture of it, that the channel does not take. ``view`` '': all of it."""
+    """A product or picture that the channel does not take. ``view`` is '' for a whole product."""
 
     product_id: str
     view: str
@@ -63,9 +63,9 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """What an export wrote: the feed, and how many products and pictures, each once, are in it.
+    """The result of an export: the feed, and the numbers of products and distinct pictures in it.
 
-    Without any product nothing is written, and what a former export wrote stays.
+    Without products nothing is written, and the files of an earlier export stay.
     """
 
     feed: Path
@@ -87,19 +87,19 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class _Writer:
-    """Writes pictures in a channel's form, each once, however many products show it."""
+    """Writes pictures in a channel's form, once each even if several products show them."""
 
     channel: Channel
     passport: Passport | None
     signer: Signer | None
     out: Path
     weights: dict[str, int] = field(default_factory=dict)
-    """Bytes of the files that are written, by name."""
+    """Sizes of the written files in bytes, by name."""
 
     def write(self, candidate: Candidate, *, main: bool) -> tuple[str, str]:
-        """The file's name, and what the channel has against it: '' if it is written.
+        """The file's name, and why the channel refuses it; '' if it was written.
 
-        Products may show one picture in different slots, so each asks the channel for itself.
+        The channel is asked for every product, since products may show a picture in other slots.
         """
         suffix = SUFFIXES[self.channel.form.rendition]
         name = f"{PICTURES}/{candidate.origin.image_id[:_NAME_LENGTH]}.{suffix}"
@@ -146,7 +146,8 @@ def export(
     texts = {} if back is not None else raw_texts(shop)
     taken: dict[str, str] = {}
     try:
-        (out / PICTURES).mkdir(parents=True, exist_ok=True)
+        for folder in (out, out / PICTURES):
+            served_folder(folder)
         for product, candidates in _live(catalog):
             entry = ChannelProduct.of(product, images=())
             if back is None:
@@ -182,15 +183,15 @@ def export(
 
 def _lacks(channel: Channel, missing: Sequence[str]) -> str:
     return (
-        f"{channel.name} requires {', '.join(missing)}, and the feed has none; publish.shop_url, "
-        "publish.availability and publish.currency can say it for all"
+        f"{channel.name} requires {', '.join(missing)}, which the feed lacks; publish.shop_url, "
+        "publish.availability and publish.currency set defaults"
     )
 
 
 def _live(catalog: Catalog) -> Iterator[tuple[Product, list[Candidate]]]:
     """Each product with its live pictures, main one first.
 
-    The database is let go while pictures are written, so that a refresh can go on beside.
+    The database is released while pictures are written, so that a refresh can run meanwhile.
     """
     with catalog.store.reading() as connection:
         live = live_products(connection)
@@ -200,7 +201,7 @@ def _live(catalog: Catalog) -> Iterator[tuple[Product, list[Candidate]]]:
         portion = live[start : start + _PORTION]
         with catalog.store.reading() as connection:
             wanted = sorted({name for each in portion for name in each.image_ids.values()})
-            pictures = stored_pngs(connection, wanted)
+            pictures = stored_pngs(connection, catalog.store.pictures(connection), wanted)
             signals = {
                 image_id: Signals.from_json(text)
                 for image_id, text in newest_signals(connection, wanted).items()
@@ -237,7 +238,7 @@ def _write_product(
 def _refusal(
     passport: Passport, candidate: Candidate, channel: Channel, weight: int, *, main: bool
 ) -> str:
-    """What the channel has against a file of so many bytes in this slot; '': nothing."""
+    """Why the channel refuses a file of this size in this slot; '' if it does not."""
     form, origin = channel.form, candidate.origin
     width, height = form.fitted(origin.width, origin.height)
     file = PictureFile(form.rendition, width, height, weight, declared=True)

@@ -1,8 +1,8 @@
 """Draw again what failed, after its cause was fixed.
 
-A night tries what failed so many times and then gives it up; and what was planned from a broken
-photo names that photo's hash. So before anything is drawn again on request, photos are
-looked at again, the wishes that read them are written anew, and tries are counted from zero.
+A night gives a picture up after a number of failed attempts, and wishes that use a broken photo
+contain its hash. So before a picture is drawn again on request, the photos are hashed again, the
+wishes that use them are rewritten, and attempts are counted from zero.
 """
 
 from collections.abc import Collection, Sequence
@@ -12,6 +12,7 @@ from typing import Literal
 from duckdb import DuckDBPyConnection
 
 from catalog_gen.stages.catalog import Catalog, Stamp
+from catalog_gen.stages.cutouts import change_masks
 from catalog_gen.stages.products import REFERENCE_HASH, photo_hash
 from catalog_gen.stages.prompts import Drawer, compile_views, desired_prompts, store_wishes
 from catalog_gen.stages.retries import one_more_rung
@@ -21,8 +22,8 @@ from catalog_gen.store.products import change_attribute, only_products, products
 from catalog_gen.store.prompts import known_attributes
 from catalog_gen.store.retries import AllRejected, all_rejected
 
-#: What can be drawn again: what a night would try again anyway, what it gave up, and what the judge
-#: rejected in every attempt.
+#: What can be drawn again: failures that a night would try again, those that it gave up, and
+#: pictures whose every candidate was rejected.
 Kind = Literal["failed", "given up", "rejected"]
 
 
@@ -33,7 +34,7 @@ class Mended:
     Attributes:
         again: failed pictures planned again unchanged.
         photos: products whose photo has changed; their wishes were rewritten.
-        rungs: new candidates for products and views whose candidates were all rejected.
+        rungs: number of new candidates where all candidates were rejected.
         shards: the shards of all this work.
     """
 
@@ -59,11 +60,12 @@ def mend(
     shards: Collection[int] | None = None,
     products: Collection[str] = (),
 ) -> Mended:
-    """Plan again what failed, and nothing else.
+    """Plan failed pictures again.
 
     Args:
-        shards: where to look; None: everywhere.
-        products: only what these lack; empty: what any lacks. Who shares it gets it, too.
+        shards: the shards to look in; None: all.
+        products: only pictures that these products lack; empty: all. Products that share them get
+            them as well.
 
     Raises:
         ConfigError: a template can't be used.
@@ -107,14 +109,17 @@ def _look_at_photos(
 ) -> list[str]:
     """Hash these products' photos again; returns the ids of those whose photo changed."""
     folders = catalog.photo_folders
+    products = products_named(connection, product_ids)
     hashes = {
         product.product_id: digest
-        for product in products_named(connection, product_ids)
+        for product in products
         if product.reference
         and (digest := photo_hash(product, folders)) != product.attributes.get(REFERENCE_HASH)
     }
     if hashes:
         change_attribute(connection, REFERENCE_HASH, hashes, stamp.now)
+        references = {product.product_id: product.reference for product in products}
+        change_masks(connection, catalog, hashes, references, stamp)
     return list(hashes)
 
 
@@ -125,7 +130,7 @@ def _write_wishes(
     product_ids: Sequence[str],
     stamp: Stamp,
 ) -> None:
-    """The wishes of these products as their fields are now, planned."""
+    """Rewrite the wishes of these products from their current fields, and plan them."""
     if not product_ids:
         return
     views = compile_views(catalog.settings, known_attributes(connection), drawer.dialect)

@@ -1,8 +1,9 @@
 """Durable file operations: a rename is durable only once its folder is synced, too."""
 
 import os
-import tempfile
 from pathlib import Path
+
+from catalog_gen.store.unfinished import sweep, unfinished_file
 
 
 def write_whole(path: Path, content: bytes) -> None:
@@ -10,15 +11,23 @@ def write_whole(path: Path, content: bytes) -> None:
 
     The file is not synced, so use this only for content that can be written again.
     """
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".partial")
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(content)
-        os.chmod(name, 0o644)
-        os.replace(name, path)
-    except BaseException:
-        os.unlink(name)
-        raise
+    with unfinished_file(path.parent) as (stream, partial):
+        stream.write(content)
+        stream.flush()
+        partial.chmod(0o644)
+        partial.replace(path)
+
+
+def served_folder(path: Path) -> None:
+    """Create a folder whose files a web server can read, under a umask of 077, too.
+
+    What killed processes left unfinished in it is deleted.
+    """
+    path.mkdir(parents=True, exist_ok=True)
+    mode = path.stat().st_mode
+    if mode & 0o755 != 0o755:
+        path.chmod(mode | 0o755)
+    sweep(path)
 
 
 def sync_file(path: Path) -> None:

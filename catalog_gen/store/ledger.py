@@ -171,7 +171,8 @@ def save_plan(
                 recipe ->> '$.method.name' AS method,
                 recipe ->> 'model_hash' AS model_hash, recipe ->> 'scheduler' AS scheduler,
                 (recipe ->> 'seed')::BIGINT AS seed,
-                recipe ->> 'reference_sha256' AS reference_sha256
+                recipe ->> 'reference_sha256' AS reference_sha256,
+                recipe ->> 'mask_sha256' AS mask_sha256
             FROM plan_to_save ANTI JOIN recipes USING (recipe_id)
             """
         )
@@ -339,8 +340,16 @@ def apply_budget(
 
 
 def made_among(connection: DuckDBPyConnection, recipe_ids: Iterable[str]) -> set[str]:
-    """Those of the recipes that have an image."""
-    return _among(connection, recipe_ids, "SELECT image_id FROM images")
+    """Those of the recipes that need no drawing.
+
+    They have an image that is kept, or one that was rejected, whose bytes nobody needs.
+    """
+    made = """
+        SELECT image_id FROM images WHERE dropped_at IS NULL
+        UNION
+        SELECT image_id FROM newest_verdicts WHERE decision = 'rejected'
+    """
+    return _among(connection, recipe_ids, made)
 
 
 def given_up_among(connection: DuckDBPyConnection, recipe_ids: Iterable[str]) -> set[str]:

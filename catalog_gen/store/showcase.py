@@ -51,6 +51,7 @@ class ShownPicture:
     hard_failures: tuple[str, ...]
     reviewer: str
     reference_sha256: str
+    mask_sha256: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,11 +112,6 @@ def active_products(connection: DuckDBPyConnection) -> list[Product]:
     return [stored_product(row) for row in rows]
 
 
-def limit_memory(connection: DuckDBPyConnection) -> None:
-    """Limit the database's memory, so that it caches few pictures and sorts on disk."""
-    connection.execute("SET memory_limit = '512MB'")
-
-
 def shown_products(connection: DuckDBPyConnection) -> Iterator[ShownProduct]:
     """The active products with all that the gallery shows of them, by id.
 
@@ -155,7 +151,7 @@ def _rows(connection: DuckDBPyConnection, query: str) -> Iterator[tuple[Any, ...
 
 
 def _shown_pictures(connection: DuckDBPyConnection) -> Iterator[ShownPicture]:
-    """Pictures that active products ask for or show, by product, view and candidate.
+    """Kept pictures that active products ask for or show, by product, view and candidate.
 
     After a rollback, and while a gate holds a night back, what is live is no longer wanted.
     """
@@ -173,6 +169,7 @@ def _shown_pictures(connection: DuckDBPyConnection) -> Iterator[ShownPicture]:
         )
         SELECT {columns_of(ShownPicture, "product_id", "live")}, shown.product_id, shown.live
         FROM shown JOIN (SELECT * EXCLUDE (product_id, live) FROM lineage) USING (image_id)
+        WHERE dropped_at IS NULL
         ORDER BY shown.product_id, view, candidate, attempt
     """
     own = ("product_id", "live")
@@ -191,6 +188,7 @@ def _shown_picture(facts: dict[str, Any]) -> ShownPicture:
             "hard_failures": tuple(facts["hard_failures"] or ()),
             "reviewer": facts["reviewer"] or "",
             "reference_sha256": facts["reference_sha256"] or "",
+            "mask_sha256": facts["mask_sha256"] or "",
         }
     )
 

@@ -1,4 +1,4 @@
-"""Feeds as an enemy, or a tired export script, would write them."""
+"""Feeds as an attacker or a broken export script would write them."""
 
 import gzip
 import json
@@ -28,7 +28,7 @@ def ids(contents: FeedContents) -> list[str]:
 def test_damaged_feeds_never_crash_and_always_add_up(
     tmp_path_factory: pytest.TempPathFactory, name: str
 ) -> None:
-    """A sample; ``benchmarks/fuzz.py`` reads many thousands, and lets a fuzzer look for more."""
+    """A sample; ``benchmarks/fuzz.py`` reads many thousands, and runs a coverage-guided fuzzer."""
     folder = tmp_path_factory.mktemp("damaged")
 
     @settings(max_examples=60, deadline=None)
@@ -205,7 +205,7 @@ def test_parquet_that_unpacks_far_beyond_its_size_is_refused(tmp_path: Path) -> 
 def test_rows_with_thousands_of_fields_are_rejected_and_not_remembered(tmp_path: Path) -> None:
     path = tmp_path / "feed.jsonl"
     with path.open("w", encoding="utf-8") as stream:
-        for number in range(120):
+        for number in range(40):
             wide = 20_000 if number % 2 else MAX_FIELDS - 2
             keys = {f"k{number}x{key}": "" for key in range(wide)}
             stream.write(json.dumps({"id": str(number), "title": "Mug", **keys}) + "\n")
@@ -213,9 +213,9 @@ def test_rows_with_thousands_of_fields_are_rejected_and_not_remembered(tmp_path:
     contents = read_feed(path, FeedSettings(path=path))
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert len(contents.products) == 60
+    assert len(contents.products) == 20
     assert {each.rule for each in contents.rejections} == {"a row has at most 2,000 fields"}
-    assert peak < 40 * 1024**2
+    assert peak < 20 * 1024**2
     header = ",".join(f"c{number}" for number in range(MAX_FIELDS))
     with pytest.raises(FeedError, match="columns, more than"):
         read_bytes(tmp_path, "feed.csv", f"id,title,{header}\n".encode())

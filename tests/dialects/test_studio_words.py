@@ -1,4 +1,4 @@
-"""A shop's words in the studio's vocabulary: certain ones only."""
+"""A shop's words in the studio model's vocabulary, only where they are unambiguous."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ def studio() -> Dialect:
 
 
 def test_the_file_beside_the_model_is_what_the_studio_exports(tmp_path: Path) -> None:
-    export_words(tmp_path / "studio.json")
+    export_words(tmp_path / "studio.json", 128)
     assert (tmp_path / "studio.json").read_text() == WORDS.read_text()
 
 

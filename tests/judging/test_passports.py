@@ -104,5 +104,5 @@ def test_a_broken_rule_names_its_place_and_the_facts(tmp_path: Path) -> None:
     path = tmp_path / "passports.toml"
     text = Path("data/passports.toml").read_text("utf-8")
     path.write_text(text.replace('fact = "fill"', 'fact = "filling"', 1), "utf-8")
-    with pytest.raises(ConfigError, match=r"google\.rules\.4: .*'filling' is no fact.*fill"):
+    with pytest.raises(ConfigError, match=r"google\.rules\.4: .*'filling' is not a fact.*fill"):
         load_passports(path)

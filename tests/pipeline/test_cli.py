@@ -10,17 +10,12 @@ from typing import Any
 
 import pytest
 
+from tests.commands import run_command
 from tests.pipeline.shop import ROWS, Shop, open_shop
 
 
 def run(shop: Shop, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {
-        "CATALOG_HOME": str(shop.home.root),
-        "CATALOG_CONFIG": str(shop.config),
-        "HF_HUB_OFFLINE": "1",
-    }
-    command = [sys.executable, "-m", "catalog_gen.cli", *arguments]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    return run_command(*arguments, environment=shop.environment)
 
 
 def answer(shop: Shop, *arguments: str) -> Any:

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from catalog_gen.settings import CredentialSettings
 from catalog_gen.stages.catalog import Catalog
 from catalog_gen.stages.export import Exported, export
 from catalog_gen.stages.identify import identify
+from catalog_gen.stages.publication import write_channel_feeds
 from tests.pipeline.shop import Shop, open_shop
 
 ROWS = (
@@ -51,6 +53,22 @@ height = 64
 
 def feed_of(exported: Exported) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(exported.feed.read_text("utf-8"))))
+
+
+def test_a_web_server_may_read_what_a_strict_umask_wrote(shop: Shop, tmp_path: Path) -> None:
+    left = tmp_path / "out" / "images" / ".catalog-gen-abcdefgh.partial"
+    left.parent.mkdir(parents=True, mode=0o700)
+    left.write_bytes(b"of an export that was killed")
+    before = os.umask(0o077)
+    try:
+        export(shop.catalog, "google", tmp_path / "out")
+        fed = write_channel_feeds(shop.catalog).path
+    finally:
+        os.umask(before)
+    assert not left.exists()
+    for path in [tmp_path / "out", *(tmp_path / "out").rglob("*"), fed, fed.parent]:
+        wanted = 0o755 if path.is_dir() else 0o644
+        assert path.stat().st_mode & wanted == wanted, path
 
 
 def test_google_gets_its_fields_its_form_and_nothing_that_it_refuses(
@@ -118,7 +136,7 @@ def test_every_exported_picture_tells_which_one_it_is(shop: Shop, tmp_path: Path
             assert read_provenance(path.read_bytes()).image_id.startswith(path.stem)
         stranger = tmp_path / "stranger.png"
         Image.new("RGB", (9, 9), "red").save(stranger)
-        with pytest.raises(InputError, match="carries no recipe"):
+        with pytest.raises(InputError, match="carries no catalog_gen recipe"):
             identify(connection, str(stranger))
     other = open_shop(tmp_path / "other")
     with (
@@ -139,6 +157,7 @@ def test_with_a_certificate_every_picture_is_signed(shop: Shop, tmp_path: Path) 
         ("key.pem", signing.signer.private_key),
     ):
         (tmp_path / name).write_text(text)
+    (tmp_path / "key.pem").chmod(0o600)
     settings = shop.catalog.settings.model_copy(
         update={
             "credentials": CredentialSettings(
@@ -156,11 +175,9 @@ def test_with_a_certificate_every_picture_is_signed(shop: Shop, tmp_path: Path) 
 
 
 def test_the_bytes_alone_are_enough_to_find_a_picture(shop: Shop, tmp_path: Path) -> None:
-    ((content, image_id),) = shop.query(
-        "SELECT bytes, image_id FROM image_bytes JOIN images USING (sha256) LIMIT 1"
-    )
+    ((image_id,),) = shop.query("SELECT image_id FROM images LIMIT 1")
     path = tmp_path / "bare.png"
-    path.write_bytes(bytes(content))  # type: ignore[call-overload]
+    path.write_bytes(shop.png(str(image_id)))
     renamed = tmp_path / "renamed.bin"
     shutil.copy(path, renamed)
     with shop.catalog.store.reading() as connection:

@@ -1,4 +1,4 @@
-"""A package from outside is really installed, and a refresh draws with its method."""
+"""Another package is installed, and a refresh draws with its method."""
 
 import json
 import os
@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from catalog_gen.method import METHODS
 from catalog_gen.store.connection import Store
 from tests.pipeline.shop import Shop, open_shop
 
@@ -16,7 +17,7 @@ PLUGIN = Path(__file__).parents[1] / "plugin"
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder into which the package was installed as pip would install it."""
+    """A folder into which the package is installed as pip would do it."""
     folder = tmp_path_factory.mktemp("site")
     source = tmp_path_factory.mktemp("source") / "plugin"
     source.mkdir()
@@ -76,4 +77,4 @@ def test_without_the_package_its_method_is_named_with_those_that_are_there(shop:
     assert done.returncode == 2
     told = " ".join(done.stderr.split())
     assert "views.mirrored.method: no method of this name is installed" in told
-    assert "There are: edit, img2img, text2img" in told
+    assert f"There are: {', '.join(METHODS.names())}" in told

@@ -30,7 +30,7 @@ from catalog_gen.reporting.gallery_script import (
     data_file,
     view_state,
 )
-from catalog_gen.reporting.site_folder import damaged_files
+from catalog_gen.reporting.site_folder import damaged_files, torn_files
 
 HOSTILE = "</script><script>alert(1)</script><!--<img src=x onerror=alert(1)> & \u2028 \"'"
 
@@ -90,7 +90,13 @@ class Source:
         self.asked.append(image.number)
         return png_of(image.number)
 
+    def file(self, image: GalleryImage) -> Path | None:
+        return None
+
     def photo(self, product: GalleryProduct, sha256: str) -> bytes | None:
+        return self.photo_bytes
+
+    def cutout(self, product: GalleryProduct, image: GalleryImage) -> bytes | None:
         return self.photo_bytes
 
 
@@ -104,7 +110,7 @@ def data_of(content: str) -> list[Any]:
 
 
 def products_in(folder: Path) -> list[dict[str, Any]]:
-    """Everything that the data files of the page's index tell, in its order."""
+    """The contents of the data files in the page's index, in order."""
     soup = BeautifulSoup((folder / "index.html").read_text("utf-8"), "html.parser")
     index = (folder / str(soup.find_all("script")[0]["src"])).read_text("utf-8")
     chunks = data_of(re.sub(r",\n\],", "],", index))[1]["chunks"]
@@ -161,6 +167,17 @@ def test_files_that_are_right_already_are_left_alone(tmp_path: Path) -> None:
     assert list(damaged_files(tmp_path)) == []
 
 
+def test_what_was_cut_out_is_shown_beside_the_photo_while_it_is_there(tmp_path: Path) -> None:
+    kept = mug(image(0, photo_sha256="e" * 64, mask_sha256="f" * 64))
+    written(catalog(kept), tmp_path)
+    assert {each.stem for each in (tmp_path / "photos").iterdir()} == {"e" * 64, "f" * 64}
+    (shown,) = products_in(tmp_path)[0]["views"][0]["images"]
+    assert shown["cutout"] == f"photos/{'f' * 64}.jpg"
+    write_gallery(catalog(kept), tmp_path / "gone", Source(photo_bytes=None))
+    (shown,) = products_in(tmp_path / "gone")[0]["views"][0]["images"]
+    assert (shown["photo"], shown["cutout"]) == ("", "")
+
+
 @pytest.mark.parametrize("kind", ["images", "photos", "data", "index.html", "manifest.json"])
 def test_torn_files_are_seen_and_written_anew(tmp_path: Path, kind: str) -> None:
     data = catalog(mug(image(0, photo_sha256="e" * 64)))
@@ -170,9 +187,10 @@ def test_torn_files_are_seen_and_written_anew(tmp_path: Path, kind: str) -> None
         whole = file.read_bytes()
         for torn in (b"", whole[:-4], whole[:-8] + bytes(8)):
             file.write_bytes(torn)
-            assert [path for path, _ in damaged_files(tmp_path)] == [
-                str(file.relative_to(tmp_path))
-            ]
+            name = str(file.relative_to(tmp_path))
+            assert [path for path, _ in damaged_files(tmp_path)] == [name]
+            if kind in {"images", "index.html"} or len(torn) < len(whole):
+                assert list(torn_files(tmp_path)) == [name]
             written(data, tmp_path)
             assert file.read_bytes() == whole
             assert list(damaged_files(tmp_path)) == []
@@ -325,3 +343,21 @@ def test_an_empty_catalog_is_a_page_too(tmp_path: Path) -> None:
     page = written(catalog(publication_id=None, coverage=0.0), tmp_path)
     assert "Nothing is published yet" in page
     assert products_in(tmp_path) == []
+
+
+def test_a_picture_of_this_disk_gets_another_name_and_no_second_copy(tmp_path: Path) -> None:
+    kept = tmp_path / "kept.png"
+    kept.write_bytes(png_of(0))
+    kept.chmod(0o444)
+
+    class OnDisk(Source):
+        def file(self, image: GalleryImage) -> Path | None:
+            return kept if image.number == 0 else tmp_path / "gone.png"
+
+    page = write_gallery(catalog(mug(image(0), image(1))), tmp_path / "site", OnDisk())
+    linked, copied = (page.parent / "images" / f"{image(number).sha256}.png" for number in (0, 1))
+    assert linked.samefile(kept)
+    assert copied.read_bytes() == png_of(1)
+    write_gallery(catalog(mug(image(1))), tmp_path / "site", OnDisk())
+    assert not linked.exists()
+    assert kept.read_bytes() == png_of(0)

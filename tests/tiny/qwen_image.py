@@ -28,7 +28,7 @@ def components(levels: int = 2) -> dict[str, Any]:
             axes_dims_rope=(4, 6, 6),
         ),
         "vae": AutoencoderKLQwenImage(
-            base_dim=8,
+            base_dim=8 if levels < 5 else 2,  # a megapixel is encoded for every edit
             z_dim=LATENT,
             dim_mult=[1] * levels,
             num_res_blocks=1,
