@@ -133,7 +133,7 @@ def _growth(home: Home, storage: StorageFigures) -> Finding:
     told += f"; at this pace the disk is full in {nights:,.0f} nights"
     if nights >= FEW_NIGHTS:
         return Finding("growth", "well", told)
-    remedy = "Free space, set [retention] nights, or move them: `catalog-gen move-pictures`."
+    remedy = "Free space, set [retention] nights, or move them: `catalog-gen move`."
     return Finding("growth", "warning", told, remedy)
 
 

@@ -7,6 +7,7 @@ and what is left over is deleted the next time.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import Final
 
 from catalog_gen.imaging.decode import PictureError
 from catalog_gen.imaging.decode import read_image as decode
@@ -26,7 +27,9 @@ from catalog_gen.store.retention import (
 from catalog_gen.store.runs import note_figures
 
 #: Pictures that are in memory at a time.
-_PORTION = 64
+_PORTION: Final = 64
+#: Share of the database that deleted pictures must have taken for it to be compacted.
+_WORTH_IT: Final = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +105,15 @@ def _known_again(catalog: Catalog, portion: Sequence[OldPicture]) -> list[Droppe
 
 
 def _delete(catalog: Catalog) -> None:
-    """Delete what rows say is gone, and give the space back to the disk."""
+    """Delete what rows say is gone, and give the space back to the disk.
+
+    A database is written anew only when that makes it much smaller: new pictures fill the holes.
+    """
     with catalog.store.writing(checkpoint=True) as connection:
         pictures = catalog.store.pictures(connection)
         unneeded = set(unneeded_addresses(connection))
-        present = [address for address, _ in pictures.listed() if address in unneeded]
+        present = {name: size for name, size in pictures.listed() if name in unneeded}
         pictures.drop(present)
         inside = recorded_place(connection) == IN_DATABASE
-    if inside and present:
+    if inside and sum(present.values()) > _WORTH_IT * catalog.home.database.stat().st_size:
         compact(catalog.store)

@@ -15,6 +15,9 @@ from catalog_gen.store.connection import Store
 from catalog_gen.store.files import sync_file, sync_folder
 from catalog_gen.store.relations import limit_memory, only_row
 
+#: Memory limit of DuckDB while it copies pictures that are in the database.
+_WITH_PICTURES: Final = "4GB"
+
 _TEMPORARY: Final = ".writing-"
 
 
@@ -25,6 +28,9 @@ def copy_database(connection: DuckDBPyConnection, path: Path, *statements: str) 
         statements: SQL that changes the copy, which is attached as ``copied``.
     """
     limit_memory(connection)
+    (inside,) = only_row(connection.execute("SELECT count(*) FROM image_bytes"))
+    if inside:  # a scan holds 2,048 of its pictures at a time
+        connection.execute(f"SET memory_limit = '{_WITH_PICTURES}'")
     quoted = str(path).replace("'", "''")
     (live,) = only_row(connection.execute("SELECT current_database()"))
     connection.execute(f"ATTACH '{quoted}' AS copied (READ_WRITE)")

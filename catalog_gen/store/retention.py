@@ -11,13 +11,14 @@ that wait for a review; and everything that is younger than the nights of the se
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from duckdb import DuckDBPyConnection
 
 from catalog_gen.store.relations import first_row, only_row, registered_rows
 
 #: Looks with a live picture that no person has rejected since.
-LOOKS_LIVE = """
+LOOKS_LIVE: Final = """
     SELECT ledger.look_id FROM live_items
     JOIN ledger ON ledger.recipe_id = live_items.image_id
     LEFT JOIN newest_reviews AS review ON review.image_id = live_items.image_id
