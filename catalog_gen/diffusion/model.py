@@ -2,9 +2,9 @@
 
 A model is a diffusers folder (``model_index.json`` and one folder per component), the id of one on
 a hub, or one checkpoint file with such a folder for its configuration. The settings can add a
-denoiser in a separate file, LoRAs,
-learned words, ControlNets and IP-Adapters. Unsafe or broken files are refused before any
-work starts. The model's identity is one hash over the contents of its files.
+denoiser in a separate file, LoRAs, learned words, ControlNets and IP-Adapters. Unsafe or broken
+files are refused before any work starts. The model's identity is one hash over the contents of its
+files.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -72,8 +72,7 @@ class ModelFiles:
     warnings: tuple[str, ...] = ()
 
     def problem(self, wanted: Drawable) -> Problem | None:
-        """Why the model can't draw a recipe or a view, by its family, its parts and its own
-        schedule."""
+        """Why the model can't draw a recipe or a view: its family, parts or own schedule."""
         own = read_json(self.path / "scheduler" / "scheduler_config.json")
         return (
             self.family.problem(wanted)
