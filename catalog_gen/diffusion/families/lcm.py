@@ -17,5 +17,9 @@ class LatentConsistency(StableDiffusion):
     pipelines: ClassVar[Mapping[str, frozenset[str]]] = {
         "LatentConsistencyModelPipeline": StableDiffusion.pipelines["StableDiffusionPipeline"]
     }
-    tasks: ClassVar[Mapping[Task, TaskRules]] = {"text2img": TaskRules(), "img2img": TaskRules()}
+    tasks: ClassVar[Mapping[Task, TaskRules]] = {
+        "text2img": TaskRules(),
+        "img2img": TaskRules(),
+        "inpaint": TaskRules(blended=True),
+    }
     schedulers: ClassVar[tuple[str, ...]] = (OWN, "lcm")
