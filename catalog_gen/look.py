@@ -28,6 +28,7 @@ class Look:
         asked: what the picture has to show: attribute to value.
         photo: the hash of the photo that it is drawn from, or the name of an unreadable one; empty
             if it is drawn without a photo.
+        mask: the hash of the product's mask in that photo; empty: the method needs none.
         apart: values that distinguish products which would otherwise have the same look.
     """
 
@@ -38,6 +39,7 @@ class Look:
     colourless: str
     asked: Mapping[str, str]
     photo: str = ""
+    mask: str = ""
     apart: tuple[str, ...] = ()
 
     @cached_property
@@ -56,5 +58,5 @@ class Look:
     @cached_property
     def look_id(self) -> str:
         """SHA-256 over all fields; products with the same pictures have the same id."""
-        spec = [self.spec["model"], self.spec["settings"]]
+        spec = [self.spec["model"], self.spec["settings"], *([self.mask] if self.mask else [])]
         return sha256_json([self.form, self.prompt, self.negative_prompt, *spec])

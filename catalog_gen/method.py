@@ -17,7 +17,7 @@ from catalog_gen.registry import Registry
 
 if TYPE_CHECKING:
     import numpy as np
-    import numpy.typing as npt
+    from numpy.typing import NDArray
 
     from catalog_gen.diffusion.batch import Batch, Pictures
     from catalog_gen.diffusion.loading import LoadedModel
@@ -56,6 +56,15 @@ class Method(Chosen):
         """How far it may lead from the product's photo, 0..1; a view's edit policy limits it."""
         return 0.0
 
+    def kept(self, coverage: "NDArray[np.uint8]") -> "NDArray[np.bool_] | None":
+        """Pixels (H, W) of the photo that its pictures show unchanged, byte for byte; None: none.
+
+        Args:
+            coverage: the product's mask in the photo at the picture's size, (H, W), 0..255; all 0
+                for a method that needs none.
+        """
+        return None
+
     @property
     def webui(self) -> Mapping[str, str]:
         """Its parameters as AUTOMATIC1111's web UI names them, for the text in exported files."""
@@ -69,7 +78,7 @@ class Method(Chosen):
         """
         return None
 
-    def seen(self, photo: "npt.NDArray[np.uint8]") -> "npt.NDArray[np.uint8]":
+    def seen(self, photo: "NDArray[np.uint8]") -> "NDArray[np.uint8]":
         """What the model is shown of a photo of (H, W, 3), in the same form: by default all of it.
 
         Called while the batch before is drawn.

@@ -135,6 +135,7 @@ def recipes_for(
     negative_prompt: str,
     model_hash: str,
     reference_sha256: str | None,
+    mask_sha256: str | None = None,
     attempt: int = 0,
 ) -> list[Recipe]:
     """The recipes of all candidates of one look; ``form`` is the look's, for the seeds."""
@@ -151,6 +152,7 @@ def recipes_for(
             width=view.width,
             height=view.height,
             reference_sha256=reference_sha256,
+            mask_sha256=mask_sha256,
         )
         for candidate in range(view.candidates)
     ]

@@ -32,6 +32,9 @@ class Recipe(Chosen):
     width: int = Field(ge=8, multiple_of=8, description="pixels")
     height: int = Field(ge=8, multiple_of=8, description="pixels")
     reference_sha256: str | None = Field(None, description="the photo, where the method needs one")
+    mask_sha256: str | None = Field(
+        None, description="the product's mask in the photo, where the method needs one"
+    )
 
     @property
     def recipe_id(self) -> str:

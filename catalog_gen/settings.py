@@ -176,6 +176,15 @@ class CriticSettings(Chosen):
     model: Path = Field(description="the Stable Diffusion folder whose denoiser gives its features")
 
 
+class CutoutSettings(Chosen):
+    """Who cuts products out of their photos, for methods that need a mask."""
+
+    model: Path | None = Field(
+        None,
+        description="a segmentation model's folder; none: photos on white or grey, by measuring",
+    )
+
+
 class ViewSettings(Chosen):
     """One kind of picture, drawn for every product."""
 
@@ -320,6 +329,7 @@ class CatalogSettings(Chosen):
         None, description="weights of the lettering detector; unset: lettering is not checked"
     )
     critic: CriticSettings | None = Field(None, description="unset: shapes are not judged")
+    cutout: CutoutSettings = CutoutSettings()
     limits: LimitSettings = LimitSettings()
     publish: PublishSettings = PublishSettings()
     credentials: CredentialSettings | None = None
@@ -442,10 +452,14 @@ def _with_absolute_paths(settings: CatalogSettings, folder: Path) -> CatalogSett
         critic = critic.model_copy(
             update={"weights": folder / critic.weights, "model": folder / critic.model}
         )
+    cutout = settings.cutout
+    if cutout.model is not None:
+        cutout = cutout.model_copy(update={"model": folder / cutout.model})
     return settings.model_copy(
         update={
             "critic": critic,
             "store": store,
+            "cutout": cutout,
             "credentials": credentials,
             "feed": feed,
             "model": model,

@@ -198,14 +198,14 @@ class Engine:
     def _prepared(
         self, jobs: Sequence[DrawJob], photos: Photos
     ) -> tuple[list[ReadyJob], list[Failure]]:
-        """Add reference photos; a job fails if its photo or model differs from the recipe's."""
+        """Add photos and masks; a job fails if one of them, or the model, is not the recipe's."""
         ready: list[ReadyJob] = []
         failures: list[Failure] = []
         for job in jobs:
             started = perf_counter()
             try:
                 self._check_recipe(job)
-                ready.append(ReadyJob(job, photos.of(job)))
+                ready.append(ReadyJob(job, photos.of(job), photos.mask_of(job)))
             except (RecipeError, PictureError) as error:
                 failures.append(Failure(job.recipe_id, str(error), perf_counter() - started))
         return ready, failures

@@ -12,6 +12,8 @@ from catalog_gen.errors import InputError
 from catalog_gen.recipe import Environment, Failure, Recipe
 
 Pixels = npt.NDArray[np.uint8]
+#: How much of each pixel is the product, (H, W), 0..255.
+Coverage = npt.NDArray[np.uint8]
 
 
 class RecipeError(InputError):
@@ -20,11 +22,16 @@ class RecipeError(InputError):
 
 @dataclass(frozen=True, slots=True)
 class DrawJob:
-    """One picture to draw. ``reference`` is the product's photo, if the method needs one."""
+    """One picture to draw.
+
+    ``reference`` is the product's photo, and ``mask`` the PNG of its mask, where the method needs
+    them.
+    """
 
     recipe_id: str
     recipe: Recipe
     reference: Path | None = None
+    mask: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)

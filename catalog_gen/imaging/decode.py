@@ -9,7 +9,7 @@ import struct
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -111,7 +111,21 @@ def contain_on_white(
 
     Cropping could cut the product off; stretching would distort it.
     """
-    if pixels.shape == (height, width, 3):
+    return _contained(pixels, width, height, "RGB")
+
+
+def contain_mask(mask: npt.NDArray[np.uint8], width: int, height: int) -> npt.NDArray[np.uint8]:
+    """The mask (H, W) of a picture where ``contain_on_white`` puts the picture; 0 around it.
+
+    Not by Lanczos, whose ringing would put holes into what is whole.
+    """
+    return _contained(mask, width, height, "L")
+
+
+def _contained(
+    pixels: npt.NDArray[np.uint8], width: int, height: int, mode: Literal["RGB", "L"]
+) -> npt.NDArray[np.uint8]:
+    if pixels.shape[:2] == (height, width):
         return pixels
     from PIL import Image
 
@@ -120,8 +134,12 @@ def contain_on_white(
         max(1, min(width, round(pixels.shape[1] * scale))),
         max(1, min(height, round(pixels.shape[0] * scale))),
     )
-    resized = Image.fromarray(pixels).resize(inner, Image.Resampling.LANCZOS)
-    canvas = Image.new("RGB", (width, height), "white")
+    sampling, around = {
+        "RGB": (Image.Resampling.LANCZOS, "white"),
+        "L": (Image.Resampling.BILINEAR, "black"),
+    }[mode]
+    resized = Image.fromarray(pixels).resize(inner, sampling)
+    canvas = Image.new(mode, (width, height), around)
     canvas.paste(resized, ((width - inner[0]) // 2, (height - inner[1]) // 2))
     return np.asarray(canvas)
 

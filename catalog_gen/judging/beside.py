@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalog_gen.diffusion.jobs import DrawJob
-from catalog_gen.diffusion.references import load_reference
+from catalog_gen.diffusion.references import Origin, load_origin
 from catalog_gen.errors import InputError
 from catalog_gen.judging.lettering import LetteringDetector
 from catalog_gen.judging.measurement import Signals, measure
@@ -134,10 +134,10 @@ def _settle_down() -> None:
 def _measured(pixels: Pixels, task: Task, lettering: Path | None) -> Signals | None:
     """Measure in a process of the pool; None if the photo can no longer be read."""
     try:
-        reference = None if task.photo is None else _photo(task.photo)
+        origin = None if task.photo is None else _origin(task.photo)
     except InputError:
         return None
-    signals = measure(pixels, asked=task.asked, reference=reference)
+    signals = measure(pixels, asked=task.asked, origin=origin)
     detector = _detector(lettering)
     if detector is None:
         return signals
@@ -155,6 +155,6 @@ def _detector(weights: Path | None) -> LetteringDetector | None:
 
 
 @lru_cache(maxsize=8)
-def _photo(job: DrawJob) -> Pixels:
+def _origin(job: DrawJob) -> Origin:
     """The decoded photo, cached: consecutive candidates of a product and view share it."""
-    return load_reference(job)
+    return load_origin(job)

@@ -48,6 +48,9 @@ class PictureSource(Protocol):
     def photo(self, product: GalleryProduct, sha256: str) -> bytes | None:
         """The reference photo as a JPEG that fits the page; None: gone, changed or unreadable."""
 
+    def cutout(self, product: GalleryProduct, image: GalleryImage) -> bytes | None:
+        """What was cut out of that photo, likewise; None, too, if the mask is gone."""
+
 
 class Trouble(NamedTuple):
     """A view that could not be drawn."""
@@ -97,8 +100,18 @@ def _with_files(product: GalleryProduct, site: SiteFolder, source: PictureSource
         if not site.keeps(path, JPEG_END):
             photo = source.photo(product, image.photo_sha256)
             if photo is None:
-                return replace(image, photo_sha256="")
+                return replace(image, photo_sha256="", mask_sha256="")
             site.put(path, photo)
+        return with_cutout(image)
+
+    def with_cutout(image: GalleryImage) -> GalleryImage:
+        path = f"photos/{image.mask_sha256}.jpg"
+        if not image.mask_sha256 or site.keeps(path, JPEG_END):
+            return image
+        cutout = source.cutout(product, image)
+        if cutout is None:
+            return replace(image, mask_sha256="")
+        site.put(path, cutout)
         return image
 
     return replace(

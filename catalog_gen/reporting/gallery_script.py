@@ -133,6 +133,7 @@ def _image(image: GalleryImage) -> dict[str, Any]:
         "id": image.image_id,
         "file": f"images/{image.sha256}.png",
         "photo": f"photos/{image.photo_sha256}.jpg" if image.photo_sha256 else "",
+        "cutout": f"photos/{image.mask_sha256}.jpg" if image.mask_sha256 else "",
         "number": image.number,
         "decision": image.decision,
         "live": image.live,

@@ -15,7 +15,7 @@ from duckdb import DuckDBPyConnection
 from catalog_gen.catalog.reference import resolve_reference
 from catalog_gen.decision import ShownDecision
 from catalog_gen.errors import InputError
-from catalog_gen.imaging.decode import read_bytes
+from catalog_gen.imaging.decode import read_bytes, read_image
 from catalog_gen.imaging.decoder import decode_picture
 from catalog_gen.imaging.encode import encode
 from catalog_gen.judging.passports import Slot, Stamped
@@ -31,6 +31,7 @@ from catalog_gen.reporting.gallery_data import (
 )
 from catalog_gen.stages.catalog import Catalog
 from catalog_gen.stages.passports import stamp_pictures
+from catalog_gen.store.cutouts import stored_masks
 from catalog_gen.store.figures import coverage_figures
 from catalog_gen.store.images import stored_png
 from catalog_gen.store.pictures.pictures import Pictures
@@ -49,6 +50,8 @@ from catalog_gen.store.showcase import (
 _STAMPED: Final = 1_000
 #: Longest side of a reference photo on the page, in pixels.
 _PHOTO_SIDE: Final = 768
+#: Level of 0..255 of what was cut away.
+_CUT_AWAY: Final = 128
 
 
 def write_catalog_gallery(catalog: Catalog) -> Path:
@@ -94,12 +97,29 @@ class _Files:
     def photo(self, product: GalleryProduct, sha256: str) -> bytes | None:
         """The photo, scaled down; None if the file with this hash is gone."""
         try:
-            content = read_bytes(resolve_reference(product.reference, self.folders))
-            if hash_of(content).hexdigest() != sha256:
-                return None
-            return encode(_fitted(decode_picture(content)), "JPEG", 85)
+            photo = self._photo(product, sha256)
         except InputError:
             return None
+        return None if photo is None else encode(_fitted(photo), "JPEG", 85)
+
+    def cutout(self, product: GalleryProduct, image: GalleryImage) -> bytes | None:
+        """The photo with what is not the product greyed out; None if photo or mask is gone."""
+        masks = stored_masks(self.connection, [image.mask_sha256])
+        try:
+            photo = self._photo(product, image.photo_sha256)
+            mask = read_image(masks[image.mask_sha256])[..., :1] if masks else None
+        except InputError:
+            return None
+        if photo is None or mask is None or mask.shape[:2] != photo.shape[:2]:
+            return None
+        share = mask.astype(np.float32) / 255
+        shown = photo * share + _CUT_AWAY * (1 - share)
+        return encode(_fitted(np.asarray(np.round(shown), dtype=np.uint8)), "JPEG", 85)
+
+    def _photo(self, product: GalleryProduct, sha256: str) -> npt.NDArray[np.uint8] | None:
+        """The photo at its own size; None if the file with this hash is gone."""
+        content = read_bytes(resolve_reference(product.reference, self.folders))
+        return decode_picture(content) if hash_of(content).hexdigest() == sha256 else None
 
 
 def _fitted(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
@@ -183,6 +203,7 @@ def _image(picture: ShownPicture, stamped: Mapping[str, Stamped]) -> GalleryImag
         margin=picture.margin,
         reviewer=picture.reviewer,
         photo_sha256=picture.reference_sha256,
+        mask_sha256=picture.mask_sha256,
         passports=tuple(
             GalleryPassport(
                 each.title,

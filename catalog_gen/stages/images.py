@@ -23,6 +23,7 @@ from catalog_gen.recipe import Failure
 from catalog_gen.stages.catalog import Catalog, Stamp
 from catalog_gen.stages.measuring import WhileDrawing, is_worth_it
 from catalog_gen.stages.takeover import take_over, take_over_if_free
+from catalog_gen.store.cutouts import stored_masks
 from catalog_gen.store.drawing_lock import drawing_lock
 from catalog_gen.store.figures import drawn_in_run
 from catalog_gen.store.ledger import WorkItem, open_work, record_failures
@@ -147,7 +148,9 @@ def _counted(connection: DuckDBPyConnection, tally: _Tally, stamp: Stamp) -> Dra
 
 
 def _jobs(catalog: Catalog, work: Sequence[WorkItem]) -> tuple[list[DrawJob], list[Failure]]:
-    """Find the reference photos; a product whose photo may not be read fails here."""
+    """Find the photos and masks; a product whose photo may not be read fails here."""
+    with catalog.store.reading() as connection:
+        masks = stored_masks(connection, {each.recipe.mask_sha256 or "" for each in work})
     jobs: list[DrawJob] = []
     failures: list[Failure] = []
     for item in work:
@@ -159,7 +162,8 @@ def _jobs(catalog: Catalog, work: Sequence[WorkItem]) -> tuple[list[DrawJob], li
             except InputError as error:
                 failures.append(Failure(item.recipe_id, str(error), 0.0))
                 continue
-        jobs.append(DrawJob(item.recipe_id, item.recipe, reference))
+        mask = masks.get(item.recipe.mask_sha256 or "")
+        jobs.append(DrawJob(item.recipe_id, item.recipe, reference, mask))
     return jobs, failures
 
 

@@ -13,6 +13,7 @@ from catalog_gen.errors import FeedError, InputError
 from catalog_gen.fingerprint import sha256_file
 from catalog_gen.photos.shelf import is_shelf_name
 from catalog_gen.stages.catalog import Catalog, Stamp
+from catalog_gen.stages.cutouts import CutoutCount, cut_out, with_masks
 from catalog_gen.stages.feed import FeedFile
 from catalog_gen.stages.photos import NO_PHOTOS, PhotoCount, fetch, former_photos, with_photos
 from catalog_gen.store.products import FeedChanges, record_feed
@@ -28,7 +29,7 @@ FIGURES: Final = ("active", "added", "changed", "retired", "rejected")
 
 @dataclass(frozen=True, slots=True)
 class ShopProducts:
-    """A feed's contents, its products with the hashes of their photos, and counts of photos."""
+    """A feed's contents, its products with their photos' and masks' hashes, and their photos."""
 
     contents: FeedContents
     photos: PhotoCount
@@ -47,23 +48,27 @@ def read_products(catalog: Catalog, path: Path) -> ShopProducts:
 
     Raises:
         FeedError: the feed can't be read, or none of its rows is a product for sale.
+        ModelError: the model that cuts photos out can't be used.
     """
-    return _with_photos(catalog, _read(catalog, path))
+    return _with_masks(catalog, _with_photos(catalog, _read(catalog, path)))
 
 
 def record_products(catalog: Catalog, feed: FeedFile, stamp: Stamp) -> RecordedProducts:
     """Parse the feed's copy and update the products table, completely or not at all.
 
-    Photos are fetched first, where the settings list their hosts. Notes ``products``, ``feed`` and
-    ``photos`` with the run.
+    Photos are fetched first, where the settings list their hosts, and cut out, where a view's
+    method needs a mask. Notes ``products``, ``feed``, ``photos`` and ``cutouts`` with the run.
 
     Raises:
         FeedError: the feed can't be read, or lost more products than the settings allow.
         StoreError: fetched photos can't be stored.
+        ModelError: the model that cuts photos out can't be used.
     """
     contents = _read(catalog, feed.path)
     fetched = fetch(catalog, contents.products)
     shop = _with_photos(catalog, contents)
+    cut = cut_out(catalog, shop.contents.products, REFERENCE_HASH, stamp)
+    shop = _with_masks(catalog, shop)
     with catalog.store.writing() as connection:
         changes = record_feed(
             connection,
@@ -81,6 +86,8 @@ def record_products(catalog: Catalog, feed: FeedFile, stamp: Stamp) -> RecordedP
         if shop.photos.wanted:
             photo_figures = {**asdict(fetched), "missing": len(shop.photos.missing)}
             note_figures(connection, stamp.run_id, "photos", photo_figures, stamp.now)
+        if cut != CutoutCount():
+            note_figures(connection, stamp.run_id, "cutouts", asdict(cut), stamp.now)
     return RecordedProducts(changes, shop.photos)
 
 
@@ -100,6 +107,11 @@ def _with_photos(catalog: Catalog, contents: FeedContents) -> ShopProducts:
     folders = catalog.photo_folders
     hashed = tuple(_with_reference_hash(product, folders) for product in products)
     return ShopProducts(replace(contents, products=hashed), count)
+
+
+def _with_masks(catalog: Catalog, shop: ShopProducts) -> ShopProducts:
+    products = with_masks(catalog, shop.contents.products, REFERENCE_HASH)
+    return replace(shop, contents=replace(shop.contents, products=products))
 
 
 def _require_products(contents: FeedContents, path: Path) -> None:

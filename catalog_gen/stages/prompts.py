@@ -38,6 +38,7 @@ from catalog_gen.prompting.wishes import WishTemplates, compile_wishes
 from catalog_gen.recipe import Recipe
 from catalog_gen.settings import CatalogSettings, ViewSettings
 from catalog_gen.stages.catalog import Catalog, Stamp
+from catalog_gen.stages.cutouts import MASK_HASH, MASK_PROBLEM
 from catalog_gen.stages.products import REFERENCE_HASH
 from catalog_gen.stages.retries import retries
 from catalog_gen.stages.takeover import take_over
@@ -116,16 +117,18 @@ class View:
     def spec(self, drawer: Drawer) -> ViewSpec:
         """The fields that the view reads, and the hashes of everything else that affects it."""
         fields = self.wishes.fields.union(self.apart)
-        from_photo = "photo" in self.settings.method.needs
+        needs = self.settings.method.needs
+        fields |= {REFERENCE_HASH} if "photo" in needs else set()
+        fields |= {MASK_HASH} if "mask" in needs else set()
         return ViewSpec(
             view=self.name,
-            fields=tuple(sorted(fields | {REFERENCE_HASH} if from_photo else fields)),
+            fields=tuple(sorted(fields)),
             spec={
                 "template": self.wishes.source_hash,
                 "model": drawer.hash,
                 "settings": self.settings.settings_hash,
             },
-            needs_reference=from_photo,
+            needs_reference="photo" in needs,
         )
 
 
@@ -368,7 +371,7 @@ def _desired(view: View, stale: StaleInput, drawer: Drawer) -> DesiredPrompt:
         colourless = view.wishes.say(fields, {**asked, COLOUR: ""})
         # Counting tokens takes six times as long as rendering.
         colourless = drawer.budget.fit(colourless).text if fitted.dropped else colourless
-    photo = stale.inputs.get(REFERENCE_HASH)
+    photo, mask = stale.inputs.get(REFERENCE_HASH), stale.inputs.get(MASK_HASH, "")
     look = Look(
         view=view.name,
         spec=stale.spec,
@@ -378,9 +381,12 @@ def _desired(view: View, stale: StaleInput, drawer: Drawer) -> DesiredPrompt:
         asked=asked,
         # Without the hash, only its name shows whether two products have the same photo.
         photo="" if photo is None else photo or stale.product.reference,
+        mask=mask,
         apart=tuple(fields.get(name, "") for name in view.apart),
     )
     unsupported = view.wishes.unsupported(fields, asked)
+    if "mask" in view.settings.method.needs and not mask and photo:
+        unsupported = unsupported or fields.get(MASK_PROBLEM, "")
     if not fitted.text.strip() and not unsupported:
         # One word beyond the limit is dropped whole, and nothing is left to draw from.
         unsupported = (
@@ -394,6 +400,7 @@ def _desired(view: View, stale: StaleInput, drawer: Drawer) -> DesiredPrompt:
         negative_prompt=look.negative_prompt,
         model_hash=drawer.hash,
         reference_sha256=photo or None,
+        mask_sha256=mask or None,
     )
     return DesiredPrompt(
         stale=stale,

@@ -21,6 +21,7 @@ from catalog_gen.imaging.decode import read_image as decode
 from catalog_gen.progress import report
 from catalog_gen.recipe import Environment
 from catalog_gen.stages.catalog import Catalog
+from catalog_gen.store.cutouts import stored_masks
 from catalog_gen.store.images import (
     StoredImage,
     find_image,
@@ -61,6 +62,7 @@ class Reproduction:
 class _Stored:
     image: StoredImage
     png: bytes
+    mask: bytes | None = None
 
 
 def reproduce(catalog: Catalog, prefixes: Sequence[str], *, sample: int = 0) -> list[Reproduction]:
@@ -93,13 +95,16 @@ def redraw(catalog: Catalog, ids: Sequence[str]) -> list[Reproduction]:
         for image_id in ids:
             image = stored_image(connection, image_id)
             try:
-                stored.append(_Stored(image, stored_png(connection, pictures, image_id)))
+                mask = image.recipe.mask_sha256 or ""
+                masks = stored_masks(connection, [mask] if mask else [])
+                png = stored_png(connection, pictures, image_id)
+                stored.append(_Stored(image, png, masks.get(mask)))
             except CorruptionError as error:
                 done[image_id] = _not_drawn(image, str(error), "stored")
     groups: dict[str, list[_Stored]] = defaultdict(list)
     for each in stored:
         groups[each.image.environment.environment_id].append(each)
-    photos = _Photos(catalog.settings.feed.reference_folders)
+    photos = _Photos(catalog.photo_folders)
     for alike in groups.values():
         for outcome in _drawn_again(catalog, alike, photos):
             done[outcome.image_id] = outcome
@@ -141,7 +146,9 @@ def _drawn_again(
             except InputError as error:
                 yield _not_drawn(each.image, str(error), "photo")
                 continue
-            jobs[each.image.image_id] = DrawJob(each.image.image_id, each.image.recipe, photo)
+            jobs[each.image.image_id] = DrawJob(
+                each.image.image_id, each.image.recipe, photo, each.mask
+            )
         for outcome in engine.draw(list(jobs.values())):
             yield _compared(stored[outcome.recipe_id], outcome, engine.environment)
     finally:

@@ -13,6 +13,7 @@ from catalog_gen.planning import recipes_for
 from catalog_gen.prompting.budget import TokenBudget
 from catalog_gen.recipe import MAX_GUIDANCE
 from catalog_gen.settings import CatalogSettings, ViewSettings
+from catalog_gen.stages.cutouts import MASK_HASH
 from catalog_gen.stages.products import REFERENCE_HASH
 from catalog_gen.store.ledger import PlannedItem, candidates
 from catalog_gen.store.retries import AllRejected, all_rejected
@@ -75,6 +76,7 @@ def _next_rung(
         negative_prompt=negative,
         model_hash=model_hash,
         reference_sha256=each.inputs.get(REFERENCE_HASH) or None,
+        mask_sha256=each.inputs.get(MASK_HASH) or None,
         attempt=each.attempts,
     )
     return candidates(

@@ -16,6 +16,7 @@ from catalog_gen.judging.scorer import ClipScore
 from catalog_gen.judging.shop_critic import load_shop_critic
 from catalog_gen.judging.signals.duplicates import Likenesses, Twin, as_bits, nearest_twins
 from catalog_gen.progress import report
+from catalog_gen.recipe import Recipe
 from catalog_gen.settings import ViewSettings
 from catalog_gen.stages.catalog import Catalog, Stamp
 from catalog_gen.store.runs import note_figures
@@ -77,13 +78,19 @@ def judge_images(
     return result
 
 
+def _is_whole(recipe: Recipe) -> bool:
+    """Whether an edited picture's recipe names all that it started from."""
+    masked = "mask" in recipe.method.needs
+    return bool(recipe.reference_sha256) and (not masked or bool(recipe.mask_sha256))
+
+
 def _context(
     item: ToJudge, view: ViewSettings | None, scorer_hash: str, twin: Twin | None
 ) -> JudgingContext:
     edited = item.recipe.reference_sha256 is not None
     return JudgingContext(
         scorer_hash=scorer_hash,
-        recipe_complete=not edited or bool(item.recipe.reference_sha256),
+        recipe_complete=not edited or _is_whole(item.recipe),
         environment_complete=bool(item.environment_id),
         background=view.background if view else "any",
         edit_policy=view.edit_policy if view and edited else None,

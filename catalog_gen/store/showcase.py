@@ -51,6 +51,7 @@ class ShownPicture:
     hard_failures: tuple[str, ...]
     reviewer: str
     reference_sha256: str
+    mask_sha256: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +187,7 @@ def _shown_picture(facts: dict[str, Any]) -> ShownPicture:
             "hard_failures": tuple(facts["hard_failures"] or ()),
             "reviewer": facts["reviewer"] or "",
             "reference_sha256": facts["reference_sha256"] or "",
+            "mask_sha256": facts["mask_sha256"] or "",
         }
     )
 

@@ -17,10 +17,18 @@ from catalog_gen.store.images import damaged_images
 from catalog_gen.store.outbox import Outbox, read_batch
 from catalog_gen.store.relations import limit_memory, only_row
 
-Kind = Literal["database", "image", "recipe", "live picture", "outbox file", "gallery file"]
+Kind = Literal["database", "image", "mask", "recipe", "live picture", "outbox file", "gallery file"]
 
 #: Queries that find the names of damaged things of one kind, in order.
 _ROWS: Final[dict[Kind, tuple[str, str]]] = {
+    "mask": (
+        "its bytes are gone, or not what was stored",
+        """
+        SELECT DISTINCT mask_sha256
+        FROM cutouts LEFT JOIN image_bytes ON image_bytes.sha256 = mask_sha256
+        WHERE mask_sha256 <> '' AND (bytes IS NULL OR sha256(bytes) <> mask_sha256) ORDER BY ALL
+        """,
+    ),
     "recipe": (
         "its text does not hash to its id",
         "SELECT recipe_id FROM recipes WHERE sha256(recipe::VARCHAR) <> recipe_id ORDER BY ALL",
@@ -36,6 +44,7 @@ _ROWS: Final[dict[Kind, tuple[str, str]]] = {
 _REMEDIES: Final[dict[Kind, str]] = {
     "database": "Restore a backup: `catalog-gen restore DIR --force`.",
     "image": "Restore a backup: `catalog-gen restore DIR --force`.",
+    "mask": "Restore a backup: `catalog-gen restore DIR --force`.",
     "recipe": "Restore a backup: `catalog-gen restore DIR --force`.",
     "live picture": "Restore a backup, or `catalog-gen rollback` to an earlier set.",
     "outbox file": "Nothing: the next refresh sets it aside and draws its pictures again.",

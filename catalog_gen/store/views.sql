@@ -107,6 +107,7 @@ SELECT
     (recipes.recipe ->> 'steps')::INTEGER AS steps,
     (recipes.recipe ->> 'guidance')::DOUBLE AS guidance,
     recipes.reference_sha256,
+    recipes.mask_sha256,
     recipes.recipe,
     images.environment_id,
     environments.environment ->> 'device' AS device,
@@ -185,6 +186,7 @@ COMMENT ON COLUMN lineage.seed IS 'Seed of the noise, 0..2^63-1';
 COMMENT ON COLUMN lineage.steps IS 'Denoising steps';
 COMMENT ON COLUMN lineage.guidance IS 'Classifier-free guidance scale';
 COMMENT ON COLUMN lineage.reference_sha256 IS 'SHA-256 of the reference photo; NULL: none';
+COMMENT ON COLUMN lineage.mask_sha256 IS 'SHA-256 of the product''s mask in it, as in cutouts; NULL: none';
 COMMENT ON COLUMN lineage.recipe IS 'JSON: every choice that determines the pixels';
 COMMENT ON COLUMN lineage.environment_id IS 'SHA-256 of the environment';
 COMMENT ON COLUMN lineage.device IS 'cpu, or the name of the GPU';

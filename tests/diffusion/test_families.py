@@ -49,7 +49,8 @@ class Wanted:
         (
             StableDiffusion(),
             Wanted(Edit()),
-            "takes a model for edit, and this one has control, img2img, text2img, variation",
+            "takes a model for edit, and this one has control, img2img, inpaint, "
+            "text2img, variation",
         ),
         (Flux(), Wanted(scheduler="own", width=72), r"width = 72.*multiples of 16.*64 or 80"),
         (Flux(), Wanted(scheduler="own", height=8), r"height = 8.*Set it to 16\."),

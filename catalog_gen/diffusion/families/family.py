@@ -54,12 +54,15 @@ class TaskRules:
     """How a family does one task.
 
     ``own`` is True if the folder's own pipeline does it, and False if diffusers builds another
-    pipeline from its components. ``batchable`` is False if a picture would depend on its neighbours
+    pipeline from its components. ``blended`` is True for a model that was not trained to fill
+    masks: its latents are held to the photo's at each step (``blending.py``).
+    ``batchable`` is False if a picture would depend on its neighbours
     in a batch, or the pipeline takes one picture at a time: then pictures are drawn alone.
     ``least`` is the minimum side in pixels. ``part`` is the kind of part that the task needs.
     """
 
     own: bool = False
+    blended: bool = False
     batchable: bool = True
     least: int = 1
     part: PartKind | None = None
@@ -199,8 +202,18 @@ class Family(ABC):
 
         ``parts`` are all of the model's, by kind and name; which one draws, a batch decides.
         """
-        if self.tasks[task].own:
+        rules = self.tasks[task]
+        if rules.own:
             return pipeline
+        if rules.blended:
+            from catalog_gen.diffusion.families.blending import BlendedPipeline
+
+            return BlendedPipeline(
+                *(self._auto(each, pipeline, parts) for each in ("text2img", "img2img"))
+            )
+        return self._auto(task, pipeline, parts)
+
+    def _auto(self, task: Task, pipeline: Any, parts: Mapping[PartKind, Mapping[str, Any]]) -> Any:
         import diffusers
 
         auto: Any = getattr(diffusers, AUTO_PIPELINES[task])

@@ -32,6 +32,7 @@ class StableDiffusion(Family):
     tasks: ClassVar[Mapping[Task, TaskRules]] = {
         "text2img": TaskRules(),
         "img2img": TaskRules(),
+        "inpaint": TaskRules(blended=True),
         "control": TaskRules(part="controlnet"),
         "variation": TaskRules(part="ip_adapter"),
     }

@@ -13,6 +13,9 @@ from pydantic import Field, model_validator
 from catalog_gen.method import Method, Need, Task
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from catalog_gen.diffusion.batch import Batch, Pictures
     from catalog_gen.diffusion.loading import LoadedModel
 
@@ -64,6 +67,15 @@ class Inpaint(Method):
         left, top, right, bottom = self.box
         return _grown(top, bottom, height), _grown(left, right, width)
 
+    def kept(self, coverage: "NDArray[np.uint8]") -> "NDArray[np.bool_] | None":
+        """All that lies outside of the box."""
+        import numpy as np
+
+        height, width = coverage.shape
+        outside = np.ones(coverage.shape, dtype=bool)
+        outside[self.pixels(width, height)] = False
+        return outside
+
     def draw(self, model: "LoadedModel", batch: "Batch") -> "Pictures":
         """Draw the box in a batch of photos of the pictures' size."""
         import torch
@@ -75,8 +87,9 @@ class Inpaint(Method):
         pictures = batch.run(
             model, image=batch.image(model), mask_image=mask, strength=self.strength
         )
-        drawn = pictures.values
-        kept = torch.where(mask.to(drawn.device) > 0, drawn, photos.to(drawn.device, drawn.dtype))
+        # In single precision, whatever the model's: half of it can't tell 256 levels apart.
+        drawn = pictures.values.float()
+        kept = torch.where(mask.to(drawn.device) > 0, drawn, photos.to(drawn.device))
         return pictures.of(kept)
 
 
