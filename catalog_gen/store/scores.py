@@ -80,7 +80,7 @@ def unscored(
             SELECT ledger.* FROM ledger JOIN images ON images.image_id = ledger.recipe_id
             ANTI JOIN (SELECT image_id FROM newest_scores WHERE scorer = $scorer) AS answered
                 ON answered.image_id = ledger.recipe_id
-            WHERE ledger.status = 'made'
+            WHERE ledger.status = 'made' AND images.dropped_at IS NULL
         ), {asking("unanswered")}
         SELECT recipe_id, unanswered.view, prompts.prompt_id, prompts.inputs, prompts.asked,
             recipes.recipe, {PRODUCT_COLUMNS}
