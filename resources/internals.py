@@ -1,10 +1,10 @@
 """All uses of Dagster's private API, in one place.
 
 Dagster's public API can't run a job in this process so that the web UI can re-execute it, end a run
-whose process died, free the slots of such a run, tell why a step failed, or mark some partitions of
-a continuing run as failed. ``SEEN_WITH`` is the version that all of this was tried with;
-``tests/pipeline/test_internals.py`` tries every function, and fails if another version is
-installed.
+whose process died, free the slots of such a run, tell why a step failed, mark some partitions of a
+continuing run as failed, or keep the engines of its databases. ``SEEN_WITH`` is the version that
+all of this was tried with; ``tests/pipeline/test_internals.py`` tries every function, and fails if
+another version is installed.
 """
 
 import logging
@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import dagster as dg
 from dagster._core.definitions.reconstruct import ReconstructableJob, ReconstructableRepository
@@ -30,7 +30,11 @@ from dagster._core.remote_origin import (
     RemoteJobOrigin,
     RemoteRepositoryOrigin,
 )
+from dagster._core.storage.event_log.sqlite import sqlite_event_log
+from dagster._core.storage.runs.sqlite import sqlite_run_storage
+from dagster._core.storage.schedules.sqlite import sqlite_schedule_storage
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
+from sqlalchemy import Engine, create_engine
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -55,6 +59,24 @@ class LogEntry:
     step: str
     event: str
     message: str
+
+
+def share_engines() -> None:
+    """Let Dagster's SQLite storages keep one SQLAlchemy engine per database in this process.
+
+    They create one per transaction, and compiled statements are cached per engine: about a thousand
+    transactions of a run compile each statement anew. An engine without a pool holds no connection,
+    so nothing else changes.
+    """
+    engines: dict[str, Engine] = {}
+
+    def engine_of(address: str, **options: Any) -> Engine:
+        if address not in engines:
+            engines[address] = create_engine(address, **options)
+        return engines[address]
+
+    for storage in (sqlite_event_log, sqlite_run_storage, sqlite_schedule_storage):
+        storage.create_engine = engine_of  # type: ignore[attr-defined]
 
 
 def load_job(module: str, name: str) -> ReconstructableJob:

@@ -2,10 +2,18 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 
-from resources.internals import SEEN_WITH, end_dead_run, step_errors, taken_pools, was_terminated
+from resources.internals import (
+    SEEN_WITH,
+    end_dead_run,
+    share_engines,
+    step_errors,
+    taken_pools,
+    was_terminated,
+)
 
 ROOT = Path(__file__).parents[2]
 
@@ -65,3 +73,20 @@ def test_a_run_of_which_only_its_launcher_says_that_it_failed_was_killed() -> No
         assert ended is not None
         assert was_terminated(ended, began=True)
         assert not was_terminated(ended, began=False)  # it could not be launched
+
+
+def test_a_database_keeps_its_engine_between_transactions(tmp_path: Path) -> None:
+    share_engines()
+    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
+        storage: Any = instance.event_log_storage
+        with storage.index_connection() as first:
+            pass
+        with storage.index_connection() as second:
+            pass
+        with storage.run_connection("a run") as other:
+            pass
+        assert first.engine is second.engine
+        assert first.engine is not other.engine
+        assert first is not second
+        done = refused.execute_in_process(instance=instance, raise_on_error=False)
+        assert [error.message for error in step_errors(instance, done.run_id)] == ["no such colour"]
