@@ -13,6 +13,7 @@ from assets_defs.history import forget_old_runs
 from assets_defs.partitions import ALL_SHARDS, shard_range
 from assets_defs.stale_runs import end_stale_runs
 from catalog_gen.errors import ConfigError, StoreError
+from catalog_gen.importing import many_imports
 from catalog_gen.planning import NO_LIMIT, Budget
 from catalog_gen.settings import Home, load_settings
 from catalog_gen.stages.mending import Kind
@@ -110,7 +111,8 @@ def _run(
             could not be written during the run.
     """
     try:
-        job = load_job(MODULE, job_name)
+        with many_imports():
+            job = load_job(MODULE, job_name)
     except dg.DagsterInvalidDefinitionError as error:
         raise ConfigError(
             "schedule, audit or CATALOG_DEPLOYMENT",

@@ -2,8 +2,8 @@
 
 Dagster's public API can't run a job in this process so that the web UI can re-execute it, end a run
 whose process died, free the slots of such a run, tell why a step failed, mark some partitions of a
-continuing run as failed, or keep the engine of its databases. ``SEEN_WITH`` is the version that all
-of this was tried with; ``tests/pipeline/test_internals.py`` tries every function, and fails if
+continuing run as failed, or keep the engines of its databases. ``SEEN_WITH`` is the version that
+all of this was tried with; ``tests/pipeline/test_internals.py`` tries every function, and fails if
 another version is installed.
 """
 

@@ -3,6 +3,7 @@
 import re
 import time
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 from dagster._core.remote_origin import (
@@ -25,6 +26,7 @@ from resources.internals import (
     ahead_of_the_clock,
     end_dead_run,
     restart_schedules_ahead,
+    share_engines,
     step_errors,
     taken_pools,
     was_terminated,
@@ -88,6 +90,23 @@ def test_a_run_of_which_only_its_launcher_says_that_it_failed_was_killed() -> No
         assert ended is not None
         assert was_terminated(ended, began=True)
         assert not was_terminated(ended, began=False)  # it could not be launched
+
+
+def test_a_database_keeps_its_engine_between_transactions(tmp_path: Path) -> None:
+    share_engines()
+    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
+        storage: Any = instance.event_log_storage
+        with storage.index_connection() as first:
+            pass
+        with storage.index_connection() as second:
+            pass
+        with storage.run_connection("a run") as other:
+            pass
+        assert first.engine is second.engine
+        assert first.engine is not other.engine
+        assert first is not second
+        done = refused.execute_in_process(instance=instance, raise_on_error=False)
+        assert [error.message for error in step_errors(instance, done.run_id)] == ["no such colour"]
 
 
 def test_schedules_that_last_ran_in_the_future_begin_anew_and_others_are_left() -> None:
