@@ -180,6 +180,8 @@ def _photos(catalog: Catalog) -> str:
 
 
 def _credentials(catalog: Catalog) -> str:
+    from catalog_gen.imaging.credentials import require_private
+
     credentials = catalog.settings.credentials
     if credentials is None:
         return "exported pictures are not signed"
@@ -191,4 +193,5 @@ def _credentials(catalog: Catalog) -> str:
                 "there is no such file, or it can't be read",
                 "Name the file, or remove [credentials] from catalog.toml.",
             )
+    require_private(credentials.private_key)
     return f"{credentials.algorithm}, {credentials.certificates}"

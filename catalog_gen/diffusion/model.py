@@ -40,6 +40,7 @@ from catalog_gen.settings import ModelSettings
 
 #: Suffixes of the class names of components without weights.
 _WEIGHTLESS: Final = ("Tokenizer", "TokenizerFast", "Scheduler", "Processor", "FeatureExtractor")
+_PIPELINE: Final = "Pipeline"
 #: Libraries that a component's class may come from. Anything else is code in the model folder.
 _LIBRARIES: Final = frozenset({"diffusers", "transformers", "stable_diffusion"})
 #: The file types of a diffusers folder.
@@ -324,13 +325,23 @@ def _components(where: str, index: Mapping[str, object]) -> Iterator[tuple[str, 
     for name, value in index.items():
         if not (isinstance(value, list) and len(value) == 2) or value[0] is None:
             continue
-        if value[0] not in _LIBRARIES:
+        if not isinstance(value[0], str) or value[0] not in _LIBRARIES:
             raise ModelError(
                 f"{where}: {name}",
                 f"it needs code from the model folder ({value[0]!r}), which is never run",
                 "Use a model whose components come from diffusers and transformers.",
             )
+        if str(value[1]).endswith(_PIPELINE):
+            raise _nested(f"{where}: {name}")
         yield name, str(value[1])
+
+
+def _nested(where: str) -> ModelError:
+    return ModelError(
+        where,
+        "it is a pipeline within the pipeline, whose own components could be pickles or code",
+        "Use a model whose components are no pipelines.",
+    )
 
 
 def _component_files(folder: Path, variant: str | None, *, weighted: bool) -> list[Path]:
@@ -341,6 +352,8 @@ def _component_files(folder: Path, variant: str | None, *, weighted: bool) -> li
             f"{INDEX} lists this component, and its folder is missing",
             "Fetch or save the model again.",
         )
+    if (folder / INDEX).exists():
+        raise _nested(str(folder))
     texts = [each for each in folder.iterdir() if each.is_file() and each.suffix in READ]
     weights = check_component(folder, variant) if weighted else []
     return sorted(weights + texts)

@@ -148,6 +148,7 @@ def test_with_a_certificate_every_picture_is_signed(shop: Shop, tmp_path: Path) 
         ("key.pem", signing.signer.private_key),
     ):
         (tmp_path / name).write_text(text)
+    (tmp_path / "key.pem").chmod(0o600)
     settings = shop.catalog.settings.model_copy(
         update={
             "credentials": CredentialSettings(
