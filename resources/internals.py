@@ -10,6 +10,7 @@ installed.
 import logging
 import os
 import shutil
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -30,12 +31,17 @@ from dagster._core.remote_origin import (
     RemoteJobOrigin,
     RemoteRepositoryOrigin,
 )
+from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatus
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
 
 SEEN_WITH: Final = "1.13.27"
+
+#: Seconds by which clocks may differ, and a time after all ticks.
+_CLOCK_ERROR: Final = 60.0
+_END_OF_TIME: Final = 250_000_000_000.0  # in the year 9892
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +217,41 @@ def forget_run(instance: dg.DagsterInstance, folder: Path, run_id: str) -> None:
     for path in (folder / "history" / "runs").glob(f"{run_id}.db*"):
         path.unlink(missing_ok=True)
     shutil.rmtree(folder / "storage" / run_id, ignore_errors=True)
+
+
+def ahead_of_the_clock(instance: dg.DagsterInstance) -> list[str]:
+    """Names of schedules and sensors that last ran in the future, as far as the clock says now.
+
+    A clock ran ahead and was put right. Dagster starts none of them before it has caught up.
+    """
+    return [state.name for state in _ahead(instance)]
+
+
+def restart_schedules_ahead(instance: dg.DagsterInstance) -> list[str]:
+    """Make Dagster forget when those ran last; returns their names. No daemon may be running."""
+    ahead = _ahead(instance)
+    storage = instance.schedule_storage
+    for state in ahead:
+        assert storage is not None
+        origin, selector = state.instigator_origin_id, state.selector_id
+        storage.purge_ticks(origin, selector, before=_END_OF_TIME)
+        storage.delete_instigator_state(origin, selector)
+    return [state.name for state in ahead]
+
+
+def _ahead(instance: dg.DagsterInstance) -> list[InstigatorState]:
+    """Those that are on and last ran, or were begun, in the future."""
+    latest = time.time() + _CLOCK_ERROR
+    found: list[InstigatorState] = []
+    for state in instance.all_instigator_state():
+        ticks = instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=1)
+        data = state.instigator_data
+        names = ("start_timestamp", "last_iteration_timestamp", "last_tick_timestamp")
+        times = [getattr(data, name, None) or 0.0 for name in (*names, "last_tick_start_timestamp")]
+        times += [tick.timestamp for tick in ticks]
+        if state.status is not InstigatorStatus.STOPPED and max(times) > latest:
+            found.append(state)
+    return found
 
 
 def was_terminated(run: dg.DagsterRun, *, began: bool) -> bool:

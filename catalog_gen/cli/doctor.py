@@ -14,6 +14,7 @@ from typing import Final, Literal
 from catalog_gen.cli.output import answers, print_json
 from catalog_gen.cli.preflight import looks
 from catalog_gen.errors import CatalogError, CorruptionError, InfrastructureError
+from catalog_gen.reporting.site_folder import torn_files
 from catalog_gen.settings import CatalogSettings, Home, load_settings
 from catalog_gen.stages.catalog import Catalog
 from catalog_gen.stages.plan import make_plan
@@ -71,6 +72,7 @@ def examine(settings: CatalogSettings, home: Home) -> Iterator[Finding]:
     yield from _store(home)
     yield from _outbox(home)
     yield from _leftovers(home)
+    yield from _gallery(home)
     yield _drawing(home)
     for each in looks(Catalog(settings, home)):
         yield _guarded(each.what, each.look)
@@ -157,7 +159,7 @@ def _is_damaged(path: Path) -> bool:
 
 def _leftovers(home: Home) -> Iterator[Finding]:
     """What killed processes left unfinished."""
-    folders = (home.root, home.feeds, home.outbox, home.snapshots)
+    folders = (home.root, home.feeds, home.outbox, home.snapshots, home.site / "feeds")
     left = [path for folder in folders for path in abandoned(folder)]
     if left:
         size = sum(_size(path) for path in left)
@@ -166,6 +168,17 @@ def _leftovers(home: Home) -> Iterator[Finding]:
             "warning",
             f"killed processes left {len(left)} unfinished files, {size / 1024**2:.1f} MiB",
             "The next refresh deletes them.",
+        )
+
+
+def _gallery(home: Home) -> Iterator[Finding]:
+    torn = list(torn_files(home.site))
+    if torn:
+        yield Finding(
+            "gallery",
+            "warning",
+            f"{len(torn)} of its files are torn or gone ({torn[0]}, ...)",
+            "Run `catalog-gen gallery`: it writes them anew. `catalog-gen verify` hashes the rest.",
         )
 
 
@@ -236,5 +249,12 @@ def _dagster(home: Home) -> Iterator[Finding]:
         yield Finding("Dagster runs", "warning", f"not ended: {ids}", remedy)
     if left.pools:
         yield Finding("Dagster slots", "warning", f"taken in {', '.join(left.pools)}", remedy)
+    if left.ahead:
+        yield Finding(
+            "clock",
+            "warning",
+            f"by it, {', '.join(left.ahead)} last ran in the future, and Dagster waits for that",
+            "Restart `catalog-gen dev` (or the daemon): they go on from now.",
+        )
     if not left.runs and not left.pools and not dead:
         yield Finding("Dagster", "well", "no run and no slot is left over")

@@ -35,7 +35,7 @@ from catalog_gen.stages.shop_feed import (
     shop_facts,
     with_raw_texts,
 )
-from catalog_gen.store.files import write_whole
+from catalog_gen.store.files import served_folder, write_whole
 from catalog_gen.store.images import ImageOrigin, image_origins, stored_pngs
 from catalog_gen.store.scores import newest_signals
 from catalog_gen.store.showcase import live_products
@@ -141,7 +141,8 @@ def export(
     facts = shop_facts(catalog)
     texts = {} if back is not None else raw_texts(shop)
     try:
-        (out / PICTURES).mkdir(parents=True, exist_ok=True)
+        for folder in (out, out / PICTURES):
+            served_folder(folder)
         for product, candidates in _live(catalog):
             entry = ChannelProduct.of(product, images=())
             if back is None:

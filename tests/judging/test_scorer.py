@@ -127,6 +127,15 @@ def test_a_scorer_that_asks_for_code_or_is_too_deep_is_refused_unloaded(
         check_scorer(model_id)
 
 
+@pytest.mark.parametrize("keep", [0, 4, 1000, -1])
+def test_truncated_weights_are_refused_unloaded(tmp_path: Path, keep: int) -> None:
+    model_id = write_tiny_clip(tmp_path)
+    (weights,) = tmp_path.glob("*.safetensors")
+    weights.write_bytes(weights.read_bytes()[:keep])
+    with pytest.raises(ModelError, match=r"\.safetensors"):
+        check_scorer(model_id)
+
+
 def test_a_picture_of_another_form_is_a_mistake(scorer: ClipScorer) -> None:
     with pytest.raises(ValueError, match="uint8"):
         scorer.embed_images([np.zeros((8, 8), np.uint8)])

@@ -45,6 +45,8 @@ def test_each_planted_fault_is_found_with_its_remedy(tmp_path: Path) -> None:
     dead = shop.home.dagster / "alive" / "dead-run"  # the lock of a process that was killed
     dead.parent.mkdir(parents=True)
     dead.touch()
+    (shop.home.site / "images").mkdir(parents=True)
+    (shop.home.site / "images" / f"{'e' * 64}.png").touch()  # torn by a crash
     killed = shop.home.snapshots / ".catalog-gen-abcdefgh.partial"  # and what it was writing
     killed.mkdir(parents=True)
     (killed / "catalog.duckdb").write_bytes(bytes(3 * 1024**2))
@@ -58,6 +60,7 @@ def test_each_planted_fault_is_found_with_its_remedy(tmp_path: Path) -> None:
         "store": "fault",
         "outbox files": "warning",
         "leftovers": "warning",
+        "gallery": "warning",
         "drawing lock": "warning",
         "model": "fault",
         "scorer": "fault",

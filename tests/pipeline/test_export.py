@@ -2,6 +2,7 @@
 
 import csv
 import io
+import os
 import shutil
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from catalog_gen.settings import CredentialSettings
 from catalog_gen.stages.catalog import Catalog
 from catalog_gen.stages.export import Exported, export
 from catalog_gen.stages.identify import identify
+from catalog_gen.stages.publication import write_channel_feeds
 from tests.pipeline.shop import Shop, open_shop
 
 ROWS = (
@@ -50,6 +52,22 @@ height = 64
 
 def feed_of(exported: Exported) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(exported.feed.read_text("utf-8"))))
+
+
+def test_a_web_server_may_read_what_a_strict_umask_wrote(shop: Shop, tmp_path: Path) -> None:
+    left = tmp_path / "out" / "images" / ".catalog-gen-abcdefgh.partial"
+    left.parent.mkdir(parents=True, mode=0o700)
+    left.write_bytes(b"of an export that was killed")
+    before = os.umask(0o077)
+    try:
+        export(shop.catalog, "google", tmp_path / "out")
+        fed = write_channel_feeds(shop.catalog).path
+    finally:
+        os.umask(before)
+    assert not left.exists()
+    for path in [tmp_path / "out", *(tmp_path / "out").rglob("*"), fed, fed.parent]:
+        wanted = 0o755 if path.is_dir() else 0o644
+        assert path.stat().st_mode & wanted == wanted, path
 
 
 def test_google_gets_its_fields_its_form_and_nothing_that_it_refuses(
