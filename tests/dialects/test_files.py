@@ -64,7 +64,7 @@ def test_a_broken_dialect_names_the_rule(tmp_path: Path, dialect: object, rule: 
 
 def test_a_file_without_a_dialect_is_refused_and_not_passed_over(tmp_path: Path) -> None:
     (tmp_path / "studio.json").write_text('{"side": 128}', "utf-8")
-    with pytest.raises(ModelError, match="no part 'dialect'"):
+    with pytest.raises(ModelError, match="has no key 'dialect'"):
         dialect_of(tmp_path / "model")
     (tmp_path / "studio.json").write_text("{", "utf-8")
     with pytest.raises(ModelError, match="not readable JSON"):
