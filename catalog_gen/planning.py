@@ -16,7 +16,15 @@ from catalog_gen.settings import ViewSettings
 SPEC_PARTS: Final = ("model", "template", "settings")
 
 #: Which plan items a budget takes first: what has no picture yet is worth most.
-_VALUE: Final = {"new": 0, "changed": 1, "template": 2, "model": 2, "settings": 2, "rejected": 3}
+_VALUE: Final = {
+    "new": 0,
+    "changed": 1,
+    "template": 2,
+    "model": 2,
+    "settings": 2,
+    "rejected": 3,
+    "doubtful": 4,
+}
 
 #: Seconds a picture is assumed to take before any was drawn on this machine.
 UNMEASURED_SECONDS: Final = 1.0

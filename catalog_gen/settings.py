@@ -125,10 +125,32 @@ class ScorerSettings(Chosen):
 
 
 class CriticSettings(Chosen):
-    """Who looks at a product's form, learned from verdicts on pictures of one model."""
+    """The network that looks at a product's form."""
 
-    weights: Path = Field(description="a critic's weights, a safetensors file")
-    model: Path = Field(description="the Stable Diffusion folder whose denoiser it looks with")
+    kind: str = Field(
+        "denoiser", min_length=1, description="denoiser, preference, questions, or one of a plugin"
+    )
+    id: Path = Field(
+        description="denoiser: the Stable Diffusion folder that draws; preference, questions: a "
+        "transformers folder of a CLIP or of a vision-language model"
+    )
+    weights: Path | None = Field(
+        None, description="denoiser: its probe's weights, a safetensors file"
+    )
+    questions: tuple[str, ...] = Field(
+        (), description="questions: what is asked; {prompt} stands for the picture's prompt"
+    )
+
+    @model_validator(mode="after")
+    def _sayable(self) -> Self:
+        for question in self.questions:
+            try:
+                question.format(prompt="")
+            except (KeyError, IndexError, ValueError) as error:
+                raise ValueError(
+                    f"{question!r} may hold {{prompt}} and no other brace ({error!r})"
+                ) from error
+        return self
 
 
 class ViewSettings(Chosen):
@@ -188,10 +210,22 @@ class LimitSettings(Chosen):
     retries: int = Field(
         2, ge=0, description="how often new candidates follow when all were rejected"
     )
+    doubt: tuple[Share, Share] = Field(
+        (0.4, 0.7),
+        description="soundness of a look's best picture, from and below, that asks for new "
+        "candidates; [0, 0]: none does",
+    )
     budget: int | None = Field(None, ge=0, description="pictures a refresh may draw; none: all")
     budget_seconds: float | None = Field(
         None, ge=0, description="estimated seconds of drawing a refresh may plan; none: no limit"
     )
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        least, enough = self.doubt
+        if least > enough:
+            raise ValueError(f"doubt starts at {least:g}, above its end {enough:g}; swap them")
+        return self
 
 
 class PublishSettings(Chosen):
@@ -366,7 +400,8 @@ def _with_absolute_paths(settings: CatalogSettings, folder: Path) -> CatalogSett
     critic = settings.critic
     if critic is not None:
         critic = critic.model_copy(
-            update={"weights": folder / critic.weights, "model": folder / critic.model}
+            update={"id": folder / critic.id}
+            | ({} if critic.weights is None else {"weights": folder / critic.weights})
         )
     return settings.model_copy(
         update={

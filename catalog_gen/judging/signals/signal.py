@@ -28,6 +28,7 @@ class Signal:
         seen: fact to the name of the value that describes, in a word, what was seen instead.
         on_white: facts that are meaningful only if the view asks for a white background.
         on_backdrop: facts that are meaningful only against a plain backdrop, not in a scene.
+        version: raised when the values of a picture change, so that stored ones are measured again.
     """
 
     facts: Mapping[str, str]
@@ -35,6 +36,7 @@ class Signal:
     seen: Mapping[str, str] = field(default_factory=dict)
     on_white: frozenset[str] = frozenset()
     on_backdrop: frozenset[str] = frozenset()
+    version: int = 1
 
 
 SIGNALS: Final[Registry[Signal]] = Registry("signal", "catalog_gen.signals")
