@@ -7,13 +7,12 @@ READY  := $(VENV)/.ready
 UV     := $(BIN)/uv
 LOCK   := requirements.lock
 
-# Debian packages that widen what can be done; everything works without them, only slower
-# (rendering photos) or not at all (reading provenance back in tests, typefaces for the lettering
-# that the detector learns).
+# Optional Debian packages. Without them, rendering photos is slower, tests can't read provenance
+# back, and the lettering detector has no typefaces to be trained with.
 DEBIAN := libllvm19 libimage-exiftool-perl fonts-dejavu-core fonts-dejavu-extra fonts-liberation
 
 .DEFAULT_GOAL := help
-# Without compiled modules on disk every process would import for 15 seconds instead of 5.
+# Without bytecode on disk, every process would spend 15 seconds on imports instead of 5.
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help refresh test coverage walk check dev bench gpu-check lock studio-model debian clean
@@ -40,7 +39,7 @@ test: $(READY) ## the whole test suite
 coverage: $(READY) ## the test suite with line and branch coverage of catalog_gen
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --cov=catalog_gen --cov-branch --cov-report=term
 
-walk: $(READY) ## what failed is found, mended and drawn again, in Dagster's page in a real Chromium (minutes)
+walk: $(READY) ## find, fix and redraw a failed picture in Dagster's web UI, in a real Chromium (minutes)
 	@$(BIN)/python -m tests.walk
 
 check: $(READY) ## ruff, strict types, import contracts
@@ -55,7 +54,7 @@ dev: $(READY) ## Dagster's web UI with the nightly schedule on
 bench: $(READY) ## every benchmark; some take hours
 	@for script in $(filter-out benchmarks/gpu_check.py,$(wildcard benchmarks/*.py)); do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
-gpu-check: $(READY) ## what is promised of a graphics card, measured on yours; writes docs/gpu/CARD.md
+gpu-check: $(READY) ## measure on your GPU what is promised about GPUs; writes docs/gpu/CARD.md
 	@$(BIN)/python benchmarks/gpu_check.py
 
 STUDIO := $(BIN)/python -m studio
@@ -70,16 +69,16 @@ studio-model: $(READY) debian ## render the photos, train the studio model, meas
 	@$(STUDIO).training.lettering
 	@echo "Label pictures of the new model (data/eye/README.md), then: $(STUDIO).training.critic"
 
-lock: ## resolve the dependencies anew
+lock: ## resolve the dependencies again
 	@$(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
 		--all-extras pyproject.toml -o $(LOCK)
 	@echo 'uv==0.13.8' | $(UV) pip compile --quiet --universal --generate-hashes \
 		--no-emit-index-url --no-header - -o uv.txt
 
-debian: ## the packages that rendering and tests like to have
+debian: ## install the optional packages for rendering and tests
 	@command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] \
 		&& apt-get update -qq && apt-get install -y -qq $(DEBIAN) >/dev/null \
 		|| echo "Not installed (no apt-get, not root, or what is said above): $(DEBIAN)"
 
-clean: ## remove the virtual environment and everything drawn
+clean: ## remove the virtual environment and everything that was drawn
 	rm -rf $(VENV) .catalog

@@ -11,7 +11,7 @@ from catalog_gen.stages.feed import current_feed, take_feed
 from catalog_gen.stages.products import FIGURES, record_products
 from resources.catalog import CatalogResource
 
-#: Products without their photo that are named in the asset's metadata.
+#: Maximum number of products without a photo in the asset's metadata.
 _SHOWN: Final = 50
 
 

@@ -74,8 +74,9 @@ def prompt_budget(catalog: CatalogResource) -> dg.AssetCheckResult:
 @dg.asset_check(asset=candidate_images)
 def stored_bytes(catalog: CatalogResource) -> dg.AssetCheckResult:
     """Every stored picture still has the hash that it was stored under."""
-    with catalog.open().store.reading() as connection:
-        damaged = damaged_images(connection)
+    store = catalog.open().store
+    with store.reading() as connection:
+        damaged = damaged_images(connection, store.pictures(connection))
     return dg.AssetCheckResult(
         passed=not damaged,
         severity=dg.AssetCheckSeverity.ERROR,
@@ -101,7 +102,7 @@ def all_drawn(catalog: CatalogResource) -> dg.AssetCheckResult:
                 "shard": shard_key(each.shard),
                 "error": f"{', '.join(group.values)}: {group.rule}" if group.values else group.rule,
                 "what to do": group.remedy,
-                "tried again": "when you say so" if each.given_up else "by the next refresh",
+                "tried again": "by `retry`" if each.given_up else "by the next refresh",
             }
         )
         for group in groups

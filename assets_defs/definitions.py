@@ -34,9 +34,9 @@ from catalog_gen.settings import load_settings
 from resources.catalog import config_from_environment
 from resources.deployments import resources_for
 
-# Idle threads of torch's OpenMP spin for milliseconds: on a busy machine that costs several times
-# the work; and threads that sleep at once wake up late, a quarter of the work on an idle one.
-# It is read when torch is loaded, which is long after this.
+# Idle threads of torch's OpenMP spin for milliseconds, which on a busy machine takes several times
+# the time of the work itself; threads that sleep at once wake up late, which costs a quarter on an
+# idle machine. Torch reads this when it is loaded, long after this line.
 if "OMP_WAIT_POLICY" not in os.environ:
     os.environ.setdefault("GOMP_SPINCOUNT", "20000")
 

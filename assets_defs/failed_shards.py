@@ -1,8 +1,8 @@
-"""Shards with pictures that could not be drawn are marked as failed in Dagster's page.
+"""Mark shards with pictures that could not be drawn as failed in Dagster's web UI.
 
-A picture that can't be drawn ends no run, so that Dagster would show its shard as green as the
-others. Another run is recorded for such shards, which failed and says why; executed again, it draws
-what is missing. A shard is green again once it was materialised with nothing failed.
+A picture that can't be drawn does not fail its run, so Dagster would show its shard as green. A
+second, failed run with the reasons is recorded for such shards; re-executing it draws what is
+missing. A shard turns green again when it is materialised without failures.
 """
 
 import uuid
@@ -15,17 +15,17 @@ from catalog_gen.stages.failures import FailureGroup, grouped
 from catalog_gen.store.ledger import open_failures
 from resources.internals import fail_partitions
 
-#: The tag of a run that did nothing itself; its value is that run's own id, since a run that is
-#: executed again hands its tags on.
+#: The tag of a run that only marks failures. Its value is that run's own id, because re-execution
+#: copies a run's tags.
 MARK: Final = "catalog_gen/marks_failed_shards"
 
-#: Groups of equal reasons in the message.
+#: Maximum groups of failures in the message.
 _TOLD: Final = 10
 
 
 @dg.success_hook(required_resource_keys={"catalog"})
 def mark_failed_shards(context: dg.HookContext) -> None:
-    """Mark those shards that the step has just materialised and that lack pictures."""
+    """Mark the shards that the step has just materialised and that lack pictures."""
     instance, run = context.instance, context.instance.get_run_by_id(context.run_id)
     if run is None:
         return
@@ -50,12 +50,12 @@ def mark_failed_shards(context: dg.HookContext) -> None:
 
 
 def is_mark(run: dg.DagsterRun) -> bool:
-    """Whether a run only says that pictures of another one failed."""
+    """Whether a run only marks failed pictures of another run."""
     return run.tags.get(MARK) == run.run_id
 
 
 def in_words(run_id: str, groups: tuple[FailureGroup, ...]) -> str:
-    """What failed, what to do about it, and how to draw it again."""
+    """Describe what failed, what to do about it, and how to draw it again."""
     lines = [
         f"{group.pictures} x {group.rule}. {group.remedy}".rstrip()
         + f" ({', '.join(f'{each.product_id} {each.view}' for each in group.failed)})"
@@ -66,9 +66,9 @@ def in_words(run_id: str, groups: tuple[FailureGroup, ...]) -> str:
     pictures = sum(group.pictures for group in groups)
     return "\n".join(
         [
-            f"Pictures that could not be drawn: {pictures}. Run {run_id[:8]} itself went on.",
+            f"Pictures that could not be drawn: {pictures}. Run {run_id[:8]} itself continued.",
             *lines,
-            "When that is mended, execute this run again, or run `catalog-gen retry`.",
+            "After fixing the cause, re-execute this run, or run `catalog-gen retry`.",
         ]
     )
 
@@ -76,7 +76,7 @@ def in_words(run_id: str, groups: tuple[FailureGroup, ...]) -> str:
 def _materialised(
     instance: dg.DagsterInstance, run: dg.DagsterRun, step_key: str
 ) -> dict[str, dg.AssetKey]:
-    """The partitions that a step of a run has materialised, and of which asset."""
+    """The partitions that a step of a run has materialised, with their asset."""
     events = instance.all_logs(run.run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION)
     found: dict[str, dg.AssetKey] = {}
     for entry in events:

@@ -22,7 +22,7 @@ _ENDED: Final = [
 def forget_old_runs(instance: dg.DagsterInstance, home: Home, days: int) -> list[str]:
     """Delete Dagster's records of runs that ended more than ``days`` ago; returns their ids.
 
-    The last materialisation of each asset is kept, so that Dagster's page still shows it. The
+    The last materialisation of every asset is kept, so that Dagster's web UI still shows it. The
     store's ``runs`` and all lineage stay.
     """
     before = datetime.fromtimestamp(time.time() - days * 86_400, UTC)

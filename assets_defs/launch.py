@@ -77,7 +77,7 @@ def run_retry(
 
     Args:
         products: ids of the products to draw; empty: all of them.
-        shards: their shards; Dagster marks those between the first and the last, too.
+        shards: their shards; Dagster also marks all shards between the first and the last.
     """
     again = {
         "failed": "failed" in kinds,

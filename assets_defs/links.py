@@ -1,4 +1,4 @@
-"""Links from Dagster's page to this pipeline's output."""
+"""Links from Dagster's web UI to this pipeline's output."""
 
 import os
 

@@ -1,6 +1,6 @@
 """The hash shards as Dagster partitions: stable and evenly filled.
 
-A shard is the unit that can be redrawn from Dagster's page.
+A shard is the unit that can be redrawn from Dagster's web UI.
 """
 
 from collections.abc import Sequence

@@ -25,11 +25,9 @@ class Again(dg.Config):
     """What a run that starts at ``candidate_images`` redraws; a whole refresh ignores it."""
 
     failed: bool = Field(
-        default=True, description="Pictures that the next night would try again anyway."
+        default=True, description="Failed pictures that the next night would try again."
     )
-    given_up: bool = Field(
-        default=True, description="Pictures that were given up after too many tries."
-    )
+    given_up: bool = Field(default=True, description="Failed pictures without attempts left.")
     rejected: bool = Field(
         default=False,
         description="Pictures of products and views whose every candidate was rejected.",
@@ -82,11 +80,11 @@ def candidate_images(
     opened = catalog.open()
     stamp = Stamp.at_once(context.run.run_id)
     wanted = shards_of(context)
-    if not context.job_def.has_node_named(prompts.op.name):  # no part of this run
+    if not context.job_def.has_node_named(prompts.op.name):  # prompts are not part of this run
         mended = mend(opened, config.kinds, stamp, shards=wanted, products=config.products)
         context.log.info(
-            f"Pictures that failed and are planned again: {mended.again}; products with another "
-            f"photo by now: {mended.photos}; new candidates for what was rejected: {mended.rungs}"
+            f"Failed pictures planned again: {mended.again}; products with a new photo: "
+            f"{mended.photos}; new candidates after rejections: {mended.rungs}"
         )
     other = drawing_process(opened.home)
     if other is not None:

@@ -16,10 +16,10 @@ from catalog_gen.store.ledger import OpenFailure, open_failures
 SHOWN: Final = 16
 SHOWN_A_SHARD: Final = 3
 
-#: Dagster's page shows Markdown at once below 1,000 characters, and else behind a link.
+#: Dagster's web UI shows Markdown of up to 1,000 characters inline, and more behind a link.
 AT_ONCE: Final = 999
 
-#: Characters of a title.
+#: Maximum characters of a title.
 TITLE: Final = 60
 
 
@@ -33,7 +33,8 @@ def describe_shards(
     with catalog.store.reading() as connection:
         failures = open_failures(connection)
         pictures = pictures_of_run(connection, context.run.run_id, SHOWN)
-        bytes_of = stored_pngs(connection, [each.image_id for each in pictures])
+        kept = catalog.store.pictures(connection)
+        bytes_of = stored_pngs(connection, kept, [each.image_id for each in pictures])
     failed: dict[int, list[OpenFailure]] = defaultdict(list)
     for each in failures:
         for shard in set(each.shards):
@@ -53,7 +54,7 @@ def describe_shards(
                     if place == shard
                 )
             )
-        # The asset's own page has the metadata of whichever shard Dagster stored last.
+        # The asset's page shows the metadata of the shard that Dagster stored last.
         previews = shown[shard][:SHOWN_A_SHARD] or pictures[:1]
         for number, picture in enumerate(previews, start=1):
             name = f"preview {number}" if len(previews) > 1 else "preview"

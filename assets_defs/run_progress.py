@@ -33,7 +33,7 @@ def progress_in_run_log(context: dg.AssetExecutionContext) -> Iterator[None]:
 
 
 def in_words(progress: Progress, seconds: float) -> str:
-    """ "draw: 32 of 158, 0.8 a second, about 160 s left; 1 failed" """
+    """For example "draw: 32 of 158, 0.8 a second, about 160 s left; 1 failed"."""
     words = f"{progress.stage}: {progress.done} of {progress.total}"
     if progress.done and seconds > 0:
         rate = progress.done / seconds

@@ -6,8 +6,9 @@ rebinding). Three headers identify them and can't be forged by a page: Host, Ori
 Sec-Fetch-Site (Fetch Metadata Request Headers, W3C).
 """
 
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, MutableMapping
 from typing import Any, Final
+from urllib.parse import parse_qs
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -24,11 +25,17 @@ _REFUSED: Final = (
 
 
 class SameOriginOnly:
-    """ASGI middleware in front of a server on the loopback interface."""
+    """ASGI middleware in front of a server on the loopback interface.
 
-    def __init__(self, app: App, port: int) -> None:
+    Args:
+        allowed: names under which a proxy serves it, too: ``host``, or ``host:port`` if the port is
+            not the scheme's own.
+    """
+
+    def __init__(self, app: App, port: int, allowed: Collection[str] = ()) -> None:
         self._app = app
-        self._hosts = {f"{name}:{port}" for name in ("127.0.0.1", "localhost", "[::1]")}
+        own = {f"{name}:{port}" for name in ("127.0.0.1", "localhost", "[::1]")}
+        self._hosts = own.union(allowed)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass same-origin requests on; answer others with 403, or close the websocket."""
@@ -51,10 +58,10 @@ class SameOriginOnly:
         if headers.get("host", "") not in self._hosts:
             return False
         origin = headers.get("origin")
-        if origin is not None and origin.removeprefix("http://") not in self._hosts:
+        if origin is not None and origin.partition("://")[2] not in self._hosts:
             return False
         guarded = any(part in scope["path"] for part in _GUARDED)
-        if guarded and scope.get("method") == "GET" and scope.get("query_string"):
+        if guarded and b"query" in parse_qs(scope.get("query_string", b"")):
             return False  # an image of an old browser, which sends neither Origin nor Sec-Fetch-*
         site = headers.get("sec-fetch-site", "none")
         if site in ("same-origin", "none"):

@@ -2,7 +2,8 @@
 
 A step that fails because of the machine is retried, which only costs time. Wrong input is not: a
 broken template stays broken, and retrying would only delay the message. Nor is a step that a person
-interrupted, which Dagster would otherwise retry.
+interrupted, which Dagster would otherwise retry, nor one for which memory is too little: a library
+that was half imported fails the second time for another reason.
 """
 
 from collections.abc import Callable, Sequence, Set
@@ -13,6 +14,7 @@ import dagster as dg
 
 from assets_defs.partitions import in_one_run, shards
 from catalog_gen.errors import InputError
+from catalog_gen.too_little_memory import too_little_memory
 from resources.internals import begin_to_cancel
 
 Body = Callable[..., Any]
@@ -51,7 +53,7 @@ def stage_asset(
 
 
 def _some_errors_are_final(body: Body) -> Body:
-    """An ``InputError`` or an interrupt fails the step at once, with its message."""
+    """Wrong input, an interrupt or a lack of memory fails the step at once, with its message."""
 
     @wraps(body)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
@@ -63,5 +65,10 @@ def _some_errors_are_final(body: Body) -> Body:
             context = dg.AssetExecutionContext.get()
             begin_to_cancel(context.instance, context.run.run_id)
             raise dg.Failure("Interrupted", allow_retries=False) from error
+        except (MemoryError, ImportError, OSError, RuntimeError) as error:
+            short = too_little_memory(error)
+            if short is None:
+                raise
+            raise dg.Failure(str(short), allow_retries=False) from short
 
     return wrapped

@@ -44,7 +44,7 @@ def end_stale_runs(instance: dg.DagsterInstance, home: Home) -> list[str]:
     dead = dead_runs(home)
     lost = [run_id for run_id in _without_a_lock(instance, home) if run_id not in dead]
     for run_id in (*dead, *lost):
-        end_dead_run(instance, run_id, "Its process died; the next refresh goes on with its work.")
+        end_dead_run(instance, run_id, "Its process died; the next refresh continues its work.")
     store = Store(home, patience=_PATIENCE)
     try:
         record_ends(store, Outbox(home.outbox), _ends(instance, store))
@@ -56,14 +56,17 @@ def end_stale_runs(instance: dg.DagsterInstance, home: Home) -> list[str]:
 
 
 def _without_a_lock(instance: dg.DagsterInstance, home: Home) -> list[str]:
-    """Runs that Dagster considers running although no process works on them."""
+    """Runs that Dagster considers running although no process works on them.
+
+    A run that began in the future was launched while the clock was ahead, so it counts as old.
+    """
     records = instance.get_run_records(dg.RunsFilter(statuses=_AT_WORK))
-    latest = time.time() - _GRACE
+    now = time.time()
     return [
         record.dagster_run.run_id
         for record in records
         if record.start_time is not None
-        and record.start_time < latest
+        and abs(now - record.start_time) > _GRACE
         and not is_alive(home, record.dagster_run.run_id)
     ]
 
@@ -84,7 +87,7 @@ def _ends(instance: dg.DagsterInstance, store: Store) -> list[End]:
         if known.get(run_id) != ended_as(record.dagster_run, began=has_begun(record))
     ]
     ends += [
-        End(run_id, "interrupted", datetime.now(UTC), error="Dagster has no record of it any more")
+        End(run_id, "interrupted", datetime.now(UTC), error="Dagster no longer has a record of it")
         for run_id in unfinished
         if run_id not in records and instance.get_run_by_id(run_id) is None
     ]

@@ -36,7 +36,7 @@ from studio.training.critic import LABELS, targets
 
 ROOT: Final = Path(__file__).parent.parent
 CONFIG: Final = ROOT / "data" / "catalog.toml"
-#: Pictures that are drawn and judged at a time.
+#: Number of pictures drawn and judged at a time.
 CHUNK: Final = 96
 #: Least margins and soundnesses for one point that the nested choice tries, and what it must keep
 #: on the wishes that it chooses on: shares of wrong among accepted and among those with 10 of 10.

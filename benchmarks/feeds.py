@@ -1,9 +1,9 @@
 """Measure speed and memory of reading each platform's export, compared with ``csv.DictReader``.
 
-Every format is written with the same number of rows and read in its own process: rows a second, and
-the peak of memory that reading added. ``DictReader`` reads the same file in the known encoding and
-keeps every row, as a script would, without interpreting it. On a busy machine the rows a second of
-processor time are the ones to compare.
+Every format is written with the same number of rows and read in its own process. The figures are
+rows per second and the peak memory that reading added. ``DictReader`` reads the same file in the
+known encoding and keeps every row, as a script would, without interpreting it. On a busy machine,
+compare the rows per second of CPU time.
 
     python benchmarks/feeds.py [--rows N] [--json]
     python benchmarks/feeds.py --table        # the table of docs/feeds.md
@@ -26,7 +26,7 @@ sys.path.insert(0, str(ROOT))
 
 
 def _html(product: int) -> str:
-    """A description of its own for every product."""
+    """A distinct description for every product."""
     return f"<p>Thrown by hand, no. {product}.</p><ul><li>Oven safe</li><li>350 ml</li></ul>"
 
 
@@ -49,7 +49,7 @@ def main() -> None:
 
 
 def measure(rows: int) -> dict[str, Any]:
-    """Each platform's form, read both ways."""
+    """Read every platform's format in both ways."""
     figures: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder:
         for platform, (header, row) in FORMS.items():
@@ -209,7 +209,7 @@ def _magento(number: int) -> tuple[object, ...]:
     )
 
 
-#: The header of each form, and its row of a number.
+#: The header of every format, and a function from a number to a row.
 FORMS: Final[dict[str, tuple[tuple[str, ...], Row]]] = {
     "plain": (
         ("nr", "id", "title", "kategorie", "description", "color", "price"),

@@ -1,10 +1,10 @@
-"""How fast photos come from the shop's addresses, beside curl, and what survives when it is killed.
+"""Measure the speed of fetching photos, compared with curl, and what survives kills.
 
-1. ``--photos`` photos of ``--size`` bytes from a server on loopback, a process of its own: fetched,
-   checked, hashed and kept by us; then by ``curl --parallel`` with as many connections into plain
-   files. A second round of ours finds all unchanged.
-2. ``--kills`` times a fetching process is killed (SIGKILL) at a random moment and started again. A
-   photo that a journal names must be there with the bytes that its name is the hash of.
+1. ``--photos`` photos of ``--size`` bytes come from a server on loopback in a separate process.
+   They are fetched, checked, hashed and stored by our fetcher; then ``curl --parallel`` fetches
+   them into plain files over as many connections. A second round of ours finds all unchanged.
+2. A fetching process is killed (SIGKILL) ``--kills`` times at random moments and restarted. Every
+   photo in the journal must exist, with bytes that match the hash in its name.
 
     python benchmarks/fetch.py [--photos N] [--size BYTES] [--kills N] [--seed N] [--json]
 """
@@ -62,13 +62,13 @@ def main() -> None:
 
 
 def photo(number: int, size: int) -> bytes:
-    """Bytes that begin and end like a JPEG, other ones for every number."""
+    """Bytes that begin and end like a JPEG, different for every number."""
     head = _JPEG_START + f"{number:012}".encode()
     return head + b"\x55" * (size - len(head) - len(_JPEG_END)) + _JPEG_END
 
 
 def measure(folder: Path, host: str, addresses: list[str], size: int) -> dict[str, Any]:
-    """Megabytes a second of us and of curl, over the same addresses."""
+    """Megabytes per second of our fetcher and of curl, over the same addresses."""
     megabytes = len(addresses) * size / 1e6
     seconds, processor = {}, {}
     for name in ("ours", "unchanged"):
@@ -96,7 +96,7 @@ def measure(folder: Path, host: str, addresses: list[str], size: int) -> dict[st
 
 
 def killed(folder: Path, host: str, addresses: list[str], kills: int, seed: int) -> dict[str, Any]:
-    """Kill a fetching process again and again; then let one finish, and count."""
+    """Kill fetching processes repeatedly, then let one finish, and count."""
     shelf, dice = folder / "killed", random.Random(seed)
     acknowledged: dict[str, str] = {}
     figures = {"kills": 0, "lost": 0, "damaged": 0}
@@ -130,7 +130,7 @@ def fetch(folder: Path, host: str, addresses: list[str]) -> int:
 
 
 def check(folder: Path) -> dict[str, int]:
-    """How many photos the journal names, and how many of them are not those bytes."""
+    """The number of photos in the journal, and of those whose bytes don't match."""
     entries = Shelf(folder).entries()
     lost = sum(not _is_whole(folder, entry) for entry in entries.values())
     return {"kept": len(entries) - lost, "lost": lost}
@@ -145,13 +145,13 @@ def _is_whole(folder: Path, entry: Entry) -> bool:
 
 
 def _of_children() -> float:
-    """Processor seconds of the children that have ended."""
+    """CPU seconds of the children that have ended."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 
 
 def _curl(folder: Path, addresses: list[str]) -> float:
-    """Seconds that curl takes into plain files."""
+    """Seconds that curl takes to fetch them into plain files."""
     (folder / "curl").mkdir()
     config = folder / "curl.txt"
     lines = (
@@ -179,7 +179,7 @@ def _curl(folder: Path, addresses: list[str]) -> float:
 
 @contextmanager
 def served(size: int) -> Iterator[str]:
-    """A server of photos in a process of its own; gives its host."""
+    """Run a server of photos in a separate process; yields its host."""
     reading, writing = os.pipe()
     child = forked(lambda: asyncio.run(_serve(size, writing)))
     os.close(writing)

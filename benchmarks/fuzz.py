@@ -54,7 +54,7 @@ def main() -> None:
 
 
 def measure(feeds: int, seconds: int, gigabytes: float) -> dict[str, Any]:
-    """All three, one after the other; 0 leaves one out."""
+    """Run all three in turn; 0 skips one."""
     with tempfile.TemporaryDirectory() as folder:
         return {
             "damaged": damaged_feeds(Path(folder), feeds) if feeds else None,
@@ -64,7 +64,7 @@ def measure(feeds: int, seconds: int, gigabytes: float) -> dict[str, Any]:
 
 
 def damaged_feeds(folder: Path, feeds: int) -> dict[str, Any]:
-    """Read that many damaged feeds, the same number of each seed."""
+    """Read this many damaged feeds, the same number for every seed."""
     from hypothesis import HealthCheck, Phase, given, seed, settings
 
     from tests.catalog.enemies import SEEDS, Change, Seed, changes, damaged, read_enemy
@@ -114,7 +114,7 @@ def damaged_feeds(folder: Path, feeds: int) -> dict[str, Any]:
 
 
 def coverage_guided(folder: Path, seconds: int) -> dict[str, Any] | None:
-    """Atheris in a process of its own; None where it is not installed."""
+    """Run Atheris in a separate process; None if it is not installed."""
     if find_spec("atheris") is None:
         return None
     command = [sys.executable, __file__, "--step", "coverage", "--path", str(folder)]
@@ -170,7 +170,7 @@ def fuzz(folder: Path, seconds: int) -> None:
 
 
 def bombs(folder: Path, gigabytes: float) -> dict[str, Any]:
-    """Each bomb read in a fresh process: what came of it, seconds, and what it added to memory."""
+    """Read every bomb in a fresh process: the result, seconds, and the added memory."""
     figures: dict[str, Any] = {}
     for name, (file, write) in BOMBS.items():
         path = folder / file
@@ -183,7 +183,7 @@ def bombs(folder: Path, gigabytes: float) -> dict[str, Any]:
 
 
 def read_bomb(path: Path) -> dict[str, Any]:
-    """Read one feed here; the peak is measured from after the imports."""
+    """Read one feed in this process; the peak is measured after the imports."""
     import pyarrow.parquet  # noqa: F401
     from defusedxml.ElementTree import DefusedXMLParser  # noqa: F401
 
@@ -226,7 +226,7 @@ def _line(head: bytes, tail: bytes) -> Callable[[Path, int], None]:
 
 
 def _sparse_line(path: Path, megabytes: int) -> None:
-    """A line of NUL bytes that takes no room on the disk."""
+    """A line of NUL bytes in a sparse file."""
     with path.open("wb") as stream:
         stream.write(b"id,title\n1,Mug\n" + b"2,Pot\n" * 20_000)
         stream.seek(megabytes * MEGABYTE, os.SEEK_CUR)

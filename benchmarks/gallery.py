@@ -1,8 +1,8 @@
-"""The gallery of a large catalog: its weight, the time to write it, and the time to use it.
+"""Measure the gallery of a large catalog: its size, and the times to write and to load it.
 
-Writes made-up products (two views, three candidates each, with criteria and channels' answers) as a
-night does, twice, and once more after a hundred have changed. Where Chromium is installed, it opens
-the page from disk and measures when the script was done.
+Made-up products (two views with three candidates each, criteria and passports) are written as a
+night does, twice, and once more after a hundred have changed. If Chromium is installed, the page is
+opened from disk, and the time until the script has finished is measured.
 
     python benchmarks/gallery.py [--products N] [--out DIR] [--json]
 """
@@ -50,9 +50,17 @@ class Drawn:
         """The PNG of a picture."""
         return PICTURES[image.sha256]
 
+    def file(self, image: GalleryImage) -> Path | None:
+        """There is none: the pictures are in memory."""
+        return None
+
     def photo(self, product: GalleryProduct, sha256: str) -> bytes | None:
         """The JPEG of a photo."""
         return encode(np.full((96, 96, 3), 200, np.uint8), "JPEG")
+
+    def cutout(self, product: GalleryProduct, image: GalleryImage) -> bytes | None:
+        """No picture here is of a method that needs a mask."""
+        return None
 
 
 def _pictures() -> dict[str, bytes]:

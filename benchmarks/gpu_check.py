@@ -1,13 +1,13 @@
-"""Everything that this project promises of a graphics card, measured on yours: `make gpu-check`.
+"""Measure everything that this project promises about GPUs on yours: `make gpu-check`.
 
     python benchmarks/gpu_check.py [--device cpu] [--tiny] [--pictures N] [--out FILE] [--json]
 
-It draws with Stable Diffusion 1.5- and SDXL-shaped pipelines of random weights, so nothing is
-downloaded, and writes a page with the card's name: pictures a second beside a first script and the
-card's own peak; whether another process draws the same bytes, eager and compiled; whether pictures
-survive a lack of memory; and what a night adds to drawing at the pace that was measured. It takes
-about half an hour on one H100, and a minute with ``--device cpu --tiny``, which checks the
-script and says nothing of a card.
+It draws with random weights in the shapes of Stable Diffusion 1.5 and SDXL, so nothing is
+downloaded, and writes a page named after the GPU: pictures per second compared with a simple script
+and the GPU's peak; whether another process draws the same bytes, eager and compiled, and an engine
+process on each card (two on one card, if there is one); whether pictures survive a lack of memory;
+and what a night takes besides drawing at the measured pace. It takes about half an hour on one
+H100, and two minutes with ``--device cpu --tiny``, which checks only the script.
 """
 
 import argparse
@@ -17,6 +17,7 @@ import platform
 import random
 import subprocess
 import sys
+import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from rig.shapes import Size
 
     from catalog_gen.diffusion.engine import Engine
-    from catalog_gen.diffusion.jobs import DrawJob
+    from catalog_gen.diffusion.jobs import DrawJob, Draws
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 #: Asked of each family: share of the card's bf16 peak, times the first script, pictures a second.
@@ -40,7 +41,7 @@ SAID: Final = {
     "over_first_script": "times the first script",
     "images_per_second": "pictures a second",
 }
-#: One step in so many finds no memory for a batch, in the check of that.
+#: In the check of a lack of memory, one step in this many fails.
 SHORT_EACH: Final = 7
 BATCH: Final = 8
 
@@ -73,7 +74,7 @@ def main() -> None:
     about = card()
     if about["device"] == "cpu" and arguments.device != "cpu":
         raise SystemExit(
-            "torch sees no GPU on this machine. Mend the driver (nvidia-smi shows whether it "
+            "torch sees no GPU on this machine. Repair the driver (nvidia-smi shows whether it "
             "works), or try the script itself with --device cpu --tiny."
         )
     figures = list(check(size, arguments.pictures))
@@ -92,7 +93,7 @@ def main() -> None:
 
 
 def card() -> dict[str, str]:
-    """What was measured on."""
+    """The machine and the versions that were measured."""
     import diffusers
     import torch
 
@@ -111,7 +112,7 @@ def card() -> dict[str, str]:
 
 
 def check(size: "Size", pictures: int) -> Iterator[Figure]:
-    """All figures, the dearest ones last."""
+    """All figures, the most expensive ones last."""
     import throughput
 
     measured = throughput.measure(size)
@@ -134,12 +135,13 @@ def check(size: "Size", pictures: int) -> Iterator[Figure]:
     modes: tuple[Literal["eager", "compiled"], ...] = ("eager", "compiled")
     for mode in modes if measured["device"] != "cpu" else modes[:1]:
         yield _same_bytes(size, mode)
+    yield _several_engines(size)
     yield _short_of_memory(size, pictures)
     yield _night(paces["sd15"], 512 if size == "full" else 128)
 
 
 def _same_bytes(size: "Size", mode: Literal["eager", "compiled"]) -> Figure:
-    """The same recipes in two processes of their own, the second in another order."""
+    """The same recipes in two separate processes, the second in another order."""
     command = [sys.executable, __file__, "--again", mode]
     if size == "miniature":
         command.append("--tiny")
@@ -167,8 +169,40 @@ def _draw_again(size: "Size", *, compiled: bool) -> dict[str, str]:
     return {key: each[0] for key, each in _drawn(_engine(size, compiled=compiled), jobs).items()}
 
 
+def _several_engines(size: "Size") -> Figure:
+    """The same pictures by one engine in this process, and by one process on each card."""
+    import torch
+    from rig.shapes import SHAPES, build_pipeline
+
+    from catalog_gen.diffusion.engine import Engine
+    from catalog_gen.diffusion.engines import Engines
+    from catalog_gen.diffusion.loading import load_model
+    from catalog_gen.settings import ModelSettings
+
+    cards = torch.cuda.device_count()
+    devices = [f"cuda:{number}" for number in range(cards)] or ["cpu"]
+    devices *= 2 if len(devices) == 1 else 1
+    with tempfile.TemporaryDirectory() as folder:
+        dtype = torch.bfloat16 if cards else torch.float32
+        pipeline = build_pipeline(SHAPES[size]["sd15"], torch.device("cpu"), dtype)
+        pipeline.save_pretrained(folder)
+        settings = ModelSettings(id=folder, batch_size=BATCH, devices=tuple(devices))
+        loaded = load_model(settings)
+        jobs = _jobs(size, 2 * BATCH * len(devices), loaded.model_hash)
+        alone, engines = _drawn(Engine(loaded, BATCH), jobs), Engines(settings)
+        together = _drawn(engines, jobs)
+        engines.close()
+    same = sum(together.get(key) == value for key, value in alone.items())
+    return Figure(
+        f"the same bytes from engine processes on {', '.join(devices)}",
+        f"{len(jobs)} of {len(jobs)}",
+        f"{same} of {len(jobs)}",
+        same == len(jobs),
+    )
+
+
 def _short_of_memory(size: "Size", pictures: int) -> Figure:
-    """Pictures whose batches now and then find no memory: none is lost, all are what they say."""
+    """Draw pictures while batches run out of memory now and then: none is lost or wrong."""
     import torch
 
     engine, jobs = _engine(size, compiled=False), _jobs(size, pictures)
@@ -227,7 +261,7 @@ def _engine(size: "Size", *, compiled: bool, batch: int = BATCH) -> "Engine":
     return Engine(wrap_pipeline(pipeline, "random weights", compiled=compiled), batch)
 
 
-def _jobs(size: "Size", count: int) -> "list[DrawJob]":
+def _jobs(size: "Size", count: int, model_hash: str = "random weights") -> "list[DrawJob]":
     from rig.shapes import SHAPES
 
     from catalog_gen.diffusion.jobs import DrawJob
@@ -237,7 +271,7 @@ def _jobs(size: "Size", count: int) -> "list[DrawJob]":
     recipes = [
         Recipe(
             method="text2img",
-            model_hash="random weights",
+            model_hash=model_hash,
             prompt=f"a photo of product {number}",
             negative_prompt="",
             seed=number,
@@ -252,7 +286,7 @@ def _jobs(size: "Size", count: int) -> "list[DrawJob]":
     return [DrawJob(each.recipe_id, each) for each in recipes]
 
 
-def _drawn(engine: "Engine", jobs: "Sequence[DrawJob]") -> dict[str, tuple[str, int]]:
+def _drawn(engine: "Draws", jobs: "Sequence[DrawJob]") -> dict[str, tuple[str, int]]:
     """SHA-256 and batch size of what became a picture, by recipe."""
     from catalog_gen.diffusion.jobs import Drawn
 

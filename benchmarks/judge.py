@@ -68,7 +68,7 @@ def main() -> None:
         print(f"good renders, {name.replace('_', ' ')}: {line}")
     cost = figures["cost"]
     print(
-        f"judging takes {1000 * cost['judge_seconds']:.1f} ms a picture, drawing "
+        f"judging takes {1000 * cost['judge_seconds']:.1f} ms per picture, drawing "
         f"{1000 * cost['draw_seconds']:.0f} ms: {cost['share']:.1%}   (asked: 10%); of processor "
         f"time {1000 * cost['judge_processor']:.1f} ms and {1000 * cost['draw_processor']:.0f} ms: "
         f"{cost['share_processor']:.1%}"
@@ -106,7 +106,7 @@ def bench_of(settings: CatalogSettings) -> Bench:
 
 
 def cost(settings: CatalogSettings, good: list[Specimen], rivals: list[str]) -> dict[str, float]:
-    """Seconds a picture of judging and of drawing, on the clock and of the processor.
+    """Seconds per picture of judging and of drawing, elapsed and CPU time.
 
     Both work on the same prompts in turn; models are loaded and have worked once before. The judge
     forgets its texts before each turn, so every turn pays for all of them.

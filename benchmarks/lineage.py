@@ -147,7 +147,7 @@ def _command(home: Any, image_id: str, repeats: int) -> float:
 
 
 def synthesise(connection: duckdb.DuckDBPyConnection, images: int) -> None:
-    """Rows of that many images: two views and two candidates a product, changed over the nights."""
+    """Rows of this many images: two views and two candidates per product, changed over nights."""
     products = max(1, images // 8)  # two views, two candidates, and each asked for twice
     parameters = {"products": products, "nights": NIGHTS}
     connection.execute(

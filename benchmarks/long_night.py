@@ -73,7 +73,7 @@ def main() -> None:
     for stage, growth in figures["growth"].items():
         print(
             f"{stage}, tenth {WARM} to the last: {growth['rss_mb']:+.1f} MB "
-            f"({growth['bytes_a_picture']:+.0f} bytes a picture), {growth['files']:+d} files, "
+            f"({growth['bytes_a_picture']:+.0f} bytes per picture), {growth['files']:+d} files, "
             f"{growth['threads']:+d} threads"
         )
 

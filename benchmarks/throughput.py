@@ -1,4 +1,4 @@
-"""Measure pictures a second of a naive script, the plain pipeline in batches, and our engine.
+"""Measure pictures per second of a naive script, the plain pipeline in batches, and our engine.
 
     python benchmarks/throughput.py [--size miniature|full] [--json]
 

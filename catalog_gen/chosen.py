@@ -1,8 +1,8 @@
 """The base of everything that a person or a plan chose: frozen, closed, and hashed.
 
-Such values are stored for years and named by their hashes, so a version of catalog_gen that knows
-one more field must find every old hash unchanged: a field that is unset (None) never enters one.
-A field that comes later is therefore optional, with None as its default.
+Such values are stored for years under their hashes, so a version of catalog_gen with an additional
+field must find every old hash unchanged: an unset field (None) never enters a hash. Fields that are
+added later are therefore optional, with None as their default.
 """
 
 from collections.abc import Collection
@@ -19,7 +19,7 @@ class Chosen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     def chosen(self, *, without: Collection[str] = ()) -> dict[str, Any]:
-        """What was chosen as JSON values: unset fields, and those named, are left out."""
+        """The chosen values as JSON values, without unset and excluded fields."""
         return self.model_dump(mode="json", exclude=set(without), exclude_none=True)
 
     @property

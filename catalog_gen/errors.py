@@ -74,4 +74,4 @@ class CorruptionError(StoreError):
 
 
 class DrawingError(InfrastructureError):
-    """The engine as a whole can't go on; what was drawn before is kept."""
+    """The engine as a whole can't continue; the pictures drawn before are kept."""

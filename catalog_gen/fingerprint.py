@@ -1,7 +1,7 @@
 """Stable identities: canonical JSON, SHA-256 of values, files and folders, and hash shards.
 
 Identities are stored for years, so nothing here may depend on the Python version, on dictionary
-order or on the machine. What belongs into an identity is decided in ``chosen``.
+order or on the machine. ``chosen`` defines what belongs to an identity.
 """
 
 import hashlib
@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 from typing import Final
 
-#: Parts of a catalog that can be drawn again by themselves; a power of two, since the database
+#: Number of parts of a catalog that can be redrawn separately; a power of two, since the database
 #: takes the last bits of the hash (``store/products.py``).
 SHARDS: Final = 16
 

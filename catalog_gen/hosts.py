@@ -1,8 +1,8 @@
-"""Hosts that may be fetched from, and the addresses behind them that may not.
+"""Hosts that photos may be fetched from, and the addresses that are forbidden behind them.
 
 A list names hosts exactly: "cdn.shop.example" allows that name at the usual ports 80 and 443,
-"cdn.shop.example:8443" that port alone. A name is no promise of a place, so the address that it
-resolves to is checked, too (server-side request forgery, CWE-918).
+"cdn.shop.example:8443" only that port. A name can resolve to any address, so the address is checked
+as well (server-side request forgery, CWE-918).
 """
 
 import ipaddress
@@ -19,10 +19,10 @@ _NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
 
 
 def checked_host(text: str) -> str:
-    """A host as a list has it: lower case, international names in their ASCII form.
+    """Normalise a host for a list: lower case, international names in their ASCII form.
 
     Raises:
-        ValueError: it is no host, or an address that may not be listed.
+        ValueError: the text is not a host, or is an address that may not be listed.
     """
     name, port = _parted(text.strip().lower())
     if address := _literal(name):
@@ -39,14 +39,14 @@ def checked_host(text: str) -> str:
     labels = name.split(".")
     if len(labels) < 2 or not all(_LABEL.fullmatch(label) for label in labels):
         raise ValueError(
-            f"'{text}' is no host; write its whole name without https:// and path, as in "
+            f"'{text}' is not a host; write its whole name without https:// and path, as in "
             '"cdn.shop.example"'
         )
     return f"{name}:{port}" if port else name
 
 
 class AllowedHosts:
-    """A list of hosts as ``checked_host`` leaves them."""
+    """A list of hosts that ``checked_host`` has normalised."""
 
     def __init__(self, entries: Iterable[str]) -> None:
         self._entries = frozenset(entries)
@@ -55,7 +55,7 @@ class AllowedHosts:
         return bool(self._entries)
 
     def allow(self, scheme: str, host: str, port: int | None) -> bool:
-        """Whether an address of the web may be asked; ``port`` None is the scheme's usual one."""
+        """Whether a web address may be requested; ``port`` None means the scheme's usual one."""
         usual = _USUAL_PORTS.get(scheme)
         if usual is None:
             return False
@@ -68,7 +68,7 @@ class AllowedHosts:
     def may_connect(self, host: str, port: int, address: Address) -> bool:
         """Whether the address that a listed host resolved to may be connected to.
 
-        Only public addresses may, and loopback ones that are listed as such with this port.
+        Public addresses may, and loopback addresses that are listed themselves with this port.
         """
         if _literal(host) == address and address.is_loopback:
             return self.allow("http", host, port)
@@ -76,7 +76,7 @@ class AllowedHosts:
 
 
 def is_public(address: Address) -> bool:
-    """Whether an address is of the public internet: not private, local, multicast or reserved."""
+    """Whether an address is on the public internet: not private, local, multicast or reserved."""
     if isinstance(address, ipaddress.IPv6Address):
         inner = address.ipv4_mapped or address.sixtofour
         if address in _NAT64:
@@ -96,7 +96,7 @@ def _literal(name: str) -> Address | None:
 
 
 def _parted(text: str) -> tuple[str, str]:
-    """A host and its port, '' where there is none; "[::1]:80" keeps its brackets."""
+    """A host and its port, '' if there is none; "[::1]:80" keeps its brackets."""
     name, colon, port = text.rpartition(":")
     if colon and port.isascii() and port.isdecimal() and 0 < int(port) < 65536:
         return name, port

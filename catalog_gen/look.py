@@ -1,8 +1,8 @@
-"""A look: what a picture shows, whichever product asks for it.
+"""A look: what a picture shows, independent of the products that ask for it.
 
-Products that ask for the same picture have one look and share its pictures: the sizes of one shirt,
-as a rule. Looks that differ in their colour alone have one form, and the seeds come from the form:
-a shirt's red and blue then show one shirt, as far as the model allows.
+Products that ask for the same picture, usually the sizes of one shirt, have the same look and share
+its pictures. Looks that differ only in colour have the same form, and seeds are derived from the
+form: a shirt in red and in blue then looks like one shirt, as far as the model allows.
 """
 
 from collections.abc import Mapping
@@ -18,17 +18,18 @@ COLOUR: Final = "colour"
 
 @dataclass(frozen=True)
 class Look:
-    """Everything that decides a product's pictures of one view, but the product itself.
+    """Everything that determines a product's pictures of one view, except the product itself.
 
     Attributes:
-        view: its name.
+        view: the view's name.
         spec: the hashes of the ``model`` and of the view's ``settings``.
-        prompt: what the model is told; ``negative_prompt``: what it is told to avoid.
-        colourless: what it would be told if no colour were asked for.
+        prompt: the prompt; ``negative_prompt``: what the model should avoid.
+        colourless: the prompt without the colour.
         asked: what the picture has to show: attribute to value.
-        photo: the hash of the photo that it is drawn from, or the name of one that can't be read;
-            empty: it is drawn from none.
-        apart: values that tell products apart which would look alike otherwise.
+        photo: the hash of the photo that it is drawn from, or the name of an unreadable one; empty
+            if it is drawn without a photo.
+        mask: the hash of the product's mask in that photo; empty: the method needs none.
+        apart: values that distinguish products which would otherwise have the same look.
     """
 
     view: str
@@ -38,13 +39,14 @@ class Look:
     colourless: str
     asked: Mapping[str, str]
     photo: str = ""
+    mask: str = ""
     apart: tuple[str, ...] = ()
 
     @cached_property
     def form(self) -> str:
         """SHA-256 over the look without its colour, its model and its settings.
 
-        A colour that is asked for and can't be read in the prompt counts, so that two looks of one
+        A requested colour that the prompt does not contain is included, so that two looks of one
         form always differ in their prompts, and therefore in their recipes.
         """
         spoken = self.prompt != self.colourless
@@ -55,6 +57,6 @@ class Look:
 
     @cached_property
     def look_id(self) -> str:
-        """SHA-256 over all of it: what products with the same pictures have in common."""
-        spec = [self.spec["model"], self.spec["settings"]]
+        """SHA-256 over all fields; products with the same pictures have the same id."""
+        spec = [self.spec["model"], self.spec["settings"], *([self.mask] if self.mask else [])]
         return sha256_json([self.form, self.prompt, self.negative_prompt, *spec])

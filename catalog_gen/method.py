@@ -1,7 +1,7 @@
 """The interface of a drawing method: the base of the classes in ``diffusion/methods``.
 
-An instance holds a method's parameters. It is a section of a view, where a person writes it, and of
-a recipe, where it decides pixels; the engine asks it for its pictures.
+An instance holds a method's parameters. It is a section of a view's settings and of a recipe, and
+the engine calls it to draw.
 """
 
 from abc import abstractmethod
@@ -16,11 +16,14 @@ from catalog_gen.errors import ConfigError
 from catalog_gen.registry import Registry
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from catalog_gen.diffusion.batch import Batch, Pictures
     from catalog_gen.diffusion.loading import LoadedModel
 
 #: What a method asks of a model family: the kind of pipeline that runs.
-Task = Literal["text2img", "img2img", "inpaint", "edit"]
+Task = Literal["text2img", "img2img", "inpaint", "edit", "control", "variation"]
 
 #: What a product must have to be drawn in this way.
 Need = Literal["photo", "mask", "concept"]
@@ -53,10 +56,34 @@ class Method(Chosen):
         """How far it may lead from the product's photo, 0..1; a view's edit policy limits it."""
         return 0.0
 
+    def kept(self, coverage: "NDArray[np.uint8]") -> "NDArray[np.bool_] | None":
+        """Pixels (H, W) of the photo that its pictures show unchanged, byte for byte; None: none.
+
+        Args:
+            coverage: the product's mask in the photo at the picture's size, (H, W), 0..255; all 0
+                for a method that needs none.
+        """
+        return None
+
     @property
     def webui(self) -> Mapping[str, str]:
         """Its parameters as AUTOMATIC1111's web UI names them, for the text in exported files."""
         return {}
+
+    @property
+    def part(self) -> str | None:
+        """The part of the model that it draws with, as the settings name it; None: it needs none.
+
+        The task decides the kind: a ControlNet, an IP-Adapter.
+        """
+        return None
+
+    def seen(self, photo: "NDArray[np.uint8]") -> "NDArray[np.uint8]":
+        """What the model is shown of a photo of (H, W, 3), in the same form: by default all of it.
+
+        Called while the batch before is drawn.
+        """
+        return photo
 
     def problem(self, steps: int) -> tuple[str, str, str] | None:
         """Why it can't draw with so many steps: value, rule and next step; None: it can."""
@@ -71,7 +98,7 @@ METHODS: Final[Registry[type[Method]]] = Registry("method", "catalog_gen.methods
 
 
 def described(name: str, parameters: Mapping[str, Any]) -> str:
-    """A method and its parameters as a person reads them: "img2img, strength 0.35"."""
+    """A method and its parameters for people: "img2img, strength 0.35"."""
     written = (
         f"{key.replace('_', ' ')} {value:g}" if isinstance(value, float) else f"{key} {value}"
         for key, value in parameters.items()

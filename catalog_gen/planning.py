@@ -1,7 +1,6 @@
 """What has to be drawn, why, and at what cost: pure functions from values to values.
 
-Reading the store, rendering templates and drawing are other rooms' work. The reasons are for
-people: a merchant reads "changed: colour" and knows which edit of theirs it was.
+The reasons are for people: from "changed: colour", a merchant knows which edit it was.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,7 +14,7 @@ from catalog_gen.settings import ViewSettings
 #: The parts of a view's spec in the order in which a change is reported.
 SPEC_PARTS: Final = ("model", "template", "settings")
 
-#: Which plan items a budget takes first: what has no picture yet is worth most.
+#: The order in which a budget takes plan items: those without a picture yet come first.
 _VALUE: Final = {
     "new": 0,
     "changed": 1,
@@ -26,7 +25,7 @@ _VALUE: Final = {
     "doubtful": 4,
 }
 
-#: Seconds a picture is assumed to take before any was drawn on this machine.
+#: Assumed seconds per picture before any was drawn on this machine.
 UNMEASURED_SECONDS: Final = 1.0
 
 
@@ -49,7 +48,7 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class PlanItem:
-    """One picture to be drawn, for ``products`` products; told are the first and its reason."""
+    """One picture to be drawn for ``products`` products, with the first of them and its reason."""
 
     product_id: str
     view: str
@@ -72,7 +71,7 @@ NO_LIMIT: Final = Budget()
 
 @dataclass(frozen=True, slots=True)
 class Costed:
-    """What a budget needs of an item: why a picture is to be drawn, and its estimated seconds."""
+    """The part of an item that a budget needs: the reason, and the estimated seconds."""
 
     reason: str
     seconds: float
@@ -80,7 +79,7 @@ class Costed:
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How long pictures take, from those that were drawn.
+    """Estimates of drawing times, from the pictures drawn so far.
 
     Attributes:
         measured: seconds by (view, settings hash, model hash).
@@ -91,9 +90,9 @@ class Pace:
     per_work: float | None
 
     def seconds(self, name: str, view: ViewSettings, model_hash: str) -> float:
-        """The estimate for one picture of a view as it is configured now.
+        """The estimate for one picture of a view with its current settings.
 
-        Where it was never drawn so, what was drawn is scaled by pixels and steps.
+        If none was drawn with these settings, other measured times are scaled by pixels and steps.
         """
         exact = self.measured.get((name, view.settings_hash, model_hash))
         if exact is not None:
@@ -120,8 +119,8 @@ def reason_for(
 ) -> Reason:
     """Compare what is asked for now with what was last asked for.
 
-    A changed template may read other fields than before; then the fields say nothing about the
-    shop's edits, and the template is the reason.
+    A changed template may read other fields than before, so the fields don't show the shop's edits,
+    and the template is the reason.
     """
     if previous_inputs is None or previous_spec is None:
         return Reason("new")
@@ -144,6 +143,7 @@ def recipes_for(
     negative_prompt: str,
     model_hash: str,
     reference_sha256: str | None,
+    mask_sha256: str | None = None,
     attempt: int = 0,
 ) -> list[Recipe]:
     """The recipes of all candidates of one look; ``form`` is the look's, for the seeds."""
@@ -160,6 +160,7 @@ def recipes_for(
             width=view.width,
             height=view.height,
             reference_sha256=reference_sha256,
+            mask_sha256=mask_sha256,
         )
         for candidate in range(view.candidates)
     ]
@@ -168,15 +169,15 @@ def recipes_for(
 def within_budget(items: Sequence[Costed], budget: Budget) -> Budgeted:
     """Take the most valuable items first: new products, then changed ones, then the rest.
 
-    Among equals the given order decides, so that the same plan is cut the same way twice. With a
-    limit in seconds, the first item that no longer fits ends it: a cheap retry does not jump the
-    queue before a dear new product.
+    Equal items keep the given order, so that a plan is always cut in the same way. With a limit in
+    seconds, the first item that does not fit ends the selection: a cheap retry never comes before
+    an expensive new product.
     """
     order = sorted(range(len(items)), key=lambda index: (_value(items[index].reason), index))
     cut = len(order) if budget.images is None else min(budget.images, len(order))
     if budget.seconds is not None:
         spent = accumulate(items[index].seconds for index in order)
-        # Sums of decimals: a budget of three times 0.1 s holds three pictures of 0.1 s.
+        # Decimal sums, so that a budget of 0.3 s has room for three pictures of 0.1 s.
         fitting = sum(1 for seconds in spent if seconds <= budget.seconds * (1 + 1e-9))
         cut = min(cut, fitting)
     return Budgeted(tuple(sorted(order[:cut])), tuple(sorted(order[cut:])))

@@ -1,7 +1,7 @@
-"""A recipe: everything chosen that decides the pixels of one candidate, frozen.
+"""A recipe: every choice that determines the pixels of one candidate, frozen.
 
-What decides pixels too but is not chosen (library versions, device, dtype, batch size, threads)
-is the ``Environment``, recorded beside each image and never part of the identity.
+What affects the pixels without being chosen (library versions, device, dtype, batch size, threads)
+is the ``Environment``, recorded with each image and never part of the identity.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from catalog_gen.chosen import Chosen
 from catalog_gen.fingerprint import canonical_json, sha256_text
 from catalog_gen.method import AnyMethod
 
-#: Of classifier-free guidance, in a view and in a recipe.
+#: Maximum of classifier-free guidance, in a view and in a recipe.
 MAX_GUIDANCE: Final = 50.0
 
 
@@ -32,6 +32,9 @@ class Recipe(Chosen):
     width: int = Field(ge=8, multiple_of=8, description="pixels")
     height: int = Field(ge=8, multiple_of=8, description="pixels")
     reference_sha256: str | None = Field(None, description="the photo, where the method needs one")
+    mask_sha256: str | None = Field(
+        None, description="the product's mask in the photo, where the method needs one"
+    )
 
     @property
     def recipe_id(self) -> str:
@@ -40,7 +43,7 @@ class Recipe(Chosen):
 
     @property
     def work(self) -> float:
-        """What it costs to draw: pixels times the steps that its method runs."""
+        """The cost of drawing it: pixels times the steps that its method runs."""
         return self.width * self.height * self.steps * self.method.share
 
 

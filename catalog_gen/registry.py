@@ -70,5 +70,5 @@ def _loaded(entry: EntryPoint, kind: str) -> Any:
         raise ConfigError(
             f"{kind} '{entry.name}' of package {package}",
             f"{entry.value} can't be imported ({error})",
-            f"Mend or uninstall {package}.",
+            f"Repair or uninstall {package}.",
         ) from error

@@ -1,7 +1,7 @@
 """The settings of a catalog: ``catalog.toml``, read once, frozen, with every field described.
 
-Relative paths in the file are relative to the file's own folder. Nothing here checks that a model
-loads or a feed parses; the rooms that use them do.
+Relative paths in the file are relative to the file's own folder. Whether a model loads or a feed
+parses is checked where they are used.
 """
 
 import os
@@ -17,6 +17,7 @@ from catalog_gen.errors import ConfigError
 from catalog_gen.fingerprint import sha256_json
 from catalog_gen.hosts import checked_host
 from catalog_gen.method import AnyMethod, described
+from catalog_gen.picture_place import IN_HOME, checked_place, is_path
 from catalog_gen.recipe import MAX_GUIDANCE
 from catalog_gen.timetable import checked_cron, checked_timezone
 from catalog_gen.toml_file import load_toml
@@ -24,67 +25,88 @@ from catalog_gen.toml_file import load_toml
 EditPolicy = Literal["cosmetic", "variant", "unlimited"]
 SigningAlgorithm = Literal["es256", "es384", "es512", "ps256", "ps384", "ps512", "ed25519"]
 
-#: How far a method may lead from the product's photo. Above 0.60 the product is another product.
+#: The largest departure from the product's photo. Above 0.60 it would be another product.
 MAX_DEPARTURE: Final[Mapping[EditPolicy, float]] = {
     "cosmetic": 0.40,
     "variant": 0.60,
     "unlimited": 1.0,
 }
 
-#: Pictures of a batch, and pixels of a side: above these no GPU of today has the memory.
+#: Maximum pictures per batch and pixels per side; no current GPU has memory for more.
 MAX_BATCH: Final = 1024
 MAX_SIDE: Final = 8192
+#: Pictures or seconds of one refresh: a few decades.
+MAX_BUDGET: Final = 1_000_000_000
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Host = Annotated[str, AfterValidator(checked_host)]
 Cron = Annotated[str, AfterValidator(checked_cron)]
 TimeZone = Annotated[str, AfterValidator(checked_timezone)]
+PicturePlace = Annotated[str, AfterValidator(checked_place)]
 Asks = dict[Annotated[str, Field(pattern="^[a-z][a-z0-9_]*$")], str]
 
 
 class FeedSettings(Chosen):
-    """Where products come from, and how much of a feed is believed."""
+    """Where products come from, and which feeds and photos are accepted."""
 
     path: Path = Field(description="the product feed: CSV, TSV, JSONL, Parquet, XML, or .gz")
     shrink_limit: Share = Field(
         0.30, description="a feed that lost more than this share of products stops the refresh"
     )
-    max_field_length: int = Field(20_000, ge=1, description="characters; longer values are bad")
+    max_field_length: int = Field(
+        20_000, ge=1, le=1_000_000, description="characters; longer values are refused"
+    )
     reference_folders: tuple[Path, ...] = Field(
         (), description="the only folders that reference photos may be read from"
     )
     fetch_photos: tuple[Host, ...] = Field(
-        (), description="the only hosts that photos may be fetched from; none: nothing is fetched"
+        (), description="the only hosts that photos may be fetched from; empty: none"
     )
-    aliases: dict[str, str] = Field({}, description="further column names, to canonical fields")
+    aliases: dict[str, str] = Field({}, description="additional column names and their fields")
     platform: str | None = Field(
-        None, description="the platform whose export it is; none: recognised by its columns"
+        None, description="the platform that wrote the feed; unset: recognised by its columns"
     )
     encoding: str | None = Field(
-        None, description="the text's encoding (cp1251, ...); none: found out, or refused if unsure"
+        None, description="the feed's encoding (cp1251, ...); unset: detected, or refused if unsure"
     )
 
 
 class LoraSettings(Chosen):
-    """A LoRA that the model wears in every picture."""
+    """A LoRA that is applied to every picture."""
 
     path: Path = Field(description="its safetensors file")
-    weight: float = Field(1.0, ge=-8, le=8, description="how strongly it is worn")
+    weight: float = Field(1.0, ge=-8, le=8, description="its strength")
 
 
 class EmbeddingSettings(Chosen):
     """A word that was learned by textual inversion."""
 
     path: Path = Field(description="its safetensors file")
-    token: str = Field(pattern=r"^\S+$", description="how prompts say it: <my-mug>")
+    token: str = Field(pattern=r"^\S+$", description="its spelling in prompts: <my-mug>")
+
+
+PartName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")]
+
+
+class ControlNetSettings(Chosen):
+    """A ControlNet, which the method ``control`` draws with."""
+
+    name: PartName = Field(description="how views and recipes say it")
+    path: Path = Field(description="its diffusers folder")
+
+
+class IpAdapterSettings(Chosen):
+    """An IP-Adapter, which the method ``variation`` draws with."""
+
+    name: PartName = Field(description="how views and recipes say it")
+    path: Path = Field(description="its safetensors file")
+    image_encoder: Path = Field(description="the folder of the CLIP image encoder that it needs")
 
 
 class ModelSettings(Chosen):
-    """The diffusion model, and how it is run."""
+    """The diffusion model and how it runs."""
 
-    id: str = Field(
-        description="a diffusers folder, the id of one on a hub, or one checkpoint file"
-    )
+    id: str = Field(description="a diffusers folder, a hub's model id, or one checkpoint file")
     revision: str | None = Field(None, description="the hub revision, to pin a hub id")
     config: str | None = Field(
         None,
@@ -93,25 +115,48 @@ class ModelSettings(Chosen):
     )
     denoiser: Path | None = Field(
         None,
-        description="the denoiser's weights in one file (.gguf or .safetensors), in place of the "
-        "folder's",
+        description="a file (.gguf or .safetensors) with the denoiser's weights, used instead of "
+        "the folder's",
     )
-    loras: tuple[LoraSettings, ...] = Field((), description="LoRAs, worn in this order")
+    loras: tuple[LoraSettings, ...] = Field((), description="LoRAs, applied in this order")
     embeddings: tuple[EmbeddingSettings, ...] = Field((), description="learned words")
+    controlnets: tuple[ControlNetSettings, ...] = Field((), description="for the method control")
+    ip_adapters: tuple[IpAdapterSettings, ...] = Field((), description="for the method variation")
     sha256: str | None = Field(
         None,
         pattern="^[0-9a-f]{64}$",
-        description="the model's hash, to pin its weights: others are refused before any work",
+        description="the model's hash, to pin its files: a model with another hash is refused",
     )
     dtype: Literal["auto", "fp32", "fp16", "bf16"] = Field(
         "auto", description="auto: fp32 on the CPU, bf16 on a GPU"
     )
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    batch_size: int = Field(8, ge=1, le=MAX_BATCH, description="every batch is padded to this size")
-    compile: bool = Field(False, description="torch.compile the whole UNet (GPU)")
-    dialect: Path | None = Field(
-        None, description="the words that it understands, where its folder has no such file"
+    devices: tuple[Annotated[str, Field(pattern=r"^(cpu|cuda(:\d{1,3})?)$")], ...] = Field(
+        (), description="several at once, a process each: cuda:0, cuda:1; none: device alone"
     )
+    batch_size: int = Field(8, ge=1, le=MAX_BATCH, description="every batch is padded to this size")
+    compile: bool = Field(False, description="torch.compile the whole denoiser (GPU)")
+    dialect: Path | None = Field(
+        None, description="a file with the model's words, if its folder has none"
+    )
+
+    @model_validator(mode="after")
+    def _draws_on_one_kind_of_device(self) -> Self:
+        if len({device.partition(":")[0] for device in self.devices}) > 1:
+            raise ValueError(
+                f"devices {list(self.devices)} are of two kinds, which draw different pictures; "
+                "name GPUs alone"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _names_its_parts_apart(self) -> Self:
+        for key, parts in (("controlnets", self.controlnets), ("ip_adapters", self.ip_adapters)):
+            names = [each.name for each in parts]
+            twice = sorted({name for name in names if names.count(name) > 1})
+            if twice:
+                raise ValueError(f"{key}: two are named '{twice[0]}'; give each its own name")
+        return self
 
 
 class ScorerSettings(Chosen):
@@ -120,7 +165,7 @@ class ScorerSettings(Chosen):
     id: str = Field(description="an open_clip folder ('local-dir:PATH'), or an open_clip name")
     batch_size: int = Field(32, ge=1, le=MAX_BATCH)
     device: Literal["auto", "cpu", "cuda"] = Field(
-        "auto", description="auto: a GPU if there is one, beside the drawing model"
+        "auto", description="auto: a GPU if there is one, shared with the diffusion model"
     )
 
 
@@ -153,23 +198,32 @@ class CriticSettings(Chosen):
         return self
 
 
-class ViewSettings(Chosen):
-    """One kind of picture that every product gets."""
+class CutoutSettings(Chosen):
+    """Who cuts products out of their photos, for methods that need a mask."""
 
-    template: str = Field(min_length=1, description="Jinja2, over the product's fields")
-    negative_prompt: str = Field("", description="Jinja2, too")
-    asks: Asks = Field({}, description="what it asks for: attribute, and Jinja2 for its value")
+    model: Path | None = Field(
+        None,
+        description="a segmentation model's folder; none: photos on white or grey, by measuring",
+    )
+
+
+class ViewSettings(Chosen):
+    """One kind of picture, drawn for every product."""
+
+    template: str = Field(min_length=1, description="the prompt, Jinja2 with the product's fields")
+    negative_prompt: str = Field("", description="Jinja2, like the template")
+    asks: Asks = Field({}, description="what it asks for: attributes, with Jinja2 for their values")
     method: AnyMethod = Field(
         default="text2img",
         validate_default=True,
         description="how pictures are drawn: a name, or a table with a name and its parameters",
     )
     candidates: int = Field(1, ge=1, le=64)
-    scheduler: str = Field("own", min_length=1, description="a name; own: as the model came with")
+    scheduler: str = Field("own", min_length=1, description="a name; own: the model's scheduler")
     steps: int = Field(20, ge=1, le=1000)
     guidance: float = Field(3.0, ge=0, le=MAX_GUIDANCE)
     width: int = Field(
-        128, ge=16, le=MAX_SIDE, multiple_of=8, description="pixels; the judge needs 16"
+        128, ge=16, le=MAX_SIDE, multiple_of=8, description="pixels; the judge needs at least 16"
     )
     height: int = Field(128, ge=16, le=MAX_SIDE, multiple_of=8, description="pixels")
     edit_policy: EditPolicy = Field(
@@ -177,10 +231,10 @@ class ViewSettings(Chosen):
     )
     retry_negative_prompt: str = Field(
         "blurry, deformed, cropped, out of focus, text, watermark",
-        description="what to avoid, too, once other seeds did not help; see stages.retries",
+        description="added to the negative prompt if other seeds did not help; see stages.retries",
     )
     background: Literal["white", "any"] = Field(
-        "any", description="'white': the rubric holds the picture's border to pure white"
+        "any", description="'white': the rubric requires a pure white border"
     )
 
     @model_validator(mode="after")
@@ -197,27 +251,34 @@ class ViewSettings(Chosen):
 
     @property
     def settings_hash(self) -> str:
-        """SHA-256 over what decides which pictures are drawn, apart from templates and model."""
+        """SHA-256 over the settings that affect pictures, except templates and model."""
         judged = ("edit_policy", "background")
         worded = ("template", "negative_prompt", "asks", "retry_negative_prompt")
         return sha256_json(self.chosen(without=(*worded, *judged)))
 
 
 class LimitSettings(Chosen):
-    """How much a refresh may try and spend."""
+    """Limits on a refresh's attempts and cost."""
 
-    tries: int = Field(3, ge=1, description="how often drawing is tried before giving up")
+    tries: int = Field(
+        3, ge=1, le=1000, description="attempts to draw a picture before giving it up"
+    )
     retries: int = Field(
-        2, ge=0, description="how often new candidates follow when all were rejected"
+        2, ge=0, le=1000, description="how often new candidates are drawn after all were rejected"
+    )
+    budget: int | None = Field(
+        None, ge=0, le=MAX_BUDGET, description="pictures a refresh may draw; none: all"
     )
     doubt: tuple[Share, Share] = Field(
         (0.4, 0.7),
         description="soundness of a look's best picture, from and below, that asks for new "
         "candidates; [0, 0]: none does",
     )
-    budget: int | None = Field(None, ge=0, description="pictures a refresh may draw; none: all")
     budget_seconds: float | None = Field(
-        None, ge=0, description="estimated seconds of drawing a refresh may plan; none: no limit"
+        None,
+        ge=0,
+        le=MAX_BUDGET,
+        description="estimated seconds of drawing per refresh; unset: no limit",
     )
 
     @model_validator(mode="after")
@@ -232,23 +293,23 @@ class PublishSettings(Chosen):
     """When a new set of pictures goes live, and where they are served from."""
 
     min_coverage: Share = Field(
-        0.5, description="least share of products with a picture that a new set must have"
+        0.5, description="minimum share of products that have a picture in a new set"
     )
     min_pass_rate: Share = Field(
-        0.2, description="least share of the judged pictures that must have been accepted"
+        0.2, description="minimum share of judged pictures that were accepted"
     )
-    base_url: str = Field("https://shop.example/images", description="for exported feeds")
+    base_url: str = Field("https://shop.example/images", description="address of exported pictures")
     shop_url: str = Field("", description="the shop's address, for links that a feed lacks")
-    availability: str = Field("", description="of products whose feed says nothing of it")
+    availability: str = Field("", description="of products for which the feed has none")
     currency: str = Field(
-        "", pattern="^([A-Z]{3})?$", description="ISO 4217, of prices whose feed names none"
+        "", pattern="^([A-Z]{3})?$", description="ISO 4217, for prices without a currency"
     )
 
 
 class CredentialSettings(Chosen):
-    """The certificate that signs exported pictures (C2PA); without the section none is signed."""
+    """The certificate that signs exported pictures (C2PA). Without it, they are not signed."""
 
-    certificates: Path = Field(description="PEM: the signing certificate, then those above it")
+    certificates: Path = Field(description="PEM: the signing certificate, then its chain")
     private_key: Path = Field(description="PEM: its private key; keep it out of the repository")
     algorithm: SigningAlgorithm = "es256"
 
@@ -261,17 +322,27 @@ class ScheduleSettings(Chosen):
 
 
 class AuditSettings(Chosen):
-    """When old pictures are drawn again, and how many of them."""
+    """When stored pictures are drawn again for comparison, and how many."""
 
-    sample: int = Field(50, ge=1, description="pictures that one audit draws again")
+    sample: int = Field(50, ge=1, le=1_000_000, description="pictures per audit")
     cron: Cron = "0 5 * * *"
 
 
 class HistorySettings(Chosen):
-    """How long Dagster's own records of runs are kept."""
+    """How long Dagster's records of runs are kept."""
 
     days: int = Field(
-        30, ge=1, description="older runs are forgotten, but for the last of every asset"
+        30, ge=1, le=36_500, description="older runs are deleted, except the last of every asset"
+    )
+
+
+class StoreSettings(Chosen):
+    """Where pictures' bytes are kept; rows, recipes and lineage are in the database."""
+
+    pictures: PicturePlace = Field(
+        IN_HOME,
+        description="'folder': pictures/ below the catalog's home; 'duckdb': the database itself; "
+        "a folder's path; or a bucket: s3://bucket/prefix, gs://..., az://...",
     )
 
 
@@ -281,26 +352,28 @@ class CatalogSettings(Chosen):
     feed: FeedSettings
     model: ModelSettings
     scorer: ScorerSettings
-    asks: Asks = Field({}, description="of every view whose template reads the attribute")
+    asks: Asks = Field({}, description="for every view whose template reads the attribute")
     views: dict[str, ViewSettings] = Field(min_length=1)
     look: tuple[str, ...] = Field(
-        (), description="fields that keep products apart which ask for the same pictures"
+        (), description="products that differ in one of these fields never share pictures"
     )
     rubric: Path = Field(description="the rubric's thresholds, a TOML file")
-    passports: Path = Field(description="what sales channels ask of pictures, a TOML file")
+    passports: Path = Field(description="the sales channels' rules for pictures, a TOML file")
     lettering: Path | None = Field(
-        None, description="weights that find words and watermarks; without them nobody looks"
+        None, description="weights of the lettering detector; unset: lettering is not checked"
     )
-    critic: CriticSettings | None = Field(None, description="without one nobody looks at form")
+    critic: CriticSettings | None = Field(None, description="unset: shapes are not judged")
+    cutout: CutoutSettings = CutoutSettings()
     limits: LimitSettings = LimitSettings()
     publish: PublishSettings = PublishSettings()
     credentials: CredentialSettings | None = None
     schedule: ScheduleSettings = ScheduleSettings()
     audit: AuditSettings = AuditSettings()
     history: HistorySettings = HistorySettings()
+    store: StoreSettings = StoreSettings()
 
 
-#: SQLAlchemy takes them for escapes, queries and fragments of a database's address.
+#: SQLAlchemy reads them as escapes, queries and fragments of a database's address.
 _NOT_IN_A_HOME: Final = frozenset("%?#")
 
 
@@ -315,8 +388,16 @@ class Home:
         return self.root / "catalog.duckdb"
 
     @property
+    def feeds(self) -> Path:
+        return self.root / "feeds"
+
+    @property
     def outbox(self) -> Path:
         return self.root / "outbox"
+
+    @property
+    def pictures(self) -> Path:
+        return self.root / "pictures"
 
     @property
     def snapshots(self) -> Path:
@@ -343,7 +424,7 @@ class Home:
         """``$CATALOG_HOME``, or ``.catalog`` in the working directory; always absolute.
 
         Raises:
-            ConfigError: it is set and empty, or holds what the databases' own addresses can't.
+            ConfigError: it is set and empty, or has a character that database addresses can't hold.
         """
         named = os.environ.get("CATALOG_HOME", ".catalog")
         if not named.strip():
@@ -369,14 +450,14 @@ def load_settings(path: Path) -> CatalogSettings:
     """Read and check ``catalog.toml``.
 
     Raises:
-        ConfigError: the file is missing, is no TOML, or breaks a rule; every broken rule is named.
+        ConfigError: the file is missing, not TOML, or breaks rules; all of them are listed.
     """
     settings = load_toml(path, CatalogSettings, "--config")
     return _with_absolute_paths(settings, path.absolute().parent)
 
 
 def _with_absolute_paths(settings: CatalogSettings, folder: Path) -> CatalogSettings:
-    """Paths against the file's folder; a model id that is no existing folder stays a hub id."""
+    """Resolve paths against the file's folder; a model id that is not a folder stays a hub id."""
     feed = settings.feed.model_copy(
         update={
             "path": folder / settings.feed.path,
@@ -397,15 +478,23 @@ def _with_absolute_paths(settings: CatalogSettings, folder: Path) -> CatalogSett
                 "private_key": folder / credentials.private_key,
             }
         )
+    store = settings.store
+    if is_path(store.pictures):
+        store = store.model_copy(update={"pictures": str(folder / store.pictures)})
     critic = settings.critic
     if critic is not None:
         critic = critic.model_copy(
             update={"id": folder / critic.id}
             | ({} if critic.weights is None else {"weights": folder / critic.weights})
         )
+    cutout = settings.cutout
+    if cutout.model is not None:
+        cutout = cutout.model_copy(update={"model": folder / cutout.model})
     return settings.model_copy(
         update={
             "critic": critic,
+            "store": store,
+            "cutout": cutout,
             "credentials": credentials,
             "feed": feed,
             "model": model,
@@ -418,13 +507,22 @@ def _with_absolute_paths(settings: CatalogSettings, folder: Path) -> CatalogSett
 
 
 def _with_absolute_parts(model: ModelSettings, folder: Path) -> ModelSettings:
-    """The same for all that makes up the model."""
+    """Do the same for the model's other files."""
     changes: dict[str, object] = {
         "loras": tuple(
             each.model_copy(update={"path": folder / each.path}) for each in model.loras
         ),
         "embeddings": tuple(
             each.model_copy(update={"path": folder / each.path}) for each in model.embeddings
+        ),
+        "controlnets": tuple(
+            each.model_copy(update={"path": folder / each.path}) for each in model.controlnets
+        ),
+        "ip_adapters": tuple(
+            each.model_copy(
+                update={"path": folder / each.path, "image_encoder": folder / each.image_encoder}
+            )
+            for each in model.ip_adapters
         ),
     }
     if (folder / model.id).exists():

@@ -30,14 +30,25 @@ def load_toml(path: Path, shape: type[Shape], how_to_name: str) -> Shape:
         ) from None
     except RecursionError:
         raise ConfigError(
-            str(path), "its tables or arrays are nested too deeply", "Mend the file."
+            str(path), "its tables or arrays are nested too deeply", "Correct the file."
         ) from None
     except (ValueError, OSError) as error:  # not TOML, not UTF-8, or a number of 5,000 digits
-        raise ConfigError(str(path), f"is no readable TOML ({error})", "Mend the file.") from error
+        raise ConfigError(str(path), f"is not valid TOML ({error})", "Correct the file.") from error
+    if _has_nul(content):
+        raise ConfigError(str(path), "a value has the character NUL (\\u0000)", "Take it out.")
     try:
         return TypeAdapter(shape).validate_python(content)
     except ValidationError as error:
         raise _refused(path, text, broken_rules(error, shape)) from error
+
+
+def _has_nul(value: object) -> bool:
+    """Whether a text in it can be no path and no text of a database."""
+    if isinstance(value, dict):
+        return any(map(_has_nul, (*value.keys(), *value.values())))
+    if isinstance(value, list):
+        return any(map(_has_nul, value))
+    return isinstance(value, str) and "\0" in value
 
 
 def _refused(path: Path, text: str, rules: list[BrokenRule]) -> ConfigError:
@@ -49,6 +60,6 @@ def _refused(path: Path, text: str, rules: list[BrokenRule]) -> ConfigError:
         for line, rule in placed
     ]
     if len(told) == 1:
-        return ConfigError(str(path), told[0].rstrip("."), "Mend this line.")
+        return ConfigError(str(path), told[0].rstrip("."), "Correct this line.")
     listed = "".join(f"\n  {each}" for each in told)
-    return ConfigError(str(path), f"{len(told)} settings are wrong{listed}", "Mend these lines.")
+    return ConfigError(str(path), f"{len(told)} settings are wrong{listed}", "Correct these lines.")

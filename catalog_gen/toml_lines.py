@@ -1,4 +1,4 @@
-"""Finds the line of each key in a TOML file: the standard library's parser keeps no positions."""
+"""Find the lines of keys in a TOML file; the standard library's parser keeps no positions."""
 
 import re
 import tomllib
@@ -29,9 +29,9 @@ class _Token:
 
 
 def key_lines(text: str) -> Mapping[KeyPath, int]:
-    """The line, from 1 on, of every key and table header of a text that is TOML.
+    """The line, from 1, of every key and table header in a valid TOML text.
 
-    A table that only headers below it imply has the line of the first of those.
+    A table that is only implied by headers of subtables has the line of the first of these.
     """
     scanner = _Scanner(list(_tokens(text)))
     scanner.scan()
@@ -108,7 +108,7 @@ class _Scanner:
         self._value(path)
 
     def _key(self, end: str) -> list[str]:
-        """The parts of a dotted key, up to the sign that ends it."""
+        """The parts of a dotted key, up to the character that ends it."""
         parts: list[str] = []
         while (token := self._peek()) is not None:
             self.place += 1

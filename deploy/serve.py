@@ -15,12 +15,19 @@ WORKSPACE = Path(__file__).with_name("workspace.yaml")
 
 
 def command(part: str) -> list[str]:
-    """The command line of a part; addresses come from the environment, loopback by default."""
+    """The command line of a part; addresses come from the environment, loopback by default.
+
+    ``CATALOG_WEB_NAMES``: the names, apart by spaces, under which a proxy serves the web server.
+    """
     bind = os.environ.get("CATALOG_CODE_BIND", "127.0.0.1")
     web = os.environ.get("CATALOG_WEB_BIND", "127.0.0.1")
+    names = os.environ.get("CATALOG_WEB_NAMES", "")
     commands = {
         "code": ["dagster", "code-server", "start", "-h", bind, "-p", PORT, "-m", MODULE],
-        "webserver": ["dagster-webserver", "-h", web, "-p", "3000", "-w", str(WORKSPACE)],
+        "webserver": [
+            *("python", "-m", "assets_defs.web", "--host", web, "--port", "3000"),
+            *("--workspace", str(WORKSPACE), "--allow", *names.split()),
+        ],
         "daemon": ["dagster-daemon", "run", "-w", str(WORKSPACE)],
     }
     if part not in commands:

@@ -10,7 +10,7 @@ import dagster as dg
 from pydantic import Field, PrivateAttr
 
 from catalog_gen.planning import Budget
-from catalog_gen.settings import Home
+from catalog_gen.settings import MAX_BUDGET, Home
 from catalog_gen.stages.catalog import Catalog
 from catalog_gen.store.run_lock import run_lock
 from resources.run_ends import record_own_end
@@ -33,11 +33,15 @@ class CatalogResource(dg.ConfigurableResource[Any]):
     """
 
     budget: int | None = Field(
-        default=None, ge=0, description="Maximum pictures to draw; empty: the settings' budget."
+        default=None,
+        ge=0,
+        le=MAX_BUDGET,
+        description="Maximum pictures to draw; empty: the settings' budget.",
     )
     budget_seconds: float | None = Field(
         default=None,
         ge=0,
+        le=MAX_BUDGET,
         description="Maximum drawing time, estimated; empty: the settings' budget.",
     )
 

@@ -1,10 +1,10 @@
 """All uses of Dagster's private API, in one place.
 
-Public Dagster has no way to run a job in this process so that its page can execute it again, to end
-a run whose process died, to free the slots that such a run holds, to ask why a step failed, or to
-call some partitions of a run that goes on failed.
-``SEEN_WITH`` is the version that all of it was tried with; a test fails when the installed one is
-another, and ``tests/pipeline/test_internals.py`` tries each function.
+Dagster's public API can't run a job in this process so that the web UI can re-execute it, end a run
+whose process died, free the slots of such a run, tell why a step failed, or mark some partitions of
+a continuing run as failed. ``SEEN_WITH`` is the version that all of this was tried with;
+``tests/pipeline/test_internals.py`` tries every function, and fails if another version is
+installed.
 """
 
 import logging
@@ -81,7 +81,7 @@ def run_job(
 ) -> dg.DagsterRun:
     """Run a job in this process; returns the finished run, whether it succeeded or not.
 
-    The run carries the origin of the code location, so that Dagster's page can re-execute it.
+    The run carries the origin of the code location, so that Dagster's web UI can re-execute it.
     """
     repository = RemoteRepositoryOrigin(
         ManagedGrpcPythonEnvCodeLocationOrigin(LoadableTargetOrigin(module_name=module), location),
@@ -178,12 +178,12 @@ def fail_partitions(
     tags: Mapping[str, str],
     why: str,
 ) -> None:
-    """Call partitions failed that a run has materialised.
+    """Mark partitions that a run has materialised as failed.
 
-    Dagster calls a partition failed where the last run that meant to materialise it failed, and a
-    run either fails as a whole or not. So a second run is recorded, ``run_id``, which meant to
-    materialise these partitions and failed at once. It has the first one's origin: executed again
-    from Dagster's page, it materialises the asset for the partitions that its ``tags`` name.
+    To Dagster, a partition has failed if the last run that was to materialise it failed, and a run
+    succeeds or fails as a whole. So a second run, ``run_id``, is recorded that was to materialise
+    these partitions and failed at once. It has the first run's origin: re-executed from the web UI,
+    it materialises the asset for the partitions in its ``tags``.
     """
     record = dg.DagsterRun(
         job_name=run.job_name,
@@ -216,9 +216,9 @@ def forget_run(instance: dg.DagsterInstance, folder: Path, run_id: str) -> None:
 def was_terminated(run: dg.DagsterRun, *, began: bool) -> bool:
     """Whether a failed run was ended from outside: its process was killed or told to stop.
 
-    A run whose process says itself why it failed has a reason. Where the process dies, the server
-    that launched it reports the end and gives none; nor does whoever could not launch a run at all,
-    which never ``began`` then.
+    A process that fails by itself records the reason. If it dies, the server that launched it
+    reports the end without a reason. A run that could not be launched has no reason either, but
+    never ``began``.
     """
     reason = run.tags.get("dagster/failure_reason")
     return reason == RunFailureReason.UNEXPECTED_TERMINATION.value or (began and reason is None)

@@ -63,7 +63,7 @@ def end_of(instance: dg.DagsterInstance, record: dg.RunRecord) -> End | None:
 
 
 def name_of(run: dg.DagsterRun) -> str:
-    """The job's name, and the assets where a run has only some; Dagster hides such in a job."""
+    """The job's name, and the assets if a run has only some, for which Dagster hides the job."""
     assets = ", ".join(sorted(key.to_user_string() for key in run.asset_selection or ()))
     if run.job_name.startswith("__"):
         return assets or "assets"
@@ -71,9 +71,9 @@ def name_of(run: dg.DagsterRun) -> str:
 
 
 def launched_by(run: dg.DagsterRun) -> str:
-    """Who launched a run: the command line, a schedule, a backfill, or Dagster's page.
+    """Who launched a run: the command line, a schedule, a backfill, or Dagster's web UI.
 
-    A run that is executed again has the tags of the first one.
+    A re-executed run has the tags of the first one.
     """
     tags = run.tags
     if run.parent_run_id is not None:

@@ -1,4 +1,4 @@
-"""Before anything heavy is imported: no hub, and no threads that spin while they wait."""
+"""Set before heavy imports: no access to the hub, and no threads that spin while they wait."""
 
 import os
 

@@ -10,8 +10,8 @@ END = "<!-- end -->\n"
 
 #: Where a family's pictures are compared with those of the plain pipeline, and with themselves.
 DRAWN_BY = {
-    "stable-diffusion": "test_engine.py",
-    "sdxl": "test_engine.py",
+    "stable-diffusion": "test_engine.py, test_guides.py",
+    "sdxl": "test_engine.py, test_guides.py",
     "stable-diffusion-inpaint": "test_masked_families.py",
     "sdxl-inpaint": "test_masked_families.py",
     "flux-fill": "test_masked_families.py",
@@ -19,7 +19,7 @@ DRAWN_BY = {
 
 
 def table() -> str:
-    """One row a family, from the code."""
+    """One row per family, from the code."""
     rows = [
         "| family | pipeline classes | tasks | drawn alone | sizes | schedulers | tests |",
         "|---|---|---|---|---|---|---|",
@@ -43,7 +43,7 @@ def _cells(family: type[Family]) -> list[str]:
 
 
 def page(text: str) -> str:
-    """A page with its table as the code has it."""
+    """A page with its table updated from the code."""
     before, rest = text.split(BEGIN)
     _, after = rest.split(END)
     return before + BEGIN + table() + END + after

@@ -1,4 +1,4 @@
-"""The contributing page shows code that is there."""
+"""The examples in CONTRIBUTING.md are in the tree."""
 
 import re
 from pathlib import Path

@@ -57,18 +57,27 @@ def test_the_targets_of_compose_are_stages_of_the_dockerfile() -> None:
 @pytest.mark.parametrize("part", PARTS)
 def test_each_command_takes_its_options(serve: ModuleType, part: str) -> None:
     program, *arguments = serve.command(part)
-    words = [each for each in arguments if not each.startswith("-")]
-    subcommands = {"code": 2, "webserver": 0, "daemon": 1}[part]
+    leading = {"code": 2, "webserver": 2, "daemon": 1}[part]
     done = subprocess.run(
-        [Path(sys.executable).with_name(program), *words[:subcommands], "--help"],
+        [Path(sys.executable).with_name(program), *arguments[:leading], "--help"],
         capture_output=True,
         text=True,
         check=True,
+        cwd=ROOT,
     )
-    for option in (each for each in arguments if each.startswith("-")):
-        assert f"{option}, --" in done.stdout, option
+    for option in (each for each in arguments[leading:] if each.startswith("-")):
+        assert re.search(rf" {option}\b", done.stdout), option
     with pytest.raises(SystemExit, match="none of: code, webserver, daemon"):
         serve.command("nothing")
+
+
+def test_the_web_server_is_guarded_and_answers_to_the_proxy_s_names(
+    serve: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CATALOG_WEB_NAMES", "pictures.shop.example inside:8443")
+    arguments = serve.command("webserver")
+    assert arguments[:3] == ["python", "-m", "assets_defs.web"]
+    assert arguments[-3:] == ["--allow", "pictures.shop.example", "inside:8443"]
 
 
 def test_the_health_check_is_a_command() -> None:

@@ -1,4 +1,4 @@
-"""One tree of errors: each class is in it, in the drawing of it, and says three things."""
+"""The tree of errors: all classes are in it and its drawing, with value, rule and next step."""
 
 import importlib
 import re

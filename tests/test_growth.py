@@ -1,4 +1,4 @@
-"""Identities outlive the code: a version that knows more fields and methods finds the old ids."""
+"""Identities are stable: a version with additional fields and methods finds the old ids."""
 
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Literal
@@ -54,7 +54,7 @@ KNOWN = {
 
 
 def grown(model: type[Chosen]) -> type[Any]:
-    """The model of a later version: it knows one more optional field."""
+    """The model of a later version, with one more optional field."""
     extra: Any = (str | None, None)
     return create_model(f"Grown{model.__name__}", __base__=model, control_sha256=extra)
 
@@ -118,7 +118,7 @@ FIRST = {
 
 @pytest.mark.parametrize("model", [Recipe, Environment, ViewSettings])
 def test_fields_that_come_later_are_optional(model: type[Chosen]) -> None:
-    """Anything else would give every old wish another fingerprint, and draw the catalog anew."""
+    """Otherwise every old wish would get another fingerprint, and the catalog be redrawn."""
     defaults = {
         name: field.default
         for name, field in model.model_fields.items()

@@ -23,7 +23,7 @@ def test_hosts_as_they_are_kept() -> None:
     ],
 )
 def test_what_is_no_host_of_a_list(text: str) -> None:
-    with pytest.raises(ValueError, match=r"is no host|is an address"):
+    with pytest.raises(ValueError, match=r"is not a host|is an address"):
         checked_host(text)
 
 

@@ -37,7 +37,7 @@ def test_another_colour_is_another_look_of_the_same_form() -> None:
 
 
 def test_a_colour_that_the_prompt_does_not_say_makes_a_form_of_its_own() -> None:
-    """Otherwise two looks would have one recipe, and the judge could hold it to one colour only."""
+    """Otherwise two looks would share a recipe, which the judge could check for one colour only."""
     silent = [replace(each, prompt="one mug") for each in (RED, BLUE)]
     assert silent[0].form != silent[1].form
 

@@ -1,4 +1,4 @@
-"""Reasons that a merchant understands, and budgets that spend on what is worth most."""
+"""Reasons that a merchant understands, and budgets that go to the most valuable pictures first."""
 
 import pytest
 from hypothesis import given

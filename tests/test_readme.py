@@ -1,4 +1,4 @@
-"""The README's commands exist, run, and are all that there is."""
+"""The README's commands exist and run, and the list of commands is complete."""
 
 import re
 import shlex

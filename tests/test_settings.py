@@ -1,4 +1,4 @@
-"""Settings: what a newcomer gets wrong is told by name, with the rule and the way out."""
+"""Settings: errors name the key, the rule and the remedy."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Where keys stand in a TOML file, in every form that TOML has for them."""
+"""The lines of keys in a TOML file, in every notation of TOML."""
 
 import tomllib
 from pathlib import Path

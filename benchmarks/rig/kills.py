@@ -35,7 +35,7 @@ PHASES: Final = (
 #: Most kills are aimed at one of these: some take a thousandth of a refresh.
 AIMED: Final = ("draw", "outbox", "ingest", "checkpoint", "publish", "snapshot")
 
-#: Products of the shop, and pictures that each night asks for (two candidates a product).
+#: Products of the shop, and pictures that a night asks for (two candidates per product).
 PRODUCTS: Final = 3
 NIGHTLY: Final = 2 * PRODUCTS
 
@@ -278,7 +278,7 @@ def _look_inside(shop: "Shop") -> dict[str, Any]:
     waiting: list[str] = []
     for path in catalog.outbox.pending():
         rows = read_batch(path).rows
-        waiting += rows.filter(rows["png"].is_valid())["recipe_id"].to_pylist()
+        waiting += rows.filter(rows["sha256"].is_valid())["recipe_id"].to_pylist()
     damaged = verify(catalog.store, catalog.outbox).damaged
     with catalog.store.reading() as connection:
         images = connection.execute("SELECT image_id FROM images").fetchall()

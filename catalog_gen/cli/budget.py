@@ -7,7 +7,8 @@ from catalog_gen.errors import InputError
 from catalog_gen.planning import Budget
 
 _UNITS: Final = {"s": 1.0, "m": 60.0, "h": 3600.0}
-_FORM: Final = re.compile(r"(?P<number>\d{1,12}(\.\d{1,6})?)\s*(?P<unit>[smh])")
+_IMAGES: Final = re.compile(r"\d{1,9}", re.ASCII)
+_FORM: Final = re.compile(r"(?P<number>\d{1,9}(\.\d{1,6})?)\s*(?P<unit>[smh])", re.ASCII)
 
 
 def parse_budget(text: str | None) -> Budget | None:
@@ -19,11 +20,13 @@ def parse_budget(text: str | None) -> Budget | None:
     if text is None:
         return None
     told = text.strip().lower()
-    if told.isascii() and told.isdecimal():
+    if _IMAGES.fullmatch(told):
         return Budget(images=int(told))
     found = _FORM.fullmatch(told)
     if found is None:
         raise InputError(
-            f"--budget {text}", "is no number of pictures and no time", "Write 200, 90s, 30m or 2h."
+            f"--budget {text}",
+            "is neither a number of pictures nor a time",
+            "Write 200, 90s, 30m or 2h.",
         )
     return Budget(seconds=float(found["number"]) * _UNITS[found["unit"]])

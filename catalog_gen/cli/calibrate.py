@@ -24,7 +24,7 @@ PLOT: Final = "calibration.svg"
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """What the accept cut has to keep."""
+    """The limit on bad pictures that the accept cut must meet."""
 
     most_bad: float
     """The largest share of bad pictures among accepted ones, 0..1."""
@@ -41,7 +41,7 @@ class Origin:
     name: str
     """The name recorded in the rubric."""
     told: str
-    """The same as a clause, claiming no more than the labels show."""
+    """A description of the labels, for messages."""
     first_step: str
     """The next step if there are no labels."""
 
@@ -98,7 +98,7 @@ def settle(
     if chosen is None:
         raise _refusal(found, origin, bound)
     if dry_run:
-        messages.print(f"{catalog.settings.rubric} is as it was (--dry-run).")
+        messages.print(f"{catalog.settings.rubric} is unchanged (--dry-run).")
         return
     record = CutRecord(
         found_on=datetime.now(UTC).date(), labels=found.labels, source=origin.name, **asdict(bound)
@@ -106,7 +106,7 @@ def settle(
     write_cut(catalog.settings.rubric, scorer.scorer_hash, chosen.cut, record)
     messages.print(
         f"{catalog.settings.rubric}: scorer {scorer.scorer_hash[:12]} accepts from {chosen.cut} on "
-        f"(before: {found.accept_now}). The next refresh judges again and draws nothing for it."
+        f"(before: {found.accept_now}). The next refresh judges again, without drawing anything."
     )
 
 
@@ -119,12 +119,12 @@ def _refusal(found: Findings, origin: Origin, bound: Bound) -> InputError:
     steps: dict[Outlook, str] = {
         "rates stay": f"About {needed} labels are needed if the rates stay as they are."
         if needed
-        else "The rate of bad pictures is so near the bound that no number of labels shows it; "
-        "allow more with --most-bad.",
+        else "The rate of bad pictures is too close to the limit for any number of labels; allow "
+        "more with --most-bad.",
         "no more bad": f"These are too few to tell: about {needed} labels would do if no further "
         "bad picture is among those that the strictest cut accepts.",
-        "none accepted": "No cut accepts any of the labelled pictures, so they say nothing of what "
-        "would pass. `catalog-gen review --sample 60` lists a sample of all.",
+        "none accepted": "No cut accepts any of the labelled pictures, so they show nothing about "
+        "accepted ones. `catalog-gen review --sample 60` lists a sample of all.",
         "too many bad": "More labels would not help: too many bad pictures pass the strictest cut. "
         "Raise thresholds in the rubric, or --most-bad.",
     }

@@ -11,12 +11,12 @@ from typing import Final
 from catalog_gen.cli.output import messages
 from catalog_gen.settings import Home, load_settings
 
-#: Seconds that the two servers get to end; a run that the daemon launched is interrupted then.
+#: Seconds that the two servers get to end; a run that the daemon launched is then interrupted.
 _PATIENCE: Final = 30.0
 
 
 def run(config: Path, port: int) -> int:
-    """Serve until interrupted; returns 0 then, or the exit code of the server that ended."""
+    """Serve until interrupted, and return 0, or the exit code of a server that ended by itself."""
     load_settings(config)
     home = Home.from_environment()
     from assets_defs.launch import WORKSPACE, dagster_instance
@@ -32,7 +32,7 @@ def run(config: Path, port: int) -> int:
     }
     web = [sys.executable, "-m", "assets_defs.web", "--port", str(port)]
     daemon = [str(Path(sys.executable).with_name("dagster-daemon")), "run", "-w", str(WORKSPACE)]
-    # Before they start: what is ignored here (a shell's background jobs ignore SIGINT) they ignore.
+    # Set before they start: they inherit ignored signals (a shell's background jobs ignore SIGINT).
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
     servers = [subprocess.Popen(command, env=environment) for command in (web, daemon)]
@@ -40,14 +40,14 @@ def run(config: Path, port: int) -> int:
     try:
         while all(server.poll() is None for server in servers):
             time.sleep(0.5)
-        messages.print("One of Dagster's servers has ended; the other one is stopped, too.")
+        messages.print("One of Dagster's servers has ended; the other one is being stopped.")
     except KeyboardInterrupt:
         messages.print("Stopping ...")
     return _stop(servers)
 
 
 def _stop(servers: "list[subprocess.Popen[bytes]]") -> int:
-    """End both; the exit code of one that had ended by itself, else 0."""
+    """Stop both; returns the exit code of one that had ended by itself, else 0."""
     codes = [server.returncode for server in servers if server.poll() is not None]
     for server in servers:
         if server.poll() is None:

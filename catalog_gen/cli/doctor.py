@@ -21,6 +21,7 @@ from catalog_gen.store.connection import Store
 from catalog_gen.store.drawing_lock import drawing_process
 from catalog_gen.store.outbox import Outbox, read_batch
 from catalog_gen.store.relations import only_row
+from catalog_gen.store.unfinished import abandoned
 
 State = Literal["well", "warning", "fault"]
 
@@ -48,7 +49,7 @@ def run(config: Path, as_json: bool) -> int:
     """Print the findings; 0 if all is well, 1 with warnings, 3 with faults.
 
     Raises:
-        ConfigError: the settings can't be used; that is the first thing to mend.
+        ConfigError: the settings can't be used.
     """
     settings = load_settings(config)
     findings = list(examine(settings, Home.from_environment()))
@@ -69,6 +70,7 @@ def examine(settings: CatalogSettings, home: Home) -> Iterator[Finding]:
     yield _disk(home)
     yield from _store(home)
     yield from _outbox(home)
+    yield from _leftovers(home)
     yield _drawing(home)
     for each in looks(Catalog(settings, home)):
         yield _guarded(each.what, each.look)
@@ -129,7 +131,7 @@ def _outbox(home: Home) -> Iterator[Finding]:
             "outbox",
             "warning",
             f"{waiting} files wait for the database",
-            "The next refresh takes them over; nothing in them is drawn again.",
+            "The next refresh ingests them; nothing in them is drawn again.",
         )
     if damaged:
         yield Finding(
@@ -153,6 +155,29 @@ def _is_damaged(path: Path) -> bool:
     return False
 
 
+def _leftovers(home: Home) -> Iterator[Finding]:
+    """What killed processes left unfinished."""
+    folders = (home.root, home.feeds, home.outbox, home.snapshots)
+    left = [path for folder in folders for path in abandoned(folder)]
+    if left:
+        size = sum(_size(path) for path in left)
+        yield Finding(
+            "leftovers",
+            "warning",
+            f"killed processes left {len(left)} unfinished files, {size / 1024**2:.1f} MiB",
+            "The next refresh deletes them.",
+        )
+
+
+def _size(path: Path) -> int:
+    """Bytes of a file, or of all files below a folder; what has just gone counts nothing."""
+    total = 0
+    for file in (path, *path.rglob("*")):
+        with suppress(FileNotFoundError):
+            total += file.lstat().st_size
+    return total
+
+
 def _drawing(home: Home) -> Finding:
     process = drawing_process(home)
     if process is None:
@@ -166,7 +191,7 @@ def _drawing(home: Home) -> Finding:
 
 
 def _model(settings: CatalogSettings) -> Iterator[Finding]:
-    """What a person should know of a model that can be used."""
+    """Warnings about a usable model."""
     from catalog_gen.diffusion.model import find_model
 
     with suppress(CatalogError):  # found before, with its remedy
@@ -186,7 +211,8 @@ def _device() -> Finding:
     import torch
 
     if torch.cuda.is_available():
-        return Finding("device", "well", str(torch.cuda.get_device_name()))
+        names = [torch.cuda.get_device_name(each) for each in range(torch.cuda.device_count())]
+        return Finding("device", "well", ", ".join(names))
     return Finding("device", "well", "the CPU; torch finds no GPU")
 
 
@@ -203,7 +229,7 @@ def _dagster(home: Home) -> Iterator[Finding]:
             f"the process of {ids} died",
             "The next refresh calls them interrupted, frees their slots and draws what is missing.",
         )
-    remedy = "If no refresh is running, start `catalog-gen dev`: its monitor ends what is dead."
+    remedy = "If no refresh is running, start `catalog-gen dev`: its monitor ends dead runs."
     unclear = [run_id for run_id in left.runs if run_id not in dead]
     if unclear:
         ids = ", ".join(run_id[:8] for run_id in unclear)

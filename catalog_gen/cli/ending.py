@@ -16,6 +16,7 @@ import typer
 
 from catalog_gen.errors import CatalogError, InfrastructureError
 from catalog_gen.redaction import without_credentials
+from catalog_gen.too_little_memory import require_addresses, too_little_memory
 
 #: Conventional exit codes after Ctrl-C, and for wrong usage.
 INTERRUPTED: Final = 130
@@ -37,7 +38,7 @@ class CommandFailure:
 
 
 _STOPPED: Final = CommandFailure(
-    "Interrupted", "Ctrl-C", "the command was stopped", "What was done before is kept; run again."
+    "Interrupted", "Ctrl-C", "the command was stopped", "Finished work is kept; run it again."
 )
 
 
@@ -59,9 +60,9 @@ def open_streams() -> None:
 def end(command: Callable[[], int]) -> NoReturn:
     """Run a command and end the process with its exit code.
 
-    It skips Python's teardown: everything is closed and on disk by now, teardown takes half a
-    second with torch loaded, and DuckDB's binding would print warnings about references that other
-    libraries still hold.
+    It skips Python's teardown: everything is closed and on disk, teardown takes half a second with
+    torch loaded, and DuckDB's binding would print warnings about references that other libraries
+    still hold.
     """
     code = _run(command)
     for stream in (sys.stdout, sys.stderr):
@@ -80,6 +81,7 @@ def print_failure(failure: CommandFailure) -> None:
 
 def _run(command: Callable[[], int]) -> int:
     try:
+        require_addresses()
         code = command()
     except KeyboardInterrupt:
         return _stopped()
@@ -107,6 +109,7 @@ def _told(error: Exception) -> int:
 
     if isinstance(error, BrokenPipeError):
         return 0  # the reader of standard output has closed it: not an error
+    error = too_little_memory(error) or error
     if isinstance(error, CatalogError):
         console.print(f"[bold red]{type(error).__name__}[/]: ", end="")
         console.print(str(error), markup=False)
@@ -134,7 +137,7 @@ def _told(error: Exception) -> int:
 
 
 def _is_usage_error(error: Exception) -> bool:
-    """Typer carries its own copy of click; its usage errors know how to show themselves."""
+    """Whether an error is a usage error of click, of which Typer has its own copy."""
     return hasattr(error, "show") and hasattr(error, "exit_code")
 
 
@@ -151,5 +154,5 @@ def _crash_details() -> str:
         folder.mkdir(parents=True, exist_ok=True)
         path.write_text(without_credentials(traceback.format_exc()), "utf-8")
     except OSError as error:
-        return f"Its details could not be kept in {path} ({error.strerror}): look at that first."
+        return f"Its details could not be written to {path} ({error.strerror}); fix that first."
     return f"The details are in {path}; please report them."

@@ -17,9 +17,9 @@ SHOWN = 20
 
 
 def run(config: Path, channel: str, out: Path, base_url: str | None, as_json: bool) -> int:
-    """Export, say what was written and what was refused, and return the exit code.
+    """Export, print what was written and what was refused, and return the exit code.
 
-    1: nothing was written, for no product is ready for this channel.
+    1: nothing was written, because no product is ready for this channel.
     """
     if channel not in CHANNELS.names():
         raise typer.BadParameter(f"--channel is one of {', '.join(CHANNELS.names())}")
@@ -57,6 +57,6 @@ def _print(exported: Exported) -> None:
         messages.print(f"{told}: {each.why}", markup=False)
     if len(exported.refused) > SHOWN:
         reasons = Counter(each.why for each in exported.refused)
-        messages.print(f"... {len(exported.refused)} refused in all; --json lists them:")
+        messages.print(f"... {len(exported.refused)} refused in total; --json lists them:")
         for why, count in reasons.most_common(5):
             messages.print(f"  {count}: {why}", markup=False)

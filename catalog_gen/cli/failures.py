@@ -11,7 +11,7 @@ def print_outlook(console: Console, left: Outlook) -> None:
         _print_group(console, group)
     if left.groups:
         console.print(
-            "When that is mended: `catalog-gen retry` draws it again, or materialise "
+            "After fixing the cause, run `catalog-gen retry` to draw it again, or materialise "
             "candidate_images of the shard in Dagster's page."
         )
     if left.rejected:

@@ -30,14 +30,14 @@ def run_learn(config: Path, dry_run: bool, as_json: bool) -> None:
     else:
         answers.print(
             f"Scorer {scorer.scorer_hash[:12]}; {learned.labels} reviews, {learned.rejected} "
-            f"rejected. On products that it didn't see the critic ranks a rejected picture below "
-            f"an accepted one in {learned.lesson.auroc:.1%} of pairs (a coin: 50%)."
+            f"rejected. On unseen products, the critic ranks a rejected picture below an accepted "
+            f"one in {learned.lesson.auroc:.1%} of pairs (by chance: 50%)."
         )
     if dry_run:
-        messages.print(f"{catalog.settings.rubric} is as it was (--dry-run).")
+        messages.print(f"{catalog.settings.rubric} is unchanged (--dry-run).")
         return
     record = keep(catalog, scorer.scorer_hash, learned, datetime.now(UTC).date())
     messages.print(
         f"{catalog.settings.rubric} names {record.weights}; its rules for 'soundness' hold from "
-        "the next refresh on, which judges again and draws nothing for it."
+        "the next refresh on, which judges again without drawing anything."
     )

@@ -1,7 +1,7 @@
 """The `catalog-gen` command line: its commands, arguments and options.
 
-Each command's work is in a module of its own that is imported when the command runs, so that
-`--help` costs nothing but this file.
+Each command is implemented in a module of its own, imported only when the command runs, so that
+`--help` stays fast.
 """
 
 from pathlib import Path
@@ -14,7 +14,7 @@ from catalog_gen.cli.ending import end, open_streams
 
 
 class _WholeLines(TyperGroup):
-    """Lists commands with their first sentence whole; typer cuts it where a line would end."""
+    """Lists commands with their whole first sentence, which typer would truncate to one line."""
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         with formatter.section("Commands"):
@@ -33,22 +33,22 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    rich_markup_mode=None,  # Rich's help costs a fifth of a second, more than all the rest
+    rich_markup_mode=None,  # importing Rich's help takes a fifth of a second, more than the rest
 )
 
 ConfigOption = Annotated[
     Path, typer.Option("--config", "-c", envvar="CATALOG_CONFIG", help="The settings file.")
 ]
 FeedOption = Annotated[
-    Path | None, typer.Option("--feed", "-f", help="A feed, instead of the settings' one.")
+    Path | None, typer.Option("--feed", "-f", help="A feed to use instead of feed.path.")
 ]
 BudgetOption = Annotated[
     str | None,
     typer.Option(
-        help="Draw at most so many pictures (200) or so long (90s, 30m, 2h), most valuable first."
+        help="Maximum pictures (200) or drawing time (90s, 30m, 2h); the most valuable come first."
     ),
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object, nothing else.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 
 DEFAULT_CONFIG = Path("data/catalog.toml")
 
@@ -89,21 +89,21 @@ def refresh(
 @app.command()
 def retry(
     products: Annotated[
-        list[str] | None, typer.Argument(help="Product ids; none: all that failed.")
+        list[str] | None, typer.Argument(help="Product ids; by default, all that failed.")
     ] = None,
     failed: Annotated[
-        bool, typer.Option("--failed", help="Only what a night would try again anyway.")
+        bool, typer.Option("--failed", help="Only failures that the next night would try again.")
     ] = False,
     given_up: Annotated[
-        bool, typer.Option("--given-up", help="Only what was tried too often.")
+        bool, typer.Option("--given-up", help="Only failures without attempts left.")
     ] = False,
     rejected: Annotated[
-        bool, typer.Option("--rejected", help="What the judge refused: other candidates.")
+        bool, typer.Option("--rejected", help="Draw new candidates where all were rejected.")
     ] = False,
     config: ConfigOption = DEFAULT_CONFIG,
     json: JsonOption = False,
 ) -> None:
-    """Draw again what failed, now that its cause is mended; tries are counted from zero."""
+    """Draw failed pictures again after fixing the cause; their attempts are counted from zero."""
     from catalog_gen.cli.refresh import run_retry
 
     chosen = {"failed": failed, "given up": given_up, "rejected": rejected}
@@ -114,10 +114,10 @@ def retry(
 @app.command()
 def runs(
     run_id: Annotated[str | None, typer.Argument(help="The start of a run's id.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="So many of the newest.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, help="How many of the newest.")] = 20,
     json: JsonOption = False,
 ) -> None:
-    """List the runs, or print what one of them did, as a log."""
+    """List the runs, or print the log of one."""
     from catalog_gen.cli.runs import run, run_log
 
     if run_id is None:
@@ -133,7 +133,7 @@ def plan(
     budget: BudgetOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Show what a refresh would draw, why, and at what cost. Touches nothing."""
+    """Show what a refresh would draw, why, and at what cost, without changing anything."""
     from catalog_gen.cli.plan import run
 
     raise typer.Exit(run(config, feed, budget, json))
@@ -153,7 +153,7 @@ def lineage(
     config: ConfigOption = DEFAULT_CONFIG,
     json: JsonOption = False,
 ) -> None:
-    """Tell everything about one image: product, prompt, recipe, scores, verdict, channels."""
+    """Show everything about one image: product, prompt, recipe, scores, verdict, channels."""
     from catalog_gen.cli.lineage import run
 
     run(image, config, json)
@@ -164,7 +164,7 @@ def reproduce(
     images: Annotated[
         list[str] | None, typer.Argument(help="The starts of images' ids or SHA-256.")
     ] = None,
-    sample: Annotated[int, typer.Option(min=0, help="So many stored images besides.")] = 0,
+    sample: Annotated[int, typer.Option(min=0, help="How many other stored images.")] = 0,
     config: ConfigOption = DEFAULT_CONFIG,
     json: JsonOption = False,
 ) -> None:
@@ -180,7 +180,7 @@ def reproduce(
 def sql(
     query: Annotated[str, typer.Argument(help="One SELECT over the newest snapshot.")],
     timeout: Annotated[
-        float, typer.Option(min=0.1, help="Seconds after which the query is ended.")
+        float, typer.Option(min=0.1, help="Time limit of the query in seconds.")
     ] = 120.0,
     json: JsonOption = False,
 ) -> None:
@@ -195,7 +195,7 @@ def gallery(
     config: ConfigOption = DEFAULT_CONFIG,
     open_page: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
 ) -> None:
-    """Write the gallery page from the store and say where it is."""
+    """Write the gallery page from the store and print its path."""
     from catalog_gen.cli.gallery import run
 
     run(config, open_page)
@@ -208,7 +208,7 @@ def publications(
     ] = None,
     json: JsonOption = False,
 ) -> None:
-    """List the sets of pictures that went live, and why the last night's did or did not."""
+    """List the sets of pictures that went live, and the results of the last night's gates."""
     from catalog_gen.cli.publications import run
 
     run(at, json)
@@ -217,15 +217,15 @@ def publications(
 @app.command()
 def rollback(
     publication: Annotated[
-        int | None, typer.Argument(help="Its number; default: the one before the live one.")
+        int | None, typer.Argument(help="Its number; by default, the one before the live one.")
     ] = None,
     release: Annotated[
-        bool, typer.Option("--release", help="Let nights publish again instead.")
+        bool, typer.Option("--release", help="Allow nights to publish again instead.")
     ] = False,
     config: ConfigOption = DEFAULT_CONFIG,
     json: JsonOption = False,
 ) -> None:
-    """Make an earlier set of pictures live again, until it is released."""
+    """Make an earlier set of pictures live again and keep it live until it is released."""
     from catalog_gen.cli.publications import run_rollback
 
     run_rollback(config, publication, release, json)
@@ -234,14 +234,14 @@ def rollback(
 @app.command()
 def export(
     channel: Annotated[str, typer.Option(help="google, meta, shopify, woocommerce, files, ...")],
-    out: Annotated[Path, typer.Option(help="The folder to write.")],
+    out: Annotated[Path, typer.Option(help="The folder to write to.")],
     base_url: Annotated[
-        str | None, typer.Option(help="Where that folder is served from; default: the settings'.")
+        str | None, typer.Option(help="The folder's public address; by default publish.base_url.")
     ] = None,
     config: ConfigOption = DEFAULT_CONFIG,
     json: JsonOption = False,
 ) -> None:
-    """Write the live pictures and the feed in a sales channel's form."""
+    """Write the live pictures and a feed in a sales channel's format."""
     from catalog_gen.cli.export import run
 
     raise typer.Exit(run(config, channel, out, base_url, json))
@@ -250,19 +250,19 @@ def export(
 @app.command()
 def review(
     image: Annotated[
-        str | None, typer.Argument(help="The start of an image's id or SHA-256; none: list.")
+        str | None, typer.Argument(help="The start of an image's id or SHA-256; without it, list.")
     ] = None,
-    accept: Annotated[bool, typer.Option("--accept", help="It may be published.")] = False,
+    accept: Annotated[bool, typer.Option("--accept", help="Allow its publication.")] = False,
     reject: Annotated[bool, typer.Option("--reject", help="It may not.")] = False,
-    note: Annotated[str, typer.Option(help="Why, in your words.")] = "",
+    note: Annotated[str, typer.Option(help="The reason, in your own words.")] = "",
     sample: Annotated[
         int | None,
-        typer.Option(min=1, help="List so many of all judged pictures instead, to be labelled."),
+        typer.Option(min=1, help="List this many of all judged pictures instead, for labelling."),
     ] = None,
     config: ConfigOption = DEFAULT_CONFIG,
     json: JsonOption = False,
 ) -> None:
-    """List what waits for a person, or decide about one picture."""
+    """List the pictures that wait for a decision, or decide about one."""
     if (image is None) != (not accept and not reject) or (accept and reject):
         raise typer.BadParameter("name an image with --accept or --reject, or neither")
     from catalog_gen.cli.review import run_decide, run_list
@@ -276,21 +276,22 @@ def review(
 @app.command()
 def calibrate(
     most_bad: Annotated[
-        float, typer.Option(min=0.001, max=0.999, help="Bound on bad among accepted pictures.")
+        float,
+        typer.Option(min=0.001, max=0.999, help="Largest share of bad accepted pictures."),
     ] = 0.05,
     confidence: Annotated[
-        float, typer.Option(min=0.5, max=0.999, help="With which the bound holds.")
+        float, typer.Option(min=0.5, max=0.999, help="Confidence with which that limit holds.")
     ] = 0.95,
     critic: Annotated[
-        bool, typer.Option("--critic", help="Learn from reviews which pictures people reject.")
+        bool, typer.Option("--critic", help="Learn a critic from the reviews instead.")
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print, change nothing.")] = False,
     config: ConfigOption = DEFAULT_CONFIG,
     json: JsonOption = False,
 ) -> None:
-    """Set the rubric's accept cut from reviews: few bad pictures pass, with stated confidence.
+    """Set the rubric's accept cut from reviews, so that few bad pictures pass.
 
-    With --critic it learns a critic from them instead, which gives the fact "soundness".
+    With --critic, learn a critic from the reviews instead, which supplies the fact "soundness".
     """
     if critic:
         from catalog_gen.cli.learn import run_learn
@@ -304,7 +305,7 @@ def calibrate(
 
 @app.command()
 def verify(json: JsonOption = False) -> None:
-    """Hash everything that is stored and name what is damaged; exit code 3 if anything is."""
+    """Check the hashes of everything stored and list what is damaged (exit code 3)."""
     from catalog_gen.cli.verify import run
 
     raise typer.Exit(run(json))
@@ -314,7 +315,7 @@ def verify(json: JsonOption = False) -> None:
 def backup(
     folder: Annotated[Path, typer.Argument(help="A new folder.")], json: JsonOption = False
 ) -> None:
-    """Write the whole database and the outbox into a new folder, checked."""
+    """Copy the whole database, the pictures and the outbox into a new folder, checked."""
     from catalog_gen.cli.backup import run
 
     run(folder, json)
@@ -324,19 +325,27 @@ def backup(
 def restore(
     folder: Annotated[Path, typer.Argument(help="A backup's folder.")],
     force: Annotated[
-        bool, typer.Option("--force", help="Replace the store that is there; it is kept beside.")
+        bool, typer.Option("--force", help="Replace the existing store, which is moved aside.")
     ] = False,
     json: JsonOption = False,
 ) -> None:
-    """Make a backup the store, all of it or nothing."""
+    """Replace the store with a backup, completely or not at all."""
     from catalog_gen.cli.backup import run_restore
 
     run_restore(folder, force, json)
 
 
 @app.command()
+def move_pictures(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) -> None:
+    """Move the pictures' bytes to where [store] pictures wants them, checking each."""
+    from catalog_gen.cli.move_pictures import run
+
+    run(config, json)
+
+
+@app.command()
 def doctor(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) -> None:
-    """Look at disk, store, model, scorer, GPU and leftovers; name the remedy for each fault."""
+    """Check disk, store, model, scorer, GPU and leftovers, and print a remedy for every fault."""
     from catalog_gen.cli.doctor import run
 
     raise typer.Exit(run(config, json))
@@ -347,13 +356,13 @@ def dev(
     config: ConfigOption = DEFAULT_CONFIG,
     port: Annotated[int, typer.Option(min=1, max=65535, help="On the loopback interface.")] = 3000,
 ) -> None:
-    """Start Dagster's web UI with the nightly schedule on."""
+    """Start Dagster's web UI with the nightly schedule enabled."""
     from catalog_gen.cli.dev import run
 
     raise typer.Exit(run(config, port))
 
 
 def main() -> None:
-    """The entry point: errors become one message and an exit code, never a bare traceback."""
+    """The entry point. Errors become one message and an exit code, not a traceback."""
     open_streams()
     end(lambda: app(standalone_mode=False) or 0)

@@ -34,7 +34,7 @@ _CONTROLS: Final = {code: f"\\u{code:04x}" for code in range(0x7F, 0xA0)}
 def harmless(text: str) -> str:
     """The text with terminal control characters made visible: ESC becomes "\\x1b".
 
-    Feeds and reviews come from outside; what they hold is shown and never runs.
+    Feeds and reviews come from outside and may hold control sequences.
     """
     if text.isprintable():
         return text
@@ -44,7 +44,7 @@ def harmless(text: str) -> str:
 
 
 class _Harmless(Console):
-    """A console whose strings, those inside tables and trees, too, are ``harmless``."""
+    """A console that makes all strings ``harmless``, including those in tables and trees."""
 
     def render_str(self, text: str, **how: Any) -> Text:
         return super().render_str(harmless(text), **how)
@@ -63,9 +63,10 @@ def print_json(value: object) -> None:
 
 @contextmanager
 def progress_bars() -> Iterator[None]:
-    """How far each stage is: a bar in a terminal, elsewhere one line when it is through.
+    """Show each stage's progress: a bar in a terminal, elsewhere one line when it ends.
 
-    On a descriptor of their own: while a step runs, Dagster sends standard error into a file.
+    They use a descriptor of their own, because Dagster redirects standard error to a file while a
+    step runs.
     """
     if sys.stderr is None:  # a service whose standard streams are closed
         yield
@@ -78,7 +79,7 @@ def progress_bars() -> Iterator[None]:
 
 
 class RateColumn(ProgressColumn):
-    """Items a second, from the stage's beginning until its end."""
+    """Items per second, from the beginning to the end of a stage."""
 
     def render(self, task: Task) -> Text:
         """ "3.9/s"; nothing before the first item."""
@@ -123,7 +124,7 @@ def feed_line(platform: str, skipped: Mapping[str, int]) -> str:
 
 @contextmanager
 def _lines(console: Console) -> Iterator[None]:
-    """A stage that is cut short gets its line, too."""
+    """Print one line per stage, including interrupted ones."""
     began: dict[str, float] = {}
     latest: dict[str, Progress] = {}
 
@@ -152,7 +153,7 @@ def _lines(console: Console) -> Iterator[None]:
 
 
 def duration(seconds: float) -> str:
-    """Seconds as people say them: "0.4 s", "3 min 20 s", "2 h 05 min"."""
+    """Seconds for people: "0.4 s", "3 min 20 s", "2 h 05 min"."""
     if seconds < 60:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)

@@ -14,21 +14,23 @@ from catalog_gen.errors import (
     InfrastructureError,
     InputError,
     ModelError,
+    StoreBusyError,
 )
 from catalog_gen.stages.catalog import Catalog
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """One thing to look at; ``look`` says what is well, or raises what is not."""
+    """One check; ``look`` returns a description of what it found, or raises the problem."""
 
     what: str
     look: Callable[[], str]
 
 
 def looks(catalog: Catalog) -> tuple[Look, ...]:
-    """Everything that the settings name, in the order in which a refresh would fail over it."""
+    """The checks of everything in the settings, in the order in which a refresh would fail."""
     return (
+        Look("pictures", lambda: _pictures(catalog)),
         Look("deployment", lambda: _deployment(catalog)),
         Look("model", lambda: _model(catalog)),
         Look("scorer", lambda: _scorer(catalog)),
@@ -42,7 +44,7 @@ def looks(catalog: Catalog) -> tuple[Look, ...]:
 
 
 def problems(catalog: Catalog) -> Iterator[CatalogError]:
-    """The problems that would stop a refresh with any feed."""
+    """The problems that would stop a refresh whatever the feed."""
     for each in looks(catalog):
         try:
             each.look()
@@ -51,10 +53,10 @@ def problems(catalog: Catalog) -> Iterator[CatalogError]:
 
 
 def require(catalog: Catalog) -> None:
-    """Refuse a catalog that a refresh could not finish with.
+    """Refuse a catalog whose refresh could not finish.
 
     Raises:
-        CatalogError: the problem; or one that lists them, if there are several.
+        CatalogError: the problem, or one error that lists all problems.
     """
     found = list(problems(catalog))
     if len(found) == 1:
@@ -64,13 +66,26 @@ def require(catalog: Catalog) -> None:
         rule = f"{len(found)} things would stop a refresh{listed}"
         ours = all(isinstance(each, InputError) for each in found)
         kind = InputError if ours else InfrastructureError
-        raise kind("settings", rule, "Mend them and run again.")
+        raise kind("settings", rule, "Fix them and run again.")
+
+
+def _pictures(catalog: Catalog) -> str:
+    """Where the pictures' bytes are, which is where the settings want them."""
+    from catalog_gen.store.pictures.place import settled_place
+
+    try:
+        with catalog.store.with_patience(0).peek() as connection:
+            place = settled_place(connection, catalog.settings.store.pictures)
+    except StoreBusyError:
+        return "not looked at: the database is in use"
+    return f"kept in {place}"
 
 
 def _deployment(catalog: Catalog) -> str:
-    """The resources' name, and the GPU if they or the settings insist on one."""
+    """The deployment's name, and the GPU if the deployment or the settings require one."""
     name = os.environ.get("CATALOG_DEPLOYMENT", "local")
-    device: str = catalog.settings.model.device
+    model = catalog.settings.model
+    device: str = model.device
     if "CATALOG_DEPLOYMENT" in os.environ:
         import dagster as dg
 
@@ -88,6 +103,11 @@ def _deployment(catalog: Catalog) -> str:
         from catalog_gen.diffusion.loading import require_gpu
 
         require_gpu()
+    if model.devices:
+        from catalog_gen.diffusion.engines import check_devices
+
+        check_devices(model.model_copy(update={"device": device}))
+        return f"{name}, devices {', '.join(model.devices)}"
     return f"{name}, device {device}"
 
 
@@ -134,7 +154,7 @@ def _lettering(catalog: Catalog) -> str:
         return "not checked: lettering is not set"
     if not weights.is_file():
         raise ModelError(
-            str(weights), "there is no such file", "Set lettering in catalog.toml, or take it out."
+            str(weights), "there is no such file", "Set lettering in catalog.toml, or remove it."
         )
     check_safetensors(weights)
     return str(weights)
@@ -144,7 +164,7 @@ def _critic(catalog: Catalog) -> str:
     from catalog_gen.judging.critics.critic import critic_of
 
     critic = critic_of(catalog.settings.critic)
-    return critic.check() if critic else "nobody looks at form: [critic] is not set"
+    return critic.check() if critic else "shapes are not judged: [critic] is not set"
 
 
 def _photos(catalog: Catalog) -> str:
@@ -154,7 +174,7 @@ def _photos(catalog: Catalog) -> str:
             raise ConfigError(
                 f"feed.reference_folders: {folder}",
                 "there is no such folder",
-                "Make it, or take it out of catalog.toml.",
+                "Create it, or remove it from catalog.toml.",
             )
     return f"{len(folders)} folders may be read"
 
@@ -169,6 +189,6 @@ def _credentials(catalog: Catalog) -> str:
             raise ConfigError(
                 f"credentials.{name} = '{file}'",
                 "there is no such file, or it can't be read",
-                "Name the file, or take [credentials] out of catalog.toml.",
+                "Name the file, or remove [credentials] from catalog.toml.",
             )
     return f"{credentials.algorithm}, {credentials.certificates}"

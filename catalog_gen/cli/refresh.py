@@ -5,6 +5,7 @@ import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
@@ -14,11 +15,11 @@ from rich.table import Table
 
 from catalog_gen import errors
 from catalog_gen.cli.budget import parse_budget
-from catalog_gen.cli.ending import INTERRUPTED
+from catalog_gen.cli.ending import INTERRUPTED, CommandFailure
 from catalog_gen.cli.failures import print_outlook
 from catalog_gen.cli.output import answers, duration, feed_line, messages, print_json, progress_bars
 from catalog_gen.cli.preflight import require
-from catalog_gen.errors import CatalogError, InfrastructureError, InputError
+from catalog_gen.errors import CatalogError, InfrastructureError, InputError, StoreError
 from catalog_gen.planning import Budget
 from catalog_gen.settings import CatalogSettings, Home, load_settings
 from catalog_gen.stages.catalog import Catalog
@@ -33,10 +34,12 @@ if TYPE_CHECKING:
 
     from catalog_gen.stages.mending import Kind
 
-#: Libraries whose log lines on standard error repeat the refresh's own, or are of no use.
+#: Libraries whose log lines on standard error repeat the refresh's own or don't help.
 _CHATTY: Final = ("diffusers", "transformers", "huggingface_hub", "open_clip", "torch", "alembic")
 
 _PARTS: Final = {"generate": "drawing", "score": "scoring", "store": "storing"}
+
+_STATES: Final = {True: "done", False: "ended, and needs your attention"}
 
 Launch = Callable[["DagsterInstance"], "DagsterRun"]
 
@@ -45,10 +48,11 @@ def run(config: Path, feed: Path | None, budget: str | None, as_json: bool) -> i
     """Refresh, print the summary, and return the exit code.
 
     0; 1 if pictures are missing that the next refresh can't draw by itself, or if the new set was
-    held back; 130 if it was interrupted.
+    held back; 130 if the run was interrupted. A run that failed after it had done something prints
+    its summary, too, then the error, whose exit code it returns.
 
     Raises:
-        CatalogError: what stopped the run.
+        CatalogError: what stopped the run before it did anything.
     """
     limit = parse_budget(budget) or Budget()
     home = _prepare(config)
@@ -88,7 +92,7 @@ def run_retry(config: Path, kinds: "Sequence[Kind]", products: Sequence[str], as
             raise InputError(
                 ", ".join(unknown),
                 f"nothing of it is {' or '.join(kinds)}",
-                "`catalog-gen status` lists what failed; --rejected takes what the judge refused.",
+                "`catalog-gen status` lists what failed; --rejected selects rejected pictures.",
             )
         found = [each for each in found if each[0] in products]
     if not found:
@@ -107,7 +111,7 @@ def run_retry(config: Path, kinds: "Sequence[Kind]", products: Sequence[str], as
 
 
 def _prepare(config: Path) -> Home:
-    """Let the environment name the catalog, where Dagster's code location looks for it."""
+    """Set the environment variables from which Dagster's code location finds the catalog."""
     home = Home.from_environment()
     os.environ["CATALOG_CONFIG"] = str(config.absolute())
     os.environ["CATALOG_HOME"] = str(home.root)
@@ -130,12 +134,16 @@ def _run(settings: CatalogSettings, home: Home, launch: Launch, title: str, as_j
     if was_interrupted(finished):
         _say_what_is_kept(home, finished.run_id)
         return INTERRUPTED
-    if failure is not None:
-        raise _as_error(failure.kind, failure.message, finished.run_id)
-    with Store(home).reading() as connection:
-        noted = run_summary(connection, finished.run_id)
-        failures = open_failures(connection)
-        left = outlook(connection, settings)
+    error = failure and _as_error(failure.kind, failure.message, finished.run_id)
+    try:
+        with Store(home).reading() as connection:
+            noted = run_summary(connection, finished.run_id)
+            failures = open_failures(connection)
+            left = outlook(connection, settings)
+    except StoreError as unreadable:
+        raise error or unreadable from None
+    if error and not noted:
+        raise error
     summary = _complete(finished.run_id, noted, perf_counter() - started)
     summary["failures"] = [
         {
@@ -147,10 +155,17 @@ def _run(settings: CatalogSettings, home: Home, launch: Launch, title: str, as_j
         for each in failures
     ]
     code = 1 if left.groups or summary["held_back"] or left.nothing_live else 0
+    if error:
+        code = error.exit_code
+        summary["error"] = asdict(CommandFailure.of(error))
     if as_json:
         print_json(summary)
     else:
-        _print(summary, left, home, title, done=not code)
+        state = "stopped" if error else _STATES[not code]
+        _print(summary, left, home, f"{title} {state}")
+    if error:
+        messages.print(f"[bold red]{type(error).__name__}[/]: ", end="")
+        messages.print(str(error), markup=False)
     return code
 
 
@@ -189,7 +204,7 @@ def _as_error(kind: str, message: str, run_id: str) -> CatalogError:
     return error_type(
         f"run {run_id}",
         message.strip().rstrip("."),
-        f"What was done before is kept; `catalog-gen runs {run_id[:8]}` shows the run's log.",
+        f"Finished work is kept; `catalog-gen runs {run_id[:8]}` shows the run's log.",
     )
 
 
@@ -214,9 +229,7 @@ def _complete(run_id: str, noted: Mapping[str, Any], total: float) -> dict[str, 
     return {"run_id": run_id, "feed": feed, **summary, "device": device, "held_back": held_back}
 
 
-def _print(
-    summary: Mapping[str, Any], left: Outlook, home: Home, title: str, *, done: bool
-) -> None:
+def _print(summary: Mapping[str, Any], left: Outlook, home: Home, title: str) -> None:
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     table.add_column(style="bold")
     for name in ("products", "photos", "prompts", "images", "verdicts", "published"):
@@ -230,8 +243,7 @@ def _print(
     page = home.site / "index.html"
     here = page.is_relative_to(Path.cwd())
     table.add_row("Gallery", str(page.relative_to(Path.cwd()) if here else page))
-    state = "done" if done else "ended, and something is left to you"
-    answers.print(Panel(table, title=f"[bold]{title} {state}[/]", title_align="left", expand=False))
+    answers.print(Panel(table, title=f"[bold]{title}[/]", title_align="left", expand=False))
     messages.print(feed_line(summary["feed"]["platform"], summary["feed"]["skipped"]))
     looks = summary["looks"]
     if looks["products"] > looks["wanted"]:

@@ -1,4 +1,4 @@
-"""Finds and reads a model's dialect: the part "dialect" of a JSON file beside the model."""
+"""Find and read a model's dialect: the key "dialect" of a JSON file beside the model."""
 
 import json
 from pathlib import Path
@@ -10,7 +10,7 @@ from catalog_gen.broken_rules import broken_rules
 from catalog_gen.dialects.dialect import GENERIC, Dialect
 from catalog_gen.errors import ModelError
 
-#: Looked for in the model's folder, and in the folder above it.
+#: Searched in the model's folder and the folder above it.
 FILE: Final = "studio.json"
 _PART: Final = "dialect"
 
@@ -30,16 +30,16 @@ def load_dialect(path: Path) -> Dialect:
     """Read and check a dialect.
 
     Raises:
-        ModelError: the file can't be read, has no part "dialect", or breaks a rule; every broken
-            rule is named.
+        ModelError: the file can't be read, has no key "dialect", or breaks rules; all of them are
+            listed.
     """
-    remedy = "Mend the file, or name another one with model.dialect."
+    remedy = "Correct the file, or name another one with model.dialect."
     try:
         content = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise ModelError(str(path), f"is not readable JSON ({error})", remedy) from error
     if not isinstance(content, dict) or _PART not in content:
-        raise ModelError(str(path), f"has no part '{_PART}'", remedy)
+        raise ModelError(str(path), f"has no key '{_PART}'", remedy)
     try:
         return Dialect.model_validate(content[_PART])
     except ValidationError as error:

@@ -1,7 +1,7 @@
-"""What the settings put on a model, checked by headers: LoRAs and learned words.
+"""Check the LoRAs and learned words that the settings add to a model, by the files' headers.
 
-LoRA: Low-Rank Adaptation of Large Language Models (https://arxiv.org/abs/2106.09685): to a layer
-of (out, in) a LoRA adds the product of (out, r) and (r, in). Textual inversion
+LoRA: Low-Rank Adaptation of Large Language Models (https://arxiv.org/abs/2106.09685). A LoRA adds
+the product of (out, r) and (r, in) to the weights of an (out, in) layer. Textual inversion
 (https://arxiv.org/abs/2208.01618) adds words to the text encoder's vocabulary.
 """
 
@@ -16,7 +16,7 @@ from catalog_gen.diffusion.weights import Shapes, kind_of, tensor_shapes
 from catalog_gen.errors import ModelError
 from catalog_gen.settings import EmbeddingSettings, LoraSettings
 
-#: A layer's name in a LoRA's file, before the parts of the product.
+#: A layer's name in a LoRA file, before the suffixes of the two factors.
 _PART: Final = re.compile(
     r"(?P<layer>.+?)\.(?P<part>lora_A|lora_B|lora_down|lora_up|lora\.down|lora\.up)\.weight"
 )
@@ -26,7 +26,7 @@ _PREFIXES: Final = ("unet.", "transformer.", "lora_unet_", "lora_transformer_")
 
 @dataclass(frozen=True, slots=True)
 class Lora:
-    """A LoRA's file, and how strongly it is worn."""
+    """A LoRA file and its weight."""
 
     path: Path
     weight: float
@@ -34,7 +34,7 @@ class Lora:
 
 @dataclass(frozen=True, slots=True)
 class Embedding:
-    """A learned word: its file, how prompts say it, and how many tokens of a prompt it takes."""
+    """A learned word: its file, its spelling in prompts, and the number of tokens that it takes."""
 
     path: Path
     token: str
@@ -42,14 +42,14 @@ class Embedding:
 
 
 def check_lora(asked: LoraSettings, pipeline: str, family: Family, denoiser: Shapes) -> Lora:
-    """A LoRA that fits the denoiser, as far as the layers' names let one see.
+    """Check that a LoRA fits the denoiser, as far as the layer names allow a comparison.
 
     Args:
-        denoiser: shapes of its weights; empty where they are named in another tool's way. What
-            can't be compared here is counted when the LoRA is loaded.
+        denoiser: shapes of its weights; empty if another tool named them. Layers that can't be
+            compared here are counted when the LoRA is loaded.
 
     Raises:
-        ModelError: the file is missing, cut off, or no LoRA; or made for a model of other widths.
+        ModelError: the file is missing, truncated or not a LoRA, or was made for other widths.
     """
     shapes = tensor_shapes(asked.path)
     kind = kind_of(shapes)
@@ -60,7 +60,7 @@ def check_lora(asked: LoraSettings, pipeline: str, family: Family, denoiser: Sha
         raise ModelError(
             str(asked.path),
             f"diffusers loads no LoRA into a {pipeline}",
-            "Take it out of model.loras, or use another model.",
+            "Remove it from model.loras, or use another model.",
         )
     for layer, own, theirs in _unlike(shapes, denoiser):
         raise ModelError(
@@ -72,16 +72,16 @@ def check_lora(asked: LoraSettings, pipeline: str, family: Family, denoiser: Sha
 
 
 def check_embedding(asked: EmbeddingSettings, pipeline: str, family: Family) -> Embedding:
-    """A learned word that the family's text encoders can take in.
+    """Check that a learned word fits the family's text encoders.
 
     Raises:
-        ModelError: the file is missing, cut off, or no such word.
+        ModelError: the file is missing, truncated or not such a word.
     """
     if not family.words:
         raise ModelError(
             str(asked.path),
             f"diffusers loads no learned words into a {pipeline}",
-            "Take it out of model.embeddings, or use another model.",
+            "Remove it from model.embeddings, or use another model.",
         )
     shapes = tensor_shapes(asked.path)
     if kind_of(shapes) != "embedding":
@@ -101,13 +101,13 @@ def check_embedding(asked: EmbeddingSettings, pipeline: str, family: Family) -> 
         raise ModelError(
             str(asked.path),
             f"its text encoders learned words of {' and '.join(map(str, sorted(vectors)))} tokens",
-            "Name a file whose parts have equally many.",
+            "Name a file whose parts have the same number of tokens.",
         )
     return Embedding(asked.path, asked.token, *vectors)
 
 
 def _unlike(lora: Shapes, denoiser: Shapes) -> Iterator[tuple[str, int, int]]:
-    """Layers whose width differs: name, the model's width, the LoRA's."""
+    """Layers of different width: name, the model's width, the LoRA's width."""
     by_name = {
         name.removesuffix(".weight").replace(".", "_"): shape
         for name, shape in denoiser.items()

@@ -1,4 +1,4 @@
-"""A checked model as one pipeline: folder or checkpoint file, denoiser, learned words, LoRAs.
+"""Assemble a checked model into one pipeline: base weights, denoiser, learned words and LoRAs.
 
 Importing this module imports torch; import it inside functions.
 """
@@ -10,18 +10,17 @@ import torch
 
 from catalog_gen.diffusion.additions import Lora
 from catalog_gen.diffusion.model import ModelFiles
+from catalog_gen.diffusion.weights import MISFITS, misfit
 from catalog_gen.errors import ModelError
 
-#: What diffusers, transformers, peft and safetensors raise where weights and classes disagree.
-_MISFITS: Final = (RuntimeError, ValueError, KeyError, AttributeError, TypeError, OSError)
 _LORA_PARTS: Final = (".lora_A.", ".lora_B.")
 
 
 def assembled(model: ModelFiles, dtype: torch.dtype) -> Any:
-    """The pipeline of a checked model, on the CPU. Nothing is fetched.
+    """Assemble the pipeline of a checked model on the CPU, without network access.
 
     Raises:
-        ModelError: its files do not fit together.
+        ModelError: the model's files do not fit together.
     """
     own = _denoiser(model, dtype)
     arguments = {**own, **model.family.options, "dtype": dtype}
@@ -41,13 +40,13 @@ def assembled(model: ModelFiles, dtype: torch.dtype) -> Any:
                 local_files_only=True,
                 **arguments,
             )
-    except _MISFITS as error:
-        raise _misfit(model.checkpoint or model.path, error) from error
+    except MISFITS as error:
+        raise misfit(model.checkpoint or model.path, error) from error
     for embedding in model.embeddings:
         try:
             _learn_word(pipeline, model, embedding.path, embedding.token)
-        except _MISFITS as error:
-            raise _misfit(embedding.path, error) from error
+        except MISFITS as error:
+            raise misfit(embedding.path, error) from error
     if model.loras:
         _wear(pipeline, model.loras, quantised=_is_quantised(model.denoiser))
     return pipeline
@@ -64,9 +63,10 @@ def _is_quantised(file: Path | None) -> bool:
 
 
 def _denoiser(model: ModelFiles, dtype: torch.dtype) -> dict[str, Any]:
-    """The denoiser as a pipeline's argument, where it has a file of its own.
+    """The denoiser as an argument of the pipeline, if it has a file of its own.
 
-    Quantised weights stay so in memory; each layer's are turned into ``dtype`` when it computes.
+    Quantised weights stay quantised in memory; a layer converts its own to ``dtype`` when it
+    computes.
     """
     if model.denoiser is None:
         return {}
@@ -85,13 +85,13 @@ def _denoiser(model: ModelFiles, dtype: torch.dtype) -> dict[str, Any]:
             local_files_only=True,
             **quantised,
         )
-    except _MISFITS as error:
-        raise _misfit(model.denoiser, error) from error
+    except MISFITS as error:
+        raise misfit(model.denoiser, error) from error
     return {name: part}
 
 
 def _learn_word(pipeline: Any, model: ModelFiles, file: Path, token: str) -> None:
-    """Add a learned word to every text encoder that the family says it has vectors for."""
+    """Add a learned word to every text encoder for which the family expects vectors."""
     from safetensors.torch import load_file
 
     vectors = load_file(file)
@@ -105,12 +105,12 @@ def _learn_word(pipeline: Any, model: ModelFiles, file: Path, token: str) -> Non
 
 
 def _wear(pipeline: Any, loras: tuple[Lora, ...], *, quantised: bool) -> None:
-    """Put LoRAs on a pipeline: into the weights, so that a step costs what it did before.
+    """Fuse LoRAs into a pipeline's weights, so that a step costs no more than without them.
 
-    Quantised weights can't take them in; there they stay beside each layer.
+    They can't be fused into quantised weights; there they stay adapters.
 
     Raises:
-        ModelError: a LoRA does not fit, or has parts that this model has no place for.
+        ModelError: a LoRA does not fit, or has tensors for layers that this model lacks.
     """
     names = [f"lora-{place}" for place in range(len(loras))]
     for name, lora in zip(names, loras, strict=True):
@@ -125,8 +125,8 @@ def _wear(pipeline: Any, loras: tuple[Lora, ...], *, quantised: bool) -> None:
             given = pipeline.lora_state_dict(
                 str(lora.path.parent), weight_name=lora.path.name, local_files_only=True
             )
-        except _MISFITS as error:
-            raise _misfit(lora.path, error) from error
+        except MISFITS as error:
+            raise misfit(lora.path, error) from error
         tensors = given[0] if isinstance(given, tuple) else given
         offered = sum(any(part in f"{key}." for part in _LORA_PARTS) for key in tensors)
         taken = _lora_tensors(pipeline) - before
@@ -143,19 +143,10 @@ def _wear(pipeline: Any, loras: tuple[Lora, ...], *, quantised: bool) -> None:
 
 
 def _lora_tensors(pipeline: Any) -> int:
-    """How many tensors of LoRAs the pipeline's networks hold."""
+    """The number of LoRA tensors in the pipeline's networks."""
     return sum(
         any(part in name for part in _LORA_PARTS)
         for component in pipeline.components.values()
         if isinstance(component, torch.nn.Module)
         for name, _ in component.named_parameters()
-    )
-
-
-def _misfit(file: Path, error: Exception) -> ModelError:
-    told = " ".join(str(error).split())[:300]
-    return ModelError(
-        str(file),
-        f"its weights and its configuration do not fit together ({told})",
-        "Name files that belong to one kind of model.",
     )

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from catalog_gen.diffusion.batching import BatchKey
-from catalog_gen.diffusion.jobs import Pixels
+from catalog_gen.diffusion.jobs import Coverage, Pixels
 
 if TYPE_CHECKING:
     from catalog_gen.diffusion.loading import LoadedModel
@@ -22,6 +22,7 @@ class Batch:
 
     ``embeddings`` are the pipeline's own keyword arguments; ``generators`` holds B generators;
     ``photos`` holds B photos of (H, W, 3), or none for a method that needs none;
+    ``masks`` likewise holds B masks of (H, W), or none;
     ``on_step_end`` is called after each step and may raise to stop the drawing.
     """
 
@@ -31,10 +32,15 @@ class Batch:
     photos: tuple[Pixels, ...]
     scheduler: Any
     on_step_end: StepCallback
+    masks: tuple[Coverage, ...] = ()
 
     def photo_values(self) -> torch.Tensor:
         """The photos as (B, 3, H, W) in [0, 1]."""
         return torch.from_numpy(np.stack(self.photos)).permute(0, 3, 1, 2).float() / 255
+
+    def coverage(self) -> torch.Tensor:
+        """How much of each pixel is the product, (B, 1, H, W) in [0, 1]."""
+        return torch.from_numpy(np.stack(self.masks))[:, None].float() / 255
 
     def image(self, model: "LoadedModel") -> Any:
         """The photos in the form that the model's pipelines expect."""

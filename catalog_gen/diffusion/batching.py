@@ -55,8 +55,8 @@ class Pending:
             key = BatchKey.of(job.recipe)
             self.add(key.in_fp32() if in_fp32 else key, [job])
 
-    def __bool__(self) -> bool:
-        return bool(self._groups)
+    def __len__(self) -> int:
+        return sum(map(len, self._groups.values()))
 
     @property
     def next_key(self) -> BatchKey:

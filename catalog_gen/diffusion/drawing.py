@@ -12,7 +12,7 @@ import torch
 from catalog_gen.diffusion.batch import Batch, Pictures, StepCallback
 from catalog_gen.diffusion.batching import BatchKey, pad
 from catalog_gen.diffusion.defects import defects
-from catalog_gen.diffusion.jobs import DrawJob, Pixels, RecipeError
+from catalog_gen.diffusion.jobs import Coverage, DrawJob, Pixels, RecipeError
 from catalog_gen.diffusion.loading import LoadedModel
 from catalog_gen.diffusion.prompts import PromptEncoder
 
@@ -23,10 +23,11 @@ DECODED_AT_ONCE: Final = 512 * 512
 
 @dataclass(frozen=True, slots=True)
 class ReadyJob:
-    """A job whose photo, if its method needs one, is loaded: (H, W, 3)."""
+    """A job whose photo (H, W, 3) and mask (H, W), if its method needs them, are loaded."""
 
     job: DrawJob
     photo: Pixels | None
+    mask: Coverage | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,7 @@ class BatchDrawer:
             photos=tuple(each.photo for each in padded if each.photo is not None),
             scheduler=family.scheduler(key.scheduler, model.scheduler, key.steps),
             on_step_end=on_step_end,
+            masks=tuple(each.mask for each in padded if each.mask is not None),
         )
         # By size only, never by free memory: another slicing changes the last bits.
         model.main.vae.use_slicing = key.width * key.height * size > DECODED_AT_ONCE

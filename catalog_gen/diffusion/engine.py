@@ -5,7 +5,6 @@ pictures, runs in parallel. The same recipe gives the same bytes in any order, n
 neighbours and in any process, as long as the environment is the same.
 """
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -18,15 +17,15 @@ import torch
 
 from catalog_gen.diffusion.batching import BatchKey, Pending
 from catalog_gen.diffusion.drawing import BatchDrawer, DrawnPicture, ReadyJob
+from catalog_gen.diffusion.encoding import Encoder, Finished, encoding_threads
 from catalog_gen.diffusion.faults import DeadlineExceeded, fault_of
-from catalog_gen.diffusion.jobs import DrawJob, Drawn, Outcome, Pixels, RecipeError
+from catalog_gen.diffusion.jobs import DrawJob, Outcome, RecipeError
 from catalog_gen.diffusion.loading import Dtype, LoadedModel
 from catalog_gen.diffusion.photos import Photos
 from catalog_gen.diffusion.watch import Meter, Progress, StepWatch
 from catalog_gen.diffusion.worker import Worker
 from catalog_gen.errors import DrawingError
 from catalog_gen.imaging.decode import PictureError
-from catalog_gen.imaging.encode import encode_png
 from catalog_gen.recipe import Environment, Failure
 
 #: Seconds after which a batch is given up. A batch of 8 large pictures on a CPU takes minutes.
@@ -36,20 +35,10 @@ _PATIENCE: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class _Picture:
-    """A finished picture that is not encoded yet."""
-
-    recipe_id: str
-    pixels: Pixels
-    seconds: float
-    environment: Environment
-
-
-@dataclass(frozen=True, slots=True)
-class _Finished:
+class _BatchDone:
     """The outcome of one batch."""
 
-    pictures: list[_Picture]
+    pictures: list[Finished]
     failures: list[Failure]
 
 
@@ -109,10 +98,12 @@ class Engine:
         """
         pending = Pending(jobs, in_fp32=self._in_fp32)
         meter, stop = Meter(progress), Event()
-        worker: Worker[_Finished] = Worker("denoising")
+        worker: Worker[_BatchDone] = Worker("denoising")
         photos = Photos()
+        # A processor that draws has no core to spare.
+        encoder = Encoder(encoding_threads() if self._loaded.device.type == "cuda" else 1)
 
-        def begin() -> Future[_Finished] | None:
+        def begin() -> Future[_BatchDone] | None:
             # Only called while the worker is idle, so reading ``pending`` is safe.
             task = partial(self._next_batch, pending, photos, meter, stop)
             return worker.submit(task) if pending else None
@@ -123,13 +114,14 @@ class Engine:
                 finished = self._awaited(coming)
                 coming = begin()
                 yield from finished.failures
-                yield from map(_encoded, finished.pictures)
+                yield from encoder.encoded(finished.pictures)
         finally:
             stop.set()
             photos.close()
+            encoder.close()
             worker.close(patience=min(_PATIENCE, self._deadline))
 
-    def _awaited(self, coming: Future[_Finished]) -> _Finished:
+    def _awaited(self, coming: Future[_BatchDone]) -> _BatchDone:
         try:
             return coming.result(timeout=2 * self._deadline)
         except TimeoutError:
@@ -140,13 +132,15 @@ class Engine:
                 "(nvidia-smi, dmesg).",
             ) from None
 
-    def _next_batch(self, pending: Pending, photos: Photos, meter: Meter, stop: Event) -> _Finished:
+    def _next_batch(
+        self, pending: Pending, photos: Photos, meter: Meter, stop: Event
+    ) -> _BatchDone:
         """Draw the next batch in the background thread; jobs to be redrawn are put back."""
         key = pending.next_key
         size = self._size(key)
         ready, failures = self._prepared(pending.take(size), photos)
         photos.ahead(pending.upcoming(size))
-        pictures: list[_Picture] = []
+        pictures: list[Finished] = []
         if ready:
             watch = StepWatch(len(ready), meter, stop, self._deadline)
             started = perf_counter()
@@ -161,7 +155,7 @@ class Engine:
                 pictures, bad = self._sorted_out(key, ready, drawn, seconds, pending)
                 failures += bad
         meter.finished(len(pictures) + len(failures))
-        return _Finished(pictures, failures)
+        return _BatchDone(pictures, failures)
 
     def _tried(
         self, key: BatchKey, ready: Sequence[ReadyJob], size: int, watch: StepWatch
@@ -204,14 +198,14 @@ class Engine:
     def _prepared(
         self, jobs: Sequence[DrawJob], photos: Photos
     ) -> tuple[list[ReadyJob], list[Failure]]:
-        """Add reference photos; a job fails if its photo or model differs from the recipe's."""
+        """Add photos and masks; a job fails if one of them, or the model, is not the recipe's."""
         ready: list[ReadyJob] = []
         failures: list[Failure] = []
         for job in jobs:
             started = perf_counter()
             try:
                 self._check_recipe(job)
-                ready.append(ReadyJob(job, photos.of(job)))
+                ready.append(ReadyJob(job, photos.of(job), photos.mask_of(job)))
             except (RecipeError, PictureError) as error:
                 failures.append(Failure(job.recipe_id, str(error), perf_counter() - started))
         return ready, failures
@@ -225,7 +219,7 @@ class Engine:
                 "Set model.id to the recipe's model, or plan again.",
             )
 
-        problem = self._loaded.family.problem(recipe)
+        problem = self._loaded.problem(recipe)
         if problem is not None:
             raise RecipeError(*problem)
 
@@ -249,16 +243,16 @@ class Engine:
         drawn: Sequence[DrawnPicture],
         seconds: float,
         pending: Pending,
-    ) -> tuple[list[_Picture], list[Failure]]:
+    ) -> tuple[list[Finished], list[Failure]]:
         """Separate pictures from failures; a bad one of lower precision is redrawn in fp32."""
         dtype = self._dtype(key)
         environment = self._loaded.environment(self._size(key), dtype)
-        pictures: list[_Picture] = []
+        pictures: list[Finished] = []
         failures: list[Failure] = []
         again: list[DrawJob] = []
         for each, picture in zip(ready, drawn, strict=True):
             if picture.defect is None:
-                pictures.append(_Picture(each.job.recipe_id, picture.pixels, seconds, environment))
+                pictures.append(Finished(each.job.recipe_id, picture.pixels, seconds, environment))
             elif dtype != "fp32":
                 again.append(each.job)
             else:
@@ -279,16 +273,4 @@ def _drawing_error(error: Exception, device: torch.device) -> DrawingError:
         f"torch failed ({error})",
         "What was drawn before is kept; run again, and check the GPU (nvidia-smi, dmesg) if it "
         "fails again.",
-    )
-
-
-def _encoded(picture: _Picture) -> Drawn:
-    png = encode_png(picture.pixels)
-    return Drawn(
-        recipe_id=picture.recipe_id,
-        pixels=picture.pixels,
-        png=png,
-        sha256=hashlib.sha256(png).hexdigest(),
-        seconds=picture.seconds,
-        environment=picture.environment,
     )

@@ -1,18 +1,18 @@
-"""Classify what can go wrong while drawing: memory, time, the GPU, and the pictures themselves.
+"""Classify errors while drawing: memory, time, the GPU, and the pictures themselves.
 
-Whose fault an error is decides what is done: a smaller batch, the end of the drawing, or a row.
+The class decides the reaction: a smaller batch, the end of the drawing, or a row per picture.
 """
 
 from typing import Final, Literal
 
 import torch
 
-#: "memory": a smaller batch may help. "memory or GPU": libraries of the GPU say so when they find
-#: no memory for themselves, and when it is lost. "GPU": nothing can be drawn any more.
-#: "recipe": such a picture can't be drawn by this model, however often it is tried.
+#: "memory": a smaller batch may help. "memory or GPU": the GPU's libraries report the same error
+#: when they lack memory for themselves and when the GPU is lost. "GPU": nothing can be drawn any
+#: more. "recipe": this model can't draw such a picture, and trying again won't help.
 Fault = Literal["memory", "memory or GPU", "GPU", "recipe"]
 
-#: How torch words each where its exception has no class of its own; the first that fits counts.
+#: Torch's messages where its exceptions have no class of their own; the first match counts.
 _SIGNS: Final[tuple[tuple[Fault, tuple[str, ...]], ...]] = (
     (
         "memory",
@@ -45,15 +45,15 @@ _SIGNS: Final[tuple[tuple[Fault, tuple[str, ...]], ...]] = (
 
 
 class DeadlineExceeded(Exception):
-    """A batch exceeded its deadline; raised at the end of a step, inside the engine only."""
+    """A batch exceeded its deadline. Raised at the end of a step; never leaves the engine."""
 
 
 class Stopped(Exception):
-    """The caller no longer wants the pictures; inside the engine only."""
+    """The caller no longer wants the pictures. Never leaves the engine."""
 
 
 def fault_of(error: Exception) -> Fault:
-    """Whose fault an error is that torch or a pipeline raised while drawing."""
+    """Classify an error that torch or a pipeline raised while drawing."""
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return "memory"
     told = str(error)
@@ -64,5 +64,5 @@ def fault_of(error: Exception) -> Fault:
 
 
 def _from_compiler(error: Exception) -> bool:
-    """Whether ``torch.compile`` failed: so it would for every picture."""
+    """Whether ``torch.compile`` failed, as it would for every picture."""
     return type(error).__module__.startswith(("torch._dynamo", "torch._inductor", "triton"))

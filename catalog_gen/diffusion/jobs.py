@@ -1,7 +1,9 @@
 """The engine's input and output: jobs, pictures and failures. Does not import torch."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +12,8 @@ from catalog_gen.errors import InputError
 from catalog_gen.recipe import Environment, Failure, Recipe
 
 Pixels = npt.NDArray[np.uint8]
+#: How much of each pixel is the product, (H, W), 0..255.
+Coverage = npt.NDArray[np.uint8]
 
 
 class RecipeError(InputError):
@@ -18,11 +22,16 @@ class RecipeError(InputError):
 
 @dataclass(frozen=True, slots=True)
 class DrawJob:
-    """One picture to draw. ``reference`` is the product's photo, if the method needs one."""
+    """One picture to draw.
+
+    ``reference`` is the product's photo, and ``mask`` the PNG of its mask, where the method needs
+    them.
+    """
 
     recipe_id: str
     recipe: Recipe
     reference: Path | None = None
+    mask: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,3 +56,22 @@ class Drawn:
 
 
 Outcome = Drawn | Failure
+
+
+class Draws(Protocol):
+    """Whatever draws jobs: an engine in this process, or several in processes of their own."""
+
+    @property
+    def batch_size(self) -> int:
+        """The size that batches are padded to."""
+
+    @property
+    def environment(self) -> Environment:
+        """The environment of most pictures; each ``Drawn`` has its own."""
+
+    def draw(self, jobs: Sequence[DrawJob]) -> Iterator[Outcome]:
+        """Draw all jobs; yield each one's outcome as soon as it is there.
+
+        Raises:
+            DrawingError: nothing can be drawn any more; all finished pictures were yielded.
+        """

@@ -7,7 +7,7 @@ import platform
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -16,7 +16,9 @@ from typing import Any, Final, Literal
 import torch
 
 from catalog_gen.diffusion.assembly import assembled
-from catalog_gen.diffusion.families.family import Family, family_of
+from catalog_gen.diffusion.controlnet import load_controlnets
+from catalog_gen.diffusion.families.family import Drawable, Family, PartKind, Problem, family_of
+from catalog_gen.diffusion.ip_adapter import LoadedIpAdapter, load_ip_adapters
 from catalog_gen.diffusion.model import pinned_model
 from catalog_gen.diffusion.precision import TF32, Dtypes, settle_gpu
 from catalog_gen.errors import ConfigError
@@ -40,6 +42,7 @@ _COMPILED_SHAPES: Final = 64
 #: The libraries whose version can change a picture or its encoded bytes.
 _LIBRARIES: Final = (
     *("torch", "diffusers", "transformers", "tokenizers", "peft"),  # the pixels
+    *("scipy", "torchvision"),  # what a model is shown of a photo
     *("pillow", "isal"),  # reference photos on the way in, PNG bytes on the way out
 )
 
@@ -49,8 +52,8 @@ class LoadedModel:
     """One model in memory: the loaded pipeline, and one per task that shares its weights.
 
     ``scheduler`` is the model's own; the pipelines' attribute is replaced for every batch.
-    ``dtype`` is what the model computes in, ``weights`` remembers what each of its weights is
-    stored in.
+    ``dtype`` is the dtype of its arithmetic, ``weights`` has the dtypes that its weights are stored
+    in. ``controlnets`` and ``ip_adapters`` are used by the methods that name them.
     """
 
     family: Family
@@ -62,6 +65,14 @@ class LoadedModel:
     compiled: bool
     scheduler: Any
     weights: Dtypes
+    controlnets: Mapping[str, Any] = field(default_factory=dict)
+    ip_adapters: Mapping[str, LoadedIpAdapter] = field(default_factory=dict)
+
+    def problem(self, wanted: Drawable) -> Problem | None:
+        """Why it can't draw a recipe, by its family and its parts."""
+        return self.family.problem(wanted) or self.family.part_problem(
+            wanted.method, {"controlnet": self.controlnets, "ip_adapter": self.ip_adapters}
+        )
 
     @property
     def denoiser(self) -> torch.nn.Module:
@@ -138,18 +149,38 @@ def load_model(settings: ModelSettings, hashes: Path | None = None) -> LoadedMod
 def _load(settings: ModelSettings, hashes: Path | None) -> LoadedModel:
     model, identity = pinned_model(settings, hashes)
     device = _device(settings)
+    dtype = TORCH_DTYPES[_dtype(settings, device)]
     with without_progress_bars():
-        pipeline = assembled(model, TORCH_DTYPES[_dtype(settings, device)])
-    return wrap_pipeline(pipeline.to(device), identity, compiled=settings.compile)
+        pipeline = assembled(model, dtype)
+        controlnets = load_controlnets(model.controlnets, dtype)
+        ip_adapters = load_ip_adapters(model.ip_adapters, pipeline, dtype)
+    for network in _networks(controlnets, ip_adapters):
+        network.to(device)
+    return wrap_pipeline(
+        pipeline.to(device),
+        identity,
+        compiled=settings.compile,
+        controlnets=controlnets,
+        ip_adapters=ip_adapters,
+    )
 
 
-def wrap_pipeline(pipeline: Any, identity: str, *, compiled: bool = False) -> LoadedModel:
+def wrap_pipeline(
+    pipeline: Any,
+    identity: str,
+    *,
+    compiled: bool = False,
+    controlnets: Mapping[str, Any] | None = None,
+    ip_adapters: Mapping[str, LoadedIpAdapter] | None = None,
+) -> LoadedModel:
     """Prepare a pipeline that is already on its device and in its dtype.
 
     Args:
         pipeline: of a class that an installed family supports.
         identity: its model hash.
         compiled: compile the whole denoiser; ignored on the CPU, where it gains little.
+        controlnets: on the same device, by name.
+        ip_adapters: the same.
 
     Raises:
         ModelError: no installed family supports it.
@@ -158,13 +189,22 @@ def wrap_pipeline(pipeline: Any, identity: str, *, compiled: bool = False) -> Lo
     device = pipeline.device
     on_gpu = device.type == "cuda"
     denoiser = family.denoiser(pipeline)
-    for part in (denoiser, pipeline.vae):
+    controlnets, ip_adapters = controlnets or {}, ip_adapters or {}
+    for part in (denoiser, pipeline.vae, *controlnets.values()):
         _lay_out(part)
     if on_gpu:
         settle_gpu()
         if compiled:
             _compile(denoiser)
-    pipelines = {task: family.pipeline_for(task, pipeline) for task in sorted(family.tasks)}
+    given: dict[PartKind, Mapping[str, Any]] = {
+        "controlnet": controlnets,
+        "ip_adapter": ip_adapters,
+    }
+    pipelines = {
+        task: family.pipeline_for(task, pipeline, given)
+        for task, rules in sorted(family.tasks.items())
+        if rules.part is None or given[rules.part]
+    }
     for each in pipelines.values():
         each.set_progress_bar_config(disable=True)
     return LoadedModel(
@@ -177,7 +217,9 @@ def wrap_pipeline(pipeline: Any, identity: str, *, compiled: bool = False) -> Lo
         dtype=_NAMES[next(pipeline.vae.parameters()).dtype],
         compiled=compiled and on_gpu,
         scheduler=pipeline.scheduler,
-        weights=Dtypes(_modules(pipeline)),
+        weights=Dtypes([*_modules(pipeline), *_networks(controlnets, ip_adapters)]),
+        controlnets=controlnets,
+        ip_adapters=ip_adapters,
     )
 
 
@@ -201,7 +243,7 @@ def _compile(denoiser: Any) -> None:
         fullgraph=True,
         dynamic=False,
         recompile_limit=_COMPILED_SHAPES,
-        # Without it Inductor times kernels and takes the fastest of the day.
+        # Otherwise Inductor times kernels and may choose others in the next process.
         options={"deterministic": True},
     )
 
@@ -209,6 +251,13 @@ def _compile(denoiser: Any) -> None:
 def _modules(pipeline: Any) -> list[torch.nn.Module]:
     """The pipeline's networks."""
     return [each for each in pipeline.components.values() if isinstance(each, torch.nn.Module)]
+
+
+def _networks(
+    controlnets: Mapping[str, Any], ip_adapters: Mapping[str, LoadedIpAdapter]
+) -> list[torch.nn.Module]:
+    """The networks that stand beside a pipeline."""
+    return [*controlnets.values(), *(n for each in ip_adapters.values() for n in each.networks)]
 
 
 @cache
@@ -220,13 +269,13 @@ def require_gpu() -> None:
     """Refuse a machine without a GPU that torch can use.
 
     Raises:
-        ConfigError: with what can be done about it.
+        ConfigError: torch sees no GPU.
     """
     if not torch.cuda.is_available():
         raise ConfigError(
             "model.device = 'cuda', or CATALOG_DEPLOYMENT=gpu",
             "torch sees no GPU on this machine",
-            "Mend the driver (nvidia-smi shows whether it works), install a CUDA build of torch, "
+            "Repair the driver (nvidia-smi shows whether it works), install a CUDA build of torch, "
             "or set model.device = 'auto' and CATALOG_DEPLOYMENT=local.",
         )
 

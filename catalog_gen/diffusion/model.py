@@ -1,20 +1,29 @@
-"""What the configured model is, checked and hashed without loading it: no torch, no weights read.
+"""Find, check and hash the configured model without loading it: no torch, no tensors in memory.
 
-A model is a diffusers folder (``model_index.json`` and one folder a component), the id of one on a
-hub, or one checkpoint file beside such a folder; with it go a denoiser in a file of its own, LoRAs
-and learned words. This module finds all of it, refuses what is unsafe or broken before any work
-starts, and gives it one identity: a hash over its bytes, never its name.
+A model is a diffusers folder (``model_index.json`` and one folder per component), the id of one on
+a hub, or one checkpoint file with such a folder for its configuration. The settings can add a
+denoiser in a separate file, LoRAs,
+learned words, ControlNets and IP-Adapters. Unsafe or broken files are refused before any
+work starts. The model's identity is one hash over the contents of its files.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from catalog_gen.diffusion.additions import Embedding, Lora, check_embedding, check_lora
-from catalog_gen.diffusion.families.family import Drawable, Family, Problem, family_of
+from catalog_gen.diffusion.controlnet import ControlNet, check_controlnet
+from catalog_gen.diffusion.families.family import (
+    Drawable,
+    Family,
+    PartNames,
+    Problem,
+    family_of,
+)
 from catalog_gen.diffusion.hash_cache import HashCache
 from catalog_gen.diffusion.hub import CARD, READ, hub_file, hub_folder
+from catalog_gen.diffusion.ip_adapter import IpAdapter, check_ip_adapter
 from catalog_gen.diffusion.licences import licence_warning
 from catalog_gen.diffusion.weights import (
     Shapes,
@@ -41,11 +50,10 @@ INDEX: Final = "model_index.json"
 class ModelFiles:
     """A checked model.
 
-    ``path`` is the diffusers folder, ``components`` are the names with a folder of their own in it,
-    ``files`` those files of it that decide pixels. ``variant`` names the weights ("fp16") of a
-    folder whose plain ones are not complete. ``checkpoint`` holds the weights of all components
-    where the folder has none; ``denoiser`` those of the denoiser alone. ``warnings`` are sentences
-    for a person.
+    ``path`` is the diffusers folder, ``components`` the names of its component folders, ``files``
+    the files in it that affect pixels. ``variant`` names the weights to load ("fp16") if the plain
+    ones are incomplete. ``checkpoint`` holds the weights of all components instead of the folder,
+    ``denoiser`` those of the denoiser alone. ``warnings`` are sentences for people.
     """
 
     path: Path
@@ -58,21 +66,36 @@ class ModelFiles:
     denoiser: Path | None = None
     loras: tuple[Lora, ...] = ()
     embeddings: tuple[Embedding, ...] = ()
+    controlnets: tuple[ControlNet, ...] = ()
+    ip_adapters: tuple[IpAdapter, ...] = ()
     warnings: tuple[str, ...] = ()
 
     def problem(self, wanted: Drawable) -> Problem | None:
-        """Why it can't draw a recipe or a view, by its family and its own schedule."""
+        """Why the model can't draw a recipe or a view, by its family, its parts and its own
+        schedule."""
         own = read_json(self.path / "scheduler" / "scheduler_config.json")
-        return self.family.problem(wanted) or self.family.schedule_problem(wanted, own)
+        return (
+            self.family.problem(wanted)
+            or self.family.part_problem(wanted.method, self.part_names)
+            or self.family.schedule_problem(wanted, own)
+        )
+
+    @property
+    def part_names(self) -> PartNames:
+        """The parts that methods may name."""
+        return {
+            "controlnet": tuple(each.name for each in self.controlnets),
+            "ip_adapter": tuple(each.name for each in self.ip_adapters),
+        }
 
     @property
     def learned_words(self) -> dict[str, int]:
-        """The tokens that each learned word takes of a prompt."""
+        """The number of prompt tokens that each learned word takes."""
         return {each.token: each.vectors for each in self.embeddings}
 
 
 def find_model(settings: ModelSettings) -> ModelFiles:
-    """The configured model with everything that belongs to it, checked.
+    """Find and check the configured model with everything that belongs to it.
 
     A hub id is downloaded first (weights as safetensors only), or taken from the local hub cache
     if ``HF_HUB_OFFLINE`` is set.
@@ -89,7 +112,7 @@ def find_model(settings: ModelSettings) -> ModelFiles:
         raise ConfigError(
             f"model.config = '{settings.config}'",
             f"model.id '{settings.id}' is no checkpoint file, and has a configuration of its own",
-            "Take model.config out, or set model.id to the file.",
+            "Remove model.config, or set model.id to the file.",
         )
     name = settings.id if checkpoint is None else _config_of(checkpoint, settings)
     folder = Path(name)
@@ -99,10 +122,10 @@ def find_model(settings: ModelSettings) -> ModelFiles:
 
 
 def pinned_model(settings: ModelSettings, cache: Path | None = None) -> tuple[ModelFiles, str]:
-    """The configured model, checked, and its hash.
+    """Find and check the configured model, and hash it.
 
     Raises:
-        ModelError: as ``find_model``; or ``model.sha256`` pins other files than those.
+        ModelError: as for ``find_model``; or ``model.sha256`` pins other files.
     """
     model = find_model(settings)
     found = model_hash(model, cache)
@@ -120,9 +143,9 @@ def pinned_model(settings: ModelSettings, cache: Path | None = None) -> tuple[Mo
 def model_hash(model: ModelFiles, cache: Path | None = None) -> str:
     """The identity of a model: SHA-256 over the names and hashes of the files that affect pixels.
 
-    These are ``model_index.json`` and, for each component that it lists, the weights and the other
-    files that are loaded (configuration, vocabulary, chat template, schedule);
-    and whatever the settings add to it, as ``model_parts`` lists it.
+    These are ``model_index.json``, the files that are loaded for each component that it lists
+    (weights, configuration, vocabulary, chat template, schedule), and whatever the settings add
+    (see ``model_parts``).
 
     Args:
         model: as ``find_model`` found it.
@@ -134,14 +157,14 @@ def model_hash(model: ModelFiles, cache: Path | None = None) -> str:
         file.relative_to(model.path).as_posix(): hashes.sha256(file) for file in model.files
     }
     for name, added in _additions(model, hashes).items():
-        # A name that no file of a diffusers folder has. What a file is called decides nothing.
+        # No file of a diffusers folder has this name. The added files' own names are not hashed.
         parts[f"+{name}"] = added
     hashes.save()
     return sha256_json(parts)
 
 
 def model_parts(model: ModelFiles, cache: Path | None = None) -> dict[str, Any]:
-    """What a model is made of, for lineage: JSON values, with the names that files had."""
+    """The parts of a model for lineage, as JSON values with the files' names."""
     hashes = HashCache(cache)
     parts: dict[str, Any] = {"pipeline": model.pipeline_class}
     named: dict[str, list[Path | None]] = {
@@ -149,6 +172,8 @@ def model_parts(model: ModelFiles, cache: Path | None = None) -> dict[str, Any]:
         "denoiser": [model.denoiser],
         "loras": [each.path for each in model.loras],
         "embeddings": [each.path for each in model.embeddings],
+        "controlnets": [each.path for each in model.controlnets],
+        "ip_adapters": [each.path for each in model.ip_adapters],
     }
     for name, added in _additions(model, hashes).items():
         files = [file.name for file in named[name] if file is not None]
@@ -158,7 +183,7 @@ def model_parts(model: ModelFiles, cache: Path | None = None) -> dict[str, Any]:
 
 
 def _additions(model: ModelFiles, hashes: HashCache) -> dict[str, list[dict[str, object]]]:
-    """What the settings add to a folder, by kind; a kind of which there is nothing is left out."""
+    """What the settings add to a folder, by kind; empty kinds are left out."""
     added: dict[str, list[dict[str, object]]] = {
         "checkpoint": [{"sha256": hashes.sha256(model.checkpoint)}] if model.checkpoint else [],
         "denoiser": [{"sha256": hashes.sha256(model.denoiser)}] if model.denoiser else [],
@@ -168,8 +193,26 @@ def _additions(model: ModelFiles, hashes: HashCache) -> dict[str, list[dict[str,
         "embeddings": [
             {"sha256": hashes.sha256(each.path), "token": each.token} for each in model.embeddings
         ],
+        # Named, since recipes name them.
+        "controlnets": [
+            {"sha256": _folder_hash(each.files, hashes), "name": each.name}
+            for each in model.controlnets
+        ],
+        "ip_adapters": [
+            {
+                "sha256": hashes.sha256(each.path),
+                "image_encoder": _folder_hash(each.encoder_files, hashes),
+                "name": each.name,
+            }
+            for each in model.ip_adapters
+        ],
     }
     return {name: each for name, each in added.items() if each}
+
+
+def _folder_hash(files: Iterable[Path], hashes: HashCache) -> str:
+    """SHA-256 over the names and hashes of a folder's files."""
+    return sha256_json({file.name: hashes.sha256(file) for file in files})
 
 
 def _config_of(checkpoint: Path, settings: ModelSettings) -> str:
@@ -178,20 +221,20 @@ def _config_of(checkpoint: Path, settings: ModelSettings) -> str:
         raise ModelError(
             str(checkpoint),
             "a checkpoint is one safetensors file; a pickled one can run any code",
-            "Name a .safetensors file; of a .gguf one, set model.denoiser.",
+            "Name a .safetensors file; set model.denoiser for a .gguf file.",
         )
     if settings.config is None:
         raise ConfigError(
             f"model.id = '{checkpoint}'",
-            "a checkpoint file says nothing of its tokenizers and schedule",
-            "Set model.config to a diffusers folder or hub id of the same kind (its configuration "
-            "is read, its weights are not).",
+            "a checkpoint file contains no tokenizers and no schedule",
+            "Set model.config to a diffusers folder or hub id of the same kind (only its "
+            "configuration is read, not its weights).",
         )
     return settings.config
 
 
 def _from_hub(model_id: str, settings: ModelSettings, *, whole: bool) -> Path:
-    """Download a hub model: its index first, so that no weights are fetched for a refused one.
+    """Download a hub model, its index first: a refused model's weights are never fetched.
 
     Raises:
         ModelError: there is no such model, or its index is refused.
@@ -241,6 +284,13 @@ def _checked(path: Path, settings: ModelSettings, checkpoint: Path | None) -> Mo
             for each in settings.loras
         ),
         embeddings=tuple(check_embedding(each, pipeline, family) for each in settings.embeddings),
+        controlnets=tuple(
+            check_controlnet(each, path, pipeline, family) for each in settings.controlnets
+        ),
+        ip_adapters=tuple(
+            check_ip_adapter(each, pipeline, family, {} if checkpoint else shapes)
+            for each in settings.ip_adapters
+        ),
         warnings=(*licence_warning(path / CARD), *_unasked(path, settings)),
     )
 
@@ -297,10 +347,10 @@ def _component_files(folder: Path, variant: str | None, *, weighted: bool) -> li
 
 
 def _checkpoint_shapes(checkpoint: Path, pipeline: str, family: Family) -> Shapes:
-    """The tensors of a checkpoint file, which has to hold all that the family's have.
+    """The shapes of a checkpoint file, which must hold all parts of the family's checkpoints.
 
     Raises:
-        ModelError: it is cut off, or holds something else.
+        ModelError: the file is truncated or holds something else.
     """
     if not family.checkpoint:
         raise ModelError(
@@ -319,7 +369,7 @@ def _checkpoint_shapes(checkpoint: Path, pipeline: str, family: Family) -> Shape
         remedy = {
             "LoRA": "Name it in model.loras.",
             "embedding": "Name it in model.embeddings.",
-            "other": "Name a whole checkpoint, or set model.config to the kind that it is of.",
+            "other": "Name a whole checkpoint, or set model.config to a model of its kind.",
         }[kind]
         found = f"it is a{'n' if kind == 'embedding' else ''} {kind}; " if kind != "other" else ""
         raise ModelError(
@@ -342,10 +392,10 @@ def _check_denoiser(file: Path) -> None:
 
 
 def _check_channels(path: Path, pipeline: str, family: Family, checkpoint: Shapes) -> None:
-    """Check the denoiser's input channels against the VAE's latents, before drawing would fail.
+    """Check the denoiser's input channels against the VAE's latents before anything is drawn.
 
-    This finds an inpainting UNet that is labelled as an ordinary one. A number missing from a
-    configuration is the class's default, and is not checked.
+    This detects an inpainting UNet that is labelled as an ordinary one. A number missing from a
+    configuration is the class's default and is not checked.
     """
     file = path / family.denoises / "config.json"
     vae = read_json(path / "vae" / "config.json")
@@ -358,7 +408,7 @@ def _check_channels(path: Path, pipeline: str, family: Family, checkpoint: Shape
     )
     if first is not None and len(first) > 1:
         file, found = path / INDEX, first[1]
-        remedy = "Set model.config to a folder of the kind that the checkpoint is of."
+        remedy = "Set model.config to a folder of the checkpoint's kind."
     if not isinstance(latent, int) or not isinstance(found, int):
         return
     fitting = family.input_channels(latent)
@@ -372,7 +422,7 @@ def _check_channels(path: Path, pipeline: str, family: Family, checkpoint: Shape
 
 
 def _unasked(path: Path, settings: ModelSettings) -> Iterator[str]:
-    """LoRAs and learned words that lie in the folder and that nobody asked for."""
+    """Warnings about LoRAs and learned words in the folder that the settings don't name."""
     asked = {each.path.absolute() for each in settings.loras}
     asked |= {each.path.absolute() for each in settings.embeddings}
     for file in sorted({*path.glob("*.safetensors"), *path.glob("*/*.safetensors")}):
@@ -386,5 +436,5 @@ def _unasked(path: Path, settings: ModelSettings) -> Iterator[str]:
         if where is not None:
             yield (
                 f"{file} is a{'n' if kind == 'embedding' else ''} {kind} that is not loaded; "
-                f"name it in {where}, or take it away"
+                f"name it in {where}, or remove it"
             )

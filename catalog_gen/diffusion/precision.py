@@ -1,4 +1,4 @@
-"""In which precision a model computes: the GPU's switches, and each weight's own dtype.
+"""The precision of a model's arithmetic: the GPU's switches, and the dtypes of weights.
 
 Importing this module imports torch; import it inside functions.
 """
@@ -8,15 +8,15 @@ from typing import Final
 
 import torch
 
-#: What an environment says of TensorFloat-32 on a GPU: products of fp32 keep all their bits.
+#: TensorFloat-32 in a GPU's environment: off, so products of fp32 keep their full precision.
 TF32: Final = False
 
 
 def settle_gpu() -> None:
-    """Set what torch leaves to chance or to speed, so that two runs take the same kernels.
+    """Turn off autotuning and TensorFloat-32, so that two runs use the same kernels.
 
-    Autotuning picks kernels by stopwatch. TensorFloat-32, which cuDNN uses unasked, rounds the
-    factors of fp32 to 10 bits: a picture that is drawn again in fp32 would not be drawn in fp32.
+    Autotuning chooses kernels by timing them. TensorFloat-32, on by default in cuDNN, rounds the
+    factors of fp32 products to 10 bits, so a picture redrawn in fp32 would not have fp32 precision.
     """
     torch.backends.cudnn.benchmark = False
     torch.backends.cudnn.deterministic = True
@@ -25,10 +25,10 @@ def settle_gpu() -> None:
 
 
 class Dtypes:
-    """The dtypes that a model's weights were loaded with, each its own.
+    """The dtypes that a model's weights were loaded with, tensor by tensor.
 
-    Some networks keep a few layers in fp32 whatever is asked (T5's), quantised ones are bytes, and
-    SDXL's pipelines put their VAE into fp32 to decode: out of memory there, they leave it so.
+    T5 keeps a few layers in fp32 whatever dtype is requested, and quantised weights are bytes.
+    SDXL's pipelines cast their VAE to fp32 to decode, and leave it there if memory runs out.
     """
 
     def __init__(self, modules: Iterable[torch.nn.Module]) -> None:
@@ -40,13 +40,13 @@ class Dtypes:
         ]
 
     def cast(self, dtype: torch.dtype) -> None:
-        """All of them to one dtype. From fp16 or bf16 to fp32 and back is exact."""
+        """Cast all weights to one dtype. From fp16 or bf16 to fp32 and back is exact."""
         for tensor, _ in self._own:
             if tensor.dtype != dtype:
                 tensor.data = tensor.data.to(dtype)
 
     def restore(self) -> None:
-        """Each to its own dtype again."""
+        """Cast the weights back to the dtypes that they were loaded with."""
         for tensor, own in self._own:
             if tensor.dtype != own:
                 tensor.data = tensor.data.to(own)

@@ -1,7 +1,6 @@
-"""Weights files looked at by their headers: whole or cut off, of what shapes, of what kind.
+"""Inspect weights files by their headers: completeness, shapes and kind.
 
-Nothing here reads a tensor. Pickled weights are refused wherever they are met: a pickle can run
-any code.
+No tensor is read. Pickled weights are always refused, since a pickle can run any code.
 """
 
 import json
@@ -13,15 +12,15 @@ from typing import Final, Literal
 
 from catalog_gen.errors import ModelError
 
-#: Shapes of a file's tensors by their names.
+#: The shapes of a file's tensors, by name.
 Shapes = Mapping[str, tuple[int, ...]]
-#: What a file that is no whole component holds.
+#: What a file holds if it is not a whole component.
 Kind = Literal["LoRA", "embedding", "other"]
 
 PICKLED: Final = frozenset({".bin", ".ckpt", ".pt", ".pth", ".pkl"})
-#: A safetensors header above this size is refused by the format's own readers, too.
+#: Maximum size of a safetensors header, the same as in the format's own readers.
 _MAX_HEADER: Final = 100_000_000
-#: What ``save_pretrained`` calls the weights of a component, in diffusers and in transformers.
+#: Names that ``save_pretrained`` gives to a component's weights, in diffusers and transformers.
 _NAME: Final = re.compile(
     r"(?:diffusion_pytorch_model|model)(?:\.(?P<variant>\w+?))?(?:-\d{5}-of-\d{5})?"
     r"(?:\.(?P<late>\w+))?\.safetensors"
@@ -37,18 +36,20 @@ _LORA_SIGNS: Final = (
     ".lora.down.",
     ".lora.up.",
 )
-#: The tensors of a learned word: as AUTOMATIC1111 and as SDXL's trainers write it.
+#: What diffusers, transformers, peft and safetensors raise where weights and classes disagree.
+MISFITS: Final = (RuntimeError, ValueError, KeyError, AttributeError, TypeError, OSError)
+#: The tensors of a learned word, as AUTOMATIC1111 and trainers for SDXL write it.
 _EMBEDDING_SIGNS: Final = frozenset({"emb_params", "clip_l", "clip_g"})
 
 
 def tensor_shapes(file: Path) -> Shapes:
-    """The shapes of a safetensors file's tensors; its length is compared with its header.
+    """The shapes of a safetensors file's tensors. Checks the file's length against its header.
 
     The format: 8 bytes of header length (little-endian), a JSON header that gives each tensor's
     shape, begin and end, then the tensors without gaps.
 
     Raises:
-        ModelError: it is missing, cut off, or no safetensors file.
+        ModelError: the file is missing, truncated or not a safetensors file.
     """
     try:
         size = file.stat().st_size
@@ -69,7 +70,7 @@ def tensor_shapes(file: Path) -> Shapes:
         raise broken(file, "its header is not a safetensors header") from error
     announced = 8 + length + max(ends, default=0)
     if size != announced:
-        raise broken(file, f"it has {size} bytes where its header announces {announced}")
+        raise broken(file, f"it has {size} bytes, and its header announces {announced}")
     return shapes
 
 
@@ -86,7 +87,7 @@ def gguf_shapes(file: Path) -> Shapes:
     """The shapes of a GGUF file's tensors, unquantised, in torch's order.
 
     Raises:
-        ModelError: it is missing, cut off, or no GGUF file.
+        ModelError: the file is missing, truncated or not a GGUF file.
     """
     from gguf import GGUFReader
 
@@ -95,8 +96,8 @@ def gguf_shapes(file: Path) -> Shapes:
     try:
         reader = GGUFReader(file)
     except (ValueError, KeyError, IndexError, OverflowError) as error:
-        raise broken(file, f"is no whole GGUF file ({error})") from error
-    # ggml counts dimensions from the innermost one.
+        raise broken(file, f"is not a complete GGUF file ({error})") from error
+    # ggml lists dimensions from the innermost one.
     return {
         tensor.name: tuple(int(length) for length in reversed(tensor.shape.tolist()))
         for tensor in reader.tensors
@@ -104,7 +105,7 @@ def gguf_shapes(file: Path) -> Shapes:
 
 
 def kind_of(shapes: Shapes) -> Kind:
-    """What a file holds that stands beside a model."""
+    """What a file beside a model holds."""
     if any(sign in name for name in shapes for sign in _LORA_SIGNS):
         return "LoRA"
     if shapes.keys() <= _EMBEDDING_SIGNS and shapes:
@@ -120,9 +121,9 @@ def _one_word(shapes: Shapes) -> bool:
 
 
 def component_weights(folder: Path) -> dict[str | None, list[Path]]:
-    """A component's safetensors files by their variant ("fp16"); None: the plain ones.
+    """A component's safetensors files by variant ("fp16"); None for the plain ones.
 
-    Other files are no weights of it, and no library loads them.
+    Files under other names are not weights of the component; no library loads them.
     """
     weights: dict[str | None, list[Path]] = {}
     for file in sorted(folder.glob("*.safetensors")):
@@ -135,10 +136,10 @@ def component_weights(folder: Path) -> dict[str | None, list[Path]]:
 def check_component(folder: Path, variant: str | None) -> list[Path]:
     """The weights files of a component that are loaded for this variant, checked and sorted.
 
-    Where it has none of the variant, its plain ones are.
+    A component without files of this variant has its plain ones loaded.
 
     Raises:
-        ModelError: there are none, they are pickled, cut off, or a shard is missing.
+        ModelError: there are none, they are pickled or truncated, or a shard is missing.
     """
     by_variant = component_weights(folder)
     chosen = variant if variant in by_variant else None
@@ -153,7 +154,7 @@ def check_component(folder: Path, variant: str | None) -> list[Path]:
             )
         raise ModelError(
             str(folder),
-            "it has no safetensors weights, or those of another variant than the rest",
+            "it has no safetensors weights, or only those of a variant that the rest lacks",
             "Fetch the model again, or save it whole.",
         )
     for file in weights:
@@ -175,30 +176,40 @@ def common_variant(folders: Iterable[Path]) -> str | None:
 
 
 def read_json(file: Path) -> dict[str, object]:
-    """A JSON object.
+    """Read a JSON object.
 
     Raises:
-        ModelError: the file is missing or holds something else.
+        ModelError: the file is missing, or is not a JSON object.
     """
     try:
         value = json.loads(file.read_text("utf-8"))
     except FileNotFoundError:
         raise ModelError(
             str(file.parent),
-            f"it has no {file.name}, so it is no diffusers folder",
+            f"it has no {file.name}, so it is not a diffusers folder",
             "Name the folder that save_pretrained wrote; or one checkpoint file as model.id, with "
             "such a folder as model.config.",
         ) from None
     except (OSError, ValueError, RecursionError) as error:
         raise broken(file, f"is not readable JSON ({error})") from error
     if not isinstance(value, dict):
-        raise broken(file, "is no JSON object")
+        raise broken(file, "is not a JSON object")
     return value
 
 
 def broken(file: Path, rule: str) -> ModelError:
-    """An error about a file that another copy would mend."""
+    """The error for a broken file, whose remedy is a new copy."""
     return ModelError(str(file), rule, "Fetch or copy the model again.")
+
+
+def misfit(file: Path, error: Exception) -> ModelError:
+    """An error about a file that was whole, and whose weights no class took."""
+    told = " ".join(str(error).split())[:300]
+    return ModelError(
+        str(file),
+        f"its weights and its configuration do not fit together ({told})",
+        "Name files that belong to one kind of model.",
+    )
 
 
 def _check_shards(index: Path) -> None:

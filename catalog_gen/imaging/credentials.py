@@ -156,7 +156,7 @@ def _pem(path: Path) -> str:
         return path.read_text("ascii")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(
-            str(path), f"is no readable PEM file ({error})", "Mend [credentials]."
+            str(path), f"is not a readable PEM file ({error})", "Correct [credentials]."
         ) from error
 
 

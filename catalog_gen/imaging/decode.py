@@ -1,18 +1,21 @@
-"""Decodes untrusted picture files safely to 8-bit sRGB pixels.
+"""Decodes picture files to 8-bit sRGB pixels.
 
 A file that is too large, damaged, animated or of an unsupported format raises a ``PictureError``;
-sizes are checked before the pixels are decoded.
+sizes and scans are checked before the pixels are decoded. Time and memory are not limited here:
+``decoder`` does that for files from outside.
 """
 
 import struct
+from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from catalog_gen.errors import InputError
+from catalog_gen.imaging.formats import jpeg_scans
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PillowImage
@@ -21,12 +24,14 @@ if TYPE_CHECKING:
 MAX_PIXELS: Final = 64_000_000
 #: A file larger than this is refused before it is read.
 MAX_BYTES: Final = 200_000_000
+#: Progressive JPEGs have about ten scans.
+MAX_SCANS: Final = 100
 FORMATS: Final = ("JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP")
 
 #: What Pillow's readers raise on damaged files, besides OSError.
 _DAMAGE: Final = (
     *(SyntaxError, ValueError, TypeError, KeyError, IndexError, EOFError),
-    *(OverflowError, struct.error, MemoryError),
+    *(OverflowError, struct.error),
 )
 
 
@@ -35,7 +40,10 @@ class PictureError(InputError):
 
 
 def read_image(
-    source: Path | bytes, max_pixels: int = MAX_PIXELS, name: str | None = None
+    source: Path | bytes,
+    max_pixels: int = MAX_PIXELS,
+    name: str | None = None,
+    before: Callable[[int], object] = lambda pixels: None,
 ) -> npt.NDArray[np.uint8]:
     """Decode one still picture to (H, W, 3) uint8 in sRGB.
 
@@ -46,6 +54,7 @@ def read_image(
         source: a file, or its bytes.
         max_pixels: limit on width times height, checked before decoding.
         name: the picture's name in error messages; the file's name by default.
+        before: called with the number of pixels before they are decoded.
 
     Raises:
         PictureError: the file can't be decoded as one still picture within the limits.
@@ -57,7 +66,8 @@ def read_image(
     data = read_bytes(source) if isinstance(source, Path) else source
     try:
         with Image.open(BytesIO(data), formats=FORMATS) as image:
-            _check_kind(image, name, max_pixels)
+            _check_kind(image, data, name, max_pixels)
+            before(image.width * image.height)
             image.load()
             return _to_srgb(ImageOps.exif_transpose(image), name)
     except UnidentifiedImageError:
@@ -66,6 +76,10 @@ def read_image(
         ) from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise _too_large(name, max_pixels) from None
+    except MemoryError:
+        raise PictureError(
+            name, "needs more memory than there is", "Scale it down, or save it as a plain JPEG."
+        ) from None
     except (OSError, *_DAMAGE) as error:
         raise PictureError(
             name, f"is damaged ({type(error).__name__}: {error})", "Export or copy it again."
@@ -87,9 +101,7 @@ def read_bytes(path: Path) -> bytes:
             )
         return path.read_bytes()
     except (OSError, ValueError) as error:
-        raise PictureError(
-            path.name, f"can't be read ({error})", "Mend its permissions."
-        ) from error
+        raise PictureError(path.name, f"can't be read ({error})", "Fix its permissions.") from error
 
 
 def contain_on_white(
@@ -99,7 +111,21 @@ def contain_on_white(
 
     Cropping could cut the product off; stretching would distort it.
     """
-    if pixels.shape == (height, width, 3):
+    return _contained(pixels, width, height, "RGB")
+
+
+def contain_mask(mask: npt.NDArray[np.uint8], width: int, height: int) -> npt.NDArray[np.uint8]:
+    """The mask (H, W) of a picture where ``contain_on_white`` puts the picture; 0 around it.
+
+    Not by Lanczos, whose ringing would put holes into what is whole.
+    """
+    return _contained(mask, width, height, "L")
+
+
+def _contained(
+    pixels: npt.NDArray[np.uint8], width: int, height: int, mode: Literal["RGB", "L"]
+) -> npt.NDArray[np.uint8]:
+    if pixels.shape[:2] == (height, width):
         return pixels
     from PIL import Image
 
@@ -108,17 +134,24 @@ def contain_on_white(
         max(1, min(width, round(pixels.shape[1] * scale))),
         max(1, min(height, round(pixels.shape[0] * scale))),
     )
-    resized = Image.fromarray(pixels).resize(inner, Image.Resampling.LANCZOS)
-    canvas = Image.new("RGB", (width, height), "white")
+    sampling, around = {
+        "RGB": (Image.Resampling.LANCZOS, "white"),
+        "L": (Image.Resampling.BILINEAR, "black"),
+    }[mode]
+    resized = Image.fromarray(pixels).resize(inner, sampling)
+    canvas = Image.new(mode, (width, height), around)
     canvas.paste(resized, ((width - inner[0]) // 2, (height - inner[1]) // 2))
     return np.asarray(canvas)
 
 
-def _check_kind(image: "PillowImage", name: str, max_pixels: int) -> None:
+def _check_kind(image: "PillowImage", data: bytes, name: str, max_pixels: int) -> None:
     if image.width * image.height > max_pixels:
         raise _too_large(name, max_pixels)
+    if image.format in {"JPEG", "MPO"} and jpeg_scans(data, MAX_SCANS) > MAX_SCANS:
+        raise PictureError(name, f"has more than {MAX_SCANS} scans", "Save it as a plain JPEG.")
     # A multi-picture JPEG is a still with extras (depth, a second exposure) that cameras append.
-    if image.format != "MPO" and getattr(image, "n_frames", 1) > 1:
+    # Not n_frames: counting the pages of a TIFF of 10 MB takes a minute.
+    if image.format != "MPO" and getattr(image, "is_animated", False):
         raise PictureError(
             name, "has several frames or pages", "Save the one that shows the product."
         )

@@ -35,13 +35,27 @@ def encode_png(pixels: npt.NDArray[np.uint8]) -> bytes:
     """
     if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3 or not pixels.size:
         raise ValueError(f"a picture is (H, W, 3) of uint8, not {pixels.shape} of {pixels.dtype}")
-    height, width, _ = pixels.shape
-    rows = pixels.reshape(height, width * 3)
-    filtered = np.empty((height, 1 + width * 3), np.uint8)
+    return _png(pixels.reshape(pixels.shape[0], -1), pixels.shape[1], colour_type=2)
+
+
+def encode_mask(mask: npt.NDArray[np.uint8]) -> bytes:
+    """The grey PNG of a mask (H, W), likewise.
+
+    Raises:
+        ValueError: the array is not (H, W) of uint8, or is empty.
+    """
+    if mask.dtype != np.uint8 or mask.ndim != 2 or not mask.size:
+        raise ValueError(f"a mask is (H, W) of uint8, not {mask.shape} of {mask.dtype}")
+    return _png(mask, mask.shape[1], colour_type=0)
+
+
+def _png(rows: npt.NDArray[np.uint8], width: int, colour_type: int) -> bytes:
+    """Rows (H, bytes a row); colour type 0 has one channel, 2 has three, neither has alpha."""
+    height, length = rows.shape
+    filtered = np.empty((height, 1 + length), np.uint8)
     filtered[:, 0] = _UP
     filtered[0, 1:] = rows[0]
     np.subtract(rows[1:], rows[:-1], out=filtered[1:, 1:])
-    colour_type = 2  # three channels, no palette, no alpha
     return b"".join(
         (
             _SIGNATURE,

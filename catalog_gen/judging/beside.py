@@ -1,8 +1,8 @@
-"""Measures pictures in processes of their own, beside whoever draws or scores.
+"""Measure pictures in separate processes while others are drawn or scored.
 
-All signals and the look for lettering together take 50 to 80 ms of a processor a picture; on one
-thread that is longer than a GPU draws. The processes hold neither the database nor the GPU, and
-what they have not finished when a run dies is measured when the pictures are scored.
+All signals and the lettering detector together take 50 to 80 ms of CPU time per picture, longer on
+one thread than a GPU needs to draw. The processes hold neither the database nor the GPU. If a run
+dies, what they have not finished is measured when the pictures are scored.
 """
 
 import os
@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalog_gen.diffusion.jobs import DrawJob
-from catalog_gen.diffusion.references import load_reference
+from catalog_gen.diffusion.references import Origin, load_origin
 from catalog_gen.errors import InputError
 from catalog_gen.judging.lettering import LetteringDetector
 from catalog_gen.judging.measurement import Signals, measure
@@ -27,30 +27,30 @@ from catalog_gen.judging.picture import MEASURING_SIDE, Asked
 
 Pixels = NDArray[np.uint8]
 
-#: Processes at most: eight measure more pictures a second than any GPU of today draws.
+#: Maximum number of processes: eight measure more pictures per second than any current GPU draws.
 MOST_WORKERS: Final = 8
-#: Pictures that may wait, 3 MB each at 1,024 x 1,024; what is beyond that is measured later.
+#: Maximum number of waiting pictures, 3 MB each at 1,024 x 1,024; others are measured later.
 MOST_WAITING: Final = 256
 #: Measured pixels below which starting the processes (two seconds) costs more than they save.
 WORTH_IT: Final = 60_000_000
 _THREADS: Final = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
-#: So that the thread that feeds the GPU goes first.
+#: Lower priority than the thread that feeds the GPU.
 _NICE: Final = 5
 
 
 def workers() -> int:
-    """Half of the cores that this process may use, within limits."""
+    """Number of workers: half of the cores that this process may use, within limits."""
     return max(1, min(MOST_WORKERS, len(os.sched_getaffinity(0)) // 2))
 
 
 def measured_pixels(width: int, height: int) -> int:
-    """Pixels of a picture that are looked at: it is reduced first."""
+    """Number of measured pixels of a picture, which is reduced first."""
     return min(width, MEASURING_SIDE) * min(height, MEASURING_SIDE)
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A picture to be measured: against what, and the job of the photo that it started from."""
+    """A picture to be measured, with what it should show and the job of its reference photo."""
 
     image_id: str
     asked: Asked
@@ -61,7 +61,7 @@ class Beside:
     """A pool of measuring processes, started with the first picture.
 
     Args:
-        lettering: the weights that look for lettering; None: nobody looks.
+        lettering: the lettering detector's weights; None if it is not configured.
     """
 
     def __init__(self, lettering: Path | None) -> None:
@@ -71,11 +71,11 @@ class Beside:
         self._broken = False
 
     def hand_over(self, task: Task, pixels: Pixels) -> bool:
-        """Begin to measure a picture (H, W, 3); False: too many wait, or the processes died."""
+        """Start measuring a picture (H, W, 3); False if too many wait or the processes died."""
         if self._broken or len(self._waiting) >= MOST_WAITING:
             return False
         if self._pool is None:
-            # Not by fork: this process has threads, of torch and of Dagster.
+            # Not by fork: this process has threads of torch and Dagster.
             self._pool = ProcessPoolExecutor(
                 workers(), get_context("spawn"), initializer=_settle_down
             )
@@ -89,7 +89,7 @@ class Beside:
         return True
 
     def finished(self, *, wait: bool) -> Iterator[tuple[Task, Signals]]:
-        """What is done, or with ``wait`` everything; pictures that couldn't be are left out."""
+        """Finished measurements, with ``wait`` all of them; failed ones are left out."""
         done = [future for future in self._waiting if wait or future.done()]
         for future in done:
             task = self._waiting.pop(future)
@@ -102,17 +102,17 @@ class Beside:
                 yield task, signals
 
     def close(self) -> None:
-        """End the processes; what waits is dropped."""
+        """End the processes; waiting pictures are dropped."""
         if self._pool is not None:
             self._pool.shutdown(wait=False, cancel_futures=True)
 
 
 @contextmanager
 def _one_thread_each() -> Iterator[None]:
-    """Let processes that start meanwhile compute on one thread.
+    """Let processes that start in this block compute on one thread.
 
-    NumPy's matrix products wake a thread a core, which then spins: measuring a picture took 76 ms
-    of processor time on two cores instead of 35. It reads this when it is loaded.
+    NumPy's matrix products wake one thread per core, which then spins: measuring a picture took 76
+    ms of CPU time on two cores instead of 35. NumPy reads this when it is loaded.
     """
     before = {name: os.environ.get(name) for name in _THREADS}
     os.environ.update(dict.fromkeys(_THREADS, "1"))
@@ -132,12 +132,12 @@ def _settle_down() -> None:
 
 
 def _measured(pixels: Pixels, task: Task, lettering: Path | None) -> Signals | None:
-    """Runs in a process of the pool; None: the photo can't be read any more."""
+    """Measure in a process of the pool; None if the photo can no longer be read."""
     try:
-        reference = None if task.photo is None else _photo(task.photo)
+        origin = None if task.photo is None else _origin(task.photo)
     except InputError:
         return None
-    signals = measure(pixels, asked=task.asked, reference=reference)
+    signals = measure(pixels, asked=task.asked, origin=origin)
     detector = _detector(lettering)
     if detector is None:
         return signals
@@ -155,6 +155,6 @@ def _detector(weights: Path | None) -> LetteringDetector | None:
 
 
 @lru_cache(maxsize=8)
-def _photo(job: DrawJob) -> Pixels:
-    """Candidates of one product and view follow each other, and share their photo."""
-    return load_reference(job)
+def _origin(job: DrawJob) -> Origin:
+    """The decoded photo, cached: consecutive candidates of a product and view share it."""
+    return load_origin(job)

@@ -90,10 +90,15 @@ def facts_of(signals: Signals, clip: ClipScore, context: JudgingContext) -> Fact
     """The table that rules are applied to: ``known_facts``, and the contrasts of what was asked.
 
     A view that asks for white is measured by it. In any other, a scene has no subject that a
-    background tells apart: where it stands and how it is coloured can't be measured.
+    background tells apart: where it stands and how it is coloured can't be measured, unless the
+    product's mask is known. A product of which every pixel is the photo's has the photo's form;
+    the critic has learned from drawn ones.
     """
-    scene = context.background != "white" and is_scene(signals)
+    kept = signals.number("kept_product") is not None
+    scene = context.background != "white" and is_scene(signals) and not kept
     values = {name: signals.number(name) for name in known_facts()}
+    if kept and not signals.number("kept_changed"):
+        values["soundness"] = None
     seen: dict[str, str] = {}
     for _, signal in SIGNALS.items():
         seen |= {name: signals.text(word) for name, word in signal.seen.items()}

@@ -6,15 +6,16 @@ record is stored, and judged again whenever the rubric changes.
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from catalog_gen.diffusion.references import Origin
 from catalog_gen.fingerprint import canonical_json
 from catalog_gen.judging.contrasts import Contrast
-from catalog_gen.judging.picture import Asked, Picture, at_measuring_size
+from catalog_gen.judging.picture import Asked, Picture
 from catalog_gen.judging.signals.signal import SIGNALS, Value
 
 _DIGITS: Final = 5
@@ -71,23 +72,30 @@ class Signals:
 
 
 def measure(
-    pixels: NDArray[np.uint8], *, asked: Asked, reference: NDArray[np.uint8] | None = None
+    pixels: NDArray[np.uint8],
+    *,
+    asked: Asked,
+    reference: NDArray[np.uint8] | None = None,
+    origin: Origin | None = None,
 ) -> Signals:
     """All signals of a picture, uint8 (H, W, 3) sRGB; a few milliseconds at 128x128.
 
     A larger picture is first reduced to the measuring size, and values in pixels refer to that.
-    ``reference`` is the photo that the picture started from, at the picture's size.
+    ``reference`` is the photo that the picture started from, at the picture's size; ``origin`` is
+    the same with the product's mask in it, and with what had to be kept of it.
 
     Raises:
         ValueError: another type or shape, under 16 pixels a side, or a reference of another size.
         ConfigError: an installed signal can't be imported.
     """
-    whole = Picture(pixels, asked, reference)
-    photo = None if reference is None else at_measuring_size(reference)
-    picture = replace(whole, pixels=at_measuring_size(pixels), reference=photo)
+    if origin is None:
+        whole = Picture(pixels, asked, reference)
+    else:
+        whole = Picture(pixels, asked, origin.photo, origin.coverage, origin.kept)
+    picture = whole.at_measuring_size()
     values: dict[str, Value] = {"width": pixels.shape[1], "height": pixels.shape[0]}
     for _, signal in SIGNALS.items():
-        measured = signal.measure(picture)
+        measured = signal.measure(whole if signal.at_full_size else picture)
         values |= {name: _rounded(value) for name, value in measured.items()}
     return Signals(values)
 

@@ -1,6 +1,6 @@
 """A picture prepared for the signals: they share its reductions, which are computed once."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final
 
@@ -34,7 +34,9 @@ class Asked:
 class Picture:
     """Pixels (H, W, 3) in sRGB, what they were asked to show, and the photo they started from.
 
-    ``reference`` has the picture's size; None: it was drawn from text alone.
+    ``reference`` has the picture's size; None: it was drawn from text alone. ``coverage`` is the
+    product's mask in it, (H, W), 0..255, where the product was kept, and ``kept`` are the pixels
+    that had to stay the photo's, (H, W).
 
     Raises:
         ValueError: another type or shape, under 16 pixels a side, or a photo of another size.
@@ -43,6 +45,8 @@ class Picture:
     pixels: Pixels
     asked: Asked
     reference: Pixels | None = None
+    coverage: Pixels | None = None
+    kept: NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
         pixels, reference = self.pixels, self.reference
@@ -54,6 +58,23 @@ class Picture:
             )
         if reference is not None and reference.shape != pixels.shape:
             raise ValueError(f"the reference is {reference.shape}, the picture {pixels.shape}")
+        for mask in (self.coverage, self.kept):
+            if mask is not None and mask.shape != pixels.shape[:2]:
+                raise ValueError(f"the mask is {mask.shape}, the picture {pixels.shape}")
+
+    def at_measuring_size(self) -> "Picture":
+        """The picture with a longer side of at most ``MEASURING_SIDE``.
+
+        What was kept byte for byte is told on the whole picture alone, and left out.
+        """
+        factor = -(-max(self.pixels.shape[:2]) // MEASURING_SIDE)
+        return replace(
+            self,
+            pixels=_blocks(self.pixels, factor),
+            reference=None if self.reference is None else _blocks(self.reference, factor),
+            coverage=None if self.coverage is None else _blocks_of_one(self.coverage, factor),
+            kept=None,
+        )
 
     @cached_property
     def lab(self) -> NDArray[np.float32]:
@@ -62,7 +83,15 @@ class Picture:
 
     @cached_property
     def mask(self) -> NDArray[np.bool_]:
-        """The subject on the reduction, (h, w)."""
+        """The subject on the reduction, (h, w): the product where it was kept, else what stands
+        out from the border."""
+        if self.coverage is None:
+            return self.standing_out
+        return _blocks_of_one(self.coverage, _working_factor(self.coverage)) > 127
+
+    @cached_property
+    def standing_out(self) -> NDArray[np.bool_]:
+        """What stands out from the border on the reduction, (h, w)."""
         return subject_mask(self.lab)
 
     @cached_property
@@ -86,24 +115,29 @@ class Picture:
         return None if self.reference is None else srgb_to_lab(_reduced(self.reference))
 
 
-def at_measuring_size(pixels: Pixels) -> Pixels:
-    """The picture with a longer side of at most ``MEASURING_SIDE``."""
-    return _blocks(pixels, -(-max(pixels.shape[:2]) // MEASURING_SIDE))
-
-
 def _reduced(pixels: Pixels) -> Pixels:
     """The picture at about the working size."""
-    return _blocks(pixels, max(1, round(max(pixels.shape[:2]) / _WORKING_SIDE)))
+    return _blocks(pixels, _working_factor(pixels))
+
+
+def _working_factor(pixels: Pixels) -> int:
+    longer: int = max(pixels.shape[:2])
+    return max(1, round(longer / _WORKING_SIDE))
+
+
+def _blocks_of_one(mask: Pixels, factor: int) -> Pixels:
+    """Blocks of a mask (H, W), averaged in the same way."""
+    return _blocks(mask[..., None], factor)[..., 0]
 
 
 def _blocks(pixels: Pixels, factor: int) -> Pixels:
     """Average blocks of ``factor`` pixels a side; incomplete blocks at the edges are dropped."""
-    height, width, _ = pixels.shape
+    height, width, channels = pixels.shape
     if factor == 1:
         return pixels
     rows, columns = height // factor, width // factor
     # A strided sum for each place in a block takes a tenth of the time of a mean over two axes.
-    total = np.zeros((rows, columns, 3), dtype=np.uint32)
+    total = np.zeros((rows, columns, channels), dtype=np.uint32)
     for down in range(factor):
         for across in range(factor):
             total += pixels[down : rows * factor : factor, across : columns * factor : factor]

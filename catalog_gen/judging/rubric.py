@@ -1,8 +1,8 @@
-"""The rubric: from measured numbers to a verdict, by thresholds in a file.
+"""The rubric: turn measured numbers into a verdict, by thresholds in a file.
 
-Five criteria give 0, 1 or 2 points each. A criterion is worth what its worst rule is worth, and
-says so in words with the numbers. It needs no model and no pixels: stored signals are judged again
-whenever a threshold changes. Where thresholds come from is the business of calibration.
+Five criteria give 0, 1 or 2 points each. A criterion's points are those of its worst rule, with a
+sentence that states the numbers. Judging needs no model and no pixels: stored signals are judged
+again whenever a threshold changes. ``calibration`` finds thresholds.
 """
 
 from collections.abc import Mapping
@@ -28,14 +28,14 @@ Criterion = Literal[
 CRITERIA: Final[tuple[Criterion, ...]] = get_args(Criterion)
 Points = Literal[0, 1, 2]
 
-#: The section for every scorer that has none of its own.
+#: The section for scorers without one of their own.
 DEFAULT_SCORER: Final = "default"
 
 
 class Rule(Chosen):
-    """One signal's worth: 2 points from ``two`` on, 1 point from ``one`` on, else none.
+    """The points for one signal: 2 from ``two`` on, 1 from ``one`` on, else 0.
 
-    Whether higher or lower is better follows from the two thresholds.
+    The order of the two thresholds determines whether higher or lower is better.
     """
 
     criterion: Criterion
@@ -52,14 +52,14 @@ class Rule(Chosen):
         return self
 
     def points(self, value: float) -> Points:
-        """What a measured value is worth."""
+        """The points for a measured value."""
         sign = 1 if self.two > self.one else -1
         if sign * value >= sign * self.two:
             return 2
         return 1 if sign * value >= sign * self.one else 0
 
     def sentence(self, value: float, facts: Facts) -> str:
-        """The clause with its numbers, and the thresholds where points were lost."""
+        """The clause with its numbers, and the thresholds if points were lost."""
         words = worded(self.says, value, seen=facts.seen.get(self.signal, ""))
         if self.points(value) == 2:
             return words
@@ -70,7 +70,7 @@ class Rule(Chosen):
 
 
 class HardRule(Chosen):
-    """A value beyond which a picture is rejected whatever its total."""
+    """A limit beyond which a picture is rejected, whatever its total."""
 
     signal: str = Field(description="one of facts.known_facts, or contrast_ATTRIBUTE")
     below: float | None = None
@@ -81,7 +81,7 @@ class HardRule(Chosen):
     def _usable(self) -> Self:
         _check_words(self.signal, self.says)
         if (self.below is None) == (self.above is None):
-            raise ValueError(f"{self.signal}: name one of below and above")
+            raise ValueError(f"{self.signal}: set either below or above")
         return self
 
     def broken(self, value: float) -> bool:
@@ -100,11 +100,11 @@ class HardRule(Chosen):
 
 
 class Bands(Chosen):
-    """What a total of 0..10 means."""
+    """The decisions for a total of 0..10."""
 
     accept: int = Field(8, ge=0, le=10)
     review: int = Field(6, ge=0, le=10)
-    floor: Points = Field(1, description="least points in each criterion of an accepted picture")
+    floor: Points = Field(1, description="minimum points per criterion of an accepted picture")
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -114,44 +114,44 @@ class Bands(Chosen):
 
 
 class CutRecord(Chosen):
-    """How a scorer's accept cut was found; told to people, and decides nothing."""
+    """How a scorer's accept cut was found. For information; it affects no decision."""
 
     found_on: date
-    labels: int = Field(ge=1, description="labelled pictures that it rests on")
+    labels: int = Field(ge=1, description="number of labelled pictures that it is based on")
     source: str = Field(description="'reviews', or 'planted' defects")
     prevalence: float | None = Field(
-        None, ge=0, le=1, description="assumed share of bad pictures, where labels were made"
+        None, ge=0, le=1, description="assumed share of bad pictures, for 'planted' labels"
     )
-    most_bad: float = Field(ge=0, le=1, description="the bound on bad among accepted pictures")
-    confidence: float = Field(ge=0, le=1, description="with which the bound holds")
+    most_bad: float = Field(ge=0, le=1, description="limit on the share of bad accepted pictures")
+    confidence: float = Field(ge=0, le=1, description="confidence with which the limit holds")
 
 
 class CriticRecord(Chosen):
-    """A critic learned from the shop's reviews, and what it learned from."""
+    """A critic learned from the shop's reviews, and the data that it was fitted to."""
 
-    weights: str = Field(description="its file, beside the rubric")
+    weights: str = Field(description="its file, next to the rubric")
     sha256: str = Field(pattern="^[0-9a-f]{64}$", description="of that file")
     found_on: date
-    labels: int = Field(ge=1, description="reviewed pictures that it was fitted to")
+    labels: int = Field(ge=1, description="number of reviewed pictures that it was fitted to")
     rejected: int = Field(ge=1, description="how many of them people rejected")
     reviews: str = Field(
         pattern="^[0-9a-f]{64}$", description="hash of those pictures and what people decided"
     )
-    auroc: float = Field(ge=0, le=1, description="on products that it was not fitted on")
+    auroc: float = Field(ge=0, le=1, description="measured on products that it was not fitted to")
 
 
 class ScorerSection(Chosen):
     """Thresholds that hold for one scorer model only."""
 
     calibrated: bool = Field(
-        description="whether these thresholds were set on labelled pictures of this scorer"
+        description="whether these thresholds come from pictures labelled for this scorer"
     )
     accept: int | None = Field(
-        None, ge=0, le=10, description="in place of bands.accept; `catalog-gen calibrate` sets it"
+        None, ge=0, le=10, description="replaces bands.accept; set by `catalog-gen calibrate`"
     )
     cut: CutRecord | None = None
     critic: CriticRecord | None = Field(
-        None, description="`catalog-gen calibrate --critic` sets it; it gives the fact 'soundness'"
+        None, description="set by `catalog-gen calibrate --critic`; supplies the fact 'soundness'"
     )
     rules: tuple[Rule, ...] = ()
     hard: tuple[HardRule, ...] = ()
@@ -185,12 +185,12 @@ class Rubric(Chosen):
         return self.scorers.get(scorer_hash, self.scorers[DEFAULT_SCORER])
 
     def accept(self, scorer_hash: str) -> int:
-        """The least total that is accepted with this scorer."""
+        """The lowest total that is accepted with this scorer."""
         own = self.section(scorer_hash).accept
         return self.bands.accept if own is None else own
 
     def rubric_hash(self, scorer_hash: str) -> str:
-        """SHA-256 over everything that decides a verdict: shared rules, the section, the scorer."""
+        """SHA-256 over everything that affects verdicts: shared rules, the section, the scorer."""
         return sha256_json(
             {
                 "shared": self.chosen(without=("scorers",)),
@@ -202,7 +202,7 @@ class Rubric(Chosen):
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """One criterion's points, and why."""
+    """One criterion's points, and the reason."""
 
     points: Points
     why: str
@@ -210,7 +210,7 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The rubric's answer for one picture."""
+    """The verdict on one picture."""
 
     decision: Decision
     total: int
@@ -224,7 +224,7 @@ def load_rubric(path: Path) -> Rubric:
     """Read and check ``rubric.toml``.
 
     Raises:
-        ConfigError: the file is missing, is no TOML, or breaks a rule; every broken rule is named.
+        ConfigError: the file is missing, not TOML, or breaks rules; all of them are listed.
     """
     return load_toml(path, Rubric, "'rubric' in catalog.toml")
 
@@ -259,7 +259,7 @@ def judge(signals: Signals, clip: ClipScore, rubric: Rubric, context: JudgingCon
 def _score(criterion: Criterion, rules: tuple[Rule, ...], facts: Facts) -> Score:
     """The worst rule's points; rules that lost points come first in the sentence.
 
-    What can't be measured at all is worth one point: neither a merit nor a fault.
+    A criterion without a measurable signal gets one point, neither a merit nor a fault.
     """
     found = [
         (rule.points(value), rule.sentence(value, facts))
@@ -273,7 +273,7 @@ def _score(criterion: Criterion, rules: tuple[Rule, ...], facts: Facts) -> Score
 
 
 def _held_back(section: ScorerSection, context: JudgingContext) -> str:
-    """Why this picture goes to review at best; empty: nothing speaks against accepting it."""
+    """Why this picture can at best go to review; empty if it may be accepted."""
     reasons = []
     if not section.calibrated:
         reasons.append("This scorer was never calibrated, so a person decides.")
@@ -285,7 +285,7 @@ def _held_back(section: ScorerSection, context: JudgingContext) -> str:
 def _check_words(signal: str, says: str) -> None:
     if not is_fact(signal):
         names = ", ".join(sorted(known_facts()))
-        raise ValueError(f"{signal!r} is no signal; choose contrast_ATTRIBUTE, or one of {names}")
+        raise ValueError(f"{signal!r} is not a signal; use contrast_ATTRIBUTE, or one of {names}")
     try:
         worded(says, 0.5, seen="word")
     except (KeyError, IndexError, ValueError) as error:

@@ -1,7 +1,6 @@
 """The CLIP scorer: unit embeddings of pictures and texts, similarity and margin, with open_clip.
 
-It loads a model and multiplies matrices. It keeps nothing on disk, and it does not say what a good
-margin is: that is the rubric's section for this scorer.
+What a good margin is, is set in the rubric's section for the scorer.
 """
 
 import hashlib
@@ -26,8 +25,8 @@ from catalog_gen.settings import ScorerSettings
 if TYPE_CHECKING:
     import torch
 
-#: Other products' prompts that a margin is taken over, at most. The best of 512 out of 100,000 is
-#: a little lower than the best of all; the same sample for every picture keeps margins comparable.
+#: Maximum number of other products' prompts in a margin. The best of 512 out of 100,000 is a little
+#: lower than the best of all; using the same sample for every picture keeps margins comparable.
 MAX_OTHERS: Final = 512
 #: The rival prompt if there are no other products: the empty text.
 NO_PROMPT: Final = ""
@@ -60,9 +59,9 @@ class ClipScore:
     """How well a picture fits its prompt."""
 
     similarity: float
-    """Cosine of picture and prompt, -1..1; its level means little by itself."""
+    """Cosine of picture and prompt, -1..1; its absolute level means little."""
     margin: float
-    """Similarity minus that of the best other product's prompt, -2..2; above 0: its own wins."""
+    """Similarity minus that of the best other product's prompt, -2..2; above 0 its own wins."""
     embedding: NDArray[np.float32]
     """The picture's embedding, (D,), unit length."""
 
@@ -97,8 +96,8 @@ class ClipScorer:
 
     @property
     def scorer_hash(self) -> str:
-        """SHA-256 of the scorer: of a folder's weights, configuration and tokenizer, without
-        loading it; of any other model over its loaded tensors.
+        """SHA-256 of the scorer: over a folder's weights, configuration and tokenizer, without
+        loading it, or over the loaded tensors of any other model.
 
         Raises:
             ModelError: the model doesn't exist, or its weights are not safetensors.
@@ -117,7 +116,7 @@ class ClipScorer:
 
     @property
     def device(self) -> str:
-        """What computes: 'cpu', or the name of the GPU."""
+        """The device that computes: 'cpu', or the name of the GPU."""
         import torch
 
         device = self._model().device
@@ -196,9 +195,9 @@ class ClipScorer:
         """Similarity of each picture with its own prompt, and its margin over ``others``.
 
         ``pictures`` are unit embeddings (N, D), as ``embed_images`` gives them. ``others`` are the
-        prompts of all products (of the same view); a text that equals a picture's own prompt is no
-        other, so twins in a catalog don't spoil each other's margin. Where nothing else remains,
-        the empty text stands for "something else".
+        prompts of all products (of the same view). Texts equal to a picture's own prompt are left
+        out, so products with the same prompt don't lower each other's margin. If no text is left,
+        the empty text is the rival.
 
         Raises:
             ValueError: the numbers of pictures and prompts differ.
@@ -245,7 +244,7 @@ def folder_scorer_hash(model_id: str) -> str | None:
 
 
 def check_scorer(model_id: str) -> str:
-    """What a scorer is, by its files or its name; nothing is loaded or fetched.
+    """Check a scorer by its files or its name, and describe it, without loading or fetching it.
 
     Raises:
         ModelError: the folder doesn't exist, its safetensors are incomplete, or open_clip doesn't
@@ -264,17 +263,17 @@ def check_scorer(model_id: str) -> str:
 
 
 def _architectures() -> Iterator[Path]:
-    """Their configurations inside open_clip, which takes ten seconds to import."""
+    """The configuration files inside open_clip, found without its import of ten seconds."""
     package = find_spec("open_clip")
     for folder in (package.submodule_search_locations or ()) if package else ():
         yield from (Path(folder) / "model_configs").glob("*.json")
 
 
 def sampled_prompts(prompts: Iterable[str], limit: int = MAX_OTHERS) -> list[str]:
-    """The distinct prompts, at most ``limit``: those whose SHA-256 is lowest.
+    """The distinct prompts, at most ``limit``: those with the lowest SHA-256.
 
-    The choice depends neither on order nor on what else is in the catalog, so a new product
-    replaces at most one text of the sample.
+    The choice depends neither on order nor on the other products, so a new product replaces at most
+    one text of the sample.
     """
     return sorted(set(prompts), key=sha256_text)[:limit]
 
@@ -292,12 +291,11 @@ def _padded(batch: "torch.Tensor", size: int) -> "torch.Tensor":
 
 
 def _prepared(pictures: NDArray[np.uint8], loaded: _Loaded) -> "torch.Tensor":
-    """Float32 (N, 3, S, S) on the model's device, as it wants them, of pictures (N, H, W, 3).
+    """Preprocess pictures (N, H, W, 3) into float32 (N, 3, S, S) on the model's device.
 
-    They go there as bytes, a quarter of what floats would be.
-
-    The same steps as open_clip's transform, on a tensor instead of a PIL image: several times
-    faster, and the antialiased bicubic resize differs by at most one level of 255.
+    They are transferred as bytes, a quarter of the size of floats. The steps are those of
+    open_clip's transform on tensors instead of PIL images, which is several times faster; the
+    antialiased bicubic resize differs by at most one level of 255.
     """
     import torch
 
@@ -308,7 +306,7 @@ def _prepared(pictures: NDArray[np.uint8], loaded: _Loaded) -> "torch.Tensor":
 
 @contextmanager
 def _within_memory(device: str, batch_size: int) -> Iterator[None]:
-    """A lack of memory with its remedy: the drawing model is still on the same GPU."""
+    """Turn out-of-memory errors into a ModelError: the drawing model is still on the same GPU."""
     import torch
 
     try:
@@ -316,7 +314,7 @@ def _within_memory(device: str, batch_size: int) -> Iterator[None]:
     except torch.OutOfMemoryError as error:
         raise InfrastructureError(
             f"the scorer on {device}",
-            f"there is no memory for a batch of {batch_size}",
+            f"has no memory for a batch of {batch_size}",
             "Lower scorer.batch_size, or set scorer.device = 'cpu'.",
         ) from error
 
@@ -331,7 +329,7 @@ def _load(model_id: str, wanted: str) -> _Loaded:
         raise ConfigError(
             "scorer.device = 'cuda'",
             "torch sees no GPU on this machine",
-            "Set it to 'auto' or 'cpu', or mend the driver (nvidia-smi shows whether it works).",
+            "Set it to 'auto' or 'cpu', or repair the driver (nvidia-smi shows whether it works).",
         )
     device = "cuda" if available and wanted != "cpu" else "cpu"
     name, pretrained = _name_and_tag(model_id)
@@ -360,7 +358,7 @@ def _load(model_id: str, wanted: str) -> _Loaded:
 
 
 def _name_and_tag(model_id: str) -> tuple[str, str | None]:
-    """What open_clip calls the model, and its pretrained tag."""
+    """The model's name in open_clip and its pretrained tag."""
     if model_id.startswith(_LOCAL):
         _checked_folder(model_id)
         return model_id, None
@@ -373,16 +371,16 @@ def _name_and_tag(model_id: str) -> tuple[str, str | None]:
 
 
 def _checked_folder(model_id: str) -> Path:
-    """The model's folder, if it has a configuration and one safetensors file and no pickles."""
+    """The model's folder; it must hold a configuration, one safetensors file and no pickles."""
     folder = Path(model_id.removeprefix(_LOCAL))
     if not (folder / _CONFIG).is_file():
-        raise ModelError(str(folder), f"is no open_clip folder: it has no {_CONFIG}", _REMEDY)
+        raise ModelError(str(folder), f"is not an open_clip folder: it has no {_CONFIG}", _REMEDY)
     weights = [each for each in sorted(folder.iterdir()) if each.suffix in _WEIGHTS]
     if [each.suffix for each in weights] != [".safetensors"]:
         found = ", ".join(each.name for each in weights) or "none"
         raise ModelError(
             str(folder),
-            f"has to hold its weights in one safetensors file and no other format; found: {found}",
+            f"must hold its weights in one safetensors file and no other format; found: {found}",
             "Convert pickled weights to safetensors, and delete the rest.",
         )
     check_safetensors(weights[0])

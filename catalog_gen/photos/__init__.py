@@ -1,1 +1,1 @@
-"""Photos from the shop's own addresses: fetched within bounds, kept by the hash of their bytes."""
+"""Photos from the shop's own addresses, fetched within limits and stored by content hash."""

@@ -1,7 +1,7 @@
-"""One photo over HTTP, within bounds on place, size, time and kind.
+"""Download one photo over HTTP, with limits on host, size, time and format.
 
-Redirects are followed within the list of hosts. Nothing is unpacked: a server that packs a picture
-unasked is refused, and so is a bomb. What arrives must be a whole picture by its own bytes.
+Redirects are followed only to listed hosts. Content-encoded responses are refused and never
+decompressed, which rules out decompression bombs. The bytes must be those of a complete picture.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from catalog_gen.photos.network import ForbiddenAddress
 
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _TRANSIENT: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
-#: Content types that say nothing; the bytes decide.
+#: Content types that say nothing about the format; the bytes decide.
 _UNTOLD: Final = frozenset({"", "application/octet-stream", "binary/octet-stream"})
 _HEADERS: Final = {
     "User-Agent": "catalog-gen",
@@ -31,15 +31,15 @@ _HEADERS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much one photo may take, and how hard a shop's server may be asked.
+    """Limits on the size and time of one photo, and on the load on a shop's server.
 
     Attributes:
-        concurrency: photos that are on their way at a time.
-        size: bytes of a photo.
-        seconds: of one try, from the name's resolution to the last byte.
-        tries: of a photo whose server is busy or falters.
-        longest_wait: seconds that a server may ask us to wait (``Retry-After``) before we give up.
-        patience: photos of a host that fail in a row before the host counts as gone.
+        concurrency: photos downloaded at the same time.
+        size: largest photo in bytes.
+        seconds: time limit of one attempt, from resolving the name to the last byte.
+        tries: attempts per photo if the server is busy or fails.
+        longest_wait: longest ``Retry-After`` that is honoured, in seconds; beyond it we give up.
+        patience: consecutive failures after which a host counts as gone.
     """
 
     concurrency: int = 8
@@ -54,7 +54,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the server said of the photo that we have: its validators (RFC 9110, section 8.8)."""
+    """The validators that the server sent with the stored photo (RFC 9110, section 8.8)."""
 
     etag: str = ""
     modified: str = ""
@@ -62,7 +62,7 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Photo:
-    """A photo as it came. ``suffix`` is its format's usual ending."""
+    """A downloaded photo. ``suffix`` is the usual file suffix of its format."""
 
     content: bytes
     suffix: str
@@ -70,11 +70,12 @@ class Photo:
 
 
 class NotFetched(Exception):
-    """Why a photo did not come.
+    """Why a photo was not downloaded.
 
     Attributes:
-        passing: whether another try may help; ``wait`` are the seconds that the server asked for.
-        of_host: whether it says something about the host, and not about this photo alone.
+        passing: whether another attempt may help; ``wait`` is the server's ``Retry-After`` in
+            seconds.
+        of_host: whether the cause is the host rather than this photo alone.
     """
 
     def __init__(
@@ -94,10 +95,10 @@ async def download(
     hosts: AllowedHosts,
     limits: Limits,
 ) -> Photo | None:
-    """Fetch a photo, one try; None: it is still the one that we have.
+    """Download a photo in one attempt; None if the stored one is still current.
 
     Raises:
-        NotFetched: it did not come.
+        NotFetched: the download failed or was refused.
     """
     try:
         async with asyncio.timeout(limits.seconds):
@@ -113,7 +114,7 @@ async def download(
         why = f"the connection failed ({str(error) or type(error).__name__})"
         raise NotFetched(why, passing=True, of_host=True) from None
     except (httpcore2.ProtocolError, httpcore2.ProxyError) as error:
-        why = f"the server broke off or off the rules ({error})"
+        why = f"the server broke off or violated HTTP ({error})"
         raise NotFetched(why, passing=True) from None
 
 
@@ -132,7 +133,7 @@ async def _followed(
         headers.append(("If-Modified-Since", known.modified))
     for _ in range(limits.redirects + 1):
         if target is None:
-            raise NotFetched("redirects to what is no address of the web")
+            raise NotFetched("redirects to something that is not a web address")
         url = target
         if not hosts.allow(url.scheme, url.host, url.port):
             where = f"{url.scheme}://{url.netloc.decode('ascii')}"
@@ -169,13 +170,15 @@ async def _answer(
         raise NotFetched(f"HTTP {status}")
     kind = told.get("content-type", "").partition(";")[0].strip().lower()
     if kind not in _UNTOLD and not kind.startswith("image/"):
-        raise NotFetched(f"is {kind[:80]}, no picture")
+        raise NotFetched(f"is {kind[:80]}, not a picture")
     if told.get("content-encoding", "identity").strip().lower() != "identity":
-        raise NotFetched(f"came packed ({told['content-encoding'][:40]}), which was not asked for")
+        raise NotFetched(
+            f"came compressed ({told['content-encoding'][:40]}), which was not requested"
+        )
     content = await _body(response, told, limits.size)
     found = picture_format(content)
     if found is None:
-        raise NotFetched("is no JPEG, PNG, WebP, GIF, TIFF or BMP, whatever its type says")
+        raise NotFetched("is not a JPEG, PNG, WebP, GIF, TIFF or BMP, whatever its type says")
     if why := why_not_whole(content, found):
         raise NotFetched(why, passing=True)
     return Photo(content, found.suffix, Known(told.get("etag", ""), told.get("last-modified", "")))
@@ -195,7 +198,7 @@ async def _body(response: httpcore2.Response, told: Mapping[str, str], most: int
 
 
 def parsed(address: str) -> httpx2.URL | None:
-    """An address of the web with a host, without a user and fragment; None: it is none."""
+    """A web address with a host, without user and fragment; None if the text is not one."""
     try:
         url = httpx2.URL(address.strip())
     except (httpx2.InvalidURL, ValueError, TypeError):
@@ -214,7 +217,7 @@ def _joined(url: httpx2.URL, location: str) -> httpx2.URL | None:
 
 
 def _retry_after(text: str) -> float:
-    """Seconds from now; a date or a number (RFC 9110, section 10.2.3)."""
+    """Seconds from now, given as a date or a number (RFC 9110, section 10.2.3)."""
     text = text.strip()
     if text.isascii() and text.isdecimal():
         return float(text[:9])

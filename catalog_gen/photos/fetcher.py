@@ -1,4 +1,4 @@
-"""Many photos: a few at a time, patient with a busy server, and done with one that is gone."""
+"""Download many photos, a few at a time: wait for a busy server, give up on one that is gone."""
 
 import asyncio
 import time
@@ -17,13 +17,13 @@ from catalog_gen.progress import report
 
 STAGE: Final = "photos"
 
-#: Why a picture's bytes are no photo of the shop's; '' if they are.
+#: Why a picture's bytes are not a photo of the shop's; '' if they are.
 Refuse = Callable[[bytes], str]
 
 
 @dataclass(slots=True)
 class Fetched:
-    """How many addresses brought a photo, had the same one, failed, or brought one of our own."""
+    """Counts of addresses: new photo, unchanged photo, failure, and a picture drawn here."""
 
     fetched: int = 0
     unchanged: int = 0
@@ -37,7 +37,7 @@ class Fetched:
 
 @dataclass(slots=True)
 class _Host:
-    """How a host behaves: when it may be asked again, and how often in a row it failed."""
+    """A host's state: when it may be asked again, and its consecutive failures."""
 
     resume_at: float = 0.0
     failures: int = 0
@@ -46,12 +46,14 @@ class _Host:
     def note(self, error: NotFetched | None, patience: int) -> None:
         self.failures = self.failures + 1 if error is not None and error.of_host else 0
         if error is not None and self.failures >= patience:
-            self.gone = f"not asked: {patience} photos of this host failed in a row ({error.why})"
+            self.gone = (
+                f"not requested: {patience} photos of this host failed in a row ({error.why})"
+            )
 
 
 @dataclass(slots=True)
 class _Round:
-    """What the workers of one round share."""
+    """The shared state of one round's workers."""
 
     todo: Iterator[str]
     shelf: ShelfWriter
@@ -73,7 +75,7 @@ class _Round:
     async def _one(self, address: str) -> None:
         url = parsed(address)
         if url is None:
-            self._fail(address, "is no address of the web")
+            self._fail(address, "is not a web address")
             return
         host = self._behaviour.setdefault(url.host, _Host())
         if host.gone:
@@ -111,9 +113,9 @@ class _Round:
                 if not error.passing or not further or host.gone:
                     raise
                 if error.wait > self.limits.longest_wait:
-                    why = f"{error.why}, and the server wants {error.wait:.0f} s of patience"
+                    why = f"{error.why}, and the server asks for a wait of {error.wait:.0f} s"
                     raise NotFetched(why, of_host=True) from None
-                if error.wait:  # what the server asks of one, it asks of all
+                if error.wait:  # the wait applies to all requests to this host
                     host.resume_at = max(host.resume_at, time.monotonic() + error.wait)
                 else:
                     await asyncio.sleep(wait)
@@ -130,9 +132,10 @@ def fetch_photos(
     refuse: Refuse = lambda content: "",
     resolve: Resolve = resolved,
 ) -> Fetched:
-    """Ask for every address once, and write to the shelf what came and what did not.
+    """Request every address once, and record the photos and failures on the shelf.
 
-    Addresses that a round which was cut short has settled are not asked again. Reports progress.
+    Addresses that an interrupted round has already settled are not requested again. Reports
+    progress.
 
     Raises:
         OSError: the shelf can't be written.

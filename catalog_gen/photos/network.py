@@ -1,8 +1,8 @@
-"""Connections to addresses that were checked, and to no others.
+"""Connect to checked IP addresses only.
 
-A name is resolved once for a connection, its addresses are checked, and the connection goes to one
-of them: a name server that answers a second question otherwise is never asked one ("DNS
-rebinding"). TLS still proves the name.
+A name is resolved once per connection, its addresses are checked, and the connection goes to one of
+them. A name server that would answer a second query differently is thus never asked again ("DNS
+rebinding"). TLS still verifies the name.
 """
 
 import asyncio
@@ -19,21 +19,21 @@ Resolve = Callable[[str, int], Awaitable[list[str]]]
 
 
 class ForbiddenAddress(Exception):
-    """A listed host resolves to an address that may not be connected to."""
+    """A listed host resolves to a forbidden address."""
 
 
 async def resolved(host: str, port: int) -> list[str]:
-    """The addresses of a host, as the system resolves it.
+    """The addresses of a host, from the system's resolver.
 
     Raises:
-        OSError: it can't.
+        OSError: the name can't be resolved.
     """
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
 
 class CheckedNetwork(httpcore2.AsyncNetworkBackend):
-    """The network as the photos' fetcher may use it."""
+    """The network backend of the photo downloads, which connects to checked addresses only."""
 
     def __init__(
         self,
@@ -53,10 +53,10 @@ class CheckedNetwork(httpcore2.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore2.AsyncNetworkStream:
-        """A connection to the first of the host's addresses that answers.
+        """Connect to the first of the host's addresses that answers.
 
         Raises:
-            ForbiddenAddress: one of its addresses may not be connected to.
+            ForbiddenAddress: one of its addresses is not allowed.
             httpcore2.ConnectError: the name has no address, or none answers.
         """
         problem: Exception = httpcore2.ConnectError(f"{host} has no address")

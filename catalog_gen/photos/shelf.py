@@ -1,9 +1,8 @@
-"""Fetched photos on disk: files named by the hash of their bytes, and a journal of addresses.
+"""Downloaded photos on disk: files named by the hash of their bytes, and a journal of addresses.
 
-The journal is a line of JSON for every photo that came or did not; the last line of an address
-counts. A line is written after its file, so that whatever is killed, a journal never names a file
-that was not written whole. Files stay when addresses change: pictures were drawn from them, and can
-be drawn again only from them.
+The journal has one line of JSON per download or failure; the last line of an address counts. A line
+is written after its file, so even if the process is killed, the journal never names an incomplete
+file. Files stay when addresses change: reproducing the pictures drawn from them needs them.
 """
 
 import fcntl
@@ -19,17 +18,18 @@ from typing import IO, Any, Final
 
 from catalog_gen.photos.download import Known, Photo
 from catalog_gen.store.files import sync_file, write_whole
+from catalog_gen.store.unfinished import sweep
 
 _NAME: Final = re.compile(r"[0-9a-f]{2}/[0-9a-f]{64}\.[a-z]{3,4}")
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What is known of an address.
+    """The journal's entry for an address.
 
-    ``name`` is the photo's file below the shelf's folder, of ``size`` bytes, '' if it never came;
-    ``problem`` says why the last request did not bring it; ``asked_at`` is when that was, ISO 8601
-    in UTC.
+    ``name`` is the photo's file below the shelf's folder, of ``size`` bytes, '' if there never was
+    one; ``problem`` says why the last request failed; ``asked_at`` is the time of that request, ISO
+    8601 in UTC, for people; ``round`` is the number of the round that made it.
     """
 
     name: str = ""
@@ -38,13 +38,14 @@ class Entry:
     size: int = 0
     problem: str = ""
     asked_at: str = ""
+    round: int = 0
 
 
 _FIELDS: Final = tuple(field.name for field in fields(Entry))
 
 
 def is_shelf_name(reference: str) -> bool:
-    """Whether a reference is a file of a shelf."""
+    """Whether a reference names a file on a shelf."""
     return _NAME.fullmatch(reference) is not None
 
 
@@ -57,7 +58,7 @@ class Shelf:
         self._unfinished = folder / "unfinished"
 
     def entries(self) -> dict[str, Entry]:
-        """By address; a last line that was cut off is left out."""
+        """Entries by address; a truncated last line is ignored."""
         entries: dict[str, Entry] = {}
         try:
             text = self._journal.read_text("utf-8")
@@ -74,32 +75,32 @@ class Shelf:
 
     @contextmanager
     def writing(self) -> Iterator["ShelfWriter"]:
-        """Write photos and journal. A round that was cut short is continued, not begun anew.
+        """Open the shelf for writing. An interrupted round is continued, not started again.
 
-        Waits for another process that writes; the lock dies with its process.
+        Waits for any other writing process; the lock is released when its process ends.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         with (self.folder / "lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            since = self._begin()
             entries = self.entries()
+            number = self._begin(entries)
             self._compact(entries)
             with self._journal.open("a", encoding="utf-8") as stream:
-                yield ShelfWriter(self.folder, stream, entries, since)
+                yield ShelfWriter(self.folder, stream, entries, number)
             sync_file(self._journal)
             self._unfinished.unlink(missing_ok=True)
 
-    def _begin(self) -> str:
-        """When this round began: now, or when the one that was cut short did."""
+    def _begin(self, entries: Mapping[str, Entry]) -> int:
+        """The number of this round: the next one, or that of the interrupted round."""
+        latest = max((entry.round for entry in entries.values()), default=0)
         try:
-            since = self._unfinished.read_text("utf-8")
-        except FileNotFoundError:
-            since = _now()
-            write_whole(self._unfinished, since.encode())
-            return since
-        for cut_short in self.folder.glob("**/.*.partial"):
-            cut_short.unlink()
-        return since
+            number = int(self._unfinished.read_text("utf-8"))
+        except (FileNotFoundError, ValueError):
+            write_whole(self._unfinished, str(latest + 1).encode())
+            return latest + 1
+        for folder in (self.folder, *self.folder.iterdir()):
+            sweep(folder)
+        return number
 
     def _compact(self, entries: Mapping[str, Entry]) -> None:
         lines = (_line(address, entry) for address, entry in entries.items())
@@ -113,21 +114,21 @@ class ShelfWriter:
     folder: Path
     stream: IO[str]
     entries: dict[str, Entry]
-    since: str
+    round: int
 
     def is_settled(self, address: str) -> bool:
-        """Whether the round that was cut short asked for it already, and got it."""
+        """Whether the interrupted round already requested this address successfully."""
         entry = self.entries.get(address)
-        settled = entry is not None and not entry.problem and entry.asked_at >= self.since
+        settled = entry is not None and not entry.problem and entry.round == self.round
         return settled and self._has(self.entries[address])
 
     def known(self, address: str) -> Known:
-        """The validators of the photo that we have; none where its file is gone or cut."""
+        """The validators of the stored photo; none if its file is missing or truncated."""
         entry = self.entries.get(address, Entry())
         return Known(entry.etag, entry.modified) if self._has(entry) else Known()
 
     def keep(self, address: str, photo: Photo) -> Entry:
-        """A photo that came."""
+        """Store a downloaded photo."""
         digest = hashlib.sha256(photo.content).hexdigest()
         name = f"{digest[:2]}/{digest}.{photo.suffix}"
         entry = Entry(name, photo.known.etag, photo.known.modified, len(photo.content))
@@ -138,11 +139,11 @@ class ShelfWriter:
         return self._note(address, entry)
 
     def confirm(self, address: str) -> Entry:
-        """A photo that is still the same."""
+        """Record that the stored photo is unchanged."""
         return self._note(address, replace(self.entries[address], problem=""))
 
     def fail(self, address: str, problem: str) -> Entry:
-        """A photo that did not come; one that came before stays."""
+        """Record a failed download; an earlier photo stays."""
         return self._note(address, replace(self.entries.get(address, Entry()), problem=problem))
 
     def _has(self, entry: Entry) -> bool:
@@ -152,7 +153,7 @@ class ShelfWriter:
             return False
 
     def _note(self, address: str, entry: Entry) -> Entry:
-        noted = self.entries[address] = replace(entry, asked_at=_now())
+        noted = self.entries[address] = replace(entry, asked_at=_now(), round=self.round)
         self.stream.write(_line(address, noted))
         self.stream.flush()
         return noted

@@ -1,9 +1,9 @@
 """Prompt templates: Jinja2 in a sandbox, strict about names, over one product's text fields.
 
 Product text is a value and never parsed, so nothing that a feed says can run. A template has
-fields, filters, conditions and loops over text; it reads no files, calls no methods and computes no
-products or powers, so that neither a mistake nor a feed can exhaust the machine's memory.
-``budget`` fits the result to a text encoder.
+fields, filters, conditions and loops over text; it reads no files, calls no methods, computes no
+products or powers, and is counted while it runs (``bounded``), so that neither a mistake nor a feed
+can exhaust the machine's memory. ``budget`` fits the result to a text encoder.
 """
 
 import re
@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Final
 
-from jinja2 import StrictUndefined, Template, TemplateError, TemplateSyntaxError, meta, nodes
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2 import Environment, Template, TemplateError, TemplateSyntaxError, meta, nodes
 
 from catalog_gen.broken_rules import nearest
 from catalog_gen.dialects.dialect import GENERIC, Dialect
 from catalog_gen.errors import ConfigError
 from catalog_gen.fingerprint import sha256_json
+from catalog_gen.prompting.bounded import BoundedEnvironment, bounded, one_rendering
 from catalog_gen.prompting.filters import FILTERS_VERSION, filters_of
 
 #: Characters; far above any text encoder's limit, far below what a long description could reach.
@@ -58,7 +58,7 @@ _FAILURES: Final = (
     ValueError,
 )
 _MEND: Final = (
-    "Mend the template in catalog.toml; it has fields, if, for, set and these filters: "
+    "Correct the template in catalog.toml; it has fields, if, for, set and these filters: "
     f"{', '.join(sorted((*filters_of(GENERIC), *_KEPT_FILTERS)))}."
 )
 
@@ -99,14 +99,15 @@ class PromptTemplate:
 
     def _rendered(self, fields: Mapping[str, str]) -> str:
         try:
-            raw = self._template.render({name: fields[name] for name in self.fields})
+            with one_rendering():
+                raw = self._template.render({name: fields[name] for name in self.fields})
         except _FAILURES as error:
             product = fields.get("product_id", "")
             raise ConfigError(
                 self.where,
                 f"fails on product '{product}' ({type(error).__name__}: {error})"
                 f"{_marked(self.source, 1)}",
-                "Mend the template in catalog.toml.",
+                "Correct the template in catalog.toml.",
             ) from error
         # Lone surrogates, which JSON feeds can carry, are no text to any tokenizer.
         text = " ".join(raw.encode("utf-8", "ignore").decode("utf-8").split())
@@ -134,7 +135,7 @@ def compile_template(
         tree = environment.parse(source)
         _check_parts(source, tree, environment, where)
         names = meta.find_undeclared_variables(tree)
-        template = environment.from_string(source)
+        template = environment.from_string(bounded(tree))
     except TemplateSyntaxError as error:
         rule = f"line {error.lineno}: {error.message}{_marked(source, error.lineno)}"
         raise ConfigError(where, rule, _MEND) from error
@@ -154,9 +155,7 @@ def compile_template(
     return PromptTemplate(source, frozenset(names), where, template)
 
 
-def _check_parts(
-    source: str, tree: nodes.Template, environment: ImmutableSandboxedEnvironment, where: str
-) -> None:
+def _check_parts(source: str, tree: nodes.Template, environment: Environment, where: str) -> None:
     """Refuse now what Jinja would find only when a product takes that branch, or never."""
     watched: tuple[type[nodes.Node], ...] = (*_REFUSED, nodes.Filter, nodes.Test)
     for node in tree.find_all(watched):
@@ -201,10 +200,7 @@ def _marked(source: str, line: int, column: int | None = None, length: int = 1) 
 
 
 @lru_cache(maxsize=8)
-def _environment(dialect: Dialect) -> ImmutableSandboxedEnvironment:
-    environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined)
-    environment.globals.clear()  # no range() or lipsum(): every free name is a field
-    kept = {name: environment.filters[name] for name in _KEPT_FILTERS}
-    environment.filters.clear()
-    environment.filters.update(kept | filters_of(dialect))
-    return environment
+def _environment(dialect: Dialect) -> Environment:
+    usual = Environment().filters
+    kept = {name: usual[name] for name in _KEPT_FILTERS}
+    return BoundedEnvironment(kept | filters_of(dialect))

@@ -40,10 +40,16 @@ class PictureSource(Protocol):
     """Where the files beside the page come from; called only for missing files."""
 
     def png(self, image: GalleryImage) -> bytes:
-        """The picture's PNG."""
+        """The picture's PNG, checked."""
+
+    def file(self, image: GalleryImage) -> Path | None:
+        """A file with the same bytes that never changes, to be linked; None: there is none."""
 
     def photo(self, product: GalleryProduct, sha256: str) -> bytes | None:
         """The reference photo as a JPEG that fits the page; None: gone, changed or unreadable."""
+
+    def cutout(self, product: GalleryProduct, image: GalleryImage) -> bytes | None:
+        """What was cut out of that photo, likewise; None, too, if the mask is gone."""
 
 
 class Trouble(NamedTuple):
@@ -87,15 +93,25 @@ def _with_files(product: GalleryProduct, site: SiteFolder, source: PictureSource
     def with_photo(image: GalleryImage) -> GalleryImage:
         path = f"images/{image.sha256}.png"
         if not site.keeps(path, PNG_END):
-            site.put(path, source.png(image))
+            site.put(path, source.png(image), same=source.file(image))
         if not image.photo_sha256:
             return image
         path = f"photos/{image.photo_sha256}.jpg"
         if not site.keeps(path, JPEG_END):
             photo = source.photo(product, image.photo_sha256)
             if photo is None:
-                return replace(image, photo_sha256="")
+                return replace(image, photo_sha256="", mask_sha256="")
             site.put(path, photo)
+        return with_cutout(image)
+
+    def with_cutout(image: GalleryImage) -> GalleryImage:
+        path = f"photos/{image.mask_sha256}.jpg"
+        if not image.mask_sha256 or site.keeps(path, JPEG_END):
+            return image
+        cutout = source.cutout(product, image)
+        if cutout is None:
+            return replace(image, mask_sha256="")
+        site.put(path, cutout)
         return image
 
     return replace(

@@ -49,6 +49,8 @@ class GalleryImage:
     """How many products share it."""
     photo_sha256: str = ""
     """SHA-256 of the reference photo that it was edited from; empty: drawn from text alone."""
+    mask_sha256: str = ""
+    """SHA-256 of the product's mask in that photo; empty: its method needs none."""
     passports: tuple[GalleryPassport, ...] = ()
     """One per sales channel, for live pictures only."""
 

@@ -1,9 +1,9 @@
 """The gallery's data as script files: a browser that reads a page from disk may load nothing else.
 
-``data/index-HASH.js`` is loaded with the page. It has a short row for each product: what the grid
-sorts, filters and searches by. ``data/HASH.js`` has all that is known of a few products that follow
-each other, and is loaded when one of them is scrolled to or opened. Names carry the first 16 digits
-of the content's SHA-256, so a page never meets data of another night.
+``data/index-HASH.js`` is loaded with the page. It has a short row per product with the values that
+the grid sorts, filters and searches by. ``data/HASH.js`` has all data of a few neighbouring
+products, and is loaded when one of them is scrolled to or opened. The names contain the first 16
+digits of the content's SHA-256, so a page never loads data of another night.
 """
 
 import json
@@ -24,8 +24,8 @@ LIVE, WAITING, ALL_REJECTED, FAILED, UNSUPPORTED, UNJUDGED, PRESENT = (1 << n fo
 
 #: UTF-8 bytes of a title in the index. 50,000 titles of a shop's longest (150) would weigh 7.5 MB.
 TITLE_BYTES: Final = 56
-#: A file ends after a product whose id hashes to 0 modulo this, so a product that comes or goes
-#: changes one file; and after so many at the latest.
+#: A file ends after a product whose id hashes to 0 modulo this, so an added or removed product
+#: changes one file only; it also ends after a maximum number.
 _USUAL: Final = 16
 _LONGEST: Final = 48
 
@@ -133,6 +133,7 @@ def _image(image: GalleryImage) -> dict[str, Any]:
         "id": image.image_id,
         "file": f"images/{image.sha256}.png",
         "photo": f"photos/{image.photo_sha256}.jpg" if image.photo_sha256 else "",
+        "cutout": f"photos/{image.mask_sha256}.jpg" if image.mask_sha256 else "",
         "number": image.number,
         "decision": image.decision,
         "live": image.live,

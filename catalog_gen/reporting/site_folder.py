@@ -1,10 +1,10 @@
 """A folder of static files that a browser reads from disk or a web server serves unchanged.
 
-Files appear whole: under a temporary name, synced, then renamed. What has the right bytes already
-is left alone, so a copy to a host sends only what changed. ``manifest.json`` lists the size and
-the SHA-256 of data and photos, a picture's name is its own SHA-256, and the page ends as it should:
-``damaged_files`` looks there. The manifest is renamed before the page: killed in between, the old
-page is still whole.
+Files are written under a temporary name, synced, then renamed. Files that already have the right
+bytes are left alone, so a copy to a host sends only what changed. ``damaged_files`` checks data and
+photos against ``manifest.json`` (size and SHA-256), pictures against their names (SHA-256), and the
+page's end. The manifest is renamed before the page, so after a crash in between the old page is
+still complete.
 """
 
 import fcntl
@@ -51,8 +51,8 @@ _LISTING: Final = TypeAdapter(dict[str, Listed])
 class SiteFolder:
     """Writes one version of the site; a second writer waits until the first has left.
 
-    Use it as a context manager. Leaving it after an error removes what was not renamed yet; what
-    was renamed is unknown to the old page, and swept by the next writer.
+    Use it as a context manager. Leaving it after an error removes files that were not renamed yet;
+    renamed files are not used by the old page, and the next writer deletes them.
     """
 
     def __init__(self, root: Path) -> None:
@@ -89,9 +89,9 @@ class SiteFolder:
         self._open.close()
 
     def keeps(self, path: str, ending: bytes) -> bool:
-        """Keep ``path`` if it is there already and ends with these bytes; whether it was.
+        """Keep ``path`` if it exists and ends with these bytes; returns whether it does.
 
-        A file that a power cut tore is empty, too short, or ends in zeros.
+        A file torn by a power cut is empty, too short, or ends in zeros.
         """
         if path in self._wanted:
             return True
@@ -106,8 +106,13 @@ class SiteFolder:
             self._keep(path, target)
         return whole
 
-    def put(self, path: str, content: bytes) -> None:
-        """Bring ``path`` to these bytes; it has them at the latest after ``settle``."""
+    def put(self, path: str, content: bytes, *, same: Path | None = None) -> None:
+        """Write these bytes to ``path``, at the latest in ``settle``.
+
+        Args:
+            same: a file with these bytes that never changes: it gets another name instead of a
+                second copy, where the file system has such links.
+        """
         target = self.root / path
         if _is_listed(path):
             self._listed[path] = _listed(content)
@@ -117,10 +122,12 @@ class SiteFolder:
                 return
         self._wanted.add(path)
         handle, name = tempfile.mkstemp(dir=target.parent, prefix=".", suffix=".partial")
-        self._pending.append((Path(name), target))
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(content)
-        os.chmod(name, 0o644)
+        os.close(handle)
+        partial = Path(name)
+        self._pending.append((partial, target))
+        if same is None or not _linked(same, partial):
+            partial.write_bytes(content)
+            partial.chmod(0o644)
         if len(self._pending) >= _PENDING:
             self.settle()
 
@@ -158,10 +165,21 @@ class SiteFolder:
             self._listed[path] = self._before.get(path) or _listed(target.read_bytes())
 
 
-def damaged_files(root: Path) -> Iterator[tuple[str, str]]:
-    """Files of a written site that are gone or not what was written, with the rule they break.
+def _linked(file: Path, name: Path) -> bool:
+    """Make ``name`` another name of a file; False on another disk, or one without hard links."""
+    try:
+        name.unlink()
+        os.link(file, name)
+    except OSError:
+        name.touch()
+        return False
+    return True
 
-    A folder without a manifest holds no finished site: nothing is damaged there.
+
+def damaged_files(root: Path) -> Iterator[tuple[str, str]]:
+    """Files of a written site that are missing or changed, with the rule that they break.
+
+    A folder without a manifest has no finished site, so nothing in it counts as damaged.
     """
     try:
         listed = _manifest(root)
@@ -199,7 +217,7 @@ def _manifest(root: Path) -> dict[str, Listed]:
         return _LISTING.validate_json(content)
     except ValidationError:
         raise CorruptionError(
-            str(root / MANIFEST), "it is no list of files", "Run `catalog-gen gallery`."
+            str(root / MANIFEST), "it is not a list of files", "Run `catalog-gen gallery`."
         ) from None
 
 

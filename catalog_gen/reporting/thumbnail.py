@@ -1,4 +1,4 @@
-"""Small pictures as data URLs, for places that take text and little of it."""
+"""Small pictures as data URLs, for places that take only short texts."""
 
 import base64
 import io
@@ -6,18 +6,18 @@ from typing import Final
 
 from PIL import Image
 
-#: Longest side in pixels and WebP's quality, the best first: a studio picture of a product takes
-#: 800 characters at the first step, 300 at the last.
+#: Longest side in pixels and WebP quality, best first. A studio picture takes 800 characters at the
+#: first step and 300 at the last.
 _STEPS: Final = ((96, 70), (96, 50), (80, 50), (64, 50), (64, 35), (48, 35), (32, 35))
 
 
 def thumbnail(picture: bytes, most: int) -> str:
-    """A picture as a ``data:`` URL of at most ``most`` characters, as good as that allows.
+    """A picture as a ``data:`` URL of at most ``most`` characters, as good as fits.
 
-    Empty where even the smallest one is longer.
+    Empty if even the smallest one is too long.
 
     Raises:
-        OSError: bytes that are no picture (PIL.UnidentifiedImageError).
+        OSError: the bytes are not a picture (PIL.UnidentifiedImageError).
     """
     with Image.open(io.BytesIO(picture)) as image:
         whole = image.convert("RGB")

@@ -1,6 +1,6 @@
-"""The stages of a refresh, each a function over a ``Catalog``: read, call the rooms below, store.
+"""The stages of a refresh, functions over a ``Catalog``: read, call the rooms below, store.
 
-Stages only coordinate: SQL, templates, tensors and Dagster are left to other packages. The assets
-in ``assets_defs`` and the commands in ``cli`` call the same functions, so a picture is drawn the
-same way from the command line and by the schedule.
+Stages only coordinate; SQL, templates, tensors and Dagster are in other packages. The assets in
+``assets_defs`` and the commands in ``cli`` call the same functions, so the command line and the
+schedule draw a picture in the same way.
 """

@@ -17,8 +17,8 @@ from catalog_gen.store.verdicts import ReviewedVerdict, reviewed_verdicts
 class Findings:
     """The result of a calibration.
 
-    ``accept_now`` is the cut that holds today; ``seconds_a_picture`` the measured drawing time,
-    None before anything was drawn.
+    ``accept_now`` is the current cut; ``seconds_a_picture`` the measured drawing time, None before
+    anything was drawn.
     """
 
     scorer_hash: str
@@ -74,7 +74,7 @@ def reviewed_labels(catalog: Catalog, scorer_hash: str) -> list[Labelled]:
 
 @dataclass(frozen=True, slots=True)
 class Ceiling:
-    """What the best cut could still make of a picture that was judged."""
+    """The best decision that any cut could give a judged picture."""
 
     rubric: Rubric
     scorer_hash: str
@@ -94,5 +94,5 @@ class Ceiling:
         calibrated = self.rubric.section(self.scorer_hash).calibrated
         over_cut = judged.total >= self.rubric.accept(self.scorer_hash)
         if calibrated and judged.decision == "review" and over_cut:
-            return "review"  # its edit policy asks for a person
+            return "review"  # its edit policy requires a person
         return "accepted"

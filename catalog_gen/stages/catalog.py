@@ -12,7 +12,7 @@ from catalog_gen.store.outbox import Outbox
 
 @dataclass(frozen=True)
 class Catalog:
-    """What every stage needs. Opening one touches no disk; using its parts does."""
+    """What every stage needs. Opening it reads the settings only."""
 
     settings: CatalogSettings
     home: Home
@@ -46,7 +46,7 @@ class Catalog:
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """Who writes, and when: stored with every row."""
+    """The run that writes, and the time; stored with every row."""
 
     run_id: str
     now: datetime

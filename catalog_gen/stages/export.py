@@ -1,7 +1,7 @@
 """Write what is live for a sales channel: its pictures with their provenance, and its feed.
 
-What the channel would refuse is left out and listed with the reason. The folder is filled before
-the feed appears in it, so that a feed never names a picture that is not there.
+What the channel would refuse is left out and listed with the reason. The feed is written after the
+pictures, so it never names a missing one.
 """
 
 from collections.abc import Iterator, Sequence
@@ -42,7 +42,7 @@ from catalog_gen.store.showcase import live_products
 
 PICTURES: Final = "images"
 
-#: Products whose pictures are in memory at a time.
+#: Number of products whose pictures are in memory at a time.
 _PORTION: Final = 64
 
 #: Digits of the image id in a file name: enough to find the picture, and never the same twice.
@@ -51,7 +51,7 @@ _NAME_LENGTH: Final = 32
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A product, or one picture of it, that the channel does not take. ``view`` '': all of it."""
+    """A product or picture that the channel does not take. ``view`` is '' for a whole product."""
 
     product_id: str
     view: str
@@ -60,9 +60,9 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """What an export wrote: the feed, and how many products and pictures, each once, are in it.
+    """The result of an export: the feed, and the numbers of products and distinct pictures in it.
 
-    Without any product nothing is written, and what a former export wrote stays.
+    Without products nothing is written, and the files of an earlier export stay.
     """
 
     feed: Path
@@ -84,19 +84,19 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class _Writer:
-    """Writes pictures in a channel's form, each once, however many products show it."""
+    """Writes pictures in a channel's form, once each even if several products show them."""
 
     channel: Channel
     passport: Passport | None
     signer: Signer | None
     out: Path
     weights: dict[str, int] = field(default_factory=dict)
-    """Bytes of the files that are written, by name."""
+    """Sizes of the written files in bytes, by name."""
 
     def write(self, candidate: Candidate, *, main: bool) -> tuple[str, str]:
-        """The file's name, and what the channel has against it: '' if it is written.
+        """The file's name, and why the channel refuses it; '' if it was written.
 
-        Products may show one picture in different slots, so each asks the channel for itself.
+        The channel is asked for every product, since products may show a picture in other slots.
         """
         suffix = SUFFIXES[self.channel.form.rendition]
         name = f"{PICTURES}/{candidate.origin.image_id[:_NAME_LENGTH]}.{suffix}"
@@ -118,8 +118,8 @@ def export(
 ) -> Exported:
     """Write the live pictures and the feed of a channel below ``out``.
 
-    A feed that came from the channel's platform is given back row by row, with other pictures.
-    Pictures that a former export wrote and that are no longer live are removed.
+    A feed that came from the channel's platform is written back row by row with the new pictures.
+    Pictures of an earlier export that are no longer live are removed.
 
     Args:
         base_url: where ``out`` will be served from; the settings' by default.
@@ -170,15 +170,15 @@ def export(
 
 def _lacks(channel: Channel, missing: Sequence[str]) -> str:
     return (
-        f"{channel.name} requires {', '.join(missing)}, and the feed has none; publish.shop_url, "
-        "publish.availability and publish.currency can say it for all"
+        f"{channel.name} requires {', '.join(missing)}, which the feed lacks; publish.shop_url, "
+        "publish.availability and publish.currency set defaults"
     )
 
 
 def _live(catalog: Catalog) -> Iterator[tuple[Product, list[Candidate]]]:
     """Each product with its live pictures, main one first.
 
-    The database is let go while pictures are written, so that a refresh can go on beside.
+    The database is released while pictures are written, so that a refresh can run meanwhile.
     """
     with catalog.store.reading() as connection:
         live = live_products(connection)
@@ -188,7 +188,7 @@ def _live(catalog: Catalog) -> Iterator[tuple[Product, list[Candidate]]]:
         portion = live[start : start + _PORTION]
         with catalog.store.reading() as connection:
             wanted = sorted({name for each in portion for name in each.image_ids.values()})
-            pictures = stored_pngs(connection, wanted)
+            pictures = stored_pngs(connection, catalog.store.pictures(connection), wanted)
             signals = {
                 image_id: Signals.from_json(text)
                 for image_id, text in newest_signals(connection, wanted).items()
@@ -225,7 +225,7 @@ def _write_product(
 def _refusal(
     passport: Passport, candidate: Candidate, channel: Channel, weight: int, *, main: bool
 ) -> str:
-    """What the channel has against a file of so many bytes in this slot; '': nothing."""
+    """Why the channel refuses a file of this size in this slot; '' if it does not."""
     form, origin = channel.form, candidate.origin
     width, height = form.fitted(origin.width, origin.height)
     file = PictureFile(form.rendition, width, height, weight, declared=True)
@@ -249,7 +249,7 @@ def _rendered(candidate: Candidate, form: PictureForm, signer: Signer | None) ->
 
 
 def _remove_others(out: Path, kept: set[str]) -> None:
-    """Pictures of a former export; files that an export would not have named stay."""
+    """Remove an earlier export's pictures; files with names that no export gives stay."""
     for path in (out / PICTURES).iterdir():
         stem, _, suffix = path.name.partition(".")
         ours = len(stem) == _NAME_LENGTH and not set(stem) - set("0123456789abcdef")

@@ -44,7 +44,7 @@ class Outlook:
 
     Attributes:
         rejected: looks of which every attempt was rejected.
-        nothing_live: active products are there, and none has a live picture.
+        nothing_live: there are active products, and none has a live picture.
     """
 
     groups: tuple[FailureGroup, ...]

@@ -4,9 +4,8 @@ The shop may overwrite its feed at any moment; everything after this stage works
 """
 
 import json
-import os
+import re
 import shutil
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
@@ -16,9 +15,11 @@ from catalog_gen.fingerprint import sha256_file
 from catalog_gen.settings import Home
 from catalog_gen.stages.catalog import Catalog
 from catalog_gen.store.files import write_whole
+from catalog_gen.store.unfinished import sweep, unfinished_folder
 
 #: Number of newest copies kept, so that a past night's feed can be inspected.
 KEPT_COPIES: Final = 7
+_COPY: Final = re.compile(r"\d+-[0-9a-f]{16}-")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +53,11 @@ def take_feed(catalog: Catalog) -> FeedFile:
             f"the feed can't be read ({error.strerror})",
             "Set feed.path in catalog.toml, or name a file with --feed.",
         ) from error
-    folder = _folder(catalog.home)
+    folder = catalog.home.feeds
+    sweep(catalog.home.root)  # what a killed restore left
     try:
         return _copied(source, folder)
     except OSError as error:
-        with suppress(OSError):
-            _arriving(folder).unlink(missing_ok=True)
         raise StoreError(
             str(folder),
             f"the feed can't be copied there ({error.strerror})",
@@ -65,21 +65,36 @@ def take_feed(catalog: Catalog) -> FeedFile:
         ) from error
 
 
-def _arriving(folder: Path) -> Path:
-    return folder / f".arriving-{os.getpid()}"
-
-
 def _copied(source: Path, folder: Path) -> FeedFile:
-    folder.mkdir(parents=True, exist_ok=True)
-    arriving = _arriving(folder)
-    shutil.copyfile(source, arriving)
-    sha256 = sha256_file(arriving)
-    copy = folder / f"{sha256[:16]}-{source.name}"
-    arriving.replace(copy)
+    with unfinished_folder(folder) as temporary:
+        arriving = temporary / "feed"
+        shutil.copyfile(source, arriving)
+        sha256 = sha256_file(arriving)
+        copy = folder / f"{_number_of(folder, sha256):06d}-{sha256[:16]}-{source.name}"
+        arriving.replace(copy)
     taken = FeedFile(str(copy), str(source), sha256, copy.stat().st_size)
     write_whole(folder / "current.json", json.dumps(asdict(taken)).encode())
-    _forget_old_copies(folder, copy)
+    for path in _copies(folder)[:-KEPT_COPIES]:
+        path.unlink(missing_ok=True)
     return taken
+
+
+def _number_of(folder: Path, sha256: str) -> int:
+    """The next copy's number, or the newest copy's if that has the same bytes.
+
+    Unlike clocks, numbers never go back.
+    """
+    copies = _copies(folder)
+    if not copies:
+        return 1
+    newest, same = copies[-1].name.split("-")[:2]
+    return int(newest) + (same != sha256[:16])
+
+
+def _copies(folder: Path) -> list[Path]:
+    """All copies, the oldest first."""
+    named = (path for path in folder.iterdir() if _COPY.match(path.name))
+    return sorted(named, key=lambda path: int(path.name.split("-")[0]))
 
 
 def current_feed(home: Home) -> FeedFile:
@@ -88,7 +103,7 @@ def current_feed(home: Home) -> FeedFile:
     Raises:
         InputError: none was ever taken, or the copy is gone.
     """
-    pointer = _folder(home) / "current.json"
+    pointer = home.feeds / "current.json"
     try:
         taken = FeedFile(**json.loads(pointer.read_text("utf-8")))
     except (OSError, ValueError, TypeError) as error:
@@ -102,11 +117,3 @@ def current_feed(home: Home) -> FeedFile:
 
 def _folder(home: Home) -> Path:
     return home.root / "feeds"
-
-
-def _forget_old_copies(folder: Path, current: Path) -> None:
-    copies = [path for path in folder.iterdir() if path.is_file() and path.name[0] != "."]
-    copies = [path for path in copies if path not in (current, folder / "current.json")]
-    copies.sort(key=lambda path: path.stat().st_mtime, reverse=True)
-    for path in copies[KEPT_COPIES - 1 :]:
-        path.unlink(missing_ok=True)

@@ -16,6 +16,7 @@ from catalog_gen.catalog.reference import resolve_reference
 from catalog_gen.decision import ShownDecision
 from catalog_gen.errors import InputError
 from catalog_gen.imaging.decode import read_bytes, read_image
+from catalog_gen.imaging.decoder import decode_picture
 from catalog_gen.imaging.encode import encode
 from catalog_gen.judging.passports import Slot, Stamped
 from catalog_gen.method import described
@@ -30,14 +31,16 @@ from catalog_gen.reporting.gallery_data import (
 )
 from catalog_gen.stages.catalog import Catalog
 from catalog_gen.stages.passports import stamp_pictures
+from catalog_gen.store.cutouts import stored_masks
 from catalog_gen.store.figures import coverage_figures
 from catalog_gen.store.images import stored_png
+from catalog_gen.store.pictures.pictures import Pictures
 from catalog_gen.store.publications import newest_publication
+from catalog_gen.store.relations import limit_memory
 from catalog_gen.store.runs import last_runs
 from catalog_gen.store.showcase import (
     ShownPicture,
     ShownProduct,
-    limit_memory,
     newest_rejections,
     place_of,
     shown_products,
@@ -47,10 +50,12 @@ from catalog_gen.store.showcase import (
 _STAMPED: Final = 1_000
 #: Longest side of a reference photo on the page, in pixels.
 _PHOTO_SIDE: Final = 768
+#: Level of 0..255 of what was cut away.
+_CUT_AWAY: Final = 128
 
 
 def write_catalog_gallery(catalog: Catalog) -> Path:
-    """Write the page and all that it shows into the site folder; returns the page."""
+    """Write the page and its files into the site folder; returns the page's path."""
     with catalog.store.reading() as connection:
         limit_memory(connection)
         figures = coverage_figures(connection)
@@ -69,30 +74,52 @@ def write_catalog_gallery(catalog: Catalog) -> Path:
                 for each in newest_rejections(connection)
             ),
         )
-        source = _Files(connection, catalog.photo_folders)
+        source = _Files(connection, catalog.store.pictures(connection), catalog.photo_folders)
         return write_gallery(data, catalog.home.site, source)
 
 
 @dataclass(frozen=True, slots=True)
 class _Files:
-    """Pictures from the store, photos from where the feed says."""
+    """Pictures from the store, and photos from the feed's folders."""
 
     connection: DuckDBPyConnection
+    pictures: Pictures
     folders: Sequence[Path]
 
     def png(self, image: GalleryImage) -> bytes:
         """The stored bytes, checked."""
-        return stored_png(self.connection, image.image_id)
+        return stored_png(self.connection, self.pictures, image.image_id)
+
+    def file(self, image: GalleryImage) -> Path | None:
+        """The stored file, if there is one on this machine."""
+        return self.pictures.file(image.sha256)
 
     def photo(self, product: GalleryProduct, sha256: str) -> bytes | None:
         """The photo, scaled down; None if the file with this hash is gone."""
         try:
-            content = read_bytes(resolve_reference(product.reference, self.folders))
-            if hash_of(content).hexdigest() != sha256:
-                return None
-            return encode(_fitted(read_image(content)), "JPEG", 85)
+            photo = self._photo(product, sha256)
         except InputError:
             return None
+        return None if photo is None else encode(_fitted(photo), "JPEG", 85)
+
+    def cutout(self, product: GalleryProduct, image: GalleryImage) -> bytes | None:
+        """The photo with what is not the product greyed out; None if photo or mask is gone."""
+        masks = stored_masks(self.connection, [image.mask_sha256])
+        try:
+            photo = self._photo(product, image.photo_sha256)
+            mask = read_image(masks[image.mask_sha256])[..., :1] if masks else None
+        except InputError:
+            return None
+        if photo is None or mask is None or mask.shape[:2] != photo.shape[:2]:
+            return None
+        share = mask.astype(np.float32) / 255
+        shown = photo * share + _CUT_AWAY * (1 - share)
+        return encode(_fitted(np.asarray(np.round(shown), dtype=np.uint8)), "JPEG", 85)
+
+    def _photo(self, product: GalleryProduct, sha256: str) -> npt.NDArray[np.uint8] | None:
+        """The photo at its own size; None if the file with this hash is gone."""
+        content = read_bytes(resolve_reference(product.reference, self.folders))
+        return decode_picture(content) if hash_of(content).hexdigest() == sha256 else None
 
 
 def _fitted(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
@@ -176,6 +203,7 @@ def _image(picture: ShownPicture, stamped: Mapping[str, Stamped]) -> GalleryImag
         margin=picture.margin,
         reviewer=picture.reviewer,
         photo_sha256=picture.reference_sha256,
+        mask_sha256=picture.mask_sha256,
         passports=tuple(
             GalleryPassport(
                 each.title,

@@ -16,11 +16,11 @@ def identify(connection: DuckDBPyConnection, name: str) -> str:
     """The id of the picture that ``name`` means.
 
     Args:
-        name: the start of its id or of its SHA-256, or a picture file: one with our provenance
-            inside, in any rendition, or a bare copy of the stored bytes.
+        name: the start of its id or SHA-256, or a picture file: a rendition with our provenance
+            embedded, or a copy of the stored bytes.
 
     Raises:
-        InputError: nothing fits, several do, or the file's recipe was changed.
+        InputError: no picture or several match, or the file's recipe was changed.
     """
     path = Path(name)
     if not path.is_file():

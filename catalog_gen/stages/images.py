@@ -1,7 +1,8 @@
 """Draw the ledger's open work, and store every picture as soon as it exists.
 
-Pictures go to the outbox batch by batch, on a thread of its own, while the next batch is drawn;
-the database takes them over at intervals. A crash loses at most the batch that was in the air.
+A separate thread writes each batch to the outbox while the next one is drawn; the database ingests
+the outbox at intervals, on another thread. A crash loses at most the batch that was not yet
+written.
 """
 
 from collections import Counter
@@ -10,28 +11,26 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from duckdb import DuckDBPyConnection
 
 from catalog_gen.catalog.reference import resolve_reference
-from catalog_gen.diffusion.jobs import DrawJob, Drawn, Outcome
+from catalog_gen.diffusion.jobs import DrawJob, Drawn, Draws, Outcome
 from catalog_gen.errors import InputError, StoreBusyError
 from catalog_gen.progress import report
 from catalog_gen.recipe import Failure
 from catalog_gen.stages.catalog import Catalog, Stamp
 from catalog_gen.stages.measuring import WhileDrawing, is_worth_it
 from catalog_gen.stages.takeover import take_over, take_over_if_free
+from catalog_gen.store.cutouts import stored_masks
 from catalog_gen.store.drawing_lock import drawing_lock
 from catalog_gen.store.figures import drawn_in_run
 from catalog_gen.store.ledger import WorkItem, open_work, record_failures
 from catalog_gen.store.outbox import DrawnImage
 from catalog_gen.store.runs import note_figures
 
-if TYPE_CHECKING:
-    from catalog_gen.diffusion.engine import Engine
-
-#: Pictures drawn between two transfers of the outbox into the database.
+#: Pictures drawn between two ingestions of the outbox into the database.
 INGEST_EVERY: Final = 256
 
 
@@ -40,10 +39,11 @@ class DrawResult:
     """The result of a drawing stage.
 
     Attributes:
-        generated: pictures that the run made, over all tries of the stage.
-        failed: pictures that could not be drawn, over all tries of the stage.
-        by_shard: number of pictures that this try drew, by shard.
-        seconds: time spent drawing; ``store_seconds``: moving pictures into the database.
+        generated: pictures that the run made, over all attempts of the stage.
+        failed: pictures that could not be drawn, over all attempts of the stage.
+        by_shard: number of pictures that this attempt drew, by shard.
+        seconds: time spent drawing; ``store_seconds``: moving pictures into the store, most of it
+            meanwhile.
         device: 'cpu' or the GPU's name; empty: nothing was to be drawn.
         held_up: the process that locked the database during drawing; empty: none.
         set_aside: damaged outbox files.
@@ -73,23 +73,23 @@ class _Tally:
 
 
 def draw_missing(
-    catalog: Catalog, engine: "Callable[[], Engine]", shards: Collection[int], stamp: Stamp
+    catalog: Catalog, engine: Callable[[], Draws], shards: Collection[int], stamp: Stamp
 ) -> DrawResult:
     """Draw all open work of these shards; notes ``images``, ``drawing`` and ``seconds``.
 
     Args:
-        engine: called once, and only if there is something to draw.
+        engine: called at most once, if there is something to draw.
 
     Raises:
-        StoreBusyError: another process holds the database at the beginning or at the end; what was
-            drawn waits in the outbox. In between, drawing goes on.
+        StoreBusyError: another process holds the database at the beginning or at the end; the drawn
+            pictures wait in the outbox. In between, drawing continues.
         StoreError: the database or the outbox failed; what was drawn before is kept.
         DrawingError: the engine as a whole failed; what was drawn before is kept.
     """
     tally = _Tally()
     tries = catalog.settings.limits.tries
     with drawing_lock(catalog.home):
-        # Work that is read while older pictures wait would be drawn a second time.
+        # Ingest the outbox first: open work read before would include pictures already drawn.
         _take_over(catalog, stamp, tally)
         with catalog.store.reading() as connection:
             work = open_work(connection, shards, tries)
@@ -98,7 +98,7 @@ def draw_missing(
             with catalog.store.writing() as connection:
                 record_failures(connection, failures, tries, stamp.run_id, stamp.now)
         if jobs:
-            started, stored_before = perf_counter(), tally.store_seconds
+            started = perf_counter()
             loaded = engine()
             tally.device = loaded.environment.device
             shard_of = {item.recipe_id: item.shard for item in work}
@@ -106,8 +106,7 @@ def draw_missing(
             try:
                 made = _draw(catalog, loaded, jobs, stamp, tally, beside)
                 tally.by_shard.update(shard_of[recipe_id] for recipe_id in made)
-                drawn_in = perf_counter() - started
-                tally.seconds = drawn_in - (tally.store_seconds - stored_before)
+                tally.seconds = perf_counter() - started
                 _take_over(catalog, stamp, tally)
                 if beside is not None:
                     beside.store()
@@ -120,9 +119,9 @@ def draw_missing(
 
 
 def _counted(connection: DuckDBPyConnection, tally: _Tally, stamp: Stamp) -> DrawResult:
-    """The stage's figures, noted with the run; counted from rows, since a stage may be tried again.
+    """The stage's figures, noted with the run; counted from rows, since a stage may be retried.
 
-    The pictures themselves were stored in transactions of their own, as they came.
+    The pictures themselves were stored before, in their own transactions.
     """
     drawn = drawn_in_run(connection, stamp.run_id)
     noted: dict[str, dict[str, object]] = {
@@ -149,7 +148,9 @@ def _counted(connection: DuckDBPyConnection, tally: _Tally, stamp: Stamp) -> Dra
 
 
 def _jobs(catalog: Catalog, work: Sequence[WorkItem]) -> tuple[list[DrawJob], list[Failure]]:
-    """Find the reference photos; a product whose photo may not be read fails here."""
+    """Find the photos and masks; a product whose photo may not be read fails here."""
+    with catalog.store.reading() as connection:
+        masks = stored_masks(connection, {each.recipe.mask_sha256 or "" for each in work})
     jobs: list[DrawJob] = []
     failures: list[Failure] = []
     for item in work:
@@ -161,14 +162,15 @@ def _jobs(catalog: Catalog, work: Sequence[WorkItem]) -> tuple[list[DrawJob], li
             except InputError as error:
                 failures.append(Failure(item.recipe_id, str(error), 0.0))
                 continue
-        jobs.append(DrawJob(item.recipe_id, item.recipe, reference))
+        mask = masks.get(item.recipe.mask_sha256 or "")
+        jobs.append(DrawJob(item.recipe_id, item.recipe, reference, mask))
     return jobs, failures
 
 
 def _beside(
-    catalog: Catalog, engine: "Engine", work: Sequence[WorkItem], jobs: Sequence[DrawJob]
+    catalog: Catalog, engine: Draws, work: Sequence[WorkItem], jobs: Sequence[DrawJob]
 ) -> WhileDrawing | None:
-    """Measure while a GPU draws; a processor that draws has no time to spare for it."""
+    """Measure while a GPU draws; a CPU that draws has no time to spare."""
     if engine.environment.device == "cpu" or not is_worth_it([job.recipe for job in jobs]):
         return None
     return WhileDrawing(catalog, work, jobs)
@@ -176,7 +178,7 @@ def _beside(
 
 def _draw(
     catalog: Catalog,
-    engine: "Engine",
+    engine: Draws,
     jobs: Sequence[DrawJob],
     stamp: Stamp,
     tally: _Tally,
@@ -184,18 +186,21 @@ def _draw(
 ) -> list[str]:
     """Draw the jobs and hand them to the outbox, one batch while the next is drawn.
 
-    Returns the ids of the recipes that have a picture now.
+    This thread does nothing but feed the engine.
+
+    Returns the ids of the recipes that now have a picture.
     """
     report("draw", 0, len(jobs))
     made: list[str] = []
     writing: list[Future[None]] = []
+    taking: list[Future[None]] = []
     batch: list[Outcome] = []
 
     def hand_over() -> None:
         writing.append(writer.submit(_to_outbox, catalog, engine, tuple(batch), stamp))
         batch.clear()
 
-    with ThreadPoolExecutor(1, "outbox") as writer:
+    with ThreadPoolExecutor(1, "outbox") as writer, ThreadPoolExecutor(1, "take-over") as taker:
         try:
             for done, outcome in enumerate(engine.draw(jobs), start=1):
                 batch.append(outcome)
@@ -209,16 +214,19 @@ def _draw(
                     hand_over()
                 if done % INGEST_EVERY == 0:
                     _finish(writing)
-                    _take_over_meanwhile(catalog, stamp, tally)
+                    if all(each.done() for each in taking):
+                        _finish(taking)
+                        taking.append(taker.submit(_take_over_meanwhile, catalog, stamp, tally))
                 report("draw", done, len(jobs), f"{tally.failed} failed" if tally.failed else "")
         finally:
             if batch:
                 hand_over()
         _finish(writing)
+        _finish(taking)
     return made
 
 
-def _to_outbox(catalog: Catalog, engine: "Engine", batch: Sequence[Outcome], stamp: Stamp) -> None:
+def _to_outbox(catalog: Catalog, engine: Draws, batch: Sequence[Outcome], stamp: Stamp) -> None:
     """Acknowledge a batch. Pictures share a file if they share an environment."""
     failures = [
         Failure(outcome.recipe_id, outcome.error, outcome.seconds)
@@ -240,7 +248,7 @@ def _image(drawn: Drawn) -> DrawnImage:
 
 
 def _finish(writing: list[Future[None]]) -> None:
-    """Wait for the outbox; a batch that could not be written ends the stage."""
+    """Wait for the outbox, or the database; what could not be written ends the stage."""
     for future in writing:
         future.result()
     writing.clear()
@@ -254,7 +262,7 @@ def _take_over(catalog: Catalog, stamp: Stamp, tally: _Tally) -> None:
 
 
 def _take_over_meanwhile(catalog: Catalog, stamp: Stamp, tally: _Tally) -> None:
-    """The same between two batches; if another process holds the database, drawing goes on."""
+    """The same while others are drawn; if another process holds the database, they wait."""
     started = perf_counter()
     taken = take_over_if_free(catalog, stamp)
     if isinstance(taken, StoreBusyError):

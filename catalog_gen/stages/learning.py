@@ -19,7 +19,7 @@ from catalog_gen.store.verdicts import reviewed_pictures
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Learned:
-    """A critic, and the counts of reviews it was fitted to."""
+    """A critic, and the numbers of reviews that it was fitted to."""
 
     lesson: Lesson
     labels: int
@@ -54,7 +54,7 @@ def learn_from_reviews(catalog: Catalog, scorer_hash: str) -> Learned:
             f"{len(rows)} reviewed pictures, {rejected} of them rejected",
             f"are too few: it takes {LEAST_LABELS}, {LEAST_OF_A_KIND} of them rejected and "
             f"{LEAST_OF_A_KIND} accepted",
-            "Review more, good ones too: catalog-gen review. Nothing changed."
+            "Review more pictures, good ones too: catalog-gen review. Nothing changed."
             if len(rows) == len(found)
             else f"{len(found) - len(rows)} more were scored with another [critic]: refresh first, "
             "which scores them again. Nothing changed.",

@@ -1,4 +1,4 @@
-"""What pictures are measured against, and their measuring while others are drawn."""
+"""Measure pictures against what was asked, while others are drawn."""
 
 from collections.abc import Mapping, Sequence
 
@@ -18,14 +18,14 @@ from catalog_gen.store.measurements import MeasurementRow, asked_by, save_measur
 
 
 def what_is_asked(asked: Mapping[str, str], product: Product, dialect: Dialect) -> Asked:
-    """What is measured against: the asked colour, else the product's own; the asked number."""
+    """What a picture is measured against: the asked colour or else the product's, and the count."""
     colour = asked.get("colour", product.attributes.get("colour", ""))
     return Asked(colour, dialect.number(asked.get("count", "")))
 
 
 def against(asked: Asked, photo_sha256: str | None, lettering_sha256: str | None) -> str:
-    """All that decides what is measured on a picture, as JSON: with another one it is measured
-    anew."""
+    """Everything that affects a picture's measurements, as JSON; if it changes, the picture is
+    measured again."""
     return canonical_json(
         {
             "colour": asked.colour,
@@ -38,12 +38,12 @@ def against(asked: Asked, photo_sha256: str | None, lettering_sha256: str | None
 
 
 def is_worth_it(recipes: Sequence[Recipe]) -> bool:
-    """Whether so many pictures are measured faster in processes of their own."""
+    """Whether measuring these pictures is faster in separate processes."""
     return sum(measured_pixels(each.width, each.height) for each in recipes) >= WORTH_IT
 
 
 class WhileDrawing:
-    """Measures what was drawn while the GPU draws on."""
+    """Measures drawn pictures while the GPU draws the next ones."""
 
     def __init__(self, catalog: Catalog, work: Sequence[WorkItem], jobs: Sequence[DrawJob]) -> None:
         dialect = Drawer.of(catalog).dialect
@@ -60,7 +60,7 @@ class WhileDrawing:
         self._rows: list[MeasurementRow] = []
 
     def hand_over(self, drawn: Drawn) -> None:
-        """Begin to measure a picture."""
+        """Start measuring a picture."""
         self._rows += [self._row(*each) for each in self._beside.finished(wait=False)]
         job = self._jobs[drawn.recipe_id]
         photo = job if job.recipe.reference_sha256 else None
@@ -68,7 +68,7 @@ class WhileDrawing:
         self._beside.hand_over(task, drawn.pixels)
 
     def store(self) -> None:
-        """Wait for what was handed over, and keep all of it.
+        """Wait for all measurements, and store them.
 
         Raises:
             StoreBusyError: another process holds the database.

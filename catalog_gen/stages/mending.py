@@ -1,8 +1,8 @@
 """Draw again what failed, after its cause was fixed.
 
-A night tries what failed so many times and then gives it up; and what was planned from a broken
-photo names that photo's hash. So before anything is drawn again on request, photos are
-looked at again, the wishes that read them are written anew, and tries are counted from zero.
+A night gives a picture up after a number of failed attempts, and wishes that use a broken photo
+contain its hash. So before a picture is drawn again on request, the photos are hashed again, the
+wishes that use them are rewritten, and attempts are counted from zero.
 """
 
 from collections.abc import Collection, Sequence
@@ -21,8 +21,8 @@ from catalog_gen.store.products import change_attribute, only_products, products
 from catalog_gen.store.prompts import known_attributes
 from catalog_gen.store.retries import AllRejected, all_rejected
 
-#: What can be drawn again: what a night would try again anyway, what it gave up, and what the judge
-#: rejected in every attempt.
+#: What can be drawn again: failures that a night would try again, those that it gave up, and
+#: pictures whose every candidate was rejected.
 Kind = Literal["failed", "given up", "rejected"]
 
 
@@ -33,7 +33,7 @@ class Mended:
     Attributes:
         again: failed pictures planned again unchanged.
         photos: products whose photo has changed; their wishes were rewritten.
-        rungs: new candidates for products and views whose candidates were all rejected.
+        rungs: number of new candidates where all candidates were rejected.
         shards: the shards of all this work.
     """
 
@@ -59,11 +59,12 @@ def mend(
     shards: Collection[int] | None = None,
     products: Collection[str] = (),
 ) -> Mended:
-    """Plan again what failed, and nothing else.
+    """Plan failed pictures again.
 
     Args:
-        shards: where to look; None: everywhere.
-        products: only what these lack; empty: what any lacks. Who shares it gets it, too.
+        shards: the shards to look in; None: all.
+        products: only pictures that these products lack; empty: all. Products that share them get
+            them as well.
 
     Raises:
         ConfigError: a template can't be used.
@@ -125,7 +126,7 @@ def _write_wishes(
     product_ids: Sequence[str],
     stamp: Stamp,
 ) -> None:
-    """The wishes of these products as their fields are now, planned."""
+    """Rewrite the wishes of these products from their current fields, and plan them."""
     if not product_ids:
         return
     views = compile_views(catalog.settings, known_attributes(connection), drawer.dialect)

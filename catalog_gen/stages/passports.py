@@ -12,10 +12,10 @@ from catalog_gen.reporting.channels.channel import CHANNELS, PictureForm
 from catalog_gen.store.images import image_files
 from catalog_gen.store.scores import newest_signals
 
-#: A picture's id and its slot: of products that share it, one may show it first and one second.
+#: A picture's id and its slot; products that share a picture may show it in different slots.
 Shown = tuple[str, Slot]
 
-#: Of channels that `catalog-gen export` writes nothing for.
+#: The form in which pictures are checked for channels without an export.
 _AS_STORED = PictureForm("PNG", max_side=65_535)
 
 
@@ -24,9 +24,8 @@ def stamp_pictures(
 ) -> dict[Shown, dict[str, Stamped]]:
     """Every channel's result for pictures in their slots, by the channel's short name.
 
-    A picture is taken in the channel's form: its format, scaled down to its longest side, and with
-    the metadata that an export gives it. The weight is that of the stored PNG; an export weighs the
-    file that it writes.
+    A picture is checked in the channel's form: its format, its longest side, and the metadata that
+    an export embeds. Its file size is that of the stored PNG; an export checks the written file.
 
     Raises:
         ConfigError: the passports can't be used.

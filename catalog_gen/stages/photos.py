@@ -1,11 +1,11 @@
 """Photos from the shop's own addresses, where ``feed.fetch_photos`` lists the hosts.
 
-A product's photo is what its feed names as ``reference``, or else as ``image_link``. Once fetched,
-the product's reference is the file on the shelf, which is named by the hash of its bytes: a photo
-that changes in the shop is a changed product. A photo that does not come leaves the product with
-the one that it had; a product that had none keeps the address, and says why in the attribute
-``reference_problem``. What was drawn here is never taken for a photo, or a shop that shows our
-pictures would have each night's drawn from the last one's.
+A product's photo is its feed's ``reference``, or else its ``image_link``. After the download, the
+product's reference is the file on the shelf, which is named by the hash of its bytes, so a new
+photo in the shop changes the product. If the download fails, the product keeps its former photo; if
+it had none, it keeps the address, and the attribute ``reference_problem`` gives the reason.
+Pictures drawn here are never used as photos; otherwise a shop that shows them would have each
+night's pictures drawn from the last night's.
 """
 
 import re
@@ -30,22 +30,22 @@ from catalog_gen.redaction import MASK
 from catalog_gen.stages.catalog import Catalog
 from catalog_gen.store.relations import registered, strings
 
-#: Where a fetched photo came from, and why one did not come: attributes of a product.
+#: Attributes of a product: the address of a fetched photo, and why a fetch failed.
 REFERENCE_LINK: Final = "reference_link"
 REFERENCE_PROBLEM: Final = "reference_problem"
 
-#: Digits of an image's id with which exported files are named; see ``stages.export``.
+#: How many digits of an image's id name an exported file; see ``stages.export``.
 _NAME_LENGTH: Final = 32
 _EXPORTED: Final = re.compile(rf"[0-9a-f]{{{_NAME_LENGTH}}}")
-#: What parts the addresses of a list; the first one is the main picture's.
+#: The separators of a list of addresses; the first address is the main picture's.
 _NEXT_ADDRESS: Final = re.compile(r"[|,;\s]+(?=https?://)")
-_DRAWN: Final = "is a picture that catalog_gen drew, and no photo"
-_MASKED: Final = "the address has a secret in it, which is never kept; the photo needs one without"
+_DRAWN: Final = "is a picture that catalog_gen drew, not a photo"
+_MASKED: Final = "the address contains a secret, which is never stored; use an address without one"
 
 
 @dataclass(frozen=True, slots=True)
 class MissingPhoto:
-    """A product whose photo did not come, why, and whether a former one stands in."""
+    """A product whose photo was not fetched, the reason, and whether a former one is used."""
 
     product_id: str
     why: str
@@ -54,13 +54,13 @@ class MissingPhoto:
 
 @dataclass(frozen=True, slots=True)
 class PhotoCount:
-    """What became of the products' photos.
+    """Counts of the products' photos.
 
     Attributes:
-        wanted: products whose photo is at an address that may be fetched from.
-        unasked: those whose address was never asked; a refresh asks it.
-        missing: those whose photo did not come.
-        elsewhere: products by the host that their photo is at and that is not listed.
+        wanted: products whose photo has an address on a listed host.
+        unasked: those whose address was never requested; a refresh requests it.
+        missing: those whose photo was not fetched.
+        elsewhere: number of products by unlisted host that their photo is on.
     """
 
     wanted: int = 0
@@ -81,7 +81,7 @@ class ShopPhotos:
 
 
 def fetch(catalog: Catalog, products: Sequence[Product], limits: Limits | None = None) -> Fetched:
-    """Ask the listed hosts for the products' photos, and keep what comes.
+    """Fetch the products' photos from the listed hosts and store them.
 
     Raises:
         StoreError: the catalog's folder has no room, or can't be written.
@@ -106,7 +106,7 @@ def fetch(catalog: Catalog, products: Sequence[Product], limits: Limits | None =
         raise StoreError(
             str(catalog.home.photos),
             f"photos can't be kept there ({error.strerror or error})",
-            "Free space or make the folder writable, and run again; what came before is kept.",
+            "Free space or make the folder writable, and run again; what was fetched is kept.",
         ) from error
     return outcome
 
@@ -114,10 +114,10 @@ def fetch(catalog: Catalog, products: Sequence[Product], limits: Limits | None =
 def with_photos(
     catalog: Catalog, products: Sequence[Product], former: Mapping[str, str]
 ) -> ShopPhotos:
-    """The products with the photos that are on the shelf; nothing is fetched.
+    """Return the products with their photos from the shelf, without fetching any.
 
     Args:
-        former: the shelf's files that products had, by product id; see ``former_photos``.
+        former: the products' previous shelf files by product id; see ``former_photos``.
     """
     hosts = AllowedHosts(catalog.settings.feed.fetch_photos)
     entries = Shelf(catalog.home.photos).entries()
@@ -139,7 +139,7 @@ def with_photos(
         if entry is None:
             unasked += 1
         name = (entry.name if entry else "") or former.get(product.product_id, "")
-        # A shop that shows what was drawn for it lacks nothing, as long as its photo is here.
+        # A shop that shows our pictures misses no photo, as long as the original is on the shelf.
         if entry and entry.problem and not (name and entry.problem == _DRAWN):
             missing.append(MissingPhoto(product.product_id, entry.problem, bool(name)))
         done.append(_with_photo(product, address, name, entry))
@@ -149,13 +149,13 @@ def with_photos(
 
 
 def former_photos(connection: DuckDBPyConnection) -> dict[str, str]:
-    """The fetched photos that products have by now, by product id."""
+    """The fetched photos in the products table, by product id."""
     rows = connection.execute("SELECT product_id, reference FROM products").fetchall()
     return {product_id: name for product_id, name in rows if is_shelf_name(name)}
 
 
 def photo_address(product: Product) -> str:
-    """Where a product's photo is to be fetched; '' where it is a file, or the feed names none."""
+    """The address of a product's photo; '' if it is a file, or the feed names none."""
     named = product.reference or product.attributes.get("image_link", "")
     named = _NEXT_ADDRESS.split(named, maxsplit=1)[0].strip()
     return named if parsed(named) is not None else ""
@@ -183,7 +183,7 @@ def _host(address: str) -> str:
 
 
 def _drawn_here(catalog: Catalog, addresses: Iterable[str]) -> set[str]:
-    """The addresses whose file names are those of exported pictures."""
+    """The addresses whose file names are those of exported pictures of this catalog."""
     stems = {address: PurePosixPath(urlsplit(address).path).stem for address in addresses}
     ours = {stem for stem in stems.values() if _EXPORTED.fullmatch(stem)}
     if not ours:
@@ -200,7 +200,7 @@ def _drawn_here(catalog: Catalog, addresses: Iterable[str]) -> set[str]:
 
 
 def _why_no_photo(content: bytes) -> str:
-    """Why a picture that came is not the shop's photo; '' if it may be."""
+    """Why a downloaded picture is not the shop's photo; '' if it may be."""
     try:
         read_provenance(content)
     except ProvenanceError:

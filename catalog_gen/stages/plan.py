@@ -1,6 +1,6 @@
-"""What the next refresh would read, draw and publish, and what would stop it.
+"""Plan what the next refresh would read, draw and publish, and what would stop it.
 
-Touches nothing.
+Nothing is written or fetched.
 """
 
 from collections import defaultdict
@@ -53,7 +53,7 @@ ALL_SHARDS: Final = None
 
 @dataclass(frozen=True, slots=True)
 class Unsupported:
-    """A product that can't be drawn, by the configured model or from its photo, and why."""
+    """A product that can't be drawn by the configured model or from its photo, and the reason."""
 
     product_id: str
     why: str
@@ -61,7 +61,7 @@ class Unsupported:
 
 @dataclass(frozen=True, slots=True)
 class PlannedLooks:
-    """Looks that a refresh would draw pictures of, and the products' views that show them."""
+    """Numbers of looks that a refresh would draw, and of product views that show them."""
 
     planned: int
     products: int
@@ -80,10 +80,10 @@ class ScoredAgain:
 class Plan:
     """What a refresh would do.
 
-    ``photos`` are products whose reference photo can't be read: their pictures would fail.
-    ``photo_count`` says what is known of photos at the shop's addresses; the plan asks none.
-    ``stops`` would end the refresh, the first one at once. ``gates`` are sentences about what would
-    keep the night's pictures from going live.
+    ``photos`` are products whose reference photo can't be read, so that their pictures would fail.
+    ``photo_count`` has the state of photos at the shop's addresses; the plan requests none.
+    ``stops`` are errors that would end the refresh. ``gates`` are sentences about what would keep
+    the night's pictures from going live.
     """
 
     products: FeedChanges
@@ -102,7 +102,7 @@ class Plan:
 
     @property
     def looks(self) -> PlannedLooks:
-        """The looks of the items, and for how many products' views they stand."""
+        """The numbers of looks among the items and of the product views that they stand for."""
         sharing = {(item.product_id, item.view): item.products for item in self.items}
         return PlannedLooks(len(sharing), sum(sharing.values()))
 
@@ -131,7 +131,7 @@ def make_plan(catalog: Catalog, *, budget: Budget = NO_LIMIT) -> Plan:
         rejections = tuple(contents.rejections)
         photos = _unread_photos(contents.products, catalog.settings)
         platform, skipped = contents.platform, contents.skipped
-        del contents  # a million products are a gigabyte, and the relation has them
+        del contents  # a million products take a gigabyte, and the relation has a copy
         changes = replace(
             compare_feed(connection, relation, len(rejections)), platform=platform, skipped=skipped
         )
@@ -175,7 +175,7 @@ def make_plan(catalog: Catalog, *, budget: Budget = NO_LIMIT) -> Plan:
                 products=len(sharing[left.look_id]),
             )
             for left in left_over
-            # A view that the settings no longer have is not drawn.
+            # A view that was removed from the settings is not drawn.
             if left.view in seconds and sharing[left.look_id] and left.recipe_id not in told
         ]
         left_out = tuple(
@@ -245,22 +245,22 @@ def _unread_photos(
 
 
 def _compilation(settings: CatalogSettings, items: Sequence[PlanItem]) -> Iterator[str]:
-    """What the seconds of the items don't hold: compiling, once a process for each shape."""
+    """What the estimated seconds don't include: compiling, once per process and shape."""
     if not settings.model.compile or settings.model.device == "cpu":
         return
     views = [settings.views[name] for name in sorted({each.view for each in items})]
     shapes = {(each.width, each.height, each.guidance > 1) for each in views}
     if shapes:
         yield (
-            f"model.compile: on a GPU the denoiser is compiled for {len(shapes)} shapes of "
-            "pictures first, a minute or more each, which the estimate does not hold"
+            f"model.compile: on a GPU the denoiser is first compiled for {len(shapes)} shapes of "
+            "pictures, a minute or more each, which the estimate does not include"
         )
 
 
 def _gates(
     connection: DuckDBPyConnection, settings: CatalogSettings, active: int, unsupported: int
 ) -> tuple[str, ...]:
-    """The gates that a new set would fail, as far as known before drawing."""
+    """The gates that a new set would fail, as far as can be known before drawing."""
     told = []
     held = hold(connection)
     if held is not None:
@@ -283,7 +283,7 @@ def _gates(
         ]
     if not any(each.calibrated for each in load_rubric(settings.rubric).scorers.values()):
         told.append(
-            "the rubric was calibrated for no scorer: what is drawn waits for a person "
+            "the rubric is not calibrated for any scorer: new pictures wait for a person "
             "(`catalog-gen review`, then `catalog-gen calibrate`)"
         )
     return tuple(told)
@@ -321,7 +321,7 @@ def _sharing(
     left_over: Sequence[_LeftOver],
     active: Collection[str],
 ) -> Mapping[str, set[str]]:
-    """By look the products that would share it: those that ask for it and go on, and new ones.
+    """The products that would share a look, by look: those that keep asking for it, and new ones.
 
     Args:
         active: the products of the feed.

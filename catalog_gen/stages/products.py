@@ -13,22 +13,23 @@ from catalog_gen.errors import FeedError, InputError
 from catalog_gen.fingerprint import sha256_file
 from catalog_gen.photos.shelf import is_shelf_name
 from catalog_gen.stages.catalog import Catalog, Stamp
+from catalog_gen.stages.cutouts import CutoutCount, cut_out, with_masks
 from catalog_gen.stages.feed import FeedFile
 from catalog_gen.stages.photos import NO_PHOTOS, PhotoCount, fetch, former_photos, with_photos
 from catalog_gen.store.products import FeedChanges, record_feed
 from catalog_gen.store.runs import note_figures
 
-#: The attribute that carries the hash of a product's reference photo: a new photo under the old
-#: name changes the product, and so redraws what was made from it.
+#: The attribute with the hash of a product's reference photo. A new photo under the old name thus
+#: changes the product, and what was drawn from it is drawn again.
 REFERENCE_HASH: Final = "reference_sha256"
 
-#: What a run notes of a feed's changes.
+#: The changes of a feed that a run records.
 FIGURES: Final = ("active", "added", "changed", "retired", "rejected")
 
 
 @dataclass(frozen=True, slots=True)
 class ShopProducts:
-    """A feed's contents, its products with their photos' hashes, and what is known of photos."""
+    """A feed's contents, its products with their photos' and masks' hashes, and their photos."""
 
     contents: FeedContents
     photos: PhotoCount
@@ -36,34 +37,38 @@ class ShopProducts:
 
 @dataclass(frozen=True, slots=True)
 class RecordedProducts:
-    """What a feed changed, and what became of the photos that were fetched for it."""
+    """A feed's changes, and the results of fetching its photos."""
 
     changes: FeedChanges
     photos: PhotoCount
 
 
 def read_products(catalog: Catalog, path: Path) -> ShopProducts:
-    """Parse a feed and hash the reference photos that it names. Writes and fetches nothing.
+    """Parse a feed and hash its reference photos. Writes and fetches nothing.
 
     Raises:
         FeedError: the feed can't be read, or none of its rows is a product for sale.
+        ModelError: the model that cuts photos out can't be used.
     """
-    return _with_photos(catalog, _read(catalog, path))
+    return _with_masks(catalog, _with_photos(catalog, _read(catalog, path)))
 
 
 def record_products(catalog: Catalog, feed: FeedFile, stamp: Stamp) -> RecordedProducts:
-    """Parse the feed's copy and bring the products table up to date, whole or not at all.
+    """Parse the feed's copy and update the products table, completely or not at all.
 
-    Photos are fetched first, where the settings list their hosts. Notes ``products``, ``feed`` and
-    ``photos`` with the run.
+    Photos are fetched first, where the settings list their hosts, and cut out, where a view's
+    method needs a mask. Notes ``products``, ``feed``, ``photos`` and ``cutouts`` with the run.
 
     Raises:
-        FeedError: the feed can't be read, or it lost more products than the settings allow.
-        StoreError: fetched photos can't be kept.
+        FeedError: the feed can't be read, or lost more products than the settings allow.
+        StoreError: fetched photos can't be stored.
+        ModelError: the model that cuts photos out can't be used.
     """
     contents = _read(catalog, feed.path)
     fetched = fetch(catalog, contents.products)
     shop = _with_photos(catalog, contents)
+    cut = cut_out(catalog, shop.contents.products, REFERENCE_HASH, stamp)
+    shop = _with_masks(catalog, shop)
     with catalog.store.writing() as connection:
         changes = record_feed(
             connection,
@@ -81,6 +86,8 @@ def record_products(catalog: Catalog, feed: FeedFile, stamp: Stamp) -> RecordedP
         if shop.photos.wanted:
             photo_figures = {**asdict(fetched), "missing": len(shop.photos.missing)}
             note_figures(connection, stamp.run_id, "photos", photo_figures, stamp.now)
+        if cut != CutoutCount():
+            note_figures(connection, stamp.run_id, "cutouts", asdict(cut), stamp.now)
     return RecordedProducts(changes, shop.photos)
 
 
@@ -102,8 +109,13 @@ def _with_photos(catalog: Catalog, contents: FeedContents) -> ShopProducts:
     return ShopProducts(replace(contents, products=hashed), count)
 
 
+def _with_masks(catalog: Catalog, shop: ShopProducts) -> ShopProducts:
+    products = with_masks(catalog, shop.contents.products, REFERENCE_HASH)
+    return replace(shop, contents=replace(shop.contents, products=products))
+
+
 def _require_products(contents: FeedContents, path: Path) -> None:
-    """A feed without products is an export that went wrong, and must not pass for an empty shop."""
+    """Refuse a feed without products: it is a failed export rather than an empty shop."""
     if contents.products:
         return
     reasons = [f"{count} {why}" for why, count in contents.skipped.items()]
@@ -118,9 +130,9 @@ def _require_products(contents: FeedContents, path: Path) -> None:
 
 
 def photo_hash(product: Product, folders: Sequence[Path]) -> str:
-    """A photo that can't be read hashes to ''; drawing then fails that product alone.
+    """The hash of a product's photo; '' if it can't be read, and drawing fails that product alone.
 
-    So does a fetched photo that is no longer the bytes that came: its name says which they were.
+    A fetched photo whose bytes no longer match the hash in its name also gives ''.
     """
     try:
         digest = sha256_file(resolve_reference(product.reference, folders))

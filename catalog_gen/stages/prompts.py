@@ -1,7 +1,7 @@
-"""What every product and view asks for now, compared with what was asked for before.
+"""Compare what every product and view asks for now with what was asked for before.
 
-``desired_prompts`` is the one place where that is worked out: the plan prints its answer, the
-refresh stores it. It costs by the number of changes, not by the size of the catalog.
+The plan prints the result of ``desired_prompts`` and the refresh stores it. The cost depends on the
+number of changes, not on the size of the catalog.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -38,6 +38,7 @@ from catalog_gen.prompting.wishes import WishTemplates, compile_wishes
 from catalog_gen.recipe import Recipe
 from catalog_gen.settings import CatalogSettings, ViewSettings
 from catalog_gen.stages.catalog import Catalog, Stamp
+from catalog_gen.stages.cutouts import MASK_HASH, MASK_PROBLEM
 from catalog_gen.stages.products import REFERENCE_HASH
 from catalog_gen.stages.retries import retries
 from catalog_gen.stages.takeover import take_over
@@ -81,7 +82,7 @@ class Drawer:
 
         Raises:
             ModelError: it is missing, unsafe, or no pipeline; or its dialect can't be used.
-            ConfigError: a view asks for what such a model can't draw.
+            ConfigError: a view asks for something that such a model can't draw.
         """
         model = catalog.settings.model
         found, identity = pinned_model(model, catalog.home.hashes)
@@ -105,7 +106,7 @@ class Drawer:
 class View:
     """A view's settings with its templates compiled.
 
-    ``apart`` are the fields that keep products apart which ask for the same pictures.
+    ``apart`` are the fields in which products that share pictures must be equal.
     """
 
     name: str
@@ -114,18 +115,20 @@ class View:
     apart: tuple[str, ...] = ()
 
     def spec(self, drawer: Drawer) -> ViewSpec:
-        """The fields that the view reads, and the hashes of all else that decides its pictures."""
+        """The fields that the view reads, and the hashes of everything else that affects it."""
         fields = self.wishes.fields.union(self.apart)
-        from_photo = "photo" in self.settings.method.needs
+        needs = self.settings.method.needs
+        fields |= {REFERENCE_HASH} if "photo" in needs else set()
+        fields |= {MASK_HASH} if "mask" in needs else set()
         return ViewSpec(
             view=self.name,
-            fields=tuple(sorted(fields | {REFERENCE_HASH} if from_photo else fields)),
+            fields=tuple(sorted(fields)),
             spec={
                 "template": self.wishes.source_hash,
                 "model": drawer.hash,
                 "settings": self.settings.settings_hash,
             },
-            needs_reference=from_photo,
+            needs_reference="photo" in needs,
         )
 
 
@@ -143,7 +146,7 @@ class DesiredPrompt:
 
     @property
     def look_id(self) -> str | None:
-        """What its pictures show; None: the model can't draw it."""
+        """The id of its look; None if the model can't draw it."""
         return None if self.unsupported else self.look.look_id
 
     @property
@@ -154,7 +157,7 @@ class DesiredPrompt:
 
 @dataclass(frozen=True, slots=True)
 class StoredWishes:
-    """New or changed wishes, those that lost clauses, and pictures that they found made."""
+    """Numbers of new or changed wishes, of shortened prompts, and of pictures that existed."""
 
     prompts: int
     trimmed: int
@@ -169,7 +172,7 @@ class PromptsResult:
     trimmed: int
     unsupported: int
     planned: int
-    """Pictures to draw now, those that earlier nights left over among them."""
+    """Pictures to draw now, including those left over from earlier nights."""
     reused: int
     deferred: int
     set_aside: tuple[str, ...]
@@ -237,8 +240,8 @@ def write_prompts(
 ) -> PromptsResult:
     """Store what changed in these shards, and plan its candidates, most valuable first.
 
-    Pictures that wait in the outbox are taken over first: they are no work, and cost no budget.
-    Notes ``images``, ``prompts`` and ``looks`` with the run.
+    Pictures that wait in the outbox are ingested first, so that they are not planned again. Notes
+    ``images``, ``prompts`` and ``looks`` with the run.
 
     Raises:
         ConfigError: a template can't be used.
@@ -284,7 +287,7 @@ def store_wishes(
 ) -> StoredWishes:
     """Make these the current wishes, and plan their candidates.
 
-    A first night of a million products: what is rendered is stored before more is rendered.
+    They are stored in batches while others are rendered, so a million products fit into memory.
     """
     prompts = trimmed = 0
     reused: set[str] = set()
@@ -298,7 +301,7 @@ def store_wishes(
 
 
 def firsts(wishes: Iterable[DesiredPrompt]) -> list[DesiredPrompt]:
-    """Of the wishes that can be drawn the first of each look, in their order."""
+    """The first wish per look among those that can be drawn, in their order."""
     found: dict[str | None, DesiredPrompt] = {}
     for wish in wishes:
         if wish.recipes:
@@ -327,7 +330,7 @@ def _cut(
     stamp: Stamp,
     budget: Budget,
 ) -> Budgeted:
-    """Put off what the budget has no room for; the positions are those of the open work."""
+    """Defer what exceeds the budget; the positions are those of the open work."""
     work = open_candidates(connection, shards, catalog.settings.limits.tries)
     seconds = picture_seconds(connection, catalog, drawer)
     cut = within_budget(
@@ -346,7 +349,7 @@ def _cut(
 def picture_seconds(
     connection: DuckDBPyConnection, catalog: Catalog, drawer: Drawer
 ) -> dict[str, float]:
-    """The estimated drawing time of a picture of each view, from what was measured."""
+    """The estimated drawing time of one picture, by view, from measured times."""
     rows = drawing_pace(connection)
     rates = [each.seconds / each.work for each in rows if each.work]
     pace = Pace(
@@ -368,7 +371,7 @@ def _desired(view: View, stale: StaleInput, drawer: Drawer) -> DesiredPrompt:
         colourless = view.wishes.say(fields, {**asked, COLOUR: ""})
         # Counting tokens takes six times as long as rendering.
         colourless = drawer.budget.fit(colourless).text if fitted.dropped else colourless
-    photo = stale.inputs.get(REFERENCE_HASH)
+    photo, mask = stale.inputs.get(REFERENCE_HASH), stale.inputs.get(MASK_HASH, "")
     look = Look(
         view=view.name,
         spec=stale.spec,
@@ -376,11 +379,14 @@ def _desired(view: View, stale: StaleInput, drawer: Drawer) -> DesiredPrompt:
         negative_prompt=negative.text,
         colourless=colourless,
         asked=asked,
-        # Without its hash, only the photo's name says whether two products have the same.
+        # Without the hash, only its name shows whether two products have the same photo.
         photo="" if photo is None else photo or stale.product.reference,
+        mask=mask,
         apart=tuple(fields.get(name, "") for name in view.apart),
     )
     unsupported = view.wishes.unsupported(fields, asked)
+    if "mask" in view.settings.method.needs and not mask and photo:
+        unsupported = unsupported or fields.get(MASK_PROBLEM, "")
     if not fitted.text.strip() and not unsupported:
         # One word beyond the limit is dropped whole, and nothing is left to draw from.
         unsupported = (
@@ -394,6 +400,7 @@ def _desired(view: View, stale: StaleInput, drawer: Drawer) -> DesiredPrompt:
         negative_prompt=look.negative_prompt,
         model_hash=drawer.hash,
         reference_sha256=photo or None,
+        mask_sha256=mask or None,
     )
     return DesiredPrompt(
         stale=stale,

@@ -22,7 +22,6 @@ from catalog_gen.store.figures import coverage_figures, verdict_figures
 from catalog_gen.store.files import write_whole
 from catalog_gen.store.gates import Gate, save_gates
 from catalog_gen.store.publications import (
-    LiveImage,
     Publication,
     candidates_for_publication,
     damaged_among,
@@ -54,14 +53,14 @@ class PublishResult:
 
 @dataclass(frozen=True, slots=True)
 class ChannelFeed:
-    """A feed that was written for a sales channel."""
+    """A feed written for a sales channel."""
 
     path: Path
     rows: int
 
 
 def publish_best(catalog: Catalog, scorer_hash: str, stamp: Stamp) -> PublishResult:
-    """Select and switch, in one transaction; a set that fails a gate changes nothing.
+    """Select and publish the best pictures in one transaction; a failed gate changes nothing.
 
     Notes ``published`` with the run, and ``held_back`` where a gate failed.
 
@@ -74,7 +73,9 @@ def publish_best(catalog: Catalog, scorer_hash: str, stamp: Stamp) -> PublishRes
         figures = coverage_figures(connection)
         products = len({image.product_id for image in selection})
         coverage = products / figures.active if figures.active else 0.0
-        gates = _gates(connection, catalog.settings.publish, selection, coverage, figures.active)
+        pictures = catalog.store.pictures(connection)
+        damaged = damaged_among(connection, pictures, selection, only_new=True)
+        gates = _gates(connection, catalog.settings.publish, damaged, coverage, figures.active)
         live: Publication | None = None
         if all(gate.passed for gate in gates):
             live = publish(
@@ -105,7 +106,7 @@ def _note(connection: DuckDBPyConnection, result: PublishResult, stamp: Stamp) -
 
 
 def roll_back(catalog: Catalog, publication_id: int | None, stamp: Stamp) -> Publication:
-    """Make an earlier set live again and hold nights back; by default the one before the live one.
+    """Make an earlier set, by default the previous one, live again and block later nights.
 
     Raises:
         InputError: the publication doesn't exist, or there is none before the live one.
@@ -121,13 +122,14 @@ def roll_back(catalog: Catalog, publication_id: int | None, stamp: Stamp) -> Pub
                     "`catalog-gen publications` lists them.",
                 )
             publication_id = standing[-2]
-        return rollback_to(connection, publication_id, run_id=stamp.run_id, now=stamp.now)
+        pictures = catalog.store.pictures(connection)
+        return rollback_to(connection, pictures, publication_id, run_id=stamp.run_id, now=stamp.now)
 
 
 def _standing(newest_first: Sequence[Publication]) -> list[int]:
-    """The nights' sets that no rollback took back, oldest first; the last one is live.
+    """The nights' sets that were not rolled back, oldest first; the last one is live.
 
-    Rolling back twice goes back two nights, and never to a set that was taken back.
+    Rolling back twice goes back two nights, and never to a set that was rolled back.
     """
     night: dict[int, int] = {}
     standing: list[int] = []
@@ -141,7 +143,7 @@ def _standing(newest_first: Sequence[Publication]) -> list[int]:
 
 
 def release(catalog: Catalog, stamp: Stamp) -> bool:
-    """Let nights publish again after a rollback; False if they may already."""
+    """Let nights publish again after a rollback; False if they were not blocked."""
     with catalog.store.writing() as connection:
         return release_hold(connection, now=stamp.now)
 
@@ -149,14 +151,13 @@ def release(catalog: Catalog, stamp: Stamp) -> bool:
 def _gates(
     connection: DuckDBPyConnection,
     settings: PublishSettings,
-    selection: Sequence[LiveImage],
+    damaged: Sequence[str],
     coverage: float,
     active: int,
 ) -> tuple[Gate, ...]:
     """The gates that a set must pass to go live."""
     verdicts = verdict_figures(connection)
     rate = verdicts.accepted / verdicts.judged if verdicts.judged else 1.0
-    damaged = damaged_among(connection, selection, only_new=True)
     held = hold(connection)
     return (
         Gate(
@@ -199,8 +200,8 @@ def _gates(
 def write_channel_feeds(catalog: Catalog) -> ChannelFeed:
     """Write the live products as a Google Merchant feed below the site folder.
 
-    All of them, with the gallery's pictures: what Google would refuse is left out by an export.
-    Where the shop's feed is Google's, its rows are given back as an export does.
+    The feed has all of them, with the gallery's pictures; only an export leaves out what Google
+    would refuse. If the shop's feed is Google's, its rows are written back, as in an export.
     """
     views = list(catalog.settings.views)
     with catalog.store.reading() as connection:

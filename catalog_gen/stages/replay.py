@@ -19,12 +19,12 @@ class AuditResult:
 
     @property
     def replayed(self) -> int:
-        """How many pictures were asked for again."""
+        """Number of pictures that were replayed."""
         return self.results.total()
 
 
 def audit(catalog: Catalog, stamp: Stamp, *, sample: int | None = None) -> AuditResult:
-    """Draw the pictures again whose last replay is longest ago, and store the results.
+    """Draw the pictures with the oldest last replay again, and store the results.
 
     Args:
         sample: how many; ``audit.sample`` of the settings by default.

@@ -1,7 +1,7 @@
 """Draw stored pictures again, from their rows alone, and compare.
 
-A picture is drawn with the dtype, the padded batch size and the number of threads that its row
-records; what can't be put back (another GPU, other libraries) is named as changed.
+A picture is drawn with the dtype, the padded batch size and the number of threads in its row; what
+can't be restored (another GPU, other libraries) is reported as changed.
 """
 
 from collections import defaultdict
@@ -21,6 +21,7 @@ from catalog_gen.imaging.decode import read_image as decode
 from catalog_gen.progress import report
 from catalog_gen.recipe import Environment
 from catalog_gen.stages.catalog import Catalog
+from catalog_gen.store.cutouts import stored_masks
 from catalog_gen.store.images import (
     StoredImage,
     find_image,
@@ -32,8 +33,8 @@ from catalog_gen.store.images import (
 if TYPE_CHECKING:
     from catalog_gen.diffusion.loading import LoadedModel
 
-#: Levels of 255 by which any pixel may differ for two pictures to be called close. Another CPU's
-#: kernels give one or two; another composition gives a hundred.
+#: Maximum difference of any pixel, in levels of 255, between pictures that count as close. Another
+#: CPU's kernels give one or two; another composition gives a hundred.
 CLOSE: Final = 8
 
 Result = Literal["identical", "close", "different", "not drawn"]
@@ -44,8 +45,8 @@ class Reproduction:
     """The result of drawing one picture again.
 
     ``max_abs_diff`` is in levels of 0..255, None if it was not drawn; ``problem`` says why not.
-    ``causes`` sums up what changed: library, device, threads, batch, model, photo, or stored (the
-    bytes to compare with); where nothing did and the picture still differs, unexplained. An
+    ``causes`` summarises what changed: library, device, threads, batch, model, photo, or stored
+    (the bytes to compare with); unexplained if the picture differs although nothing changed. An
     identical picture has none.
     """
 
@@ -61,12 +62,13 @@ class Reproduction:
 class _Stored:
     image: StoredImage
     png: bytes
+    mask: bytes | None = None
 
 
 def reproduce(catalog: Catalog, prefixes: Sequence[str], *, sample: int = 0) -> list[Reproduction]:
-    """Draw the pictures that these ids or hashes begin, and a sample of all others, again.
+    """Draw the pictures whose ids or hashes begin so, and a sample of all others, again.
 
-    The sample is the same for the same store: the pictures whose ids come first.
+    The sample is deterministic: the pictures with the lowest ids.
 
     Raises:
         InputError: a picture doesn't exist.
@@ -80,8 +82,8 @@ def reproduce(catalog: Catalog, prefixes: Sequence[str], *, sample: int = 0) -> 
 def redraw(catalog: Catalog, ids: Sequence[str]) -> list[Reproduction]:
     """Draw stored pictures again, in the given order of ids.
 
-    Weights or photos that are gone or changed, and stored bytes that are damaged, make a picture
-    "not drawn", with the reason.
+    If weights or photos are missing or changed, or the stored bytes damaged, a picture is "not
+    drawn", with the reason.
 
     Raises:
         InputError: a picture doesn't exist, or its recipe is not in this database.
@@ -89,16 +91,20 @@ def redraw(catalog: Catalog, ids: Sequence[str]) -> list[Reproduction]:
     stored: list[_Stored] = []
     done: dict[str, Reproduction] = {}
     with catalog.store.reading() as connection:
+        pictures = catalog.store.pictures(connection)
         for image_id in ids:
             image = stored_image(connection, image_id)
             try:
-                stored.append(_Stored(image, stored_png(connection, image_id)))
+                mask = image.recipe.mask_sha256 or ""
+                masks = stored_masks(connection, [mask] if mask else [])
+                png = stored_png(connection, pictures, image_id)
+                stored.append(_Stored(image, png, masks.get(mask)))
             except CorruptionError as error:
                 done[image_id] = _not_drawn(image, str(error), "stored")
     groups: dict[str, list[_Stored]] = defaultdict(list)
     for each in stored:
         groups[each.image.environment.environment_id].append(each)
-    photos = _Photos(catalog.settings.feed.reference_folders)
+    photos = _Photos(catalog.photo_folders)
     for alike in groups.values():
         for outcome in _drawn_again(catalog, alike, photos):
             done[outcome.image_id] = outcome
@@ -109,7 +115,7 @@ def redraw(catalog: Catalog, ids: Sequence[str]) -> list[Reproduction]:
 def _drawn_again(
     catalog: Catalog, alike: Sequence[_Stored], photos: "_Photos"
 ) -> Iterator[Reproduction]:
-    """Draw pictures of one environment with an engine that is set up like theirs."""
+    """Draw pictures of one environment with an engine set up in the same way."""
     import torch
 
     from catalog_gen.diffusion.engine import Engine
@@ -140,7 +146,9 @@ def _drawn_again(
             except InputError as error:
                 yield _not_drawn(each.image, str(error), "photo")
                 continue
-            jobs[each.image.image_id] = DrawJob(each.image.image_id, each.image.recipe, photo)
+            jobs[each.image.image_id] = DrawJob(
+                each.image.image_id, each.image.recipe, photo, each.mask
+            )
         for outcome in engine.draw(list(jobs.values())):
             yield _compared(stored[outcome.recipe_id], outcome, engine.environment)
     finally:
@@ -148,17 +156,17 @@ def _drawn_again(
 
 
 class _Photos:
-    """Reference photos by their hash: one that was renamed is found, one that changed is not."""
+    """Reference photos by hash: a renamed photo is found, a changed one is not."""
 
     def __init__(self, folders: Sequence[Path]) -> None:
         self._folders = folders
         self._by_hash: dict[str, Path] | None = None
 
     def of(self, image: StoredImage) -> Path | None:
-        """The photo that a picture was made from; None if it was made from none.
+        """The photo that a picture was drawn from; None if it was drawn without one.
 
         Raises:
-            InputError: the photo is gone, or it is another one now.
+            InputError: the photo is missing or has changed.
         """
         wanted = image.recipe.reference_sha256
         if wanted is None:
@@ -197,7 +205,7 @@ def _other_weights(stored: _Stored, model_id: str, model: "LoadedModel") -> str:
         f"model {stored.image.recipe.model_hash[:12]}",
         f"image {stored.image.image_id[:16]} was drawn with these weights, and model.id "
         f"'{model_id}' has {model.model_hash[:12]} now",
-        "Set model.id to the weights of that time.",
+        "Set model.id to those weights.",
     )
     return str(error)
 
@@ -217,14 +225,14 @@ def _compared(stored: _Stored, outcome: Outcome, mine: Environment) -> Reproduct
     if outcome.sha256 == stored.image.sha256:
         return Reproduction(image_id, "identical", 0, changed)
     difference = _largest_difference(decode(stored.png), outcome.pixels)
-    # The same pixels in other bytes: another PNG encoder, nothing that a person could see.
+    # The same pixels in other bytes come from another PNG encoder.
     result: Result = "close" if difference <= CLOSE else "different"
     if not difference:
         return Reproduction(image_id, "identical", 0, changed)
     return Reproduction(image_id, result, difference, changed, "", _causes(changed))
 
 
-#: Parts of an environment and what people call them; libraries carry a prefix.
+#: Parts of an environment and their names for people; libraries have a prefix.
 _CAUSES: Final = {
     **dict.fromkeys(("device", "dtype", "rounded_to", "tf32", "platform", "compiled"), "device"),
     "threads": "threads",

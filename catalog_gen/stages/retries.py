@@ -1,8 +1,8 @@
 """The retry ladder: what to draw after every candidate of a look was rejected or of doubtful form.
 
-The first rung draws the same with other seeds; each further one follows the prompt more strictly
-and says what to avoid. After the last rung a person decides on what was rejected, and the best of
-the doubtful pictures stays.
+The first rung uses other seeds; each further one raises the guidance and adds to the negative
+prompt. After the last rung a person decides on what was rejected, and the best of the doubtful
+pictures stays.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -14,11 +14,12 @@ from catalog_gen.planning import recipes_for
 from catalog_gen.prompting.budget import TokenBudget
 from catalog_gen.recipe import MAX_GUIDANCE
 from catalog_gen.settings import CatalogSettings, ViewSettings
+from catalog_gen.stages.cutouts import MASK_HASH
 from catalog_gen.stages.products import REFERENCE_HASH
 from catalog_gen.store.ledger import PlannedItem, candidates
 from catalog_gen.store.retries import AllRejected, Unsettled, all_rejected, doubtful
 
-#: What each rung from the second on multiplies the view's guidance by, once more a rung.
+#: The factor on the view's guidance at the second rung, applied once more at every further one.
 STRICTER: Final = 1.3
 
 #: Why a look gets more candidates; the first word of its reason in plan and lineage.
@@ -68,7 +69,7 @@ def one_more_rung(
 
 
 def out_of_retries(connection: DuckDBPyConnection, settings: CatalogSettings) -> list[AllRejected]:
-    """Products and views rejected on the last rung, too, which need a person."""
+    """Products and views that were also rejected on the last rung and need a person."""
     return [each for each in all_rejected(connection) if each.attempts > settings.limits.retries]
 
 
@@ -90,6 +91,7 @@ def _next_rung(
         negative_prompt=negative,
         model_hash=model_hash,
         reference_sha256=each.inputs.get(REFERENCE_HASH) or None,
+        mask_sha256=each.inputs.get(MASK_HASH) or None,
         attempt=each.attempts,
     )
     return candidates(

@@ -14,7 +14,7 @@ def waiting_for_a_person(
     connection: DuckDBPyConnection, settings: CatalogSettings, limit: int = MOST
 ) -> list[ToReview]:
     """Pictures that the rubric sent to review, and the best of each look whose every attempt was
-    rejected; the best first, without those that somebody has decided about.
+    rejected, without those that a person has decided about; best first.
     """
     stuck = out_of_retries(connection, settings)
     return unreviewed(connection, limit, [each.look_id for each in stuck])

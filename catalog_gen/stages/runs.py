@@ -1,4 +1,4 @@
-"""How runs ended, with the pictures that they made before."""
+"""Record how runs ended, and the pictures that they made."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from catalog_gen.store.runs import Ending, finish_run, note_figures, run_statuse
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """How a run ended, and when that was seen; of which job, begun by whom, and why it failed."""
+    """How a run ended, when that was noticed, its job, who launched it, and why it failed."""
 
     run_id: str
     status: Ending
@@ -24,16 +24,16 @@ class End:
 
 
 def finish(catalog: Catalog, stamp: Stamp) -> None:
-    """Record that the run has succeeded, so that the snapshot that it writes says so."""
+    """Record that the run has succeeded, so that the snapshot that it writes includes this."""
     with catalog.store.writing() as connection:
         finish_run(connection, stamp.run_id, "succeeded", stamp.now)
 
 
 def record_ends(store: Store, outbox: Outbox, ends: Sequence[End]) -> None:
-    """Record how runs ended, where the store does not say so yet.
+    """Record how runs ended, unless the store already has their ends.
 
-    A run that did not reach the end of a drawing stage could not note its pictures: they are
-    counted here, those that still wait in the outbox among them.
+    A run that did not reach the end of a drawing stage has not noted its pictures; they are counted
+    here, including those that still wait in the outbox.
 
     Raises:
         StoreError: the database can't be used.

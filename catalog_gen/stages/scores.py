@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from catalog_gen.catalog.reference import resolve_reference
 from catalog_gen.diffusion.hash_cache import HashCache
 from catalog_gen.diffusion.jobs import DrawJob
-from catalog_gen.diffusion.references import load_reference
+from catalog_gen.diffusion.references import Origin, load_origin
 from catalog_gen.errors import InputError
-from catalog_gen.fingerprint import sha256_file
+from catalog_gen.fingerprint import canonical_json, sha256_file
 from catalog_gen.imaging.decode import read_image as decode
 from catalog_gen.judging.beside import Beside, Task, workers
 from catalog_gen.judging.contrasts import Phrasing, Rivals, contrasts_of
@@ -31,22 +31,24 @@ from catalog_gen.progress import report
 from catalog_gen.stages.catalog import Catalog, Stamp
 from catalog_gen.stages.measuring import against, is_worth_it, what_is_asked
 from catalog_gen.stages.prompts import Drawer, View, compile_views
+from catalog_gen.store.cutouts import stored_masks
 from catalog_gen.store.images import stored_pngs
 from catalog_gen.store.measurements import MeasurementRow, forget_measurements, measurements
 from catalog_gen.store.prompts import asked_values, current_prompts, known_attributes
 from catalog_gen.store.runs import note_figures
 from catalog_gen.store.scores import ScoreRow, ToScore, save_scores, unscored
 
-#: Pictures that are in memory at a time.
+#: Number of pictures in memory at a time.
 CHUNK: Final = 128
 
 Pixels = NDArray[np.uint8]
-PhotoKey = tuple[str, int, int]
+#: Photo, mask, method, width and height.
+OriginKey = tuple[str, str, str, int, int]
 
 
 @dataclass(frozen=True, slots=True)
 class ScoreResult:
-    """What the stage did; ``seconds`` includes reading, measuring and storing."""
+    """The stage's figures; ``seconds`` includes reading, measuring and storing."""
 
     scored: int
     seconds: float
@@ -107,7 +109,7 @@ class _Lookers:
     def lettering(
         self, pictures: Mapping[str, Pixels], known: Mapping[str, Signals]
     ) -> dict[str, Value]:
-        """By picture; those that were looked at when they were measured are not again."""
+        """Lettering by picture; values from an earlier measurement are reused."""
         found = {image_id: known[image_id]["lettering"] for image_id in pictures}
         new = [image_id for image_id, value in found.items() if value is None]
         if self.detector is not None and new:
@@ -139,7 +141,7 @@ def lookers_today(catalog: Catalog, critic: Critic | None) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Phrases:
-    """How the wishes of this catalog are said: with the views' templates, in the model's words."""
+    """Renders this catalog's wishes with the views' templates, in the model's words."""
 
     views: Mapping[str, View]
     drawer: Drawer
@@ -162,7 +164,7 @@ class _Phrases:
         )
 
     def phrasing(self, item: ToScore) -> Phrasing | None:
-        """How the picture's wish is said; None where today's settings would say it otherwise."""
+        """How the picture's wish is phrased; None if the current settings phrase it differently."""
         view = self.views.get(item.view)
         if view is None:
             return None
@@ -185,9 +187,9 @@ class _Phrases:
 
 
 class _Measuring:
-    """Takes what was measured while pictures were drawn, and measures the rest.
+    """Reuses what was measured while pictures were drawn, and measures the rest.
 
-    ``pooled``: in processes of their own, while the scorer looks at the same pictures.
+    ``pooled``: in separate processes, while the scorer embeds the same pictures.
     """
 
     def __init__(self, catalog: Catalog, phrases: _Phrases, *, pooled: bool) -> None:
@@ -202,10 +204,11 @@ class _Measuring:
         chunk: Sequence[ToScore],
         stored: Mapping[str, MeasurementRow],
         pictures: Mapping[str, Pixels],
+        masks: Mapping[str, bytes],
     ) -> None:
-        """Look through what is known of a chunk, and hand the rest over."""
+        """Look up a chunk's stored measurements, and start measuring the rest."""
         self._known = {}
-        folders = self._catalog.settings.feed.reference_folders
+        folders = self._catalog.photo_folders
         for item in chunk:
             asked, photo = self._phrases.asked(item), item.recipe.reference_sha256
             row = stored.get(item.image_id)
@@ -214,7 +217,7 @@ class _Measuring:
             elif self._beside is not None:
                 job = None
                 if photo is not None:
-                    job = _photo_job(item, folders)
+                    job = _photo_job(item, folders, masks)
                     if job is None:
                         continue  # measured without it, below
                 self._beside.hand_over(Task(item.image_id, asked, job), pictures[item.image_id])
@@ -223,7 +226,7 @@ class _Measuring:
         self,
         chunk: Sequence[ToScore],
         pictures: Mapping[str, Pixels],
-        photos: Mapping[PhotoKey, Pixels],
+        origins: Mapping[OriginKey, Origin],
     ) -> dict[str, Signals]:
         """All signals of a chunk's pictures, by picture."""
         if self._beside is not None:
@@ -234,7 +237,7 @@ class _Measuring:
                 self._known[item.image_id] = measure(
                     pictures[item.image_id],
                     asked=self._phrases.asked(item),
-                    reference=photos.get(_photo_key(item)),
+                    origin=origins.get(_origin_key(item)),
                 )
         return self._known
 
@@ -255,26 +258,27 @@ def _score(
 ) -> list[ScoreRow]:
     with catalog.store.reading() as connection:
         ids = [each.image_id for each in chunk]
-        stored = stored_pngs(connection, ids)
+        stored = stored_pngs(connection, catalog.store.pictures(connection), ids)
         measured = measurements(connection, ids)
-    with ThreadPoolExecutor(workers(), "decoding") as threads:  # Pillow leaves Python's lock
+        masks = stored_masks(connection, {each.recipe.mask_sha256 or "" for each in chunk})
+    with ThreadPoolExecutor(workers(), "decoding") as threads:  # Pillow releases the GIL
         pictures = list(threads.map(decode, (stored[image_id] for image_id in ids)))
         by_id = dict(zip(ids, pictures, strict=True))
-        measuring.begin(chunk, measured, by_id)
-        photos = _references(catalog, chunk, threads)
-    # The models take whole batches, so everything that they look at goes to them at once.
-    embedded = scorer.embed_images([*pictures, *photos.values()])
+        measuring.begin(chunk, measured, by_id, masks)
+        origins = _origins(catalog, chunk, masks, threads)
+    # The models take whole batches, so they get all their pictures at once.
+    embedded = scorer.embed_images([*pictures, *(each.photo for each in origins.values())])
     embeddings = embedded[: len(chunk)]
-    photo_embeddings = dict(zip(photos, embedded[len(chunk) :], strict=True))
+    photo_embeddings = dict(zip(origins, embedded[len(chunk) :], strict=True))
     scores = _rated(scorer, chunk, embeddings, rivals)
     wishes = {each.prompt_id: phrases.phrasing(each) for each in chunk}
     contrasts = contrasts_of(embeddings, [wishes[each.prompt_id] for each in chunk], scorer)
     criticism = lookers.criticism(pictures, [each.prompt for each in chunk])
-    known = measuring.signals(chunk, by_id, photos)
+    known = measuring.signals(chunk, by_id, origins)
     lettering = lookers.lettering(by_id, known)
     rows: list[ScoreRow] = []
     for item, score, contrast, said in zip(chunk, scores, contrasts, criticism, strict=True):
-        key = _photo_key(item)
+        key = _origin_key(item)
         distance = None
         if key in photo_embeddings:
             distance = embedding_distance(score.embedding, photo_embeddings[key])
@@ -317,38 +321,45 @@ def _rated(
     return [found[place] for place in range(len(chunk))]
 
 
-def _photo_key(item: ToScore) -> PhotoKey:
-    """One decoded photo serves every picture of one size that started from it."""
+def _origin_key(item: ToScore) -> OriginKey:
+    """One decoded photo serves every picture of one size that started from it in the same way."""
     recipe = item.recipe
-    return recipe.reference_sha256 or "", recipe.width, recipe.height
+    method = canonical_json(recipe.method.chosen())
+    photo, mask = recipe.reference_sha256 or "", recipe.mask_sha256 or ""
+    return photo, mask, method, recipe.width, recipe.height
 
 
-def _references(
-    catalog: Catalog, chunk: Sequence[ToScore], threads: ThreadPoolExecutor
-) -> dict[PhotoKey, Pixels]:
-    """The photos that edited pictures started from, without those that have gone since."""
-    folders = catalog.settings.feed.reference_folders
-    loading: dict[PhotoKey, Future[Pixels | None]] = {}
+def _origins(
+    catalog: Catalog,
+    chunk: Sequence[ToScore],
+    masks: Mapping[str, bytes],
+    threads: ThreadPoolExecutor,
+) -> dict[OriginKey, Origin]:
+    """What edited pictures started from, without photos that are missing now."""
+    folders = catalog.photo_folders
+    loading: dict[OriginKey, Future[Origin | None]] = {}
     for item in chunk:
-        key = _photo_key(item)
+        key = _origin_key(item)
         if item.recipe.reference_sha256 is not None and key not in loading:
-            loading[key] = threads.submit(_reference, _photo_job(item, folders))
+            loading[key] = threads.submit(_origin, _photo_job(item, folders, masks))
     found = {key: each.result() for key, each in loading.items()}
-    return {key: photo for key, photo in found.items() if photo is not None}
+    return {key: origin for key, origin in found.items() if origin is not None}
 
 
-def _photo_job(item: ToScore, folders: Sequence[Path]) -> DrawJob | None:
-    """The picture's job with the photo that it started from; None if that may not be read."""
+def _photo_job(
+    item: ToScore, folders: Sequence[Path], masks: Mapping[str, bytes]
+) -> DrawJob | None:
+    """The picture's job with what it started from; None if the photo may not be read."""
     try:
         path = resolve_reference(item.product.reference, folders)
     except InputError:
         return None
-    return DrawJob(item.image_id, item.recipe, path)
+    return DrawJob(item.image_id, item.recipe, path, masks.get(item.recipe.mask_sha256 or ""))
 
 
-def _reference(job: DrawJob | None) -> Pixels | None:
-    """The photo; None if it has changed or gone since."""
+def _origin(job: DrawJob | None) -> Origin | None:
+    """What it started from; None if the photo has changed or is missing."""
     try:
-        return None if job is None else load_reference(job)
+        return None if job is None else load_origin(job)
     except InputError:
         return None

@@ -1,7 +1,7 @@
-"""The shop's own feed, read again for exports: the copy that was taken last is the source of truth.
+"""The shop's own feed, read again for exports from the newest copy.
 
-A channel of the same platform gets its rows back with other pictures; any other channel gets what
-the catalog does not store, such as the HTML of descriptions and whole category paths.
+A channel of the same platform gets its rows back with the new pictures. Other channels get the
+values that the catalog does not store, such as the HTML of descriptions and whole category paths.
 """
 
 import csv
@@ -33,7 +33,7 @@ from catalog_gen.store.figures import feed_platform
 
 #: Feeds with a header; the columns of the others are those that their rows have.
 _TABULAR: Final = frozenset({"csv", "tsv", "parquet"})
-#: Before the number of a column whose name the header has more than once.
+#: The separator before the number of a column whose name occurs more than once in the header.
 _AGAIN: Final = "\0"
 #: Channels that take feeds of any platform.
 _BUILDING: Final = ("google", "meta", "shopify", "woocommerce", "files")
@@ -41,7 +41,7 @@ _BUILDING: Final = ("google", "meta", "shopify", "woocommerce", "files")
 
 @dataclass(frozen=True, slots=True)
 class FeedText:
-    """A feed to be written: its bytes, and the ending of its name."""
+    """A feed to be written: its bytes, and its file suffix."""
 
     content: bytes
     suffix: str = "csv"
@@ -56,7 +56,7 @@ class ShopFeed:
 
     @classmethod
     def current(cls, catalog: Catalog) -> "ShopFeed | None":
-        """The feed that was taken last; None: there is no copy, as after ``restore``."""
+        """The feed's newest copy; None if there is none, for example after ``restore``."""
         try:
             taken = current_feed(catalog.home)
         except InputError:
@@ -65,7 +65,7 @@ class ShopFeed:
         return cls(open_feed(taken.path, settings), settings)
 
     def belongs_to(self, channel: Channel) -> bool:
-        """Whether the channel gives this feed's rows back."""
+        """Whether the channel writes this feed's rows back."""
         names = frozenset(map(fold, self.feed.table.names))
         return channel.takes_back(self.feed.platform, names)
 
@@ -83,9 +83,9 @@ def own_feed(catalog: Catalog, channel: Channel) -> ShopFeed | None:
     """The current feed.
 
     Raises:
-        InputError: the channel gives rows back, the shop's feed was of its platform, and the copy
-            is gone: rows built anew would make new products in the shop.
-        InputError: the channel takes only feeds of its own platform, and this is none.
+        InputError: the copy of the shop's feed, which is of the channel's platform, is missing;
+            newly built rows would create new products in the shop.
+        InputError: the channel takes only feeds of its own platform, and this is another one.
     """
     feed = ShopFeed.current(catalog)
     if feed is None:
@@ -94,27 +94,27 @@ def own_feed(catalog: Catalog, channel: Channel) -> ShopFeed | None:
         if platform in channel.platforms:
             raise InputError(
                 f"channel '{channel.name}'",
-                "gives the shop's own rows back, and the copy of its feed is gone",
-                "Run `catalog-gen refresh`, which takes the feed again.",
+                "writes the shop's own rows back, and the copy of the feed is gone",
+                "Run `catalog-gen refresh`, which copies the feed again.",
             )
     if not channel.columns and (feed is None or not feed.belongs_to(channel)):
         platform = feed.feed.platform if feed else "no platform's"
         raise InputError(
             f"channel '{channel.name}'",
-            f"only gives back feeds of its own platform, and this one is read as {platform}",
+            f"only writes back feeds of its own platform, and this one is read as {platform}",
             f"Set feed.platform if it is one, or export for {', '.join(_BUILDING)}.",
         )
     return feed
 
 
 def shop_facts(catalog: Catalog) -> ShopFacts:
-    """What the settings say where a feed does not."""
+    """The settings' defaults for fields that a feed lacks."""
     publish = catalog.settings.publish
     return ShopFacts(publish.shop_url, publish.availability, publish.currency)
 
 
 def raw_texts(feed: ShopFeed | None) -> dict[str, tuple[str, str]]:
-    """By product: the description as the feed has it, and the whole category path."""
+    """The feed's unchanged description and whole category path, by product."""
     if feed is None:
         return {}
     return {
@@ -124,7 +124,7 @@ def raw_texts(feed: ShopFeed | None) -> dict[str, tuple[str, str]]:
 
 
 def with_raw_texts(product: ChannelProduct, texts: Mapping[str, tuple[str, str]]) -> ChannelProduct:
-    """The product with what the catalog does not store."""
+    """The product with the values that the catalog does not store."""
     description, category = texts.get(product.product_id, ("", ""))
     number = category.isdecimal()  # a bare number of Google's taxonomy
     return replace(
@@ -141,7 +141,7 @@ def channel_text(
     base_url: str,
     facts: ShopFacts,
 ) -> FeedText:
-    """The channel's feed: the shop's own rows given back, or rows built anew."""
+    """The channel's feed: the shop's own rows with new pictures, or newly built rows."""
     if back is not None:
         images = {product.product_id: product.images for product in products}
         return given_back(channel, back, images, base_url)
@@ -151,11 +151,11 @@ def channel_text(
 def given_back(
     channel: Channel, shop: ShopFeed, images: Mapping[str, tuple[str, ...]], base_url: str
 ) -> FeedText:
-    """Every row of the shop's feed as it was, but for the pictures of these products.
+    """Every row of the shop's feed unchanged, except for the pictures of these products.
 
-    The dialect stays: delimiter, encoding, line ends, column order, lines above the header. XML
-    becomes CSV, and fields of several parts as Google's text feeds write them. Rows that can't be
-    read are not given back.
+    Delimiter, encoding, line ends, column order and the lines above the header stay the same. XML
+    becomes CSV, with compound fields written as in Google's text feeds. Rows that could not be read
+    are left out.
     """
     table = shop.feed.table
     lines: dict[int, tuple[str, tuple[str, ...]]] = {}
@@ -202,7 +202,7 @@ def _rows(
 
 
 def _columns(shop: ShopFeed) -> tuple[str, ...]:
-    """The columns of the written feed, in the order in which the shop's has them."""
+    """The columns of the written feed, in the order of the shop's feed."""
     table = shop.feed.table
     if table.format in _TABULAR:
         before: Counter[str] = Counter()
@@ -220,5 +220,5 @@ def _columns(shop: ShopFeed) -> tuple[str, ...]:
 
 
 def _merchant_name(name: str) -> str:
-    """Google's name of an XML field; what Atom calls a summary is the description."""
+    """Google's name for an XML field; Atom's summary is the description."""
     return "description" if name == "summary" else name.removeprefix("g:")

@@ -16,13 +16,14 @@ from catalog_gen.judging.scorer import ClipScore
 from catalog_gen.judging.shop_critic import load_shop_critic
 from catalog_gen.judging.signals.duplicates import Likenesses, Twin, as_bits, nearest_twins
 from catalog_gen.progress import report
+from catalog_gen.recipe import Recipe
 from catalog_gen.settings import ViewSettings
 from catalog_gen.stages.catalog import Catalog, Stamp
 from catalog_gen.store.runs import note_figures
 from catalog_gen.store.scores import likenesses
 from catalog_gen.store.verdicts import ToJudge, VerdictRow, save_verdicts, unjudged
 
-#: Pictures between two reports of progress.
+#: Number of pictures between two reports of progress.
 REPORTED: Final = 64
 
 
@@ -40,7 +41,7 @@ def judge_images(
 ) -> JudgeResult:
     """Judge every scored picture of these shards that this rubric has not judged.
 
-    Notes ``verdicts`` with the run, if there was anything to judge.
+    Notes ``verdicts`` with the run if there was anything to judge.
 
     Raises:
         ConfigError: the rubric can't be used, or its critic on one of the pictures.
@@ -78,13 +79,19 @@ def judge_images(
     return result
 
 
+def _is_whole(recipe: Recipe) -> bool:
+    """Whether an edited picture's recipe names all that it started from."""
+    masked = "mask" in recipe.method.needs
+    return bool(recipe.reference_sha256) and (not masked or bool(recipe.mask_sha256))
+
+
 def _context(
     item: ToJudge, view: ViewSettings | None, scorer_hash: str, twin: Twin | None
 ) -> JudgingContext:
     edited = item.recipe.reference_sha256 is not None
     return JudgingContext(
         scorer_hash=scorer_hash,
-        recipe_complete=not edited or bool(item.recipe.reference_sha256),
+        recipe_complete=not edited or _is_whole(item.recipe),
         environment_complete=bool(item.environment_id),
         background=view.background if view else "any",
         edit_policy=view.edit_policy if view and edited else None,
@@ -96,7 +103,7 @@ def _context(
 def _twins(
     catalog: Catalog, todo: Sequence[ToJudge], scorer_hash: str
 ) -> Mapping[str, Twin | None]:
-    """The most similar picture of another look, by image id, among all that are in use.
+    """The most similar picture of another look among all pictures in use, by image id.
 
     Looks with the same prompt are meant to look similar and are not compared.
     """
@@ -118,7 +125,7 @@ def _twins(
 
 
 def _numbered(names: Sequence[str]) -> NDArray[np.int64]:
-    """The same number for the same name: comparing numbers is a hundred times faster."""
+    """Equal numbers for equal names, since comparing numbers is a hundred times faster."""
     return np.unique(names, return_inverse=True)[1].astype(np.int64)
 
 

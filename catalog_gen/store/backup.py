@@ -1,13 +1,16 @@
-"""Back up and restore a catalog: the whole database and the files that wait in the outbox.
+"""Back up and restore a catalog: the whole database, the pictures, and what waits in the outbox.
 
 Snapshots, the gallery, exports and cached hashes can be rebuilt and are left out, and so is
 Dagster's run history. A backup is a folder that appears by a rename; its ``manifest.json`` holds
-the SHA-256 of every file, and a restore accepts only files that match it.
+the SHA-256 of every file, and a restore accepts only files that match it. Pictures that are not in
+the database are files below ``pictures/``, wherever the catalog keeps its own: a backup is a store
+in itself, and a restored one keeps them in its home.
 """
 
 import json
 import os
 import shutil
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -16,48 +19,72 @@ from pathlib import Path
 from typing import Final
 
 import duckdb
-from duckdb import DuckDBPyConnection
 
 from catalog_gen.errors import CorruptionError, InputError, StoreBusyError, StoreError
 from catalog_gen.fingerprint import sha256_file
+from catalog_gen.picture_place import IN_DATABASE, IN_HOME
 from catalog_gen.settings import Home
+from catalog_gen.store.compaction import copy_database
 from catalog_gen.store.connection import Store
 from catalog_gen.store.drawing_lock import drawing_lock
 from catalog_gen.store.files import sync_file, sync_folder
+from catalog_gen.store.images import picture_addresses
 from catalog_gen.store.outbox import Outbox
+from catalog_gen.store.pictures.in_folder import InFolder
+from catalog_gen.store.pictures.lock import pictures_lock
+from catalog_gen.store.pictures.pictures import Pictures, is_whole, portions
+from catalog_gen.store.pictures.place import pictures_outside, recorded_place
 from catalog_gen.store.relations import only_row
 from catalog_gen.store.schema import SchemaState, current_state, require_known
+from catalog_gen.store.unfinished import unfinished_folder
 from catalog_gen.store.verify import verify
 
 MANIFEST: Final = "manifest.json"
 
-#: Memory limit of DuckDB while it writes a backup.
-_MEMORY: Final = "2GB"
-
 _DATABASE: Final = "catalog.duckdb"
 _OUTBOX: Final = "outbox"
-_TEMPORARY: Final = ".writing-"
+
+
+@dataclass(frozen=True, slots=True)
+class PictureList:
+    """A set of pictures: how many, their bytes, and the SHA-256 of their sorted addresses."""
+
+    count: int
+    bytes: int
+    sha256: str
+
+    @classmethod
+    def of(cls, pictures: Pictures) -> "PictureList":
+        """Sum up all that a place keeps."""
+        listed = sorted(pictures.listed())
+        names = sha256("\n".join(address for address, _ in listed).encode())
+        return cls(len(listed), sum(size for _, size in listed), names.hexdigest())
 
 
 @dataclass(frozen=True, slots=True)
 class Backup:
-    """What a backup holds: SHA-256 and bytes of each file, by its path inside the folder."""
+    """What a backup holds: SHA-256 and bytes of each file, by its path inside the folder.
+
+    ``pictures`` sums up the pictures outside the database, whose names are their hashes.
+    """
 
     created_at: str
     schema: SchemaState
     images: int
     files: dict[str, tuple[str, int]]
+    pictures: PictureList
 
     @property
     def bytes(self) -> int:
-        return sum(size for _, size in self.files.values())
+        return sum(size for _, size in self.files.values()) + self.pictures.bytes
 
 
 def back_up(home: Home, target: Path) -> Backup:
     """Write a backup; ``target`` appears when it is complete and on the disk.
 
     The outbox is copied before the database: a file that is ingested in between is in both, and
-    ingestion skips it later; in the other order it would be in neither.
+    ingestion skips it later; in the other order it would be in neither. Pictures come last: they
+    are kept before their rows are, and nothing drops any meanwhile.
 
     Raises:
         InputError: ``target`` exists and is not empty.
@@ -69,32 +96,13 @@ def back_up(home: Home, target: Path) -> Backup:
         raise InputError(str(target), "the folder exists and is not empty", "Name a new folder.")
     if not home.database.exists():
         raise StoreError(str(home.database), "there is no database yet", "Run a refresh first.")
-    temporary = target.with_name(f"{_TEMPORARY}{os.getpid()}-{target.name}")
     try:
-        temporary.mkdir(parents=True)
-        _copy_outbox(Outbox(home.outbox), temporary / _OUTBOX)
-        with Store(home).reading() as connection:
-            (images,) = only_row(connection.execute("SELECT count(*) FROM images"))
-            _copy_database(connection, temporary / _DATABASE)
-        _require_whole(Home(temporary))
-        backup = Backup(
-            datetime.now(UTC).isoformat(timespec="seconds"),
-            current_state(),
-            images,
-            _hashed(temporary),
-        )
-        manifest = temporary / MANIFEST
-        manifest.write_text(json.dumps(asdict(backup), indent=2) + "\n", "utf-8")
-        for path in (manifest, *(temporary / name for name in backup.files)):
-            sync_file(path)
-        sync_folder(temporary / _OUTBOX)
-        sync_folder(temporary)
-        temporary.rename(target)
+        with unfinished_folder(target.parent) as temporary:
+            backup = _write(home, temporary / target.name)
+            (temporary / target.name).rename(target)
         sync_folder(target.parent)
     except OSError as error:
         raise _disk(target, error) from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
     return backup
 
 
@@ -115,7 +123,11 @@ def check_backup(folder: Path) -> Backup:
             )
         files = {str(name): (str(sha), int(size)) for name, (sha, size) in about["files"].items()}
         backup = Backup(
-            str(about["created_at"]), SchemaState(**about["schema"]), int(about["images"]), files
+            str(about["created_at"]),
+            SchemaState(**about["schema"]),
+            int(about["images"]),
+            files,
+            PictureList(**about["pictures"]),
         )
     except OSError as error:
         raise InputError(
@@ -129,6 +141,7 @@ def check_backup(folder: Path) -> Backup:
         ) from error
     require_known(backup.schema, current_state(), str(folder))
     damaged = [name for name, (digest, _) in files.items() if not _is(folder, name, digest)]
+    damaged += _damaged_pictures(backup, InFolder(Home(folder).pictures))
     if damaged or _DATABASE not in files:
         raise CorruptionError(
             str(folder),
@@ -171,11 +184,11 @@ def restore(home: Home, folder: Path, *, force: bool = False) -> Restored:
             "there is a store, and a restore would replace it",
             "Add --force (the earlier store is kept beside it), or set CATALOG_HOME elsewhere.",
         )
-    staged = home.root / f"{_TEMPORARY}{os.getpid()}-restore"
     try:
-        home.root.mkdir(parents=True, exist_ok=True)
-        with drawing_lock(home, wait=False):
+        with unfinished_folder(home.root) as staged, drawing_lock(home, wait=False):
             _stage(folder, backup, staged)
+            pictures = InFolder(Home(folder).pictures)
+            _copy_pictures(pictures, _listed(pictures), InFolder(home.pictures))
             earlier = home.root / f"replaced-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}"
             if taken:
                 _require_free(home)
@@ -185,9 +198,43 @@ def restore(home: Home, folder: Path, *, force: bool = False) -> Restored:
                 _put_aside_outbox(outbox, backup, earlier)
     except OSError as error:
         raise _disk(home.root, error) from error
-    finally:
-        shutil.rmtree(staged, ignore_errors=True)
     return Restored(backup, earlier if taken else None)
+
+
+def _write(home: Home, folder: Path) -> Backup:
+    """Write the backup's files into a new folder, all synced."""
+    folder.mkdir()
+    _copy_outbox(Outbox(home.outbox), folder / _OUTBOX)
+    copy = Home(folder)
+    with pictures_lock(home):
+        with Store(home).reading() as connection:
+            (images,) = only_row(connection.execute("SELECT count(*) FROM images"))
+            place = recorded_place(connection) or IN_HOME
+            addresses = picture_addresses(connection)
+            copy_database(
+                connection,
+                copy.database,
+                "UPDATE copied.picture_place SET leaving = NULL, "
+                f"place = if(place = '{IN_DATABASE}', place, '{IN_HOME}')",
+            )
+        outside = pictures_outside(home, place)
+        if outside is not None:
+            _copy_pictures(outside, addresses, InFolder(copy.pictures))
+    _require_whole(copy)
+    backup = Backup(
+        datetime.now(UTC).isoformat(timespec="seconds"),
+        current_state(),
+        images,
+        _hashed(folder),
+        PictureList.of(InFolder(copy.pictures)),
+    )
+    manifest = folder / MANIFEST
+    manifest.write_text(json.dumps(asdict(backup), indent=2) + "\n", "utf-8")
+    for path in (manifest, *(folder / name for name in backup.files)):
+        sync_file(path)
+    sync_folder(folder / _OUTBOX)
+    sync_folder(folder)
+    return backup
 
 
 def _copy_outbox(outbox: Outbox, target: Path) -> None:
@@ -197,15 +244,34 @@ def _copy_outbox(outbox: Outbox, target: Path) -> None:
             shutil.copyfile(path, target / path.name)
 
 
-def _copy_database(connection: DuckDBPyConnection, path: Path) -> None:
-    """Copy the database row by row, not byte by byte, so that every block's checksum is checked."""
-    quoted = str(path).replace("'", "''")
-    (live,) = only_row(connection.execute("SELECT current_database()"))
-    connection.execute(f"SET memory_limit = '{_MEMORY}'")
-    connection.execute(f"ATTACH '{quoted}' AS backup (READ_WRITE)")
-    connection.execute(f'COPY FROM DATABASE "{live}" TO backup')
-    connection.execute("CHECKPOINT backup")
-    connection.execute("DETACH backup")
+def _copy_pictures(source: Pictures, addresses: Iterable[str], target: Pictures) -> None:
+    """Copy pictures, each of them checked.
+
+    Raises:
+        CorruptionError: one is gone or damaged.
+    """
+    for portion in portions(addresses):
+        found = source.get(portion)
+        for address in portion:
+            if address not in found or not is_whole(address, found[address]):
+                raise CorruptionError(
+                    f"picture {address}",
+                    "its bytes are gone, or not what was stored",
+                    "No backup was written. `catalog-gen verify` lists all, with what to do.",
+                )
+        target.put(found)
+
+
+def _listed(pictures: Pictures) -> list[str]:
+    return sorted(address for address, _ in pictures.listed())
+
+
+def _damaged_pictures(backup: Backup, pictures: Pictures) -> list[str]:
+    """Names of damaged pictures of a backup; the folder's, where some are missing."""
+    damaged = sorted(pictures.broken(_listed(pictures)))
+    if PictureList.of(pictures) != backup.pictures:
+        damaged.append("pictures")
+    return damaged
 
 
 def _require_whole(copy: Home) -> None:
@@ -235,8 +301,7 @@ def _is(folder: Path, name: str, digest: str) -> bool:
 
 def _stage(folder: Path, backup: Backup, staged: Path) -> None:
     """Copy the backup into the catalog's folder and hash the copy, too."""
-    shutil.rmtree(staged, ignore_errors=True)
-    (staged / _OUTBOX).mkdir(parents=True)
+    (staged / _OUTBOX).mkdir()
     for name, (digest, _) in backup.files.items():
         content = sha256()
         with (folder / name).open("rb") as source, (staged / name).open("wb") as target:
@@ -273,6 +338,9 @@ def _link_old(home: Home, earlier: Path) -> None:
     earlier.mkdir()
     if home.database.exists():
         os.link(home.database, earlier / _DATABASE)
+    if home.pictures.exists():
+        # Further names of the same files: they cost nothing, and the old store stays whole.
+        shutil.copytree(home.pictures, Home(earlier).pictures, copy_function=os.link)
     log = _log_of(home)
     if log.exists():  # only of a database that could not be opened
         log.rename(earlier / log.name)

@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -21,7 +22,10 @@ import duckdb
 from duckdb import DuckDBPyConnection
 
 from catalog_gen.errors import CorruptionError, StoreBusyError, StoreError
+from catalog_gen.picture_place import IN_HOME
 from catalog_gen.settings import Home
+from catalog_gen.store.pictures.pictures import Pictures
+from catalog_gen.store.pictures.place import pictures_at, recorded_place
 from catalog_gen.store.schema import (
     current_schema,
     current_state,
@@ -40,15 +44,33 @@ LONGEST_PAUSE: Final = 1.0
 _HOLDER: Final = re.compile(r"Conflicting lock is held in (?P<program>.+?) \(PID (?P<pid>\d+)\)")
 
 
+@dataclass(slots=True)
+class _Turn:
+    """Which thread has the database open."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    holder: int | None = None
+
+
 class Store:
     """The database of one catalog; usable from several threads, which wait for each other."""
 
     def __init__(self, home: Home, *, patience: float = PATIENCE) -> None:
         """Open nothing yet; ``patience`` is how many seconds to wait for other processes."""
+        self.home = home
         self.path = home.database
         self._patience = patience
-        self._turn = threading.Lock()
-        self._holder: int | None = None
+        self._turn = _Turn()
+
+    def with_patience(self, seconds: float) -> "Store":
+        """The same store with another patience; threads of both wait for each other."""
+        other = Store(self.home, patience=seconds)
+        other._turn = self._turn
+        return other
+
+    def pictures(self, connection: DuckDBPyConnection) -> Pictures:
+        """The pictures' bytes, wherever the database says that they are."""
+        return pictures_at(self.home, recorded_place(connection) or IN_HOME, connection)
 
     @contextmanager
     def writing(self, *, checkpoint: bool = False) -> Iterator[DuckDBPyConnection]:
@@ -69,6 +91,19 @@ class Store:
                     yield connection
                 if checkpoint:
                     _checkpoint(connection)
+
+    @contextmanager
+    def alone(self) -> Iterator[DuckDBPyConnection]:
+        """The live file for this process alone, without a transaction and with an empty log.
+
+        Raises:
+            StoreBusyError: another process held the file for longer than ``patience``.
+            StoreError: any other error of the database.
+        """
+        with self._my_turn(), _translated(self.path), self._opened(read_only=False) as connection:
+            self._bring_up_to_date(connection)
+            _checkpoint(connection)
+            yield connection
 
     @contextmanager
     def reading(self) -> Iterator[DuckDBPyConnection]:
@@ -125,18 +160,18 @@ class Store:
     @contextmanager
     def _my_turn(self) -> Iterator[None]:
         me = threading.get_ident()
-        if self._holder == me:
+        if self._turn.holder == me:
             raise StoreError(
                 str(self.path),
                 "this thread has the database open already",
                 "Leave one `writing`, `reading` or `peek` block before the next.",
             )
-        with self._turn:
-            self._holder = me
+        with self._turn.lock:
+            self._turn.holder = me
             try:
                 yield
             finally:
-                self._holder = None
+                self._turn.holder = None
 
     @contextmanager
     def _opened(self, *, read_only: bool) -> Iterator[DuckDBPyConnection]:

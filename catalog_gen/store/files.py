@@ -1,8 +1,9 @@
 """Durable file operations: a rename is durable only once its folder is synced, too."""
 
 import os
-import tempfile
 from pathlib import Path
+
+from catalog_gen.store.unfinished import unfinished_file
 
 
 def write_whole(path: Path, content: bytes) -> None:
@@ -10,15 +11,11 @@ def write_whole(path: Path, content: bytes) -> None:
 
     The file is not synced, so use this only for content that can be written again.
     """
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".partial")
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(content)
-        os.chmod(name, 0o644)
-        os.replace(name, path)
-    except BaseException:
-        os.unlink(name)
-        raise
+    with unfinished_file(path.parent) as (stream, partial):
+        stream.write(content)
+        stream.flush()
+        partial.chmod(0o644)
+        partial.replace(path)
 
 
 def sync_file(path: Path) -> None:

@@ -2,7 +2,8 @@
 
 A picture is acknowledged when its file is here: written under a temporary name, synced, renamed,
 and the folder synced. One writer ingests files into the database, idempotently, and removes a
-file only when its rows are in the database's main file; any process may die between any two steps.
+file only when its pictures are kept and its rows are in the database's main file; any process may
+die between any two steps.
 
 A file's name ends with the SHA-256 of its bytes, so that a damaged file is noticed before its
 content is used.
@@ -22,24 +23,31 @@ from pathlib import Path
 from typing import Final
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from duckdb import DuckDBPyConnection
 
 from catalog_gen.errors import CorruptionError, StoreError
+from catalog_gen.picture_place import IN_HOME
 from catalog_gen.recipe import Environment, Failure
 from catalog_gen.store.connection import Store
 from catalog_gen.store.files import sync_folder
 from catalog_gen.store.ledger import record_failures
+from catalog_gen.store.pictures.in_database import InDatabase
+from catalog_gen.store.pictures.pictures import is_whole
+from catalog_gen.store.pictures.place import (
+    pictures_outside,
+    record_place,
+    recorded_place,
+    settled_place,
+)
 from catalog_gen.store.relations import arrow_rows, first_row, insert_row, registered
+from catalog_gen.store.unfinished import sweep, unfinished_file
 
 #: Bytes of outbox files that one transaction ingests; bounds its memory.
 GROUP_BYTES: Final = 128 * 1024**2
 
-#: Seconds after which a temporary file belongs to a process that died.
-ABANDONED_AFTER: Final = 3600.0
-
 _SUFFIX: Final = ".parquet"
-_TEMPORARY: Final = ".writing-"
 _METADATA: Final = b"catalog_gen"
 
 
@@ -98,18 +106,15 @@ class Outbox:
         content = _serialised(images, failures, environment, run_id)
         digest = sha256(content).hexdigest()
         path = self.folder / f"{time.time_ns():020d}-{digest}{_SUFFIX}"
-        temporary = self.folder / f"{_TEMPORARY}{os.getpid()}-{digest}"
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            with temporary.open("wb") as stream:
+            with unfinished_file(self.folder) as (stream, partial):
                 stream.write(content)
                 stream.flush()
                 os.fsync(stream.fileno())
-            temporary.rename(path)
+                partial.rename(path)
             sync_folder(self.folder)
         except OSError as error:
-            with suppress(OSError):
-                temporary.unlink(missing_ok=True)
             raise StoreError(
                 str(self.folder),
                 f"the outbox can't take {len(images)} pictures ({error.strerror})",
@@ -145,10 +150,7 @@ class Outbox:
         """Delete files that are in the database, and what dead processes left half-written."""
         for path in paths:
             path.unlink(missing_ok=True)
-        for leftover in self.folder.glob(f"{_TEMPORARY}*"):
-            with suppress(FileNotFoundError):  # its process may be renaming it just now
-                if time.time() - leftover.stat().st_mtime > ABANDONED_AFTER:
-                    leftover.unlink()
+        sweep(self.folder)
         if paths:
             sync_folder(self.folder)
 
@@ -159,19 +161,29 @@ def ingest(
     run_id: str,
     *,
     max_tries: int,
+    place: str = IN_HOME,
 ) -> Ingested:
-    """Ingest all waiting files into the database; safe to repeat, safe to kill.
+    """Ingest all waiting files; safe to repeat, safe to kill.
+
+    Pictures' bytes are durable in their place before a row says that they are there.
 
     Args:
         max_tries: failed candidates are given up after this many tries.
+        place: where the settings want the pictures' bytes.
 
     Raises:
+        ConfigError: the catalog's pictures are in another place.
         StoreBusyError: another process holds the database; the files wait.
         StoreError: the database failed; the files wait.
     """
     total = Ingested()
-    for group in _groups(outbox.pending()):
-        total = _sum(total, _ingest_group(store, outbox, group, run_id, max_tries))
+    waiting = outbox.pending()
+    if not waiting:
+        return total
+    with store.reading() as connection:
+        place = settled_place(connection, place)
+    for group in _groups(waiting):
+        total = _sum(total, _ingest_group(store, outbox, group, run_id, max_tries, place))
     return total
 
 
@@ -181,13 +193,15 @@ class Batch:
 
     name: str
     rows: pa.Table
+    pictures: dict[str, bytes]
+    """The pictures' files by address; ``rows`` has the rest."""
     environment: Environment
     written_at: datetime
     run_id: str
 
 
 def _ingest_group(
-    store: Store, outbox: Outbox, paths: Sequence[Path], run_id: str, max_tries: int
+    store: Store, outbox: Outbox, paths: Sequence[Path], run_id: str, max_tries: int, place: str
 ) -> Ingested:
     result = Ingested()
     batches: list[Batch] = []
@@ -200,17 +214,58 @@ def _ingest_group(
             damaged = outbox.set_aside(path)
             result = _sum(result, Ingested(corrupt=(damaged.name,)))
     if batches:
+        outside = pictures_outside(store.home, place)
+        with store.reading() as connection:
+            pictures = _new_pictures(connection, batches)
+        if outside is not None:
+            outside.put(pictures)
         with store.writing(checkpoint=True) as connection:
+            _require_place(connection, place)
+            if outside is None:
+                InDatabase(connection).put(pictures)
             for batch in batches:
                 result = _sum(result, _store(connection, batch, run_id, max_tries))
         outbox.remove([outbox.folder / batch.name for batch in batches])
     return result
 
 
+def _new_pictures(connection: DuckDBPyConnection, batches: Sequence[Batch]) -> dict[str, bytes]:
+    """The pictures to keep, by address: of two that one recipe has, the first."""
+    drawn = [
+        (recipe_id, address, batch.pictures[address])
+        for batch in batches
+        for recipe_id, address in zip(
+            batch.rows["recipe_id"].to_pylist(), batch.rows["sha256"].to_pylist(), strict=True
+        )
+        if address is not None
+    ]
+    address_of: dict[str, str] = dict(
+        connection.execute(
+            """
+            SELECT image_id, sha256 FROM images
+            WHERE image_id IN (SELECT unnest($ids::VARCHAR[]))
+            """,
+            {"ids": [recipe_id for recipe_id, _, _ in drawn]},
+        ).fetchall()
+    )
+    return {
+        address: png
+        for recipe_id, address, png in drawn
+        if address_of.setdefault(recipe_id, address) == address
+    }
+
+
+def _require_place(connection: DuckDBPyConnection, place: str) -> None:
+    """Record the place with the first pictures; it must not have been moved just now."""
+    recorded = recorded_place(connection)
+    if settled_place(connection, place) != recorded:
+        record_place(connection, place)
+
+
 def _store(
     connection: DuckDBPyConnection, batch: Batch, ingest_run: str, max_tries: int
 ) -> Ingested:
-    pictures = batch.rows.num_rows - batch.rows["png"].null_count
+    pictures = batch.rows.num_rows - batch.rows["sha256"].null_count
     known = first_row(
         connection.execute("SELECT 1 FROM outbox_batches WHERE batch = ?", [batch.name])
     )
@@ -260,25 +315,14 @@ def _store_images(connection: DuckDBPyConnection, batch: Batch, run_id: str) -> 
         INSERT INTO images BY NAME
         SELECT DISTINCT ON (drawn.recipe_id) drawn.recipe_id AS image_id, drawn.sha256,
             coalesce(ledger.prompt_id, '') AS prompt_id, $environment AS environment_id,
-            drawn.width, drawn.height, octet_length(drawn.png) AS size, drawn.seconds,
+            drawn.width, drawn.height, drawn.size, drawn.seconds,
             $batch AS batch, $now AS created_at, $run_id AS run_id
         FROM outbox_rows AS drawn LEFT JOIN ledger USING (recipe_id)
-        WHERE drawn.png IS NOT NULL
+        WHERE drawn.sha256 IS NOT NULL
         ON CONFLICT DO NOTHING
         """,
             parameters,
         )
-    )
-    connection.execute(
-        """
-        INSERT INTO image_bytes BY NAME
-        SELECT DISTINCT ON (drawn.sha256) drawn.sha256, drawn.png AS bytes
-        FROM outbox_rows AS drawn
-        JOIN images ON images.image_id = drawn.recipe_id AND images.sha256 = drawn.sha256
-        WHERE drawn.png IS NOT NULL AND images.batch = $batch
-        ON CONFLICT DO NOTHING
-        """,
-        {"batch": batch.name},
     )
     connection.execute(
         """
@@ -326,13 +370,19 @@ def read_batch(path: Path) -> Batch:
     if sha256(content).hexdigest() != digest:
         raise _corrupt(path, "the file's bytes do not hash to its name")
     rows = pq.read_table(pa.BufferReader(content))
-    for png, expected in zip(rows["png"], rows["sha256"], strict=True):
-        if png.is_valid and sha256(png.as_buffer()).hexdigest() != expected.as_py():
-            raise _corrupt(path, f"image {expected.as_py()} does not hash to its address")
+    pictures: dict[str, bytes] = {}
+    for png, expected in zip(rows["png"], rows["sha256"].to_pylist(), strict=True):
+        if png.is_valid:
+            pictures[expected] = png.as_py()
+            if not is_whole(expected, pictures[expected]):
+                raise _corrupt(path, f"image {expected} does not hash to its address")
+    sizes = pc.binary_length(rows["png"])
+    rows = rows.drop_columns(["png"]).append_column("size", sizes)
     about = json.loads(rows.schema.metadata[_METADATA])
     return Batch(
         name=path.name,
         rows=rows,
+        pictures=pictures,
         environment=Environment.model_validate(about["environment"]),
         written_at=datetime.fromisoformat(about["written_at"]),
         run_id=about["run_id"],

@@ -11,6 +11,7 @@ from datetime import datetime
 from duckdb import DuckDBPyConnection
 
 from catalog_gen.errors import CorruptionError, InputError
+from catalog_gen.store.pictures.pictures import Pictures
 from catalog_gen.store.relations import (
     columns_of,
     first_row,
@@ -133,7 +134,12 @@ def publish(
 
 
 def rollback_to(
-    connection: DuckDBPyConnection, publication_id: int, *, run_id: str, now: datetime
+    connection: DuckDBPyConnection,
+    pictures: Pictures,
+    publication_id: int,
+    *,
+    run_id: str,
+    now: datetime,
 ) -> Publication:
     """Make an earlier set live again, as a new publication: history is never rewritten.
 
@@ -146,7 +152,7 @@ def rollback_to(
     """
     _publication(connection, publication_id)
     selection = _items(connection, publication_id)
-    _require_whole(connection, publication_id)
+    _require_whole(connection, pictures, publication_id)
     with registered_rows(connection, "selection", LiveImage, selection):
         row = only_row(
             connection.execute(
@@ -189,33 +195,31 @@ def release_hold(connection: DuckDBPyConnection, *, now: datetime) -> bool:
 
 
 def damaged_among(
-    connection: DuckDBPyConnection, selection: Sequence[LiveImage], *, only_new: bool
+    connection: DuckDBPyConnection,
+    pictures: Pictures,
+    selection: Sequence[LiveImage],
+    *,
+    only_new: bool,
 ) -> list[str]:
     """Ids of pictures whose bytes are gone, or no longer hash to their address.
 
     Args:
         only_new: hash only pictures that are not live yet, so that the cost of a night depends on
-            what changed; missing bytes are found for all of them.
+            what changed; missing ones are found for all of them.
     """
     with registered_rows(connection, "selection", LiveImage, selection):
         rows = connection.execute(
             """
             WITH wanted AS (SELECT DISTINCT image_id FROM selection),
             live AS (SELECT DISTINCT image_id FROM live_items)
-            SELECT image_id FROM wanted JOIN images USING (image_id)
-            ANTI JOIN (SELECT sha256 FROM image_bytes) AS present USING (sha256)
-            UNION ALL
-            SELECT image_id FROM wanted
-            ANTI JOIN (FROM live WHERE $only_new) AS shown USING (image_id)
-            JOIN images USING (image_id) JOIN image_bytes USING (sha256)
-            WHERE sha256(bytes) <> images.sha256
-            UNION ALL
-            SELECT image_id FROM wanted ANTI JOIN images USING (image_id)
-            ORDER BY image_id
-            """,
-            {"only_new": only_new},
+            SELECT image_id, sha256, image_id IN (FROM live) AS shown
+            FROM wanted LEFT JOIN images USING (image_id) ORDER BY image_id
+            """
         ).fetchall()
-    return [image_id for (image_id,) in rows]
+    new = {address for _, address, shown in rows if address and not (shown and only_new)}
+    old = {address for _, address, _ in rows if address} - new
+    broken = pictures.broken(sorted(new)) | (pictures.absent(old) if old else set())
+    return [image_id for image_id, address, _ in rows if address is None or address in broken]
 
 
 def live_at(connection: DuckDBPyConnection, moment: datetime) -> list[LiveImage]:
@@ -252,8 +256,8 @@ def _publication(connection: DuckDBPyConnection, number: int) -> Publication:
     return Publication(*row)
 
 
-def _require_whole(connection: DuckDBPyConnection, number: int) -> None:
-    damaged = damaged_among(connection, _items(connection, number), only_new=False)
+def _require_whole(connection: DuckDBPyConnection, pictures: Pictures, number: int) -> None:
+    damaged = damaged_among(connection, pictures, _items(connection, number), only_new=False)
     if damaged:
         raise CorruptionError(
             f"publication {number}",

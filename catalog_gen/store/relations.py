@@ -135,6 +135,11 @@ def only_row(result: DuckDBPyConnection) -> tuple[Any, ...]:
     return row
 
 
+def limit_memory(connection: DuckDBPyConnection) -> None:
+    """Limit the database's memory, so that it caches few pictures and sorts on disk."""
+    connection.execute("SET memory_limit = '512MB'")
+
+
 def strings(values: Iterable[str]) -> pa.Table:
     """A one-column table, ``value``."""
     return pa.table({"value": pa.array(list(values), TEXT)})

@@ -51,6 +51,7 @@ class ShownPicture:
     hard_failures: tuple[str, ...]
     reviewer: str
     reference_sha256: str
+    mask_sha256: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +110,6 @@ def active_products(connection: DuckDBPyConnection) -> list[Product]:
     """The products of the newest feed, by id."""
     rows = connection.execute(_ACTIVE).fetchall()
     return [stored_product(row) for row in rows]
-
-
-def limit_memory(connection: DuckDBPyConnection) -> None:
-    """Limit the database's memory, so that it caches few pictures and sorts on disk."""
-    connection.execute("SET memory_limit = '512MB'")
 
 
 def shown_products(connection: DuckDBPyConnection) -> Iterator[ShownProduct]:
@@ -191,6 +187,7 @@ def _shown_picture(facts: dict[str, Any]) -> ShownPicture:
             "hard_failures": tuple(facts["hard_failures"] or ()),
             "reviewer": facts["reviewer"] or "",
             "reference_sha256": facts["reference_sha256"] or "",
+            "mask_sha256": facts["mask_sha256"] or "",
         }
     )
 

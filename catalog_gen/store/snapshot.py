@@ -6,8 +6,6 @@ bytes stay in the live file: they are hundreds of times as large as all other ro
 copying them every night would grow with the shop's history.
 """
 
-import os
-import shutil
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -24,13 +22,12 @@ from catalog_gen.settings import Home
 from catalog_gen.store.connection import Store
 from catalog_gen.store.files import sync_file, sync_folder
 from catalog_gen.store.relations import only_row
+from catalog_gen.store.unfinished import unfinished_folder
 
 #: How many of the newest snapshots are kept.
 KEPT: Final = 3
 
 LATEST: Final = "latest.duckdb"
-
-_TEMPORARY: Final = ".writing-"
 
 #: The table that is not copied: see above.
 _BYTES: Final = "image_bytes"
@@ -69,18 +66,17 @@ def publish_snapshot(store: Store, home: Home) -> Path:
         StoreError: the disk is full, or the folder can't be written; earlier snapshots stay.
     """
     folder = home.snapshots
-    temporary = folder / f"{_TEMPORARY}{os.getpid()}.duckdb"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        _remove(temporary)
-        with store.reading() as connection:
-            _copy_rows(connection, temporary)
-        _lay_out_lineage(temporary)
-        sync_file(temporary)
-        stamp = f"{_next_number(folder):06d}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
-        path = folder / f"catalog-{stamp}.duckdb"
-        temporary.rename(path)
-        _point_latest_to(path)
+        with unfinished_folder(folder) as temporary:
+            copy = temporary / "catalog.duckdb"
+            with store.reading() as connection:
+                _copy_rows(connection, copy)
+            _lay_out_lineage(copy)
+            sync_file(copy)
+            stamp = f"{_next_number(folder):06d}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+            path = folder / f"catalog-{stamp}.duckdb"
+            copy.rename(path)
+            _point_latest_to(path, temporary / LATEST)
         _forget_old(folder)
         sync_folder(folder)
     except duckdb.Error as error:
@@ -95,9 +91,6 @@ def publish_snapshot(store: Store, home: Home) -> Path:
             f"the snapshot can't be written ({error.strerror})",
             "Free space or repair the folder; the earlier snapshots are still there.",
         ) from error
-    finally:
-        with suppress(OSError):
-            _remove(temporary)
     return path
 
 
@@ -114,7 +107,7 @@ def query_snapshot(home: Home, sql: str, limits: QueryLimits = USUAL_LIMITS) -> 
         raise StoreError(
             str(latest), "there is no snapshot yet", "Run `catalog-gen refresh` first."
         )
-    with tempfile.TemporaryDirectory(prefix="catalog-gen-sql-") as spill:
+    with unfinished_folder(Path(tempfile.gettempdir())) as spill:
         try:
             connection = duckdb.connect(
                 latest.resolve(),
@@ -125,7 +118,7 @@ def query_snapshot(home: Home, sql: str, limits: QueryLimits = USUAL_LIMITS) -> 
                     "autoinstall_known_extensions": "false",
                     "python_enable_replacements": "false",
                     "memory_limit": limits.memory,
-                    "temp_directory": spill,
+                    "temp_directory": str(spill),
                     "max_temp_directory_size": limits.spill,
                 },
             )
@@ -242,10 +235,8 @@ def _literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def _point_latest_to(path: Path) -> None:
-    """Replace the symbolic link in one step; readers of the earlier file keep it open."""
-    link = path.with_name(f"{_TEMPORARY}{os.getpid()}-{LATEST}")
-    link.unlink(missing_ok=True)
+def _point_latest_to(path: Path, link: Path) -> None:
+    """Replace the symbolic link by ``link`` in one step; readers of the earlier file keep it."""
     link.symlink_to(path.name)
     link.rename(path.with_name(LATEST))
 
@@ -268,9 +259,3 @@ def _numbered(folder: Path) -> list[Path]:
 
 def _number(snapshot: Path) -> int:
     return int(snapshot.name.split("-")[1])
-
-
-def _remove(temporary: Path) -> None:
-    temporary.unlink(missing_ok=True)
-    temporary.with_name(temporary.name + ".wal").unlink(missing_ok=True)
-    shutil.rmtree(temporary.with_name(temporary.name + ".tmp"), ignore_errors=True)

@@ -96,7 +96,8 @@ CREATE TABLE recipes (
     model_hash       VARCHAR NOT NULL,
     scheduler        VARCHAR NOT NULL,
     seed             BIGINT NOT NULL,
-    reference_sha256 VARCHAR
+    reference_sha256 VARCHAR,
+    mask_sha256      VARCHAR
 );
 
 CREATE TABLE environments (
@@ -135,7 +136,7 @@ CREATE TABLE ledger (
 CREATE TABLE images (
     seq             BIGINT NOT NULL DEFAULT nextval('seq'),
     image_id        VARCHAR PRIMARY KEY,  -- the recipe's id: a recipe has one image
-    sha256          VARCHAR NOT NULL,     -- of the encoded bytes: the key into image_bytes
+    sha256          VARCHAR NOT NULL,     -- of the encoded bytes: their address
     prompt_id       VARCHAR NOT NULL,     -- the prompt it was drawn for
     environment_id  VARCHAR NOT NULL,
     width           INTEGER NOT NULL,
@@ -147,10 +148,33 @@ CREATE TABLE images (
     run_id          VARCHAR NOT NULL
 );
 
--- Uncompressed, so that reading one image by its key takes less than a millisecond.
+-- Where the images' bytes are, in one row; none before the first image.
+CREATE TABLE picture_place (
+    place       VARCHAR NOT NULL,     -- duckdb, folder, a path or an address: see picture_place.py
+    leaving     VARCHAR,              -- where they were, until a move has emptied it; NULL: empty
+    changed_at  TIMESTAMPTZ NOT NULL
+);
+
+-- The bytes, where their place is the database. Uncompressed, so that reading one image by its key
+-- takes less than a millisecond.
 CREATE TABLE image_bytes (
     sha256  VARCHAR PRIMARY KEY,
     bytes   BLOB USING COMPRESSION uncompressed NOT NULL
+);
+
+-- Products' masks in their photos. A mask is a grey PNG of the photo's size in image_bytes: 255 where
+-- all of a pixel is the product.
+CREATE TABLE cutouts (
+    photo_sha256  VARCHAR NOT NULL,
+    maker         VARCHAR NOT NULL,       -- SHA-256 of made_by
+    made_by       VARCHAR NOT NULL,       -- JSON: how, by which version, with which weights
+    mask_sha256   VARCHAR NOT NULL,       -- the key into image_bytes; empty: it could not be cut out
+    problem       VARCHAR NOT NULL,       -- why it could not be, or empty
+    area          DOUBLE NOT NULL,        -- share of the photo that is product, 0..1
+    seconds       DOUBLE NOT NULL,
+    made_at       TIMESTAMPTZ NOT NULL,
+    run_id        VARCHAR NOT NULL,
+    PRIMARY KEY (photo_sha256, maker)
 );
 
 -- The outbox files that were ingested: ingesting one again changes nothing.

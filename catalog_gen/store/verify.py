@@ -15,12 +15,20 @@ from catalog_gen.errors import CorruptionError
 from catalog_gen.store.connection import Store
 from catalog_gen.store.images import damaged_images
 from catalog_gen.store.outbox import Outbox, read_batch
-from catalog_gen.store.relations import only_row
+from catalog_gen.store.relations import limit_memory, only_row
 
-Kind = Literal["database", "image", "recipe", "live picture", "outbox file", "gallery file"]
+Kind = Literal["database", "image", "mask", "recipe", "live picture", "outbox file", "gallery file"]
 
 #: Queries that find the names of damaged things of one kind, in order.
 _ROWS: Final[dict[Kind, tuple[str, str]]] = {
+    "mask": (
+        "its bytes are gone, or not what was stored",
+        """
+        SELECT DISTINCT mask_sha256
+        FROM cutouts LEFT JOIN image_bytes ON image_bytes.sha256 = mask_sha256
+        WHERE mask_sha256 <> '' AND (bytes IS NULL OR sha256(bytes) <> mask_sha256) ORDER BY ALL
+        """,
+    ),
     "recipe": (
         "its text does not hash to its id",
         "SELECT recipe_id FROM recipes WHERE sha256(recipe::VARCHAR) <> recipe_id ORDER BY ALL",
@@ -36,6 +44,7 @@ _ROWS: Final[dict[Kind, tuple[str, str]]] = {
 _REMEDIES: Final[dict[Kind, str]] = {
     "database": "Restore a backup: `catalog-gen restore DIR --force`.",
     "image": "Restore a backup: `catalog-gen restore DIR --force`.",
+    "mask": "Restore a backup: `catalog-gen restore DIR --force`.",
     "recipe": "Restore a backup: `catalog-gen restore DIR --force`.",
     "live picture": "Restore a backup, or `catalog-gen rollback` to an earlier set.",
     "outbox file": "Nothing: the next refresh sets it aside and draws its pictures again.",
@@ -72,26 +81,26 @@ class Verification:
 
 
 def verify(store: Store, outbox: Outbox) -> Verification:
-    """Hash everything: about 200 MB of pictures a second on one core.
+    """Hash everything: about 200 MB of pictures per second on one core.
 
     Raises:
         StoreBusyError: another process writes to the database.
         StoreError: the database is of an earlier or later version, or can't be read at all.
     """
-    files, pictures, damaged = _verify_outbox(outbox)
+    files, waiting, damaged = _verify_outbox(outbox)
     images = size = recipes = 0
     try:
         with store.peek() as connection:
+            limit_memory(connection)
+            pictures = store.pictures(connection)
             images, recipes = only_row(
                 connection.execute("SELECT (SELECT count(*) FROM images), count(*) FROM recipes")
             )
-            (size,) = only_row(
-                connection.execute("SELECT coalesce(sum(octet_length(bytes)), 0) FROM image_bytes")
-            )
+            size = sum(size for _, size in pictures.listed())
             _read_all_tables(connection)
             damaged += [
                 _damage("image", image_id, "its bytes are gone, or not what was stored")
-                for image_id in damaged_images(connection)
+                for image_id in damaged_images(connection, pictures)
             ]
             for kind, (rule, query) in _ROWS.items():
                 damaged += [
@@ -99,7 +108,7 @@ def verify(store: Store, outbox: Outbox) -> Verification:
                 ]
     except CorruptionError as error:
         damaged.append(_damage("database", error.value, error.rule))
-    return Verification(images, size, recipes, files, pictures, tuple(damaged))
+    return Verification(images, size, recipes, files, waiting, tuple(damaged))
 
 
 def _verify_outbox(outbox: Outbox) -> tuple[int, int, list[Damage]]:
@@ -113,7 +122,7 @@ def _verify_outbox(outbox: Outbox) -> tuple[int, int, list[Damage]]:
         except CorruptionError as error:
             damaged.append(_damage("outbox file", path.name, error.rule))
         else:
-            pictures += rows.num_rows - rows["png"].null_count
+            pictures += rows.num_rows - rows["sha256"].null_count
         files += 1
     damaged += [
         _damage("outbox file", path.name, "it was found damaged and set aside")

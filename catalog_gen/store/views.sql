@@ -107,6 +107,7 @@ SELECT
     (recipes.recipe ->> 'steps')::INTEGER AS steps,
     (recipes.recipe ->> 'guidance')::DOUBLE AS guidance,
     recipes.reference_sha256,
+    recipes.mask_sha256,
     recipes.recipe,
     images.environment_id,
     environments.environment ->> 'device' AS device,
@@ -152,7 +153,7 @@ LEFT JOIN runs ON runs.run_id = images.run_id;
 
 COMMENT ON VIEW lineage IS 'One row per image: where it came from and what became of it';
 COMMENT ON COLUMN lineage.image_id IS 'SHA-256 of the recipe; a recipe has one image';
-COMMENT ON COLUMN lineage.sha256 IS 'SHA-256 of the PNG bytes, the key into image_bytes';
+COMMENT ON COLUMN lineage.sha256 IS 'SHA-256 of the PNG bytes, their address';
 COMMENT ON COLUMN lineage.width IS 'Pixels';
 COMMENT ON COLUMN lineage.height IS 'Pixels';
 COMMENT ON COLUMN lineage.created_at IS 'When it was acknowledged, UTC';
@@ -175,7 +176,7 @@ COMMENT ON COLUMN lineage.template_hash IS 'SHA-256 of the template and the nega
 COMMENT ON COLUMN lineage.settings_hash IS 'SHA-256 of the view''s other settings';
 COMMENT ON COLUMN lineage.model_hash IS 'SHA-256 of the model''s weights';
 COMMENT ON COLUMN lineage.model IS 'The model as the settings named it when it was first used';
-COMMENT ON COLUMN lineage.model_parts IS 'JSON: its pipeline, checkpoint, denoiser, LoRAs and learned words';
+COMMENT ON COLUMN lineage.model_parts IS 'JSON: its pipeline, checkpoint, denoiser, LoRAs, learned words, ControlNets and IP-Adapters';
 COMMENT ON COLUMN lineage.drawn_because IS 'Why this candidate was planned, e.g. rejected';
 COMMENT ON COLUMN lineage.candidate IS '0, 1, ...: the candidate''s number';
 COMMENT ON COLUMN lineage.attempt IS '0, then 1 more for each retry with other seeds';
@@ -187,6 +188,7 @@ COMMENT ON COLUMN lineage.seed IS 'Seed of the noise, 0..2^63-1';
 COMMENT ON COLUMN lineage.steps IS 'Denoising steps';
 COMMENT ON COLUMN lineage.guidance IS 'Classifier-free guidance scale';
 COMMENT ON COLUMN lineage.reference_sha256 IS 'SHA-256 of the reference photo; NULL: none';
+COMMENT ON COLUMN lineage.mask_sha256 IS 'SHA-256 of the product''s mask in it, as in cutouts; NULL: none';
 COMMENT ON COLUMN lineage.recipe IS 'JSON: every choice that determines the pixels';
 COMMENT ON COLUMN lineage.environment_id IS 'SHA-256 of the environment';
 COMMENT ON COLUMN lineage.device IS 'cpu, or the name of the GPU';

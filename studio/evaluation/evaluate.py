@@ -36,7 +36,7 @@ from studio.photos.album import Album, has_photos
 from studio.photos.scene import Split
 from studio.vocabulary import HELD_OUT_PAIRS
 
-#: Schedulers that draw with a model that predicts v, by their class in diffusers.
+#: Schedulers for a model that predicts v, by their class in diffusers.
 SCHEDULERS: Final[tuple[str, ...]] = (
     "DDIMScheduler",
     "EulerDiscreteScheduler",
@@ -45,7 +45,7 @@ SCHEDULERS: Final[tuple[str, ...]] = (
     "UniPCMultistepScheduler",
     "LCMScheduler",
 )
-#: Those that draw with a model of flows.
+#: Schedulers for a flow model.
 FLOW_SCHEDULERS: Final[tuple[str, ...]] = ("UniPCMultistepScheduler", "DPMSolverMultistepScheduler")
 
 
@@ -203,10 +203,10 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--sheets", type=Path, default=Path(".studio/evaluation"))
     parser.add_argument("--per-cell", type=count, default=4, help="seeds of a combination")
     parser.add_argument(
-        "--limit", type=count, default=None, help="a balanced subset of so many combinations"
+        "--limit", type=count, default=None, help="number of combinations, a balanced subset"
     )
     parser.add_argument(
-        "--renders", type=count, default=None, help="so many of the held-out renders"
+        "--renders", type=count, default=None, help="number of held-out renders to use"
     )
     given = parser.parse_args(arguments)
     question = Question(

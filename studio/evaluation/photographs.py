@@ -1,8 +1,8 @@
 """Real photographs from installed packages, which the judge must not reject.
 
 A manifest names files of Python and Debian packages with their licences and hashes; none of them is
-copied into the project. A photograph is shown as a scene, and its texture cut to a product's
-outline on white.
+copied into the project. A photograph is judged as a scene, and as a cut-out in a product's outline
+on white.
 """
 
 import csv
@@ -32,7 +32,7 @@ ROOTS: Final[tuple[Path, ...]] = (
 )
 #: Side of a cut-out's outline over the side of its picture.
 _FILL: Final = 0.82
-#: Outlines are drawn so many times larger and reduced.
+#: Outlines are drawn this many times larger, then reduced.
 _FINER: Final = 4
 
 
@@ -73,7 +73,7 @@ def find(photograph: Photograph, roots: Sequence[Path] = ROOTS) -> Path | None:
 
 
 def scene(path: Path, side: int) -> Pixels:
-    """The whole photograph (H, W, 3), its longer side brought to ``side`` pixels."""
+    """The whole photograph (H, W, 3), resized to a longer side of ``side`` pixels."""
     picture = Image.open(path).convert("RGB")
     factor = side / max(picture.size)
     width, height = (max(16, round(length * factor)) for length in picture.size)

@@ -32,7 +32,7 @@ from studio.vocabulary import ANGLES, BACKGROUNDS, CATEGORIES, COLOURS, MATERIAL
 #: Share of training captions that are empty, for classifier-free guidance.
 CAPTION_DROPOUT: Final[float] = 0.12
 CANONICAL_SHARE: Final[float] = 0.5
-#: Learning rate of a generator that begins with trained weights.
+#: Learning rate of a generator that starts from trained weights.
 FURTHER_RATE: Final[float] = 8e-4
 STEPS: Final[int] = 20
 GUIDANCE: Final[float] = 3.0
@@ -119,7 +119,7 @@ class Lessons:
 
 
 def sheet_prompts(count: int) -> list[str]:
-    """Captions that run through the vocabulary, so that a sheet is representative."""
+    """Captions that cover the vocabulary, so that a sheet is representative."""
     return [
         canonical_caption(
             CATEGORIES[place % 12],
@@ -184,9 +184,9 @@ class GeneratorStage:
         return self._average.module
 
     def begin_from(self, unet: Any, text_encoder: Any) -> None:
-        """Takes over trained weights, whatever they learned to predict, instead of chance ones.
+        """Start from trained weights, whatever their objective, instead of random ones.
 
-        The rate is lower then: the full one would first undo what they know.
+        The learning rate is lower then: the full rate would first undo their training.
         """
         for parts in (self.parts, self.average):
             parts["unet"].load_state_dict(unet.state_dict())

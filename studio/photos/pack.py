@@ -1,10 +1,10 @@
-"""Photos in one file, for a machine that trains and can't render.
+"""Photos in one file, for a training machine that can't render.
 
 ``python -m studio.photos.pack --photos .studio/photos --out .studio/photos.zip`` packs as many
-training scenes as fit, and some held-out ones for the sample sheets; wherever a folder of photos is
-read (``--photos``), such a file is, too. It is a zip archive without compression: ``index.json``
-says which scenes and colours there are, ``SPLIT/SEED.webp`` holds a scene's photos one below the
-other and ``SPLIT/SEED.png`` its mask.
+training scenes as fit, and some held-out ones for the sample sheets. ``--photos`` accepts such a
+file wherever it accepts a folder. It is a zip archive without compression: ``index.json`` lists
+scenes and colours, ``SPLIT/SEED.webp`` holds a scene's photos one below the other, and
+``SPLIT/SEED.png`` its mask.
 """
 
 import argparse
@@ -32,10 +32,10 @@ from studio.photos.scene import Scene, Split, scene_at
 from studio.vocabulary import COLOURS, Colour
 
 LIMIT_BYTES: Final[int] = 60 * 1024 * 1024
-#: WebP's quality: 38.8 dB inside the subject's box at 5.7 KB a photo of 256x256 (80: 36.5 dB at
-#: 3.6 KB, 95: 40.2 dB at 8.6 KB), eight dB above what an autoencoder keeps.
+#: WebP quality: 38.8 dB inside the subject's box at 5.7 KB per photo of 256x256 (80: 36.5 dB at
+#: 3.6 KB, 95: 40.2 dB at 8.6 KB), eight dB better than an autoencoder's reconstruction.
 QUALITY: Final[int] = 90
-#: Photos of a scene: new shapes teach more than the same shape in all its ten colours.
+#: Photos per scene: new shapes teach more than the same shape in all ten colours.
 COLOURS_SHOWN: Final[int] = 6
 HELD_OUT_SCENES: Final[int] = 25
 _INDEX: Final = "index.json"
@@ -43,14 +43,14 @@ _INDEX: Final = "index.json"
 
 @dataclass(frozen=True)
 class Packed:
-    """What went into a file."""
+    """The contents of a packed file."""
 
     scenes: dict[Split, int]
     photos: int
     left_out: int
     """Rendered training scenes that didn't fit."""
     size: int
-    """Of the file, in bytes."""
+    """Size of the file in bytes."""
 
 
 def pack(
@@ -61,13 +61,13 @@ def pack(
     limit: int = LIMIT_BYTES,
     held_out: int = HELD_OUT_SCENES,
 ) -> Packed:
-    """Writes ``out``, whole or not at all, from a folder of rendered negatives.
+    """Write ``out``, completely or not at all, from a folder of rendered negatives.
 
     Args:
-        colours: photos of a training scene at most; held-out scenes are shown in all ten.
-        side: of the photos in pixels.
-        limit: bytes of the file at most.
-        held_out: scenes of the held-out split at most.
+        colours: maximum photos per training scene; held-out scenes are shown in all ten colours.
+        side: side of the photos in pixels.
+        limit: maximum size of the file in bytes.
+        held_out: maximum number of held-out scenes.
 
     Raises:
         InputError: the folder holds no training photos.
@@ -80,7 +80,7 @@ def pack(
     partial = out.with_suffix(".partial")
     with zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as archive:
         for entry in _entries(photos, colours, side, held_out):
-            # Two members' headers, and the scene's line in the index.
+            # The headers of two members, and the scene's line in the index.
             size = len(entry.strip) + len(entry.mask) + 500
             if size > left:
                 left_out += 1
@@ -139,7 +139,7 @@ def _entries(photos: Path, colours: int, side: int, held_out: int) -> Iterator[_
 
 
 def _chosen(scene: Scene, split: Split, most: int) -> list[Colour]:
-    """Colours of a scene without held-out pairs, always the same ones."""
+    """Colours for a scene without held-out pairs; the choice is deterministic."""
     known = shown_colours(scene, "held-out" if split == "held-out" else "train")
     if len(known) <= most:
         return known
@@ -156,7 +156,7 @@ def packed_splits(path: Path) -> set[str]:
     """The splits that a file holds.
 
     Raises:
-        CorruptionError: it is no such file.
+        CorruptionError: it is not such a file.
     """
     with _opened(path) as archive:
         return set(_index(archive, path)["splits"])
@@ -165,11 +165,11 @@ def packed_splits(path: Path) -> set[str]:
 def read_pack(path: Path, split: Split, limit: int | None, side: int) -> Photos:
     """The photos of a split, each reduced to ``side`` by the mean of square blocks.
 
-    ``limit`` keeps the first so many of them.
+    ``limit`` keeps only the first ones.
 
     Raises:
-        CorruptionError: the file is broken, or none of ``pack``'s.
-        InputError: it holds no photo of this split, or ``side`` doesn't divide theirs.
+        CorruptionError: the file is broken, or was not written by ``pack``.
+        InputError: it holds no photo of this split, or ``side`` doesn't divide its photos' side.
     """
     with _opened(path) as archive:
         index = _index(archive, path)
@@ -245,7 +245,7 @@ def _index(archive: zipfile.ZipFile, path: Path) -> Any:
 def _broken(path: Path, error: Exception) -> CorruptionError:
     return CorruptionError(
         str(path),
-        f"is no file of packed photos ({error})",
+        f"is not a file of packed photos ({error})",
         "Pack it anew: python -m studio.photos.pack.",
     )
 
@@ -263,7 +263,7 @@ def main() -> None:
     print(
         f"{given.out}: {found.photos} photos, {found.size / 2**20:.1f} MiB; scenes: "
         f"{', '.join(f'{split} {n}' for split, n in found.scenes.items() if n)}; "
-        f"{found.left_out} left out for want of room",
+        f"{found.left_out} left out for lack of space",
         file=sys.stderr,
     )
 

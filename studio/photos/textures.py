@@ -1,8 +1,9 @@
 """Natural textures as training data, since renders have few of them.
 
-Two sources. Dead leaves (A. Lee, D. Mumford and J. Huang, "Occlusion models for natural images",
-2001): shapes of all sizes over each other, which have the edges of real scenes; here also with
-strokes and grids, for grass, bricks and windows. And a folder of photographs, if there is one.
+There are two sources. Dead leaves (A. Lee, D. Mumford and J. Huang, "Occlusion models for natural
+images", 2001) are overlapping shapes of all sizes, whose edges resemble those of real scenes; here
+they include strokes and grids, for grass, bricks and windows. The other source is an optional
+folder of photographs.
 """
 
 import random
@@ -18,7 +19,7 @@ Pixels = NDArray[np.uint8]
 
 SIDE: Final = 128
 _SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png", ".webp"})
-#: Dead leaves are drawn so many times larger and reduced.
+#: Dead leaves are drawn this many times larger, then reduced.
 _FINER: Final = 2
 
 
@@ -31,7 +32,7 @@ def dead_leaves(chance: random.Random) -> Pixels:
     smallest = chance.choice((2.0, 4.0, 8.0)) * _FINER
     kinds = chance.sample(("ellipse", "polygon", "stroke", "grid", "box"), chance.randint(1, 3))
     for _ in range(chance.randint(80, 700)):
-        # Sizes with a density of 1/r^3, as parts of real scenes have.
+        # Sizes have a density of 1/r^3, like the parts of real scenes.
         radius = smallest / max(chance.random(), (smallest / fine) ** 2) ** 0.5
         x, y = chance.uniform(-radius, fine + radius), chance.uniform(-radius, fine + radius)
         colour = _near(chance.choice(palette), 45, chance)
@@ -95,7 +96,7 @@ def _near(colour: tuple[int, int, int], reach: int, chance: random.Random) -> tu
 
 
 def photographs(folder: Path) -> list[Image.Image]:
-    """All photographs below a folder, none larger than 1,024 pixels a side."""
+    """All photographs below a folder, reduced to at most 1,024 pixels a side."""
     found = []
     for path in sorted(folder.rglob("*")):
         if path.suffix.lower() in _SUFFIXES:
@@ -108,7 +109,7 @@ def photographs(folder: Path) -> list[Image.Image]:
 
 
 def excerpt(pictures: Sequence[Image.Image], chance: random.Random) -> Pixels:
-    """A random part (128, 128, 3) of one of some photographs, at a random scale."""
+    """A random crop (128, 128, 3) of one of the photographs, at a random scale."""
     picture = chance.choice(pictures)
     shorter = min(picture.size)
     side = round(SIDE * (shorter / SIDE) ** chance.random())
@@ -119,7 +120,7 @@ def excerpt(pictures: Sequence[Image.Image], chance: random.Random) -> Pixels:
 
 
 def textures(count: int, pictures: Sequence[Image.Image], chance: random.Random) -> Pixels:
-    """``count`` textures (N, 128, 128, 3), two thirds of them excerpts where there are pictures."""
+    """``count`` textures (N, 128, 128, 3), two thirds of them excerpts if there are pictures."""
     return np.stack(
         [
             excerpt(pictures, chance)

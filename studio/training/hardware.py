@@ -1,4 +1,4 @@
-"""What this machine trains, where and in which precision. It moves nothing by itself."""
+"""What this machine can train, on which device and in which precision."""
 
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from studio.networks.sizes import LARGE, STANDARD, StudioSize
 
-#: Maximum parts of a batch in parallel: smaller parts would have too few pictures to contrast.
+#: Maximum number of parallel parts of a batch: smaller parts have too few pictures to contrast.
 MOST_WORKERS: Final[int] = 4
 
 
@@ -20,18 +20,18 @@ Machine = Literal["gpu", "matrix cpu", "plain cpu"]
 
 @dataclass(frozen=True)
 class Means:
-    """What one kind of machine can train."""
+    """The size and duration of training on one kind of machine."""
 
     size: StudioSize
     minutes: Mapping[str, float]
-    """Of training, by stage."""
+    """Minutes of training, by stage."""
     compiled: bool
     """Whether the denoiser is compiled first, which takes a minute or two."""
 
 
 _CPU_MINUTES: Final = {"vae": 30.0, "unet": 110.0, "decoder": 62.0, "clip": 34.0, "judge": 46.0}
-#: The GPU's minutes leave one for unpacking and one for the export; its batches are larger, because
-#: launching kernels costs more than such small networks' arithmetic.
+#: The GPU's minutes leave one for unpacking and one for the export. Its batches are larger, because
+#: for such small networks launching kernels takes longer than the arithmetic.
 MEANS: Final[Mapping[Machine, Means]] = {
     "gpu": Means(
         replace(
@@ -52,27 +52,30 @@ MEANS: Final[Mapping[Machine, Means]] = {
 
 
 def this_machine() -> Machine:
-    """A GPU trains 256x256 in 23 minutes, two cores with AMX in a night; others train 128x128."""
+    """The kind of this machine.
+
+    A GPU trains 256x256 in 23 minutes, two cores with AMX in a night; others train 128x128.
+    """
     if torch.cuda.is_available():
         return "gpu"
     return "matrix cpu" if torch.cpu._is_amx_tile_supported() else "plain cpu"
 
 
 def prepared(network: Any, compiled: bool) -> Any:
-    """``network`` to train with: compiled, or as it is. Its weights are the same ones."""
+    """The network for training, compiled or not; both share the same weights."""
     return torch.compile(network) if compiled else network
 
 
 def training_device() -> torch.device:
-    """The first CUDA device where there is one, else the CPU."""
+    """The first CUDA device if there is one, else the CPU."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def mixed_precision(device: torch.device) -> AbstractContextManager[None]:
-    """Autocast to bfloat16 where the hardware multiplies it in matrix units.
+    """Autocast to bfloat16 if the hardware multiplies it in matrix units.
 
-    Those are CUDA, and CPUs with AMX tiles: two cores of one gave 160 GFLOP/s on a 3x3 convolution
-    in fp32 and 990 in bf16. Without AMX bf16 is far slower than fp32, so nothing is cast.
+    CUDA does, and so do CPUs with AMX tiles: two cores of one gave 160 GFLOP/s on a 3x3 convolution
+    in fp32 and 990 in bf16. Without AMX, bf16 is far slower than fp32, so nothing is cast.
     """
     fast = device.type == "cuda" or torch.cpu._is_amx_tile_supported()
     return torch.autocast(device.type, torch.bfloat16, enabled=fast)
@@ -80,10 +83,10 @@ def mixed_precision(device: torch.device) -> AbstractContextManager[None]:
 
 @contextmanager
 def worker_pool(device: torch.device) -> Iterator[tuple[ThreadPoolExecutor, int]]:
-    """A pool and its size: one worker on a GPU, on a CPU one a core, but at most ``MOST_WORKERS``.
+    """A pool and its size: one worker on a GPU, one per core on a CPU, at most ``MOST_WORKERS``.
 
     Workers synchronise once per step. A batch on all cores synchronises in every operator, which
-    is costly on a busy machine: 8 crops per core-second were measured, against 35.
+    is costly on a busy machine: 8 crops per core-second were measured, compared with 35.
     """
     threads = torch.get_num_threads()
     count = 1 if device.type == "cuda" else min(threads, MOST_WORKERS)
@@ -97,10 +100,10 @@ def worker_pool(device: torch.device) -> Iterator[tuple[ThreadPoolExecutor, int]
 
 
 def full_precision_norms(module: nn.Module) -> None:
-    """Makes every group norm in ``module`` compute in fp32, whatever the precision around it.
+    """Make every group norm in ``module`` compute in fp32, whatever the autocast precision.
 
-    On a CPU the bf16 backward pass of a group norm takes three times as long as the fp32 one,
-    a third of a training step. A hook, so that weights and files stay as they are.
+    On a CPU, the bf16 backward pass of a group norm takes three times as long as the fp32 one, a
+    third of a training step. A hook does this, so weights and files don't change.
     """
 
     def widen(_: nn.Module, given: tuple[Tensor, ...]) -> tuple[Tensor, ...]:

@@ -3,9 +3,9 @@
 Stages: tokenizer, vae, latents, unet, decoder, clip, judge, export. A stage resumes from its
 checkpoint under ``--work`` and stops when its budget is spent, so that running the command again
 after an interruption, or with a larger budget, continues; only the vae is final once unet or
-decoder have been trained on its latents. The machine decides how large the pictures are and how
-long training takes (``hardware.MEANS``). ``--start`` names a pipeline whose words, autoencoder and
-weights the generator begins with.
+decoder have been trained on its latents. The size of the pictures and the duration depend on the
+machine (``hardware.MEANS``). ``--start`` names a pipeline whose vocabulary, autoencoder and weights
+the generator begins with.
 """
 
 import argparse
@@ -61,20 +61,20 @@ class TrainingPlan:
     )
     objective: ObjectiveName = "v"
     start: Path | None = None
-    """A pipeline's folder that the generator begins with; its autoencoder stays as it is."""
+    """A pipeline's folder that the generator begins with; its autoencoder is not trained."""
     compiled: bool = False
     """Whether the denoiser is compiled before it is trained."""
 
 
 class Studio:
-    """The stages of one plan; what a stage needs from earlier ones it reads from ``work``."""
+    """The stages of one plan; a stage reads the results of earlier ones from ``work``."""
 
     def __init__(self, plan: TrainingPlan) -> None:
         self._plan = plan
         self._albums: dict[tuple[int | Split, ...], Album] = {}
 
     def run(self, stages: tuple[StageName, ...]) -> None:
-        """Runs the stages in the order of ``STAGES``.
+        """Run the stages in the order of ``STAGES``.
 
         Raises:
             InputError: an earlier stage that one of them needs has not been run.
@@ -108,7 +108,7 @@ class Studio:
 
     @cached_property
     def _started(self) -> Any:
-        """The pipeline that the generator begins with, in fp32; None where it begins anew."""
+        """The pipeline that the generator begins with, in fp32; None if it begins untrained."""
         from diffusers import StableDiffusionPipeline
 
         if self._plan.start is None:
@@ -121,7 +121,7 @@ class Studio:
         except (OSError, ValueError) as error:
             raise InputError(
                 str(self._plan.start),
-                f"is no pipeline to start from ({error})",
+                f"is not a pipeline to start from ({error})",
                 "Give --start the folder of a StableDiffusionPipeline that this command wrote.",
             ) from error
 
@@ -187,14 +187,14 @@ class Studio:
         return vae.eval()
 
     def finished_vae(self) -> Any:
-        """The autoencoder that pictures are drawn with: its decoder trained on, where it was."""
+        """The autoencoder that pictures are drawn with, with the further trained decoder if any."""
         if (self._plan.work / "checkpoints" / "decoder.pt").exists():
             return self._restored(self._decoder_stage()).finished()
         return self.vae
 
     @cached_property
     def lessons_album(self) -> Album:
-        """The generator's photos: the scorer's scenes as well, but no held-out pair."""
+        """The generator's photos, including the scorer's scenes, without held-out pairs."""
         photos = self._plan.photos
         splits: tuple[Split, ...] = ("train",)
         if has_photos(photos, "scorer"):
@@ -210,7 +210,7 @@ class Studio:
 
     @cached_property
     def unseen(self) -> Album:
-        """Held-out photos, as large as the generator's."""
+        """Held-out photos in the generator's size."""
         return self.album("held-out", side=self._plan.size.side)
 
     def _encode(self) -> None:

@@ -1,4 +1,4 @@
-"""Damaged feeds, and what must hold for each: for the tests of the readers and their benchmark.
+"""Damaged feeds and the properties that must hold for them, for the readers' tests and benchmark.
 
 A feed starts whole, in one of the formats, and is then cut, repeated, overwritten and filled with
 pieces that mean something to a parser. What comes of it must be products and rejections that add
@@ -47,7 +47,7 @@ def _parquet() -> bytes:
 
 
 class Seed(NamedTuple):
-    """A whole feed; ``finish`` is what is done to its bytes after they were damaged."""
+    """A whole feed; ``finish`` is applied to its bytes after they were damaged."""
 
     file: str
     data: bytes
@@ -140,7 +140,7 @@ def damaged(seed: Seed, done: list[Change]) -> bytes:
 
 
 def read_enemy(folder: Path, file: str, data: bytes) -> FeedContents | None:
-    """Read a damaged feed and check all that must hold; None: refused as a whole, by name."""
+    """Read a damaged feed and check all properties; None if it was refused with a FeedError."""
     path = folder / file
     path.write_bytes(data)
     settings = FeedSettings(path=path)

@@ -1,4 +1,4 @@
-"""Encodings by the letters of real words: the right one, or none."""
+"""Encodings are detected by the letters of real words: the right one, or none."""
 
 from pathlib import Path
 

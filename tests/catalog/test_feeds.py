@@ -1,4 +1,4 @@
-"""Every format and encoding, really written and read."""
+"""Every format and encoding, written to files and read back."""
 
 import re
 import unicodedata

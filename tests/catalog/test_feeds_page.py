@@ -1,4 +1,4 @@
-"""The table of platforms in docs/feeds.md is what the readers and channels say."""
+"""The table of platforms in docs/feeds.md matches the readers and channels."""
 
 from pathlib import Path
 
@@ -8,5 +8,5 @@ PAGE = Path(__file__).parents[2] / "docs" / "feeds.md"
 
 
 def test_the_table_is_the_code() -> None:
-    """Mend with: python benchmarks/feeds.py --table"""
+    """Update it with: python benchmarks/feeds.py --table"""
     assert platform_table() in PAGE.read_text("utf-8")

@@ -1,4 +1,4 @@
-"""Feeds as an enemy, or a tired export script, would write them."""
+"""Feeds as an attacker or a broken export script would write them."""
 
 import gzip
 import json
@@ -28,7 +28,7 @@ def ids(contents: FeedContents) -> list[str]:
 def test_damaged_feeds_never_crash_and_always_add_up(
     tmp_path_factory: pytest.TempPathFactory, name: str
 ) -> None:
-    """A sample; ``benchmarks/fuzz.py`` reads many thousands, and lets a fuzzer look for more."""
+    """A sample; ``benchmarks/fuzz.py`` reads many thousands, and runs a coverage-guided fuzzer."""
     folder = tmp_path_factory.mktemp("damaged")
 
     @settings(max_examples=60, deadline=None)

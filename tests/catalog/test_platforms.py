@@ -1,4 +1,4 @@
-"""Exports of shop platforms, read by their own columns; the cases lie in ``platforms/``."""
+"""Exports of shop platforms are recognised by their columns; the cases are in ``platforms/``."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Prices in every way of writing them, as a number with a decimal point and a currency."""
+"""Prices in every notation become a number with a decimal point and a currency."""
 
 import pytest
 from hypothesis import given

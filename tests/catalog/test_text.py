@@ -1,4 +1,4 @@
-"""The short way through plain HTML says what the parser says."""
+"""The fast path for plain HTML gives the same text as the parser."""
 
 from hypothesis import example, given
 from hypothesis import strategies as st

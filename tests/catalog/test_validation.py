@@ -1,4 +1,4 @@
-"""Names, rules and text: what a shop's columns and cells become."""
+"""Names, rules and text: how a shop's columns and cells are interpreted."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The four ways of reading, with words that no shop of the sample has."""
+"""The four ways to read an attribute, with words that the sample's shop doesn't have."""
 
 import pytest
 

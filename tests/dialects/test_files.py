@@ -1,4 +1,4 @@
-"""Where a dialect is found, and what is said of a file that is none."""
+"""Where a dialect is found, and the errors for files that are not dialects."""
 
 import json
 from pathlib import Path

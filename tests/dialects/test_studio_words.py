@@ -1,4 +1,4 @@
-"""A shop's words in the studio's vocabulary: certain ones only."""
+"""A shop's words in the studio model's vocabulary, only where they are unambiguous."""
 
 from pathlib import Path
 

@@ -25,7 +25,7 @@ def photo_edit(strength: float = 0.7) -> dict[str, Any]:
 
 
 def found(folder: Path | str, **settings: Any) -> ModelFiles:
-    """The model of a folder, checked."""
+    """The checked model of a folder."""
     return find_model(ModelSettings(id=str(folder), **settings))
 
 

@@ -1,4 +1,4 @@
-"""Weights as people have them: shards, checkpoint files, LoRAs, learned words, quantised ones."""
+"""Forms of weights: shards, checkpoint files, LoRAs, learned words, quantised denoisers."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -36,7 +36,7 @@ def _loaded(folder: Path | str, **settings: Any) -> LoadedModel:
 
 @pytest.fixture
 def draw(make_job: MakeJob) -> Callable[..., list[str]]:
-    """The hashes of two pictures by a model, whatever its own hash is."""
+    """The hashes of two pictures drawn by a model, independent of the model's own hash."""
 
     def draw(loaded: LoadedModel, **changes: Any) -> list[str]:
         jobs = [make_job(loaded, seed, scheduler="own", **changes) for seed in range(2)]
@@ -99,7 +99,7 @@ def test_a_checkpoint_that_lacks_something_is_refused_before_it_is_loaded(
     file = checkpoint(sd.main, tmp_path / "my.safetensors")
     with pytest.raises(ConfigError, match=r"Set model\.config"):
         found(file)
-    with pytest.raises(ConfigError, match=r"Take model\.config out"):
+    with pytest.raises(ConfigError, match=r"Remove model\.config"):
         found(sd_folder, config=str(sd_folder))
     pickled = file.with_suffix(".ckpt")
     pickled.write_bytes(b"\x80")
@@ -293,7 +293,7 @@ def test_a_quantised_denoiser_stands_in_for_the_folders_own(
     styled = _loaded(folder, denoiser=file, **_worn((worn, 1.0)))
     assert draw(styled) != draw(loaded)
     file.write_bytes(file.read_bytes()[:200])
-    with pytest.raises(ModelError, match="no whole GGUF file"):
+    with pytest.raises(ModelError, match="not a complete GGUF file"):
         found(folder, denoiser=file)
 
 

@@ -1,4 +1,4 @@
-"""The engine against the plain diffusers pipeline, and against everything that goes wrong."""
+"""The engine compared with the plain diffusers pipeline, and its handling of errors."""
 
 import gc
 import random
@@ -363,7 +363,7 @@ def test_a_gpu_library_without_memory_for_itself_gets_a_smaller_batch(
 def test_out_of_memory_inside_the_autoencoder_leaves_its_precision_as_it_was(
     sdxl_folder: Path, cache: Path, make_job: MakeJob, part: str, dtype: str, method: Any
 ) -> None:
-    """SDXL's pipelines put it into fp32 for a while, and forget that when an error passes."""
+    """SDXL's pipelines cast it to fp32 temporarily, and don't restore it after an error."""
     settings = ModelSettings(id=str(sdxl_folder), device="cpu", dtype=dtype)  # type: ignore[arg-type]
     low = load_model(settings, cache)
     failing, good = make_job(low, 1, method=method), make_job(low, 2)
@@ -384,7 +384,7 @@ def test_out_of_memory_inside_the_autoencoder_leaves_its_precision_as_it_was(
 
 
 def test_a_failed_batch_is_not_kept_alive(sd: LoadedModel, make_job: MakeJob) -> None:
-    """Its tensors have to go before the smaller batch needs their memory."""
+    """Its tensors must be freed before the smaller batch needs their memory."""
     kept: list[weakref.ref[torch.Tensor]] = []
     alive: list[bool] = []
 

@@ -1,4 +1,4 @@
-"""What only fails while drawing is known before: a family says what it can't draw."""
+"""A family reports before drawing what it can't draw."""
 
 import re
 from dataclasses import dataclass, field
@@ -32,7 +32,7 @@ def test_a_pipeline_class_has_one_family() -> None:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a recipe or a view asks of a model."""
+    """What a recipe or a view requires of a model."""
 
     method: Method = field(default_factory=TextToImage)
     scheduler: str = "ddim"
@@ -49,7 +49,8 @@ class Wanted:
         (
             StableDiffusion(),
             Wanted(Edit()),
-            "takes a model for edit, and this one has img2img, text2img",
+            "takes a model for edit, and this one has control, img2img, inpaint, "
+            "text2img, variation",
         ),
         (Flux(), Wanted(scheduler="own", width=72), r"width = 72.*multiples of 16.*64 or 80"),
         (Flux(), Wanted(scheduler="own", height=8), r"height = 8.*Set it to 16\."),

@@ -1,4 +1,4 @@
-"""Whose fault an error is: with exceptions that torch itself raises, where a CPU can."""
+"""The classes of errors, with exceptions raised by torch itself where that works on a CPU."""
 
 from collections.abc import Callable
 

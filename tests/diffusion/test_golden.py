@@ -1,4 +1,4 @@
-"""Every family against the plain diffusers pipeline, and against itself.
+"""Every family compared with the plain diffusers pipeline and with itself.
 
 The same recipe gives the same bytes alone, beside any neighbours, in any order and in any process.
 """
@@ -46,7 +46,7 @@ def as_picture(job: DrawJob) -> Image.Image:
 
 @dataclass(frozen=True)
 class Case:
-    """A family's task, and how a person would call diffusers for the same pictures."""
+    """A family's task, and the direct call of diffusers for the same pictures."""
 
     family: str
     method: str | dict[str, Any] = "text2img"

@@ -1,4 +1,4 @@
-"""The parts of `make gpu-check` that need no graphics card."""
+"""The parts of `make gpu-check` that need no GPU."""
 
 import sys
 from collections.abc import Iterator

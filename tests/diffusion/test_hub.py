@@ -1,4 +1,4 @@
-"""A hub on this machine: what is asked of it, in which order, and what is never fetched."""
+"""Requests to a hub on this machine: which files, in which order, and which never."""
 
 import http.server
 import json
@@ -103,7 +103,7 @@ except CatalogError as error:
 
 
 def _ask(hub: Hub, home: Path, **settings: str) -> dict[str, object]:
-    """Find the hub's model in a process of its own, with a cache of its own."""
+    """Find the hub's model in a separate process with a separate cache."""
     environment = os.environ | {
         "HF_ENDPOINT": hub.address,
         "HF_HOME": str(home),

@@ -1,4 +1,4 @@
-"""Inpainting checkpoints draw in a box and nowhere else; what they can't draw is said before."""
+"""Inpainting checkpoints draw only inside a box, and report before drawing what they can't draw."""
 
 from pathlib import Path
 

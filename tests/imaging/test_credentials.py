@@ -20,14 +20,14 @@ x509 = pytest.importorskip("cryptography.x509", reason="makes the test's certifi
 
 @dataclass(frozen=True)
 class Shop:
-    """A shop's signing certificate below a root of its own."""
+    """A shop's signing certificate below its own root."""
 
     signer: Signer
     root: str
 
 
 def certificate(name: str, key: Any, issuer: Any, issuer_key: Any, *, days: int = 30) -> Any:
-    """A certificate as the C2PA specification wants it (14.5.1): version 3, key usages told."""
+    """A certificate as the C2PA specification requires (14.5.1): version 3 with key usages."""
     from cryptography.hazmat.primitives import hashes
     from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 

@@ -18,7 +18,7 @@ pictures = st.tuples(st.integers(1, 20), st.integers(1, 20)).flatmap(
 
 
 def _photo(height: int = 128, width: int = 128) -> Pixels:
-    """A soft ball on white with a little noise: what a drawn product compresses like."""
+    """A soft ball on white with a little noise, which compresses like a drawn product."""
     y, x = np.mgrid[:height, :width] / width
     ball = np.clip(1.2 - 3 * np.hypot(x - 0.5, y - 0.5), 0, 1)[..., None]
     noise = np.random.default_rng(1).normal(0, 1.5, (height, width, 1)) * (ball > 0)

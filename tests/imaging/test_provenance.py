@@ -1,4 +1,4 @@
-"""What picture files say of their origin, read back by us, by Pillow and by exiftool."""
+"""Provenance in picture files, read back by us, by Pillow and by exiftool."""
 
 import io
 import json
@@ -120,7 +120,7 @@ def test_exiftool_reads_source_type_creator_and_date(rendition: Rendition, tmp_p
 
 
 def test_the_parameters_are_those_that_image_tools_parse() -> None:
-    """As AUTOMATIC1111's reader splits them: the last line by commas, names before a colon."""
+    """Split parameters like AUTOMATIC1111: the last line by commas, names before a colon."""
     content = render(pixels(), "PNG", from_photo())
     text = Image.open(io.BytesIO(content)).info["parameters"]
     prompt, negative, last = text.split("\n")

@@ -1,4 +1,4 @@
-"""Product pictures drawn with a few lines: known subject, known colour, known place."""
+"""Simple drawn product pictures with a known subject, colour and position."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -1,4 +1,4 @@
-"""The accept cut: what it promises, and that it keeps it."""
+"""The accept cut keeps its stated bound."""
 
 import random
 import tomllib

@@ -1,4 +1,4 @@
-"""Contrasts: the prompt is said again with one asked value exchanged, whatever the words are."""
+"""Contrasts: the prompt is rendered again with one value exchanged, for any words."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -22,7 +22,7 @@ PROMPT = "product photo of one matte red mug, three-quarter view, white backgrou
 
 
 class Words:
-    """Embeds a text as the words it has: what a perfect text tower would tell apart."""
+    """Embeds a text as its words, like a perfect text tower."""
 
     logit_scale = 20.0
 
@@ -76,7 +76,7 @@ def test_the_word_that_the_picture_bears_out_wins() -> None:
 
 
 def test_any_template_and_any_words_have_contrasts() -> None:
-    """A wish that the studio model never heard of, in another language."""
+    """A wish in another language, which the studio model does not know."""
     rivals = Rivals(
         closed={"farbe": ("rot", "blau", "lindgrün")},
         catalog={"ding": ("Samowar", "Lampe", "Samowar")},

@@ -1,4 +1,4 @@
-"""The critic: what it looks with, whose pictures it judges, and what it refuses."""
+"""The critic: its features, the model whose pictures it judges, and what it refuses."""
 
 from pathlib import Path
 

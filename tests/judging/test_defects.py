@@ -34,7 +34,7 @@ def settings() -> CatalogSettings:
 
 @pytest.fixture(scope="module")
 def good(settings: CatalogSettings) -> list[Specimen]:
-    """The reference photos, each with the prompt that its own product would write."""
+    """The reference photos with the prompts of their products."""
     dialect = dialect_of(Path(settings.model.id))
     packshot = next(
         view for view in compile_views(settings, [], dialect) if view.name == "packshot"

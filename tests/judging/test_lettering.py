@@ -1,4 +1,4 @@
-"""The lettering detector: what it is trained on, how it is kept, and how it looks at pictures."""
+"""The lettering detector: its training data, its weights, and its results on pictures."""
 
 import random
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Real photographs from installed packages pass the judge, as scenes and cut out on white."""
+"""Real photographs from installed packages pass the judge, as scenes and as cut-outs on white."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The linear probe: what it learns, what it doubts, and how it is measured."""
+"""The linear probe: fitting, doubtful labels, and cross-validation."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from catalog_gen.judging.probe import Probe, calibrated, fit_probe, held_out_pro
 
 
 def _sample(count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Features of very different scale, of which the first decides."""
+    """Features of very different scales; the first one determines the label."""
     chance = np.random.default_rng(seed)
     features = chance.normal(0, 1, (count, 40)) * np.logspace(-3, 3, 40) + 7
     wrong = (features[:, 0] > 7) * 1.0
@@ -32,7 +32,7 @@ def test_a_doubtful_label_pulls_half_as_far() -> None:
 
 
 def test_no_probe_is_asked_about_the_siblings_of_what_it_was_fitted_on() -> None:
-    """Labels that only the group tells can't be known of groups that were held out."""
+    """Labels that depend only on the group can't be predicted for held-out groups."""
     chance = np.random.default_rng(2)
     groups = np.repeat(np.arange(40), 5)
     labels = (chance.random(40) < 0.5).astype(float)[groups]

@@ -195,13 +195,13 @@ def test_the_hash_is_of_what_decides_for_this_scorer(rubric: Rubric) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ('signal = "noise"', 'signal = "nois"', "'nois' is no signal"),
+        ('signal = "noise"', 'signal = "nois"', "'nois' is not a signal"),
         ("{value} levels", "{valu} levels", "{value}, {percent} and {seen}"),
         ("review = 6", "review = 9", "review 9 is above accept 8"),
         ("scorers.default", "scorers.other", "scorers.default is missing"),
-        ("accept = 8", "accept = = 8", "is no readable TOML"),
+        ("accept = 8", "accept = = 8", "is not valid TOML"),
         ('criterion = "reproducibility"', 'criterion = "artifacts"', "no rule for reproducibility"),
-        ("below = 32", "below = 32\nabove = 3", "name one of below and above"),
+        ("below = 32", "below = 32\nabove = 3", "set either below or above"),
     ],
 )
 def test_a_broken_rubric_is_refused_by_name(

@@ -1,4 +1,4 @@
-"""A critic learned from a shop's reviews: what it knows, and how the rubric names it."""
+"""A critic learned from a shop's reviews: what it learns, and how the rubric refers to it."""
 
 from dataclasses import replace
 from datetime import date
@@ -19,7 +19,7 @@ SCORER = "ab" * 32
 
 
 def reviews(count: int, seed: int = 0) -> list[Reviewed]:
-    """People of this shop dislike one direction of the embedding, and thin edges."""
+    """Reviews of a shop that rejects one direction of the embedding, and thin edges."""
     chance = np.random.default_rng(seed)
     found = []
     for number in range(count):

@@ -1,4 +1,4 @@
-"""Live pictures against each other, measured on drawn pictures with one planted fault."""
+"""Comparisons of live pictures, on simple drawn pictures with one planted fault."""
 
 from contextlib import AbstractContextManager
 

@@ -1,4 +1,4 @@
-"""A shop's server on loopback that behaves as its paths say, for the tests of the fetcher."""
+"""A shop's server on loopback whose paths determine its behaviour, for the fetcher's tests."""
 
 import gzip
 import struct
@@ -47,7 +47,7 @@ class Shop(ThreadingHTTPServer):
         self.files: dict[str, bytes] = {}
 
     def die(self) -> None:
-        """Stop listening, as a server does whose machine goes down."""
+        """Stop listening, like a server whose machine goes down."""
         self.shutdown()
         self.server_close()
 

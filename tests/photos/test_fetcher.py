@@ -1,4 +1,4 @@
-"""The fetcher against a real server that misbehaves, and against names that lead astray."""
+"""The fetcher with a real server that misbehaves, and with names that resolve to bad addresses."""
 
 import asyncio
 import hashlib
@@ -11,6 +11,7 @@ import httpcore2
 import pytest
 
 from catalog_gen.hosts import AllowedHosts
+from catalog_gen.photos import shelf as shelf_module
 from catalog_gen.photos.download import Limits
 from catalog_gen.photos.fetcher import Fetched, fetch_photos
 from catalog_gen.photos.network import CheckedNetwork, ForbiddenAddress
@@ -73,17 +74,21 @@ def test_a_photo_whose_file_was_damaged_is_fetched_again(shop: Shop, tmp_path: P
         ("/drip", "did not arrive within 1 s", 2),
         ("/huge", "is larger than 100,000 bytes", 1),
         ("/endless", "is larger than 100,000 bytes", 1),
-        ("/wrong-type", "is text/plain, no picture", 1),
-        ("/page", "is text/html, no picture", 1),
-        ("/page-as-picture", "is no JPEG, PNG, WebP, GIF, TIFF or BMP, whatever its type says", 1),
+        ("/wrong-type", "is text/plain, not a picture", 1),
+        ("/page", "is text/html, not a picture", 1),
+        (
+            "/page-as-picture",
+            "is not a JPEG, PNG, WebP, GIF, TIFF or BMP, whatever its type says",
+            1,
+        ),
         ("/loop", "redirects more than 5 times", 6),
         ("/truncated", "the server broke off", 2),
         ("/cut", "ends before the picture does", 2),
         ("/broken", "HTTP 500", 2),
         ("/gone", "HTTP 404", 1),
-        ("/very-busy", "HTTP 503, and the server wants 86400 s of patience", 1),
+        ("/very-busy", "HTTP 503, and the server asks for a wait of 86400 s", 1),
         ("/reset", "", 2),
-        ("/bomb", "came packed (gzip), which was not asked for", 1),
+        ("/bomb", "came compressed (gzip), which was not requested", 1),
     ],
 )
 def test_what_a_server_does_wrong_fails_its_photo_alone(
@@ -142,7 +147,8 @@ def test_a_server_that_dies_is_soon_left_alone(shop: Shop, tmp_path: Path) -> No
     outcome = fetch(shop, tmp_path, *paths, limits=limits)
     assert (outcome.fetched, outcome.failed) == (1, 200)
     assert entry(shop, tmp_path, "/good/2").problem.startswith("the connection failed")
-    assert entry(shop, tmp_path, "/good/199").problem.startswith("not asked: 5 photos of this host")
+    last = entry(shop, tmp_path, "/good/199").problem
+    assert last.startswith("not requested: 5 photos of this host")
     with shop_server() as again:
         assert fetch(again, tmp_path, "/good/1") == Fetched(fetched=1)
 
@@ -160,6 +166,16 @@ def test_a_round_that_was_cut_short_goes_on(shop: Shop, tmp_path: Path) -> None:
     assert fetch(shop, tmp_path, "/good/1", "/good/2") == Fetched(fetched=1)
     assert shop.asked == {"/good/1": 1, "/good/2": 1}
     assert fetch(shop, tmp_path, "/good/1", "/good/2") == Fetched(unchanged=2)
+
+
+def test_after_a_clock_that_ran_ahead_every_photo_is_asked_for_again(
+    shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as clock:
+        clock.setattr(shelf_module, "_now", lambda: "2999-01-01T00:00:00+00:00")
+        fetch(shop, tmp_path, "/good/1")
+    shop.shade = 100
+    assert fetch(shop, tmp_path, "/good/1") == Fetched(fetched=1)
 
 
 def test_two_rounds_write_one_after_the_other(shop: Shop, tmp_path: Path) -> None:

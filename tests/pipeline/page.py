@@ -1,4 +1,4 @@
-"""Dagster's page over a shop, as `catalog-gen dev` serves it, and questions to it."""
+"""Dagster's web UI for a shop, as `catalog-gen dev` serves it, and queries to it."""
 
 import json
 import os
@@ -24,7 +24,7 @@ REPOSITORY: Final = {
 
 @contextmanager
 def served(shop: Shop, port: int, log: Path) -> Iterator[str]:
-    """`catalog-gen dev` over the shop; ended with the block."""
+    """Run `catalog-gen dev` for the shop until the block ends."""
     program = [sys.executable, "-m", "catalog_gen.cli", "dev", "--port", str(port)]
     with log.open("w") as stream:
         server = subprocess.Popen(
@@ -40,7 +40,7 @@ def served(shop: Shop, port: int, log: Path) -> Iterator[str]:
 
 
 def wait_until_served(server: "subprocess.Popen[bytes]", address: str, log: Path) -> None:
-    """Until the server answers; one that ends instead is shown with its log."""
+    """Wait until the server answers; if it ends instead, fail with its log."""
     waited_for("the server", lambda: server.poll() is not None or answers(address))
     assert server.poll() is None, log.read_text()
 
@@ -54,7 +54,7 @@ def answers(address: str) -> bool:
 
 
 def waited_for(what: str, look: Callable[[], Any]) -> Any:
-    """What ``look`` finds, as soon as it finds something."""
+    """Wait until ``look`` finds something, and return it."""
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         if found := look():
@@ -64,7 +64,7 @@ def waited_for(what: str, look: Callable[[], Any]) -> Any:
 
 
 def ask(address: str, query: str, **variables: object) -> Any:
-    """What Dagster's GraphQL answers."""
+    """The answer of Dagster's GraphQL API."""
     body = json.dumps({"query": query, "variables": variables}).encode()
     request = urllib.request.Request(
         f"{address}/graphql", body, {"Content-Type": "application/json"}

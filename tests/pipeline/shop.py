@@ -23,6 +23,7 @@ from catalog_gen.stages.prompts import write_prompts
 from catalog_gen.stages.publication import publish_best
 from catalog_gen.stages.scores import score_images
 from catalog_gen.stages.verdicts import judge_images
+from catalog_gen.store.images import stored_png
 from tests.tiny_clip import write_tiny_clip
 from tests.tiny_models import tiny_sd
 
@@ -123,7 +124,7 @@ class Shop:
         return Catalog.open(self.config, self.home)
 
     def share(self) -> None:
-        """Let products that ask for the same pictures share them, as a catalog does by default."""
+        """Let products that ask for the same pictures share them, the default of catalogs."""
         self.config.write_text(self.config.read_text("utf-8").replace(APART, ""), "utf-8")
 
     def write_feed(self, rows: dict[str, tuple[str, ...]]) -> None:
@@ -134,11 +135,11 @@ class Shop:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What the environment says of this shop."""
+        """The environment variables for this shop."""
         return {"CATALOG_CONFIG": str(self.config), "CATALOG_HOME": str(self.home.root)}
 
     def refresh(self, instance: DagsterInstance) -> DagsterRun:
-        """One nightly run, as the command line and the schedule start it."""
+        """Run one night, as the command line and the schedule do."""
         os.environ |= self.environment
         from assets_defs.launch import run_nightly
 
@@ -156,7 +157,7 @@ class Shop:
     def night(
         self, run_id: str, *, budget: int | None = None, seconds: float | None = None
     ) -> dict[str, Any]:
-        """The stages of a refresh in their order, without Dagster around them."""
+        """Run the stages of a refresh in order, without Dagster."""
         catalog, stamp, shards = self.catalog, Stamp.at_once(run_id), range(SHARDS)
         changes = record_products(catalog, take_feed(catalog), stamp).changes
         prompts = write_prompts(catalog, shards, stamp, budget=Budget(budget, seconds))
@@ -173,6 +174,12 @@ class Shop:
             "failed": drawn.failed,
             "live": published.products,
         }
+
+    def png(self, image_id: str) -> bytes:
+        """The stored bytes of a picture."""
+        store = self.catalog.store
+        with store.reading() as connection:
+            return stored_png(connection, store.pictures(connection), image_id)
 
     def query(self, sql: str) -> list[tuple[object, ...]]:
         with self.catalog.store.reading() as connection:

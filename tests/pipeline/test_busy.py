@@ -1,4 +1,4 @@
-"""A forgotten notebook holds the database while pictures are drawn; a second refresh draws, too."""
+"""Another process holds the database while pictures are drawn, or a second refresh is drawing."""
 
 import os
 import subprocess
@@ -49,7 +49,7 @@ with drawing_lock(Home(Path(sys.argv[1]))):
 
 @contextmanager
 def process(code: str, argument: Path) -> Iterator[subprocess.Popen[str]]:
-    """A process that has said its first line; it ends with the block at the latest."""
+    """A process that has printed its first line; it ends with the block at the latest."""
     command = [sys.executable, "-c", code, str(argument)]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -63,7 +63,7 @@ def process(code: str, argument: Path) -> Iterator[subprocess.Popen[str]]:
 
 
 def planned(shop: Shop, run_id: str) -> Stamp:
-    """A night up to the moment before drawing."""
+    """Run a night up to the drawing stage."""
     stamp = Stamp.at_once(run_id)
     record_products(shop.catalog, take_feed(shop.catalog), stamp)
     write_prompts(shop.catalog, range(SHARDS), stamp, budget=Budget())

@@ -1,4 +1,4 @@
-"""What Dagster is told: the graph, the shards, the schedule, the checks."""
+"""Dagster's definitions: the graph, the shards, the schedule, the checks."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""The doctor finds what is planted, and says what to do."""
+"""`doctor` finds planted faults and prints their remedies."""
 
 import shutil
 from pathlib import Path
@@ -9,12 +9,13 @@ from dagster import DagsterRunStatus, job
 from assets_defs.launch import dagster_instance
 from catalog_gen.cli.doctor import Finding, examine
 from catalog_gen.store.drawing_lock import drawing_lock
+from catalog_gen.store.unfinished import unfinished_folder
 from tests.pipeline.shop import Shop, open_shop
 
 
 @job
 def killed_refresh() -> None:
-    """Stands for a run whose process died: Dagster knows only that it began."""
+    """A run whose process died: Dagster knows only that it began."""
 
 
 def findings(shop: Shop) -> dict[str, Finding]:
@@ -43,15 +44,19 @@ def test_each_planted_fault_is_found_with_its_remedy(tmp_path: Path) -> None:
     dead = shop.home.dagster / "alive" / "dead-run"  # the lock of a process that was killed
     dead.parent.mkdir(parents=True)
     dead.touch()
+    killed = shop.home.snapshots / ".catalog-gen-abcdefgh.partial"  # and what it was writing
+    killed.mkdir(parents=True)
+    (killed / "catalog.duckdb").write_bytes(bytes(3 * 1024**2))
     with dagster_instance(shop.home) as instance:
         run = instance.create_run_for_job(killed_refresh, status=DagsterRunStatus.STARTED)
-    with drawing_lock(shop.home):
+    with drawing_lock(shop.home), unfinished_folder(shop.home.feeds):
         found = findings(shop)
     states = {what: each.state for what, each in found.items() if each.state != "well"}
     states.pop("disk", None)
     assert states == {
         "store": "fault",
         "outbox files": "warning",
+        "leftovers": "warning",
         "drawing lock": "warning",
         "model": "fault",
         "scorer": "fault",
@@ -61,6 +66,7 @@ def test_each_planted_fault_is_found_with_its_remedy(tmp_path: Path) -> None:
     }
     assert all(found[what].remedy for what in states)
     assert run.run_id[:8] in found["Dagster runs"].told
+    assert found["leftovers"].told.endswith("left 1 unfinished files, 3.0 MiB")
 
 
 def test_a_store_of_a_newer_version_is_named(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A night on a feed and photos that an enemy wrote, through the real commands.
+"""A night on an attacker's feed and photos, with the real commands.
 
 What a product says may not run, escape a page, leave the allowed folders or be fetched; what is
 secret may not be written anywhere. The refresh runs in a process of its own, with secrets in its
@@ -9,10 +9,8 @@ import csv
 import json
 import os
 import re
-import struct
 import subprocess
 import sys
-import zlib
 from dataclasses import dataclass
 from html.parser import HTMLParser
 from pathlib import Path
@@ -22,6 +20,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.imaging.bombs import claims, many_scans
 from tests.pipeline.shop import Shop, open_shop
 
 SECRETS = {
@@ -68,6 +67,7 @@ PHOTOS = {
     "sixteen.png": "",
     "turned.jpg": "",
     "bomb.png": "pixels",
+    "slow.jpg": "has more than 100 scans",
     "cut.png": "damaged",
     "text.png": "is not one of",
     "moving.gif": "several frames",
@@ -88,7 +88,7 @@ main()
 
 @dataclass(frozen=True)
 class Night:
-    """The shop after its night, and what the commands said."""
+    """The shop after its night, and the output of the commands."""
 
     shop: Shop
     before: frozenset[Path]
@@ -147,20 +147,8 @@ def write_photos(photos: Path, outside: Path) -> None:
     (photos / "cut.png").write_bytes((photos / "good.png").read_bytes()[:900])
     (photos / "text.png").write_text("no picture", "utf-8")
     picture.save(photos / "moving.gif", save_all=True, append_images=[picture.rotate(90)])
-    (photos / "bomb.png").write_bytes(bomb())
-
-
-def bomb() -> bytes:
-    """A PNG of 60,000 by 60,000 black pixels."""
-
-    def chunk(name: bytes, data: bytes) -> bytes:
-        check = struct.pack(">I", zlib.crc32(name + data))
-        return struct.pack(">I", len(data)) + name + data + check
-
-    header = struct.pack(">IIBBBBB", 60_000, 60_000, 8, 0, 0, 0, 0)
-    body = zlib.compress(bytes(1_000_000), 9)
-    parts = chunk(b"IHDR", header) + chunk(b"IDAT", body) + chunk(b"IEND", b"")
-    return b"\x89PNG\r\n\x1a\n" + parts
+    (photos / "bomb.png").write_bytes(claims(60_000, 60_000))
+    (photos / "slow.jpg").write_bytes(many_scans(8000, 1500))
 
 
 def write_feed(shop: Shop) -> None:

@@ -1,9 +1,13 @@
-"""What each command's exit code says: 0 done, 1 done with failures, 2 wrong input, 3 a fault.
+"""The commands' exit codes: 0 done, 1 done with failures, 2 wrong input, 3 a fault.
 
 As processes, because a script sees nothing else; wrong input of further kinds is in ``test_cli``.
 """
 
+import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import duckdb
@@ -101,3 +105,19 @@ def test_a_store_from_before_the_release_is_refused_by_every_command(
     assert "catalog.duckdb:anunreleasedcatalog_genwithothertableswrotethis" in words
     assert "CATALOG_HOME" in words
     assert "Traceback" not in words
+
+
+@pytest.mark.parametrize(("command", "limit"), [("plan", 400), ("refresh", 2000)])
+def test_too_little_memory_is_three_and_named(
+    refreshed: Shop, tmp_path: Path, command: str, limit: int
+) -> None:
+    """Not an ImportError of a library that found no room for its code."""
+    program = f"ulimit -v {limit * 1024}; exec {sys.executable} -m catalog_gen.cli {command} --json"
+    environment = os.environ | refreshed.environment | {"CATALOG_HOME": str(tmp_path / "home")}
+    done = subprocess.run(
+        ["bash", "-c", program], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 3, done.stderr
+    told = json.loads(done.stdout)["error"]
+    assert "memory" in told["rule"].lower()
+    assert "bug in catalog_gen" not in done.stderr

@@ -32,7 +32,7 @@ def shop(tmp_path: Path) -> Iterator[Shop]:
 
 
 def fill(shop: Shop) -> None:
-    """Leave not a byte free."""
+    """Fill the disk completely."""
     with (shop.home.root / "ballast").open("wb", buffering=0) as stream:
         while True:
             try:

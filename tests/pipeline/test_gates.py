@@ -1,4 +1,4 @@
-"""What keeps a night's pictures from going live, and the way back."""
+"""The gates that keep a night's pictures from going live, and rollbacks."""
 
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from catalog_gen.stages.gallery import write_catalog_gallery
 from catalog_gen.stages.publication import publish_best, release, roll_back
 from catalog_gen.store.gates import last_gates
 from tests.pipeline.shop import ROWS, Shop, open_shop
+from tests.store.shop import spoil
 
 GREEN = ROWS | {"sku-2": ("Blue Mug", "mug", "green", "9.00 EUR")}
 
@@ -62,7 +63,8 @@ def test_a_damaged_picture_never_goes_live(shop: Shop) -> None:
     shop.night("third")
     with catalog.store.writing() as connection:
         connection.execute("DELETE FROM publication_items")
-        connection.execute("UPDATE image_bytes SET bytes = 'other'::BLOB")
+    for (address,) in shop.query("SELECT sha256 FROM images"):
+        spoil(catalog.store, str(address), b"other")
     assert "gone or damaged" in held_back(shop, "fourth")
     assert failed_gates(shop) == ["integrity"]
     with catalog.store.writing() as connection:

@@ -1,4 +1,4 @@
-"""A model with words of its own, in another language: planned, drawn and scored as any other."""
+"""A model with a German dialect is planned, drawn and scored like any other."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Dagster's records of runs are forgotten after a set time, but for the last of every asset."""
+"""Dagster's records of runs are deleted after a set time, except the last of every asset."""
 
 from pathlib import Path
 
@@ -11,12 +11,12 @@ from catalog_gen.settings import Home
 
 @dg.asset
 def pictures() -> None:
-    """Nothing; its records are what matters."""
+    """An empty asset, for its records."""
 
 
 @dg.asset
 def feed() -> None:
-    """The same."""
+    """Another empty asset."""
 
 
 def files(home: Home) -> set[str]:

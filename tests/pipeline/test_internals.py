@@ -1,4 +1,4 @@
-"""What is used of Dagster beyond its public interface: in one file, and seen with this version."""
+"""Uses of Dagster's private API: all in one file, and tried with the installed version."""
 
 import re
 from pathlib import Path

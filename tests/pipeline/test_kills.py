@@ -1,4 +1,4 @@
-"""A few of the kills that `benchmarks/faults.py` counts by the hundred."""
+"""A few of the kills that `benchmarks/faults.py` repeats hundreds of times."""
 
 import json
 import subprocess

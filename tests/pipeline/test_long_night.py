@@ -1,4 +1,4 @@
-"""Night after night in one process: nothing is left open, nothing waits, nothing keeps growing.
+"""Many nights in one process: no files stay open, nothing waits, nothing keeps growing.
 
 ``benchmarks/long_night.py`` does the same with ten thousand pictures in one night.
 """

@@ -1,4 +1,4 @@
-"""Pictures are measured while others are drawn, and what was measured is what scoring would."""
+"""Pictures are measured while others are drawn, with the same values as in the scoring stage."""
 
 import os
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ LETTERING = Path(__file__).parents[2] / "data" / "models" / "lettering.safetenso
 
 @dataclass
 class OnAGpu:
-    """The tiny engine, said to draw on a GPU, beside which there is time to measure."""
+    """The tiny engine, declared to draw on a GPU so that pictures are measured meanwhile."""
 
     engine: Engine
     batch_size: int = 2
@@ -58,7 +58,7 @@ def test_what_was_measured_while_drawing_is_what_scoring_measures(shop: Shop) ->
     catalog, stamp, shards = shop.catalog, Stamp.at_once("one"), range(SHARDS)
     record_products(catalog, take_feed(catalog), stamp)
     write_prompts(catalog, shards, stamp, budget=NO_LIMIT)
-    drawn = draw_missing(catalog, lambda: OnAGpu(shop.engine), shards, stamp)  # type: ignore[arg-type, return-value]
+    drawn = draw_missing(catalog, lambda: OnAGpu(shop.engine), shards, stamp)
     assert drawn.generated == 6
     measured = shop.query("SELECT image_id, signals FROM measurements ORDER BY image_id")
     assert len(measured) == 6
@@ -76,7 +76,7 @@ def test_what_was_measured_against_something_else_is_measured_anew(shop: Shop) -
     catalog, stamp, shards = shop.catalog, Stamp.at_once("one"), range(SHARDS)
     record_products(catalog, take_feed(catalog), stamp)
     write_prompts(catalog, shards, stamp, budget=NO_LIMIT)
-    draw_missing(catalog, lambda: OnAGpu(shop.engine), shards, stamp)  # type: ignore[arg-type, return-value]
+    draw_missing(catalog, lambda: OnAGpu(shop.engine), shards, stamp)
     with catalog.store.writing() as connection:
         connection.execute(
             "UPDATE measurements SET signals = replace(signals, '\"area\"', '\"other\"')"

@@ -1,4 +1,4 @@
-"""What failed is seen, mended and drawn again: stages, checks, exit codes, commands."""
+"""Failures are reported, fixed and drawn again: stages, checks, exit codes, commands."""
 
 import json
 from pathlib import Path
@@ -95,7 +95,7 @@ def test_a_refresh_says_what_to_do_the_second_night_too_and_retry_draws_it(tmp_p
         night = run(shop, "refresh")
         told = " ".join(night.stderr.split())
         assert night.returncode == 1, told
-        assert "Refresh ended, and something is left to you" in night.stdout
+        assert "Refresh ended, and needs your attention" in night.stdout
         assert "1 picture could not be drawn" in told
         assert "given up: sku-1 refreshed" in told
         assert "catalog-gen retry" in told

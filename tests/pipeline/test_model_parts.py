@@ -1,4 +1,4 @@
-"""What the settings put on a model: drawn anew when it changes, and known for every picture."""
+"""Additions to a model: pictures are redrawn when they change, and lineage records them."""
 
 import json
 from pathlib import Path

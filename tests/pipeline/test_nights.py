@@ -1,4 +1,4 @@
-"""Nights that follow each other: what is drawn, what is not, and why."""
+"""Successive nights: what is drawn, what is not, and why."""
 
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -147,9 +147,11 @@ height = 32
 
 def test_stored_bytes_hash_to_their_address(shop: Shop) -> None:
     shop.night("first")
-    rows = shop.query("SELECT sha256, bytes FROM image_bytes")
+    rows = shop.query("SELECT image_id, sha256, size FROM images")
     assert len(rows) > 0
-    assert all(sha256(bytes(content)).hexdigest() == address for address, content in rows)  # type: ignore[call-overload]
+    for image_id, address, size in rows:
+        content = shop.png(str(image_id))
+        assert (sha256(content).hexdigest(), len(content)) == (address, size)
 
 
 def test_a_changed_rubric_judges_again_and_draws_and_scores_nothing(shop: Shop) -> None:

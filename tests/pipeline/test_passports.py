@@ -1,4 +1,4 @@
-"""Channel passports of stored pictures: today's rules, coming ones, and a rule that changes."""
+"""Channel passports of stored pictures: current rules, future rules, and a changed rule."""
 
 from datetime import date
 from pathlib import Path

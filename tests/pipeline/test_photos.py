@@ -1,4 +1,4 @@
-"""Nights with photos from the shop's own server: fetched, kept, changed, lost and refused."""
+"""Nights with photos from the shop's own server: fetched, unchanged, changed, lost and refused."""
 
 import csv
 from collections.abc import Iterator
@@ -40,7 +40,7 @@ def write_feed(shop: Shop, links: dict[str, str]) -> None:
 
 
 def photos(shop: Shop) -> dict[str, tuple[str, str, str]]:
-    """By product: its reference, where that came from, and why it is none."""
+    """By product: its reference, the address that it came from, and the problem, if any."""
     rows = shop.query(
         "SELECT product_id, reference, attributes['reference_link'], "
         "coalesce(attributes['reference_problem'], '') FROM products ORDER BY product_id"
@@ -88,11 +88,11 @@ def test_a_product_that_never_had_a_photo_says_why(shop: Shop, server: Server) -
     night = shop.night("first")
     assert (night["generated"], night["failed"]) == (5, 1)
     link = server.url("/page")
-    assert photos(shop)["sku-1"] == (link, link, "is text/html, no picture")
+    assert photos(shop)["sku-1"] == (link, link, "is text/html, not a picture")
     ((error,),) = shop.query("SELECT error FROM open_failures")
     assert "was not fetched" in str(error)
     (unread,) = make_plan(shop.catalog).photos
-    assert unread.why == f"{link} is text/html, no picture"
+    assert unread.why == f"{link} is text/html, not a picture"
 
 
 def test_hosts_that_are_not_listed_are_never_asked(shop: Shop, server: Server) -> None:
@@ -108,7 +108,7 @@ def test_a_secret_in_an_address_is_named(shop: Shop, server: Server) -> None:
     write_feed(shop, {"sku-1": server.url("/good/1?signature=abc")})
     shop.night("first")
     assert not server.asked
-    assert "has a secret in it" in photos(shop)["sku-1"][2]
+    assert "contains a secret" in photos(shop)["sku-1"][2]
 
 
 def test_pictures_that_were_drawn_are_no_photos(shop: Shop, server: Server, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The plan tells the night before: what it calls fine, a refresh does not refuse."""
+"""The plan predicts the night: a refresh does not refuse what the plan accepts."""
 
 import json
 from pathlib import Path
@@ -27,7 +27,7 @@ height = 32
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
-    """A shop whose products are known, and nothing drawn."""
+    """A shop with recorded products and nothing drawn."""
     opened = open_shop(tmp_path_factory.mktemp("planned"))
     opened.write_feed(ROWS | {f"sku-{number}": ROWS["sku-1"] for number in range(4, 9)})
     record_products(opened.catalog, take_feed(opened.catalog), Stamp.at_once("first"))
@@ -114,7 +114,7 @@ def test_what_keeps_pictures_back_is_told(
     finally:
         rubric.write_text(before, "utf-8")
     (gate,) = plan["gates"]
-    assert "calibrated for no scorer" in gate
+    assert "not calibrated for any scorer" in gate
 
 
 WRONG = {

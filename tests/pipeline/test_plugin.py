@@ -1,4 +1,4 @@
-"""A package from outside is really installed, and a refresh draws with its method."""
+"""Another package is installed, and a refresh draws with its method."""
 
 import json
 import os
@@ -17,7 +17,7 @@ PLUGIN = Path(__file__).parents[1] / "plugin"
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder into which the package was installed as pip would install it."""
+    """A folder into which the package is installed as pip would do it."""
     folder = tmp_path_factory.mktemp("site")
     source = tmp_path_factory.mktemp("source") / "plugin"
     source.mkdir()

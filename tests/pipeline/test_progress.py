@@ -1,4 +1,4 @@
-"""Progress is seen: as bars in a terminal, as one line a stage elsewhere, and in the run's log."""
+"""Progress is shown as bars in a terminal, as one line per stage elsewhere, and in the run log."""
 
 import os
 import pty
@@ -19,7 +19,7 @@ NOISE = ("leaked", "Warning", "Traceback", "nanobind", "beta", "UserWarning")
 
 
 def in_a_terminal(shop: Shop, *, interrupt_at: str = "") -> tuple[int, str]:
-    """Exit code and everything that a refresh showed in a terminal of 100 columns."""
+    """The exit code of a refresh, and its output in a terminal of 100 columns."""
     terminal, end = pty.openpty()
     environment = os.environ | shop.environment
     environment |= {"TERM": "xterm", "COLUMNS": "100", "HF_HUB_OFFLINE": "1"}

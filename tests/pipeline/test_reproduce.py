@@ -4,6 +4,7 @@ import json
 import random
 import shutil
 from collections.abc import Callable
+from hashlib import sha256
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from catalog_gen.stages.catalog import Stamp
 from catalog_gen.stages.replay import audit
 from catalog_gen.stages.reproduce import reproduce
 from tests.pipeline.shop import ROWS, Shop, open_shop
+from tests.store.shop import spoil
 from tests.tiny_models import tiny_sdxl
 
 # diffusers' Euler hands tensors to NumPy in a way that NumPy 2 warns of.
@@ -129,7 +131,7 @@ def test_weights_that_are_gone_or_others_are_named(shop: Shop) -> None:
 
 
 def test_drift_is_recorded_with_the_library_that_caused_it(shop: Shop) -> None:
-    """As if an earlier torch had drawn other pixels: its version and its bytes are put in."""
+    """Store another version of torch and other bytes, as if an earlier torch had drawn them."""
     ((environment,),) = shop.query(
         """
         SELECT environment FROM environments
@@ -148,7 +150,7 @@ def test_drift_is_recorded_with_the_library_that_caused_it(shop: Shop) -> None:
         connection.execute(
             "UPDATE images SET environment_id = ? WHERE image_id = ?", [new_id, victim]
         )
-        connection.execute("INSERT INTO image_bytes VALUES (sha256(?), ?)", [other, other])
+        shop.catalog.store.pictures(connection).put({sha256(other).hexdigest(): other})
         connection.execute(
             "UPDATE images SET sha256 = sha256(?) WHERE image_id IN (?, ?)",
             [other, victim, unexplained],
@@ -170,19 +172,15 @@ def test_drift_is_recorded_with_the_library_that_caused_it(shop: Shop) -> None:
 
 def test_a_damaged_picture_does_not_end_the_audit(shop: Shop) -> None:
     victim = ids_of(shop, "packshot")[0]
-    ((content,),) = shop.query(
-        f"SELECT bytes FROM images JOIN image_bytes USING (sha256) WHERE image_id = '{victim}'"
-    )
-    damage = "UPDATE image_bytes SET bytes = ? WHERE sha256 = sha256(?)"
-    with shop.catalog.store.writing() as connection:
-        connection.execute(damage, [b"other", content])
+    content = shop.png(victim)
+    address = sha256(content).hexdigest()
+    spoil(shop.catalog.store, address, b"other")
     found = audit(shop.catalog, Stamp.at_once("damaged"), sample=18)
     assert found.causes["stored"] == 1
     (told,) = [each for each in found.drifted if "stored" in each.causes]
     assert (told.image_id, told.result) == (victim, "not drawn")
     assert "Restore a backup" in told.problem
-    with shop.catalog.store.writing() as connection:
-        connection.execute(damage, [content, content])
+    spoil(shop.catalog.store, address, content)
 
 
 def drawn_otherwise(shop: Shop, image_id: str) -> Any:
@@ -190,10 +188,8 @@ def drawn_otherwise(shop: Shop, image_id: str) -> Any:
     import numpy as np
 
     from catalog_gen.imaging.decode import read_image as decode
-    from catalog_gen.store.images import stored_png
 
-    with shop.catalog.store.reading() as connection:
-        pixels = decode(stored_png(connection, image_id))
+    pixels = decode(shop.png(image_id))
     return np.where(pixels > 127, pixels - 3, pixels + 3).astype(np.uint8)
 
 

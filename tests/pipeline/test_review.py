@@ -1,4 +1,4 @@
-"""People's word on pictures, and the accept cut that follows from it; as processes."""
+"""Reviews of pictures, and the accept cut that is calibrated from them; as processes."""
 
 from catalog_gen.judging.rubric import load_rubric
 from tests.pipeline.shop import Shop

@@ -1,4 +1,4 @@
-"""Runs whose process was killed are ended, and hold nothing back."""
+"""Runs whose process was killed are ended, and block nothing."""
 
 import subprocess
 import sys
@@ -47,7 +47,7 @@ def night() -> None:
 
 
 def killed(home: Home, run_id: str) -> None:
-    """Leave what the process of such a run leaves behind when it is killed."""
+    """Leave behind what a killed process of such a run leaves."""
     lock = home.dagster / "alive" / run_id
     lock.parent.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-c", ALIVE, str(lock)]
@@ -60,7 +60,7 @@ def killed(home: Home, run_id: str) -> None:
 
 
 def begun(instance: dg.DagsterInstance) -> str:
-    """A run that is at work, as far as Dagster knows."""
+    """A run that Dagster considers running."""
     run = instance.create_run_for_job(night)
     event = dg.DagsterEvent(dg.DagsterEventType.RUN_START.value, "night")
     instance.report_dagster_event(event, run.run_id)
@@ -113,6 +113,19 @@ def test_a_run_that_lost_its_lock_long_ago_is_ended_whoever_launched_it(
             assert end_stale_runs(instance, home) == []
             monkeypatch.setattr(stale_runs, "_GRACE", 0.0)
             time.sleep(0.01)
+            assert end_stale_runs(instance, home) == [lost]
+    assert statuses(home) == {lost: "interrupted"}
+
+
+def test_a_run_that_was_lost_while_the_clock_was_ahead_is_ended_once_it_is_put_right(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = Home(tmp_path)
+    with dagster_instance(home) as instance:
+        lost, living = begun(instance), begun(instance)
+        earlier = time.time() - 20 * 86_400
+        with run_lock(home, living):
+            monkeypatch.setattr(time, "time", lambda: earlier)
             assert end_stale_runs(instance, home) == [lost]
     assert statuses(home) == {lost: "interrupted"}
 

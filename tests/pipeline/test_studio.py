@@ -16,6 +16,7 @@ from PIL import Image
 
 from catalog_gen.settings import Home
 from catalog_gen.store.connection import Store
+from catalog_gen.store.pictures.in_folder import InFolder
 from tests.commands import run_command
 
 ROOT = Path(__file__).parents[2]
@@ -115,12 +116,12 @@ def test_what_the_model_cannot_draw_is_told_and_not_drawn(sample: Sample) -> Non
 def test_pictures_are_pictures_on_white(sample: Sample) -> None:
     rows = sample.query(
         """
-        SELECT bytes FROM image_bytes JOIN images USING (sha256)
-        JOIN ledger ON recipe_id = image_id WHERE view = 'packshot'
+        SELECT sha256 FROM images JOIN ledger ON recipe_id = image_id WHERE view = 'packshot'
         """
     )
     assert len(rows) == 6
-    for (content,) in rows:
+    pictures = InFolder(sample.home.pictures).get([address for (address,) in rows])
+    for content in pictures.values():
         pixels = np.asarray(Image.open(io.BytesIO(content)))
         assert pixels.shape == (128, 128, 3)
         border = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])

@@ -1,4 +1,4 @@
-"""Dagster's web server over a refreshed catalog, asked as its own page asks it."""
+"""Dagster's web server for a refreshed catalog, with the queries of its own page and of others."""
 
 import os
 import socket
@@ -6,7 +6,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from http.client import HTTPConnection
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -15,7 +17,7 @@ from tests.pipeline.shop import Shop
 
 
 def serving(refreshed: Shop, *arguments: str) -> "subprocess.Popen[bytes]":
-    """One of Dagster's own servers over the shop, as ``catalog-gen dev`` starts them."""
+    """One of Dagster's own servers for the shop, as ``catalog-gen dev`` starts them."""
     environment = os.environ | {
         "DAGSTER_HOME": str(refreshed.home.dagster),
         "CATALOG_HOME": str(refreshed.home.root),
@@ -31,7 +33,7 @@ def serving(refreshed: Shop, *arguments: str) -> "subprocess.Popen[bytes]":
 
 
 def stop(process: "subprocess.Popen[bytes]") -> None:
-    """End a server; one that is busy loading code does not listen, and is ended anyway."""
+    """End a server, by force if it is busy loading code and does not react."""
     process.terminate()
     try:
         process.wait(30)
@@ -46,10 +48,10 @@ def server(refreshed: Shop) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    process = serving(refreshed, "dagster_webserver", "--host", "127.0.0.1", "--port", str(port))
+    process = serving(refreshed, "assets_defs.web", "--port", str(port))
     try:
         address = f"http://127.0.0.1:{port}"
-        wait_until_served(process, address, refreshed.folder / "dagster_webserver.log")
+        wait_until_served(process, address, refreshed.folder / "assets_defs.web.log")
         yield address
     finally:
         stop(process)
@@ -79,6 +81,42 @@ def test_the_page_shows_the_graph_the_schedule_and_the_run(server: str) -> None:
     assert (schedule["cronSchedule"], schedule["executionTimezone"]) == ("0 2 * * *", "UTC")
     runs = ask(server, "{ runsOrError { ... on Runs { results { runId status jobName } } } }")
     assert [run["status"] for run in runs["runsOrError"]["results"]] == ["SUCCESS"]
+
+
+#: Each kind of route, and the gallery.
+PATHS = (
+    *("/", "/assets", "/graphql", "/server_info", "/favicon.png", "/gallery/index.html"),
+    *("/logs/1", "/notebook", "/download_debug/1", "/report_asset_materialization/products"),
+    *("/report_asset_check/products", "/report_asset_observation/products"),
+)
+
+IMAGE = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image"}
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_other_sites_reach_no_route(server: str, path: str) -> None:
+    assert answer(server, path, {}) != 403
+    rebound = {"Host": f"evil.example:{server[-5:]}"}
+    for headers in (rebound, {"Origin": "http://evil.example"}, IMAGE):
+        for method in ("GET", "HEAD", "POST"):
+            assert answer(server, path, headers, method) == 403
+
+
+def test_an_image_starts_nothing(server: str, refreshed: Shop) -> None:
+    launch = "mutation { launchRun(executionParams: {}) { __typename } }"
+    for method in ("GET", "POST"):
+        assert answer(server, f"/graphql?query={quote(launch)}", {}, method) == 403
+    assert answer(server, f"/graphql?query={quote('{ version }')}", {}) == 403
+
+
+def answer(server: str, path: str, headers: dict[str, str], method: str = "GET") -> int:
+    """The status of the answer."""
+    connection = HTTPConnection(server.removeprefix("http://"), timeout=60)
+    try:
+        connection.request(method, path, headers=headers)
+        return connection.getresponse().status
+    finally:
+        connection.close()
 
 
 def test_a_run_of_the_command_line_can_be_executed_again_from_the_page(

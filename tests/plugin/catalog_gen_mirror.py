@@ -1,4 +1,4 @@
-"""A method from outside: text to image, mirrored so that products look the other way."""
+"""A method in a package of its own: text to image, mirrored so that products face the other way."""
 
 from typing import TYPE_CHECKING, ClassVar, Literal
 

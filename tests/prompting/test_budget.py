@@ -1,4 +1,4 @@
-"""The token limit: counted as the model's own tokenizer counts, and kept by whole clauses."""
+"""The token limit: counted like the model's own tokenizer, and met by dropping whole clauses."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A tokenizer's own vocabulary tells the language that it was trained on."""
+"""A tokenizer's vocabulary shows the language that it was trained on."""
 
 import csv
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The sample catalog in data/: what a newcomer's first refresh is made of."""
+"""The sample catalog in data/, which a newcomer's first refresh uses."""
 
 import csv
 from pathlib import Path

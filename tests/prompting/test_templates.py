@@ -1,4 +1,6 @@
-"""Templates: strict about names, deaf to what product text says, bounded."""
+"""Templates are strict about names, never execute product text, and are bounded."""
+
+import time
 
 import pytest
 from hypothesis import example, given
@@ -135,3 +137,45 @@ def test_a_long_line_is_cut_around_the_place() -> None:
 def test_deep_templates_are_refused() -> None:
     with pytest.raises(ConfigError, match="nested too deeply"):
         compile_template("{{ " + "(" * 3000 + "title" + ")" * 3000 + " }}", KNOWN)
+
+
+LONG = {"product_id": "P-1", "title": "x" * 20_000, "material": "y" * 20_000}
+
+
+@pytest.mark.parametrize(
+    ("source", "why"),
+    [
+        ("{% for a in title %}{% for b in material %}{% endfor %}{% endfor %}", "100,000 rounds"),
+        ("{% for a in title %}{{ material }}{% endfor %}", "1,000,000 characters"),
+        ("{{ title | join(material) | length }}", "1,000,000 characters"),
+        ("{{ title | list | join(material) | length }}", "1,000,000 characters"),
+        ("{{ title | replace('x', material) | length }}", "1,000,000 characters"),
+        ("{{ material | replace('', material) | length }}", "1,000,000 characters"),
+        ("{% set a = title ~ title %}" + "{% set a = a ~ a %}" * 30, "1,000,000 characters"),
+        ("{% set a = title + title %}" + "{% set a = a + a %}" * 30, "1,000,000 characters"),
+        ("{% set a = title | list %}" + "{% set a = a + a %}" * 30, "1,000,000 characters"),
+        ("{% set a = [title] %}" + "{% set a = [a, a] %}" * 30 + "{{ a }}", "list within a list"),
+        ("{% set a = [title] %}" + "{% set a = a, a %}" * 30 + "{{ a }}", "list within a list"),
+        ("{% set a = {1: title} %}" + "{% set a = {1: a} %}" * 30, "list within a list"),
+        (
+            "{% set a %}{{ title }}{% endset %}"
+            + "{% set a %}{{ a }}{{ a }}{{ a }}{% endset %}" * 30,
+            "1,000,000 characters",
+        ),
+    ],
+)
+def test_no_template_multiplies_text_into_gigabytes(source: str, why: str) -> None:
+    began = time.process_time()
+    with pytest.raises(ConfigError, match=f"'P-1'.*{why}"):
+        compile_template(source, KNOWN).render(LONG)
+    assert time.process_time() - began < 5
+
+
+def test_what_is_counted_stays_what_it_was() -> None:
+    source = (
+        "{% set parts = [colour, material] | select | list %}{{ parts | join(' and ') }}"
+        "{% for each in parts + ['new'] %}{{ each ~ '!' }}{% endfor %}"
+        "{% if colour in ['red', 'blue'] %}{{ 1 + 2 }}{% endif %}{{ title | replace('u', 'o') }}"
+    )
+    fields = {"colour": "red", "material": "oak", "title": "Mug"}
+    assert compile_template(source, KNOWN).render(fields) == "red and oakred!oak!new!3Mog"

@@ -1,4 +1,4 @@
-"""What a view asks for, as data: own asks, shared ones, common ones, and what is unsupported."""
+"""A view's asks as data: its own, shared and common ones, and unsupported values."""
 
 import pytest
 from hypothesis import given

@@ -90,7 +90,13 @@ class Source:
         self.asked.append(image.number)
         return png_of(image.number)
 
+    def file(self, image: GalleryImage) -> Path | None:
+        return None
+
     def photo(self, product: GalleryProduct, sha256: str) -> bytes | None:
+        return self.photo_bytes
+
+    def cutout(self, product: GalleryProduct, image: GalleryImage) -> bytes | None:
         return self.photo_bytes
 
 
@@ -104,7 +110,7 @@ def data_of(content: str) -> list[Any]:
 
 
 def products_in(folder: Path) -> list[dict[str, Any]]:
-    """Everything that the data files of the page's index tell, in its order."""
+    """The contents of the data files in the page's index, in order."""
     soup = BeautifulSoup((folder / "index.html").read_text("utf-8"), "html.parser")
     index = (folder / str(soup.find_all("script")[0]["src"])).read_text("utf-8")
     chunks = data_of(re.sub(r",\n\],", "],", index))[1]["chunks"]
@@ -159,6 +165,17 @@ def test_files_that_are_right_already_are_left_alone(tmp_path: Path) -> None:
     after = {each: each.stat().st_ino for each in tmp_path.rglob("*") if each.is_file()}
     assert after == before
     assert list(damaged_files(tmp_path)) == []
+
+
+def test_what_was_cut_out_is_shown_beside_the_photo_while_it_is_there(tmp_path: Path) -> None:
+    kept = mug(image(0, photo_sha256="e" * 64, mask_sha256="f" * 64))
+    written(catalog(kept), tmp_path)
+    assert {each.stem for each in (tmp_path / "photos").iterdir()} == {"e" * 64, "f" * 64}
+    (shown,) = products_in(tmp_path)[0]["views"][0]["images"]
+    assert shown["cutout"] == f"photos/{'f' * 64}.jpg"
+    write_gallery(catalog(kept), tmp_path / "gone", Source(photo_bytes=None))
+    (shown,) = products_in(tmp_path / "gone")[0]["views"][0]["images"]
+    assert (shown["photo"], shown["cutout"]) == ("", "")
 
 
 @pytest.mark.parametrize("kind", ["images", "photos", "data", "index.html", "manifest.json"])

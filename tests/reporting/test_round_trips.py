@@ -1,4 +1,4 @@
-"""A shop's own feed given back: every row as it was, but for the pictures."""
+"""A shop's own feed is written back with every row unchanged except for the pictures."""
 
 import csv
 import io
@@ -34,7 +34,7 @@ def shop_feed(path: Path) -> ShopFeed:
 
 
 def give_back(path: Path, channel: str, *also: str) -> tuple[ShopFeed, list[dict[str, str]], str]:
-    """The feed given back with a new picture ``ID.jpg`` (and these others) for every product."""
+    """The feed written back with a new picture ``ID.jpg`` (and these others) per product."""
     shop = shop_feed(path)
     assert shop.belongs_to(CHANNELS.get(channel)())
     images = {
@@ -149,7 +149,7 @@ def test_an_older_encoding_and_its_delimiter_stay(tmp_path: Path) -> None:
 
 
 def built(case: str, channel: str, facts: ShopFacts) -> list[tuple[dict[str, str], list[str]]]:
-    """Rows for another platform, with what each would miss."""
+    """Rows for another platform, with the values that they lack."""
     shop = shop_feed(CASES / case)
     texts = raw_texts(shop)
     target = CHANNELS.get(channel)()

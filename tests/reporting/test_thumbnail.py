@@ -1,4 +1,4 @@
-"""Small pictures that fit where little text is taken."""
+"""Thumbnails that fit a limit on the length of their text."""
 
 import base64
 import io
@@ -11,7 +11,7 @@ from catalog_gen.reporting.thumbnail import thumbnail
 
 
 def noise(side: int) -> bytes:
-    """What compresses worst."""
+    """Noise, which compresses worst."""
     chance = np.random.default_rng(0)
     stream = io.BytesIO()
     Image.fromarray(chance.integers(0, 256, (side, side, 3), dtype=np.uint8)).save(stream, "PNG")

@@ -1,4 +1,4 @@
-"""A small shop: products, prompts, recipes and pictures as the other rooms would make them."""
+"""A small shop: products, prompts, recipes and pictures as the other rooms make them."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -76,7 +76,7 @@ def drawn(recipe_id: str, seconds: float = 0.5) -> DrawnImage:
 
 
 def look_of(stale: StaleInput) -> Look:
-    """A prompt of all that the view reads, told with and without the colour."""
+    """A prompt with everything that the view reads, with and without the colour."""
     words = [stale.spec["template"], *stale.inputs.values()]
     colour = stale.inputs.get("colour", "")
     return Look(
@@ -105,20 +105,36 @@ def recipe_of(stale: StaleInput, candidate: int = 0, attempt: int = 0) -> Recipe
     )
 
 
+def spoil(store: Store, address: str, content: bytes | None) -> None:
+    """Replace a stored picture's bytes behind the store's back; None: they are gone."""
+    with store.writing() as connection:
+        pictures = store.pictures(connection)
+        path = pictures.file(address)
+        if path is None:
+            pictures.drop([address])
+            if content is not None:
+                connection.execute("INSERT INTO image_bytes VALUES (?, ?)", [address, content])
+            return
+        path.unlink()
+        if content is not None:
+            path.write_bytes(content)
+
+
 @dataclass
 class Shop:
-    """Drives the store through nights the way that a refresh does."""
+    """Runs nights on the store like a refresh."""
 
     store: Store
     outbox: Outbox
     views: tuple[ViewSpec, ...] = (PACKSHOT,)
     candidates: int = 1
+    place: str = "folder"
     night: int = 0
     decisions: Mapping[str, Decision] = field(default_factory=dict)
     signals: Mapping[str, str] = field(default_factory=dict)
+    """The measurements of a product's pictures, as JSON."""
     soundness: Mapping[str, float] = field(default_factory=dict)
     lookers: str = '{"critic":null,"lettering":null,"signals":"0"}'
-    """What is measured on the pictures of a product, as JSON."""
 
     @property
     def now(self) -> datetime:
@@ -158,7 +174,7 @@ class Shop:
     def draw(self, recipe_ids: Iterable[str], failing: Mapping[str, str] | None = None) -> Ingested:
         failures = [Failure(key, error, 0.25) for key, error in (failing or {}).items()]
         self.outbox.write([drawn(key) for key in recipe_ids], failures, ENVIRONMENT)
-        return ingest(self.store, self.outbox, self.run_id, max_tries=2)
+        return ingest(self.store, self.outbox, self.run_id, max_tries=2, place=self.place)
 
     def judge(self) -> None:
         """Score and judge everything new; accepted unless ``decisions`` says otherwise."""

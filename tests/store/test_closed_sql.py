@@ -1,4 +1,4 @@
-"""What `catalog-gen sql` can't do: read another file, change anything, learn what isn't rows."""
+"""`catalog-gen sql` can't read other files, change anything, or reveal anything but rows."""
 
 from pathlib import Path
 

@@ -186,8 +186,9 @@ def test_a_damaged_log_is_named_or_loses_its_tail_and_never_a_picture(home: Home
         log.unlink(missing_ok=True)
         if content is not None:
             log.write_bytes(content)
-        with Store(home).reading() as connection:
-            assert damaged_images(connection) == []
+        store = Store(home)
+        with store.reading() as connection:
+            assert damaged_images(connection, store.pictures(connection)) == []
             assert connection.execute("SELECT count(*) FROM images").fetchall() == [(1,)]
             rows = connection.execute("SELECT run_id FROM runs ORDER BY run_id").fetchall()
         return [run_id for (run_id,) in rows]

@@ -3,7 +3,13 @@ import pytest
 from catalog_gen.errors import CorruptionError, InputError
 from catalog_gen.store.images import damaged_images, find_image, stored_image, stored_png
 from catalog_gen.store.ledger import open_work
-from tests.store.shop import ENVIRONMENT, Shop, drawn, mug, png_of
+from tests.store.shop import ENVIRONMENT, Shop, drawn, mug, png_of, spoil
+
+
+@pytest.fixture(params=["folder", "duckdb"])
+def shop(shop: Shop, request: pytest.FixtureRequest) -> Shop:
+    shop.place = request.param
+    return shop
 
 
 @pytest.fixture
@@ -18,30 +24,25 @@ def image_ids(shop: Shop) -> list[str]:
 
 def test_a_picture_comes_back_as_it_was(shop: Shop, image_ids: list[str]) -> None:
     with shop.store.reading() as connection:
-        assert stored_png(connection, image_ids[0]) == png_of(image_ids[0])
+        pictures = shop.store.pictures(connection)
+        assert stored_png(connection, pictures, image_ids[0]) == png_of(image_ids[0])
         image = stored_image(connection, image_ids[0])
-        assert damaged_images(connection) == []
+        assert damaged_images(connection, pictures) == []
     assert image.recipe.recipe_id == image_ids[0]
     assert image.environment == ENVIRONMENT
     assert (image.product_id, image.view) == ("mug-0", "packshot")
 
 
-@pytest.mark.parametrize(
-    "damage",
-    [
-        "UPDATE image_bytes SET bytes = '\\xAB'::BLOB WHERE sha256 = $sha256",
-        "DELETE FROM image_bytes WHERE sha256 = $sha256",
-    ],
-)
+@pytest.mark.parametrize("damage", [b"\xab", b"", None])
 def test_damaged_bytes_are_named_and_never_served(
-    shop: Shop, image_ids: list[str], damage: str
+    shop: Shop, image_ids: list[str], damage: bytes | None
 ) -> None:
-    with shop.store.writing() as connection:
-        connection.execute(damage, {"sha256": drawn(image_ids[1]).sha256})
+    spoil(shop.store, drawn(image_ids[1]).sha256, damage)
     with shop.store.reading() as connection:
-        assert damaged_images(connection) == [image_ids[1]]
+        pictures = shop.store.pictures(connection)
+        assert damaged_images(connection, pictures) == [image_ids[1]]
         with pytest.raises(CorruptionError, match=image_ids[1]):
-            stored_png(connection, image_ids[1])
+            stored_png(connection, pictures, image_ids[1])
 
 
 def test_a_picture_is_found_by_either_name(shop: Shop, image_ids: list[str]) -> None:

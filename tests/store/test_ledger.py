@@ -120,7 +120,7 @@ def test_nobody_draws_for_retired_products_or_dropped_wishes(shop: Shop) -> None
 
 
 def test_two_wishes_for_the_same_picture_share_it(shop: Shop) -> None:
-    """A view that reads one more field, which is empty, asks anew for what is there."""
+    """A view that reads an additional, empty field asks again for existing pictures."""
     view = shop.views[0]
     shop.record([mug(1)])
     shop.plan()

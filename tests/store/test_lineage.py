@@ -1,4 +1,4 @@
-"""The views that people query, and the page that says how."""
+"""The views that people query, and the page that documents them."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Products that ask for the same pictures share them, and nothing else of theirs is mixed up."""
+"""Products that ask for the same pictures share them, and nothing else."""
 
 from dataclasses import dataclass
 

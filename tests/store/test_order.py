@@ -1,5 +1,6 @@
-"""What is newer than what is decided by a sequence: a clock may run ahead and be put right."""
+"""A sequence decides which row is newer, since a clock may be set back."""
 
+import os
 from datetime import timedelta
 from pathlib import Path
 
@@ -7,6 +8,8 @@ import pytest
 
 from catalog_gen.catalog.product import Rejection
 from catalog_gen.settings import Home
+from catalog_gen.stages.catalog import Catalog
+from catalog_gen.stages.feed import KEPT_COPIES, current_feed, take_feed
 from catalog_gen.store import snapshot as snapshot_module
 from catalog_gen.store.figures import feed_figures, verdict_figures
 from catalog_gen.store.gates import Gate, last_gates, save_gates
@@ -26,7 +29,7 @@ AHEAD = timedelta(days=20)
 
 @pytest.fixture
 def put_right(shop: Shop) -> Shop:
-    """One night in the future, and one, after it, in the present, in which everything is other."""
+    """A night dated in the future, then one in the present in which everything differs."""
     shop.night = AHEAD.days
     shop.signals = {"mug-1": '{"sharpness":0.1}'}
     shop.refresh([mug(1), mug(2)])
@@ -52,7 +55,7 @@ def test_the_last_word_of_a_person_counts(put_right: Shop) -> None:
 
 
 def test_the_last_score_and_verdict_count(put_right: Shop) -> None:
-    """The same picture is judged again by another rubric, and then by the first one once more."""
+    """The same picture is judged by another rubric, and then by the first one again."""
     shop = put_right
     with shop.store.writing() as connection:
         for table, judge in (("scores", "scorer"), ("verdicts", "rubric")):
@@ -133,6 +136,20 @@ def test_the_last_snapshot_is_kept_and_named_the_latest(
     assert (home.snapshots / "latest.duckdb").resolve() == newest
     assert snapshots_in(home.snapshots) == {*early[1:], newest}
     assert query_snapshot(home, "SELECT 1").rows == ((1,),)
+
+
+def test_the_last_copies_of_the_feed_are_kept(home: Home, tmp_path: Path) -> None:
+    sample = Path(__file__).parents[2] / "data" / "catalog.toml"
+    (tmp_path / "catalog.toml").write_text(sample.read_text("utf-8"), "utf-8")
+    catalog = Catalog.open(tmp_path / "catalog.toml", home)
+    taken: list[Path] = []
+    for night in (*range(12), 11):
+        (tmp_path / "feed.csv").write_text(f"id,title\n1,Mug of night {night}\n", "utf-8")
+        taken.append(take_feed(catalog).path)
+        ahead = taken[-1].stat().st_mtime + (AHEAD.total_seconds() if night < 3 else -night)
+        os.utime(taken[-1], (ahead, ahead))
+    assert current_feed(home).path == taken[-1] == taken[-2]
+    assert set(home.feeds.glob("*.csv")) == set(taken[-KEPT_COPIES - 1 :])
 
 
 def snapshots_in(folder: Path) -> set[Path]:

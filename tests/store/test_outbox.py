@@ -2,7 +2,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -55,7 +54,7 @@ IDS = [digit * 64 for digit in "abc"]
 
 def stored_ids(store: Store) -> list[str]:
     with store.reading() as connection:
-        assert damaged_images(connection) == []
+        assert damaged_images(connection, store.pictures(connection)) == []
         rows = connection.execute("SELECT image_id FROM images ORDER BY image_id").fetchall()
     return [image_id for (image_id,) in rows]
 
@@ -77,7 +76,10 @@ def test_what_is_written_is_what_is_read(pngs: list[bytes], errors: list[str]) -
         batch = outbox_module.read_batch(path)
     assert batch.environment == ENVIRONMENT
     assert batch.run_id == "night"
-    assert batch.rows["png"].to_pylist() == pngs + [None] * len(errors)
+    addresses = [sha256(png).hexdigest() for png in pngs]
+    assert batch.rows["sha256"].to_pylist() == addresses + [None] * len(errors)
+    assert batch.rows["size"].to_pylist() == [len(png) for png in pngs] + [None] * len(errors)
+    assert batch.pictures == dict(zip(addresses, pngs, strict=True))
     assert batch.rows["error"].to_pylist() == [None] * len(pngs) + errors
 
 
@@ -99,8 +101,9 @@ def test_the_first_picture_of_a_recipe_stays(store: Store, outbox: Outbox) -> No
     outbox.write([second], [], ENVIRONMENT)
     assert take(store, outbox) == Ingested(images=1, duplicates=1)
     with store.reading() as connection:
-        assert stored_png(connection, IDS[0]) == png_of(IDS[0])
-        assert connection.execute("SELECT count(*) FROM image_bytes").fetchall() == [(1,)]
+        pictures = store.pictures(connection)
+        assert stored_png(connection, pictures, IDS[0]) == png_of(IDS[0])
+        assert list(pictures.listed()) == [(sha256(png_of(IDS[0])).hexdigest(), 2568)]
 
 
 @pytest.mark.parametrize(
@@ -174,17 +177,6 @@ def test_an_outbox_that_can_not_be_written_says_so(tmp_path: Path) -> None:
     (tmp_path / "outbox").write_text("a file where the folder should be")
     with pytest.raises(StoreError, match="can't take 1 pictures"):
         Outbox(tmp_path / "outbox").write([drawn(IDS[0])], [], ENVIRONMENT)
-
-
-def test_half_written_files_of_dead_processes_are_swept_up(store: Store, outbox: Outbox) -> None:
-    outbox.folder.mkdir(parents=True)
-    old, fresh = outbox.folder / ".writing-1-aa", outbox.folder / ".writing-2-bb"
-    for path in (old, fresh):
-        path.write_bytes(b"half")
-    os.utime(old, (time.time() - 7200,) * 2)
-    outbox.write([drawn(IDS[0])], [], ENVIRONMENT)
-    take(store, outbox)
-    assert (old.exists(), fresh.exists()) == (False, True)
 
 
 def test_many_files_go_in_group_by_group(

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from catalog_gen.errors import InputError
 from catalog_gen.store.figures import verdict_figures
+from catalog_gen.store.pictures.in_database import InDatabase
 from catalog_gen.store.publications import (
     LiveImage,
     candidates_for_publication,
@@ -51,7 +52,8 @@ def test_every_past_moment_shows_what_was_live_then(
             assert live_at(memory, moment) == chosen
             assert live_at(memory, moment + timedelta(hours=23)) == chosen
         assert live_at(memory, NIGHT - timedelta(seconds=1)) == []
-        rolled = rollback_to(memory, 1, run_id="run", now=NIGHT + timedelta(days=99))
+        later = NIGHT + timedelta(days=99)
+        rolled = rollback_to(memory, InDatabase(memory), 1, run_id="run", now=later)
         assert live_at(memory, NIGHT + timedelta(days=99)) == sets[0]
         assert rolled.images == len({image.image_id for image in sets[0]})
 
@@ -110,7 +112,7 @@ def test_only_this_rubric_and_current_wishes_count(shop: Shop) -> None:
 def test_rolling_back_to_nothing_known(shop: Shop) -> None:
     shop.refresh([mug(1)])
     with shop.store.writing() as connection, pytest.raises(InputError, match="publication 7"):
-        rollback_to(connection, 7, run_id="run", now=shop.now)
+        rollback_to(connection, shop.store.pictures(connection), 7, run_id="run", now=shop.now)
 
 
 def test_an_earlier_rubric_that_comes_back_has_the_word_again(shop: Shop) -> None:

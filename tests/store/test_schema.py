@@ -1,4 +1,4 @@
-"""Which databases are opened, which are brought up to date, and which are refused."""
+"""Which databases are opened, which are migrated, and which are refused."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -42,7 +42,7 @@ def following() -> Schema:
 
 
 def use(monkeypatch: pytest.MonkeyPatch, schema: Schema) -> None:
-    """Go on as the version of catalog_gen that has this schema."""
+    """Continue as the version of catalog_gen that has this schema."""
     monkeypatch.setattr(connection_module, "current_schema", lambda: schema)
     monkeypatch.setattr(connection_module, "current_state", lambda: schema.state)
 

@@ -1,4 +1,4 @@
-"""What the studio's tests share."""
+"""Fixtures of the studio's tests."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ SPLITS: tuple[Split, ...] = ("train", "scorer", "judge", "held-out")
 
 @pytest.fixture(scope="session")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of photos as ``studio.photos`` writes it: 25 scenes a split, discs on white."""
+    """A folder of photos as ``studio.photos`` writes it: 25 scenes per split, discs on white."""
     folder = tmp_path_factory.mktemp("photos")
     rows, columns = np.mgrid[:SIDE, :SIDE]
     for split in SPLITS:

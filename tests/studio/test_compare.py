@@ -1,4 +1,4 @@
-"""The comparison of four generators in miniature, and the objectives that it rests on."""
+"""The comparison of four generators in miniature, and its objectives."""
 
 import json
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""A model of flows in the stock pipeline's form: trained from one file, 256x256, drawn with."""
+"""A flow model in the stock pipeline, 256x256: trained from one file, then used to draw."""
 
 import json
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Photos in one file: what comes out is what went in, and wherever photos are read it will do."""
+"""Photos in one file: reading returns what was packed, and it can replace a folder of photos."""
 
 from pathlib import Path
 

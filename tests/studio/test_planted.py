@@ -1,4 +1,4 @@
-"""Planted defects: what a defect is planted in, and what it changes."""
+"""Planted defects: the pictures that they are planted in, and what they change."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ from studio.vocabulary import Background, Category
 def specimen(
     category: Category, count: int, level: int, background: Background = "white"
 ) -> Specimen:
-    """A grey picture of one level, so that it can be told whose picture was used."""
+    """A grey picture of one level, which identifies the picture that was used."""
     pixels = np.full((32, 32, 3), level, np.uint8)
     mask = np.zeros((32, 32), bool)
     mask[8:24, 8:24] = True

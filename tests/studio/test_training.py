@@ -1,4 +1,4 @@
-"""The whole training recipe in miniature, and the arithmetic that its figures rest on."""
+"""The whole training recipe in miniature, and the arithmetic behind its figures."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""Tiny, seeded model folders, one family a file, built from configuration without any download.
+"""Tiny, seeded model folders, one family per file, built from configuration without any download.
 
 Their pictures are colourful noise of 32 x 32 pixels; what they exercise is real: the same classes,
 files, tokenizers and chat templates that the full-size models have. Each is built once a process

@@ -1,4 +1,4 @@
-"""What people put on a model, made for a tiny one: LoRAs, learned words, quantised denoisers."""
+"""Additions to a tiny model: LoRAs, learned words, quantised denoisers."""
 
 import copy
 from pathlib import Path

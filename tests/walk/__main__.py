@@ -1,6 +1,6 @@
-"""A walk in a real browser, through the gallery and through Dagster's page.
+"""A walk in a real browser through the gallery and Dagster's web UI.
 
-In Dagster's page what failed is found, mended and drawn again, by every kind of launch.
+Find, fix and redraw a failed picture in Dagster's web UI, with every kind of launch.
 
 Not part of the test suite, since it takes minutes: `make walk`. It needs Playwright (in the dev
 extra) and a Chromium on the machine; it downloads none. Pictures of the pages go into a folder.
@@ -32,7 +32,7 @@ BACKFILLS: Final = """{ partitionBackfillsOrError { ... on PartitionBackfills { 
 
 
 def main() -> None:
-    """Walk; ends with an AssertionError where the page does not show what it must."""
+    """Walk; raises an AssertionError if the page does not show what it must."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pictures", type=Path, default=Path(tempfile.gettempdir()) / "walk")
     parser.add_argument("--chromium", default=shutil.which("chromium") or "/usr/bin/chromium")
@@ -111,7 +111,7 @@ class Walk:
         self.picture("shard")
         (mark,) = self.runs(marks=True)
         self.open(f"/runs/{mark['runId']}")
-        self.shows("Pictures that could not be drawn: 1", "sku-1 refreshed", "execute this run")
+        self.shows("Pictures that could not be drawn: 1", "sku-1 refreshed", "re-execute this run")
         self.picture("failed-run")
         self.open(f"/assets/candidate_images?view=partitions&partition={self.shard}")
 
@@ -138,7 +138,7 @@ class Walk:
         self.page.wait_for_selector("img[src^='data:image/webp']")
 
     def execute_the_failed_run_again(self) -> None:
-        """The run that says what failed draws it, executed again after the cause was mended."""
+        """The run that reports failures draws them when re-executed after a fix."""
         (self.shop.folder / "photos" / "one.png").write_text("no picture either", "utf-8")
         self.launch_the_night()
         save_photo(self.shop, "one.png", 120)
@@ -149,7 +149,7 @@ class Walk:
         assert self.drawn_in(run_id) == [("sku-1", "refreshed")]
 
     def read_the_run_log(self) -> None:
-        """Progress stands in the run's log."""
+        """Progress is in the run's log."""
         self.open(f"/runs/{self.newest()['runId']}")
         self.shows("draw: 1 of 1")
         self.picture("run-log")
@@ -201,7 +201,7 @@ class Walk:
         assert self.recorded()[run_id] == "interrupted"
 
     def read_the_books(self) -> None:
-        """Whoever launched a run, the store says how it ended, and so does the command line."""
+        """However a run was launched, the store and the command line show how it ended."""
         told = {"SUCCESS": "succeeded", "CANCELED": "interrupted", "FAILURE": "failed"}
         assert self.recorded() == {each["runId"]: told[each["status"]] for each in self.runs()}
         listed = command(self.shop, "runs")
@@ -231,7 +231,7 @@ class Walk:
         return ask(self.address, query, **variables)
 
     def runs(self, *, marks: bool = False) -> list[Any]:
-        """The runs, the newest first; or those that only say that pictures of a run failed."""
+        """The runs, newest first; or those that only mark failed pictures of another run."""
         found = self.ask(RUNS)["runsOrError"]["results"]
         return [
             each
@@ -246,7 +246,7 @@ class Walk:
         return next(str(each["status"]) for each in self.runs() if each["runId"] == run_id)
 
     def ended_well(self) -> str:
-        """Wait for all new runs; each has to succeed, and to be recorded so. The newest's id."""
+        """Wait until all new runs have succeeded and are recorded; returns the newest's id."""
 
         def begun() -> set[str]:
             return {each["runId"] for each in self.runs()} - self.seen

@@ -8,7 +8,7 @@ from typing import Final
 from urllib.parse import urlencode
 
 import numpy as np
-from playwright.sync_api import Page
+from playwright.sync_api import Page, Request
 
 from catalog_gen.imaging.encode import encode, encode_png
 from catalog_gen.reporting.gallery import write_gallery
@@ -34,6 +34,10 @@ class Source:
     def png(self, image: GalleryImage) -> bytes:
         """The picture's PNG."""
         return PNGS[image.sha256]
+
+    def file(self, image: GalleryImage) -> Path | None:
+        """There is none: the pictures are in memory."""
+        return None
 
     def photo(self, product: GalleryProduct, sha256: str) -> bytes | None:
         """A grey photo."""
@@ -78,7 +82,7 @@ class GalleryWalk:
         self.page, self.pictures = page, pictures
         self.errors: list[str] = []
         page.on("pageerror", lambda error: self.errors.append(str(error)))
-        page.on("requestfailed", lambda request: self.errors.append(request.url))
+        page.on("requestfailed", self._failed)
 
     def all(self) -> None:
         """All steps in their order."""
@@ -95,10 +99,15 @@ class GalleryWalk:
             self.hold_it_in_the_hand,
         ):
             step()
-        assert self.errors == []
+        assert not self.errors, self.errors
+
+    def _failed(self, request: Request) -> None:
+        # Leaving a page ends the requests that are on their way.
+        if request.failure != "net::ERR_ABORTED":
+            self.errors.append(f"{request.url}: {request.failure}")
 
     def open(self, choice: str = "") -> None:
-        """Load the page anew with what stands behind the #."""
+        """Reload the page with this fragment."""
         self.page.goto("about:blank")
         self.page.goto(f"{self.address}#{choice}")
         self.page.wait_for_selector("html[data-usable]")
@@ -121,7 +130,7 @@ class GalleryWalk:
         self.is_chosen(show="review")
 
     def search_by_the_keyboard(self) -> None:
-        """A slash goes to the search; its words stand in the address."""
+        """A slash moves to the search field, whose words appear in the address."""
         self.open()
         self.page.keyboard.press("/")
         self.page.keyboard.type("blue 11")
@@ -236,7 +245,7 @@ class GalleryWalk:
         return self.page.locator("#found").inner_text()
 
     def is_chosen(self, **words: str) -> None:
-        """Wait until these words, and no others, stand behind the #."""
+        """Wait until the fragment has exactly these words."""
         self.page.wait_for_function(
             "words => new URLSearchParams(location.hash.slice(1)).toString() === words",
             arg=urlencode(words),

@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from inspect import signature
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Protocol
 
 from catalog_gen.errors import ModelError
 from catalog_gen.method import Method, Task
@@ -26,6 +26,8 @@ AUTO_PIPELINES: Final[Mapping[Task, str]] = {
     "text2img": "AutoPipelineForText2Image",
     "img2img": "AutoPipelineForImage2Image",
     "inpaint": "AutoPipelineForInpainting",
+    "control": "AutoPipelineForText2Image",
+    "variation": "AutoPipelineForText2Image",
 }
 
 #: The model's own scheduler with its own configuration; every family supports it.
@@ -34,6 +36,11 @@ OWN: Final = "own"
 #: Arguments of pipelines that would otherwise draw the nearest of their preferred sizes, and whose
 #: negative prompt is a text by default, which can't be combined with embeddings.
 AS_ASKED: Final[Mapping[str, object]] = {"use_resolution_binning": False, "negative_prompt": None}
+
+#: A kind of part that a task needs, and that the settings list under this name and an "s".
+PartKind = Literal["controlnet", "ip_adapter"]
+#: The names of a model's parts, by kind.
+PartNames = Mapping[PartKind, Collection[str]]
 
 #: One prompt as the pipeline's keyword arguments, each tensor with a first dimension of 1.
 Embedding = Mapping[str, Any]
@@ -47,14 +54,18 @@ class TaskRules:
     """How a family does one task.
 
     ``own`` is True if the folder's own pipeline does it, and False if diffusers builds another
-    pipeline from its components. ``batchable`` is False if a picture would depend on its neighbours
+    pipeline from its components. ``blended`` is True for a model that was not trained to fill
+    masks: its latents are held to the photo's at each step (``blending.py``).
+    ``batchable`` is False if a picture would depend on its neighbours
     in a batch, or the pipeline takes one picture at a time: then pictures are drawn alone.
-    ``least`` is the minimum side in pixels.
+    ``least`` is the minimum side in pixels. ``part`` is the kind of part that the task needs.
     """
 
     own: bool = False
+    blended: bool = False
     batchable: bool = True
     least: int = 1
+    part: PartKind | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,14 +178,49 @@ class Family(ABC):
         """
         return None
 
-    def pipeline_for(self, task: Task, pipeline: Any) -> Any:
-        """A pipeline for a task that shares the weights of another one of this family."""
-        if self.tasks[task].own:
+    def part_problem(self, method: Method, parts: PartNames) -> Problem | None:
+        """Why a model with these parts can't draw by a method; None if it can.
+
+        Args:
+            method: one whose task is among ``tasks``.
+            parts: as the settings name them.
+        """
+        kind = self.tasks[method.task].part
+        if kind is None or method.part in parts[kind]:
+            return None
+        names = ", ".join(f"'{name}'" for name in parts[kind])
+        return (
+            f"method '{method.name}' with '{method.part}'",
+            f"model.{kind}s has {f'only {names}' if names else 'none'}",
+            f"Name one of these, or add it to the settings under [[model.{kind}s]].",
+        )
+
+    def pipeline_for(
+        self, task: Task, pipeline: Any, parts: Mapping[PartKind, Mapping[str, Any]]
+    ) -> Any:
+        """A pipeline for a task that shares the weights of another one of this family.
+
+        ``parts`` are all of the model's, by kind and name; which one draws, a batch decides.
+        """
+        rules = self.tasks[task]
+        if rules.own:
             return pipeline
+        if rules.blended:
+            from catalog_gen.diffusion.families.blending import BlendedPipeline
+
+            return BlendedPipeline(
+                *(self._auto(each, pipeline, parts) for each in ("text2img", "img2img"))
+            )
+        return self._auto(task, pipeline, parts)
+
+    def _auto(self, task: Task, pipeline: Any, parts: Mapping[PartKind, Mapping[str, Any]]) -> Any:
         import diffusers
 
         auto: Any = getattr(diffusers, AUTO_PIPELINES[task])
-        return auto.from_pipe(pipeline, **self.options)
+        options = dict(self.options)
+        if self.tasks[task].part == "controlnet":
+            options["controlnet"] = next(iter(parts["controlnet"].values()))
+        return auto.from_pipe(pipeline, **options)
 
     def arguments(self, pipeline: Any, key: "BatchKey") -> dict[str, Any]:
         """The keyword arguments of a task's pipeline that all pictures of a batch share."""

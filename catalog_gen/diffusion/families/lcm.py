@@ -6,8 +6,9 @@ Latent Consistency Models (https://arxiv.org/abs/2310.04378).
 from collections.abc import Mapping
 from typing import ClassVar
 
-from catalog_gen.diffusion.families.family import OWN
+from catalog_gen.diffusion.families.family import OWN, TaskRules
 from catalog_gen.diffusion.families.stable_diffusion import StableDiffusion
+from catalog_gen.method import Task
 
 
 class LatentConsistency(StableDiffusion):
@@ -16,4 +17,5 @@ class LatentConsistency(StableDiffusion):
     pipelines: ClassVar[Mapping[str, frozenset[str]]] = {
         "LatentConsistencyModelPipeline": StableDiffusion.pipelines["StableDiffusionPipeline"]
     }
+    tasks: ClassVar[Mapping[Task, TaskRules]] = {"text2img": TaskRules(), "img2img": TaskRules()}
     schedulers: ClassVar[tuple[str, ...]] = (OWN, "lcm")

@@ -29,7 +29,13 @@ class StableDiffusion(Family):
         )
     }
     encodes_together: ClassVar[bool] = True
-    tasks: ClassVar[Mapping[Task, TaskRules]] = {"text2img": TaskRules(), "img2img": TaskRules()}
+    tasks: ClassVar[Mapping[Task, TaskRules]] = {
+        "text2img": TaskRules(),
+        "img2img": TaskRules(),
+        "inpaint": TaskRules(blended=True),
+        "control": TaskRules(part="controlnet"),
+        "variation": TaskRules(part="ip_adapter"),
+    }
     schedulers: ClassVar[tuple[str, ...]] = (OWN, *SOLVERS)
     denoises: ClassVar[str] = "unet"
     multiple: ClassVar[int] = 8

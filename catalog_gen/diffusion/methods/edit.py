@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Edit(Method):
-    """Edits the product's photo as the prompt says: "put the mug on a white background"."""
+    """Edits the product's photo by the prompt's instruction: "put it on a white background"."""
 
     needs: ClassVar[frozenset[Need]] = frozenset({"photo"})
     task: ClassVar[Task] = "edit"
@@ -23,9 +23,9 @@ class Edit(Method):
 
     @property
     def departure(self) -> float:
-        """Unlimited: only the instruction ties the picture to the photo."""
+        """Unlimited: only the instruction keeps the picture close to the photo."""
         return 1.0
 
     def draw(self, model: "LoadedModel", batch: "Batch") -> "Pictures":
-        """Edit a batch of photos, which are already as large as the pictures will be."""
+        """Edit a batch of photos of the pictures' size."""
         return batch.run(model, image=batch.image(model))

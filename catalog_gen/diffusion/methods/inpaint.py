@@ -1,8 +1,8 @@
-"""Inpaint: a box of the product's photo is drawn anew, the rest stays what it was, bit for bit.
+"""Inpaint: draw a box of the product's photo anew, and keep the rest bit for bit.
 
-For checkpoints that were trained with a mask beside the noise (High-Resolution Image Synthesis with
+For checkpoints trained with a mask as an additional input (High-Resolution Image Synthesis with
 Latent Diffusion Models, https://arxiv.org/abs/2112.10752). The autoencoder changes every pixel a
-little, so what lies outside of the box is put back from the photo.
+little, so the pixels outside the box are copied back from the photo.
 """
 
 import math
@@ -13,25 +13,28 @@ from pydantic import Field, model_validator
 from catalog_gen.method import Method, Need, Task
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from catalog_gen.diffusion.batch import Batch, Pictures
     from catalog_gen.diffusion.loading import LoadedModel
 
 _Share = Annotated[float, Field(ge=0, le=1)]
-#: Pixels of a latent: the box grows to whole ones, so that none is half drawn.
+#: Pixels per latent along a side: the box grows to whole latents.
 _LATENT: Final = 8
 
 
 class Inpaint(Method):
-    """Draws what lies in a box, which may be the background's half or a place for a prop."""
+    """Draws the inside of a box, for example half of the background or the place of a prop."""
 
     needs: ClassVar[frozenset[Need]] = frozenset({"photo"})
     task: ClassVar[Task] = "inpaint"
 
     name: Literal["inpaint"] = "inpaint"
     box: tuple[_Share, _Share, _Share, _Share] = Field(
-        description="left, top, right and bottom of what is drawn, as shares of the picture"
+        description="left, top, right and bottom of the box, as shares of the picture"
     )
-    strength: float = Field(1.0, gt=0, le=1, description="share of the steps that is drawn anew")
+    strength: float = Field(1.0, gt=0, le=1, description="share of the steps that are run")
 
     @model_validator(mode="after")
     def _has_an_inside(self) -> Self:
@@ -46,11 +49,11 @@ class Inpaint(Method):
 
     @property
     def departure(self) -> float:
-        """In the box, nothing but the strength holds the picture to the photo."""
+        """Inside the box, only the strength keeps the picture close to the photo."""
         return self.strength
 
     def problem(self, steps: int) -> tuple[str, str, str] | None:
-        """So few steps that none is left at that strength."""
+        """A problem if the strength leaves no step to run."""
         if int(steps * self.strength) >= 1:
             return None
         return (
@@ -60,12 +63,21 @@ class Inpaint(Method):
         )
 
     def pixels(self, width: int, height: int) -> tuple[slice, slice]:
-        """Rows and columns of the box in a picture of that size."""
+        """The box's rows and columns in a picture of this size."""
         left, top, right, bottom = self.box
         return _grown(top, bottom, height), _grown(left, right, width)
 
+    def kept(self, coverage: "NDArray[np.uint8]") -> "NDArray[np.bool_] | None":
+        """All that lies outside of the box."""
+        import numpy as np
+
+        height, width = coverage.shape
+        outside = np.ones(coverage.shape, dtype=bool)
+        outside[self.pixels(width, height)] = False
+        return outside
+
     def draw(self, model: "LoadedModel", batch: "Batch") -> "Pictures":
-        """Draw the box in a batch of photos, which are as large as the pictures will be."""
+        """Draw the box in a batch of photos of the pictures' size."""
         import torch
 
         photos = batch.photo_values()
@@ -75,8 +87,9 @@ class Inpaint(Method):
         pictures = batch.run(
             model, image=batch.image(model), mask_image=mask, strength=self.strength
         )
-        drawn = pictures.values
-        kept = torch.where(mask.to(drawn.device) > 0, drawn, photos.to(drawn.device, drawn.dtype))
+        # In single precision, whatever the model's: half of it can't tell 256 levels apart.
+        drawn = pictures.values.float()
+        kept = torch.where(mask.to(drawn.device) > 0, drawn, photos.to(drawn.device))
         return pictures.of(kept)
 
 

@@ -1,7 +1,7 @@
 """Background signals: how white and how even the border of a picture is.
 
-Marketplaces ask for "pure white" (255, 255, 255) and check it along the border. These facts
-count only for views that ask for white.
+Marketplaces require "pure white" (255, 255, 255) and check it along the border. These facts
+count only for views with a white background.
 """
 
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 #: Width of the measured border, as a share of the shorter side.
 _RING: Final = 0.03
-#: Lowest sRGB level that a person takes for white next to a white page.
+#: Lowest sRGB level that looks white next to a white page.
 _NEAR_WHITE: Final = 250
 
 

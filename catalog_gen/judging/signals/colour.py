@@ -1,7 +1,7 @@
 """Colour signals: CIELAB, CIEDE2000, colour words of shops, and the colour of a subject.
 
-It compares what is seen with what a word means. It knows nothing of prompts, and a word that isn't
-in its table gets no number at all rather than a guess.
+The measured colour is compared with the meaning of the requested word. A word that is not in the
+table gets no value rather than a guess.
 """
 
 import re
@@ -20,9 +20,8 @@ if TYPE_CHECKING:
 
 Lab = NDArray[np.float32]
 
-#: What a lit product of a basic colour looks like in a photo, sRGB 0-255. Each has several looks: a
-#: dark room, a clear material and a highlight change a colour's lightness and chroma, and the
-#: nearest look counts.
+#: The looks of a basic colour in a photo of a lit product, sRGB 0-255. There are several because a
+#: dark room, a clear material and a highlight change lightness and chroma; the nearest look counts.
 _LOOKS: Final[Mapping[str, tuple[tuple[int, int, int], ...]]] = {
     "black": ((15, 15, 15), (45, 45, 46)),
     "white": ((250, 250, 250), (212, 212, 211)),
@@ -37,7 +36,7 @@ _LOOKS: Final[Mapping[str, tuple[tuple[int, int, int], ...]]] = {
 }
 #: The basic colours, in a stable order.
 BASIC_COLOURS: Final = tuple(_LOOKS)
-#: Further words of shops, with the one look that they mean.
+#: Other colour words of shops, with one look each.
 _SHOP_LOOKS: Final[Mapping[str, tuple[int, int, int]]] = {
     "anthracite": (56, 58, 61),
     "aqua": (80, 200, 205),
@@ -84,9 +83,9 @@ _NEUTRALS: Final = frozenset({"black", "white", "grey"})
 #: Weight of lightness in CIEDE2000: 2, as the textile industry sets it (CIE 142-2001), because
 #: a lit object shows one colour at many lightnesses.
 _TEXTILE: Final = 2.0
-#: A subject is measured at this many of its pixels, evenly spread; more change nothing.
+#: A subject is measured at this many evenly spread pixels; more don't change the result.
 _SAMPLE: Final = 300
-#: Neutral trims (a watch's dial, a lamp's stem) lose against a hue that covers this share.
+#: A hue that covers this share wins over neutral parts (a watch's dial, a lamp's stem).
 _HUE_WINS: Final = 0.125
 
 
@@ -166,11 +165,11 @@ _SIDE_BY_SIDE: Final = re.compile(r"[/&+|,]|\band\b", re.IGNORECASE)
 
 
 def known_colour(words: str) -> str | None:
-    """The colour of the table that a shop's words mean: "Navy Blue" is navy, "sky blue" is blue.
+    """The table's colour for a shop's words: "Navy Blue" is navy, "sky blue" is blue.
 
-    A shade that stands beside its own basic colour is kept ("navy blue"); beside another one it
-    only shades that ("rose red" is red). Two basic colours, two colours side by side ("cream/teal")
-    or an unknown word give None.
+    A shade next to its own basic colour is kept ("navy blue"); next to another basic colour it only
+    modifies it ("rose red" is red). The result is None for two basic colours, two colours side by
+    side ("cream/teal"), or an unknown word.
     """
     sides = _SIDE_BY_SIDE.split(words)
     if len({colour for side in sides if (colour := _one_colour(side))}) > 1:
@@ -179,7 +178,7 @@ def known_colour(words: str) -> str | None:
 
 
 def basic_colour(words: str) -> str | None:
-    """The basic colour that a shop's words mean or come nearest to; None: as ``known_colour``."""
+    """The basic colour of a shop's words, or the nearest one; None as for ``known_colour``."""
     known = known_colour(words)
     return known if known is None or known in _LOOKS else _nearest_basic(known)
 
@@ -221,7 +220,7 @@ def _looks(word: str) -> Lab:
 
 @dataclass(frozen=True, slots=True)
 class SubjectColour:
-    """The colour of a subject, and how it fits the word that was asked for."""
+    """The colour of a subject, and how well it fits the requested word."""
 
     lightness: float
     """L* of the dominant colour, 0..100."""
@@ -240,9 +239,9 @@ class SubjectColour:
 def subject_colour(lab: Lab, mask: NDArray[np.bool_], asked: str) -> SubjectColour | None:
     """The colour of the pixels (H, W, 3) in CIELAB under the mask (H, W); None: no pixels.
 
-    Each sampled pixel gets the nearest colour word. The word that most pixels have is dominant,
-    where neutral words stand back behind a hue that covers an eighth: straps, dials and stems are
-    neutral in a product of any colour. The dominant colour is the median of its pixels.
+    Each sampled pixel gets the nearest colour word. The most frequent word is dominant, but any hue
+    that covers an eighth of the subject takes precedence over neutral words: straps, dials and
+    stems are neutral in products of any colour. The dominant colour is the median of its pixels.
     """
     pixels = lab[mask]
     if not len(pixels):

@@ -45,7 +45,8 @@ def embedding_distance(one: NDArray[np.float32], other: NDArray[np.float32]) -> 
 
 def _measure(picture: "Picture") -> dict[str, Value]:
     photo = picture.reference_lab
-    if photo is None:
+    # A product that was kept is the photo's by proof (``kept``), whatever stands around it.
+    if photo is None or picture.coverage is not None:
         identity = None
     else:
         identity = identity_of(picture.lab, picture.mask, photo, subject_mask(photo))

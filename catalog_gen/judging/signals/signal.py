@@ -27,6 +27,7 @@ class Signal:
         measure: computes all values by name: the facts, and possibly words and hashes.
         seen: fact to the name of the value that describes, in a word, what was seen instead.
         on_white: facts that are meaningful only if the view asks for a white background.
+        at_full_size: it is measured on the whole picture, not on its reduction.
         on_backdrop: facts that are meaningful only against a plain backdrop, not in a scene.
         version: raised when the values of a picture change, so that stored ones are measured again.
     """
@@ -36,6 +37,7 @@ class Signal:
     seen: Mapping[str, str] = field(default_factory=dict)
     on_white: frozenset[str] = frozenset()
     on_backdrop: frozenset[str] = frozenset()
+    at_full_size: bool = False
     version: int = 1
 
 

@@ -22,8 +22,8 @@ Mask = NDArray[np.bool_]
 
 #: Width of the border that the background is estimated from, as a share of the shorter side.
 _BORDER: Final = 0.04
-#: A pixel this many spreads of the background away from it is subject, within limits that keep
-#: the noise of an even background out and a white product on white in (CIELAB units).
+#: A pixel this many spreads away from the background belongs to the subject. Limits in CIELAB units
+#: exclude the noise of an even background and include a white product on white.
 _SPREADS: Final = 4.0
 _LOWEST_CUT: Final = 3.0
 _HIGHEST_CUT: Final = 12.0
@@ -43,14 +43,14 @@ _SOFT_SLOPE: Final = 2.2
 
 @dataclass(frozen=True, slots=True)
 class BackgroundFit:
-    """How well the border is explained as a background: badly in a scene that fills the frame."""
+    """How well a background explains the border; poorly in a scene that fills the frame."""
 
     spread: float
-    """Spread of border pixels around the background, CIELAB units: under 2.5 before a studio
-    backdrop or on a table, above in most other photographs."""
+    """Spread of border pixels around the background, CIELAB units: under 2.5 with a studio
+    backdrop or table, above in most other photographs."""
     share: float
-    """Of border pixels within ``_HIGHEST_CUT`` of the background, 0..1; a product that is cut off
-    covers the rest."""
+    """Share of border pixels within ``_HIGHEST_CUT`` of the background, 0..1; a product that is cut
+    off covers the rest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +73,8 @@ def background_of(lab: Lab) -> tuple[Lab, float]:
     """The background (H, W, 3) that the border suggests, and its spread around it in CIELAB units.
 
     Each row runs from the colour of its left border to that of its right one, which follows
-    lighting, tables and horizons. The corners tell how the two sides differ by lighting; where
-    they differ otherwise, a subject that is cut off covers one of them, and the other stands in.
+    lighting, tables and horizons. The corners show how lighting makes the two sides differ; where
+    they differ otherwise, a cut-off subject covers one side, and the other one replaces it.
     """
     height, width, _ = lab.shape
     ring = max(2, round(_BORDER * min(height, width)))
@@ -105,7 +105,7 @@ def background_of(lab: Lab) -> tuple[Lab, float]:
 
 
 def background_fit(lab: Lab) -> BackgroundFit:
-    """How well a picture in CIELAB (H, W, 3) is explained by its border's continuation."""
+    """How well the continuation of its border explains a picture in CIELAB (H, W, 3)."""
     background, spread = background_of(lab)
     ring = max(2, round(_BORDER * min(lab.shape[:2])))
     border = np.ones(lab.shape[:2], dtype=bool)
@@ -122,8 +122,8 @@ def _between(first: Lab, last: Lab, share: NDArray[np.float32]) -> Lab:
 def subject_mask(lab: Lab) -> Mask:
     """The subject of a picture in CIELAB (H, W, 3), as (H, W); empty if nothing stands out.
 
-    What departs from the background by several of its spreads is subject; soft shadows are taken
-    out, holes filled, and specks dropped.
+    Pixels that differ from the background by several of its spreads belong to the subject; soft
+    shadows and specks are removed, holes filled.
     """
     background, spread = background_of(lab)
     difference = lab - background
@@ -143,7 +143,7 @@ def subject_mask(lab: Lab) -> Mask:
 
 
 def _soft_light(lab: Lab, difference: Lab) -> Mask:
-    """Where only light differs from the background, with no edge in it: shadows, pools of light."""
+    """Where only light differs from the background, without an edge: shadows, pools of light."""
     lightness = lab[..., 0]
     slope = np.hypot(
         ndimage.sobel(lightness, axis=0, mode="nearest"),

@@ -1,1 +1,1 @@
-"""One sales channel a file; they register in the group ``catalog_gen.channels``."""
+"""Sales channels, one per file, registered in the group ``catalog_gen.channels``."""

@@ -1,4 +1,4 @@
-"""Akeneo: its product CSV given back. A media attribute takes the picture."""
+"""Akeneo: its product CSV written back, with the picture in a media attribute."""
 
 from typing import ClassVar
 

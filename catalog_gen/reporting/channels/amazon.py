@@ -1,6 +1,6 @@
-"""Amazon: a flat file given back with its lines above the header.
+"""Amazon: a flat file written back with its lines above the header.
 
-Its passport says whether Amazon accepts generated pictures.
+The passport says whether Amazon accepts generated pictures.
 """
 
 import re
@@ -43,6 +43,6 @@ class Amazon(Channel):
 
 
 def _locator(name: str) -> int | None:
-    """0 for the column of the main picture, 1 and up for the others; None for all else."""
+    """0 for the main picture's column, 1 and up for the others'; None for any other column."""
     found = _LOCATOR.fullmatch(attribute(name.strip().casefold()))
     return int(found[1] or _MAIN) if found else None

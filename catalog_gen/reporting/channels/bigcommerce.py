@@ -1,6 +1,6 @@
-"""BigCommerce: its product CSV given back.
+"""BigCommerce: its product CSV written back.
 
-In the modern form a product's pictures are rows of their own below it, and a variant has one.
+In the modern form, a product's pictures are separate rows below it, and a variant has one picture.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,7 +13,7 @@ _PRODUCT_IMAGE = "Image URL (Import)"
 
 
 class BigCommerce(Channel):
-    """The product import, modern and older."""
+    """The product import, in the modern and the older form."""
 
     name: ClassVar = "bigcommerce"
     platforms: ClassVar = frozenset({"bigcommerce"})

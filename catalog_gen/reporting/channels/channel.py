@@ -1,10 +1,9 @@
 """The interface of a sales channel: the base of the classes in this package.
 
-A channel takes pictures in a form of its own, and a feed. Where the shop's feed came from the same
-platform, the channel gives its rows back with other pictures (``give_back``); from another one, it
-builds rows from the feed and the settings, and reports missing fields. The rules are those that
-the channels publish; passports hold the rules for what a picture shows. Nothing here reads the
-store or writes a file.
+A channel takes a feed, and pictures in its own form. If the shop's feed came from the same
+platform, the channel writes its rows back with the new pictures (``give_back``). From another
+platform's feed it builds rows, with defaults from the settings, and reports missing fields. The
+rules are those that the channels publish; passports have the rules for a picture's content.
 """
 
 import csv
@@ -19,7 +18,7 @@ from catalog_gen.catalog.product import Product
 from catalog_gen.imaging.encode import Rendition
 from catalog_gen.registry import Registry
 
-#: The wide forms count, too: spreadsheets of some languages read them as the plain ones.
+#: Includes the full-width forms, which spreadsheets of some languages treat like the plain ones.
 _FORMULA_STARTS: Final = ("=", "+", "-", "@", "＝", "＋", "－", "＠")  # noqa: RUF001
 
 SUFFIXES: Final[Mapping[Rendition, str]] = {"PNG": "png", "JPEG": "jpg", "WEBP": "webp"}
@@ -29,8 +28,8 @@ SUFFIXES: Final[Mapping[Rendition, str]] = {"PNG": "png", "JPEG": "jpg", "WEBP":
 class PictureForm:
     """The picture format that a channel takes.
 
-    The channel's passport has the rules for what it refuses. ``max_side`` is in pixels; larger
-    pictures are scaled down.
+    What the channel refuses is in its passport. ``max_side`` is in pixels; larger pictures are
+    scaled down.
     """
 
     rendition: Rendition
@@ -45,10 +44,11 @@ class PictureForm:
 
 @dataclass(frozen=True, slots=True)
 class ChannelProduct:
-    """One product as a channel gets it.
+    """One product for a channel.
 
     ``images`` are file names below the base URL, the main one first; ``attributes`` are the feed's
-    other fields by their canonical names. ``description`` may be HTML, ``category`` a whole path.
+    other fields under their canonical names. ``description`` may be HTML, ``category`` a whole
+    path.
     """
 
     product_id: str
@@ -87,9 +87,9 @@ Row = dict[str, str]
 
 @dataclass(frozen=True, slots=True)
 class GivenRow:
-    """A row of the shop's own feed, with the pictures of its product; none: they stay as they are.
+    """A row of the shop's own feed, with its product's new pictures; without any it is unchanged.
 
-    ``fields`` has every column of the feed, in its order.
+    ``fields`` has every column of the feed, in the feed's order.
     """
 
     fields: Row
@@ -101,16 +101,16 @@ class Channel(ABC):
     """One channel.
 
     Attributes:
-        form: how it wants its pictures.
-        platforms: the readers whose feeds it gives back.
-        max_additional: pictures beside the main one.
-        main: its columns for the main picture, as the platform may spell them: those that the feed
-            has are set, and the first is added if it has none.
-        more: its column for a list of further pictures, and what parts them.
-        numbered: its columns for one further picture each, with the number in braces.
-        columns: the columns of a feed from another platform; none: it takes none.
-        required: those of them that may not be empty.
-        for_people: whether a spreadsheet reads the feed, which would run a formula.
+        form: the picture format that it takes.
+        platforms: the readers whose feeds it writes back.
+        max_additional: maximum number of pictures besides the main one.
+        main: the columns for the main picture, in the platform's spellings. Those in the feed are
+            set; if there are none, the first is added.
+        more: the column for a list of additional pictures, and its separator.
+        numbered: the columns for single additional pictures, with the number in braces.
+        columns: the columns of a feed built from another platform's; empty if it builds none.
+        required: those of the columns that must not be empty.
+        for_people: whether people open the feed in a spreadsheet, which would run formulas.
     """
 
     name: ClassVar[str]
@@ -125,29 +125,29 @@ class Channel(ABC):
     for_people: ClassVar[bool] = False
 
     def takes_back(self, platform: str, names: frozenset[str]) -> bool:
-        """Whether a feed of this platform with these columns is this channel's own."""
+        """Whether this channel writes back a feed of this platform with these columns."""
         return platform in self.platforms
 
     def rows(self, product: ChannelProduct, links: Sequence[str], shop: ShopFacts) -> list[Row]:
-        """A product's rows, from another platform's feed, with the addresses of its pictures."""
+        """A product's rows, built from another platform's feed and the pictures' addresses."""
         raise NotImplementedError(f"{self.name} takes no other platform's feed")
 
     def missing(self, product: ChannelProduct, shop: ShopFacts | None = None) -> list[str]:
-        """The required columns that this product would leave empty."""
+        """The required columns that would be empty for this product."""
         (first, *_) = self.rows(product, ["https://example.org/1"], shop or ShopFacts())
         return self.lacking(first)
 
     def lacking(self, row: Row) -> list[str]:
-        """Required values missing in a product's first row."""
+        """The required values that a product's first row lacks."""
         return [name for name in self.required if not row.get(name)]
 
     def feed(
         self, products: Iterable[ChannelProduct], base_url: str, shop: ShopFacts | None = None
     ) -> str:
-        """The feed as CSV, ordered by product id: the same catalog is the same text.
+        """The feed as CSV, ordered by product id, so the same catalog gives the same text.
 
         Raises:
-            ValueError: a product without a picture; a channel would reject it.
+            ValueError: a product has no picture; a channel would reject it.
         """
         text = io.StringIO(newline="")
         writer = csv.DictWriter(text, self.columns, restval="", lineterminator="\n")
@@ -163,10 +163,10 @@ class Channel(ABC):
         return text.getvalue()
 
     def added_columns(self, names: Sequence[str], *, more: bool = False) -> tuple[str, ...]:
-        """Columns for pictures that the shop's own feed lacks.
+        """The picture columns that the shop's own feed lacks.
 
         Args:
-            more: whether some product has further pictures.
+            more: whether any product has additional pictures.
         """
         main = () if any(_has(names, column) for column in self.main) else self.main[:1]
         if not more or self.more is None or _has(names, self.more[0]):
@@ -174,12 +174,12 @@ class Channel(ABC):
         return (*main, self.more[0])
 
     def give_back(self, rows: Iterable[GivenRow]) -> Iterator[Row]:
-        """The shop's own rows with other pictures; all else as it was."""
+        """The shop's own rows with the new pictures, otherwise unchanged."""
         for row in rows:
             yield self.with_pictures(row.fields, row.links) if row.links else row.fields
 
     def with_pictures(self, fields: Row, links: Sequence[str]) -> Row:
-        """One row with the main picture replaced; further ones come before those it had."""
+        """One row with the main picture replaced; new additional ones precede the shop's own."""
         changed = dict(fields)
         for name in fields:
             if any(same_column(name, column) for column in self.main):
@@ -199,7 +199,7 @@ class Channel(ABC):
         return changed
 
     def cleaned(self, column: str, value: str) -> str:
-        """A cell of the shop's own feed as the channel takes it; most take it as it is."""
+        """A cell of the shop's own feed as the channel takes it; by default unchanged."""
         return value
 
     def _is_numbered(self, name: str) -> bool:
@@ -214,12 +214,12 @@ CHANNELS: Final[Registry[type[Channel]]] = Registry("channel", "catalog_gen.chan
 
 
 def picture_links(base_url: str, names: Iterable[str]) -> tuple[str, ...]:
-    """The addresses of exported files."""
+    """The URLs of exported files."""
     return tuple(f"{base_url.rstrip('/')}/{quote(name)}" for name in names)
 
 
 def same_column(name: str, column: str) -> bool:
-    """Whether a feed's column is a channel's; text feeds may write blanks for "_"."""
+    """Whether a feed's column is the channel's column; text feeds may write blanks for "_"."""
     return name.strip().casefold().replace(" ", "_") == column.casefold().replace(" ", "_")
 
 
@@ -228,17 +228,17 @@ def _has(names: Iterable[str], column: str) -> bool:
 
 
 def one_line(value: str) -> str:
-    """A cell for a machine: every character but controls and line ends, which become blanks."""
+    """A cell for machines: control characters and line ends become blanks."""
     if value.isprintable():
         return value.strip()
     return " ".join("".join(c if c.isprintable() else " " for c in value).split())
 
 
 def safe_cell(value: str) -> str:
-    """One line that a spreadsheet shows as it is: no control characters, never a formula.
+    """One line that a spreadsheet shows as text: no control characters, and no formula.
 
-    OWASP, "CSV injection". A machine would take the apostrophe for a part of the value, so it
-    stands only in feeds that people open.
+    OWASP, "CSV injection". Only feeds that people open get the apostrophe, since a machine would
+    read it as part of the value.
     """
     line = " ".join(one_line(value).split())
     return f"'{line}" if line.startswith(_FORMULA_STARTS) else line

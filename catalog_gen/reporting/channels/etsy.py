@@ -1,4 +1,4 @@
-"""Etsy: its download of listings given back, for the tools that import it."""
+"""Etsy: its download of listings written back, for tools that import it."""
 
 from typing import ClassVar
 

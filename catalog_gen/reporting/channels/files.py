@@ -13,7 +13,7 @@ from catalog_gen.reporting.channels.channel import (
 
 
 class Files(Channel):
-    """A row a picture. People open it in a spreadsheet, so that no cell is a formula."""
+    """One row per picture. People open it in a spreadsheet, so no cell may be a formula."""
 
     name: ClassVar = "files"
     form: ClassVar = PictureForm("PNG", max_side=65_535)

@@ -1,4 +1,4 @@
-"""Magento and Adobe Commerce: their own CSV given back."""
+"""Magento and Adobe Commerce: their own CSV written back."""
 
 from typing import ClassVar
 
@@ -6,7 +6,7 @@ from catalog_gen.reporting.channels.channel import Channel
 
 
 class Magento(Channel):
-    """The product import; addresses in ``base_image`` are fetched by the shop."""
+    """The product import; the shop fetches the addresses in ``base_image``."""
 
     name: ClassVar = "magento"
     platforms: ClassVar = frozenset({"magento"})

@@ -1,4 +1,4 @@
-"""What Google's and Meta's catalogs have in common: one row a product, one vocabulary."""
+"""The common base of Google's and Meta's catalogs: one row per product, the same vocabulary."""
 
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, Final
@@ -7,13 +7,13 @@ from catalog_gen.catalog.prices import parse_price
 from catalog_gen.catalog.readers.reader import without_entities
 from catalog_gen.reporting.channels.channel import Channel, ChannelProduct, Row, ShopFacts
 
-#: Fields of the specification under other names here.
+#: Fields of the specification that have other names in this package.
 _CANONICAL: Final = {"color": "colour"}
 _PRICES: Final = frozenset({"price", "sale_price"})
 #: Categories for which colour, gender, age group and size are required.
 _APPAREL: Final = ("apparel & accessories", "166")
 
-#: Fields that both take beside id, title, description, link, pictures and prices.
+#: Fields that both take besides id, title, description, link, pictures and prices.
 DETAILS: Final = (
     *("brand", "gtin", "mpn", "google_product_category", "product_type", "item_group_id"),
     *("color", "material", "pattern", "size", "gender", "age_group"),
@@ -28,7 +28,7 @@ class MerchantChannel(Channel):
     more: ClassVar = ("additional_image_link", ",")
 
     def cleaned(self, name: str, value: str) -> str:
-        """A cell of the shop's own feed as the channel reads it: a decimal point, no entities."""
+        """A cell of the shop's own feed, with a decimal point and without HTML entities."""
         column = name.strip().casefold().removeprefix("g:").replace(" ", "_")
         if column in _PRICES and value and (price := parse_price(value)):
             return price.with_currency() if price.currency else value
@@ -53,7 +53,7 @@ class MerchantChannel(Channel):
         for name in _PRICES:
             price = parse_price(told.get(name, ""))
             row[name] = price.with_currency(shop.currency) if price else ""
-        # Where a price was lowered, Shopify tells the former one apart.
+        # For a reduced price, Shopify has the former one in a field of its own.
         before, now = parse_price(told.get("compare_at_price", "")), parse_price(row["price"])
         if before and now and before.amount > now.amount and not row["sale_price"]:
             row["sale_price"] = row["price"]

@@ -29,7 +29,7 @@ class Meta(MerchantChannel):
     )
 
     def takes_back(self, platform: str, names: frozenset[str]) -> bool:
-        """Its own feeds; and one of Google's columns that has all that Meta requires."""
+        """Meta's own feeds, and feeds for Google that have all columns that Meta requires."""
         return platform == "meta" or (platform == "google" and frozenset(self.required) <= names)
 
     def rows(self, product: ChannelProduct, links: Sequence[str], shop: ShopFacts) -> list[Row]:
@@ -37,6 +37,6 @@ class Meta(MerchantChannel):
         row["id"] = row["id"][:100]
         row["description"] = row["description"][:9999]
         row["availability"] = " ".join(row["availability"].lower().replace("_", " ").split())
-        # Meta wants it always; a feed that says nothing sells new goods.
+        # Meta requires it; products are new unless the feed says otherwise.
         row["condition"] = row["condition"] or "new"
         return [row]

@@ -1,4 +1,4 @@
-"""PrestaShop: its product list given back, for the CSV import."""
+"""PrestaShop: its product list written back, for the CSV import."""
 
 from collections.abc import Sequence
 from typing import ClassVar
@@ -9,7 +9,7 @@ _LIST = "image urls (x,y,z...)"
 
 
 class PrestaShop(Channel):
-    """The import of products: one list of pictures, or the grid's one picture."""
+    """The import of products, with a list of pictures or the grid's single picture."""
 
     name: ClassVar = "prestashop"
     platforms: ClassVar = frozenset({"prestashop"})

@@ -1,4 +1,4 @@
-"""Shopify: its own CSV given back, or a CSV of new products.
+"""Shopify: its own CSV written back, or a CSV of new products.
 
 Sources: https://help.shopify.com/en/manual/products/import-export/using-csv and
 https://help.shopify.com/en/manual/products/product-media/product-media-types
@@ -29,7 +29,7 @@ _OPTION: Final = ("option1 value",)
 
 
 class Shopify(Channel):
-    """Products of an online store of Shopify's."""
+    """Products of a Shopify online store."""
 
     name: ClassVar = "shopify"
     form: ClassVar = PictureForm("JPEG", max_side=2048)
@@ -42,7 +42,7 @@ class Shopify(Channel):
     required: ClassVar = ("Handle", "Title", "Variant Price", "Image Src")
 
     def rows(self, product: ChannelProduct, links: Sequence[str], shop: ShopFacts) -> list[Row]:
-        """A row a picture; all but the first have the handle and the picture alone."""
+        """One row per picture; all but the first have only the handle and the picture."""
         told = product.attributes
         handle = _handle(product.product_id)
         price = parse_price(told.get("price", ""))
@@ -75,11 +75,11 @@ class Shopify(Channel):
         return tuple(name for name, spellings in wanted.items() if not _column(names, spellings))
 
     def give_back(self, rows: Iterable[GivenRow]) -> Iterator[Row]:
-        """The products' rows with their own pictures replaced, product by product.
+        """The products' rows with the new pictures, product by product.
 
-        A variant's picture is its Variant Image, and all stand first among the product's images;
-        those that they replace leave, all others stay behind them. A product without new pictures
-        keeps its rows untouched.
+        A variant's picture is its Variant Image, and these come first among the product's images.
+        The images that they replace are removed; all others follow. The rows of a product without
+        new pictures are unchanged.
         """
         product: list[GivenRow] = []
         handle = ""
@@ -95,7 +95,7 @@ class Shopify(Channel):
 
 @dataclass(slots=True)
 class _Gallery:
-    """The images of a product: the new ones, and the shop's that stay, with their texts."""
+    """The images of a product: the new ones and the remaining ones of the shop, with alt texts."""
 
     links: list[str] = field(default_factory=list)
     texts: dict[str, str] = field(default_factory=dict)
@@ -170,8 +170,8 @@ def _column(names: Sequence[str], spellings: Sequence[str]) -> str:
 def _handle(product_id: str) -> str:
     """A Shopify handle: lower-case letters, digits and hyphens.
 
-    Shopify takes rows with one handle for one product: where an id loses signs ("MUG_1", "mug 1"),
-    a few of its hash tell it from its like.
+    Shopify treats rows with the same handle as one product. If an id loses characters ("MUG_1",
+    "mug 1"), digits of its hash keep its handle unique.
     """
     letters = "".join(sign if sign.isalnum() else " " for sign in product_id.lower())
     handle = "-".join(letters.split())

@@ -1,4 +1,4 @@
-"""WooCommerce: its own CSV given back, or one of new simple products.
+"""WooCommerce: its own CSV written back, or a CSV of new simple products.
 
 Source: https://github.com/woocommerce/woocommerce/wiki/Product-CSV-Import-Schema
 """

@@ -330,6 +330,7 @@
     if (!image || !image.photo) return shown;
     return make("div", { class: "pair" },
       make("figure", {}, make("div", { class: "picture" }, make("img", { src: image.photo, alt: `Reference photo of ${product.title}` })), make("figcaption", {}, "Reference photo")),
+      ...(image.cutout ? [make("figure", {}, make("div", { class: "picture" }, make("img", { src: image.cutout, alt: `What was cut out of the photo of ${product.title}` })), make("figcaption", {}, "Cut out of it"))] : []),
       make("figure", {}, shown, make("figcaption", {}, "Edited picture")));
   }
   function show(position, product, view, image) {

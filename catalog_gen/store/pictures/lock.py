@@ -1,0 +1,33 @@
+"""Keep pictures where they are while they are copied.
+
+Copying takes the lock shared; what deletes pictures, or moves them elsewhere, takes it alone.
+"""
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from catalog_gen.errors import StoreBusyError
+from catalog_gen.settings import Home
+
+
+@contextmanager
+def pictures_lock(home: Home, *, alone: bool = False) -> Iterator[None]:
+    """Hold the lock while the block runs; it dies with its process.
+
+    Raises:
+        StoreBusyError: another process copies, moves or deletes pictures.
+    """
+    home.root.mkdir(parents=True, exist_ok=True)
+    path = home.root / "pictures.lock"
+    with path.open("w") as stream:
+        kind = fcntl.LOCK_EX if alone else fcntl.LOCK_SH
+        try:
+            fcntl.flock(stream, kind | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StoreBusyError(
+                str(path),
+                "another process copies, moves or deletes pictures",
+                "Wait until the backup, move or refresh has ended, and run again.",
+            ) from None
+        yield

@@ -1,0 +1,77 @@
+"""What every place for pictures' bytes can do.
+
+A picture's address is the SHA-256 of its PNG file. Rows, recipes and lineage are in the database
+wherever the bytes are.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from hashlib import sha256
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+#: Pictures that are in memory at a time while many are read.
+PORTION: Final = 16
+
+
+class Pictures(ABC):
+    """Pictures' bytes in one place. All methods may be repeated, and killed between any two steps.
+
+    Raises:
+        StoreError: from every method: the place can't be reached, read or written.
+    """
+
+    @abstractmethod
+    def put(self, pictures: Mapping[str, bytes]) -> None:
+        """Keep pictures by address: once this returns, they survive a crash of the machine.
+
+        One that is there and whole is left as it is; a damaged one is replaced.
+        """
+
+    @abstractmethod
+    def get(self, addresses: Sequence[str]) -> dict[str, bytes]:
+        """The bytes of these pictures, unchecked; those that are gone are absent."""
+
+    @abstractmethod
+    def listed(self) -> Iterator[tuple[str, int]]:
+        """Address and size in bytes of every picture that is kept, in any order."""
+
+    @abstractmethod
+    def drop(self, addresses: Iterable[str]) -> None:
+        """Delete pictures, and give their space back; unknown ones are ignored."""
+
+    def file(self, address: str) -> Path | None:
+        """The file on this machine that holds just this picture; None: there is none."""
+        return None
+
+    def absent(self, addresses: Iterable[str]) -> set[str]:
+        """Those of these pictures that are gone; reads the list of all, and none of the bytes."""
+        return set(addresses).difference(address for address, _ in self.listed())
+
+    def broken(self, addresses: Iterable[str]) -> set[str]:
+        """Those of these pictures whose bytes are gone, or do not hash to their address.
+
+        Reads all of them, a few at a time.
+        """
+        broken: set[str] = set()
+        for portion in portions(addresses):
+            found = self.get(portion)
+            broken |= {
+                address
+                for address in portion
+                if address not in found or not is_whole(address, found[address])
+            }
+        return broken
+
+
+def is_whole(address: str, content: bytes) -> bool:
+    """Whether bytes hash to their address."""
+    return sha256(content).hexdigest() == address
+
+
+def portions(addresses: Iterable[str], size: int = PORTION) -> Iterator[list[str]]:
+    """The addresses in lists of ``size``."""
+    stream = iter(addresses)
+    while portion := list(islice(stream, size)):
+        yield portion

@@ -1,0 +1,1 @@
+"""What is found in the products' own photos."""

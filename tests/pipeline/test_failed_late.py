@@ -1,0 +1,36 @@
+"""A refresh that fails after it published still says what it did."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+import assets_defs.checks as checks
+from catalog_gen.cli.refresh import run
+from catalog_gen.errors import StoreError
+from tests.pipeline.shop import open_shop
+
+
+def test_a_check_that_fails_hides_nothing_of_what_was_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: object) -> list[str]:
+        raise StoreError("catalog.duckdb", "it is out of memory", "Free memory.")
+
+    shop = open_shop(tmp_path)
+    for name, value in shop.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("DAGSTER_HOME", "")  # the run sets it; put back afterwards
+    monkeypatch.setattr(checks, "damaged_images", fail)
+    assert run(shop.config, None, None, as_json=True) == StoreError.exit_code
+    output = capfd.readouterr()
+    told = json.loads(output.out)
+    assert told["published"] == {"products": 3, "coverage": 1.0}
+    assert told["images"]["generated"] == 6
+    assert "out of memory" in told["error"]["rule"]
+    assert "out of memory" in " ".join(output.err.split())
+
+    assert run(shop.config, None, None, as_json=False) == StoreError.exit_code
+    output = capfd.readouterr()
+    assert "Refresh stopped" in output.out
+    assert "3 products" in " ".join(output.out.split())

@@ -1,0 +1,111 @@
+"""Pictures in a bucket, on a real S3 server, while the network and the server misbehave."""
+
+import os
+import random
+from collections.abc import Iterator
+from datetime import timedelta
+from hashlib import sha256
+from typing import Any
+
+import pytest
+
+from catalog_gen.errors import StoreError
+from catalog_gen.store.pictures import in_bucket
+from catalog_gen.store.pictures.in_bucket import InBucket
+from catalog_gen.store.pictures.move import move_pictures
+from catalog_gen.store.verify import verify
+from tests.store.bucket import Faulty, s3_server
+from tests.store.shop import Shop, mug
+
+PLACE = "s3://shop/pictures"
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Faulty]:
+    monkeypatch.setattr(in_bucket, "_PATIENCE", timedelta(seconds=5))
+    with s3_server(monkeypatch) as server:
+        yield server
+
+
+def named(count: int, size: int = 2_000) -> dict[str, bytes]:
+    contents = [os.urandom(size) for _ in range(count)]
+    return {sha256(content).hexdigest(): content for content in contents}
+
+
+def test_a_bucket_keeps_lists_and_drops(server: Faulty) -> None:
+    pictures = InBucket(PLACE)
+    kept = named(40)
+    first = next(iter(kept))
+    assert pictures.get(list(kept)) == {}
+    pictures.put(kept)
+    pictures.put(kept)
+    assert pictures.get(list(kept)) == kept
+    assert dict(pictures.listed()) == dict.fromkeys(kept, 2_000)
+    assert pictures.broken(kept) == pictures.absent(kept) == set()
+    pictures.drop([first, "f" * 64])
+    assert pictures.broken(kept) == pictures.absent(kept) == {first}
+
+
+@pytest.mark.parametrize("fault", ["500", "slow down", "truncated", "wrong etag", "flipped"])
+def test_what_passes_by_is_tried_again(server: Faulty, fault: str) -> None:
+    chance = random.Random(1)
+    server.fault = lambda _: fault if chance.random() < 0.2 else ""
+    pictures = InBucket(PLACE)
+    kept = named(60)
+    pictures.put(kept)
+    assert pictures.get(list(kept)) == kept
+    assert len(server.told) > 10
+    server.fault = lambda _: ""
+    assert pictures.broken(kept) == set()
+
+
+def test_a_bucket_that_keeps_less_than_it_says_is_told(server: Faulty) -> None:
+    server.fault = lambda request: "swallowed" if request["REQUEST_METHOD"] == "PUT" else ""
+    with pytest.raises(StoreError, match="gives others back"):
+        InBucket(PLACE).put(named(1))
+
+
+@pytest.mark.parametrize(("fault", "told"), [("denied", "credentials"), ("expired", "expired")])
+def test_lost_credentials_are_told_and_the_pictures_wait(
+    server: Faulty, shop: Shop, fault: str, told: str
+) -> None:
+    shop.place = PLACE
+    server.fault = lambda _: fault
+    with pytest.raises(StoreError, match=told):
+        shop.refresh([mug(1), mug(2)])
+    assert len(shop.outbox.pending()) == 1
+    server.fault = lambda _: ""
+    assert shop.draw([]).images == 2
+    assert verify(shop.store, shop.outbox).damaged == ()
+
+
+def test_a_server_that_is_gone_is_told(server: Faulty, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    with pytest.raises(StoreError, match="can't be used"):
+        InBucket(PLACE).put(named(1))
+
+
+def test_a_catalog_moves_into_a_bucket_and_back_while_a_tenth_fails(
+    server: Faulty, shop: Shop
+) -> None:
+    shop.refresh([mug(number) for number in range(30)])
+    chance = random.Random(2)
+    faults = ["500", "slow down", "truncated", "wrong etag", "flipped"]
+    server.fault = lambda _: chance.choice(faults) if chance.random() < 0.1 else ""
+    assert move_pictures(shop.store, PLACE).copied == 30
+    shop.place = PLACE
+    shop.refresh([mug(number, "blue") for number in range(30)])
+    found = verify(shop.store, shop.outbox)
+    assert (found.images, found.damaged) == (60, ())
+    assert move_pictures(shop.store, "folder").copied == 60
+    server.fault = lambda _: ""
+    assert list(InBucket(PLACE).listed()) == []
+    assert verify(shop.store, shop.outbox).damaged == ()
+
+
+def test_nothing_of_the_credentials_is_told(server: Faulty, monkeypatch: Any) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "very-secret")
+    server.fault = lambda _: "denied"
+    with pytest.raises(StoreError) as told:
+        InBucket(PLACE).put(named(1))
+    assert "very-secret" not in f"{told.value}{told.value.__cause__}"
