@@ -115,7 +115,7 @@ def test_folders_are_checked_before_anything_is_loaded(kind: str, tmp_path: Path
     weights = folder / "model.safetensors"
     whole = weights.read_bytes()
     weights.write_bytes(whole[:-1])
-    with pytest.raises(ModelError, match="bytes where its header announces"):
+    with pytest.raises(ModelError, match="its header announces"):
         critic.identity(sha256_file)
     weights.rename(folder / "pytorch_model.bin")
     with pytest.raises(ModelError, match="pickle"):
