@@ -13,12 +13,13 @@ from assets_defs.history import forget_old_runs
 from assets_defs.partitions import ALL_SHARDS, shard_range
 from assets_defs.stale_runs import end_stale_runs
 from catalog_gen.errors import ConfigError, StoreError
+from catalog_gen.importing import many_imports
 from catalog_gen.planning import NO_LIMIT, Budget
 from catalog_gen.settings import Home, load_settings
 from catalog_gen.stages.mending import Kind
 from catalog_gen.store.run_lock import run_lock
 from resources.catalog import config_from_environment
-from resources.internals import StepError, load_job, run_job, step_errors
+from resources.internals import StepError, load_job, run_job, share_engines, step_errors
 from resources.run_ends import LAUNCHED_BY, ended_as
 
 #: As in ``workspace.yaml``: the UI finds a run's code by the location's name.
@@ -47,6 +48,7 @@ retention:
 
 def dagster_instance(home: Home) -> dg.DagsterInstance:
     """The instance below the catalog's folder, created with its settings on first use."""
+    share_engines()
     folder = home.dagster
     folder.mkdir(parents=True, exist_ok=True)
     settings = folder / "dagster.yaml"
@@ -109,7 +111,8 @@ def _run(
             could not be written during the run.
     """
     try:
-        job = load_job(MODULE, job_name)
+        with many_imports():
+            job = load_job(MODULE, job_name)
     except dg.DagsterInvalidDefinitionError as error:
         raise ConfigError(
             "schedule, audit or CATALOG_DEPLOYMENT",

@@ -9,7 +9,7 @@ import dagster as dg
 
 from assets_defs.launch import dagster_instance
 from catalog_gen.settings import Home
-from resources.internals import taken_pools
+from resources.internals import ahead_of_the_clock, taken_pools
 
 _UNFINISHED = (
     dg.DagsterRunStatus.STARTING,
@@ -20,10 +20,12 @@ _UNFINISHED = (
 
 @dataclass(frozen=True, slots=True)
 class Leftovers:
-    """Ids of runs that Dagster considers running, and keys of the pools whose slots are taken."""
+    """Ids of runs that Dagster considers running, keys of the pools whose slots are taken, and
+    names of schedules and sensors that last ran in the future."""
 
     runs: tuple[str, ...] = ()
     pools: tuple[str, ...] = ()
+    ahead: tuple[str, ...] = ()
 
 
 def leftovers(home: Home) -> Leftovers:
@@ -32,5 +34,6 @@ def leftovers(home: Home) -> Leftovers:
         return Leftovers()
     with dagster_instance(home) as instance:
         records = instance.get_run_records(dg.RunsFilter(statuses=list(_UNFINISHED)))
-        pools = taken_pools(instance)
-    return Leftovers(tuple(each.dagster_run.run_id for each in records), tuple(pools))
+        pools, ahead = taken_pools(instance), ahead_of_the_clock(instance)
+    runs = tuple(each.dagster_run.run_id for each in records)
+    return Leftovers(runs, tuple(pools), tuple(ahead))

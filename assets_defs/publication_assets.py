@@ -6,9 +6,11 @@ import dagster as dg
 
 from assets_defs.picture_assets import verdicts
 from assets_defs.stage_asset import stage_asset
+from catalog_gen.errors import StoreBusyError
 from catalog_gen.stages.catalog import Stamp
 from catalog_gen.stages.gallery import write_catalog_gallery
 from catalog_gen.stages.publication import publish_best, write_channel_feeds
+from catalog_gen.stages.retention import drop_old_pictures
 from catalog_gen.stages.runs import finish
 from catalog_gen.store.snapshot import publish_snapshot
 from resources.catalog import CatalogResource
@@ -72,7 +74,17 @@ def lineage_snapshot(
 ) -> dg.MaterializeResult[None]:
     """A copy of the database for analysts, so that no query ever waits for a refresh."""
     opened = catalog.open()
-    finish(opened, Stamp.at_once(context.run.run_id))
+    stamp = Stamp.at_once(context.run.run_id)
+    try:
+        dropped = drop_old_pictures(opened, stamp)
+        if dropped.pictures:
+            context.log.info(
+                f"The bytes of {dropped.pictures} old pictures were deleted, "
+                f"{dropped.bytes / 1e6:.1f} MB"
+            )
+    except StoreBusyError as error:
+        context.log.warning(f"No old pictures were deleted: {error}")
+    finish(opened, stamp)
     path = publish_snapshot(opened.store, opened.home)
     return dg.MaterializeResult(
         metadata={"snapshot": dg.MetadataValue.path(str(path)), "bytes": path.stat().st_size}

@@ -3,8 +3,8 @@
 The labelled pictures (``data/eye``) are redrawn and judged as in a refresh, with and without the
 critic. A picture's soundness comes from a probe that was fitted on other wishes (cross-validation).
 "Wrong against fine" leaves out the doubtful ones; "inside a category" compares only pictures of the
-same category. The rubric's thresholds were chosen on these labels; "nested" figures choose those of
-soundness and margin again for each tenth of the wishes, on the other nine.
+same category. The rubric's thresholds were chosen on these labels; "nested" figures choose that of
+soundness again for each tenth of the wishes, on the other nine.
 
     python benchmarks/eye.py [--labels FILE] [--json]
 """
@@ -12,8 +12,7 @@ soundness and margin again for each tenth of the wishes, on the other nine.
 import argparse
 import json
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from itertools import product
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -38,9 +37,8 @@ ROOT: Final = Path(__file__).parent.parent
 CONFIG: Final = ROOT / "data" / "catalog.toml"
 #: Number of pictures drawn and judged at a time.
 CHUNK: Final = 96
-#: Least margins and soundnesses for one point that the nested choice tries, and what it must keep
-#: on the wishes that it chooses on: shares of wrong among accepted and among those with 10 of 10.
-MARGINS: Final = (0.01, 0.0, -0.02, -0.04)
+#: Least soundnesses for one point that the nested choice tries, and what it must keep on the wishes
+#: that it chooses on: shares of wrong among accepted and among those with 10 of 10.
 SOUNDNESSES: Final = (0.6, 0.55, 0.5)
 MOST_WRONG, MOST_WRONG_OF_TEN = 0.045, 0.015
 
@@ -118,7 +116,7 @@ def _nested(
 ) -> list[Verdict]:
     """Verdicts by probes and thresholds that were chosen without the picture's wish.
 
-    Where no thresholds keep the bounds, the strictest hold.
+    Where no threshold keeps the bounds, the strictest holds.
     """
     fold = folds_of(groups, 10)
     verdicts: dict[int, Verdict] = {}
@@ -130,10 +128,9 @@ def _nested(
         sound = 1 - held_out_probabilities(
             inputs[inside], wrong[inside], [groups[place] for place in inside], 5
         )
-        strictest = {"margin": MARGINS[0], "soundness": SOUNDNESSES[0]}
-        best, chosen = 0.0, _with_least(rubric, scorer, strictest)
-        for margin, least in product(MARGINS, SOUNDNESSES):
-            tried = _with_least(rubric, scorer, {"margin": margin, "soundness": least})
+        best, chosen = 0.0, _with_least(rubric, scorer, SOUNDNESSES[0])
+        for least in SOUNDNESSES:
+            tried = _with_least(rubric, scorer, least)
             shares = _shares("", _verdicts(seen, sound.tolist(), tried), wrong[inside])
             _, bad, bad_of_ten, fine = shares.values()
             if bad <= MOST_WRONG and bad_of_ten <= MOST_WRONG_OF_TEN and fine > best:
@@ -145,12 +142,13 @@ def _nested(
     return [verdicts[place] for place in range(len(found))]
 
 
-def _with_least(rubric: Rubric, scorer: str, least: Mapping[str, float]) -> Rubric:
-    """The rubric with other thresholds for one point of these signals."""
+def _with_least(rubric: Rubric, scorer: str, soundness: float) -> Rubric:
+    """The rubric with another soundness for one point."""
 
     def changed(rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
         return tuple(
-            rule.model_copy(update={"one": least.get(rule.signal, rule.one)}) for rule in rules
+            rule.model_copy(update={"one": soundness}) if rule.signal == "soundness" else rule
+            for rule in rules
         )
 
     section = rubric.section(scorer)

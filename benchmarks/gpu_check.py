@@ -3,11 +3,11 @@
     python benchmarks/gpu_check.py [--device cpu] [--tiny] [--pictures N] [--out FILE] [--json]
 
 It draws with random weights in the shapes of Stable Diffusion 1.5 and SDXL, so nothing is
-downloaded, and writes a page named after the GPU: pictures per second compared with a simple script
-and the GPU's peak; whether another process draws the same bytes, eager and compiled, and an engine
-process on each card (two on one card, if there is one); whether pictures survive a lack of memory;
-and what a night takes besides drawing at the measured pace. It takes about half an hour on one
-H100, and two minutes with ``--device cpu --tiny``, which checks only the script.
+downloaded, and writes a page named after the GPU: pictures per second compared with a simple
+script and the GPU's peak; whether another process draws the same bytes, eager and compiled, and
+also an engine process per GPU (two on one GPU, if there is one); whether pictures survive a lack of
+memory; and what a night takes besides drawing at the measured pace. It takes about half an hour on
+one H100, and two minutes with ``--device cpu --tiny``, which checks only the script.
 """
 
 import argparse

@@ -336,6 +336,20 @@ class HistorySettings(Chosen):
     )
 
 
+class RetentionSettings(Chosen):
+    """How long bytes are kept of pictures that nothing shows; rows and recipes stay for good."""
+
+    nights: int | None = Field(
+        None,
+        ge=1,
+        description="pictures that lost, were replaced or whose product has gone lose their bytes "
+        "after so many nights; none: never",
+    )
+    publications: int = Field(
+        14, ge=1, description="newest published sets whose pictures stay, to roll back to"
+    )
+
+
 class StoreSettings(Chosen):
     """Where pictures' bytes are kept; rows, recipes and lineage are in the database."""
 
@@ -371,6 +385,7 @@ class CatalogSettings(Chosen):
     audit: AuditSettings = AuditSettings()
     history: HistorySettings = HistorySettings()
     store: StoreSettings = StoreSettings()
+    retention: RetentionSettings = RetentionSettings()
 
 
 #: SQLAlchemy reads them as escapes, queries and fragments of a database's address.

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from assets_defs.launch import MODULE, dagster_instance
 from catalog_gen.settings import Home
+from resources.internals import restart_schedules_ahead
 
 PORT = "4000"
 WORKSPACE = Path(__file__).with_name("workspace.yaml")
@@ -39,8 +40,9 @@ def main() -> None:
     """Prepare the instance, then replace this process: signals reach Dagster itself."""
     program, *arguments = command(sys.argv[1] if len(sys.argv) == 2 else "nothing")
     os.environ.setdefault("CATALOG_CODE_HOST", "127.0.0.1")
-    with dagster_instance(Home.from_environment()):
-        pass
+    with dagster_instance(Home.from_environment()) as instance:
+        if program == "dagster-daemon":
+            restart_schedules_ahead(instance)
     path = Path(sys.executable).with_name(program)
     os.execv(path, [str(path), *arguments])
 

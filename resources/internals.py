@@ -1,20 +1,21 @@
 """All uses of Dagster's private API, in one place.
 
 Dagster's public API can't run a job in this process so that the web UI can re-execute it, end a run
-whose process died, free the slots of such a run, tell why a step failed, or mark some partitions of
-a continuing run as failed. ``SEEN_WITH`` is the version that all of this was tried with;
-``tests/pipeline/test_internals.py`` tries every function, and fails if another version is
-installed.
+whose process died, free the slots of such a run, tell why a step failed, mark some partitions of a
+continuing run as failed, or keep the engines of its databases. ``SEEN_WITH`` is the version that
+all of this was tried with; ``tests/pipeline/test_internals.py`` tries every function, and fails if
+another version is installed.
 """
 
 import logging
 import os
 import shutil
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import dagster as dg
 from dagster._core.definitions.reconstruct import ReconstructableJob, ReconstructableRepository
@@ -30,12 +31,21 @@ from dagster._core.remote_origin import (
     RemoteJobOrigin,
     RemoteRepositoryOrigin,
 )
+from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatus
+from dagster._core.storage.event_log.sqlite import sqlite_event_log
+from dagster._core.storage.runs.sqlite import sqlite_run_storage
+from dagster._core.storage.schedules.sqlite import sqlite_schedule_storage
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
+from sqlalchemy import Engine, create_engine
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
 
 SEEN_WITH: Final = "1.13.27"
+
+#: Seconds by which clocks may differ, and a time after all ticks.
+_CLOCK_ERROR: Final = 60.0
+_END_OF_TIME: Final = 250_000_000_000.0  # in the year 9892
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +65,24 @@ class LogEntry:
     step: str
     event: str
     message: str
+
+
+def share_engines() -> None:
+    """Let Dagster's SQLite storages keep one SQLAlchemy engine per database in this process.
+
+    They create one per transaction, and compiled statements are cached per engine: about a thousand
+    transactions of a run compile each statement anew. An engine without a pool holds no connection,
+    so nothing else changes.
+    """
+    engines: dict[str, Engine] = {}
+
+    def engine_of(address: str, **options: Any) -> Engine:
+        if address not in engines:
+            engines[address] = create_engine(address, **options)
+        return engines[address]
+
+    for storage in (sqlite_event_log, sqlite_run_storage, sqlite_schedule_storage):
+        storage.create_engine = engine_of  # type: ignore[attr-defined]
 
 
 def load_job(module: str, name: str) -> ReconstructableJob:
@@ -211,6 +239,41 @@ def forget_run(instance: dg.DagsterInstance, folder: Path, run_id: str) -> None:
     for path in (folder / "history" / "runs").glob(f"{run_id}.db*"):
         path.unlink(missing_ok=True)
     shutil.rmtree(folder / "storage" / run_id, ignore_errors=True)
+
+
+def ahead_of_the_clock(instance: dg.DagsterInstance) -> list[str]:
+    """Names of schedules and sensors that last ran in the future, as far as the clock says now.
+
+    A clock ran ahead and was put right. Dagster starts none of them before it has caught up.
+    """
+    return [state.name for state in _ahead(instance)]
+
+
+def restart_schedules_ahead(instance: dg.DagsterInstance) -> list[str]:
+    """Make Dagster forget when those ran last; returns their names. No daemon may be running."""
+    ahead = _ahead(instance)
+    storage = instance.schedule_storage
+    for state in ahead:
+        assert storage is not None
+        origin, selector = state.instigator_origin_id, state.selector_id
+        storage.purge_ticks(origin, selector, before=_END_OF_TIME)
+        storage.delete_instigator_state(origin, selector)
+    return [state.name for state in ahead]
+
+
+def _ahead(instance: dg.DagsterInstance) -> list[InstigatorState]:
+    """Those that are on and last ran, or were begun, in the future."""
+    latest = time.time() + _CLOCK_ERROR
+    found: list[InstigatorState] = []
+    for state in instance.all_instigator_state():
+        ticks = instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=1)
+        data = state.instigator_data
+        names = ("start_timestamp", "last_iteration_timestamp", "last_tick_timestamp")
+        times = [getattr(data, name, None) or 0.0 for name in (*names, "last_tick_start_timestamp")]
+        times += [tick.timestamp for tick in ticks]
+        if state.status is not InstigatorStatus.STOPPED and max(times) > latest:
+            found.append(state)
+    return found
 
 
 def was_terminated(run: dg.DagsterRun, *, began: bool) -> bool:

@@ -146,3 +146,33 @@ def test_a_home_that_can_t_be_used_is_refused(monkeypatch: pytest.MonkeyPatch, n
     monkeypatch.setenv("CATALOG_HOME", named)
     with pytest.raises(ConfigError, match="CATALOG_HOME"):
         Home.from_environment()
+
+
+@pytest.mark.parametrize(
+    ("section", "setting"),
+    [
+        ("[model]", "batch_size = 1_000_000_000"),
+        ("[scorer]", "batch_size = 1_000_000_000"),
+        ("[views.packshot]", "width = 8_000_000"),
+        ("[views.packshot]", "candidates = 1_000_000"),
+        ("[feed]", "max_field_length = 100_000_000_000_000_000_000"),
+        ("[limits]", "tries = 100_000_000_000_000_000_000"),
+        ("[limits]", "retries = 1_000_000_000_000"),
+        ("[limits]", "budget = 100_000_000_000_000_000_000"),
+        ("[limits]", "budget_seconds = inf"),
+        ("[audit]", "sample = 1_000_000_000_000"),
+        ("[history]", "days = 1_000_000_000_000"),
+    ],
+)
+def test_every_number_has_a_bound(tmp_path: Path, section: str, setting: str) -> None:
+    text = MINIMAL.format(model="sd")
+    added = f"{section}\n{setting}\n"
+    text = text.replace(f"{section}\n", added) if section in text else text + added
+    with pytest.raises(ConfigError, match=f"{setting.split()[0]}: .*less than or equal to"):
+        load_settings(write(tmp_path, text))
+
+
+def test_a_character_that_no_path_can_have_is_refused(tmp_path: Path) -> None:
+    text = MINIMAL.format(model="sd").replace("feed.csv", r"feed\u0000.csv")
+    with pytest.raises(ConfigError, match="NUL"):
+        load_settings(write(tmp_path, text))

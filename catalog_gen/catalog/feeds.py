@@ -6,7 +6,6 @@ are streamed; only products and rejections are kept. Nothing is written or fetch
 
 import re
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -21,10 +20,11 @@ from catalog_gen.catalog.readers.google_xml import read_google_xml, xml_encoding
 from catalog_gen.catalog.readers.jsonl import read_jsonl
 from catalog_gen.catalog.readers.parquet import parquet_names, read_parquet
 from catalog_gen.catalog.readers.reader import READERS, Reader, fold
-from catalog_gen.catalog.readers.record import MAX_FIELDS, Record, Skipped, Table, shorten
+from catalog_gen.catalog.readers.record import MAX_FIELDS, Record, Skipped, Table
 from catalog_gen.catalog.readers.reports import report_kind
 from catalog_gen.catalog.readers.source import FeedSource, inspect_source
-from catalog_gen.catalog.validation import ID_MISSING, TITLE_MISSING, Validator
+from catalog_gen.catalog.unknown_tables import require_one_kind, require_products, shorten_columns
+from catalog_gen.catalog.validation import Validator
 from catalog_gen.errors import FeedError
 from catalog_gen.settings import FeedSettings
 
@@ -74,6 +74,8 @@ def read_feed(path: Path, settings: FeedSettings) -> FeedContents:
             the size limits.
     """
     feed = open_feed(path, settings)
+    if feed.platform == PLAIN:
+        require_one_kind(path, feed.table)
     validator = Validator(settings, feed.naming)
     products: list[Product] = []
     rejections: list[Rejection] = []
@@ -90,7 +92,7 @@ def read_feed(path: Path, settings: FeedSettings) -> FeedContents:
         else:
             rejections.append(result)
     if feed.platform == PLAIN:
-        _require_most(path, feed.table, rejections, rows_read)
+        require_products(path, feed.table, rejections, rows_read)
     kept = without_parents(products)
     if len(kept) < len(products):
         skipped["parent"] += len(products) - len(kept)
@@ -103,26 +105,6 @@ def read_feed(path: Path, settings: FeedSettings) -> FeedContents:
         platform=feed.platform,
         skipped=dict(sorted(skipped.items())),
     )
-
-
-def _require_most(
-    path: Path, table: Table, rejections: Sequence[Rejection], rows_read: int
-) -> None:
-    """A table that no platform claims, and most of whose rows are no products, is not understood.
-
-    Raises:
-        FeedError: more than half of the rows have no id or no title, as where variants stand below
-            their product in a form that no reader knows.
-    """
-    bare = sum(each.rule in (ID_MISSING, TITLE_MISSING) for each in rejections)
-    if bare > 1 and 2 * bare > rows_read:
-        raise FeedError(
-            str(path),
-            f"{bare} of its {rows_read} rows have no id or no title; its columns are: "
-            f"{shorten_columns(', '.join(table.names))}",
-            "No platform's export has these columns. Give every row its own id and title, or name "
-            "the right columns in [feed] aliases.",
-        )
 
 
 def open_feed(path: Path, settings: FeedSettings) -> OpenFeed:
@@ -245,14 +227,6 @@ def _unknown(source: FeedSource, table: Table, naming: Naming) -> FeedError:
         f"No platform's export has these columns. Map yours in the settings: "
         f"[feed] aliases = {{ {aliases} }}.",
     )
-
-
-def shorten_columns(columns: str) -> str:
-    """Shorten a list of columns for a message: printable, at most a few lines."""
-    pieces = [
-        shorten(columns[start : start + 79]) for start in range(0, min(len(columns), 790), 79)
-    ]
-    return "".join(pieces)
 
 
 def _start(head: bytes) -> str:

@@ -20,9 +20,11 @@ def run(config: Path, port: int) -> int:
     load_settings(config)
     home = Home.from_environment()
     from assets_defs.launch import WORKSPACE, dagster_instance
+    from resources.internals import restart_schedules_ahead
 
-    with dagster_instance(home):
-        pass  # writes dagster.yaml on first use
+    with dagster_instance(home) as instance:  # writes dagster.yaml on first use
+        for name in restart_schedules_ahead(instance):
+            messages.print(f"{name} last ran in the future: the clock was put right. It goes on.")
     environment = os.environ | {
         "DAGSTER_HOME": str(home.dagster),
         "CATALOG_HOME": str(home.root),

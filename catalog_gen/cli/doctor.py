@@ -3,6 +3,7 @@
 Changes nothing. It opens the store for a moment; what is stored is hashed by `verify` instead.
 """
 
+import math
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -13,7 +14,9 @@ from typing import Final, Literal
 
 from catalog_gen.cli.output import answers, print_json
 from catalog_gen.cli.preflight import looks
+from catalog_gen.cli.storage import nights_left, told_storage
 from catalog_gen.errors import CatalogError, CorruptionError, InfrastructureError
+from catalog_gen.reporting.site_folder import torn_files
 from catalog_gen.settings import CatalogSettings, Home, load_settings
 from catalog_gen.stages.catalog import Catalog
 from catalog_gen.stages.plan import make_plan
@@ -21,6 +24,7 @@ from catalog_gen.store.connection import Store
 from catalog_gen.store.drawing_lock import drawing_process
 from catalog_gen.store.outbox import Outbox, read_batch
 from catalog_gen.store.relations import only_row
+from catalog_gen.store.retention import StorageFigures, storage_figures
 from catalog_gen.store.unfinished import abandoned
 
 State = Literal["well", "warning", "fault"]
@@ -28,6 +32,9 @@ State = Literal["well", "warning", "fault"]
 #: Bytes free below which the next night may not fit, and below which it will hardly begin.
 SCARCE: Final = 5 * 1024**3
 TOO_LITTLE: Final = 512 * 1024**2
+
+#: Nights until the disk is full below which that is a warning.
+FEW_NIGHTS: Final = 30
 
 #: Seconds to wait for another process before it is named.
 _PATIENCE: Final = 2.0
@@ -71,6 +78,7 @@ def examine(settings: CatalogSettings, home: Home) -> Iterator[Finding]:
     yield from _store(home)
     yield from _outbox(home)
     yield from _leftovers(home)
+    yield from _gallery(home)
     yield _drawing(home)
     for each in looks(Catalog(settings, home)):
         yield _guarded(each.what, each.look)
@@ -112,6 +120,21 @@ def _store(home: Home) -> Iterator[Finding]:
         return f"{images} pictures, schema is current, not locked"
 
     yield _guarded("store", look)
+    with suppress(CatalogError), Store(home, patience=_PATIENCE).peek() as connection:
+        yield _growth(home, storage_figures(connection))
+
+
+def _growth(home: Home, storage: StorageFigures) -> Finding:
+    """How big the pictures are, and when the home's disk is full at this pace."""
+    nights = nights_left(storage, shutil.disk_usage(home.root).free)
+    told = told_storage(storage)
+    if math.isinf(nights):
+        return Finding("growth", "well", told)
+    told += f"; at this pace the disk is full in {nights:,.0f} nights"
+    if nights >= FEW_NIGHTS:
+        return Finding("growth", "well", told)
+    remedy = "Free space, set [retention] nights, or move them: `catalog-gen move`."
+    return Finding("growth", "warning", told, remedy)
 
 
 def _outbox(home: Home) -> Iterator[Finding]:
@@ -157,7 +180,7 @@ def _is_damaged(path: Path) -> bool:
 
 def _leftovers(home: Home) -> Iterator[Finding]:
     """What killed processes left unfinished."""
-    folders = (home.root, home.feeds, home.outbox, home.snapshots)
+    folders = (home.root, home.feeds, home.outbox, home.snapshots, home.site / "feeds")
     left = [path for folder in folders for path in abandoned(folder)]
     if left:
         size = sum(_size(path) for path in left)
@@ -166,6 +189,17 @@ def _leftovers(home: Home) -> Iterator[Finding]:
             "warning",
             f"killed processes left {len(left)} unfinished files, {size / 1024**2:.1f} MiB",
             "The next refresh deletes them.",
+        )
+
+
+def _gallery(home: Home) -> Iterator[Finding]:
+    torn = list(torn_files(home.site))
+    if torn:
+        yield Finding(
+            "gallery",
+            "warning",
+            f"{len(torn)} of its files are torn or gone ({torn[0]}, ...)",
+            "Run `catalog-gen gallery`: it writes them anew. `catalog-gen verify` hashes the rest.",
         )
 
 
@@ -236,5 +270,12 @@ def _dagster(home: Home) -> Iterator[Finding]:
         yield Finding("Dagster runs", "warning", f"not ended: {ids}", remedy)
     if left.pools:
         yield Finding("Dagster slots", "warning", f"taken in {', '.join(left.pools)}", remedy)
+    if left.ahead:
+        yield Finding(
+            "clock",
+            "warning",
+            f"by it, {', '.join(left.ahead)} last ran in the future, and Dagster waits for that",
+            "Restart `catalog-gen dev` (or the daemon): they go on from now.",
+        )
     if not left.runs and not left.pools and not dead:
         yield Finding("Dagster", "well", "no run and no slot is left over")

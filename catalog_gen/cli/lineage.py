@@ -102,6 +102,11 @@ def _tree(facts: Mapping[str, Any], products: ProductsOf) -> Tree:
         model.add(escape(line))
     if facts["reference_sha256"]:
         recipe.add(f"from photo {facts['reference_sha256'][:16]}")
+    if facts["dropped_at"]:
+        tree.add(
+            f"[bold]bytes[/] deleted on {facts['dropped_at']:%Y-%m-%d} ([retention]); "
+            f"`catalog-gen reproduce {facts['image_id'][:16]}` draws it again"
+        )
     environment = facts["environment"] or {}
     made = tree.add(
         f"[bold]drawn[/] {facts['created_at']:%Y-%m-%d %H:%M:%S} in {facts['seconds']:.2f} s, "

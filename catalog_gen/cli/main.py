@@ -336,9 +336,9 @@ def restore(
 
 
 @app.command()
-def move_pictures(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) -> None:
+def move(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) -> None:
     """Move the pictures' bytes to where [store] pictures wants them, checking each."""
-    from catalog_gen.cli.move_pictures import run
+    from catalog_gen.cli.move import run
 
     run(config, json)
 

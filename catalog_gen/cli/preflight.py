@@ -14,7 +14,7 @@ from catalog_gen.errors import (
     InfrastructureError,
     InputError,
     ModelError,
-    StoreBusyError,
+    StoreError,
 )
 from catalog_gen.stages.catalog import Catalog
 
@@ -70,14 +70,17 @@ def require(catalog: Catalog) -> None:
 
 
 def _pictures(catalog: Catalog) -> str:
-    """Where the pictures' bytes are, which is where the settings want them."""
+    """Where the pictures' bytes are, which is where the settings want them.
+
+    A database that can't be read now is the refresh's business: it waits, migrates, or says why.
+    """
     from catalog_gen.store.pictures.place import settled_place
 
     try:
         with catalog.store.with_patience(0).peek() as connection:
             place = settled_place(connection, catalog.settings.store.pictures)
-    except StoreBusyError:
-        return "not looked at: the database is in use"
+    except StoreError:
+        return "not looked at: the database can't be read now"
     return f"kept in {place}"
 
 
@@ -180,6 +183,8 @@ def _photos(catalog: Catalog) -> str:
 
 
 def _credentials(catalog: Catalog) -> str:
+    from catalog_gen.imaging.credentials import require_private
+
     credentials = catalog.settings.credentials
     if credentials is None:
         return "exported pictures are not signed"
@@ -191,4 +196,5 @@ def _credentials(catalog: Catalog) -> str:
                 "there is no such file, or it can't be read",
                 "Name the file, or remove [credentials] from catalog.toml.",
             )
+    require_private(credentials.private_key)
     return f"{credentials.algorithm}, {credentials.certificates}"

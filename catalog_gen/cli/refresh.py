@@ -20,6 +20,7 @@ from catalog_gen.cli.failures import print_outlook
 from catalog_gen.cli.output import answers, duration, feed_line, messages, print_json, progress_bars
 from catalog_gen.cli.preflight import require
 from catalog_gen.errors import CatalogError, InfrastructureError, InputError, StoreError
+from catalog_gen.importing import many_imports
 from catalog_gen.planning import Budget
 from catalog_gen.settings import CatalogSettings, Home, load_settings
 from catalog_gen.stages.catalog import Catalog
@@ -120,7 +121,7 @@ def _prepare(config: Path) -> Home:
 
 def _run(settings: CatalogSettings, home: Home, launch: Launch, title: str, as_json: bool) -> int:
     started = perf_counter()
-    with _quiet(), messages.status("Starting Dagster ..."):
+    with _quiet(), messages.status("Starting Dagster ..."), many_imports():
         from assets_defs.launch import dagster_instance, failure_of, was_interrupted
     other = drawing_process(home)
     if other is not None:

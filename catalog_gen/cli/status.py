@@ -8,6 +8,7 @@ from rich.table import Table
 from catalog_gen.cli.failures import print_outlook
 from catalog_gen.cli.output import answers, counted, print_json
 from catalog_gen.cli.runs import run_line
+from catalog_gen.cli.storage import told_storage
 from catalog_gen.settings import Home, load_settings
 from catalog_gen.stages.failures import outlook
 from catalog_gen.stages.review import waiting_for_a_person
@@ -20,6 +21,7 @@ from catalog_gen.store.figures import (
 )
 from catalog_gen.store.ledger import ledger_counts, open_failures
 from catalog_gen.store.outbox import Outbox
+from catalog_gen.store.retention import storage_figures
 from catalog_gen.store.runs import last_runs
 
 
@@ -37,6 +39,7 @@ def run(config: Path, as_json: bool) -> None:
         reviews = waiting_for_a_person(connection, settings)
         runs = last_runs(connection, 5)
         open_work = ledger_counts(connection)
+        storage = storage_figures(connection)
     waiting = Outbox(home.outbox).waiting_by_run().total()
     share = coverage.live / coverage.active if coverage.active else 0.0
     if as_json:
@@ -55,6 +58,7 @@ def run(config: Path, as_json: bool) -> None:
                 "needs_review": [asdict(each) for each in left.rejected],
                 "waiting_for_a_person": [each.image_id for each in reviews],
                 "outbox": {"pictures": waiting},
+                "storage": asdict(storage),
                 "runs": [asdict(each) for each in runs],
             }
         )
@@ -73,6 +77,7 @@ def run(config: Path, as_json: bool) -> None:
         f"{counted(len(reviews), 'picture')} (`catalog-gen review`), among them the best of "
         f"{counted(len(left.rejected), 'view')} rejected on every attempt",
     )
+    facts.add_row("Storage", told_storage(storage))
     if waiting:
         facts.add_row("Outbox", f"{waiting} pictures wait for the next refresh, which takes them")
     if open_work.deferred or open_work.planned:

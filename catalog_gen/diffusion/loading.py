@@ -53,7 +53,7 @@ class LoadedModel:
 
     ``scheduler`` is the model's own; the pipelines' attribute is replaced for every batch.
     ``dtype`` is the dtype of its arithmetic, ``weights`` has the dtypes that its weights are stored
-    in. ``controlnets`` and ``ip_adapters`` are used by the methods that name them.
+    in. Methods name the ``controlnets`` and ``ip_adapters`` that they draw with.
     """
 
     family: Family

@@ -2,9 +2,9 @@
 
 A model is a diffusers folder (``model_index.json`` and one folder per component), the id of one on
 a hub, or one checkpoint file with such a folder for its configuration. The settings can add a
-denoiser in a separate file, LoRAs,
-learned words, ControlNets and IP-Adapters. Unsafe or broken files are refused before any
-work starts. The model's identity is one hash over the contents of its files.
+denoiser in a separate file, LoRAs, learned words, ControlNets and IP-Adapters. Unsafe or broken
+files are refused before any work starts. The model's identity is one hash over the contents of its
+files.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -40,6 +40,7 @@ from catalog_gen.settings import ModelSettings
 
 #: Suffixes of the class names of components without weights.
 _WEIGHTLESS: Final = ("Tokenizer", "TokenizerFast", "Scheduler", "Processor", "FeatureExtractor")
+_PIPELINE: Final = "Pipeline"
 #: Libraries that a component's class may come from. Anything else is code in the model folder.
 _LIBRARIES: Final = frozenset({"diffusers", "transformers", "stable_diffusion"})
 #: The file types of a diffusers folder.
@@ -71,8 +72,7 @@ class ModelFiles:
     warnings: tuple[str, ...] = ()
 
     def problem(self, wanted: Drawable) -> Problem | None:
-        """Why the model can't draw a recipe or a view, by its family, its parts and its own
-        schedule."""
+        """Why the model can't draw a recipe or a view: its family, parts or own schedule."""
         own = read_json(self.path / "scheduler" / "scheduler_config.json")
         return (
             self.family.problem(wanted)
@@ -324,13 +324,23 @@ def _components(where: str, index: Mapping[str, object]) -> Iterator[tuple[str, 
     for name, value in index.items():
         if not (isinstance(value, list) and len(value) == 2) or value[0] is None:
             continue
-        if value[0] not in _LIBRARIES:
+        if not isinstance(value[0], str) or value[0] not in _LIBRARIES:
             raise ModelError(
                 f"{where}: {name}",
                 f"it needs code from the model folder ({value[0]!r}), which is never run",
                 "Use a model whose components come from diffusers and transformers.",
             )
+        if str(value[1]).endswith(_PIPELINE):
+            raise _nested(f"{where}: {name}")
         yield name, str(value[1])
+
+
+def _nested(where: str) -> ModelError:
+    return ModelError(
+        where,
+        "it is a pipeline within the pipeline, whose own components could be pickles or code",
+        "Use a model whose components are no pipelines.",
+    )
 
 
 def _component_files(folder: Path, variant: str | None, *, weighted: bool) -> list[Path]:
@@ -341,6 +351,8 @@ def _component_files(folder: Path, variant: str | None, *, weighted: bool) -> li
             f"{INDEX} lists this component, and its folder is missing",
             "Fetch or save the model again.",
         )
+    if (folder / INDEX).exists():
+        raise _nested(str(folder))
     texts = [each for each in folder.iterdir() if each.is_file() and each.suffix in READ]
     weights = check_component(folder, variant) if weighted else []
     return sorted(weights + texts)

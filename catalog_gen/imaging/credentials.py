@@ -7,6 +7,8 @@ https://spec.c2pa.org/specifications/specifications/2.2/specs/C2PA_Specification
 """
 
 import json
+import shlex
+import stat
 from dataclasses import dataclass
 from importlib.util import find_spec
 from io import BytesIO
@@ -28,6 +30,9 @@ MIME_TYPES: Final[dict[Rendition, str]] = {
 #: The label of our own assertion, which holds the recipe.
 _RECIPE: Final = "org.catalog-gen.recipe"
 
+#: Write by the group, and everything by everyone.
+_NOT_PRIVATE: Final = 0o027
+
 #: Nothing is fetched while signing or reading.
 _OFFLINE: Final = {"verify": {"remote_manifest_fetch": False, "ocsp_fetch": False}}
 
@@ -45,10 +50,13 @@ class Signer:
         """Read the PEM files.
 
         Raises:
-            ConfigError: c2pa-python is not installed, or a file can't be read.
+            ConfigError: c2pa-python is not installed, a file can't be read, or the key is not
+                private.
         """
         require_library()
-        return cls(_pem(settings.certificates), _pem(settings.private_key), settings.algorithm)
+        certificates = _pem(settings.certificates)
+        require_private(settings.private_key)
+        return cls(certificates, _pem(settings.private_key), settings.algorithm)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +75,26 @@ class Credentials:
     problems: tuple[str, ...]
     source_type: str
     provenance: Provenance | None
+
+
+def require_private(key: Path) -> None:
+    """Check that only its owner, and a group that may read it, have the key.
+
+    Raises:
+        ConfigError: everyone can read it or its group can change it; or it is missing.
+    """
+    try:
+        mode = stat.S_IMODE(key.stat().st_mode)
+    except OSError as error:
+        raise ConfigError(
+            str(key), f"can't be read ({error.strerror})", "Correct [credentials]."
+        ) from error
+    if mode & _NOT_PRIVATE:
+        raise ConfigError(
+            str(key),
+            f"its mode is {mode:03o}: others can read or change the key, and sign as the shop",
+            f"Run `chmod 600 {shlex.quote(str(key))}`.",
+        )
 
 
 def require_library() -> None:

@@ -50,7 +50,7 @@ def decode_picture(
     decoder = _idle.pop() if _idle else _Decoder()
     try:
         pixels = decoder.decode(data, max_pixels, name)
-    except _EndedError as ended:
+    except _Ended as ended:
         error = _deadly[key] = PictureError(name, ended.why, "Save it as a plain JPEG or PNG.")
         raise error from None
     except PictureError:
@@ -63,7 +63,7 @@ def decode_picture(
     return pixels
 
 
-class _EndedError(Exception):
+class _Ended(Exception):
     """The process ended while it decoded; ``why`` completes "the picture ..."."""
 
     def __init__(self, why: str) -> None:
@@ -94,7 +94,7 @@ class _Decoder:
 
         Raises:
             PictureError: the process refused the picture and waits for another.
-            _EndedError: the process ended.
+            _Ended: the process ended.
         """
         told = {"bytes": len(data), "max_pixels": max_pixels, "name": name}
         to, back = _stream(self._process.stdin), _stream(self._process.stdout)
@@ -103,14 +103,14 @@ class _Decoder:
             to.write(data)
             to.flush()
         except BrokenPipeError:
-            raise _EndedError(_told(self._ended())) from None
+            raise _Ended(_told(self._ended())) from None
         answer: dict[str, Any] = json.loads(back.readline(_LONGEST_LINE) or b"{}")
         if "error" in answer:
             raise PictureError(*map(str, answer["error"]))
         shape = tuple(answer.get("shape", (0, 0, 3)))
         pixels = back.read(int(np.prod(shape)))
         if not answer or len(pixels) < int(np.prod(shape)):
-            raise _EndedError(_told(self._ended()))
+            raise _Ended(_told(self._ended()))
         return np.frombuffer(pixels, np.uint8).reshape(shape)
 
     def close(self) -> None:

@@ -4,7 +4,6 @@ Redirects are followed only to listed hosts. Content-encoded responses are refus
 decompressed, which rules out decompression bombs. The bytes must be those of a complete picture.
 """
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,7 +15,7 @@ import httpx2
 
 from catalog_gen.hosts import AllowedHosts
 from catalog_gen.imaging.formats import picture_format, why_not_whole
-from catalog_gen.photos.network import ForbiddenAddress
+from catalog_gen.photos.network import ForbiddenAddress, within
 
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _TRANSIENT: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
@@ -88,8 +87,8 @@ class NotFetched(Exception):
         self.wait = wait
 
 
-async def download(
-    pool: httpcore2.AsyncConnectionPool,
+def download(
+    pool: httpcore2.ConnectionPool,
     url: httpx2.URL,
     known: Known,
     hosts: AllowedHosts,
@@ -101,16 +100,16 @@ async def download(
         NotFetched: the download failed or was refused.
     """
     try:
-        async with asyncio.timeout(limits.seconds):
-            return await _followed(pool, url, known, hosts, limits)
-    except TimeoutError:
+        with within(limits.seconds):
+            return _followed(pool, url, known, hosts, limits)
+    except httpcore2.TimeoutException:
         why = f"did not arrive within {limits.seconds:g} s"
         raise NotFetched(why, passing=True, of_host=True) from None
     except ForbiddenAddress as error:
         raise NotFetched(str(error)) from None
     except httpcore2.UnsupportedProtocol as error:
         raise NotFetched(str(error)) from None
-    except (httpcore2.NetworkError, httpcore2.TimeoutException, OSError) as error:
+    except (httpcore2.NetworkError, OSError) as error:
         why = f"the connection failed ({str(error) or type(error).__name__})"
         raise NotFetched(why, passing=True, of_host=True) from None
     except (httpcore2.ProtocolError, httpcore2.ProxyError) as error:
@@ -118,8 +117,8 @@ async def download(
         raise NotFetched(why, passing=True) from None
 
 
-async def _followed(
-    pool: httpcore2.AsyncConnectionPool,
+def _followed(
+    pool: httpcore2.ConnectionPool,
     url: httpx2.URL,
     known: Known,
     hosts: AllowedHosts,
@@ -139,7 +138,7 @@ async def _followed(
             where = f"{url.scheme}://{url.netloc.decode('ascii')}"
             raise NotFetched(f"{where} is not among feed.fetch_photos")
         timeout = dict.fromkeys(("connect", "read", "write", "pool"), limits.seconds)
-        async with pool.stream(
+        with pool.stream(
             "GET",
             str(url),
             headers=headers,
@@ -150,14 +149,14 @@ async def _followed(
                 for name, value in response.headers
             }
             if response.status not in _REDIRECTS:
-                return await _answer(response, told, known, limits)
+                return _answer(response, told, known, limits)
             target = _joined(url, told.get("location", ""))
             if target is not None and url.scheme == "https" and target.scheme == "http":
                 raise NotFetched("redirects from https to http")
     raise NotFetched(f"redirects more than {limits.redirects} times")
 
 
-async def _answer(
+def _answer(
     response: httpcore2.Response, told: Mapping[str, str], known: Known, limits: Limits
 ) -> Photo | None:
     status = response.status
@@ -175,7 +174,7 @@ async def _answer(
         raise NotFetched(
             f"came compressed ({told['content-encoding'][:40]}), which was not requested"
         )
-    content = await _body(response, told, limits.size)
+    content = _body(response, told, limits.size)
     found = picture_format(content)
     if found is None:
         raise NotFetched("is not a JPEG, PNG, WebP, GIF, TIFF or BMP, whatever its type says")
@@ -184,11 +183,11 @@ async def _answer(
     return Photo(content, found.suffix, Known(told.get("etag", ""), told.get("last-modified", "")))
 
 
-async def _body(response: httpcore2.Response, told: Mapping[str, str], most: int) -> bytes:
+def _body(response: httpcore2.Response, told: Mapping[str, str], most: int) -> bytes:
     length = told.get("content-length", "")
     content = bytearray()
     if not (length.isdecimal() and int(length) > most):
-        async for part in response.aiter_stream():
+        for part in response.iter_stream():
             content += part
             if len(content) > most:
                 break

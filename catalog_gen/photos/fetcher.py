@@ -1,8 +1,15 @@
-"""Download many photos, a few at a time: wait for a busy server, give up on one that is gone."""
+"""Many photos: a few at a time, patient with a busy server, and done with one that is gone.
 
-import asyncio
+A thread for each photo on its way: hashing and writing go on beside the network, and httpcore2
+takes half the processor time that it takes with asyncio.
+"""
+
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import closing
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -59,66 +66,88 @@ class _Round:
     shelf: ShelfWriter
     hosts: AllowedHosts
     limits: Limits
-    pool: httpcore2.AsyncConnectionPool
+    pool: httpcore2.ConnectionPool
     refuse: Refuse
     total: int
     outcome: Fetched = field(default_factory=Fetched)
     done: int = 0
+    over: threading.Event = field(default_factory=threading.Event)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
     _behaviour: dict[str, _Host] = field(default_factory=dict)
 
-    async def work(self) -> None:
-        for address in self.todo:
-            await self._one(address)
-            self.done += 1
-            report(STAGE, self.done, self.total, self.outcome.note)
+    def work(self) -> None:
+        """Ask for photos until none is left to ask for, or the round is over."""
+        while not self.over.is_set() and (address := self._next()):
+            self._one(address)
+            with self._lock:
+                self.done += 1
+                report(STAGE, self.done, self.total, self.outcome.note)
 
-    async def _one(self, address: str) -> None:
+    def _next(self) -> str:
+        with self._lock:
+            return next(self.todo, "")
+
+    def _one(self, address: str) -> None:
         url = parsed(address)
         if url is None:
             self._fail(address, "is not a web address")
             return
-        host = self._behaviour.setdefault(url.host, _Host())
+        with self._lock:
+            host = self._behaviour.setdefault(url.host, _Host())
         if host.gone:
             self._fail(address, host.gone)
             return
         try:
-            photo = await self._patiently(address, url, host)
+            photo = self._patiently(address, url, host)
         except NotFetched as error:
-            host.note(error, self.limits.patience)
+            if self.over.is_set():
+                return
+            with self._lock:
+                host.note(error, self.limits.patience)
             self._fail(address, error.why)
             return
-        host.note(None, self.limits.patience)
+        with self._lock:
+            host.note(None, self.limits.patience)
         if photo is None:
-            self.outcome.unchanged += 1
             self.shelf.confirm(address)
+            self._count(unchanged=1)
         elif why := self.refuse(photo.content):
-            self.outcome.own += 1
             self.shelf.fail(address, why)
+            self._count(own=1)
         else:
-            self.outcome.fetched += 1
             self.shelf.keep(address, photo)
+            self._count(fetched=1)
 
     def _fail(self, address: str, why: str) -> None:
-        self.outcome.failed += 1
         self.shelf.fail(address, why)
+        self._count(failed=1)
 
-    async def _patiently(self, address: str, url: httpx2.URL, host: _Host) -> Photo | None:
+    def _count(self, fetched: int = 0, unchanged: int = 0, failed: int = 0, own: int = 0) -> None:
+        with self._lock:
+            self.outcome.fetched += fetched
+            self.outcome.unchanged += unchanged
+            self.outcome.failed += failed
+            self.outcome.own += own
+
+    def _patiently(self, address: str, url: httpx2.URL, host: _Host) -> Photo | None:
         known = self.shelf.known(address)
         wait = self.limits.first_wait
         for further in reversed(range(self.limits.tries)):
-            await asyncio.sleep(max(0.0, host.resume_at - time.monotonic()))
+            while (pause := host.resume_at - time.monotonic()) > 0 and not self.over.is_set():
+                self.over.wait(pause)
             try:
-                return await download(self.pool, url, known, self.hosts, self.limits)
+                return download(self.pool, url, known, self.hosts, self.limits)
             except NotFetched as error:
-                if not error.passing or not further or host.gone:
+                if not error.passing or not further or host.gone or self.over.is_set():
                     raise
                 if error.wait > self.limits.longest_wait:
                     why = f"{error.why}, and the server asks for a wait of {error.wait:.0f} s"
                     raise NotFetched(why, of_host=True) from None
-                if error.wait:  # the wait applies to all requests to this host
-                    host.resume_at = max(host.resume_at, time.monotonic() + error.wait)
+                if error.wait:  # what the server asks of one, it asks of all
+                    with self._lock:
+                        host.resume_at = max(host.resume_at, time.monotonic() + error.wait)
                 else:
-                    await asyncio.sleep(wait)
+                    self.over.wait(wait)
                 wait *= 2
         raise AssertionError("a last try returns or raises")
 
@@ -144,29 +173,26 @@ def fetch_photos(
     listed = [each for each in dict.fromkeys(addresses) if not shelf.is_settled(each)]
     if not listed:
         return Fetched()
-    try:
-        return asyncio.run(_fetch(listed, shelf, hosts, limits, refuse, resolve))
-    except* OSError as problems:
-        raise problems.exceptions[0] from None
-
-
-async def _fetch(
-    listed: list[str],
-    shelf: ShelfWriter,
-    hosts: AllowedHosts,
-    limits: Limits,
-    refuse: Refuse,
-    resolve: Resolve,
-) -> Fetched:
-    network = CheckedNetwork(hosts, resolve)
-    async with httpcore2.AsyncConnectionPool(
-        max_connections=limits.concurrency,
-        max_keepalive_connections=limits.concurrency,
-        keepalive_expiry=30.0,
-        network_backend=network,
-    ) as pool:
+    with (
+        closing(CheckedNetwork(hosts, resolve)) as network,
+        httpcore2.ConnectionPool(
+            max_connections=limits.concurrency,
+            max_keepalive_connections=limits.concurrency,
+            keepalive_expiry=30.0,
+            network_backend=network,
+        ) as pool,
+        ThreadPoolExecutor(limits.concurrency, "photos") as threads,
+    ):
         this = _Round(iter(listed), shelf, hosts, limits, pool, refuse, len(listed))
-        async with asyncio.TaskGroup() as group:
-            for _ in range(min(limits.concurrency, len(listed))):
-                group.create_task(this.work())
+        workers = [
+            threads.submit(copy_context().run, this.work)  # with this thread's reporters
+            for _ in range(min(limits.concurrency, len(listed)))
+        ]
+        try:
+            for worker in as_completed(workers):
+                worker.result()
+        except BaseException:  # a full disk, or Ctrl-C: what is on its way is given up
+            this.over.set()
+            network.abort()
+            raise
     return this.outcome

@@ -8,12 +8,14 @@ file. Files stay when addresses change: reproducing the pictures drawn from them
 import fcntl
 import hashlib
 import json
+import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Lock
 from typing import IO, Any, Final
 
 from catalog_gen.photos.download import Known, Photo
@@ -41,7 +43,7 @@ class Entry:
     round: int = 0
 
 
-_FIELDS: Final = tuple(field.name for field in fields(Entry))
+_FIELDS: Final = tuple(each.name for each in fields(Entry))
 
 
 def is_shelf_name(reference: str) -> bool:
@@ -109,12 +111,17 @@ class Shelf:
 
 @dataclass(slots=True)
 class ShelfWriter:
-    """A shelf that is open for writing; ``entries`` is kept up to date."""
+    """A shelf that is open for writing; ``entries`` is kept up to date.
+
+    Several threads may write different addresses.
+    """
 
     folder: Path
     stream: IO[str]
     entries: dict[str, Entry]
     round: int
+    _lock: Lock = field(default_factory=Lock)
+    _made: set[str] = field(default_factory=set)
 
     def is_settled(self, address: str) -> bool:
         """Whether the interrupted round already requested this address successfully."""
@@ -133,9 +140,7 @@ class ShelfWriter:
         name = f"{digest[:2]}/{digest}.{photo.suffix}"
         entry = Entry(name, photo.known.etag, photo.known.modified, len(photo.content))
         if not self._has(entry):
-            path = self.folder / name
-            path.parent.mkdir(exist_ok=True)
-            write_whole(path, photo.content)
+            self._store(name, photo.content)
         return self._note(address, entry)
 
     def confirm(self, address: str) -> Entry:
@@ -146,16 +151,28 @@ class ShelfWriter:
         """Record a failed download; an earlier photo stays."""
         return self._note(address, replace(self.entries.get(address, Entry()), problem=problem))
 
+    def _store(self, name: str, content: bytes) -> None:
+        path = self.folder / name
+        if path.parent.name not in self._made:
+            path.parent.mkdir(exist_ok=True)
+            self._made.add(path.parent.name)
+        write_whole(path, content)
+
     def _has(self, entry: Entry) -> bool:
+        if not entry.name:
+            return False
         try:
-            return bool(entry.name) and (self.folder / entry.name).stat().st_size == entry.size
+            return os.stat(os.path.join(self.folder, entry.name)).st_size == entry.size
         except FileNotFoundError:
             return False
 
     def _note(self, address: str, entry: Entry) -> Entry:
-        noted = self.entries[address] = replace(entry, asked_at=_now(), round=self.round)
-        self.stream.write(_line(address, noted))
-        self.stream.flush()
+        noted = replace(entry, asked_at=_now(), round=self.round)
+        line = _line(address, noted)
+        with self._lock:
+            self.entries[address] = noted
+            self.stream.write(line)
+            self.stream.flush()
         return noted
 
 

@@ -22,12 +22,13 @@ from typing import Final, Self
 from pydantic import TypeAdapter, ValidationError
 
 from catalog_gen.errors import CorruptionError
-from catalog_gen.store.files import sync_file, sync_folder
+from catalog_gen.store.files import served_folder, sync_file, sync_folder
 
 PAGE: Final = "index.html"
 MANIFEST: Final = "manifest.json"
 #: Files synced and renamed in one batch, so that their writes overlap.
 _PENDING: Final = 128
+_PNG_END: Final = b"IEND\xaeB`\x82"
 #: Pictures: the name is the SHA-256 of the bytes.
 _ADDRESSED: Final = re.compile(r"images/([0-9a-f]{64})\.png")
 #: Files that this class writes and may therefore delete; all others belong to the user.
@@ -65,9 +66,7 @@ class SiteFolder:
 
     def __enter__(self) -> Self:
         for folder in (self.root, *(self.root / name for name in _FOLDERS)):
-            folder.mkdir(parents=True, exist_ok=True)
-            # Under a umask of 077 no web server could look into it.
-            folder.chmod(folder.stat().st_mode | 0o755)
+            served_folder(folder)
         lock = self._open.enter_context((self.root / ".lock").open("w"))
         fcntl.flock(lock, fcntl.LOCK_EX)
         for leftover in self.root.rglob(".*.partial"):
@@ -198,6 +197,33 @@ def damaged_files(root: Path) -> Iterator[tuple[str, str]]:
             problem = _problem(file, address[1])
             if problem:
                 yield f"images/{file.name}", problem
+
+
+def torn_files(root: Path) -> Iterator[str]:
+    """Files of a written site that a crash tore, by their sizes and ends: nothing is hashed."""
+    try:
+        listed = _manifest(root)
+    except CorruptionError:
+        yield MANIFEST
+        return
+    if listed and _end_of(root / PAGE, 64).rstrip()[-7:] != b"</html>":
+        yield PAGE
+    for path, expected in sorted(listed.items()):
+        file = root / path
+        if not file.is_file() or file.stat().st_size != expected.size:
+            yield path
+    for file in sorted((root / "images").glob("*.png")):
+        if _end_of(file, len(_PNG_END)) != _PNG_END:
+            yield f"images/{file.name}"
+
+
+def _end_of(file: Path, size: int) -> bytes:
+    try:
+        with file.open("rb") as stream:
+            stream.seek(-min(size, os.fstat(stream.fileno()).st_size), os.SEEK_END)
+            return stream.read()
+    except OSError:
+        return b""
 
 
 def _is_listed(path: str) -> bool:

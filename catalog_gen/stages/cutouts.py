@@ -25,6 +25,7 @@ from catalog_gen.progress import report
 from catalog_gen.settings import CatalogSettings
 from catalog_gen.stages.catalog import Catalog, Stamp
 from catalog_gen.store.cutouts import CutoutRow, KnownCutout, known_cutouts, save_cutouts
+from catalog_gen.store.products import change_attribute
 from catalog_gen.vision.cutout import Cutout, Cutter, cutter_of, maker_of
 
 #: The mask's hash, and why there is none: attributes of a product with a photo.
@@ -104,6 +105,38 @@ def cut_out(catalog: Catalog, products: Sequence[Product], photo: str, stamp: St
     return CutoutCount(made, failed)
 
 
+def change_masks(
+    connection: DuckDBPyConnection,
+    catalog: Catalog,
+    photos: Mapping[str, str],
+    references: Mapping[str, str],
+    stamp: Stamp,
+) -> None:
+    """Cut out photos that changed, and give their products the new masks.
+
+    Args:
+        photos: the photo's hash by product; '' where it can't be read.
+        references: the photo as the feed names it, by product.
+    """
+    if not photos or not needs_masks(catalog.settings):
+        return
+    cutter = _cutter(catalog)
+    known = known_cutouts(connection, maker_of(cutter))
+    todo = {
+        digest: references[product_id]
+        for product_id, digest in photos.items()
+        if digest and digest not in known
+    }
+    _save(connection, list(_cut(todo, cutter, catalog.photo_folders, stamp)))
+    known = known_cutouts(connection, maker_of(cutter))
+    nothing = KnownCutout("", "")
+    found = {name: known.get(digest, nothing) for name, digest in photos.items()}
+    masks = {name: each.mask_sha256 for name, each in found.items()}
+    problems = {name: _told(each) for name, each in found.items()}
+    change_attribute(connection, MASK_HASH, masks, stamp.now)
+    change_attribute(connection, MASK_PROBLEM, problems, stamp.now)
+
+
 def _cutter(catalog: Catalog) -> Cutter:
     hashes = HashCache(catalog.home.hashes)
     cutter = cutter_of(catalog.settings.cutout, hashes)
@@ -123,7 +156,7 @@ def _cut(
             cutout = (
                 Cutout(None, "it changed while it was read. Refresh again")
                 if changed
-                else cutter.cut(decode_picture(content))
+                else cutter.cut(decode_picture(content, name=reference))
             )
         except InputError as error:
             cutout = Cutout(None, str(error))
@@ -153,5 +186,9 @@ def _with_mask(product: Product, digest: str, known: Mapping[str, KnownCutout]) 
     cutout = known.get(digest, KnownCutout(NOT_YET, ""))
     told = {MASK_HASH: cutout.mask_sha256}
     if cutout.problem:
-        told[MASK_PROBLEM] = f"its photo can't be cut out: {cutout.problem}"
+        told[MASK_PROBLEM] = _told(cutout)
     return replace(product, attributes={**product.attributes, **told})
+
+
+def _told(cutout: KnownCutout) -> str:
+    return f"its photo can't be cut out: {cutout.problem}" if cutout.problem else ""

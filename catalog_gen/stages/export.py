@@ -4,6 +4,8 @@ What the channel would refuse is left out and listed with the reason. The feed i
 pictures, so it never names a missing one.
 """
 
+import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -35,7 +37,7 @@ from catalog_gen.stages.shop_feed import (
     shop_facts,
     with_raw_texts,
 )
-from catalog_gen.store.files import write_whole
+from catalog_gen.store.files import served_folder, write_whole
 from catalog_gen.store.images import ImageOrigin, image_origins, stored_pngs
 from catalog_gen.store.scores import newest_signals
 from catalog_gen.store.showcase import live_products
@@ -47,6 +49,7 @@ _PORTION: Final = 64
 
 #: Digits of the image id in a file name: enough to find the picture, and never the same twice.
 _NAME_LENGTH: Final = 32
+_PICTURE: Final = re.compile(rf"{PICTURES}/[0-9a-f]{{{_NAME_LENGTH}}}\.[a-z]{{3,4}}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +121,9 @@ def export(
 ) -> Exported:
     """Write the live pictures and the feed of a channel below ``out``.
 
-    A feed that came from the channel's platform is written back row by row with the new pictures.
-    Pictures of an earlier export that are no longer live are removed.
+    A feed that came from the channel's platform is given back row by row, with other pictures.
+    Pictures that a former export for this channel wrote and that are no longer live are removed;
+    ``CHANNEL.pictures.json`` lists them.
 
     Args:
         base_url: where ``out`` will be served from; the settings' by default.
@@ -140,11 +144,16 @@ def export(
     writer = _Writer(channel, passport, signer, out)
     facts = shop_facts(catalog)
     texts = {} if back is not None else raw_texts(shop)
+    taken: dict[str, str] = {}
     try:
-        (out / PICTURES).mkdir(parents=True, exist_ok=True)
+        for folder in (out, out / PICTURES):
+            served_folder(folder)
         for product, candidates in _live(catalog):
             entry = ChannelProduct.of(product, images=())
             if back is None:
+                if why := _merged(channel, product.product_id, taken):
+                    refused.append(Refusal(product.product_id, "", why))
+                    continue
                 entry = with_raw_texts(entry, texts)
                 if missing := channel.missing(entry, facts):
                     refused.append(Refusal(product.product_id, "", _lacks(channel, missing)))
@@ -156,8 +165,12 @@ def export(
         text = channel_text(channel, back, ready, url, facts)
         feed = out / f"{channel.name}.{text.suffix}"
         if ready:
+            kept = {name for product in ready for name in product.images}
+            own = _manifest(out, channel.name)
+            # Until the others are deleted it lists both, so that a kill leaves none without owner.
+            write_whole(own, json.dumps(sorted(kept | _listed(own))).encode())
             write_whole(feed, text.content)
-            _remove_others(out, {name for product in ready for name in product.images})
+            _remove_former(out, channel.name, kept)
     except OSError as error:
         raise StoreError(
             str(error.filename or out),
@@ -248,10 +261,39 @@ def _rendered(candidate: Candidate, form: PictureForm, signer: Signer | None) ->
     return sign(content, form.rendition, provenance, signer) if signer else content
 
 
-def _remove_others(out: Path, kept: set[str]) -> None:
-    """Remove an earlier export's pictures; files with names that no export gives stay."""
-    for path in (out / PICTURES).iterdir():
-        stem, _, suffix = path.name.partition(".")
-        ours = len(stem) == _NAME_LENGTH and not set(stem) - set("0123456789abcdef")
-        if ours and suffix in SUFFIXES.values() and f"{PICTURES}/{path.name}" not in kept:
-            path.unlink(missing_ok=True)
+def _merged(channel: Channel, product_id: str, taken: dict[str, str]) -> str:
+    """Why the channel can't tell this id from another one's; '' where it can."""
+    most = channel.id_length
+    if not most:
+        return ""
+    if len(product_id) > most:
+        return f"{channel.name} takes ids of at most {most} characters"
+    other = taken.setdefault(product_id.casefold(), product_id)
+    if other == product_id:
+        return ""
+    return (
+        f"its id differs from '{other}' in upper and lower case alone, which is one product there"
+    )
+
+
+def _manifest(out: Path, channel: str) -> Path:
+    return out / f"{channel}.pictures.json"
+
+
+def _listed(manifest: Path) -> set[str]:
+    """The pictures that a channel's exports into this folder wrote; none where nothing says so."""
+    try:
+        listed = json.loads(manifest.read_text("utf-8"))
+    except (OSError, ValueError):
+        return set()
+    names = listed if isinstance(listed, list) else []
+    return {each for each in names if isinstance(each, str) and _PICTURE.fullmatch(each)}
+
+
+def _remove_former(out: Path, channel: str, kept: set[str]) -> None:
+    """Delete what this channel's former export listed, unless another channel lists it, too."""
+    own = _manifest(out, channel)
+    others = (_listed(path) for path in out.glob("*.pictures.json") if path != own)
+    for name in _listed(own) - kept - set().union(*others):
+        (out / name).unlink(missing_ok=True)
+    write_whole(own, json.dumps(sorted(kept)).encode())

@@ -6,6 +6,8 @@ The shop may overwrite its feed at any moment; everything after this stage works
 import json
 import re
 import shutil
+import stat
+import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
@@ -19,6 +21,9 @@ from catalog_gen.store.unfinished import sweep, unfinished_folder
 
 #: Number of newest copies kept, so that a past night's feed can be inspected.
 KEPT_COPIES: Final = 7
+#: Seconds that a feed must not have changed, and that we wait for it.
+QUIET: Final = 1.0
+PATIENCE: Final = 30.0
 _COPY: Final = re.compile(r"\d+-[0-9a-f]{16}-")
 
 
@@ -39,12 +44,18 @@ class FeedFile:
 def take_feed(catalog: Catalog) -> FeedFile:
     """Copy the feed into the catalog's folder and make the copy the current one.
 
+    Waits while the feed is being written, for at most half a minute.
+
     Raises:
-        FeedError: the file is missing or can't be read.
+        FeedError: the file is missing, no regular file, can't be read, or is still being written.
         StoreError: the catalog's folder has no room, or can't be written.
     """
     source = catalog.settings.feed.path
     try:
+        if not stat.S_ISREG(source.stat().st_mode):  # opening a FIFO would wait for its writer
+            raise FeedError(
+                str(source), "is not a regular file", "Set feed.path in catalog.toml to the feed."
+            )
         with source.open("rb"):
             pass
     except OSError as error:
@@ -68,7 +79,7 @@ def take_feed(catalog: Catalog) -> FeedFile:
 def _copied(source: Path, folder: Path) -> FeedFile:
     with unfinished_folder(folder) as temporary:
         arriving = temporary / "feed"
-        shutil.copyfile(source, arriving)
+        _copy_when_quiet(source, arriving)
         sha256 = sha256_file(arriving)
         copy = folder / f"{_number_of(folder, sha256):06d}-{sha256[:16]}-{source.name}"
         arriving.replace(copy)
@@ -77,6 +88,36 @@ def _copied(source: Path, folder: Path) -> FeedFile:
     for path in _copies(folder)[:-KEPT_COPIES]:
         path.unlink(missing_ok=True)
     return taken
+
+
+def _copy_when_quiet(source: Path, arriving: Path) -> None:
+    """Copy a file that has not changed for a second and does not change meanwhile.
+
+    Raises:
+        FeedError: it goes on changing.
+    """
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        before = _state(source)
+        age = time.time() - before[1] / 1e9
+        if 0 <= age < QUIET:
+            time.sleep(QUIET - age)
+        if _state(source) == before:
+            shutil.copyfile(source, arriving)
+            if _state(source) == before:
+                return
+        if time.monotonic() > deadline:
+            raise FeedError(
+                str(source),
+                f"is still being written, after {PATIENCE:.0f} s",
+                "Start the refresh when the export is done, or let the export write under another "
+                "name and rename the file.",
+            )
+
+
+def _state(path: Path) -> tuple[int, int, int]:
+    status = path.stat()
+    return status.st_ino, status.st_mtime_ns, status.st_size
 
 
 def _number_of(folder: Path, sha256: str) -> int:

@@ -12,6 +12,7 @@ from typing import Literal
 from duckdb import DuckDBPyConnection
 
 from catalog_gen.stages.catalog import Catalog, Stamp
+from catalog_gen.stages.cutouts import change_masks
 from catalog_gen.stages.products import REFERENCE_HASH, photo_hash
 from catalog_gen.stages.prompts import Drawer, compile_views, desired_prompts, store_wishes
 from catalog_gen.stages.retries import one_more_rung
@@ -108,14 +109,17 @@ def _look_at_photos(
 ) -> list[str]:
     """Hash these products' photos again; returns the ids of those whose photo changed."""
     folders = catalog.photo_folders
+    products = products_named(connection, product_ids)
     hashes = {
         product.product_id: digest
-        for product in products_named(connection, product_ids)
+        for product in products
         if product.reference
         and (digest := photo_hash(product, folders)) != product.attributes.get(REFERENCE_HASH)
     }
     if hashes:
         change_attribute(connection, REFERENCE_HASH, hashes, stamp.now)
+        references = {product.product_id: product.reference for product in products}
+        change_masks(connection, catalog, hashes, references, stamp)
     return list(hashes)
 
 

@@ -61,6 +61,7 @@ from catalog_gen.store.prompts import (
     stale_inputs,
     unsupported_products,
 )
+from catalog_gen.store.retention import plan_dropped
 from catalog_gen.store.runs import note_figures
 
 #: Wishes stored in one batch.
@@ -267,6 +268,7 @@ def write_prompts(
         reused = stored.reused
         again = retries(connection, catalog.settings, drawer.budget, drawer.hash, shards)
         reused += len(save_plan(connection, again, stamp.run_id, stamp.now).reused)
+        reused -= min(reused, plan_dropped(connection, stamp.run_id, stamp.now))
         unsupported = len(unsupported_products(connection))
         cut = _cut(connection, catalog, drawer, shards, stamp, budget)
         result = PromptsResult(

@@ -19,7 +19,7 @@ from catalog_gen.stages.shop_feed import (
     with_raw_texts,
 )
 from catalog_gen.store.figures import coverage_figures, verdict_figures
-from catalog_gen.store.files import write_whole
+from catalog_gen.store.files import served_folder, write_whole
 from catalog_gen.store.gates import Gate, save_gates
 from catalog_gen.store.publications import (
     Publication,
@@ -213,7 +213,8 @@ def write_channel_feeds(catalog: Catalog) -> ChannelFeed:
             for each in live_products(connection)
         ]
     path = catalog.home.site / "feeds" / "google.csv"
-    path.parent.mkdir(parents=True, exist_ok=True)
+    for folder in (catalog.home.site, path.parent):
+        served_folder(folder)
     channel = CHANNELS.get("google")()
     shop = own_feed(catalog, channel)
     back = shop if shop is not None and shop.belongs_to(channel) else None

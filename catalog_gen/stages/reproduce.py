@@ -5,7 +5,7 @@ can't be restored (another GPU, other libraries) is reported as changed.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,7 @@ from catalog_gen.imaging.decode import read_image as decode
 from catalog_gen.progress import report
 from catalog_gen.recipe import Environment
 from catalog_gen.stages.catalog import Catalog
+from catalog_gen.stages.retention import keep_again, pixels_hash
 from catalog_gen.store.cutouts import stored_masks
 from catalog_gen.store.images import (
     StoredImage,
@@ -44,7 +45,8 @@ Result = Literal["identical", "close", "different", "not drawn"]
 class Reproduction:
     """The result of drawing one picture again.
 
-    ``max_abs_diff`` is in levels of 0..255, None if it was not drawn; ``problem`` says why not.
+    ``max_abs_diff`` is in levels of 0..255, None if it was not drawn, or if its bytes are no longer
+    there to compare with; ``problem`` says why.
     ``causes`` summarises what changed: library, device, threads, batch, model, photo, or stored
     (the bytes to compare with); unexplained if the picture differs although nothing changed. An
     identical picture has none.
@@ -61,14 +63,16 @@ class Reproduction:
 @dataclass(frozen=True, slots=True)
 class _Stored:
     image: StoredImage
-    png: bytes
+    png: bytes | None
+    """The bytes to compare with; None: retention has deleted them, and the hashes are left."""
     mask: bytes | None = None
 
 
 def reproduce(catalog: Catalog, prefixes: Sequence[str], *, sample: int = 0) -> list[Reproduction]:
     """Draw the pictures whose ids or hashes begin so, and a sample of all others, again.
 
-    The sample is deterministic: the pictures with the lowest ids.
+    The sample is deterministic: the pictures with the lowest ids. A named picture whose bytes
+    retention has deleted is kept again if it has the same bytes.
 
     Raises:
         InputError: a picture doesn't exist.
@@ -76,10 +80,12 @@ def reproduce(catalog: Catalog, prefixes: Sequence[str], *, sample: int = 0) -> 
     with catalog.store.reading() as connection:
         ids = [find_image(connection, prefix) for prefix in prefixes]
         ids += [each for each in sample_images(connection, sample) if each not in ids]
-    return redraw(catalog, ids)
+    return redraw(catalog, ids, keep=ids[: len(prefixes)])
 
 
-def redraw(catalog: Catalog, ids: Sequence[str]) -> list[Reproduction]:
+def redraw(
+    catalog: Catalog, ids: Sequence[str], *, keep: Collection[str] = ()
+) -> list[Reproduction]:
     """Draw stored pictures again, in the given order of ids.
 
     If weights or photos are missing or changed, or the stored bytes damaged, a picture is "not
@@ -94,10 +100,10 @@ def redraw(catalog: Catalog, ids: Sequence[str]) -> list[Reproduction]:
         pictures = catalog.store.pictures(connection)
         for image_id in ids:
             image = stored_image(connection, image_id)
+            mask = image.recipe.mask_sha256 or ""
             try:
-                mask = image.recipe.mask_sha256 or ""
                 masks = stored_masks(connection, [mask] if mask else [])
-                png = stored_png(connection, pictures, image_id)
+                png = None if image.dropped else stored_png(connection, pictures, image_id)
                 stored.append(_Stored(image, png, masks.get(mask)))
             except CorruptionError as error:
                 done[image_id] = _not_drawn(image, str(error), "stored")
@@ -106,14 +112,14 @@ def redraw(catalog: Catalog, ids: Sequence[str]) -> list[Reproduction]:
         groups[each.image.environment.environment_id].append(each)
     photos = _Photos(catalog.photo_folders)
     for alike in groups.values():
-        for outcome in _drawn_again(catalog, alike, photos):
+        for outcome in _drawn_again(catalog, alike, photos, keep):
             done[outcome.image_id] = outcome
             report("reproduce", len(done), len(ids))
     return [done[image_id] for image_id in ids]
 
 
 def _drawn_again(
-    catalog: Catalog, alike: Sequence[_Stored], photos: "_Photos"
+    catalog: Catalog, alike: Sequence[_Stored], photos: "_Photos", keep: Collection[str]
 ) -> Iterator[Reproduction]:
     """Draw pictures of one environment with an engine set up in the same way."""
     import torch
@@ -150,7 +156,10 @@ def _drawn_again(
                 each.image.image_id, each.image.recipe, photo, each.mask
             )
         for outcome in engine.draw(list(jobs.values())):
-            yield _compared(stored[outcome.recipe_id], outcome, engine.environment)
+            before = stored[outcome.recipe_id]
+            if before.png is None and outcome.recipe_id in keep:
+                _keep_again(catalog, before.image, outcome)
+            yield _compared(before, outcome, engine.environment)
     finally:
         torch.set_num_threads(threads)
 
@@ -210,6 +219,12 @@ def _other_weights(stored: _Stored, model_id: str, model: "LoadedModel") -> str:
     return str(error)
 
 
+def _keep_again(catalog: Catalog, image: StoredImage, outcome: Outcome) -> None:
+    """Put the bytes back that retention had deleted, if they are the same."""
+    if isinstance(outcome, Drawn) and outcome.sha256 == image.sha256:
+        keep_again(catalog, image.image_id, outcome.sha256, outcome.png)
+
+
 def _not_drawn(image: StoredImage, problem: str, cause: str) -> Reproduction:
     return Reproduction(image.image_id, "not drawn", None, (), problem, (cause,))
 
@@ -224,6 +239,11 @@ def _compared(stored: _Stored, outcome: Outcome, mine: Environment) -> Reproduct
     changed = tuple(theirs.differences(outcome.environment))
     if outcome.sha256 == stored.image.sha256:
         return Reproduction(image_id, "identical", 0, changed)
+    if stored.png is None:
+        if pixels_hash(outcome.pixels) == stored.image.pixels_sha256:
+            return Reproduction(image_id, "identical", 0, changed)
+        problem = "its bytes were deleted, so that the hash alone says that it differs"
+        return Reproduction(image_id, "different", None, changed, problem, _causes(changed))
     difference = _largest_difference(decode(stored.png), outcome.pixels)
     # The same pixels in other bytes come from another PNG encoder.
     result: Result = "close" if difference <= CLOSE else "different"

@@ -13,9 +13,10 @@ from typing import Final
 
 from catalog_gen.catalog.feeds import OpenFeed, open_feed
 from catalog_gen.catalog.product import Product
+from catalog_gen.catalog.readers.cells import changed_text, written_cells
 from catalog_gen.catalog.readers.google_xml import COMPOSED
 from catalog_gen.catalog.readers.reader import fold, without_entities
-from catalog_gen.catalog.readers.record import Record
+from catalog_gen.catalog.readers.record import Record, Table, WrittenRow
 from catalog_gen.catalog.validation import Validator
 from catalog_gen.errors import InputError
 from catalog_gen.reporting.channels.channel import (
@@ -35,6 +36,8 @@ from catalog_gen.store.figures import feed_platform
 _TABULAR: Final = frozenset({"csv", "tsv", "parquet"})
 #: The separator before the number of a column whose name occurs more than once in the header.
 _AGAIN: Final = "\0"
+#: A row's own entry beside its columns: the line on which the shop's feed has it.
+_PLACE: Final = "\0line"
 #: Channels that take feeds of any platform.
 _BUILDING: Final = ("google", "meta", "shopify", "woocommerce", "files")
 
@@ -153,9 +156,9 @@ def given_back(
 ) -> FeedText:
     """Every row of the shop's feed unchanged, except for the pictures of these products.
 
-    Delimiter, encoding, line ends, column order and the lines above the header stay the same. XML
-    becomes CSV, with compound fields written as in Google's text feeds. Rows that could not be read
-    are left out.
+    The dialect stays: delimiter, encoding, line ends, column order, quotes; so do the lines that
+    are no rows, above the header and below it. XML becomes CSV, and fields of several parts as
+    Google's text feeds write them.
     """
     table = shop.feed.table
     lines: dict[int, tuple[str, tuple[str, ...]]] = {}
@@ -165,36 +168,97 @@ def given_back(
             lines[record.line] = (product.title, links)
     columns = _columns(shop)
     added = channel.added_columns(columns, more=any(len(links) > 1 for _, links in lines.values()))
-    text = io.StringIO(newline="")
-    for line in table.preamble:
-        text.write(line + table.line_end)
-    writer = csv.writer(text, delimiter=table.delimiter or ",", lineterminator=table.line_end)
-    header = table.header or [column.split(_AGAIN)[0] for column in columns]
-    writer.writerow([*header, *added])
-    for row in channel.give_back(_rows(channel, shop, columns, added, lines)):
-        writer.writerow(row.values())
+    written = _Written(table, columns, added)
+    for row in channel.give_back(_rows(channel, written, lines)):
+        written.write(row)
     encoding = table.encoding if table.format in ("csv", "tsv", "jsonl") else "utf-8"
-    content = text.getvalue().encode(encoding, "surrogateescape")
+    content = written.text().encode(encoding, "surrogateescape")
     return FeedText(content, "tsv" if table.delimiter == "\t" else "csv")
 
 
-def _rows(
-    channel: Channel,
-    shop: ShopFeed,
-    columns: tuple[str, ...],
-    added: tuple[str, ...],
-    lines: Mapping[int, tuple[str, tuple[str, ...]]],
-) -> Iterator[GivenRow]:
-    table = shop.feed.table
-    for record in table.read():
-        if not isinstance(record, Record):
-            continue
-        fields: Row = dict.fromkeys((*columns, *added), "")
-        if table.format in _TABULAR:
-            told = zip(columns, record.values, strict=True)
+class _Written:
+    """The feed as it is written: unchanged cells, and lines that are no rows, as they were."""
+
+    def __init__(self, table: Table, columns: tuple[str, ...], added: tuple[str, ...]) -> None:
+        self._table = table
+        self._columns = columns
+        self._delimiter = table.delimiter or ","
+        self._added = added
+        self._stream = io.StringIO(newline="")
+        self._writer = csv.writer(
+            self._stream, delimiter=self._delimiter, lineterminator=table.line_end
+        )
+        self._rows: dict[str, tuple[WrittenRow, list[str]]] = {}
+        for line in table.preamble:
+            self._stream.write(line + table.line_end)
+        if table.written is None:
+            self._writer.writerow([*(column.split(_AGAIN)[0] for column in columns), *added])
+
+    def records(self) -> Iterator[Record]:
+        """The records, in order; the header is written on the way."""
+        if self._table.written is None:
+            yield from self._table.records()
+            return
+        for row in self._table.written():
+            if row.record is None:
+                header = list(self._table.header)
+                self._put(row, header, [*header, *self._added])
+            else:
+                self._rows[str(row.record.line)] = (row, list(row.record.values))
+                yield row.record
+
+    def cells(self, record: Record) -> Iterator[tuple[str, str]]:
+        """A record's values with their columns."""
+        if self._table.format in _TABULAR:
+            return zip(self._columns, record.values, strict=True)
+        return zip(map(_merchant_name, record.names), record.values, strict=True)
+
+    def fields(self, record: Record) -> Row:
+        """An empty row with every column, and with the record's place behind them."""
+        return {**dict.fromkeys((*self._columns, *self._added), ""), _PLACE: str(record.line)}
+
+    def write(self, row: Row) -> None:
+        """A row of the channel's: one of the feed's, or a new one."""
+        place = row.get(_PLACE, "")
+        values = [value for name, value in row.items() if name != _PLACE]
+        if place in self._rows:
+            self._put(*self._rows.pop(place), values)
         else:
-            told = zip(map(_merchant_name, record.names), record.values, strict=True)
-        for column, value in told:
+            self._writer.writerow(values)
+
+    def text(self) -> str:
+        return self._stream.getvalue()
+
+    def _put(self, row: WrittenRow, before: list[str], after: list[str]) -> None:
+        body = row.text.rstrip("\r\n")
+        end = row.text[len(body) :] or self._table.line_end
+        changed = changed_text(body, self._delimiter, before, after)
+        if changed is None:
+            self._writer.writerow(after)
+        else:
+            self._stream.write(changed + end)
+        self._stream.write(self._widened(row.below))
+
+    def _widened(self, below: str) -> str:
+        """Comments get empty cells for the added columns; other lines stay as they are."""
+        if not self._added or not below:
+            return below
+        lines = below.splitlines(keepends=True)
+        for index, line in enumerate(lines):
+            body = line.rstrip("\r\n")
+            if body.lstrip(' "').startswith("#") and (
+                len(written_cells(body, self._delimiter)) == len(self._columns)
+            ):
+                lines[index] = body + self._delimiter * len(self._added) + line[len(body) :]
+        return "".join(lines)
+
+
+def _rows(
+    channel: Channel, written: _Written, lines: Mapping[int, tuple[str, tuple[str, ...]]]
+) -> Iterator[GivenRow]:
+    for record in written.records():
+        fields = written.fields(record)
+        for column, value in written.cells(record):
             if column in fields and not fields[column]:
                 fields[column] = channel.cleaned(column, value)
         title, links = lines.get(record.line, ("", ()))

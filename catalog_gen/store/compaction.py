@@ -3,8 +3,6 @@
 DuckDB never gives the space of deleted rows back to the disk by itself.
 """
 
-import os
-from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -14,8 +12,10 @@ from catalog_gen.errors import StoreError
 from catalog_gen.store.connection import Store
 from catalog_gen.store.files import sync_file, sync_folder
 from catalog_gen.store.relations import limit_memory, only_row
+from catalog_gen.store.unfinished import unfinished_folder
 
-_TEMPORARY: Final = ".writing-"
+#: Memory limit of DuckDB while it copies pictures that are in the database.
+_WITH_PICTURES: Final = "4GB"
 
 
 def copy_database(connection: DuckDBPyConnection, path: Path, *statements: str) -> None:
@@ -25,6 +25,9 @@ def copy_database(connection: DuckDBPyConnection, path: Path, *statements: str) 
         statements: SQL that changes the copy, which is attached as ``copied``.
     """
     limit_memory(connection)
+    (inside,) = only_row(connection.execute("SELECT count(*) FROM image_bytes"))
+    if inside:  # a scan holds 2,048 of its pictures at a time
+        connection.execute(f"SET memory_limit = '{_WITH_PICTURES}'")
     quoted = str(path).replace("'", "''")
     (live,) = only_row(connection.execute("SELECT current_database()"))
     connection.execute(f"ATTACH '{quoted}' AS copied (READ_WRITE)")
@@ -47,9 +50,9 @@ def compact(store: Store) -> int:
     """
     path = store.path
     before = path.stat().st_size
-    temporary = path.with_name(f"{_TEMPORARY}{os.getpid()}-{path.name}")
     try:
-        with store.alone() as connection:
+        with unfinished_folder(path.parent) as folder, store.alone() as connection:
+            temporary = folder / path.name
             copy_database(connection, temporary)
             sync_file(temporary)
             temporary.replace(path)
@@ -60,8 +63,4 @@ def compact(store: Store) -> int:
             f"it can't be compacted ({error.strerror})",
             "Free as much space as the database takes; it is as it was.",
         ) from error
-    finally:
-        for name in (temporary.name, f"{temporary.name}.wal"):
-            with suppress(OSError):
-                path.with_name(name).unlink(missing_ok=True)
     return before - path.stat().st_size

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from catalog_gen.store.unfinished import unfinished_file
+from catalog_gen.store.unfinished import sweep, unfinished_file
 
 
 def write_whole(path: Path, content: bytes) -> None:
@@ -16,6 +16,18 @@ def write_whole(path: Path, content: bytes) -> None:
         stream.flush()
         partial.chmod(0o644)
         partial.replace(path)
+
+
+def served_folder(path: Path) -> None:
+    """Create a folder whose files a web server can read, under a umask of 077, too.
+
+    What killed processes left unfinished in it is deleted.
+    """
+    path.mkdir(parents=True, exist_ok=True)
+    mode = path.stat().st_mode
+    if mode & 0o755 != 0o755:
+        path.chmod(mode | 0o755)
+    sweep(path)
 
 
 def sync_file(path: Path) -> None:

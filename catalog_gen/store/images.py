@@ -31,6 +31,9 @@ class StoredImage:
     product_id: str
     view: str
     reference: str
+    dropped: bool
+    """Whether retention has deleted its bytes; ``pixels_sha256`` knows it again."""
+    pixels_sha256: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +87,7 @@ def stored_png(connection: DuckDBPyConnection, pictures: Pictures, image_id: str
     """The bytes of a picture's PNG file.
 
     Raises:
-        InputError: there is no such picture.
+        InputError: there is no such picture, or retention has deleted its bytes.
         CorruptionError: its bytes are gone, or no longer hash to their address.
     """
     return stored_pngs(connection, pictures, [image_id])[image_id]
@@ -96,16 +99,20 @@ def stored_pngs(
     """The bytes of several pictures' PNG files by image id.
 
     Raises:
-        InputError: there is no such picture.
+        InputError: there is no such picture, or retention has deleted its bytes.
         CorruptionError: a picture's bytes are gone, or no longer hash to their address.
     """
     rows = connection.execute(
         """
-        SELECT image_id, sha256 FROM images WHERE image_id IN (SELECT unnest($ids::VARCHAR[]))
+        SELECT image_id, sha256, dropped_at FROM images
+        WHERE image_id IN (SELECT unnest($ids::VARCHAR[]))
         """,
         {"ids": list(image_ids)},
     ).fetchall()
-    addresses: dict[str, str] = dict(rows)
+    addresses = {image_id: address for image_id, address, _ in rows}
+    for image_id, _, dropped_at in rows:
+        if dropped_at is not None:
+            raise _dropped(image_id, dropped_at)
     for image_id in image_ids:
         if image_id not in addresses:
             raise _unknown(image_id)
@@ -170,7 +177,7 @@ def stored_image(connection: DuckDBPyConnection, image_id: str) -> StoredImage:
             """
         SELECT images.image_id, images.sha256, recipes.recipe, environments.environment,
             coalesce(prompts.product_id, ''), coalesce(prompts.view, ''),
-            coalesce(products.reference, '')
+            coalesce(products.reference, ''), images.dropped_at IS NOT NULL, images.pixels_sha256
         FROM images
         JOIN recipes ON recipes.recipe_id = images.image_id
         JOIN environments USING (environment_id)
@@ -183,21 +190,21 @@ def stored_image(connection: DuckDBPyConnection, image_id: str) -> StoredImage:
     )
     if row is None:
         raise _unknown(image_id)
-    identity, address, recipe, environment, product_id, view, reference = row
+    identity, address, recipe, environment, *rest = row
     return StoredImage(
         identity,
         address,
         Recipe.model_validate_json(recipe),
         Environment.model_validate_json(environment),
-        product_id,
-        view,
-        reference,
+        *rest,
     )
 
 
 def picture_addresses(connection: DuckDBPyConnection) -> list[str]:
     """The addresses of all pictures whose bytes are kept, in order."""
-    rows = connection.execute("SELECT DISTINCT sha256 FROM images ORDER BY sha256").fetchall()
+    rows = connection.execute(
+        "SELECT DISTINCT sha256 FROM images WHERE dropped_at IS NULL ORDER BY sha256"
+    ).fetchall()
     return [address for (address,) in rows]
 
 
@@ -210,9 +217,20 @@ def damaged_images(connection: DuckDBPyConnection, pictures: Pictures) -> list[s
     broken = pictures.broken(picture_addresses(connection))
     with registered(connection, "broken_pictures", strings(broken)):
         rows = connection.execute(
-            "SELECT image_id FROM images WHERE sha256 IN (FROM broken_pictures) ORDER BY image_id"
+            """
+            SELECT image_id FROM images
+            WHERE dropped_at IS NULL AND sha256 IN (FROM broken_pictures) ORDER BY image_id
+            """
         ).fetchall()
     return [image_id for (image_id,) in rows]
+
+
+def _dropped(image_id: str, dropped_at: datetime) -> InputError:
+    return InputError(
+        f"image {image_id}",
+        f"its bytes were deleted on {dropped_at:%Y-%m-%d}, as [retention] says",
+        f"`catalog-gen reproduce {image_id[:16]}` draws it again and keeps it.",
+    )
 
 
 def _unknown(image: str) -> InputError:

@@ -340,8 +340,16 @@ def apply_budget(
 
 
 def made_among(connection: DuckDBPyConnection, recipe_ids: Iterable[str]) -> set[str]:
-    """Those of the recipes that have an image."""
-    return _among(connection, recipe_ids, "SELECT image_id FROM images")
+    """Those of the recipes that need no drawing.
+
+    They have an image that is kept, or one that was rejected, whose bytes nobody needs.
+    """
+    made = """
+        SELECT image_id FROM images WHERE dropped_at IS NULL
+        UNION
+        SELECT image_id FROM newest_verdicts WHERE decision = 'rejected'
+    """
+    return _among(connection, recipe_ids, made)
 
 
 def given_up_among(connection: DuckDBPyConnection, recipe_ids: Iterable[str]) -> set[str]:

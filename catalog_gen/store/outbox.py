@@ -14,7 +14,7 @@ import json
 import os
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
@@ -243,7 +243,7 @@ def _new_pictures(connection: DuckDBPyConnection, batches: Sequence[Batch]) -> d
         connection.execute(
             """
             SELECT image_id, sha256 FROM images
-            WHERE image_id IN (SELECT unnest($ids::VARCHAR[]))
+            WHERE dropped_at IS NULL AND image_id IN (SELECT unnest($ids::VARCHAR[]))
             """,
             {"ids": [recipe_id for recipe_id, _, _ in drawn]},
         ).fetchall()
@@ -324,6 +324,7 @@ def _store_images(connection: DuckDBPyConnection, batch: Batch, run_id: str) -> 
             parameters,
         )
     )
+    again = _keep_again(connection, parameters)
     connection.execute(
         """
         UPDATE ledger SET
@@ -333,6 +334,40 @@ def _store_images(connection: DuckDBPyConnection, batch: Batch, run_id: str) -> 
         WHERE images.image_id = ledger.recipe_id AND images.batch = $batch
         """,
         {"batch": batch.name, "now": batch.written_at, "run_id": run_id},
+    )
+    return (int(row[0]) if row else 0) + again
+
+
+def _keep_again(connection: DuckDBPyConnection, parameters: Mapping[str, object]) -> int:
+    """Keep pictures whose bytes retention had deleted and that were drawn again; how many.
+
+    Where the bytes are others now, by another version of a library, scores and verdicts of the old
+    ones go.
+    """
+    for table in ("scores", "verdicts", "measurements"):
+        connection.execute(
+            f"""
+            DELETE FROM {table} WHERE image_id IN (
+                SELECT image_id FROM images
+                JOIN outbox_rows AS drawn ON drawn.recipe_id = images.image_id
+                WHERE images.dropped_at IS NOT NULL AND drawn.sha256 <> images.sha256
+            )
+            """
+        )
+    row = first_row(
+        connection.execute(
+            """
+            UPDATE images SET sha256 = drawn.sha256, size = drawn.size,
+                environment_id = $environment, seconds = drawn.seconds, batch = $batch,
+                created_at = $now, run_id = $run_id, dropped_at = NULL, pixels_sha256 = NULL,
+                kept_seq = nextval('seq')
+            FROM (
+                SELECT DISTINCT ON (recipe_id) * FROM outbox_rows WHERE sha256 IS NOT NULL
+            ) AS drawn
+            WHERE drawn.recipe_id = images.image_id AND images.dropped_at IS NOT NULL
+            """,
+            parameters,
+        )
     )
     return int(row[0]) if row else 0
 

@@ -65,7 +65,7 @@ def candidates_for_publication(connection: DuckDBPyConnection, rubric: str) -> l
             LEFT JOIN verdicts ON verdicts.image_id = ledger.recipe_id AND verdicts.rubric = $rubric
             LEFT JOIN newest_reviews AS review ON review.image_id = ledger.recipe_id
             LEFT JOIN newest_scores AS score ON score.image_id = ledger.recipe_id
-            WHERE ledger.status = 'made'
+            WHERE ledger.status = 'made' AND images.dropped_at IS NULL
                 AND coalesce(review.decision, verdicts.decision) = 'accepted'
             QUALIFY row_number() OVER (
                 PARTITION BY ledger.look_id

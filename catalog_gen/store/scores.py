@@ -83,7 +83,7 @@ def unscored(
             ANTI JOIN (
                 SELECT image_id FROM newest_scores WHERE scorer = $scorer AND lookers = $lookers
             ) AS answered ON answered.image_id = ledger.recipe_id
-            WHERE ledger.status = 'made'
+            WHERE ledger.status = 'made' AND images.dropped_at IS NULL
         ), {asking("unanswered")}
         SELECT recipe_id, unanswered.view, prompts.prompt_id, prompts.inputs, prompts.asked,
             recipes.recipe, {PRODUCT_COLUMNS}
@@ -130,7 +130,10 @@ def outdated_scores(
         """
         SELECT scorer, lookers, count(*) AS pictures
         FROM newest_scores JOIN wanted_candidates ON recipe_id = image_id AND status = 'made'
-        WHERE lookers <> $lookers OR $scorer IS NOT NULL AND scorer <> $scorer
+        JOIN images USING (image_id)
+        WHERE dropped_at IS NULL AND (
+            lookers <> $lookers OR $scorer IS NOT NULL AND scorer <> $scorer
+        )
         GROUP BY ALL ORDER BY pictures DESC, scorer, lookers
         """,
         {"scorer": scorer, "lookers": lookers},

@@ -151,7 +151,7 @@ def _rows(connection: DuckDBPyConnection, query: str) -> Iterator[tuple[Any, ...
 
 
 def _shown_pictures(connection: DuckDBPyConnection) -> Iterator[ShownPicture]:
-    """Pictures that active products ask for or show, by product, view and candidate.
+    """Kept pictures that active products ask for or show, by product, view and candidate.
 
     After a rollback, and while a gate holds a night back, what is live is no longer wanted.
     """
@@ -169,6 +169,7 @@ def _shown_pictures(connection: DuckDBPyConnection) -> Iterator[ShownPicture]:
         )
         SELECT {columns_of(ShownPicture, "product_id", "live")}, shown.product_id, shown.live
         FROM shown JOIN (SELECT * EXCLUDE (product_id, live) FROM lineage) USING (image_id)
+        WHERE dropped_at IS NULL
         ORDER BY shown.product_id, view, candidate, attempt
     """
     own = ("product_id", "live")

@@ -145,7 +145,10 @@ CREATE TABLE images (
     seconds         DOUBLE NOT NULL,      -- share of its batch's drawing time
     batch           VARCHAR NOT NULL,     -- the outbox file that carried it
     created_at      TIMESTAMPTZ NOT NULL,
-    run_id          VARCHAR NOT NULL
+    run_id          VARCHAR NOT NULL,
+    dropped_at      TIMESTAMPTZ,          -- when retention deleted the bytes; NULL: they are kept
+    kept_seq        BIGINT,               -- as seq, of when dropped bytes were kept again
+    pixels_sha256   VARCHAR               -- of the pixels, once the bytes were deleted
 );
 
 -- Where the images' bytes are, in one row; none before the first image.
@@ -155,8 +158,8 @@ CREATE TABLE picture_place (
     changed_at  TIMESTAMPTZ NOT NULL
 );
 
--- The bytes, where their place is the database. Uncompressed, so that reading one image by its key
--- takes less than a millisecond.
+-- The images' bytes, if their place is the database, and masks, wherever it is. Uncompressed, so that
+-- reading one image by its key takes less than a millisecond.
 CREATE TABLE image_bytes (
     sha256  VARCHAR PRIMARY KEY,
     bytes   BLOB USING COMPRESSION uncompressed NOT NULL

@@ -76,6 +76,7 @@ SELECT
     images.width,
     images.height,
     images.created_at,
+    images.dropped_at,
     ledger.look_id,
     wanted.products,
     prompts.product_id,
@@ -157,6 +158,7 @@ COMMENT ON COLUMN lineage.sha256 IS 'SHA-256 of the PNG bytes, their address';
 COMMENT ON COLUMN lineage.width IS 'Pixels';
 COMMENT ON COLUMN lineage.height IS 'Pixels';
 COMMENT ON COLUMN lineage.created_at IS 'When it was acknowledged, UTC';
+COMMENT ON COLUMN lineage.dropped_at IS 'When retention deleted its bytes, UTC; NULL: they are kept';
 COMMENT ON COLUMN lineage.look_id IS 'SHA-256 of what it shows: products with one look share it';
 COMMENT ON COLUMN lineage.products IS 'How many active products ask for it today';
 COMMENT ON COLUMN lineage.product_id IS 'The product it was drawn for: the first that asked';

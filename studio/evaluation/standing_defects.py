@@ -71,8 +71,9 @@ def _scaled(factor: float) -> Callable[[Pixels, Pixels, np.random.Generator], Pl
 
 
 def _indistinct(pixels: Pixels, mask: Pixels, _: np.random.Generator) -> Planted:
-    """Run the colours of the product's rim out into the ground."""
-    whole = mask == 255
+    """Run the colours inside the product's rim, which itself mixes both, out into the ground."""
+    whole = ndimage.binary_erosion(mask == 255, iterations=max(1, len(mask) // 64))
+    whole = whole if whole.any() else mask == 255
     nearest = ndimage.distance_transform_edt(~whole, return_distances=False, return_indices=True)
     ground = pixels.astype(np.float32)[tuple(nearest)]
     return _put(pixels, mask, ndimage.gaussian_filter(ground, (len(mask) / 43,) * 2 + (0,)))

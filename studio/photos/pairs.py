@@ -46,10 +46,10 @@ class Pair:
         return replace(self, photos=photos, mask=coverage > 127)
 
 
-def pairs(folder: Path, count: int, samples: int = SAMPLES) -> Iterator[Pair]:
-    """The first ``count`` pairs; those that are not in the folder are rendered, 3 s each."""
+def pairs(folder: Path, count: int, samples: int = SAMPLES, first: int = 0) -> Iterator[Pair]:
+    """``count`` pairs from number ``first`` on; those not in the folder are rendered, 3 s each."""
     folder.mkdir(parents=True, exist_ok=True)
-    for number in range(count):
+    for number in range(first, first + count):
         scene = scene_at(split_seed("held-out", number))
         colour = COLOURS[(7 * number + 3) % len(COLOURS)]
         path = folder / f"{number:04d}.npz"

@@ -1,4 +1,5 @@
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -196,6 +197,19 @@ def test_an_unknown_pipeline_is_refused_with_those_known(model: Path) -> None:
 
 def test_code_inside_the_folder_is_never_run(model: Path) -> None:
     _change_index(model, unet=["my_unet", "MyUNet"])
+    assert "never run" in _refusal(model)
+
+
+def test_a_pipeline_within_the_pipeline_is_refused(model: Path) -> None:
+    """Its components would be loaded, too, whatever they are."""
+    within = model / "safety_checker"
+    shutil.copytree(model / "unet", within)
+    (within / "model_index.json").write_text('{"_class_name": "X", "a": ["code", "A"]}', "utf-8")
+    _change_index(model, safety_checker=["diffusers", "UNet2DConditionModel"])
+    assert "pipeline within" in _refusal(model)
+    _change_index(model, safety_checker=["diffusers", "StableDiffusionPipeline"])
+    assert "pipeline within" in _refusal(model)
+    _change_index(model, safety_checker=[["diffusers"], "UNet2DConditionModel"])
     assert "never run" in _refusal(model)
 
 

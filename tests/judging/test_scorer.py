@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from catalog_gen.errors import ModelError
-from catalog_gen.judging.scorer import ClipScorer, sampled_prompts
+from catalog_gen.judging.scorer import ClipScorer, check_scorer, sampled_prompts
 from catalog_gen.settings import ScorerSettings
 from tests.tiny_clip import write_tiny_clip
 
@@ -105,6 +105,35 @@ def test_what_is_no_scorer_is_refused_with_a_remedy(folder: Path, tmp_path: Path
         ClipScorer(ScorerSettings(id=f"local-dir:{tmp_path / 'clip'}")).embed_texts(["a"])
     with pytest.raises(ModelError, match="names no pretrained weights"):
         ClipScorer(ScorerSettings(id="ViT-B-32")).embed_texts(["a"])
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        (
+            "open_clip_config.json",
+            '{"model_cfg": {"text_cfg": {"tokenizer_kwargs": {"trust_remote_code": true}}}}',
+        ),
+        ("tokenizer_config.json", '{"auto_map": {"AutoTokenizer": ["mine.Mine", null]}}'),
+        ("open_clip_config.json", "[" * 100_000),
+    ],
+)
+def test_a_scorer_that_asks_for_code_or_is_too_deep_is_refused_unloaded(
+    tmp_path: Path, name: str, content: str
+) -> None:
+    model_id = write_tiny_clip(tmp_path)
+    (tmp_path / name).write_text(content, "utf-8")
+    with pytest.raises(ModelError, match=r"asks for code to be run|readable JSON"):
+        check_scorer(model_id)
+
+
+@pytest.mark.parametrize("keep", [0, 4, 1000, -1])
+def test_truncated_weights_are_refused_unloaded(tmp_path: Path, keep: int) -> None:
+    model_id = write_tiny_clip(tmp_path)
+    (weights,) = tmp_path.glob("*.safetensors")
+    weights.write_bytes(weights.read_bytes()[:keep])
+    with pytest.raises(ModelError, match=r"\.safetensors"):
+        check_scorer(model_id)
 
 
 def test_a_picture_of_another_form_is_a_mistake(scorer: ClipScorer) -> None:

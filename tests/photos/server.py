@@ -30,6 +30,10 @@ def png(shade: int = 200, noise: int = 0) -> bytes:
     )
 
 
+#: Fifty megabytes, packed once: no client waits for that.
+_BOMB = gzip.compress(b"\0" * 50_000_000)
+
+
 class Shop(ThreadingHTTPServer):
     """``asked`` counts requests by path; ``shade`` is that of the photos at ``/good``, and
     ``files`` are what ``/shown`` has."""
@@ -171,7 +175,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.connection.close()
 
     def bomb(self) -> None:
-        self.answer(gzip.compress(b"\0" * 50_000_000), content_encoding="gzip")
+        self.answer(_BOMB, content_encoding="gzip")
 
     def dies(self) -> None:
         """The whole server is gone after the first such request."""

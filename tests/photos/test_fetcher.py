@@ -1,6 +1,5 @@
 """The fetcher with a real server that misbehaves, and with names that resolve to bad addresses."""
 
-import asyncio
 import hashlib
 import threading
 import time
@@ -16,6 +15,7 @@ from catalog_gen.photos.download import Limits
 from catalog_gen.photos.fetcher import Fetched, fetch_photos
 from catalog_gen.photos.network import CheckedNetwork, ForbiddenAddress
 from catalog_gen.photos.shelf import Entry, Shelf
+from catalog_gen.progress import reporting_to
 from tests.photos.server import Shop, png, shop_server
 
 LIMITS = Limits(size=100_000, seconds=1.0, tries=2, first_wait=0.01, longest_wait=5.0, patience=5)
@@ -190,6 +190,23 @@ def test_two_rounds_write_one_after_the_other(shop: Shop, tmp_path: Path) -> Non
     assert outcomes == [Fetched(unchanged=1)]
 
 
+def test_a_full_disk_ends_the_round_at_once(shop: Shop, tmp_path: Path) -> None:
+    digest = hashlib.sha256(png()).hexdigest()
+    (tmp_path / digest[:2]).write_text("in the way")
+    started = time.monotonic()
+    with pytest.raises(OSError, match=digest[:2]):
+        fetch(shop, tmp_path, "/drip", "/good/1", limits=Limits(seconds=60.0))
+    assert time.monotonic() - started < 10
+    assert shop.url("/drip") not in Shelf(tmp_path).entries(), "it is asked for again"
+
+
+def test_progress_comes_from_every_thread(shop: Shop, tmp_path: Path) -> None:
+    told: list[int] = []
+    with reporting_to(lambda progress: told.append(progress.done)):
+        fetch(shop, tmp_path, *(f"/good/{number}" for number in range(12)))
+    assert told == list(range(1, 13))
+
+
 @pytest.mark.parametrize(
     "address",
     [
@@ -199,7 +216,7 @@ def test_two_rounds_write_one_after_the_other(shop: Shop, tmp_path: Path) -> Non
     ],
 )
 def test_names_that_lead_into_the_house_are_not_followed(tmp_path: Path, address: str) -> None:
-    async def resolve(host: str, port: int) -> list[str]:
+    def resolve(host: str, port: int) -> list[str]:
         return ["93.184.215.14", address]
 
     with Shelf(tmp_path).writing() as shelf:
@@ -220,21 +237,16 @@ def test_a_connection_goes_to_the_address_that_was_checked() -> None:
     connected: list[str] = []
     answers = iter([["93.184.215.14"], ["127.0.0.1"]])
 
-    async def resolve(host: str, port: int) -> list[str]:
+    def resolve(host: str, port: int) -> list[str]:
         return next(answers)
 
-    class Line(httpcore2.AsyncNetworkBackend):
-        async def connect_tcp(
-            self, host: str, *rest: object, **more: object
-        ) -> httpcore2.AsyncNetworkStream:
+    class Line(httpcore2.NetworkBackend):
+        def connect_tcp(self, host: str, *rest: object, **more: object) -> httpcore2.NetworkStream:
             connected.append(host)
-            return httpcore2.AsyncNetworkStream()
+            return httpcore2.NetworkStream()
 
-    async def connect() -> None:
-        network = CheckedNetwork(AllowedHosts(["cdn.shop.example"]), resolve, Line())
-        await network.connect_tcp("cdn.shop.example", 443)
-        with pytest.raises(ForbiddenAddress):
-            await network.connect_tcp("cdn.shop.example", 443)
-
-    asyncio.run(connect())
+    network = CheckedNetwork(AllowedHosts(["cdn.shop.example"]), resolve, Line())
+    network.connect_tcp("cdn.shop.example", 443)
+    with pytest.raises(ForbiddenAddress):
+        network.connect_tcp("cdn.shop.example", 443)
     assert connected == ["93.184.215.14"]

@@ -7,9 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from catalog_gen.fingerprint import SHARDS
 from catalog_gen.imaging.decode import read_image
 from catalog_gen.imaging.encode import encode_png
+from catalog_gen.stages.catalog import Stamp
 from catalog_gen.stages.gallery import write_catalog_gallery
+from catalog_gen.stages.images import draw_missing
+from catalog_gen.stages.mending import mend
 from catalog_gen.stages.plan import make_plan
 from catalog_gen.stages.reproduce import reproduce
 from catalog_gen.store.cutouts import stored_masks
@@ -113,6 +117,19 @@ def test_pictures_are_drawn_again_from_the_stored_mask(shop: Shop) -> None:
     with shop.catalog.store.writing() as connection:
         connection.execute("DELETE FROM cutouts")
     assert [each.result for each in reproduce(shop.catalog, ids)] == ["identical"] * 2
+
+
+def test_a_photo_that_comes_back_is_cut_out_on_request(shop: Shop) -> None:
+    photo = shop.folder / "photos" / "sku-1.png"
+    content = photo.read_bytes()
+    photo.unlink()
+    assert shop.night("first")["failed"] == 1
+    photo.write_bytes(content)
+    mended = mend(shop.catalog, ["failed"], Stamp.at_once("retry"))
+    assert mended.photos == 1
+    drawn = draw_missing(shop.catalog, lambda: shop.engine, range(SHARDS), Stamp.at_once("retry"))
+    assert (drawn.generated, drawn.failed) == (1, 0)
+    assert shop.query("SELECT count(*) FROM cutouts WHERE run_id = 'retry'") == [(1,)]
 
 
 def test_the_gallery_shows_what_was_cut_out(shop: Shop) -> None:

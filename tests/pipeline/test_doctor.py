@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 import duckdb
+import pytest
 from dagster import DagsterRunStatus, job
 
 from assets_defs.launch import dagster_instance
@@ -44,6 +45,8 @@ def test_each_planted_fault_is_found_with_its_remedy(tmp_path: Path) -> None:
     dead = shop.home.dagster / "alive" / "dead-run"  # the lock of a process that was killed
     dead.parent.mkdir(parents=True)
     dead.touch()
+    (shop.home.site / "images").mkdir(parents=True)
+    (shop.home.site / "images" / f"{'e' * 64}.png").touch()  # torn by a crash
     killed = shop.home.snapshots / ".catalog-gen-abcdefgh.partial"  # and what it was writing
     killed.mkdir(parents=True)
     (killed / "catalog.duckdb").write_bytes(bytes(3 * 1024**2))
@@ -57,7 +60,9 @@ def test_each_planted_fault_is_found_with_its_remedy(tmp_path: Path) -> None:
         "store": "fault",
         "outbox files": "warning",
         "leftovers": "warning",
+        "gallery": "warning",
         "drawing lock": "warning",
+        "pictures": "fault",
         "model": "fault",
         "scorer": "fault",
         "plan": "fault",
@@ -67,6 +72,22 @@ def test_each_planted_fault_is_found_with_its_remedy(tmp_path: Path) -> None:
     assert all(found[what].remedy for what in states)
     assert run.run_id[:8] in found["Dagster runs"].told
     assert found["leftovers"].told.endswith("left 1 unfinished files, 3.0 MiB")
+
+
+@pytest.mark.parametrize(("mode", "state"), [(0o644, "fault"), (0o660, "fault"), (0o640, "well")])
+def test_a_signing_key_that_others_can_read_or_change_is_a_fault(
+    tmp_path: Path, mode: int, state: str
+) -> None:
+    shop = open_shop(tmp_path)
+    for name in ("chain.pem", "key.pem"):
+        (tmp_path / name).write_text("PEM", "utf-8")
+    (tmp_path / "key.pem").chmod(mode)
+    text = shop.config.read_text("utf-8")
+    section = '[credentials]\ncertificates = "chain.pem"\nprivate_key = "key.pem"\n'
+    shop.config.write_text(text.replace("[feed]", f"{section}[feed]"), "utf-8")
+    found = findings(shop)["credentials"]
+    assert found.state == state
+    assert ("chmod 600" in found.remedy) == (state == "fault")
 
 
 def test_a_store_of_a_newer_version_is_named(tmp_path: Path) -> None:

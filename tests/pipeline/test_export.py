@@ -2,6 +2,8 @@
 
 import csv
 import io
+import json
+import os
 import shutil
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from catalog_gen.settings import CredentialSettings
 from catalog_gen.stages.catalog import Catalog
 from catalog_gen.stages.export import Exported, export
 from catalog_gen.stages.identify import identify
+from catalog_gen.stages.publication import write_channel_feeds
 from tests.pipeline.shop import Shop, open_shop
 
 ROWS = (
@@ -50,6 +53,22 @@ height = 64
 
 def feed_of(exported: Exported) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(exported.feed.read_text("utf-8"))))
+
+
+def test_a_web_server_may_read_what_a_strict_umask_wrote(shop: Shop, tmp_path: Path) -> None:
+    left = tmp_path / "out" / "images" / ".catalog-gen-abcdefgh.partial"
+    left.parent.mkdir(parents=True, mode=0o700)
+    left.write_bytes(b"of an export that was killed")
+    before = os.umask(0o077)
+    try:
+        export(shop.catalog, "google", tmp_path / "out")
+        fed = write_channel_feeds(shop.catalog).path
+    finally:
+        os.umask(before)
+    assert not left.exists()
+    for path in [tmp_path / "out", *(tmp_path / "out").rglob("*"), fed, fed.parent]:
+        wanted = 0o755 if path.is_dir() else 0o644
+        assert path.stat().st_mode & wanted == wanted, path
 
 
 def test_google_gets_its_fields_its_form_and_nothing_that_it_refuses(
@@ -127,16 +146,6 @@ def test_every_exported_picture_tells_which_one_it_is(shop: Shop, tmp_path: Path
         identify(connection, str(paths[0]))
 
 
-def test_what_is_no_longer_live_leaves_the_folder(shop: Shop, tmp_path: Path) -> None:
-    (tmp_path / "images").mkdir()
-    old = tmp_path / "images" / f"{'0' * 32}.png"
-    foreign = tmp_path / "images" / "logo.png"
-    for path in (old, foreign):
-        path.write_bytes(b"x")
-    export(shop.catalog, "files", tmp_path)
-    assert (old.exists(), foreign.exists()) == (False, True)
-
-
 def test_with_a_certificate_every_picture_is_signed(shop: Shop, tmp_path: Path) -> None:
     pytest.importorskip("c2pa", reason="c2pa-python is not installed (extra: credentials)")
     from catalog_gen.imaging.credentials import verify
@@ -148,6 +157,7 @@ def test_with_a_certificate_every_picture_is_signed(shop: Shop, tmp_path: Path) 
         ("key.pem", signing.signer.private_key),
     ):
         (tmp_path / name).write_text(text)
+    (tmp_path / "key.pem").chmod(0o600)
     settings = shop.catalog.settings.model_copy(
         update={
             "credentials": CredentialSettings(
@@ -173,3 +183,33 @@ def test_the_bytes_alone_are_enough_to_find_a_picture(shop: Shop, tmp_path: Path
     with shop.catalog.store.reading() as connection:
         assert identify(connection, str(path)) == image_id
         assert identify(connection, str(renamed)) == image_id
+
+
+def test_an_export_deletes_only_what_it_wrote(shop: Shop, tmp_path: Path) -> None:
+    for channel in ("google", "shopify"):
+        export(shop.catalog, channel, tmp_path, base_url="https://cdn.example")
+    before = {path.name for path in (tmp_path / "images").iterdir()}
+    stranger, former = tmp_path / "images" / f"{'0' * 32}.jpg", f"images/{'1' * 32}.jpg"
+    stranger.write_bytes(b"not ours")
+    (tmp_path / former).write_bytes(b"of an export that listed it")
+    manifest = tmp_path / "google.pictures.json"
+    listed = json.loads(manifest.read_text())
+    manifest.write_text(json.dumps([*listed, former, "../feed.csv", "images/../../feed.csv"]))
+    export(shop.catalog, "google", tmp_path, base_url="https://cdn.example")
+    assert {path.name for path in (tmp_path / "images").iterdir()} == before | {stranger.name}
+    assert (shop.folder / "feed.csv").exists()
+    assert json.loads(manifest.read_text()) == listed
+
+
+def test_ids_that_a_channel_would_merge_are_refused(tmp_path: Path) -> None:
+    shop = open_shop(tmp_path)
+    rows = [ROWS[0], *((name, *ROWS[1][1:]) for name in ("MUG-1", "mug-1", "m" * 60, "m" * 61))]
+    with (shop.folder / "feed.csv").open("w", newline="", encoding="utf-8") as stream:
+        csv.writer(stream).writerows(rows)
+    assert shop.night("first")["live"] == 4
+    exported = export(shop.catalog, "google", tmp_path / "out", base_url="https://cdn.example")
+    told = {each.product_id: each.why for each in exported.refused if not each.view}
+    assert "differs from 'MUG-1' in upper and lower case alone" in told["mug-1"]
+    assert told["m" * 60] == told["m" * 61] == "google takes ids of at most 50 characters"
+    files = export(shop.catalog, "files", tmp_path / "files", base_url="https://cdn.example")
+    assert files.products == 4

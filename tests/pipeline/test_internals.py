@@ -1,11 +1,36 @@
 """Uses of Dagster's private API: all in one file, and tried with the installed version."""
 
 import re
+import time
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
+from dagster._core.remote_origin import (
+    ManagedGrpcPythonEnvCodeLocationOrigin,
+    RemoteInstigatorOrigin,
+    RemoteRepositoryOrigin,
+)
+from dagster._core.scheduler.instigation import (
+    InstigatorState,
+    InstigatorStatus,
+    InstigatorType,
+    ScheduleInstigatorData,
+    TickData,
+    TickStatus,
+)
+from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
-from resources.internals import SEEN_WITH, end_dead_run, step_errors, taken_pools, was_terminated
+from resources.internals import (
+    SEEN_WITH,
+    ahead_of_the_clock,
+    end_dead_run,
+    restart_schedules_ahead,
+    share_engines,
+    step_errors,
+    taken_pools,
+    was_terminated,
+)
 
 ROOT = Path(__file__).parents[2]
 
@@ -65,3 +90,56 @@ def test_a_run_of_which_only_its_launcher_says_that_it_failed_was_killed() -> No
         assert ended is not None
         assert was_terminated(ended, began=True)
         assert not was_terminated(ended, began=False)  # it could not be launched
+
+
+def test_a_database_keeps_its_engine_between_transactions(tmp_path: Path) -> None:
+    share_engines()
+    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
+        storage: Any = instance.event_log_storage
+        with storage.index_connection() as first:
+            pass
+        with storage.index_connection() as second:
+            pass
+        with storage.run_connection("a run") as other:
+            pass
+        assert first.engine is second.engine
+        assert first.engine is not other.engine
+        assert first is not second
+        done = refused.execute_in_process(instance=instance, raise_on_error=False)
+        assert [error.message for error in step_errors(instance, done.run_id)] == ["no such colour"]
+
+
+def test_schedules_that_last_ran_in_the_future_begin_anew_and_others_are_left() -> None:
+    now = time.time()
+    with dg.DagsterInstance.local_temp() as instance:
+        for name, status, ticked in (
+            ("ahead", InstigatorStatus.DECLARED_IN_CODE, now + 86_400),
+            ("begun", InstigatorStatus.RUNNING, now + 86_400),
+            ("stopped", InstigatorStatus.STOPPED, now + 86_400),
+            ("current", InstigatorStatus.DECLARED_IN_CODE, now - 60),
+        ):
+            target = LoadableTargetOrigin(module_name="assets_defs.definitions")
+            location = ManagedGrpcPythonEnvCodeLocationOrigin(target, "catalog_gen")
+            origin = RemoteInstigatorOrigin(RemoteRepositoryOrigin(location, "all"), name)
+            begun = ticked if name == "begun" else now - 3600
+            data = ScheduleInstigatorData("0 2 * * *", start_timestamp=begun)
+            state = InstigatorState(origin, InstigatorType.SCHEDULE, status, data)
+            instance.add_instigator_state(state)
+            instance.create_tick(
+                TickData(
+                    instigator_origin_id=state.instigator_origin_id,
+                    instigator_name=name,
+                    instigator_type=InstigatorType.SCHEDULE,
+                    status=TickStatus.SUCCESS,
+                    timestamp=now - 60 if name == "begun" else ticked,
+                    run_ids=["a run"],
+                    selector_id=state.selector_id,
+                )
+            )
+        assert sorted(ahead_of_the_clock(instance)) == ["ahead", "begun"]
+        assert sorted(restart_schedules_ahead(instance)) == ["ahead", "begun"]
+        assert ahead_of_the_clock(instance) == []
+        left = instance.all_instigator_state()
+        assert {each.name for each in left} == {"stopped", "current"}
+        for each in left:
+            assert len(instance.get_ticks(each.instigator_origin_id, each.selector_id)) == 1

@@ -1,14 +1,16 @@
-"""After a power cut the schedule's runs go on: nothing that died holds their places."""
+"""After a power cut, and a clock that was put right, nothing that died holds back the next run."""
 
 import os
 import signal
 import socket
 import time
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 
 from assets_defs.launch import dagster_instance
+from resources.internals import ahead_of_the_clock
 from tests.pipeline.page import REPOSITORY, ask, served, waited_for
 from tests.pipeline.shop import Shop, open_shop
 
@@ -65,6 +67,24 @@ def died_at_work(shop: Shop, runs: int) -> list[str]:
     return ids
 
 
+def states(shop: Shop) -> set[str]:
+    with dagster_instance(shop.home) as instance:
+        return {state.name for state in instance.all_instigator_state()}
+
+
+def put_the_clock_right(shop: Shop) -> set[str]:
+    """Leave what Dagster stored if its clock was 20 days ahead; names of what last ran then."""
+    later = time.time() + 20 * 86_400
+    with dagster_instance(shop.home) as instance:
+        states = instance.all_instigator_state()
+        for state in states:
+            data: Any = state.instigator_data
+            names = ("start_timestamp", "last_tick_timestamp", "last_tick_start_timestamp")
+            ahead = {name: later for name in names if hasattr(data, name)}
+            instance.update_instigator_state(state.with_data(data._replace(**ahead)))
+    return {state.name for state in states}
+
+
 def test_what_a_power_cut_ended_is_ended_and_the_next_run_begins(tmp_path: Path) -> None:
     shop = open_shop(tmp_path)
     with socket.socket() as probe:
@@ -73,11 +93,15 @@ def test_what_a_power_cut_ended_is_ended_and_the_next_run_begins(tmp_path: Path)
     with served(shop, port, tmp_path / "first.log") as address:
         cut = launched(address)
         waited_for("its start", lambda: statuses(address)[cut] == "STARTED")
+        waited_for("a tick", lambda: "run_monitor" in states(shop))
         while left := processes(shop):  # the servers, the daemon, the run
             for each in left:
                 os.kill(each, signal.SIGKILL)
             time.sleep(0.1)
     dead = {cut, *died_at_work(shop, MOST - 1)}
+    assert "run_monitor" in put_the_clock_right(shop)
+    with dagster_instance(shop.home) as instance:
+        assert "run_monitor" in ahead_of_the_clock(instance)
     with served(shop, port, tmp_path / "second.log") as address:
         assert {statuses(address)[each] for each in dead} <= {"STARTED", "FAILURE"}
         following = launched(address)

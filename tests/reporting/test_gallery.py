@@ -30,7 +30,7 @@ from catalog_gen.reporting.gallery_script import (
     data_file,
     view_state,
 )
-from catalog_gen.reporting.site_folder import damaged_files
+from catalog_gen.reporting.site_folder import damaged_files, torn_files
 
 HOSTILE = "</script><script>alert(1)</script><!--<img src=x onerror=alert(1)> & \u2028 \"'"
 
@@ -187,9 +187,10 @@ def test_torn_files_are_seen_and_written_anew(tmp_path: Path, kind: str) -> None
         whole = file.read_bytes()
         for torn in (b"", whole[:-4], whole[:-8] + bytes(8)):
             file.write_bytes(torn)
-            assert [path for path, _ in damaged_files(tmp_path)] == [
-                str(file.relative_to(tmp_path))
-            ]
+            name = str(file.relative_to(tmp_path))
+            assert [path for path, _ in damaged_files(tmp_path)] == [name]
+            if kind in {"images", "index.html"} or len(torn) < len(whole):
+                assert list(torn_files(tmp_path)) == [name]
             written(data, tmp_path)
             assert file.read_bytes() == whole
             assert list(damaged_files(tmp_path)) == []
@@ -342,3 +343,21 @@ def test_an_empty_catalog_is_a_page_too(tmp_path: Path) -> None:
     page = written(catalog(publication_id=None, coverage=0.0), tmp_path)
     assert "Nothing is published yet" in page
     assert products_in(tmp_path) == []
+
+
+def test_a_picture_of_this_disk_gets_another_name_and_no_second_copy(tmp_path: Path) -> None:
+    kept = tmp_path / "kept.png"
+    kept.write_bytes(png_of(0))
+    kept.chmod(0o444)
+
+    class OnDisk(Source):
+        def file(self, image: GalleryImage) -> Path | None:
+            return kept if image.number == 0 else tmp_path / "gone.png"
+
+    page = write_gallery(catalog(mug(image(0), image(1))), tmp_path / "site", OnDisk())
+    linked, copied = (page.parent / "images" / f"{image(number).sha256}.png" for number in (0, 1))
+    assert linked.samefile(kept)
+    assert copied.read_bytes() == png_of(1)
+    write_gallery(catalog(mug(image(1))), tmp_path / "site", OnDisk())
+    assert not linked.exists()
+    assert kept.read_bytes() == png_of(0)

@@ -232,3 +232,90 @@ def test_amazons_locators_take_the_pictures(tmp_path: Path) -> None:
     located = "main_product_image_locator[marketplace_id=A1]#1.media_location"
     assert [row[located] for row in rows[-2:]] == [f"{URL}/CUP-R.jpg", ""]
     assert len(text.splitlines()) == len(AMAZON.splitlines())
+
+
+#: Cells that a careless writer damages; none may change, however they are quoted.
+NASTY = (
+    *(
+        "'=1+1",
+        "+49 30",
+        "-5 %",
+        "@home",
+        "'0401",
+        "a;b,c|d",
+        '5" wide',
+        'say ""',
+        "it's",
+        "  pad ",
+    ),
+    *("<p>One\nTwo\r\n\n# three</p>", "&amp; &lt;b&gt;", "x\u00a0y", "a\tb", "", "0012", "1,50 €"),
+)
+#: The columns of each platform, with a product's cells; the picture's column last.
+PLATFORMS = {
+    "shopify": ("Handle,Title,Option1 Value,Variant SKU,Variant Image,Image Src", "m,Mug,,M-1,"),
+    "woocommerce": (
+        "ID,Type,SKU,Name,In stock?,Regular price,Tax status,Images",
+        "1,simple,,Mug,1,2,",
+    ),
+    "magento": (
+        "sku,product_type,name,attribute_set_code,product_online,base_image",
+        "M,simple,Mug,D,1",
+    ),
+    "prestashop": ("Product ID,Name,Reference,Price (tax incl.),Status,Image", "1,Mug,R,2,1"),
+    "bigcommerce": (
+        "Product ID,Item Type,Product Name,Product Code/SKU,Product Visible?,Product Image URL - 1",
+        "1,Product,Mug,M-1,Y",
+    ),
+    "akeneo": ("sku,family,enabled,groups,categories,name,image", "M,mugs,1,,c,Mug"),
+    "etsy": ("TITLE,PRICE,CURRENCY_CODE,TAGS,MATERIALS,QUANTITY,IMAGE1", "Mug,2,EUR,t,,1"),
+    "amazon": ("item_sku,item_name,brand_name,standard_price,main_image_url", "M,Mug,B,2"),
+    "google": (
+        "id,title,link,availability,condition,image_link",
+        "1,Mug,https://s.example,in stock,new",
+    ),
+    "meta": (
+        "id,title,link,availability,condition,fb_product_category,image_link",
+        "1,Mug,https://s.example,in stock,new,",
+    ),
+}
+
+
+@pytest.mark.parametrize("quoting", [csv.QUOTE_MINIMAL, csv.QUOTE_ALL])
+@pytest.mark.parametrize(("delimiter", "end"), [(",", "\n"), (";", "\r\n")])
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_every_other_character_stays(
+    tmp_path: Path, platform: str, delimiter: str, end: str, quoting: int
+) -> None:
+    """Quotes, line ends, a BOM, comments, unreadable rows and columns without or of one name."""
+    header, cells = (text.split(",") for text in PLATFORMS[platform])
+    more = [f"n{number}" for number in range(len(NASTY))]
+    columns = [*header, *more, "twice", "twice", "", ""]
+    product = [*cells, "OLD", *NASTY, "one", "two", "", ""]
+    draft = ["#1" if name == header[0] else "" for name in columns]
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, delimiter=delimiter, lineterminator=end, quoting=quoting)
+    writer.writerow(columns)
+    writer.writerow(["# Required | An id", *["# Optional"] * (len(columns) - 1)])
+    writer.writerow(product)
+    text.write(f"broken{delimiter}row{end}{end}")
+    writer.writerow(draft)
+    text.write(f"# the end{end}")
+    data = text.getvalue().encode("utf-8-sig")
+    path = tmp_path / "feed.csv"
+    path.write_bytes(data)
+    shop = shop_feed(path)
+    assert shop.feed.platform == platform
+    ((made, _, _),) = [each for each in shop.products() if each[0].title == "Mug"]
+    images = {made.product_id: ("new.jpg",)}
+    written = given_back(CHANNELS.get(platform)(), shop, images, URL).content
+    assert written == data.replace(b"OLD", f"{URL}/new.jpg".encode())
+
+
+def test_an_inch_mark_in_a_tsv_without_quotes(tmp_path: Path) -> None:
+    path = tmp_path / "feed.tsv"
+    text = 'id\ttitle\tlink\tgtin\tmpn\tcondition\tbrand\n1\tBowl 10"\thttps://s\t0\t\tnew\t"B"\n'
+    path.write_text(text)
+    _, _, written = give_back(path, "google")
+    assert written == text.replace("brand\n", "brand\timage_link\n").replace(
+        '"B"\n', f'"B"\t{URL}/1.jpg\n'
+    )

@@ -1,7 +1,6 @@
 """Every place that keeps pictures' bytes keeps the same promises."""
 
 import os
-import time
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -20,6 +19,7 @@ from catalog_gen.store.pictures.in_folder import InFolder
 from catalog_gen.store.pictures.move import move_pictures
 from catalog_gen.store.pictures.pictures import Pictures
 from catalog_gen.store.pictures.place import pictures_at, place_to_empty, recorded_place
+from catalog_gen.store.unfinished import unfinished_folder
 from catalog_gen.store.verify import verify
 from tests.store.shop import Shop, drawn, mug, spoil
 
@@ -83,14 +83,12 @@ def test_a_file_is_whole_read_only_and_alone_in_its_folder(tmp_path: Path) -> No
 
 
 def test_what_dead_processes_left_half_written_is_swept(tmp_path: Path) -> None:
-    pictures = InFolder(tmp_path)
-    (tmp_path / ".writing").mkdir()
-    old, fresh = tmp_path / ".writing" / "1-aa", tmp_path / ".writing" / "2-bb"
-    for path in (old, fresh):
-        path.write_bytes(b"half")
-    os.utime(old, (time.time() - 7200,) * 2)
-    pictures.put(named(b"new"))
-    assert (old.exists(), fresh.exists()) == (False, True)
+    left = tmp_path / ".catalog-gen-abcdefgh.partial"
+    left.mkdir()
+    (left / "half").write_bytes(b"half")
+    with unfinished_folder(tmp_path) as living:
+        InFolder(tmp_path).put(named(b"new"))
+        assert (left.exists(), living.exists()) == (False, True)
 
 
 def test_a_folder_that_can_not_be_written_says_so(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ https://support.bigcommerce.com/s/article/Importing-Product-Options-v3
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import ClassVar, Final
 
 from catalog_gen.catalog.aliases import Naming
@@ -26,7 +27,16 @@ from catalog_gen.catalog.readers.states import is_no, stock_word
 
 _MODERN_OPTION: Final = re.compile(r"Name=([^|=]{1,100})\|Value=([^|]{1,200}?)(?=\[|;|Type=|\||$)")
 _OLDER_OPTION: Final = re.compile(r"(?:\[[A-Z0-9]+\])?([^=,\]]{1,100})=([^=]*?)(?=,\[|:|$)")
-_INHERITED: Final = ("title", "description", "product_type", "brand", "price", "page", "image_link")
+_INHERITED: Final = (
+    "title",
+    "description",
+    "product_type",
+    "brand",
+    "price",
+    "page",
+    "image_link",
+    "condition",
+)
 _PATH: Final = re.compile(r"Category Path:\s*([^;|]*)", re.IGNORECASE)
 
 
@@ -68,12 +78,13 @@ class BigCommerce(Reader):
             *("variant image url", "image url (import)", "internal image url (export)"),
             *("product image url - 1", "product image file - 1"),
         ),
+        "_thumbnail": ("image is thumbnail",),
         "page": ("product url",),
     }
 
     def understand(self, table: Table, naming: Naming) -> Understand:
         translation = Translation(self.columns, naming)
-        with_variants = _products_with_variants(table, translation)
+        below = _below(table, translation)
         parent: dict[str, str] = {}
 
         def understood(record: Record) -> Row | None:
@@ -81,14 +92,14 @@ class BigCommerce(Reader):
             fields = translation.fields(record)
             item = _item(fields)
             if item == "product":
-                parent = _product(fields)
+                parent = {**below.pictures.get(record.line, {}), **_product(fields)}
             elif item not in ("variant", "sku"):
                 return None  # an image, a video, a rule: they belong to the product above
             if why := _why_not(parent, fields):
                 return Skipped(record.line, why)
             if item != "product":
                 return record_of(record.line, _variant(parent, fields))
-            if record.line in with_variants:
+            if record.line in below.with_variants:
                 return Skipped(record.line, "parent")
             return record_of(record.line, {"product_id": _id(parent), **parent})
 
@@ -100,16 +111,28 @@ def _item(fields: Mapping[str, str]) -> str:
     return fields.get("_item", "product").casefold()
 
 
-def _products_with_variants(table: Table, translation: Translation) -> set[int]:
-    """The lines of products that are followed by variants."""
-    found: set[int] = set()
+@dataclass(frozen=True, slots=True)
+class _Below:
+    """What stands below products: the lines of those with variants, and their main pictures."""
+
+    with_variants: set[int] = field(default_factory=set)
+    pictures: dict[int, dict[str, str]] = field(default_factory=dict)
+
+
+def _below(table: Table, translation: Translation) -> _Below:
+    found = _Below()
     line = 0
     for record in table.records():
-        item = _item(translation.fields(record))
+        fields = translation.fields(record)
+        item = _item(fields)
         if item == "product":
             line = record.line
         elif item in ("variant", "sku"):
-            found.add(line)
+            found.with_variants.add(line)
+        elif item == "image" and "_image" in fields:
+            main = fields.get("_thumbnail", "").casefold() == "true"
+            if main or line not in found.pictures:
+                found.pictures[line] = {"image_link": fields["_image"]}
     return found
 
 
@@ -148,7 +171,7 @@ def _category(text: str) -> str:
 
 def _variant(parent: Mapping[str, str], fields: dict[str, str]) -> dict[str, str]:
     options = _options(fields)
-    own = _product(fields)
+    own = _product({"_tracking": parent.get("_tracking", "none"), **fields})
     name = own.pop("title", "")
     variant = {"title": name} if name and "=" not in name else {}
     group = parent.get("sku") or parent.get("_id", "")
@@ -156,11 +179,11 @@ def _variant(parent: Mapping[str, str], fields: dict[str, str]) -> dict[str, str
     variant |= {"product_id": own.get("sku") or own.get("_id") or fallback, "group_id": group}
     for option, value in options.items():
         variant.setdefault(option, value)
-    for field, value in own.items():
-        variant.setdefault(field, value)
-    for field in _INHERITED:
-        if field in parent:
-            variant.setdefault(field, parent[field])
+    for each, value in own.items():
+        variant.setdefault(each, value)
+    for each in _INHERITED:
+        if each in parent:
+            variant.setdefault(each, parent[each])
     return variant
 
 

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from catalog_gen.catalog.product import Rejection
-from catalog_gen.catalog.readers.lines import MAX_LINE, Line, read_lines
-from catalog_gen.catalog.readers.record import RawRow, Record, Table, reject
-from catalog_gen.catalog.readers.source import FeedSource
+from catalog_gen.catalog.readers.lines import MAX_LINE, TOO_LONG, Line, read_lines
+from catalog_gen.catalog.readers.record import RawRow, Record, Table, WrittenRow, reject
+from catalog_gen.catalog.readers.source import FeedSource, half_written
 from catalog_gen.errors import FeedError
 
 #: In order of preference among delimiters that split the header equally often.
@@ -92,6 +92,7 @@ def read_table(source: FeedSource, encoding: str, header: HeaderCandidate) -> Ta
         preamble=header.preamble,
         line_end=header.line_end,
         header=header.cells,
+        written=lambda: _written(source, encoding, header),
     )
 
 
@@ -114,12 +115,52 @@ def _declared_delimiter(text: str) -> str:
 
 
 def _rows(source: FeedSource, encoding: str, header: HeaderCandidate) -> Iterator[RawRow]:
-    delimiter, names, width = header.delimiter, header.names, len(header.names)
     lines = _Lines(read_lines(source, encoding))
+    _pass_header(lines, header)
+    half = 0  # the line of the last row, where it is cut off
+    for row in _rows_below(lines, header):
+        if isinstance(row, Record):
+            half = 0
+        elif lines.is_over and lines.short:
+            half = row.line
+        yield row
+    if half:
+        raise half_written(source, half)
+
+
+def _written(source: FeedSource, encoding: str, header: HeaderCandidate) -> Iterator[WrittenRow]:
+    """The header and the records with their characters, and with the lines between them."""
+    physical = read_lines(source, encoding)
+    lines = _Lines(read_lines(source, encoding))
+
+    def text_up_to(end: int) -> str:
+        texts: list[str] = []
+        while reached[0] < end and (line := next(physical, None)) is not None:
+            reached[0] = line.number
+            if line.fault != TOO_LONG:  # its end is not known
+                texts.append(line.text + line.end)
+        return "".join(texts)
+
+    reached = [0]
+    _pass_header(lines, header)
+    text_up_to(header.line - 1)
+    record, text = None, text_up_to(lines.reached)
+    for row in _rows_below(lines, header):
+        if isinstance(row, Record):
+            yield WrittenRow(record, text, text_up_to(row.line - 1))
+            record, text = row, text_up_to(lines.reached)
+    yield WrittenRow(record, text, text_up_to(1 << 62))
+
+
+def _pass_header(lines: "_Lines", header: HeaderCandidate) -> None:
     while (line := lines.take()) is not None and line.number < header.line:
         pass
     if line is not None:
-        _parse(line, lines, delimiter)  # a header's names may span lines, too
+        _parse(line, lines, header.delimiter)  # a header's names may span lines, too
+
+
+def _rows_below(lines: "_Lines", header: HeaderCandidate) -> Iterator[RawRow]:
+    delimiter, names, width = header.delimiter, header.names, len(header.names)
     usual = _UsualCells(width)
     doubted = 0  # the line up to which a broken quote may have reached
     endless = False  # it reached beyond the bound on a record's size
@@ -195,21 +236,27 @@ def _parse(
     line: Line, lines: "_Lines", delimiter: str, width: int | None = None
 ) -> list[str] | Rejection:
     """The cells of the record that starts with a line; reads more lines from ``lines``."""
-    lines.reached, lines.cut = line.number, False
+    lines.reached, lines.cut, lines.short = line.number, False, False
     if line.fault:
+        lines.short = True
         return reject(line.number, "", line.text, line.fault)
     if '"' not in line.text:
         cells = line.text.split(delimiter)
-        return _fit(line, cells, width) if width is not None and len(cells) != width else cells
+        if width is None or len(cells) == width:
+            return cells
+        lines.short = len(cells) < width
+        return _fit(line, cells, width)
     follow: list[Line] = []
     try:
         cells = next(csv.reader(_record(line, lines, follow), delimiter=delimiter, strict=True))
     except (csv.Error, StopIteration) as error:
         lines.give_back(follow)
+        lines.short = True
         return reject(line.number, "", line.text, f"the quoting is broken ({error})")
     if width is not None and len(cells) != width:
         # A stray quote whose partner is some lines below also ends here.
         lines.give_back(follow)
+        lines.short = len(cells) < width
         return _fit(line, cells, width, over_lines=bool(follow))
     return cells
 
@@ -242,7 +289,8 @@ class _Lines:
     """Lines with pushback: what a broken quote swallowed is read again as rows.
 
     ``reached`` is the number of the last line that the current record has read; ``cut`` means that
-    the size limit ended it.
+    the size limit ended it, ``short`` that it lacks cells or the end of one; ``is_over`` that the
+    file's last line was read and has no line end.
     """
 
     def __init__(self, lines: Iterator[Line]) -> None:
@@ -250,13 +298,20 @@ class _Lines:
         self._again: deque[Line] = deque()
         self.reached = 0
         self.cut = False
+        self.is_over = False
+        self.short = False
 
     def __iter__(self) -> Iterator[Line]:
         while (line := self.take()) is not None:
             yield line
 
     def take(self) -> Line | None:
-        return self._again.popleft() if self._again else next(self._fresh, None)
+        if self._again:
+            return self._again.popleft()
+        line = next(self._fresh, None)
+        if line is not None:
+            self.is_over = not line.end
+        return line
 
     def give_back(self, lines: list[Line]) -> None:
         self._again.extendleft(reversed(lines))

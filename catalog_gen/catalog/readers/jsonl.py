@@ -11,7 +11,7 @@ from typing import Final
 
 from catalog_gen.catalog.readers.lines import read_lines
 from catalog_gen.catalog.readers.record import RawRow, Record, reject
-from catalog_gen.catalog.readers.source import FeedSource
+from catalog_gen.catalog.readers.source import FeedSource, half_written
 
 #: JSON can escape lone surrogates, which neither UTF-8 nor the database can store.
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
@@ -28,6 +28,8 @@ def read_jsonl(source: FeedSource, encoding: str) -> Iterator[RawRow]:
         try:
             value = json.loads(line.text, parse_int=str, parse_float=str, parse_constant=str)
         except (ValueError, RecursionError) as error:
+            if not line.end and line.number > 1:
+                raise half_written(source, line.number) from error
             yield reject(line.number, "", line.text, f"the line is not a JSON object ({error})")
             continue
         if not isinstance(value, dict):

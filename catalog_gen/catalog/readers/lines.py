@@ -13,6 +13,8 @@ from catalog_gen.catalog.readers.source import FeedSource
 #: Maximum characters of a physical line, and of a record over several lines.
 MAX_LINE: Final = 1024 * 1024
 
+#: The fault of a line whose end was not kept.
+TOO_LONG: Final = f"the line is longer than {MAX_LINE:,} characters"
 #: What ``surrogateescape`` turns invalid bytes into.
 _ESCAPED: Final = re.compile("[\udc80-\udcff]")
 
@@ -46,7 +48,7 @@ def read_lines(source: FeedSource, encoding: str) -> Iterator[Line]:
             fault = ""
             end = _end(line)
             if len(line) > MAX_LINE and not end:
-                line, fault = line[:200], f"the line is longer than {MAX_LINE:,} characters"
+                line, fault = line[:200], TOO_LONG
                 while (rest := text.readline(MAX_LINE)) and not _end(rest):
                     pass
             elif "\0" in line:

@@ -10,7 +10,12 @@ from catalog_gen.catalog.readers.record import Record, Skipped, Table
 from catalog_gen.catalog.readers.states import is_no, not_for_sale
 
 #: Columns that give the product's status as a word.
-STATUS_COLUMNS: Final = frozenset({"status", "state", "product_status", "visibility"})
+STATUS_COLUMNS: Final = frozenset(
+    {
+        *("status", "state", "product_status", "visibility", "lifecycle_status", "publish_status"),
+        *("listing_status", "item_status", "estado", "stato", "statut", "zustand"),
+    }
+)
 #: Yes/no columns, and the reason under which a "no" is counted.
 SWITCHES: Final = {
     "published": "unpublished",

@@ -1,7 +1,8 @@
 """PrestaShop: the product grid's export, and the columns of its CSV import.
 
 ``Reference`` is the article number, not a photo. The grid writes its headers in the language of
-the back office; besides English, this reader knows French, German, Spanish and Italian.
+the back office; besides English, this reader knows French, German, Spanish, Italian, Dutch,
+Polish and Portuguese.
 
 Source: https://docs.prestashop-project.org/ (Advanced parameters > Import) and the sample files of
 PrestaShop 8.
@@ -34,35 +35,48 @@ class PrestaShop(Reader):
             *("reference #", "image urls (x,y,z...)", "on sale (0/1)", "name *", "product id"),
             *("référence", "prix (ht)", "prix (ttc)", "prix de base", "prix final"),
             *("preis (zzgl. mwst.)", "preis (inkl. mwst.)", "artikel-nr.", "produkt-id"),
-            *("precio (imp. excl.)", "precio (imp. incl.)", "prezzo (tasse escl.)"),
-            *("prezzo (tasse incl.)", "id_product", "id_category_default", "id_manufacturer"),
+            *("referencia", "precio (imp. excl.)", "precio (imp. incl.)", "cantidad"),
+            *("precio base", "precio final", "precio (sin iva)", "precio (con iva)"),
+            *("riferimento", "prezzo (tasse escl.)", "prezzo (tasse incl.)", "quantità"),
+            *("referentie", "prijs (excl. btw)", "prijs (incl. btw)", "hoeveelheid", "aantal"),
+            *("indeks", "cena (netto)", "cena (brutto)", "cena bez podatku", "cena z podatkiem"),
+            *("referência", "preço (sem iva)", "preço (com iva)", "preço (imp. excl.)"),
+            *("id_product", "id_category_default", "id_manufacturer", "preço (imp. incl.)"),
             *("wholesale price", "tax rules id", "supplier reference #", "link_rewrite"),
         }
     )
     columns: ClassVar = {
         "product_id": ("product id", "id", "id_product", "produkt-id", "id produit", "id prodotto"),
-        "title": ("name", "name *", "nom", "nombre", "nome"),
+        "title": ("name", "name *", "nom", "nombre", "nome", "naam", "nazwa"),
         "sku": (
             *("reference", "reference #", "référence", "artikel-nr.", "referencia", "riferimento"),
+            *("referentie", "indeks", "referência", "artikelnummer", "referenz"),
         ),
         "_categories": (
             *("categories (x,y,z...)", "category", "categories", "catégorie", "kategorie"),
-            *("categoría", "categoria"),
+            *("categoría", "categoria", "categorie", "kategoria"),
         ),
         "_price": (
             *("price tax included", "price (tax incl.)", "prix (ttc)", "preis (inkl. mwst.)"),
             *("precio (imp. incl.)", "prezzo (tasse incl.)", "final price", "prix final"),
+            *("precio (con iva)", "precio final", "prijs (incl. btw)", "cena (brutto)"),
+            *("cena z podatkiem", "preço (com iva)", "preço (imp. incl.)", "preis (brutto)"),
         ),
         "_net_price": (
             *("price tax excluded", "price (tax excl.)", "prix (ht)", "preis (zzgl. mwst.)"),
             *("precio (imp. excl.)", "prezzo (tasse escl.)", "base price", "prix de base"),
+            *("precio (sin iva)", "precio base", "prijs (excl. btw)", "cena (netto)"),
+            *("cena bez podatku", "preço (sem iva)", "preço (imp. excl.)", "preis (netto)"),
         ),
         "_status": (
             *("status", "active (0/1)", "active", "displayed", "enabled", "état", "statut"),
-            *("aktiviert", "estado", "stato", "activé"),
+            *("aktiviert", "estado", "stato", "activé", "stan", "zustand", "ingeschakeld"),
         ),
-        "_quantity": ("quantity", "quantité", "menge", "cantidad", "quantità"),
-        "image_link": ("image", "bild", "imagen", "immagine"),
+        "_quantity": (
+            *("quantity", "quantité", "menge", "cantidad", "quantità", "hoeveelheid", "aantal"),
+            *("ilość", "quantidade"),
+        ),
+        "image_link": ("image", "bild", "imagen", "immagine", "afbeelding", "zdjęcie", "imagem"),
         "_images": ("image urls (x,y,z...)", "image urls"),
         "description": ("description", "beschreibung"),
         "_short": ("summary", "short description", "description_short"),
@@ -73,6 +87,7 @@ class PrestaShop(Reader):
             *("feature (name:value:position)", "features"),
         ),
         "_page": ("url rewritten", "link_rewrite"),
+        "_visibility": ("visibility",),
         "condition": ("condition",),
     }
 
@@ -87,6 +102,8 @@ class PrestaShop(Reader):
             status = fields.get("_status", "")
             if why := not_for_sale(status) or ("disabled" if is_no(status) else ""):
                 return Skipped(record.line, why)
+            if fields.get("_visibility", "").casefold() == "none":
+                return Skipped(record.line, "hidden")
             return record_of(record.line, _product(fields))
 
         return understood

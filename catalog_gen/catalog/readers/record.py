@@ -39,6 +39,20 @@ class Skipped:
 
 
 RawRow = Record | Rejection
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenRow:
+    """A record as the file has it: ``text`` are its characters, with the line ends inside.
+
+    ``below`` are the lines after it that are no records: comments, blank ones, broken ones.
+    """
+
+    record: Record | None
+    text: str
+    below: str = ""
+
+
 Row = Record | Rejection | Skipped
 
 
@@ -54,6 +68,8 @@ class Table:
         preamble: the lines above the header, unchanged, including ``sep=;`` and comments.
         line_end: how the header's line ends.
         header: the columns of a csv or tsv as they are written, blanks at their edges included.
+        written: the records of a csv or tsv as they are written; the first has no record, and
+            below it stands what follows the header.
     """
 
     format: str
@@ -64,6 +80,7 @@ class Table:
     preamble: tuple[str, ...] = ()
     line_end: str = "\n"
     header: tuple[str, ...] = ()
+    written: Callable[[], Iterator[WrittenRow]] | None = None
 
     def records(self) -> Iterator[Record]:
         """The rows that could be read, from the start."""

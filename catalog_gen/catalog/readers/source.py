@@ -66,6 +66,16 @@ def inspect_source(path: Path) -> FeedSource:
     return FeedSource(path, packed, head)
 
 
+def half_written(source: FeedSource, line: int) -> FeedError:
+    """The error of a feed whose last row, on this line, is cut off."""
+    return FeedError(
+        str(source.path),
+        f"ends in the middle of the row on line {line}, without a line end: it is half written",
+        "Wait until the export is finished, or export it again. The export should write under "
+        "another name and rename the file when it is whole.",
+    )
+
+
 def unpacked_limit(packed_size: int) -> int:
     """Bytes that a packed file of this size may unpack to."""
     return min(MAX_UNPACKED, max(RATIO_FREE, MAX_RATIO * packed_size))

@@ -5,7 +5,7 @@ from typing import Final
 #: Statuses by the word under which they are counted.
 _STATUSES: Final = {
     "draft": ("draft", "entwurf", "brouillon", "borrador", "bozza", "rascunho", "concept", "szkic"),
-    "archived": ("archived", "archive", "archiviert", "archivé", "archiviato"),
+    "archived": ("archived", "archive", "archiviert", "archivé", "archiviato", "retired"),
     "disabled": ("disabled", "inactive", "deaktiviert", "inaktiv", "inactif", "désactivé", "off"),
     "unpublished": ("unpublished", "unlisted", "not published", "unveröffentlicht", "staging"),
     "private": ("private", "privat", "privé"),

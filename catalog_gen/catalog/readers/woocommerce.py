@@ -3,8 +3,8 @@
 A variation inherits category, brand and description from its parent, which it names by SKU or as
 ``id:90`` and which may be anywhere in the file. Attributes are numbered pairs of a name and a
 value. The exporter writes its headers in the shop's language; besides English, this reader knows
-German, French, Spanish, Italian and Dutch. A variable product whose variations are not in the file
-is a product itself.
+German, French, Spanish, Italian, Dutch, Polish, Portuguese, Swedish, Danish and Czech. A variable
+product whose variations are not in the file is a product itself.
 
 Source: https://woocommerce.com/document/product-csv-importer-exporter/ and the schema on
 https://github.com/woocommerce/woocommerce/wiki/Product-CSV-Import-Schema
@@ -29,19 +29,10 @@ from catalog_gen.catalog.readers.reader import (
 )
 from catalog_gen.catalog.readers.record import Record, Row, Skipped, Table
 
-_ATTRIBUTE_NAME: Final = re.compile(
-    r"attribute (\d+) name|attribut (\d+) name|name des attributs (\d+)|"
-    r"nom de l'attribut (\d+)|nombre del atributo (\d+)|nome dell'attributo (\d+)|"
-    r"nome do atributo (\d+)|naam attribuut (\d+)|attribuut (\d+) naam"
+#: "Attribute 1 name", "Attribute 1 value(s)", "Attribute 1 visible" and the like, in any language.
+_OF_ATTRIBUTE: Final = re.compile(
+    r"(?!meta:)(?=.*(?:att?r[iy]bu|атрибут|egenskap|vlastnost|tulajdons|nitelik|ominaisuu))\D*(\d+)\D*"
 )
-_ATTRIBUTE_VALUE: Final = re.compile(
-    r"attribute (\d+) value\(s\)|attribut (\d+) wert\(e\)|wert\(e\) des attributs (\d+)|"
-    r"valeur\(s\) de l'attribut (\d+)|valor\(es\) del atributo (\d+)|"
-    r"valor[ei] dell'attributo (\d+)|valor\(es\) do atributo (\d+)|"
-    r"waarde\(n\) (?:van )?attribuut (\d+)|attribuut (\d+) waarde\(n\)"
-)
-#: These and related columns ("Attribute 1 visible"), which do not describe the product.
-_OF_ATTRIBUTE: Final = re.compile(r"att?ribut\w* \d|attributo? \d|\d .*att?ribut")
 _PARENTS: Final = frozenset({"variable", "grouped"})
 #: What a variation inherits from its parent where its own cell is empty.
 _INHERITED: Final = ("title", "description", "_short", "product_type", "brand", "gender", "tags")
@@ -66,51 +57,106 @@ class WooCommerce(Reader):
             *("valor(es) del atributo 1", "¿está destacado?", "¿existencias?"),
             *("visibilità nel catalogo", "prezzo di listino", "nome dell'attributo 1"),
             *("zichtbaarheid in catalogus", "reguliere prijs", "naam attribuut 1"),
+            # pl, pt, sv, da, cs
+            *("widoczność w katalogu", "cena regularna", "nazwa atrybutu 1", "status podatku"),
+            *("visibilidade no catálogo", "nome do atributo 1", "em destaque?", "em estoque?"),
+            *("preço promocional", "preço normal", "status do imposto", "está em destaque?"),
+            *("synlighet i katalog", "ordinarie pris", "attribut 1 namn", "momsstatus"),
+            *("synlighed i katalog", "normalpris", "attribut 1 navn", "momsstatus", "på lager?"),
+            *("viditelnost v katalogu", "běžná cena", "název vlastnosti 1", "stav daně"),
         }
     )
     columns: ClassVar = {
         "product_id": ("id",),
-        "sku": ("sku", "artikelnummer", "ugs", "cod", "art. nr."),
-        "_type": ("type", "typ", "tipo"),
-        "title": ("name", "nom", "nombre", "nome", "naam"),
+        "sku": (
+            "sku",
+            "artikelnummer",
+            "ugs",
+            "cod",
+            "art. nr.",
+            "ref",
+            "varenummer",
+            "katalogové číslo",
+        ),
+        "_type": ("type", "typ", "tipo", "rodzaj"),
+        "title": (
+            "name",
+            "nom",
+            "nombre",
+            "nome",
+            "naam",
+            "nazwa",
+            "namn",
+            "navn",
+            "jméno",
+            "název",
+        ),
         "_published": (
             *("published", "veröffentlicht", "publié", "publicado", "pubblicato", "gepubliceerd"),
+            *("opublikowano", "opublikowane", "publicerad", "udgivet", "publikováno", "zveřejněno"),
         ),
         "_visibility": (
             *("visibility in catalog", "sichtbarkeit im katalog", "visibilité dans le catalogue"),
             *("visibilidad en el catálogo", "visibilità nel catalogo"),
             *("zichtbaarheid in catalogus",),
+            *("widoczność w katalogu", "visibilidade no catálogo", "synlighet i katalog"),
+            *("synlighed i katalog", "viditelnost v katalogu"),
         ),
         "_short": (
             *("short description", "kurzbeschreibung", "description courte", "descripción corta"),
             *("breve descrizione", "korte beschrijving"),
+            *("krótki opis", "descrição curta", "kort beskrivning", "kort beskrivelse"),
+            *("krátký popis",),
         ),
         "description": (
             *("description", "beschreibung", "descripción", "descrizione", "beschrijving"),
+            *("opis", "descrição", "beskrivning", "beskrivelse", "popis"),
         ),
         "_in_stock": (
             *("in stock?", "vorrätig?", "auf lager?", "en stock ?", "¿existencias?"),
             *("¿en inventario?", "op voorraad?"),
+            *("¿hay existencias?", "in stock ?", "na stanie?", "em estoque?", "i lager?"),
+            *("på lager?", "skladem?"),
         ),
         "stock": ("stock", "lager", "bestand", "inventario", "magazzino", "voorraad"),
         "sale_price": (
             *("sale price", "angebotspreis", "tarif promo", "precio rebajado"),
             *("prezzo in offerta", "actieprijs"),
+            *("cena promocyjna", "preço promocional", "reapris", "tilbudspris", "zlevněná cena"),
         ),
         "price": (
             *("regular price", "regulärer preis", "tarif régulier", "precio normal"),
             *("prezzo di listino", "reguliere prijs"),
+            *("cena regularna", "preço", "preço normal", "ordinarie pris", "normalpris"),
+            *("běžná cena",),
         ),
         "_categories": (
             *("categories", "kategorien", "catégories", "categorías", "categorie", "categorieën"),
+            *("kategorie", "categorias", "kategorier"),
         ),
-        "tags": ("tags", "schlagwörter", "étiquettes", "etiquetas", "tag"),
-        "_images": ("images", "bilder", "imágenes", "immagini", "immagine", "afbeeldingen"),
+        "tags": (
+            "tags",
+            "schlagwörter",
+            "étiquettes",
+            "etiquetas",
+            "tag",
+            "znaczniki",
+            "etiketter",
+        ),
+        "_images": (
+            *("images", "bilder", "imágenes", "immagini", "immagine", "afbeeldingen"),
+            *("obrazki", "imagens", "billeder", "obrázky"),
+        ),
         "_parent": (
             *("parent", "übergeordnet", "übergeordnetes produkt", "superior", "genitore", "hoofd"),
+            *("nadrzędny", "ascendente", "överordnad", "forælder", "overordnet", "rodič"),
+            *("nadřazený",),
         ),
         "brand": ("brands", "brand", "marken", "marques", "marcas", "marchi", "merken"),
-        "gtin": ("gtin, upc, ean, or isbn", "gtin, upc, ean, oder isbn", "gtin, upc, ean ou isbn"),
+        "gtin": tuple(
+            f"gtin, upc, ean{word}isbn"
+            for word in (", or ", " oder ", ", oder ", " ou ", " o ", " of ", " lub ", " eller ")
+        ),
         "link": ("external url",),
     }
 
@@ -118,7 +164,7 @@ class WooCommerce(Reader):
         return super().score(names) if names & {"sku", "id", "artikelnummer", "ugs"} else 0
 
     def understand(self, table: Table, naming: Naming) -> Understand:
-        pairs = tuple(name for name in map(fold, table.names) if _OF_ATTRIBUTE.search(name))
+        pairs = tuple(name for name in map(fold, table.names) if _OF_ATTRIBUTE.fullmatch(name))
         translation = Translation({**self.columns, "_attributes": pairs}, naming)
         attributes = _Attributes()
         parents = _Parents.of(table, translation, attributes)
@@ -171,14 +217,15 @@ def _listed(values: str) -> str:
 
 
 def _pairs(names: tuple[str, ...]) -> list[tuple[int, int]]:
-    found: dict[str, list[int | None]] = {}
+    """The columns of attribute names and values.
+
+    The exporter writes the name first and the value second, whatever it calls them.
+    """
+    found: dict[str, list[int]] = {}
     for index, name in enumerate(map(fold, names)):
-        for place, pattern in enumerate((_ATTRIBUTE_NAME, _ATTRIBUTE_VALUE)):
-            if match := pattern.fullmatch(name):
-                found.setdefault(match[match.lastindex or 1], [None, None])[place] = index
-    return [
-        (name, value) for name, value in found.values() if name is not None and value is not None
-    ]
+        if match := _OF_ATTRIBUTE.fullmatch(name):
+            found.setdefault(match[1], []).append(index)
+    return [(columns[0], columns[1]) for columns in found.values() if len(columns) > 1]
 
 
 @dataclass(slots=True)

@@ -17,5 +17,8 @@ class LatentConsistency(StableDiffusion):
     pipelines: ClassVar[Mapping[str, frozenset[str]]] = {
         "LatentConsistencyModelPipeline": StableDiffusion.pipelines["StableDiffusionPipeline"]
     }
-    tasks: ClassVar[Mapping[Task, TaskRules]] = {"text2img": TaskRules(), "img2img": TaskRules()}
+    # diffusers has no ControlNet pipeline for these; their IP-Adapters are not tested here.
+    tasks: ClassVar[Mapping[Task, TaskRules]] = {
+        task: rules for task, rules in StableDiffusion.tasks.items() if rules.part is None
+    }
     schedulers: ClassVar[tuple[str, ...]] = (OWN, "lcm")

@@ -87,6 +87,7 @@ class DenoiserFeatures:
                             self._folder,
                             dtype=torch.float32,
                             local_files_only=True,
+                            use_safetensors=True,
                             safety_checker=None,
                         )
                 except (OSError, ValueError, RuntimeError, KeyError) as error:
@@ -169,7 +170,7 @@ def _checked(weights: Path, denoiser_hash: str) -> Probe:
         with safe_open(weights, framework="numpy") as stored:
             told = json.loads((stored.metadata() or {})["critic"])
             probe = Probe.of({name: stored.get_tensor(name) for name in stored.keys()})  # noqa: SIM118
-    except (OSError, SafetensorError, KeyError, ValueError) as error:
+    except (OSError, SafetensorError, KeyError, ValueError, RecursionError) as error:
         raise ModelError(
             str(weights),
             f"is not a critic ({error})",

@@ -10,8 +10,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.fft import dctn
 
 from catalog_gen.judging.signals.signal import Signal, Value
 
@@ -45,7 +45,7 @@ def perceptual_hash(luma: NDArray[np.float32]) -> str:
     """
     height, width = luma.shape
     small = _area_weights(height) @ luma @ _area_weights(width).T
-    low = dctn(small, norm="ortho")[:_KEPT, :_KEPT].ravel()
+    low = scipy.fft.dctn(small, norm="ortho")[:_KEPT, :_KEPT].ravel()
     bits = low > np.median(low[1:])
     bits[0] = False  # the mean says how bright a picture is, not what it shows
     return np.packbits(bits).tobytes().hex()

@@ -4,8 +4,8 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from catalog_gen.judging.signals.morphology import around, shrunk
 from catalog_gen.judging.signals.signal import Signal, Value
@@ -80,14 +80,15 @@ def _noise(luma: NDArray[np.float32], mask: NDArray[np.bool_]) -> float | None:
         return None
     near = around(inside, _MARGIN, _PATCH)
     luma, inside = luma[near], inside[near]
-    soft = ndimage.uniform_filter(luma, size=3, mode="nearest")
+    soft = scipy.ndimage.uniform_filter(luma, size=3, mode="nearest")
     slope = np.hypot(
-        ndimage.sobel(soft, axis=0, mode="nearest"), ndimage.sobel(soft, axis=1, mode="nearest")
+        scipy.ndimage.sobel(soft, axis=0, mode="nearest"),
+        scipy.ndimage.sobel(soft, axis=1, mode="nearest"),
     )
     calm = inside & (slope <= np.quantile(slope[inside], _SMOOTH_SHARE))
     answer = luma
     for axis in (0, 1):
-        answer = ndimage.correlate1d(answer, _SECOND_DIFFERENCE, axis, mode="nearest")
+        answer = scipy.ndimage.correlate1d(answer, _SECOND_DIFFERENCE, axis, mode="nearest")
     answer = np.abs(answer)
     places = _patches(calm)
     sizes = np.bincount(places[calm])

@@ -5,8 +5,8 @@ false, as in scipy's default.
 """
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import ndimage
 
 Mask = NDArray[np.bool_]
 
@@ -53,7 +53,7 @@ def around(mask: Mask, margin: int, grid: int = 1) -> tuple[slice, slice]:
 
 def filled(mask: Mask) -> Mask:
     """A mask (H, W) with its holes: false regions from which no false path leads to the edge."""
-    regions, count = ndimage.label(~mask)
+    regions, count = scipy.ndimage.label(~mask)
     open_regions = np.zeros(count + 1, dtype=bool)
     for edge in (regions[0], regions[-1], regions[:, 0], regions[:, -1]):
         open_regions[edge] = True

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from catalog_gen.judging.signals.morphology import around, grown
 from catalog_gen.judging.signals.signal import Signal, Value
@@ -43,19 +43,19 @@ def sharpness_of(luma: NDArray[np.float32], mask: NDArray[np.bool_]) -> Sharpnes
     near = around(mask, _REACH)
     luma, mask = luma[near], mask[near]
     region = grown(mask, times=2)
-    across = ndimage.sobel(luma, axis=1, mode="nearest")
-    down = ndimage.sobel(luma, axis=0, mode="nearest")
+    across = scipy.ndimage.sobel(luma, axis=1, mode="nearest")
+    down = scipy.ndimage.sobel(luma, axis=0, mode="nearest")
     slope = np.hypot(across, down) / 8
     steep = slope[region]
     count = max(8, round(_EDGES * len(steep)))
     cut = np.partition(steep, -count)[-count] if len(steep) > count else steep.min()
     edges = region & (slope >= max(float(cut), 1e-3))
-    highest = ndimage.maximum_filter(luma, size=_REACH, mode="nearest")[edges]
-    lowest = ndimage.minimum_filter(luma, size=_REACH, mode="nearest")[edges]
+    highest = scipy.ndimage.maximum_filter(luma, size=_REACH, mode="nearest")[edges]
+    lowest = scipy.ndimage.minimum_filter(luma, size=_REACH, mode="nearest")[edges]
     contrast = highest - lowest
     clear = contrast >= _FAINT
     width = float(np.median(contrast[clear] / slope[edges][clear])) if clear.any() else None
-    detail = ndimage.laplace(luma, mode="nearest")[mask].var()
+    detail = scipy.ndimage.laplace(luma, mode="nearest")[mask].var()
     return Sharpness(edge_width=width, detail=float(detail))
 
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from catalog_gen.judging.signals.morphology import filled, grown, shrunk
 from catalog_gen.judging.signals.signal import Signal, Value
@@ -79,7 +79,7 @@ def background_of(lab: Lab) -> tuple[Lab, float]:
     height, width, _ = lab.shape
     ring = max(2, round(_BORDER * min(height, width)))
     left, right = (
-        ndimage.median_filter(np.median(side, axis=1), size=(5, 1), mode="nearest")
+        scipy.ndimage.median_filter(np.median(side, axis=1), size=(5, 1), mode="nearest")
         for side in (lab[:, :ring], lab[:, -ring:])
     )
     down = np.linspace(0, 1, height, dtype=np.float32)[:, None]
@@ -133,7 +133,7 @@ def subject_mask(lab: Lab) -> Mask:
     # A frame of background lets the morphology treat the picture's edge like any other place.
     mask = filled(shrunk(grown(np.pad(mask, 2))))
     mask = grown(shrunk(mask))[2:-2, 2:-2]
-    labels, count = ndimage.label(mask)
+    labels, count = scipy.ndimage.label(mask)
     if not count:
         return np.zeros(mask.shape, dtype=bool)
     sizes = np.bincount(labels.ravel(), minlength=count + 1)
@@ -146,8 +146,8 @@ def _soft_light(lab: Lab, difference: Lab) -> Mask:
     """Where only light differs from the background, without an edge: shadows, pools of light."""
     lightness = lab[..., 0]
     slope = np.hypot(
-        ndimage.sobel(lightness, axis=0, mode="nearest"),
-        ndimage.sobel(lightness, axis=1, mode="nearest"),
+        scipy.ndimage.sobel(lightness, axis=0, mode="nearest"),
+        scipy.ndimage.sobel(lightness, axis=1, mode="nearest"),
     )
     within = (difference[..., 0] > -_SHADOW_DEPTH) & (difference[..., 0] < _POOL_HEIGHT)
     neutral = np.hypot(difference[..., 1], difference[..., 2]) < _SOFT_CHROMA
@@ -176,7 +176,7 @@ def placement_of(mask: Mask) -> Placement:
 
 def parts_of(mask: Mask) -> int:
     """Connected parts of at least four hundredths of the subject."""
-    labels, count = ndimage.label(mask, structure=np.ones((3, 3), dtype=int))
+    labels, count = scipy.ndimage.label(mask, structure=np.ones((3, 3), dtype=int))
     sizes = np.bincount(labels.ravel(), minlength=count + 1)[1:]
     return int((sizes >= _SMALLEST_PART * sizes.sum()).sum()) if count else 0
 

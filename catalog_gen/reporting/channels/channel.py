@@ -8,6 +8,7 @@ rules are those that the channels publish; passports have the rules for a pictur
 
 import csv
 import io
+import re
 from abc import ABC
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +21,9 @@ from catalog_gen.registry import Registry
 
 #: Includes the full-width forms, which spreadsheets of some languages treat like the plain ones.
 _FORMULA_STARTS: Final = ("=", "+", "-", "@", "＝", "＋", "－", "＠")  # noqa: RUF001
+
+#: A spreadsheet whose cells are parted by ";" begins a cell here, formulas included.
+_AFTER_SEMICOLON: Final = re.compile(rf';(["\s]*)(?=[{re.escape("".join(_FORMULA_STARTS))}])')
 
 SUFFIXES: Final[Mapping[Rendition, str]] = {"PNG": "png", "JPEG": "jpg", "WEBP": "webp"}
 
@@ -110,6 +114,8 @@ class Channel(ABC):
         numbered: the columns for single additional pictures, with the number in braces.
         columns: the columns of a feed built from another platform's; empty if it builds none.
         required: those of the columns that must not be empty.
+        id_length: the maximum length of an id, if the channel has one. Such a channel also
+            merges ids that differ only in case. 0: it keeps all ids apart.
         for_people: whether people open the feed in a spreadsheet, which would run formulas.
     """
 
@@ -122,6 +128,7 @@ class Channel(ABC):
     numbered: ClassVar[str | None] = None
     columns: ClassVar[tuple[str, ...]] = ()
     required: ClassVar[tuple[str, ...]] = ()
+    id_length: ClassVar[int] = 0
     for_people: ClassVar[bool] = False
 
     def takes_back(self, platform: str, names: frozenset[str]) -> bool:
@@ -240,5 +247,5 @@ def safe_cell(value: str) -> str:
     OWASP, "CSV injection". Only feeds that people open get the apostrophe, since a machine would
     read it as part of the value.
     """
-    line = " ".join(one_line(value).split())
+    line = _AFTER_SEMICOLON.sub(r";\1'", " ".join(one_line(value).split()))
     return f"'{line}" if line.startswith(_FORMULA_STARTS) else line

@@ -21,6 +21,7 @@ class Google(MerchantChannel):
     platforms: ClassVar = frozenset({"google"})
     max_additional: ClassVar = 10
     title_length: ClassVar = 150
+    id_length: ClassVar = 50
     columns: ClassVar = (
         *("id", "title", "description", "link", "image_link", "additional_image_link"),
         *("availability", "availability_date", "price", "sale_price"),

@@ -17,6 +17,7 @@ class Meta(MerchantChannel):
     form: ClassVar = PictureForm("JPEG", max_side=2048)
     platforms: ClassVar = frozenset({"meta"})
     max_additional: ClassVar = 20
+    id_length: ClassVar = 100
     title_length: ClassVar = 200
     main: ClassVar = ("image_link", "image[0].url")
     columns: ClassVar = (

@@ -16,6 +16,7 @@ class WooCommerce(Channel):
     """Products of WooCommerce. ``Images`` lists all of a row's pictures, the main one first."""
 
     name: ClassVar = "woocommerce"
+    id_length: ClassVar = 100
     platforms: ClassVar = frozenset({"woocommerce"})
     max_additional: ClassVar = 50
     main: ClassVar = ("Images", *Reader.columns["_images"][1:])

@@ -7,7 +7,6 @@ links of these.
 
 import os
 import re
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -18,14 +17,12 @@ from typing import Final
 from catalog_gen.errors import StoreError
 from catalog_gen.store.files import sync_file, sync_folder
 from catalog_gen.store.pictures.pictures import Pictures
+from catalog_gen.store.unfinished import unfinished_folder
 
-#: Seconds after which a temporary file belongs to a process that died.
-ABANDONED_AFTER: Final = 3600.0
 #: Files that are synced at the same time: the disk's journal takes them together.
 _SYNCING: Final = 8
 
 _NAME: Final = re.compile(r"[0-9a-f]{64}\.png")
-_TEMPORARY: Final = ".writing"
 
 
 class InFolder(Pictures):
@@ -92,11 +89,8 @@ class InFolder(Pictures):
 
     def _write(self, pictures: Mapping[str, bytes]) -> None:
         """Write all files, then sync all, then name all: the disk syncs many at the cost of few."""
-        temporary = self.root / _TEMPORARY
-        temporary.mkdir(parents=True, exist_ok=True)
-        self._sweep(temporary)
-        partial = {address: temporary / f"{os.getpid()}-{address}" for address in pictures}
-        try:
+        with unfinished_folder(self.root) as temporary:
+            partial = {address: temporary / address for address in pictures}
             for address, content in pictures.items():
                 partial[address].write_bytes(content)
                 partial[address].chmod(0o444)
@@ -109,17 +103,6 @@ class InFolder(Pictures):
                 written.rename(self._path(address))
             for folder in (*folders, self.root, self.root.parent):
                 sync_folder(folder)
-        finally:
-            for written in partial.values():
-                with suppress(OSError):
-                    written.unlink(missing_ok=True)
-
-    def _sweep(self, temporary: Path) -> None:
-        """Delete what dead processes left half-written."""
-        for leftover in temporary.iterdir():
-            with suppress(FileNotFoundError):
-                if time.time() - leftover.stat().st_mtime > ABANDONED_AFTER:
-                    leftover.unlink()
 
     @contextmanager
     def _told(self, problem: str) -> Iterator[None]:

@@ -1,7 +1,7 @@
 """Where a catalog's pictures are: a row in the database says it, the settings only ask for it.
 
 So that every command finds them without the settings, and a changed setting never hides pictures:
-``catalog-gen move-pictures`` moves them, and then the row.
+``catalog-gen move`` moves them, and then the row.
 """
 
 from pathlib import Path
@@ -48,7 +48,7 @@ def settled_place(connection: DuckDBPyConnection, wanted: str) -> str:
     raise ConfigError(
         f"store.pictures = '{wanted}'",
         f"the catalog's pictures are in '{recorded}'",
-        "Run `catalog-gen move-pictures`, which moves and checks them, or set it back.",
+        "Run `catalog-gen move`, which moves and checks them, or set it back.",
     )
 
 

@@ -1,4 +1,4 @@
-"""`catalog-gen move-pictures`: move the pictures' bytes to where the settings want them."""
+"""`catalog-gen move`: move the pictures' bytes to where the settings want them."""
 
 from dataclasses import asdict
 from pathlib import Path

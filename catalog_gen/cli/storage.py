@@ -1,0 +1,28 @@
+"""How big the pictures are, how fast they grow, and when the disk is full, in words."""
+
+import math
+
+from catalog_gen.cli.output import counted
+from catalog_gen.store.retention import StorageFigures
+
+
+def told_storage(storage: StorageFigures) -> str:
+    """The pictures' size and growth as one line."""
+    told = f"{counted(storage.kept, 'picture')}, {megabytes(storage.kept_bytes)}"
+    if storage.nights:
+        told += f", {megabytes(storage.nightly_bytes)} more per night that drew"
+    if storage.dropped:
+        told += (
+            f"; the bytes of {storage.dropped} were deleted ({megabytes(storage.dropped_bytes)})"
+        )
+    return told
+
+
+def nights_left(storage: StorageFigures, free: int) -> float:
+    """Nights like the newest ones until so many free bytes are taken; infinite without growth."""
+    return free / storage.nightly_bytes if storage.nightly_bytes else math.inf
+
+
+def megabytes(size: float) -> str:
+    """A size in MB or GB."""
+    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.1f} MB"
