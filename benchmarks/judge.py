@@ -5,7 +5,9 @@ threshold; missing ones are rendered first (about a scene a second). A defect is
 verdict is not "accepted". Judging and drawing are timed in the same process, with their models
 loaded, on pictures of the sample's size.
 
-    python benchmarks/judge.py [--photos DIR] [--scenes N] [--each N] [--side N] [--json]
+``--side`` enlarges the renders, as a shop would; ``--native`` renders at that size instead.
+
+    python benchmarks/judge.py [--photos DIR] [--scenes N] [--each N] [--side N|--native N] [--json]
 """
 
 import argparse
@@ -25,7 +27,7 @@ from catalog_gen.settings import CatalogSettings, ViewSettings, load_settings
 from studio.evaluation.appraise import Bench, appraise
 from studio.evaluation.defects import Specimen
 from studio.evaluation.measures import wilson
-from studio.evaluation.planted import enlarged, good_specimens, planted
+from studio.evaluation.planted import enlarged, good_specimens, native_specimens, planted
 from studio.photos.negatives import render_split
 
 ROOT: Final = Path(__file__).parent.parent
@@ -41,11 +43,16 @@ def main() -> None:
     parser.add_argument("--scenes", type=int, default=200, help="held-out scenes to render")
     parser.add_argument("--each", type=int, default=200, help="good pictures to plant defects in")
     parser.add_argument("--side", type=int, default=128, help="enlarge them first; a multiple")
+    parser.add_argument("--native", type=int, help="render at this size; nothing is kept")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
-    render_split(arguments.photos, "held-out", arguments.scenes)
-    good = good_specimens(arguments.photos, "held-out", arguments.each)
-    figures = measure([enlarged(each, arguments.side) for each in good])
+    if arguments.native:
+        good = native_specimens("held-out", arguments.each, arguments.native)
+    else:
+        render_split(arguments.photos, "held-out", arguments.scenes)
+        found = good_specimens(arguments.photos, "held-out", arguments.each)
+        good = [enlarged(each, arguments.side) for each in found]
+    figures = measure(good)
     if arguments.json:
         print(json.dumps(figures, indent=2))
         return

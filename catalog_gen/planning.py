@@ -15,7 +15,15 @@ from catalog_gen.settings import ViewSettings
 SPEC_PARTS: Final = ("model", "template", "settings")
 
 #: The order in which a budget takes plan items: those without a picture yet come first.
-_VALUE: Final = {"new": 0, "changed": 1, "template": 2, "model": 2, "settings": 2, "rejected": 3}
+_VALUE: Final = {
+    "new": 0,
+    "changed": 1,
+    "template": 2,
+    "model": 2,
+    "settings": 2,
+    "rejected": 3,
+    "doubtful": 4,
+}
 
 #: Assumed seconds per picture before any was drawn on this machine.
 UNMEASURED_SECONDS: Final = 1.0

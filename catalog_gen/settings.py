@@ -170,10 +170,32 @@ class ScorerSettings(Chosen):
 
 
 class CriticSettings(Chosen):
-    """A critic of product shapes, learned from verdicts on one model's pictures."""
+    """The network that looks at a product's form."""
 
-    weights: Path = Field(description="the critic's weights, a safetensors file")
-    model: Path = Field(description="the Stable Diffusion folder whose denoiser gives its features")
+    kind: str = Field(
+        "denoiser", min_length=1, description="denoiser, preference, questions, or one of a plugin"
+    )
+    id: Path = Field(
+        description="denoiser: the Stable Diffusion folder that draws; preference, questions: a "
+        "transformers folder of a CLIP or of a vision-language model"
+    )
+    weights: Path | None = Field(
+        None, description="denoiser: its probe's weights, a safetensors file"
+    )
+    questions: tuple[str, ...] = Field(
+        (), description="questions: what is asked; {prompt} stands for the picture's prompt"
+    )
+
+    @model_validator(mode="after")
+    def _sayable(self) -> Self:
+        for question in self.questions:
+            try:
+                question.format(prompt="")
+            except (KeyError, IndexError, ValueError) as error:
+                raise ValueError(
+                    f"{question!r} may hold {{prompt}} and no other brace ({error!r})"
+                ) from error
+        return self
 
 
 class CutoutSettings(Chosen):
@@ -247,12 +269,24 @@ class LimitSettings(Chosen):
     budget: int | None = Field(
         None, ge=0, le=MAX_BUDGET, description="pictures a refresh may draw; none: all"
     )
+    doubt: tuple[Share, Share] = Field(
+        (0.4, 0.7),
+        description="soundness of a look's best picture, from and below, that asks for new "
+        "candidates; [0, 0]: none does",
+    )
     budget_seconds: float | None = Field(
         None,
         ge=0,
         le=MAX_BUDGET,
         description="estimated seconds of drawing per refresh; unset: no limit",
     )
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        least, enough = self.doubt
+        if least > enough:
+            raise ValueError(f"doubt starts at {least:g}, above its end {enough:g}; swap them")
+        return self
 
 
 class PublishSettings(Chosen):
@@ -465,7 +499,8 @@ def _with_absolute_paths(settings: CatalogSettings, folder: Path) -> CatalogSett
     critic = settings.critic
     if critic is not None:
         critic = critic.model_copy(
-            update={"weights": folder / critic.weights, "model": folder / critic.model}
+            update={"id": folder / critic.id}
+            | ({} if critic.weights is None else {"weights": folder / critic.weights})
         )
     cutout = settings.cutout
     if cutout.model is not None:

@@ -70,6 +70,7 @@ def _as_json(plan: Plan) -> dict[str, object]:
         "seconds": round(plan.seconds, 1),
         "items": [_item(item) for item in plan.items],
         "deferred": [_item(item) for item in plan.deferred],
+        "scored_again": asdict(plan.scored_again),
         "warnings": list(plan.warnings),
         "unsupported": [asdict(product) for product in plan.unsupported],
         "photos": [asdict(product) for product in plan.photos],
@@ -121,6 +122,12 @@ def _print(plan: Plan) -> None:
         answers.print(
             f"[bold]{len(plan.deferred)}[/] pictures are beyond the budget and stay deferred: "
             f"about {duration(seconds)}" + _reasons(plan.deferred)
+        )
+    again = plan.scored_again
+    if again.pictures:
+        answers.print(
+            f"[bold]{again.pictures}[/] stored pictures will be scored and judged again: "
+            f"another {', '.join(again.changed)}."
         )
     for warning in plan.warnings:
         answers.print(f"[yellow]warning[/]: {escape(warning)}")

@@ -164,9 +164,9 @@ def _lettering(catalog: Catalog) -> str:
 
 
 def _critic(catalog: Catalog) -> str:
-    from catalog_gen.judging.critic import Critic
+    from catalog_gen.judging.critics.critic import critic_of
 
-    critic = Critic.of(catalog.settings.critic)
+    critic = critic_of(catalog.settings.critic)
     return critic.check() if critic else "shapes are not judged: [critic] is not set"
 
 

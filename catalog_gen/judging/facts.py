@@ -20,6 +20,7 @@ _OTHERS: Final[Mapping[str, str]] = {
     "identity_distance": "1 minus the cosine to the photo that it started from, 0..2",
     "lettering": "log-odds of words or a watermark laid over it",
     "soundness": "probability that a person finds the product's form sound, 0..1",
+    "preference": "a critic's own measure of a picture, more is better; its scale is the critic's",
     "similarity": "cosine of picture and prompt, -1..1",
     "margin": "similarity minus that of the best other product's prompt, -2..2",
     "twin_bits": "bits of 64 between its perceptual hash and another product's nearest one",

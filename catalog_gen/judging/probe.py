@@ -72,6 +72,35 @@ def fit_probe(features: Floats, labels: Floats, penalty: float = PENALTY) -> Pro
     return Probe(weights, float(found[-1] - middle @ weights))
 
 
+def calibrated(probe: Probe, held_out: Floats, labels: Floats) -> Probe:
+    """The probe with its logits scaled and shifted so that its probabilities come true.
+
+    Scale and shift are fitted to held-out probabilities (N,) and labels (N,), 0..1 (J. Platt,
+    "Probabilistic outputs for support vector machines", 1999). A scale is never negative.
+    """
+    from scipy.optimize import minimize
+
+    bounded = np.clip(held_out, 1e-6, 1 - 1e-6)
+    logits = np.log(bounded / (1 - bounded))
+
+    def loss(values: Floats) -> float:
+        scaled = values[0] * logits + values[1]
+        return float((np.logaddexp(0, scaled) - labels * scaled).sum())
+
+    scale, shift = minimize(
+        loss, np.array([1.0, 0.0]), method="L-BFGS-B", bounds=[(0, None), (None, None)]
+    ).x
+    return Probe(probe.weights * scale, float(probe.offset * scale + shift))
+
+
+def folds_of(groups: Sequence[str], folds: int) -> NDArray[np.int64]:
+    """The fold, 0..folds - 1, of each row, (N,): rows of one group share one."""
+    names, places = np.unique(groups, return_inverse=True)
+    fold = np.random.default_rng(0).permutation(len(names)) % min(folds, len(names))
+    found: NDArray[np.int64] = fold[places]
+    return found
+
+
 def held_out_probabilities(
     features: Floats,
     labels: Floats,
@@ -83,11 +112,10 @@ def held_out_probabilities(
 
     Rows of one group share a fold, so that no probe was fitted on a picture's siblings.
     """
-    names, places = np.unique(groups, return_inverse=True)
-    fold = np.random.default_rng(0).permutation(len(names)) % min(folds, len(names))
+    fold = folds_of(groups, folds)
     found = np.empty(len(labels))
     for number in range(fold.max() + 1):
-        held = fold[places] == number
+        held = fold == number
         probe = fit_probe(features[~held], labels[~held], penalty)
         found[held] = probe.probabilities(features[held])
     return found

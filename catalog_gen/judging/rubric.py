@@ -134,6 +134,9 @@ class CriticRecord(Chosen):
     found_on: date
     labels: int = Field(ge=1, description="number of reviewed pictures that it was fitted to")
     rejected: int = Field(ge=1, description="how many of them people rejected")
+    reviews: str = Field(
+        pattern="^[0-9a-f]{64}$", description="hash of those pictures and what people decided"
+    )
     auroc: float = Field(ge=0, le=1, description="measured on products that it was not fitted to")
 
 

@@ -237,6 +237,15 @@ class ClipScorer:
             return self._loaded
 
 
+def folder_scorer_hash(model_id: str) -> str | None:
+    """The hash of a scorer in a folder; None for another, whose hash takes loading it.
+
+    Raises:
+        ModelError: the folder can't be used.
+    """
+    return _folder_hash(_checked_folder(model_id)) if model_id.startswith(_LOCAL) else None
+
+
 def check_scorer(model_id: str) -> str:
     """Check a scorer by its files or its name, and describe it, without loading or fetching it.
 

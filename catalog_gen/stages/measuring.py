@@ -1,14 +1,13 @@
 """Measure pictures against what was asked, while others are drawn."""
 
 from collections.abc import Mapping, Sequence
-from functools import cache
-from pathlib import Path
 
 from catalog_gen.catalog.product import Product
 from catalog_gen.dialects.dialect import Dialect
 from catalog_gen.diffusion.jobs import DrawJob, Drawn
 from catalog_gen.fingerprint import canonical_json, sha256_file
 from catalog_gen.judging.beside import WORTH_IT, Beside, Task, measured_pixels
+from catalog_gen.judging.lookers import lettering_hash, signals_hash
 from catalog_gen.judging.measurement import Signals
 from catalog_gen.judging.picture import Asked
 from catalog_gen.recipe import Recipe
@@ -24,7 +23,7 @@ def what_is_asked(asked: Mapping[str, str], product: Product, dialect: Dialect) 
     return Asked(colour, dialect.number(asked.get("count", "")))
 
 
-def against(asked: Asked, photo_sha256: str | None, lettering: Path | None) -> str:
+def against(asked: Asked, photo_sha256: str | None, lettering_sha256: str | None) -> str:
     """Everything that affects a picture's measurements, as JSON; if it changes, the picture is
     measured again."""
     return canonical_json(
@@ -32,14 +31,10 @@ def against(asked: Asked, photo_sha256: str | None, lettering: Path | None) -> s
             "colour": asked.colour,
             "count": asked.count,
             "photo": photo_sha256,
-            "lettering": None if lettering is None else _weights(lettering),
+            "lettering": lettering_sha256,
+            "signals": signals_hash(),
         }
     )
-
-
-@cache
-def _weights(lettering: Path) -> str:
-    return sha256_file(lettering)
 
 
 def is_worth_it(recipes: Sequence[Recipe]) -> bool:
@@ -61,6 +56,7 @@ class WhileDrawing:
         }
         self._jobs = {each.recipe_id: each for each in jobs}
         self._beside = Beside(catalog.settings.lettering)
+        self._lettering = lettering_hash(catalog.settings.lettering, sha256_file)
         self._rows: list[MeasurementRow] = []
 
     def hand_over(self, drawn: Drawn) -> None:
@@ -88,5 +84,5 @@ class WhileDrawing:
 
     def _row(self, task: Task, signals: Signals) -> MeasurementRow:
         photo = task.photo.recipe.reference_sha256 if task.photo else None
-        told = against(task.asked, photo, self._catalog.settings.lettering)
+        told = against(task.asked, photo, self._lettering)
         return MeasurementRow(task.image_id, told, signals.to_json())

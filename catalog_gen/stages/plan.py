@@ -13,7 +13,10 @@ from duckdb import DuckDBPyConnection
 from catalog_gen.catalog.product import Product, Rejection
 from catalog_gen.catalog.reference import resolve_reference
 from catalog_gen.errors import CatalogError, InputError
+from catalog_gen.judging.critics.critic import critic_of
+from catalog_gen.judging.lookers import changed_parts
 from catalog_gen.judging.rubric import load_rubric
+from catalog_gen.judging.scorer import folder_scorer_hash
 from catalog_gen.planning import NO_LIMIT, Budget, Change, Costed, PlanItem, within_budget
 from catalog_gen.prompting.language import language_warning
 from catalog_gen.settings import CatalogSettings
@@ -29,6 +32,7 @@ from catalog_gen.stages.prompts import (
     picture_seconds,
 )
 from catalog_gen.stages.retries import retries
+from catalog_gen.stages.scores import lookers_today
 from catalog_gen.store.gates import last_gates
 from catalog_gen.store.ledger import given_up_among, made_among, open_work
 from catalog_gen.store.looks import askers
@@ -42,6 +46,7 @@ from catalog_gen.store.products import (
 )
 from catalog_gen.store.prompts import reasons_behind, unsupported_products
 from catalog_gen.store.publications import hold
+from catalog_gen.store.scores import outdated_scores
 
 ALL_SHARDS: Final = None
 
@@ -60,6 +65,15 @@ class PlannedLooks:
 
     planned: int
     products: int
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredAgain:
+    """Stored pictures that a refresh would score and judge again."""
+
+    pictures: int
+    changed: tuple[str, ...]
+    """What looks at pictures otherwise than when they were scored: critic, scorer, ..."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +98,7 @@ class Plan:
     gates: tuple[str, ...]
     warnings: tuple[str, ...] = ()
     photo_count: PhotoCount = NO_PHOTOS
+    scored_again: ScoredAgain = ScoredAgain(0, ())
 
     @property
     def looks(self) -> PlannedLooks:
@@ -169,6 +184,7 @@ def make_plan(catalog: Catalog, *, budget: Budget = NO_LIMIT) -> Plan:
             if product_id in active
         )
         gates = _gates(connection, catalog.settings, changes.active, len(left_out))
+        again = _scored_again(connection, catalog)
     cut = within_budget([Costed(item.reason, item.seconds) for item in items], budget)
     return Plan(
         products=changes,
@@ -187,7 +203,19 @@ def make_plan(catalog: Catalog, *, budget: Budget = NO_LIMIT) -> Plan:
             *_compilation(catalog.settings, items),
         ),
         photo_count=photo_count,
+        scored_again=again,
     )
+
+
+def _scored_again(connection: DuckDBPyConnection, catalog: Catalog) -> ScoredAgain:
+    """What another scorer, critic, detector or other signals have to look at again."""
+    scorer = folder_scorer_hash(catalog.settings.scorer.id)
+    today = lookers_today(catalog, critic_of(catalog.settings.critic))
+    found = outdated_scores(connection, scorer, today)
+    changed = {part for each in found for part in changed_parts(each.lookers, today)}
+    if any(scorer is not None and each.scorer != scorer for each in found):
+        changed.add("scorer")
+    return ScoredAgain(sum(each.pictures for each in found), tuple(sorted(changed)))
 
 
 def _unread_photos(

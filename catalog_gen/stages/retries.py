@@ -1,11 +1,12 @@
-"""The retry ladder: what to draw after every candidate of a look was rejected.
+"""The retry ladder: what to draw after every candidate of a look was rejected or of doubtful form.
 
 The first rung uses other seeds; each further one raises the guidance and adds to the negative
-prompt. After the last rung a person decides.
+prompt. After the last rung a person decides on what was rejected, and the best of the doubtful
+pictures stays.
 """
 
 from collections.abc import Collection, Iterable, Mapping
-from typing import Final
+from typing import Final, Literal
 
 from duckdb import DuckDBPyConnection
 
@@ -16,10 +17,13 @@ from catalog_gen.settings import CatalogSettings, ViewSettings
 from catalog_gen.stages.cutouts import MASK_HASH
 from catalog_gen.stages.products import REFERENCE_HASH
 from catalog_gen.store.ledger import PlannedItem, candidates
-from catalog_gen.store.retries import AllRejected, all_rejected
+from catalog_gen.store.retries import AllRejected, Unsettled, all_rejected, doubtful
 
 #: The factor on the view's guidance at the second rung, applied once more at every further one.
 STRICTER: Final = 1.3
+
+#: Why a look gets more candidates; the first word of its reason in plan and lineage.
+Cause = Literal["rejected", "doubtful"]
 
 
 def retries(
@@ -29,27 +33,38 @@ def retries(
     model_hash: str,
     shards: Collection[int] | None = None,
 ) -> list[PlannedItem]:
-    """New candidates for all rejected looks that have rungs left."""
-    waiting = (
-        each
-        for each in all_rejected(connection, shards)
-        if each.attempts <= settings.limits.retries
-    )
-    return one_more_rung(waiting, settings, budget, model_hash)
+    """New candidates for all that was rejected or is in doubt, and has rungs left."""
+    limits = settings.limits
+    causes: Mapping[Cause, Iterable[Unsettled]] = {
+        "rejected": all_rejected(connection, shards),
+        "doubtful": doubtful(connection, *limits.doubt, shards),
+    }
+    return [
+        item
+        for cause, unsettled in causes.items()
+        for item in one_more_rung(
+            (each for each in unsettled if each.attempts <= limits.retries),
+            settings,
+            budget,
+            model_hash,
+            cause,
+        )
+    ]
 
 
 def one_more_rung(
-    rejected: Iterable[AllRejected],
+    unsettled: Iterable[Unsettled],
     settings: CatalogSettings,
     budget: TokenBudget,
     model_hash: str,
+    cause: Cause = "rejected",
 ) -> list[PlannedItem]:
-    """New candidates at a person's request, regardless of the rungs already used."""
+    """New candidates for all of these, regardless of the rungs already used."""
     return [
         item
-        for each in rejected
+        for each in unsettled
         if each.view in settings.views
-        for item in _next_rung(each, settings.views[each.view], budget, model_hash)
+        for item in _next_rung(each, settings.views[each.view], budget, model_hash, cause)
     ]
 
 
@@ -59,16 +74,16 @@ def out_of_retries(connection: DuckDBPyConnection, settings: CatalogSettings) ->
 
 
 def _next_rung(
-    each: AllRejected, view: ViewSettings, budget: TokenBudget, model_hash: str
+    each: Unsettled, view: ViewSettings, budget: TokenBudget, model_hash: str, cause: Cause
 ) -> list[PlannedItem]:
     changes: Mapping[str, object] = {}
-    negative, reason = each.negative_prompt, "rejected: other seeds"
+    negative, reason = each.negative_prompt, f"{cause}: other seeds"
     if each.attempts > 1:
         guidance = min(MAX_GUIDANCE, round(view.guidance * STRICTER ** (each.attempts - 1), 3))
         changes = {"guidance": guidance}
         wanted = ", ".join(filter(None, (each.negative_prompt, view.retry_negative_prompt)))
         negative = budget.fit(wanted).text
-        reason = f"rejected: guidance {guidance:g}, stronger negative prompt"
+        reason = f"{cause}: guidance {guidance:g}, stronger negative prompt"
     recipes = recipes_for(
         view.model_copy(update=changes),
         form=each.form,

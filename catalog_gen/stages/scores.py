@@ -11,15 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalog_gen.catalog.reference import resolve_reference
+from catalog_gen.diffusion.hash_cache import HashCache
 from catalog_gen.diffusion.jobs import DrawJob
 from catalog_gen.diffusion.references import Origin, load_origin
 from catalog_gen.errors import InputError
-from catalog_gen.fingerprint import canonical_json
+from catalog_gen.fingerprint import canonical_json, sha256_file
 from catalog_gen.imaging.decode import read_image as decode
 from catalog_gen.judging.beside import Beside, Task, workers
 from catalog_gen.judging.contrasts import Phrasing, Rivals, contrasts_of
-from catalog_gen.judging.critic import Critic
+from catalog_gen.judging.critics.critic import Critic, critic_of
 from catalog_gen.judging.lettering import LetteringDetector
+from catalog_gen.judging.lookers import lettering_hash, lookers_of
 from catalog_gen.judging.measurement import Signals, measure
 from catalog_gen.judging.picture import Asked
 from catalog_gen.judging.scorer import ClipScore, ClipScorer
@@ -55,24 +57,23 @@ class ScoreResult:
 def score_images(
     catalog: Catalog, scorer: ClipScorer, shards: Collection[int], stamp: Stamp
 ) -> ScoreResult:
-    """Score every picture of these shards that this scorer has not seen; notes ``seconds``.
+    """Score every picture of these shards that is unscored, or was scored by other networks or
+    signals; notes ``seconds``.
 
     Raises:
-        ConfigError: a template can't be used.
-        ModelError: the scorer, the lettering detector, the critic or the model's dialect can't be
-            loaded.
+        ConfigError: a template can't be used, or the critic's settings.
+        ModelError: the scorer, the lettering detector or the critic can't be loaded, or the
+            model's words.
         CorruptionError: a stored picture is damaged.
     """
     started = perf_counter()
+    lookers = _Lookers.of(catalog)
     with catalog.store.reading() as connection:
-        todo = unscored(connection, scorer.scorer_hash, shards)
+        todo = unscored(connection, scorer.scorer_hash, lookers.identity, shards)
         if not todo:
             return ScoreResult(0, perf_counter() - started)
         rivals = current_prompts(connection)
         phrases = _Phrases.of(catalog, asked_values(connection), known_attributes(connection))
-    lookers = _Lookers(
-        LetteringDetector.of(catalog.settings.lettering), Critic.of(catalog.settings.critic)
-    )
     measuring = _Measuring(catalog, phrases, pooled=is_worth_it([each.recipe for each in todo]))
     report("score", 0, len(todo))
     try:
@@ -92,10 +93,18 @@ def score_images(
 
 @dataclass(frozen=True, slots=True)
 class _Lookers:
-    """The optional networks beside the scorer; None: not configured."""
+    """The optional networks beside the scorer (None: not configured), and who they are."""
 
     detector: LetteringDetector | None
     critic: Critic | None
+    identity: str
+
+    @classmethod
+    def of(cls, catalog: Catalog) -> "_Lookers":
+        settings = catalog.settings
+        critic = critic_of(settings.critic)
+        identity = lookers_today(catalog, critic)
+        return cls(LetteringDetector.of(settings.lettering), critic, identity)
 
     def lettering(
         self, pictures: Mapping[str, Pixels], known: Mapping[str, Signals]
@@ -108,10 +117,26 @@ class _Lookers:
             found |= dict(zip(new, looks, strict=True))
         return found
 
-    def soundness(
+    def criticism(
         self, pictures: Sequence[Pixels], prompts: Sequence[str]
-    ) -> Sequence[float | None]:
-        return self.critic.look(pictures, prompts) if self.critic else [None] * len(pictures)
+    ) -> list[dict[str, Value]]:
+        """The critic's answer on each picture, by its fact; empty without a critic."""
+        if self.critic is None:
+            return [{} for _ in pictures]
+        return [{self.critic.fact: each} for each in self.critic.look(pictures, prompts)]
+
+
+def lookers_today(catalog: Catalog, critic: Critic | None) -> str:
+    """What looks at pictures beside the scorer, as ``scores.lookers`` holds it.
+
+    Raises:
+        ModelError: the critic's or the detector's files can't be used.
+        ConfigError: a signal can't be imported.
+    """
+    hashes = HashCache(catalog.home.hashes)
+    found = lookers_of(critic, catalog.settings.lettering, hashes.sha256)
+    hashes.save()
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +196,7 @@ class _Measuring:
         self._catalog = catalog
         self._phrases = phrases
         self._beside = Beside(catalog.settings.lettering) if pooled else None
+        self._lettering = lettering_hash(catalog.settings.lettering, sha256_file)
         self._known: dict[str, Signals] = {}
 
     def begin(
@@ -186,7 +212,7 @@ class _Measuring:
         for item in chunk:
             asked, photo = self._phrases.asked(item), item.recipe.reference_sha256
             row = stored.get(item.image_id)
-            if row and row.against == against(asked, photo, self._catalog.settings.lettering):
+            if row and row.against == against(asked, photo, self._lettering):
                 self._known[item.image_id] = Signals.from_json(row.signals)
             elif self._beside is not None:
                 job = None
@@ -247,11 +273,11 @@ def _score(
     scores = _rated(scorer, chunk, embeddings, rivals)
     wishes = {each.prompt_id: phrases.phrasing(each) for each in chunk}
     contrasts = contrasts_of(embeddings, [wishes[each.prompt_id] for each in chunk], scorer)
-    soundness = lookers.soundness(pictures, [each.prompt for each in chunk])
+    criticism = lookers.criticism(pictures, [each.prompt for each in chunk])
     known = measuring.signals(chunk, by_id, origins)
     lettering = lookers.lettering(by_id, known)
     rows: list[ScoreRow] = []
-    for item, score, contrast, sound in zip(chunk, scores, contrasts, soundness, strict=True):
+    for item, score, contrast, said in zip(chunk, scores, contrasts, criticism, strict=True):
         key = _origin_key(item)
         distance = None
         if key in photo_embeddings:
@@ -260,7 +286,7 @@ def _score(
             contrast,
             identity_distance=distance,
             lettering=lettering[item.image_id],
-            soundness=sound,
+            **said,
         )
         rows.append(
             ScoreRow(
@@ -271,6 +297,7 @@ def _score(
                 embedding=score.embedding,
                 signals=signals.to_json(),
                 device=scorer.device,
+                lookers=lookers.identity,
                 scored_at=stamp.now,
                 run_id=stamp.run_id,
             )

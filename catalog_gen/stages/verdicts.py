@@ -44,7 +44,7 @@ def judge_images(
     Notes ``verdicts`` with the run if there was anything to judge.
 
     Raises:
-        ConfigError: the rubric or its critic can't be used.
+        ConfigError: the rubric can't be used, or its critic on one of the pictures.
     """
     rubric = load_rubric(catalog.settings.rubric)
     filed_under = rubric.rubric_hash(scorer_hash)
@@ -60,12 +60,13 @@ def judge_images(
     for done, item in enumerate(todo, start=1):
         measured, twin = Signals.from_json(item.signals), twins[item.image_id]
         if critic is not None and measured.number("soundness") is None:
+            critic.require(item.lookers)
             sound = critic.soundness(item.embedding, measured)
             measured = measured.with_answers(soundness=sound)
         context = _context(item, catalog.settings.views.get(item.view), scorer_hash, twin)
         clip = ClipScore(item.similarity, item.margin, item.embedding)
         verdict = judge(measured, clip, rubric, context)
-        rows.append(_row(item, verdict, filed_under, stamp))
+        rows.append(_row(item, measured, verdict, filed_under, stamp))
         accepted += verdict.decision == "accepted"
         if done % REPORTED == 0 or done == len(todo):
             report("judge", done, len(todo), f"{accepted} accepted")
@@ -128,7 +129,9 @@ def _numbered(names: Sequence[str]) -> NDArray[np.int64]:
     return np.unique(names, return_inverse=True)[1].astype(np.int64)
 
 
-def _row(item: ToJudge, verdict: Verdict, filed_under: str, stamp: Stamp) -> VerdictRow:
+def _row(
+    item: ToJudge, measured: Signals, verdict: Verdict, filed_under: str, stamp: Stamp
+) -> VerdictRow:
     criteria = {
         name: {"points": score.points, "why": score.why} for name, score in verdict.criteria.items()
     }
@@ -139,6 +142,8 @@ def _row(item: ToJudge, verdict: Verdict, filed_under: str, stamp: Stamp) -> Ver
         total=verdict.total,
         criteria=canonical_json(criteria),
         hard_failures=verdict.hard_failures,
+        soundness=measured.number("soundness"),
+        preference=measured.number("preference"),
         judged_at=stamp.now,
         run_id=stamp.run_id,
     )

@@ -52,8 +52,9 @@ def candidates_for_publication(connection: DuckDBPyConnection, rubric: str) -> l
     """The best accepted picture of each current product and view; reviews overrule the rubric.
 
     Products of one look show the same one. Best is the highest total, then the soundest form, then
-    the widest margin over other products' prompts, then the first candidate, so that the choice is
-    deterministic. A product and view without an accepted picture is absent.
+    what the critic prefers, then the widest margin over other products' prompts, then the first
+    candidate, so that the choice is deterministic. A product and view without an accepted picture
+    is absent.
     """
     rows = connection.execute(
         """
@@ -69,7 +70,7 @@ def candidates_for_publication(connection: DuckDBPyConnection, rubric: str) -> l
             QUALIFY row_number() OVER (
                 PARTITION BY ledger.look_id
                 ORDER BY review.decision IS NOT NULL DESC, verdicts.total DESC NULLS LAST,
-                    (score.signals ->> 'soundness')::DOUBLE DESC NULLS LAST,
+                    verdicts.soundness DESC NULLS LAST, verdicts.preference DESC NULLS LAST,
                     score.margin DESC NULLS LAST, ledger.candidate, ledger.attempt, ledger.recipe_id
             ) = 1
         )

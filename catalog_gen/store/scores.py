@@ -54,6 +54,7 @@ class ScoreRow:
         embedding: of the picture, (D,), unit length.
         signals: JSON, everything else that was measured.
         device: what computed the embedding: 'cpu' or the GPU's name.
+        lookers: JSON, by part the hash of what else looked at it (``judging.lookers``).
     """
 
     image_id: str
@@ -63,23 +64,25 @@ class ScoreRow:
     embedding: NDArray[np.float32]
     signals: str
     device: str
+    lookers: str
     scored_at: datetime
     run_id: str
 
 
 def unscored(
-    connection: DuckDBPyConnection, scorer: str, shards: Collection[int] | None
+    connection: DuckDBPyConnection, scorer: str, lookers: str, shards: Collection[int] | None
 ) -> list[ToScore]:
-    """Pictures that active products ask for and whose newest answer is not this scorer's.
+    """Pictures that active products ask for and that are unscored by this scorer and lookers.
 
-    Ordered by view and product.
+    The newest score counts. Ordered by view and product.
     """
     rows = connection.execute(
         f"""
         WITH unanswered AS (
             SELECT ledger.* FROM ledger JOIN images ON images.image_id = ledger.recipe_id
-            ANTI JOIN (SELECT image_id FROM newest_scores WHERE scorer = $scorer) AS answered
-                ON answered.image_id = ledger.recipe_id
+            ANTI JOIN (
+                SELECT image_id FROM newest_scores WHERE scorer = $scorer AND lookers = $lookers
+            ) AS answered ON answered.image_id = ledger.recipe_id
             WHERE ledger.status = 'made' AND images.dropped_at IS NULL
         ), {asking("unanswered")}
         SELECT recipe_id, unanswered.view, prompts.prompt_id, prompts.inputs, prompts.asked,
@@ -90,7 +93,7 @@ def unscored(
         JOIN products ON products.product_id = asking.product_id
         ORDER BY unanswered.view, asking.product_id, candidate, attempt
         """,
-        {"scorer": scorer, "shards": shard_list(shards)},
+        {"scorer": scorer, "lookers": lookers, "shards": shard_list(shards)},
     ).fetchall()
     return [
         ToScore(
@@ -104,6 +107,38 @@ def unscored(
         )
         for image_id, view, prompt_id, inputs, asked, recipe, *columns in rows
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class Outdated:
+    """Pictures in use that were scored by another scorer or by other lookers than today's."""
+
+    scorer: str
+    lookers: str
+    pictures: int
+
+
+def outdated_scores(
+    connection: DuckDBPyConnection, scorer: str | None, lookers: str
+) -> list[Outdated]:
+    """Pictures that a refresh would score again, by what scored them; the most frequent first.
+
+    Args:
+        scorer: None: unknown before it is loaded, and taken to be the same.
+    """
+    rows = connection.execute(
+        """
+        SELECT scorer, lookers, count(*) AS pictures
+        FROM newest_scores JOIN wanted_candidates ON recipe_id = image_id AND status = 'made'
+        JOIN images USING (image_id)
+        WHERE dropped_at IS NULL AND (
+            lookers <> $lookers OR $scorer IS NOT NULL AND scorer <> $scorer
+        )
+        GROUP BY ALL ORDER BY pictures DESC, scorer, lookers
+        """,
+        {"scorer": scorer, "lookers": lookers},
+    ).fetchall()
+    return [Outdated(*row) for row in rows]
 
 
 @dataclass(frozen=True, eq=False, slots=True)

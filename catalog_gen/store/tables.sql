@@ -205,6 +205,7 @@ CREATE TABLE scores (
     embedding   FLOAT[] NOT NULL,     -- of the image, unit length
     signals     VARCHAR NOT NULL,     -- JSON: everything else that was measured
     device      VARCHAR NOT NULL,     -- what computed the embedding: 'cpu' or the GPU's name
+    lookers     VARCHAR NOT NULL,     -- JSON: hashes of the critic, the lettering detector, the signals
     scored_at   TIMESTAMPTZ NOT NULL,
     run_id      VARCHAR NOT NULL,
     PRIMARY KEY (image_id, scorer)
@@ -218,6 +219,8 @@ CREATE TABLE verdicts (
     total          INTEGER NOT NULL,  -- 0..10
     criteria       VARCHAR NOT NULL,  -- JSON: name -> {points, why}
     hard_failures  VARCHAR[] NOT NULL,
+    soundness      DOUBLE,            -- probability that its form is sound; NULL: no critic knows
+    preference     DOUBLE,            -- a critic's answer on a scale of its own; NULL: none
     judged_at      TIMESTAMPTZ NOT NULL,
     run_id         VARCHAR NOT NULL,
     PRIMARY KEY (image_id, rubric)

@@ -20,8 +20,8 @@ class ToJudge:
     """A scored picture with everything that a rubric may use.
 
     ``product_id`` is the first of the products that ask for it; ``environment_id`` is '' where the
-    database lacks the environment; ``embedding`` is (D,), of unit length; ``signals`` is the
-    scores' JSON.
+    database lacks the environment; ``embedding`` is (D,), of unit length; ``signals`` and
+    ``lookers`` are the scores' JSON.
     """
 
     image_id: str
@@ -35,18 +35,23 @@ class ToJudge:
     margin: float
     embedding: NDArray[np.float32]
     signals: str
+    lookers: str
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class ReviewedPicture:
-    """A picture that a person accepted or rejected, with its scores; ``signals`` is JSON.
+    """A picture that a person accepted or rejected, with its scores.
+
+    ``signals`` and ``lookers`` are the scores' JSON.
 
     ``product_id`` is the product that it was drawn for first.
     """
 
+    image_id: str
     product_id: str
     embedding: NDArray[np.float32]
     signals: str
+    lookers: str
     rejected: bool
 
 
@@ -59,6 +64,8 @@ class VerdictRow:
         total: 0..10.
         criteria: JSON, by name: ``{"points": 0..2, "why": sentence}``.
         hard_failures: sentences; any of them rejects the picture.
+        soundness: the probability that its form is sound, 0..1; None: no critic knows.
+        preference: a critic's answer on a scale of its own, more is better; None: no such critic.
     """
 
     image_id: str
@@ -67,6 +74,8 @@ class VerdictRow:
     total: int
     criteria: str
     hard_failures: tuple[str, ...]
+    soundness: float | None
+    preference: float | None
     judged_at: datetime
     run_id: str
 
@@ -109,22 +118,26 @@ _TO_REVIEW: Final = f""", {asking("waiting")}
 def unjudged(
     connection: DuckDBPyConnection, rubric: str, scorer: str, shards: Collection[int] | None
 ) -> list[ToJudge]:
-    """Pictures that this scorer has seen and whose newest verdict is not this rubric's.
+    """Pictures that this scorer has seen and whose newest verdict is not this rubric's on that.
 
     Only those that active products ask for, by view and product. A picture that this rubric judged
-    before another did is judged again, since only the newest verdict counts.
+    before another did is judged again, since only the newest verdict counts; so is one that was
+    scored again since.
     """
     rows = connection.execute(
         f"""
         WITH waiting AS (
             SELECT ledger.* FROM ledger
-            ANTI JOIN (SELECT image_id FROM newest_verdicts WHERE rubric = $rubric) AS judged
-                ON judged.image_id = ledger.recipe_id
+            ANTI JOIN (
+                SELECT verdict.image_id FROM newest_verdicts AS verdict
+                JOIN scores ON scores.image_id = verdict.image_id AND scores.scorer = $scorer
+                WHERE rubric = $rubric AND verdict.seq > scores.seq
+            ) AS judged ON judged.image_id = ledger.recipe_id
             WHERE ledger.status = 'made'
         ), {asking("waiting")}
         SELECT recipe_id, asking.product_id, view, candidate, attempt, recipes.recipe,
             coalesce(environments.environment_id, ''), scores.similarity, scores.margin,
-            scores.embedding, scores.signals
+            scores.embedding, scores.signals, scores.lookers
         FROM waiting JOIN asking USING (look_id)
         JOIN images ON images.image_id = recipe_id
         JOIN scores ON scores.image_id = recipe_id AND scores.scorer = $scorer
@@ -194,7 +207,8 @@ def reviewed_pictures(connection: DuckDBPyConnection, scorer: str) -> list[Revie
     """All reviewed pictures that this scorer has seen, with the newest review."""
     rows = connection.execute(
         """
-        SELECT prompts.product_id, score.embedding, score.signals, review.decision = 'rejected'
+        SELECT image_id, prompts.product_id, score.embedding, score.signals, score.lookers,
+            review.decision = 'rejected'
         FROM newest_reviews AS review
         JOIN newest_scores AS score USING (image_id)
         JOIN ledger ON ledger.recipe_id = image_id
@@ -205,8 +219,8 @@ def reviewed_pictures(connection: DuckDBPyConnection, scorer: str) -> list[Revie
         {"scorer": scorer},
     ).fetchall()
     return [
-        ReviewedPicture(product_id, np.array(embedding, np.float32), signals, rejected)
-        for product_id, embedding, signals, rejected in rows
+        ReviewedPicture(image_id, product_id, np.array(embedding, np.float32), *rest)
+        for image_id, product_id, embedding, *rest in rows
     ]
 
 
@@ -261,7 +275,7 @@ def sample_to_label(connection: DuckDBPyConnection, count: int) -> list[ToReview
 
 def _to_judge(row: tuple[Any, ...]) -> ToJudge:
     image_id, product_id, view, candidate, attempt, recipe, *rest = row
-    environment_id, similarity, margin, embedding, signals = rest
+    environment_id, similarity, margin, embedding, signals, lookers = rest
     return ToJudge(
         image_id=image_id,
         product_id=product_id,
@@ -274,4 +288,5 @@ def _to_judge(row: tuple[Any, ...]) -> ToJudge:
         margin=margin,
         embedding=np.asarray(embedding, dtype=np.float32),
         signals=signals,
+        lookers=lookers,
     )

@@ -120,12 +120,14 @@ SELECT
     score.margin,
     score.signals,
     score.device AS scored_on,
+    score.lookers,
     verdict.rubric,
     verdict.total,
     verdict.decision AS rubric_decision,
     coalesce(review.decision, verdict.decision) AS decision,
     verdict.criteria,
     verdict.hard_failures,
+    verdict.soundness,
     review.reviewer,
     review.note AS review_note,
     coalesce(published.live, false) AS live,
@@ -200,12 +202,14 @@ COMMENT ON COLUMN lineage.similarity IS 'Cosine of image and prompt, -1..1';
 COMMENT ON COLUMN lineage.margin IS 'Similarity minus the best other product''s';
 COMMENT ON COLUMN lineage.signals IS 'JSON: everything else that was measured';
 COMMENT ON COLUMN lineage.scored_on IS 'What computed the embedding: cpu, or the name of the GPU';
+COMMENT ON COLUMN lineage.lookers IS 'JSON: hashes of what else looked at it: critic, lettering, signals';
 COMMENT ON COLUMN lineage.rubric IS 'Hash of the newest rubric';
 COMMENT ON COLUMN lineage.total IS 'The rubric''s points, 0..10';
 COMMENT ON COLUMN lineage.rubric_decision IS 'The rubric''s decision: accepted, review, rejected';
 COMMENT ON COLUMN lineage.decision IS 'The decision that counts: the reviewer''s, else the rubric''s';
 COMMENT ON COLUMN lineage.criteria IS 'JSON: criterion -> points (0..2) and why';
 COMMENT ON COLUMN lineage.hard_failures IS 'What rejected it regardless of points';
+COMMENT ON COLUMN lineage.soundness IS 'Probability that its form is sound, 0..1; NULL: no critic knows';
 COMMENT ON COLUMN lineage.reviewer IS 'Who reviewed it';
 COMMENT ON COLUMN lineage.review_note IS 'The reviewer''s note';
 COMMENT ON COLUMN lineage.live IS 'Whether it is live in this database';

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalog_gen.judging.contrasts import contrasts_of
-from catalog_gen.judging.critic import Critic
+from catalog_gen.judging.critics.denoiser import DenoiserCritic
 from catalog_gen.judging.facts import JudgingContext
 from catalog_gen.judging.lettering import LetteringDetector
 from catalog_gen.judging.measurement import Signals, measure
@@ -28,7 +28,7 @@ class Bench:
     scorer: ClipScorer
     detector: LetteringDetector | None
     rubric: Rubric
-    critic: Critic | None = None
+    critic: DenoiserCritic | None = None
 
 
 def appraise(specimens: Sequence[Specimen], bench: Bench, rivals: Sequence[str]) -> list[Verdict]:

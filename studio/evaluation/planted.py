@@ -53,6 +53,38 @@ def good_specimens(photos: Path, split: "Split", count: int) -> list[Specimen]:
     ]
 
 
+def native_specimens(split: "Split", count: int, side: int) -> list[Specimen]:
+    """Studio photos rendered at ``side`` pixels, each of a scene of its own, in any colour.
+
+    A scene takes about (side / 256)^2 seconds of one core.
+    """
+    from studio.photos.negatives import shown_colours
+    from studio.photos.render import develop, shoot
+    from studio.photos.scene import scene_at, split_seed
+
+    found = []
+    for place in range(count):
+        scene = scene_at(split_seed(split, place))
+        negative = shoot(scene, side=side)
+        colour = random.Random(place).choice(shown_colours(scene, split))
+        found.append(
+            Specimen(
+                develop(negative, scene, colour),
+                canonical_phrasing(
+                    scene.category,
+                    colour,
+                    scene.material,
+                    scene.background,
+                    scene.angle,
+                    scene.count,
+                ),
+                negative.mask,
+                background="white" if scene.background == "white" else "any",
+            )
+        )
+    return found
+
+
 def enlarged(specimen: Specimen, side: int) -> Specimen:
     """The specimen at ``side`` pixels, a whole multiple of its own: bicubic, as shops enlarge."""
     times = side // len(specimen.mask)

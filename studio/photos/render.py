@@ -309,12 +309,12 @@ class _Surfaces:
     mask: NDArray[np.bool_]
 
 
-def _surfaces(loaded: Any, camera: _Camera) -> _Surfaces:
-    """Normals, places and albedo for the denoiser, (SIDE, SIDE, F), and the subject's mask."""
+def _surfaces(loaded: Any, camera: _Camera, side: int) -> _Surfaces:
+    """Normals, places and albedo for the denoiser, (side, side, F), and the subject's mask."""
     mi = _mitsuba()
     aovs = "normal:sh_normal,place:position,albedo:albedo"
     integrator = mi.load_dict({"type": "aov", "aovs": aovs})
-    sensor = _sensor(camera, 2 * SIDE, "independent")
+    sensor = _sensor(camera, 2 * side, "independent")
     picture = mi.render(loaded, sensor=sensor, integrator=integrator, spp=1, seed=0)
     values = np.array(picture, dtype=np.float32)
     # Everything above the floor and before the wall is the subject.
@@ -331,18 +331,19 @@ def _trace(
     arrangement: Arrangement,
     triples: list[tuple[float, float, float]],
     samples: int,
+    side: int = SIDE,
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Linear radiance (SIDE, SIDE, 3 * triples), one render a triple of levels, and the mask."""
+    """Linear radiance (side, side, 3 * triples), one render a triple of levels, and the mask."""
     mi = _mitsuba()
     camera = _camera(scene, arrangement.vertices)
     depth = _DEPTH[scene.material == "glass"]
     integrator = mi.load_dict({"type": "path", "max_depth": depth, "rr_depth": 64})
-    sensor = _sensor(camera, 2 * SIDE, "multijitter")
+    sensor = _sensor(camera, 2 * side, "multijitter")
     # A pixel of the photo has four rendered points, and the render comes in two halves.
     points = max(1, samples // 8)
     halves: tuple[list[NDArray[np.float32]], list[NDArray[np.float32]]] = ([], [])
     loaded = mi.load_dict(_set_up(scene, arrangement, triples[0]))
-    surfaces = _surfaces(loaded, camera)
+    surfaces = _surfaces(loaded, camera, side)
     parameters = mi.traverse(loaded)
     (tint,) = (k for k in parameters.keys() if k.startswith("body.") and k.endswith(TINTS))  # noqa: SIM118
     for triple in triples:
@@ -361,8 +362,8 @@ def _trace(
     return denoise(first, second, surfaces.features), surfaces.mask
 
 
-def shoot(scene: Scene, samples: int = SAMPLES) -> Negative:
-    """Path-traces a scene at the three levels of its material.
+def shoot(scene: Scene, samples: int = SAMPLES, side: int = SIDE) -> Negative:
+    """Path-traces a scene at the three levels of its material, ``side`` pixels a side.
 
     A neutral studio needs one render, whose R, G and B carry the three levels; a wooden table is
     coloured itself and needs three.
@@ -372,8 +373,8 @@ def shoot(scene: Scene, samples: int = SAMPLES) -> Negative:
         triples = [(level, level, level) for level in levels]
     else:
         triples = [levels]
-    picture, mask = _trace(scene, arrange(scene), triples, samples)
-    exposures = np.moveaxis(picture.reshape(SIDE, SIDE, len(levels), -1), 2, 0)
+    picture, mask = _trace(scene, arrange(scene), triples, samples, side)
+    exposures = np.moveaxis(picture.reshape(side, side, len(levels), -1), 2, 0)
     return Negative(exposures.astype(np.float16), mask)
 
 

@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from catalog_gen.judging.critic import DenoiserFeatures, save_critic
+from catalog_gen.judging.critics.denoiser import DenoiserFeatures, save_critic
 from catalog_gen.judging.probe import fit_probe, held_out_probabilities
 from catalog_gen.settings import load_settings
 from studio.command import told_errors
@@ -44,7 +44,7 @@ def main() -> None:
     agreement = auroc(held[wrong == 1], held[wrong == 0])
     print(f"{len(rows)} pictures, {features.shape[1]} features")
     print(f"wrong against fine, on wishes that were not fitted: AUROC {agreement:.3f}")
-    save_critic(given.out, fit_probe(features, wrong), denoiser.denoiser_hash, len(rows))
+    save_critic(given.out, fit_probe(features, wrong), denoiser.denoiser_hash(), len(rows))
 
 
 if __name__ == "__main__":

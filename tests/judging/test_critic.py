@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from catalog_gen.errors import ModelError
-from catalog_gen.judging.critic import Critic, DenoiserFeatures, save_critic
+from catalog_gen.judging.critics.critic import critic_of
+from catalog_gen.judging.critics.denoiser import DenoiserCritic, DenoiserFeatures, save_critic
 from catalog_gen.judging.probe import Probe
 from catalog_gen.settings import CriticSettings, load_settings
 from studio.evaluation.eye import read_table
@@ -38,30 +39,31 @@ def test_soundness_is_what_the_probe_says(model: Path, tmp_path: Path) -> None:
     denoiser = DenoiserFeatures(model)
     features = denoiser.of([product()], ["a"])
     weights = tmp_path / "critic.safetensors"
-    save_critic(weights, Probe(np.zeros(features.shape[1]), 2.0), denoiser.denoiser_hash, 3)
-    critic = Critic(CriticSettings(weights=weights, model=model))
+    save_critic(weights, Probe(np.zeros(features.shape[1]), 2.0), denoiser.denoiser_hash(), 3)
+    critic = DenoiserCritic(CriticSettings(weights=weights, id=model))
     assert critic.look([product(), product(BLUE)], ["a", "b"]) == [0.1192, 0.1192]
     assert critic.look([], []) == []
-    assert Critic.of(None) is None
+    assert critic_of(None) is None
 
 
 def test_another_models_critic_is_refused_with_a_remedy(model: Path, tmp_path: Path) -> None:
-    other = CriticSettings(weights=DATA / "models" / "critic.safetensors", model=model)
+    other = CriticSettings(weights=DATA / "models" / "critic.safetensors", id=model)
     with pytest.raises(ModelError, match="another model"):
-        Critic(other).look([product()], ["a"])
-    none = CriticSettings(weights=tmp_path / "none.safetensors", model=model)
+        DenoiserCritic(other).look([product()], ["a"])
+    none = CriticSettings(weights=tmp_path / "none.safetensors", id=model)
     with pytest.raises(ModelError, match="is not a critic"):
-        Critic(none).look([product()], ["a"])
-    empty = CriticSettings(weights=other.weights, model=tmp_path)
-    with pytest.raises(ModelError, match=r"critic\.model"):
-        Critic(empty).look([product()], ["a"])
+        DenoiserCritic(none).look([product()], ["a"])
+    empty = CriticSettings(weights=other.weights, id=tmp_path)
+    with pytest.raises(ModelError, match=r"critic\.id"):
+        DenoiserCritic(empty).look([product()], ["a"])
 
 
 def test_the_sample_has_a_critic_of_its_own_model() -> None:
     settings = load_settings(DATA / "catalog.toml").critic
     assert settings is not None
+    assert settings.weights is not None
     assert settings.weights.stat().st_size < 2_000_000
-    (sound,) = Critic(settings).look([product()], ["product photo of one matte red bottle"])
+    (sound,) = DenoiserCritic(settings).look([product()], ["product photo of one matte red bottle"])
     assert 0 <= sound <= 1
 
 

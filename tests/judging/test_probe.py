@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from catalog_gen.judging.probe import Probe, fit_probe, held_out_probabilities
+from catalog_gen.judging.probe import Probe, calibrated, fit_probe, held_out_probabilities
 
 
 def _sample(count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -41,3 +41,16 @@ def test_no_probe_is_asked_about_the_siblings_of_what_it_was_fitted_on() -> None
     held = held_out_probabilities(features, labels, [str(each) for each in groups])
     assert ((known > 0.5) == labels).mean() > 0.95
     assert ((held > 0.5) == labels).mean() < 0.75
+
+
+def test_calibration_takes_back_overconfidence() -> None:
+    chance = np.random.default_rng(6)
+    truth = chance.uniform(0.02, 0.98, 4000)
+    labels = (chance.random(4000) < truth) * 1.0
+    logits = np.log(truth / (1 - truth))
+    boastful = Probe(np.array([3.0]), 1.0)
+    said = boastful.probabilities(logits[:, None])
+    honest = calibrated(boastful, said, labels).probabilities(logits[:, None])
+    np.testing.assert_allclose(honest, truth, atol=0.05)
+    worthless = calibrated(boastful, chance.random(4000), labels).probabilities(logits[:, None])
+    np.testing.assert_allclose(worthless, labels.mean(), atol=0.1)

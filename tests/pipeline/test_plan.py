@@ -123,8 +123,16 @@ WRONG = {
     "rubric": ('"rubric.toml"', '"none.toml"'),
     "passports": ('"passports.toml"', '"none.toml"'),
     "lettering": ("[feed]", 'lettering = "none.safetensors"\n[feed]'),
-    "critic": ("[feed]", '[critic]\nweights = "none"\nmodel = "model"\n[feed]'),
-    "critic's model": ("[feed]", '[critic]\nweights = "none"\nmodel = "nowhere"\n[feed]'),
+    "critic": ("[feed]", '[critic]\nweights = "none"\nid = "model"\n[feed]'),
+    "critic's model": ("[feed]", '[critic]\nweights = "none"\nid = "nowhere"\n[feed]'),
+    "critic's kind": ("[feed]", '[critic]\nkind = "prefernce"\nid = "model"\n[feed]'),
+    "critic's weights": ("[feed]", '[critic]\nid = "model"\n[feed]'),
+    "critic's settings": (
+        "[feed]",
+        '[critic]\nkind = "preference"\nid = "model"\nweights = "none"\n[feed]',
+    ),
+    "preference": ("[feed]", '[critic]\nkind = "preference"\nid = "model"\n[feed]'),
+    "questions": ("[feed]", '[critic]\nkind = "questions"\nid = "model"\n[feed]'),
     "photos": ('["photos"]', '["nowhere"]'),
     "scorer": ("local-dir:", "local-dir:nowhere"),
     "scorer's name": ('id = "local-dir:', 'id = "ViT-B-23:laion2b" # "'),
@@ -168,6 +176,7 @@ def test_the_shop_s_own_critic_is_looked_for(shop: Shop) -> None:
     record = '\n[scorers.default.critic]\nweights = "gone.safetensors"\n'
     rest = (
         f'sha256 = "{"0" * 64}"\nlabels = 200\nrejected = 40\nauroc = 0.9\nfound_on = 2026-11-25\n'
+        f'reviews = "{"0" * 64}"\n'
     )
     rubric = shop.folder / "taught.toml"
     before, rules = (shop.folder / "rubric.toml").read_text("utf-8").split("[[rules]]", 1)

@@ -133,6 +133,8 @@ class Shop:
     decisions: Mapping[str, Decision] = field(default_factory=dict)
     signals: Mapping[str, str] = field(default_factory=dict)
     """The measurements of a product's pictures, as JSON."""
+    soundness: Mapping[str, float] = field(default_factory=dict)
+    lookers: str = '{"critic":null,"lettering":null,"signals":"0"}'
 
     @property
     def now(self) -> datetime:
@@ -186,10 +188,11 @@ class Shop:
                     embedding=np.array([0.6, 0.8], dtype=np.float32),
                     signals=self.signals.get(each.product_id, '{"sharpness":0.5}'),
                     device="cpu",
+                    lookers=self.lookers,
                     scored_at=self.now,
                     run_id=self.run_id,
                 )
-                for each in unscored(connection, SCORER, None)
+                for each in unscored(connection, SCORER, self.lookers, None)
             ]
             save_scores(connection, scores)
             verdicts = []
@@ -203,6 +206,8 @@ class Shop:
                         total=9 if decision == "accepted" else 3,
                         criteria=SHARP if decision == "accepted" else BLURRED,
                         hard_failures=(),
+                        soundness=self.soundness.get(each.product_id),
+                        preference=None,
                         judged_at=self.now,
                         run_id=self.run_id,
                     )

@@ -63,13 +63,13 @@ def test_the_last_score_and_verdict_count(put_right: Shop) -> None:
                 f"INSERT INTO {table} BY NAME "
                 f"SELECT * EXCLUDE (seq) REPLACE ('another' AS {judge}) FROM {table}"
             )
-        again = {each.image_id for each in unscored(connection, SCORER, None)}
+        again = {each.image_id for each in unscored(connection, SCORER, shop.lookers, None)}
         assert again == {each.image_id for each in unjudged(connection, RUBRIC, SCORER, None)}
     shop.signals = {"mug-1": '{"sharpness":0.9}'}
     shop.decisions = {"mug-2": "rejected"}
     shop.judge()
     with shop.store.reading() as connection:
-        assert unscored(connection, SCORER, None) == []
+        assert unscored(connection, SCORER, shop.lookers, None) == []
         assert unjudged(connection, RUBRIC, SCORER, None) == []
         told = dict(
             connection.execute("SELECT product_id, rubric_decision FROM lineage").fetchall()

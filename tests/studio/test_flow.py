@@ -16,7 +16,7 @@ from catalog_gen.diffusion.methods.img2img import ImageToImage
 from catalog_gen.diffusion.methods.text2img import TextToImage
 from catalog_gen.errors import InputError
 from catalog_gen.fingerprint import sha256_file
-from catalog_gen.judging.critic import DenoiserFeatures
+from catalog_gen.judging.critics.denoiser import DenoiserFeatures
 from catalog_gen.recipe import Failure, Recipe
 from catalog_gen.settings import ModelSettings
 from studio.networks.objective import FlowMatching

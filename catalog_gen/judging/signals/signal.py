@@ -29,6 +29,7 @@ class Signal:
         on_white: facts that are meaningful only if the view asks for a white background.
         at_full_size: it is measured on the whole picture, not on its reduction.
         on_backdrop: facts that are meaningful only against a plain backdrop, not in a scene.
+        version: raised when the values of a picture change, so that stored ones are measured again.
     """
 
     facts: Mapping[str, str]
@@ -37,6 +38,7 @@ class Signal:
     on_white: frozenset[str] = frozenset()
     on_backdrop: frozenset[str] = frozenset()
     at_full_size: bool = False
+    version: int = 1
 
 
 SIGNALS: Final[Registry[Signal]] = Registry("signal", "catalog_gen.signals")

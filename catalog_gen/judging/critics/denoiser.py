@@ -2,7 +2,7 @@
 
 The drawing model's denoiser has learned what products look like. A picture is encoded, noised by a
 fixed amount, and passed to the U-Net with the picture's own prompt; the features are the mean and
-the standard deviation of every channel of the up blocks, which represent objects' parts
+the standard deviation of every channel of the middle and up blocks, which represent objects' parts
 (D. Baranchuk et al., "Label-efficient semantic segmentation with diffusion models", 2022,
 arXiv:2112.03126). A linear probe, fitted to people's verdicts, turns them into a probability. It is
 valid only for the model whose pictures people judged, and refused for any other.
@@ -12,21 +12,19 @@ import json
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from catalog_gen.diffusion.model import find_model
-from catalog_gen.errors import ModelError
-from catalog_gen.fingerprint import sha256_file
+from catalog_gen.errors import ConfigError, ModelError
+from catalog_gen.fingerprint import sha256_file, sha256_json
+from catalog_gen.judging.critics.critic import Answer, Critic, Hashing, Pixels
 from catalog_gen.judging.probe import Floats, Probe
 from catalog_gen.settings import CriticSettings, ModelSettings
 
 if TYPE_CHECKING:
     import torch
-
-Pixels = NDArray[np.uint8]
 
 #: Time step of the added noise, of 1,000.
 NOISE_TIME: Final = 400
@@ -43,8 +41,7 @@ class DenoiserFeatures:
         self._lock = threading.Lock()
         self._parts: Any = None
 
-    @property
-    def denoiser_hash(self) -> str:
+    def denoiser_hash(self, hashing: Hashing = sha256_file) -> str:
         """SHA-256 of the U-Net's weights.
 
         Raises:
@@ -55,9 +52,9 @@ class DenoiserFeatures:
             raise ModelError(
                 str(self._folder),
                 f"has no unet/{_WEIGHTS}, which the critic needs",
-                "Set critic.model to the Stable Diffusion folder whose pictures were judged.",
+                "Set critic.id to the Stable Diffusion folder whose pictures were judged.",
             )
-        return sha256_file(weights)
+        return hashing(weights)
 
     def of(self, pictures: Sequence[Pixels], prompts: Sequence[str]) -> Floats:
         """Features (N, F) of pictures (H, W, 3), each with the prompt that it was drawn from.
@@ -97,35 +94,40 @@ class DenoiserFeatures:
                     raise ModelError(
                         str(self._folder),
                         f"can't be loaded for the critic ({error})",
-                        "Set critic.model to a Stable Diffusion folder in diffusers' form.",
+                        "Set critic.id to a Stable Diffusion folder in diffusers' form.",
                     ) from error
                 self._parts = parts.to("cuda" if torch.cuda.is_available() else "cpu")
             return self._parts
 
 
-class Critic:
-    """A probe on a denoiser's features. Threads may share it."""
+class DenoiserCritic(Critic):
+    """A probe on the features of a Stable Diffusion folder's denoiser."""
+
+    fact: ClassVar[Answer] = "soundness"
+    takes: ClassVar[frozenset[str]] = frozenset({"weights"})
 
     def __init__(self, settings: CriticSettings) -> None:
-        self._settings = settings
-        self._features = DenoiserFeatures(settings.model)
+        super().__init__(settings)
+        if settings.weights is None:
+            raise ConfigError(
+                "critic.weights",
+                "is not set, and a critic of kind 'denoiser' needs the weights of its probe",
+                "Set it to data/models/critic.safetensors, or take [critic] out.",
+            )
+        self._weights = settings.weights
+        self._features = DenoiserFeatures(settings.id)
         self._probe: Probe | None = None
         self._lock = threading.Lock()
 
-    @classmethod
-    def of(cls, settings: CriticSettings | None) -> "Critic | None":
-        """The critic for these settings; None without settings."""
-        return cls(settings) if settings else None
-
     def check(self) -> str:
-        """What the critic is, by its files; nothing is loaded but the probe.
-
-        Raises:
-            ModelError: ``look`` would refuse the weights or the model.
-        """
         self._loaded()
-        folder = find_model(ModelSettings(id=str(self._settings.model))).path
-        return f"{self._settings.weights}, of pictures by {folder}"
+        folder = find_model(ModelSettings(id=str(self.settings.id))).path
+        return f"{self._weights}, of pictures by {folder}"
+
+    def identity(self, hashing: Hashing) -> str:
+        denoiser = self._features.denoiser_hash(hashing)
+        _checked(self._weights, denoiser)
+        return sha256_json({"denoiser": denoiser, "weights": hashing(self._weights)})
 
     def look(self, pictures: Sequence[Pixels], prompts: Sequence[str]) -> list[float]:
         """Soundness of each picture (H, W, 3): the probability, 0..1, that its form is sound.
@@ -138,12 +140,18 @@ class Critic:
         features = self._features.of(pictures, prompts)
         if not len(features):
             return []
+        if features.shape[1] != len(probe.weights):
+            raise ModelError(
+                str(self._weights),
+                f"weighs {len(probe.weights)} features, and the model has {features.shape[1]}",
+                "Train it again: python -m studio.training.critic.",
+            )
         return [round(1 - float(wrong), _DIGITS) for wrong in probe.probabilities(features)]
 
     def _loaded(self) -> Probe:
         with self._lock:
             if self._probe is None:
-                self._probe = _checked(self._settings, self._features.denoiser_hash)
+                self._probe = _checked(self._weights, self._features.denoiser_hash())
             return self._probe
 
 
@@ -155,22 +163,22 @@ def save_critic(path: Path, probe: Probe, denoiser_hash: str, labels: int) -> No
     save_file(probe.tensors(), path, metadata={"critic": told})
 
 
-def _checked(settings: CriticSettings, denoiser_hash: str) -> Probe:
+def _checked(weights: Path, denoiser_hash: str) -> Probe:
     from safetensors import SafetensorError, safe_open
 
     try:
-        with safe_open(settings.weights, framework="numpy") as stored:
+        with safe_open(weights, framework="numpy") as stored:
             told = json.loads((stored.metadata() or {})["critic"])
             probe = Probe.of({name: stored.get_tensor(name) for name in stored.keys()})  # noqa: SIM118
     except (OSError, SafetensorError, KeyError, ValueError, RecursionError) as error:
         raise ModelError(
-            str(settings.weights),
+            str(weights),
             f"is not a critic ({error})",
             "Set critic.weights to data/models/critic.safetensors, or take [critic] out.",
         ) from error
     if told["denoiser"] != denoiser_hash:
         raise ModelError(
-            str(settings.weights),
+            str(weights),
             f"judges pictures of another model ({told['denoiser'][:12]}, not {denoiser_hash[:12]})",
             "Label pictures of this model and train a critic on them "
             "(python -m studio.training.critic), or take [critic] out.",
@@ -179,7 +187,7 @@ def _checked(settings: CriticSettings, denoiser_hash: str) -> Probe:
 
 
 def _features(parts: Any, pictures: Sequence[Pixels], prompts: Sequence[str]) -> Floats:
-    """Mean and standard deviation of every channel of the U-Net's up blocks, (N, F)."""
+    """Mean and deviation of every channel of the U-Net's middle and up blocks, (N, F)."""
     import torch
 
     seen: list[torch.Tensor] = []
@@ -187,7 +195,8 @@ def _features(parts: Any, pictures: Sequence[Pixels], prompts: Sequence[str]) ->
     def keep(_module: object, _given: object, made: "torch.Tensor") -> None:
         seen.append(torch.cat([made.mean((2, 3)), made.std((2, 3))], 1).float().cpu())
 
-    hooks = [block.register_forward_hook(keep) for block in parts.unet.up_blocks]
+    blocks = (parts.unet.mid_block, *parts.unet.up_blocks)
+    hooks = [block.register_forward_hook(keep) for block in blocks if block is not None]
     try:
         latents = _latents(parts, pictures)
         hidden, _ = parts.encode_prompt(list(prompts), latents.device, 1, False)

@@ -1,0 +1,1 @@
+"""The kinds of critics, one a file."""
