@@ -258,7 +258,8 @@ def test_no_cell_for_people_is_a_formula_and_no_file_leaves_the_folder(
         assert not re.match(r"[\s\W_]*?[=+\-@\uff1d\uff0b\uff0d\uff20]", cell[:1])
         assert cell.isprintable()
     for path in out.rglob("*"):
-        assert path.is_dir() or re.fullmatch(r"[0-9a-f]{32}\.(png|jpg|webp)|\w+\.csv", path.name)
+        ours = r"[0-9a-f]{32}\.(png|jpg|webp)|\w+\.csv|\w+\.pictures\.json"
+        assert path.is_dir() or re.fullmatch(ours, path.name)
 
 
 def test_everything_that_was_written_lies_in_its_folder(night: Night) -> None:

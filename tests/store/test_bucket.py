@@ -49,7 +49,7 @@ def test_a_bucket_keeps_lists_and_drops(server: Faulty) -> None:
 @pytest.mark.parametrize("fault", ["500", "slow down", "truncated", "wrong etag", "flipped"])
 def test_what_passes_by_is_tried_again(server: Faulty, fault: str) -> None:
     chance = random.Random(1)
-    server.fault = lambda _: fault if chance.random() < 0.2 else ""
+    server.fault = lambda _: fault if chance.random() < 0.15 else ""
     pictures = InBucket(PLACE)
     kept = named(60)
     pictures.put(kept)

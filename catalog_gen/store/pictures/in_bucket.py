@@ -23,11 +23,9 @@ if TYPE_CHECKING:
 
 #: Requests at a time.
 _PARALLEL: Final = 16
-#: Tries of one request, and how long they may take together.
+#: Tries of one request, or of a picture that came through damaged; and seconds for all of a request's.
 _TRIES: Final = 6
 _PATIENCE: Final = timedelta(seconds=60)
-#: How often a picture is sent or fetched that came through damaged.
-_DAMAGED_TRIES: Final = 3
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
@@ -90,7 +88,7 @@ class InBucket(Pictures):
         address, content = picture
         if self._fetched(address) == content:
             return
-        for _ in range(_DAMAGED_TRIES):
+        for _ in range(_TRIES):
             with self._told():
                 self._objects.put(_path(address), content)
             if self._fetched(address) == content:
@@ -104,7 +102,7 @@ class InBucket(Pictures):
     def _get(self, address: str) -> bytes | None:
         """The bytes; fetched again where they do not hash to their address."""
         content = self._fetched(address)
-        for _ in range(_DAMAGED_TRIES - 1):
+        for _ in range(_TRIES - 1):
             if content is None or is_whole(address, content):
                 break
             content = self._fetched(address)
