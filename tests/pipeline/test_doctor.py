@@ -62,7 +62,6 @@ def test_each_planted_fault_is_found_with_its_remedy(tmp_path: Path) -> None:
         "leftovers": "warning",
         "gallery": "warning",
         "drawing lock": "warning",
-        "pictures": "fault",
         "model": "fault",
         "scorer": "fault",
         "plan": "fault",

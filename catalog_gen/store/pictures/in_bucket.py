@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 
 #: Requests at a time.
 _PARALLEL: Final = 16
-#: Tries of one request, or of a picture that came through damaged; and seconds for all of a request's.
+#: Tries of a request, and of a picture that came through damaged.
 _TRIES: Final = 6
+#: How long all tries of a request may take.
 _PATIENCE: Final = timedelta(seconds=60)
 
 _Item = TypeVar("_Item")
