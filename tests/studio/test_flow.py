@@ -169,5 +169,5 @@ def test_it_begins_with_another_models_weights_and_words(
         moved = max(float((old[key] - new[key]).abs().max()) for key in old)
         assert moved == 0 if name == "vae" else 0 < moved < 0.1
     missing = replace(plan, start=tmp_path / "none", work=tmp_path / "other", size=MINIATURE)
-    with pytest.raises(InputError, match="no pipeline to start from"):
+    with pytest.raises(InputError, match="is not a pipeline to start from"):
         Studio(missing).run(("latents",))

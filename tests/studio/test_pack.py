@@ -76,5 +76,5 @@ def test_what_is_missing_or_broken_is_named(photos: Path, tmp_path: Path) -> Non
     with pytest.raises(InputError, match=r"photos\.negatives"):
         pack(tmp_path, tmp_path / "none.zip")
     path.write_bytes(path.read_bytes()[:1000])
-    with pytest.raises(CorruptionError, match="no file of packed photos"):
+    with pytest.raises(CorruptionError, match="is not a file of packed photos"):
         Album(path, "train")
