@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from itertools import islice
@@ -126,6 +127,7 @@ def test_a_database_that_is_held_in_the_middle_holds_nothing_up(
             holders.append(holder.pid)
             outcomes = draw(engine, jobs)
             yield from islice(outcomes, 5)
+            time.sleep(1)  # ingestion has a thread of its own, and gives up meanwhile
         yield from outcomes
 
     holders: list[int] = []
