@@ -58,10 +58,16 @@ class InBucket(Pictures):
                         yield name.removesuffix(".png"), int(meta["size"])
 
     def drop(self, addresses: Iterable[str]) -> None:
-        with self._told():
-            paths = [_path(address) for address in addresses]
-            if paths:
-                self._objects.delete(paths)
+        paths = [_path(address) for address in addresses]
+        for left in reversed(range(_TRIES if paths else 0)):
+            try:
+                with self._told():
+                    self._objects.delete(paths)
+            except StoreError:  # also where the answer was torn, which the client takes as final
+                if not left:
+                    raise
+            else:
+                return
 
     @cached_property
     def _objects(self) -> "ObjectStore":
