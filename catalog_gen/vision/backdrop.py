@@ -13,13 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from catalog_gen.judging.signals.morphology import filled, grown, shrunk
+from catalog_gen.judging.signals.colour import Lab
+from catalog_gen.judging.signals.morphology import Mask, filled, grown, shrunk
 from catalog_gen.judging.signals.standing import unsure_outline
 from catalog_gen.judging.signals.subject import background_fit, background_of
 from catalog_gen.vision.walker import subject_probability
-
-Lab = NDArray[np.float32]
-Mask = NDArray[np.bool_]
 
 #: Lengths below are in pixels of a photo with this longer side.
 _SIDE: Final = 256

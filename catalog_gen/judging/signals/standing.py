@@ -10,18 +10,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import ndimage
 
 from catalog_gen.diffusion.grounds import cleared
-from catalog_gen.judging.signals.morphology import grown
+from catalog_gen.judging.signals.colour import Lab
+from catalog_gen.judging.signals.morphology import Mask, grown
 from catalog_gen.judging.signals.signal import Signal, Value
 
 if TYPE_CHECKING:
     from catalog_gen.judging.picture import Picture
-
-Lab = NDArray[np.float32]
-Mask = NDArray[np.bool_]
 
 #: Colours a little inside and outside of an outline are one if they differ by less, CIELAB units.
 _ALIKE: Final = 6.0

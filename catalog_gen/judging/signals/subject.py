@@ -11,14 +11,12 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from catalog_gen.judging.signals.morphology import filled, grown, shrunk
+from catalog_gen.judging.signals.colour import Lab
+from catalog_gen.judging.signals.morphology import Mask, filled, grown, shrunk
 from catalog_gen.judging.signals.signal import Signal, Value
 
 if TYPE_CHECKING:
     from catalog_gen.judging.picture import Picture
-
-Lab = NDArray[np.float32]
-Mask = NDArray[np.bool_]
 
 #: Width of the border that the background is estimated from, as a share of the shorter side.
 _BORDER: Final = 0.04

@@ -59,15 +59,8 @@ class InBucket(Pictures):
 
     def drop(self, addresses: Iterable[str]) -> None:
         paths = [_path(address) for address in addresses]
-        for left in reversed(range(_TRIES if paths else 0)):
-            try:
-                with self._told():
-                    self._objects.delete(paths)
-            except StoreError:  # also where the answer was torn, which the client takes as final
-                if not left:
-                    raise
-            else:
-                return
+        if paths:
+            self._tried(lambda: self._objects.delete(paths))
 
     @cached_property
     def _objects(self) -> "ObjectStore":
@@ -116,18 +109,24 @@ class InBucket(Pictures):
         return content
 
     def _fetched(self, address: str) -> bytes | None:
-        """The bytes as they came; the client itself does not begin anew after a torn body."""
+        """The bytes as they came."""
+        try:
+            return self._tried(lambda: bytes(self._objects.get(_path(address)).bytes()))
+        except FileNotFoundError:
+            return None
+
+    def _tried(self, request: Callable[[], _Result]) -> _Result:
+        """The request's answer; the client itself does not begin anew after a torn body."""
         deadline = time.monotonic() + _PATIENCE.total_seconds()
-        for tries in range(1, _TRIES + 1):
+        for _ in range(_TRIES - 1):
             try:
                 with self._told():
-                    return bytes(self._objects.get(_path(address)).bytes())
-            except FileNotFoundError:
-                return None
+                    return request()
             except StoreError:
-                if tries == _TRIES or time.monotonic() > deadline:
+                if time.monotonic() > deadline:
                     raise
-        return None
+        with self._told():
+            return request()
 
     def _each(self, work: Callable[[_Item], _Result], items: Iterable[_Item]) -> list[_Result]:
         with ThreadPoolExecutor(_PARALLEL, "bucket") as threads:
