@@ -144,12 +144,13 @@ def recipes_for(
     model_hash: str,
     reference_sha256: str | None,
     mask_sha256: str | None = None,
+    concept_sha256: str | None = None,
     attempt: int = 0,
 ) -> list[Recipe]:
     """The recipes of all candidates of one look; ``form`` is the look's, for the seeds."""
     return [
         Recipe(
-            method=view.method,
+            method=method,
             model_hash=model_hash,
             prompt=prompt,
             negative_prompt=negative_prompt,
@@ -161,8 +162,10 @@ def recipes_for(
             height=view.height,
             reference_sha256=reference_sha256,
             mask_sha256=mask_sha256,
+            concept_sha256=concept_sha256,
         )
         for candidate in range(view.candidates)
+        for method in view.method.variants
     ]
 
 

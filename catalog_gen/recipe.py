@@ -35,6 +35,9 @@ class Recipe(Chosen):
     mask_sha256: str | None = Field(
         None, description="the product's mask in the photo, where the method needs one"
     )
+    concept_sha256: str | None = Field(
+        None, description="what was learned about the product, where the method needs it"
+    )
 
     @property
     def recipe_id(self) -> str:
