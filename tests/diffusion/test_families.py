@@ -45,6 +45,7 @@ class Wanted:
     ("family", "wanted", "told"),
     [
         (StableDiffusion(), Wanted(scheduler="magic"), r"scheduler = 'magic'.*own, ddim"),
+        (StableDiffusion(), Wanted(scheduler="ddmi"), r"did you mean 'ddim'\?"),
         (StableDiffusion(), Wanted(ImageToImage(strength=0.3), steps=3), "at least 4 steps"),
         (
             StableDiffusion(),

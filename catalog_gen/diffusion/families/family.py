@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from inspect import signature
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Protocol
 
+from catalog_gen.broken_rules import nearest
 from catalog_gen.errors import ModelError
 from catalog_gen.method import Method, Task
 from catalog_gen.registry import Registry
@@ -147,9 +148,11 @@ class Family(ABC):
                 "Choose another method, or another model.",
             )
         if wanted.scheduler not in self.schedulers:
+            near = nearest(wanted.scheduler, self.schedulers)
             return (
                 f"scheduler = '{wanted.scheduler}'",
-                "this model's family does not have this scheduler",
+                "this model's family does not have this scheduler"
+                + (f"; did you mean '{near}'?" if near else ""),
                 f"Choose one of: {', '.join(self.schedulers)}.",
             )
         for name, pixels in (("width", wanted.width), ("height", wanted.height)):
