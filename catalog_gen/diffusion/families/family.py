@@ -148,11 +148,11 @@ class Family(ABC):
                 "Choose another method, or another model.",
             )
         if wanted.scheduler not in self.schedulers:
-            near = nearest(wanted.scheduler, self.schedulers)
+            meant = nearest(wanted.scheduler, self.schedulers)
             return (
                 f"scheduler = '{wanted.scheduler}'",
                 "this model's family does not have this scheduler"
-                + (f"; did you mean '{near}'?" if near else ""),
+                + (f"; did you mean '{meant}'?" if meant else ""),
                 f"Choose one of: {', '.join(self.schedulers)}.",
             )
         for name, pixels in (("width", wanted.width), ("height", wanted.height)):
