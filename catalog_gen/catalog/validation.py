@@ -3,6 +3,7 @@
 import html
 import re
 import unicodedata
+from functools import lru_cache
 from typing import Final
 
 from catalog_gen.catalog.aliases import Naming
@@ -96,10 +97,10 @@ class Validator:
             name = column.field
             if name in _CORE or name in attributes:
                 name = column.own
-            if name not in attributes and name not in _CORE and len(value) <= self._limit:
-                cleaned = without_credentials(clean_text(_decoded(value)))
-                if cleaned:
-                    attributes[name] = cleaned
+            if name in attributes or name in _CORE or len(value) > self._limit:
+                continue
+            if cleaned := _clean(value):
+                attributes[name] = cleaned
         return core, attributes
 
     def _judge_id(self, line: int, product_id: str) -> Rejection | None:
@@ -126,6 +127,13 @@ class Validator:
         return None
 
 
+def _clean(value: str) -> str:
+    """An attribute's text: one line, without entities and credentials."""
+    if value.isascii() and value.isprintable() and not ("&" in value or ":/" in value):
+        return " ".join(value.split()) if "  " in value else value.strip()
+    return without_credentials(clean_text(_decoded(value)))
+
+
 def _decoded(value: str) -> str:
     """Decode ``&amp;`` and other entities; a URL keeps ``&copy=1``."""
     if "&" not in value or ";" not in value:
@@ -133,6 +141,7 @@ def _decoded(value: str) -> str:
     return _ENTITY.sub(lambda entity: html.unescape(entity[0]), value)
 
 
+@lru_cache(maxsize=1024)
 def leaf_category(path: str) -> str:
     """The last part of "A > B > C"; '' for a bare number of Google's taxonomy, which means nothing.
 

@@ -40,7 +40,6 @@ from catalog_gen.store.products import (
     FeedChanges,
     FeedDiff,
     collapse,
-    compare_feed,
     feed_diff,
     incoming_products,
 )
@@ -132,10 +131,10 @@ def make_plan(catalog: Catalog, *, budget: Budget = NO_LIMIT) -> Plan:
         photos = _unread_photos(contents.products, catalog.settings)
         platform, skipped = contents.platform, contents.skipped
         del contents  # a million products take a gigabyte, and the relation has a copy
-        changes = replace(
-            compare_feed(connection, relation, len(rejections)), platform=platform, skipped=skipped
-        )
         diff = feed_diff(connection, relation)
+        changes = replace(
+            diff.changes(len(active), len(rejections)), platform=platform, skipped=skipped
+        )
         feed = catalog.settings.feed
         refusal = collapse(changes, str(feed.path), feed.shrink_limit)
         seconds = picture_seconds(connection, catalog, drawer)
