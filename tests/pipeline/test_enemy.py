@@ -26,6 +26,8 @@ from tests.imaging.bombs import claims, many_scans
 from tests.pipeline.shop import Shop, open_shop
 from tests.processes import run_command
 
+pytestmark = pytest.mark.slow
+
 SECRETS = {
     "HF_TOKEN": "hf_planted1secret",
     "AWS_ACCESS_KEY_ID": "AKIAPLANTED2SECRET",

@@ -23,6 +23,8 @@ from catalog_gen.store.drawing_lock import drawing_process
 from resources.diffusion import DiffusionPipelineResource
 from tests.pipeline.shop import Shop, open_shop
 
+pytestmark = pytest.mark.slow
+
 PRODUCTS = 8
 PICTURES = 2 * PRODUCTS
 IMAGES = "SELECT image_id, sha256 FROM images"

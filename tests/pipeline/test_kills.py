@@ -5,7 +5,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from benchmarks.rig.kills import FAULTS
+
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
 

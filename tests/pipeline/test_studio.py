@@ -19,6 +19,8 @@ from catalog_gen.store.connection import Store
 from catalog_gen.store.pictures.in_folder import InFolder
 from tests.processes import run_command
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 
 

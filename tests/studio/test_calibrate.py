@@ -11,6 +11,8 @@ from catalog_gen.judging.rubric import load_rubric
 from studio.evaluation.calibrate import main
 from studio.photos.negatives import render_split
 
+pytestmark = pytest.mark.slow
+
 DATA = Path(__file__).parents[2] / "data"
 SCENES = 2
 

@@ -38,6 +38,8 @@ from studio.training.checkpoint import load_checkpoint
 from studio.training.loop import TrainingBudget
 from studio.training.train import Studio, TrainingPlan
 
+pytestmark = pytest.mark.slow
+
 
 def test_four_arms_train_in_turns_draw_and_are_judged(photos: Path, tmp_path: Path) -> None:
     budgets = {"vae": TrainingBudget(steps=1)}

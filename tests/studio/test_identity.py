@@ -8,6 +8,8 @@ from benchmarks.identity import METHODS, compare, faults
 from studio.evaluation.standing_defects import STANDING_DEFECTS
 from studio.photos.pairs import pairs
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("mitsuba")
 
 SAMPLES = 8

@@ -12,6 +12,8 @@ from studio.photos.negatives import load_photos
 from studio.photos.pack import pack, read_pack
 from studio.vocabulary import HELD_OUT_PAIRS
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_pack_gives_the_photos_of_the_folder(photos: Path, tmp_path: Path) -> None:
     path = tmp_path / "photos.zip"

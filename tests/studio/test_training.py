@@ -46,6 +46,8 @@ from studio.training.optimizer import orthogonalise
 from studio.training.train import STAGES, Studio, TrainingPlan
 from studio.vocabulary import HELD_OUT_PAIRS
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def trained(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> TrainingPlan:
