@@ -44,7 +44,7 @@ def test_a_pack_gives_the_photos_of_the_folder(photos: Path, tmp_path: Path) -> 
 
 def test_packed_photos_are_reduced_as_asked(photos: Path, tmp_path: Path) -> None:
     path = tmp_path / "photos.zip"
-    pack(photos, path, held_out=2)
+    pack(photos, path, colours=2, held_out=2)
     small, large = (read_pack(path, "held-out", None, side) for side in (128, 256))
     assert small.images.shape == (20, 128, 128, 3)
     means = large.images.reshape(20, 128, 2, 128, 2, 3).mean((2, 4))
@@ -56,20 +56,20 @@ def test_packed_photos_are_reduced_as_asked(photos: Path, tmp_path: Path) -> Non
 
 def test_a_pack_is_no_larger_than_asked(photos: Path, tmp_path: Path) -> None:
     path = tmp_path / "photos.zip"
-    full = pack(photos, path)
+    full = pack(photos, path, colours=2, held_out=2)
     limit = full.size * 2 // 3
-    found = pack(photos, path, limit=limit)
+    found = pack(photos, path, colours=2, held_out=2, limit=limit)
     assert path.stat().st_size <= limit
     assert 0 < found.left_out < 2 * SCENES
     with pytest.raises(InputError, match="don't fit into 2000 bytes"):
-        pack(photos, path, limit=2000)
+        pack(photos, path, colours=2, held_out=2, limit=2000)
     assert path.stat().st_size == found.size
     assert not path.with_suffix(".partial").exists()
 
 
 def test_what_is_missing_or_broken_is_named(photos: Path, tmp_path: Path) -> None:
     path = tmp_path / "photos.zip"
-    pack(photos, path)
+    pack(photos, path, colours=2, held_out=2)
     assert has_photos(path, "scorer")
     assert not has_photos(path, "judge")
     with pytest.raises(InputError, match=r"split 'judge' .* are not there"):
