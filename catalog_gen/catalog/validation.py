@@ -8,7 +8,7 @@ from typing import Final
 
 from catalog_gen.catalog.aliases import Naming
 from catalog_gen.catalog.product import CORE_FIELDS, Product, Rejection
-from catalog_gen.catalog.readers.record import MAX_FIELDS, Record, reject
+from catalog_gen.catalog.readers.record import Record, reject
 from catalog_gen.catalog.text import clean_text, html_to_text
 from catalog_gen.redaction import without_credentials
 from catalog_gen.settings import FeedSettings
@@ -20,7 +20,6 @@ ID_LONG: Final = f"an id has at most {MAX_ID} characters"
 ID_CONTROL: Final = "an id holds no control or invisible characters"
 ID_TWICE: Final = "an id appears once; the feed's first row with it is kept"
 TITLE_MISSING: Final = "a product needs a title"
-TOO_MANY_FIELDS: Final = f"a row has at most {MAX_FIELDS:,} fields"
 FIELD_LONG: Final = "a field has at most {limit:,} characters (feed.max_field_length)"
 
 #: Unicode categories: control, surrogate, format (bidirectional, zero-width), line separators.
@@ -51,8 +50,6 @@ class Validator:
 
         Credentials in URLs are removed, since products end up in rows, logs and exports.
         """
-        if len(record.names) > MAX_FIELDS:
-            return reject(record.line, "", f"{len(record.names):,} fields", TOO_MANY_FIELDS)
         core, attributes = self._fields(record)
         product_id = unicodedata.normalize("NFC", core.get("product_id", "").strip())
         rejection = self._judge_id(record.line, product_id) or self._judge_lengths(

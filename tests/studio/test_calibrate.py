@@ -18,7 +18,7 @@ SCENES = 2
 
 
 @pytest.fixture
-def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def shop(tmp_path: Path, half_sides: int, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with the sample's settings, a rubric of its own and a few photos."""
     monkeypatch.setattr("studio.photos.negatives.SCENES_PER_FILE", SCENES)
     monkeypatch.setenv("CATALOG_HOME", str(tmp_path / "home"))

@@ -19,6 +19,7 @@ from catalog_gen.errors import ConfigError, StoreError
 from catalog_gen.store.pictures.pictures import Pictures, is_whole
 
 if TYPE_CHECKING:
+    from obstore import ObjectMeta
     from obstore.store import ObjectStore
 
 #: Requests at a time.
@@ -50,12 +51,22 @@ class InBucket(Pictures):
         }
 
     def listed(self) -> Iterator[tuple[str, int]]:
-        with self._told():
-            for page in self._objects.list():
-                for meta in page:
-                    folder, _, name = str(meta["path"]).rpartition("/")
-                    if name.endswith(".png") and folder == name[:2]:
-                        yield name.removesuffix(".png"), int(meta["size"])
+        pages, last = iter(self._objects.list()), None
+
+        def following() -> "Sequence[ObjectMeta] | None":
+            nonlocal pages
+            try:
+                return next(pages, None)
+            except Exception:  # a listing that broke off is over: go on behind what came
+                pages = iter(self._objects.list(offset=last))
+                raise
+
+        while (page := self._tried(following)) is not None:
+            for meta in page:
+                last = str(meta["path"])
+                folder, _, name = last.rpartition("/")
+                if name.endswith(".png") and folder == name[:2]:
+                    yield name.removesuffix(".png"), int(meta["size"])
 
     def drop(self, addresses: Iterable[str]) -> None:
         paths = [_path(address) for address in addresses]
