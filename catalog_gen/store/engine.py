@@ -4,6 +4,7 @@ Starting one registers every function of SQL, 20 ms of processor time; attaching
 runs takes less than 1. Between two blocks no file is attached, so nothing is locked.
 """
 
+import os
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -18,6 +19,17 @@ _NAME: Final = "catalog"
 
 #: Engines that no block uses; several threads may add and take.
 _idle: deque[DuckDBPyConnection] = deque()
+#: Engines of the process that this one was forked from: without their threads they can't even be
+#: closed.
+_lost: list[DuckDBPyConnection] = []
+
+
+def _forget() -> None:
+    _lost.extend(_idle)
+    _idle.clear()
+
+
+os.register_at_fork(after_in_child=_forget)
 
 
 @contextmanager
