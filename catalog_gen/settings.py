@@ -321,6 +321,13 @@ class ScheduleSettings(Chosen):
     timezone: TimeZone = "UTC"
 
 
+class ExperimentSettings(Chosen):
+    """An experiment that Dagster knows by name, to be run by hand or on a schedule."""
+
+    file: Path = Field(description="the experiment file; see docs/experiments.md")
+    cron: Cron | None = Field(None, description="when it runs; none: when somebody runs it")
+
+
 class AuditSettings(Chosen):
     """When stored pictures are drawn again for comparison, and how many."""
 
@@ -383,6 +390,9 @@ class CatalogSettings(Chosen):
     credentials: CredentialSettings | None = None
     schedule: ScheduleSettings = ScheduleSettings()
     audit: AuditSettings = AuditSettings()
+    experiments: dict[PartName, ExperimentSettings] = Field(
+        {}, description="experiments by the name that Dagster has for them"
+    )
     history: HistorySettings = HistorySettings()
     store: StoreSettings = StoreSettings()
     retention: RetentionSettings = RetentionSettings()
@@ -421,6 +431,10 @@ class Home:
     @property
     def site(self) -> Path:
         return self.root / "site"
+
+    @property
+    def experiments(self) -> Path:
+        return self.root / "experiments"
 
     @property
     def photos(self) -> Path:
@@ -505,9 +519,14 @@ def _with_absolute_paths(settings: CatalogSettings, folder: Path) -> CatalogSett
     cutout = settings.cutout
     if cutout.model is not None:
         cutout = cutout.model_copy(update={"model": folder / cutout.model})
+    experiments = {
+        name: each.model_copy(update={"file": folder / each.file})
+        for name, each in settings.experiments.items()
+    }
     return settings.model_copy(
         update={
             "critic": critic,
+            "experiments": experiments,
             "store": store,
             "cutout": cutout,
             "credentials": credentials,

@@ -127,6 +127,19 @@ def runs(
 
 
 @app.command()
+def experiment(
+    file: Annotated[Path, typer.Argument(help="The experiment file (docs/experiments.md).")],
+    config: ConfigOption = DEFAULT_CONFIG,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Draw without asking first.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Draw a grid of settings, compare the pictures, and recommend a change of the settings."""
+    from catalog_gen.cli.experiment import run
+
+    raise typer.Exit(run(config, file, yes, json))
+
+
+@app.command()
 def plan(
     config: ConfigOption = DEFAULT_CONFIG,
     feed: FeedOption = None,
