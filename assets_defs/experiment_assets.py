@@ -16,6 +16,8 @@ from catalog_gen.settings import ExperimentSettings
 from catalog_gen.stages.catalog import Catalog, Stamp
 from catalog_gen.stages.experiment_plan import plan_experiment
 from catalog_gen.stages.experiments import draw_experiment, write_experiment
+from catalog_gen.stages.runs import finish
+from catalog_gen.store.snapshot import publish_snapshot
 from resources.catalog import CatalogResource, config_from_environment
 from resources.diffusion import DiffusionPipelineResource
 from resources.scorer import ClipScorerResource
@@ -53,6 +55,8 @@ def experiment(
     with progress_in_run_log(context):
         draw_experiment(opened, planned, diffusion_pipeline.engine, scorer, stamp)
     written = write_experiment(opened, planned, config_from_environment())
+    finish(opened, stamp)
+    publish_snapshot(opened.store, opened.home)
     for effect in written.findings.effects:
         context.log.info(f"{effect.grid}: {sentence(effect)}")
     recommended: dict[str, str] = {each.grid: each.why for each in written.findings.advice}
