@@ -45,7 +45,7 @@ def experiment(
     Its pictures have full lineage and are never live.
     """
     opened = catalog.open()
-    file = _file_of(opened, config.name)
+    file = file_of(opened, config.name)
     planned = plan_experiment(opened, file)
     context.log.info(
         f"{planned.name}: {len(planned.cells)} cells, {planned.missing} pictures to draw"
@@ -72,7 +72,12 @@ def experiment(
     )
 
 
-def _file_of(catalog: Catalog, name: str) -> Path:
+def file_of(catalog: Catalog, name: str) -> Path:
+    """The file of an experiment of the settings, or the one that the command line names.
+
+    Raises:
+        ConfigError: the settings have no such experiment.
+    """
     known = catalog.settings.experiments
     if name in known:
         return known[name].file

@@ -226,6 +226,9 @@ class ViewSettings(Chosen):
         128, ge=16, le=MAX_SIDE, multiple_of=8, description="pixels; the judge needs at least 16"
     )
     height: int = Field(128, ge=16, le=MAX_SIDE, multiple_of=8, description="pixels")
+    eta: float | None = Field(
+        None, ge=0, le=1, description="noise that ddim adds in each step; none: it adds none"
+    )
     edit_policy: EditPolicy = Field(
         "cosmetic", description="how far a picture may depart from the product's photo"
     )

@@ -122,7 +122,7 @@ def catalog_diff(text: str, name: str, view: str, values: Mapping[str, Level]) -
         if key == "method":
             named = {"name": value} if isinstance(value, str) else dict(value)  # type: ignore[arg-type]
             method = named if named["name"] != method["name"] else {**method, **named}
-        elif key in ("steps", "scheduler", "guidance", "width", "height"):
+        elif key in ("steps", "scheduler", "guidance", "width", "height", "eta"):
             fields[key] = value
     method |= {
         key: value

@@ -4,7 +4,7 @@ Nothing is written. A cell starts from a view's own recipe for its subject, seed
 cells which say what a night says share the night's pictures.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -99,7 +99,7 @@ def plan_experiment(catalog: Catalog, file: Path) -> PlannedExperiment:
     planned: list[PlannedCell] = []
     for name, grid in experiment.grids.items():
         planned += _planned(name, grid, drawing)
-    cells = tuple({(c.cell.grid, c.cell.subject, c.recipe_id): c for c in planned}.values())
+    cells = _each_once(planned)
     work: dict[str, dict[str, float]] = {}
     with catalog.store.peek() as connection:
         drawn = frozenset(drawn_among(connection, [each.recipe_id for each in cells]))
@@ -197,7 +197,8 @@ def _planned(name: str, grid: Grid, drawing: _Drawing) -> Iterator[PlannedCell]:
     usual: dict[str, dict[str, Level]] = {}
     for subject in subjects.values():
         wish = _supported(name, drawing.wish(view, subject, first), subject)
-        usual[subject.name] = {**usual_values(wish.recipes[0]), MODEL: first, WORDS: {}}
+        own = first or Path(drawing.catalog.settings.model.id).name
+        usual[subject.name] = {**usual_values(wish.recipes[0]), MODEL: own, WORDS: {}}
     wishes: dict[tuple[str, str], DesiredPrompt] = {}
     for cell in cells_of(name, grid, list(subjects), usual):
         subject, model = subjects[cell.subject], str(cell.values.get(MODEL, ""))
@@ -215,6 +216,16 @@ def _planned(name: str, grid: Grid, drawing: _Drawing) -> Iterator[PlannedCell]:
             value, rule, next_step = problem
             raise ConfigError(f"{where}: {value}", rule, next_step)
         yield PlannedCell(cell, view, recipe, wish, model)
+
+
+def _each_once(cells: Iterable[PlannedCell]) -> tuple[PlannedCell, ...]:
+    """The first of a grid's cells that have one recipe; a control stays beside such a cell."""
+    found: dict[tuple[object, ...], PlannedCell] = {}
+    for each in cells:
+        cell = each.cell
+        key = (cell.grid, cell.subject, cell.is_control, each.recipe_id)
+        found.setdefault(key, each)
+    return tuple(found.values())
 
 
 def _view(name: str, grid: Grid, catalog: Catalog) -> str:

@@ -92,6 +92,8 @@ class Drawable(Protocol):
     def width(self) -> int: ...
     @property
     def height(self) -> int: ...
+    @property
+    def eta(self) -> float | None: ...
 
 
 class Family(ABC):
@@ -151,6 +153,12 @@ class Family(ABC):
                 f"scheduler = '{wanted.scheduler}'",
                 "this model's family does not have this scheduler",
                 f"Choose one of: {', '.join(self.schedulers)}.",
+            )
+        if wanted.eta is not None and wanted.scheduler != "ddim":
+            return (
+                f"eta = {wanted.eta:g}",
+                f"scheduler '{wanted.scheduler}' takes none",
+                "Remove it, or set scheduler to 'ddim' where the model has it.",
             )
         for name, pixels in (("width", wanted.width), ("height", wanted.height)):
             if pixels % self.multiple:
@@ -228,6 +236,8 @@ class Family(ABC):
             "num_inference_steps": key.steps,
             "guidance_scale": key.guidance,
         }
+        if key.eta is not None:
+            arguments["eta"] = key.eta
         # Some pipelines take the size from the photo, others need it in addition.
         if "width" in signature(pipeline.__call__).parameters:
             arguments |= {"width": key.width, "height": key.height}
