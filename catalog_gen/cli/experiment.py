@@ -154,8 +154,7 @@ def _as_json(
 
 
 def _cell(result: Result) -> dict[str, object]:
-    shown = {name: value for name, value in asdict(result).items() if name != "recipe_id"}
-    return {"image_id": result.recipe_id, **shown}
+    return {"image_id": result.recipe_id, **asdict(result), "recipe": result.recipe.chosen()}
 
 
 def _effect(effect: Effect) -> dict[str, object]:

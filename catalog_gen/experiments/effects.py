@@ -15,6 +15,7 @@ from typing import Final, Literal
 from catalog_gen.experiments.definition import Level
 from catalog_gen.experiments.results import Block, Result, varied
 from catalog_gen.fingerprint import canonical_json
+from catalog_gen.recipe import Recipe
 
 CONFIDENCE: Final = 0.95
 #: Points of 10 below which a difference does not matter: a quarter of one criterion's step.
@@ -52,7 +53,7 @@ class Effect:
     Attributes:
         points: of the rubric's 10.
         accepted: share of pictures, -1..1; ``shares``: at the first level and at the second.
-        cost: seconds of drawing at the second level over those at the first; None: unmeasured.
+        cost: of the second level over that of the first; None: unmeasured.
     """
 
     grid: str
@@ -140,9 +141,22 @@ def is_accepted(result: Result) -> float:
 
 
 def cost_ratio(pairs: Sequence[tuple[Result, Result]]) -> float | None:
-    """Seconds of the second pictures over those of the first; None where none was measured."""
+    """The cost of the second pictures over that of the first; None where it was not measured.
+
+    Where a step costs the same in both, it is counted in pixels and steps, for a clock also
+    measures what else the machine did. Another model or scheduler is timed.
+    """
+    if all(_a_steps_cost(one.recipe) == _a_steps_cost(other.recipe) for one, other in pairs):
+        return sum(other.recipe.work for _, other in pairs) / sum(
+            one.recipe.work for one, _ in pairs
+        )
     first = sum(one.seconds or 0.0 for one, _ in pairs)
     return sum(other.seconds or 0.0 for _, other in pairs) / first if first else None
+
+
+def _a_steps_cost(recipe: Recipe) -> tuple[object, ...]:
+    """What decides it beside the pixels: without guidance, the model runs once a step."""
+    return recipe.model_hash, recipe.scheduler, recipe.method.task, recipe.guidance > 1
 
 
 def _compared(results: Sequence[Result], axis: str) -> list[tuple[Level, Level]]:

@@ -8,6 +8,7 @@ from typing import Final
 from catalog_gen.decision import Decision
 from catalog_gen.experiments.definition import REPLICATES, Level, told
 from catalog_gen.fingerprint import canonical_json
+from catalog_gen.recipe import Recipe
 
 #: Subject and replicates (the seed): pictures that agree in them are compared pair by pair.
 Block = tuple[str, ...]
@@ -36,7 +37,7 @@ class Result:
     subject: str
     levels: Mapping[str, Level]
     values: Mapping[str, Level]
-    recipe_id: str
+    recipe: Recipe
     sha256: str | None = None
     total: int | None = None
     decision: Decision | None = None
@@ -47,6 +48,11 @@ class Result:
     error: str = ""
     why: tuple[str, ...] = ()
     is_control: bool = False
+
+    @property
+    def recipe_id(self) -> str:
+        """The id of its picture."""
+        return self.recipe.recipe_id
 
     @cached_property
     def settings(self) -> dict[str, Level]:

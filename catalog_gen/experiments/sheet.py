@@ -88,10 +88,9 @@ def _sheet(grid: str, results: Sequence[Result]) -> Sheet:
 
 
 def _heading(result: Result, axes: Sequence[str]) -> tuple[str, ...]:
-    if result.is_control:
-        own = [f"{name} {told(value)}" for name, value in result.settings.items()]
-        return ("catalog.toml's own:", *own)
-    return tuple(f"{axis} {told(result.settings[axis])}" for axis in axes) or ("as it is",)
+    shown = list(result.settings) if result.is_control else axes
+    lines = ", ".join(f"{name} {told(result.settings[name])}" for name in shown).split(", ")
+    return ("catalog.toml's own:", *lines) if result.is_control else tuple(lines)
 
 
 def _label(block: tuple[str, ...]) -> str:

@@ -249,7 +249,7 @@ def _result(cell: PlannedCell, row: CellResult) -> Result:
         subject=cell.cell.subject,
         levels=cell.cell.levels,
         values=cell.cell.values,
-        recipe_id=cell.recipe_id,
+        recipe=cell.recipe,
         sha256=row.sha256,
         total=row.total,
         decision=cast(Decision | None, row.decision),

@@ -15,6 +15,22 @@ from catalog_gen.experiments.effects import Effect, effects_of, interval
 from catalog_gen.experiments.results import Result
 from catalog_gen.experiments.sentences import sentence
 from catalog_gen.experiments.sheet import sheet_png, sheets_of
+from catalog_gen.recipe import Recipe
+
+RECIPE = Recipe.model_validate(
+    {
+        "method": "text2img",
+        "model_hash": "a" * 64,
+        "prompt": "",
+        "negative_prompt": "",
+        "seed": 0,
+        "scheduler": "ddim",
+        "steps": 20,
+        "guidance": 3.0,
+        "width": 128,
+        "height": 128,
+    }
+)
 
 CATALOG = """\
 # The shop's settings.
@@ -40,12 +56,14 @@ def result(
     **settings: Any,
 ) -> Result:
     levels = {**settings, "seed": seed}
+    fields = {name: value for name, value in levels.items() if name in ("steps", "scheduler")}
+    recipe = RECIPE.model_copy(update={**fields, "seed": seed, "prompt": f"{subject} {levels}"})
     return Result(
         grid="g",
         subject=subject,
         levels=levels,
         values=levels,
-        recipe_id=f"{subject} {levels}",
+        recipe=recipe,
         sha256=None if total is None else "a" * 64,
         total=total,
         decision=None if total is None else ("accepted" if accepted else "rejected"),
@@ -96,13 +114,26 @@ def test_a_wide_interval_is_not_clear_and_a_narrow_one_is_no_difference() -> Non
     same = only_effect([result(8, seed, steps=steps) for seed in range(3) for steps in (25, 50)])
     assert same.verdict == "no difference"
     assert sentence(same) == (
-        "steps 25 to 50: no difference (+0.0 to +0.0 of 10 points); same cost."
+        "steps 25 to 50: no difference (+0.0 to +0.0 of 10 points); cost x2.0."
     )
 
 
 def test_one_pair_proves_nothing_and_failed_cells_are_left_out() -> None:
     results = [result(6, 1, steps=10), result(9, 1, steps=20), result(None, 2, steps=20)]
     assert "which proves nothing" in sentence(only_effect(results))
+
+
+def test_another_scheduler_is_timed_and_steps_are_counted() -> None:
+    timed = [
+        result(8, seed, scheduler=name, seconds=seconds)
+        for seed in range(3)
+        for name, seconds in (("ddim", 1.0), ("heun", 1.9))
+    ]
+    assert only_effect(timed).cost == pytest.approx(1.9)
+    busy = [
+        result(8, s, steps=n, seconds=n * (5 if n == 40 else 1)) for s in (1, 2) for n in (20, 40)
+    ]
+    assert only_effect(busy).cost == 2
 
 
 def test_accepted_shares_are_told_where_they_clearly_differ() -> None:
