@@ -91,7 +91,7 @@ def file_of(catalog: Catalog, name: str) -> Path:
 
 
 experiment_job = dg.define_asset_job(
-    "experiment",
+    "run_experiment",
     selection=dg.AssetSelection.assets(experiment),
     description="Draws an experiment's missing cells and writes its page and sheet.",
 )

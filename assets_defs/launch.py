@@ -28,7 +28,7 @@ MODULE: Final = "assets_defs.definitions"
 LOCATION: Final = "catalog_gen"
 NIGHTLY: Final = "nightly_refresh"
 RETRY: Final = "retry_failed"
-EXPERIMENT: Final = "experiment"
+EXPERIMENT: Final = "run_experiment"
 
 _INSTANCE_YAML: Final = """\
 telemetry:

@@ -219,7 +219,7 @@ def test_the_command_asks_first_and_runs_the_asset(
     assert [each["axis"] for each in told["effects"]] == ["steps"]
     assert Path(told["page"]).is_file()
     assert shop.query(f"SELECT job, status FROM runs WHERE run_id = '{told['run_id']}'") == [
-        ("experiment", "succeeded")
+        ("run_experiment", "succeeded")
     ]
     assert command.run(shop.config, file, yes=False, as_json=False) == 0  # nothing left to ask
     assert "steps 2 to 6" in capfd.readouterr().out
