@@ -25,6 +25,7 @@ from assets_defs.checks import (
 from assets_defs.experiment_assets import experiment, experiment_job, experiment_schedules
 from assets_defs.jobs import ASSETS, nightly_refresh, nightly_schedule, retry_failed
 from assets_defs.monitor import run_monitor
+from assets_defs.night_reports import night_reports
 from assets_defs.replay_assets import (
     audit_schedule,
     no_unexplained_drift,
@@ -52,7 +53,7 @@ defs = dg.Definitions(
         no_unexplained_drift,
     ],
     jobs=[nightly_refresh, retry_failed, replay_audit_job, experiment_job],
-    sensors=[run_monitor],
+    sensors=[run_monitor, night_reports],
     schedules=[
         nightly_schedule(_settings.schedule),
         audit_schedule(_settings.audit, _settings.schedule.timezone),

@@ -49,7 +49,7 @@ def run(config: Path, file: Path, yes: bool, as_json: bool) -> int:
 
         return run_experiment(instance, home)
 
-    finished = launch_run(home, launch, "Experiment")
+    finished = launch_run(config, home, launch, "Experiment")
     if finished.interrupted:
         messages.print("Interrupted. What was drawn is kept; run the same command to go on.")
         return INTERRUPTED

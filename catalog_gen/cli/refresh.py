@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
@@ -68,7 +69,7 @@ def run(config: Path, feed: Path | None, budget: str | None, as_json: bool) -> i
 
         return run_nightly(instance, home, limit)
 
-    return _run(settings, home, launch, "Refresh", as_json)
+    return _run(config, settings, home, launch, "Refresh", as_json)
 
 
 def run_retry(config: Path, kinds: "Sequence[Kind]", products: Sequence[str], as_json: bool) -> int:
@@ -108,7 +109,7 @@ def run_retry(config: Path, kinds: "Sequence[Kind]", products: Sequence[str], as
         shards = sorted({shard for _, shard in found})
         return run_retry(instance, home, kinds=kinds, products=products, shards=shards)
 
-    return _run(settings, home, launch, "Retry", as_json)
+    return _run(config, settings, home, launch, "Retry", as_json)
 
 
 def prepare(config: Path) -> Home:
@@ -119,9 +120,16 @@ def prepare(config: Path) -> Home:
     return home
 
 
-def _run(settings: CatalogSettings, home: Home, launch: Launch, title: str, as_json: bool) -> int:
+def _run(
+    config: Path,
+    settings: CatalogSettings,
+    home: Home,
+    launch: Launch,
+    title: str,
+    as_json: bool,
+) -> int:
     started = perf_counter()
-    finished = launch_run(home, launch, title)
+    finished = launch_run(config, home, launch, title)
     if finished.interrupted:
         _say_what_is_kept(home, finished.run_id)
         return INTERRUPTED
@@ -169,19 +177,25 @@ class Finished:
     error: CatalogError | None
 
 
-def launch_run(home: Home, launch: Launch, title: str) -> Finished:
-    """Start Dagster and run a job in this process, with progress bars."""
+def launch_run(config: Path, home: Home, launch: Launch, title: str) -> Finished:
+    """Start Dagster and run a job in this process, with progress bars; then tell how it went."""
     with _quiet(), messages.status("Starting Dagster ..."), many_imports():
         from assets_defs.launch import dagster_instance, failure_of, was_interrupted
+        from assets_defs.night_reports import tell
     other = drawing_process(home)
     if other is not None:
         messages.print(
             f"Process {other or 'unknown'} is drawing. This {title.lower()} waits for it, and then "
             "draws what is still missing."
         )
+    began = datetime.now(UTC)
     with _quiet(), dagster_instance(home) as instance, progress_bars():
         run = launch(instance)
         failure = None if run.is_success else failure_of(instance, run.run_id)
+        delivery = tell(instance, Catalog.open(config, home), datetime.now(UTC), since=began)
+    for unsent in delivery.errors:
+        messages.print("[yellow]Not told[/]:", end=" ")
+        messages.print(str(unsent), markup=False)
     error = failure and _as_error(failure.kind, failure.message, run.run_id)
     return Finished(run.run_id, was_interrupted(run), error or None)
 
