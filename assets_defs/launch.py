@@ -28,6 +28,7 @@ MODULE: Final = "assets_defs.definitions"
 LOCATION: Final = "catalog_gen"
 NIGHTLY: Final = "nightly_refresh"
 RETRY: Final = "retry_failed"
+EXPERIMENT: Final = "run_experiment"
 
 _INSTANCE_YAML: Final = """\
 telemetry:
@@ -89,6 +90,11 @@ def run_retry(
     }
     config = {"ops": {"candidate_images": {"config": again}}}
     return _run(instance, home, RETRY, config, shard_range(min(shards), max(shards)))
+
+
+def run_experiment(instance: dg.DagsterInstance, home: Home) -> dg.DagsterRun:
+    """Run the experiment of ``$CATALOG_EXPERIMENT``; raises as ``_run`` does."""
+    return _run(instance, home, EXPERIMENT, {}, {})
 
 
 def _run(

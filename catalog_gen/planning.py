@@ -161,6 +161,7 @@ def recipes_for(
             height=view.height,
             reference_sha256=reference_sha256,
             mask_sha256=mask_sha256,
+            eta=view.eta,
         )
         for candidate in range(view.candidates)
     ]

@@ -226,6 +226,9 @@ class ViewSettings(Chosen):
         128, ge=16, le=MAX_SIDE, multiple_of=8, description="pixels; the judge needs at least 16"
     )
     height: int = Field(128, ge=16, le=MAX_SIDE, multiple_of=8, description="pixels")
+    eta: float | None = Field(
+        None, ge=0, le=1, description="noise that ddim adds in each step; none: it adds none"
+    )
     edit_policy: EditPolicy = Field(
         "cosmetic", description="how far a picture may depart from the product's photo"
     )
@@ -321,11 +324,52 @@ class ScheduleSettings(Chosen):
     timezone: TimeZone = "UTC"
 
 
+class ExperimentSettings(Chosen):
+    """An experiment that Dagster knows by name, to be run by hand or on a schedule."""
+
+    file: Path = Field(description="the experiment file; see docs/experiments.md")
+    cron: Cron | None = Field(None, description="when it runs; none: when somebody runs it")
+
+
 class AuditSettings(Chosen):
     """When stored pictures are drawn again for comparison, and how many."""
 
     sample: int = Field(50, ge=1, le=1_000_000, description="pictures per audit")
     cron: Cron = "0 5 * * *"
+
+
+class MailSettings(Chosen):
+    """A mail server, and who gets mail; the password comes from the environment."""
+
+    host: str = Field(min_length=1, description="the SMTP server")
+    port: int = Field(587, ge=1, le=65535)
+    security: Literal["starttls", "tls", "none"] = Field(
+        "starttls", description="tls: from the first byte on, usually port 465"
+    )
+    sender: str = Field(pattern=r"^[^@\r\n]+@[^@\r\n]+$", description="the address that it is from")
+    to: tuple[Annotated[str, Field(pattern=r"^[^@\r\n]+@[^@\r\n]+$")], ...] = Field(min_length=1)
+
+
+class ReportSettings(Chosen):
+    """Who is told how a night went, and what counts as late."""
+
+    folder: Path | None = Field(
+        None, description="where reports are written; unset: reports/ below the catalog's home"
+    )
+    mail: MailSettings | None = Field(None, description="unset: no mail is sent")
+    webhook: bool = Field(
+        False, description="post them in Slack's form to the address in CATALOG_WEBHOOK_URL"
+    )
+    only_if_needed: bool = Field(
+        False, description="send nothing but files for nights that need no one"
+    )
+    begin_minutes: int = Field(
+        15, ge=1, le=1440, description="a night that has not begun by then is late"
+    )
+    end_minutes: int = Field(
+        360, ge=1, le=10_080, description="a night that is at work for longer is late"
+    )
+    link: str = Field("", description="the gallery's address, for links")
 
 
 class HistorySettings(Chosen):
@@ -383,6 +427,10 @@ class CatalogSettings(Chosen):
     credentials: CredentialSettings | None = None
     schedule: ScheduleSettings = ScheduleSettings()
     audit: AuditSettings = AuditSettings()
+    experiments: dict[PartName, ExperimentSettings] = Field(
+        {}, description="experiments by the name that Dagster has for them"
+    )
+    reports: ReportSettings = ReportSettings()
     history: HistorySettings = HistorySettings()
     store: StoreSettings = StoreSettings()
     retention: RetentionSettings = RetentionSettings()
@@ -421,6 +469,14 @@ class Home:
     @property
     def site(self) -> Path:
         return self.root / "site"
+
+    @property
+    def reports(self) -> Path:
+        return self.root / "reports"
+
+    @property
+    def experiments(self) -> Path:
+        return self.root / "experiments"
 
     @property
     def photos(self) -> Path:
@@ -505,9 +561,18 @@ def _with_absolute_paths(settings: CatalogSettings, folder: Path) -> CatalogSett
     cutout = settings.cutout
     if cutout.model is not None:
         cutout = cutout.model_copy(update={"model": folder / cutout.model})
+    experiments = {
+        name: each.model_copy(update={"file": folder / each.file})
+        for name, each in settings.experiments.items()
+    }
+    reports = settings.reports
+    if reports.folder is not None:
+        reports = reports.model_copy(update={"folder": folder / reports.folder})
     return settings.model_copy(
         update={
             "critic": critic,
+            "reports": reports,
+            "experiments": experiments,
             "store": store,
             "cutout": cutout,
             "credentials": credentials,

@@ -40,6 +40,7 @@ def looks(catalog: Catalog) -> tuple[Look, ...]:
         Look("critic", lambda: _critic(catalog)),
         Look("photos", lambda: _photos(catalog)),
         Look("credentials", lambda: _credentials(catalog)),
+        Look("reports", lambda: _reports(catalog)),
     )
 
 
@@ -198,3 +199,11 @@ def _credentials(catalog: Catalog) -> str:
             )
     require_private(credentials.private_key)
     return f"{credentials.algorithm}, {credentials.certificates}"
+
+
+def _reports(catalog: Catalog) -> str:
+    """How people are told; nothing is sent."""
+    from catalog_gen.reporting.nights.senders import senders_of
+
+    ways = senders_of(catalog.settings.reports, catalog.home.reports, os.environ)
+    return f"told by {', '.join(each.name for each in ways)}"

@@ -28,6 +28,7 @@ class BatchKey:
     guidance: float
     scheduler: str
     dtype: Literal["own", "fp32"] = "own"
+    eta: float | None = None
 
     @classmethod
     def of(cls, recipe: Recipe) -> "BatchKey":
@@ -39,6 +40,7 @@ class BatchKey:
             steps=recipe.steps,
             guidance=recipe.guidance,
             scheduler=recipe.scheduler,
+            eta=recipe.eta,
         )
 
     def in_fp32(self) -> "BatchKey":

@@ -86,13 +86,26 @@ def draw_missing(
         StoreError: the database or the outbox failed; what was drawn before is kept.
         DrawingError: the engine as a whole failed; what was drawn before is kept.
     """
+    tries = catalog.settings.limits.tries
+    return draw_found(
+        catalog, engine, lambda connection: open_work(connection, shards, tries), stamp
+    )
+
+
+def draw_found(
+    catalog: Catalog,
+    engine: Callable[[], Draws],
+    find: Callable[[DuckDBPyConnection], list[WorkItem]],
+    stamp: Stamp,
+) -> DrawResult:
+    """Draw the work that ``find`` finds in the database; as ``draw_missing``."""
     tally = _Tally()
     tries = catalog.settings.limits.tries
     with drawing_lock(catalog.home):
         # Ingest the outbox first: open work read before would include pictures already drawn.
         _take_over(catalog, stamp, tally)
         with catalog.store.reading() as connection:
-            work = open_work(connection, shards, tries)
+            work = find(connection)
         jobs, failures = _jobs(catalog, work)
         if failures:
             with catalog.store.writing() as connection:

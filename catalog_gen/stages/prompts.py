@@ -233,7 +233,7 @@ def desired_prompts(
     """Every product and view whose wish is new or changed, view by view."""
     for view in views:
         for stale in stale_inputs(connection, view.spec(drawer), relation=relation, shards=shards):
-            yield _desired(view, stale, drawer)
+            yield wish_for(view, stale, drawer)
 
 
 def write_prompts(
@@ -294,7 +294,7 @@ def store_wishes(
     prompts = trimmed = 0
     reused: set[str] = set()
     while wishes := list(islice(desired, SAVED)):
-        save_prompts(connection, [_row(wish, stamp) for wish in wishes])
+        save_prompts(connection, [prompt_row(wish, stamp) for wish in wishes])
         items = [item for wish in firsts(wishes) for item in _items(wish)]
         reused |= save_plan(connection, items, stamp.run_id, stamp.now).reused
         prompts += len(wishes)
@@ -363,7 +363,8 @@ def picture_seconds(
     }
 
 
-def _desired(view: View, stale: StaleInput, drawer: Drawer) -> DesiredPrompt:
+def wish_for(view: View, stale: StaleInput, drawer: Drawer) -> DesiredPrompt:
+    """What a view asks for a product, and the recipes that fulfil it."""
     fields = stale.product.fields()
     asked = view.wishes.asked(fields)
     fitted = drawer.budget.fit(view.wishes.say(fields, asked))
@@ -415,7 +416,8 @@ def _desired(view: View, stale: StaleInput, drawer: Drawer) -> DesiredPrompt:
     )
 
 
-def _row(wish: DesiredPrompt, stamp: Stamp) -> PromptRow:
+def prompt_row(wish: DesiredPrompt, stamp: Stamp) -> PromptRow:
+    """A wish as the prompts table has it."""
     stale = wish.stale
     return PromptRow(
         prompt_id=wish.prompt_id,

@@ -1,6 +1,6 @@
 """Score new pictures: CLIP similarity and margin, contrasts of what was asked, and all signals."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +8,7 @@ from time import perf_counter
 from typing import Final
 
 import numpy as np
+from duckdb import DuckDBPyConnection
 from numpy.typing import NDArray
 
 from catalog_gen.catalog.reference import resolve_reference
@@ -66,10 +67,24 @@ def score_images(
             model's words.
         CorruptionError: a stored picture is damaged.
     """
+
+    def find(connection: DuckDBPyConnection, lookers: str) -> list[ToScore]:
+        return unscored(connection, scorer.scorer_hash, lookers, shards)
+
+    return score_found(catalog, scorer, find, stamp)
+
+
+def score_found(
+    catalog: Catalog,
+    scorer: ClipScorer,
+    find: Callable[[DuckDBPyConnection, str], list[ToScore]],
+    stamp: Stamp,
+) -> ScoreResult:
+    """Score what ``find`` finds in the database, given the lookers; as ``score_images``."""
     started = perf_counter()
     lookers = _Lookers.of(catalog)
     with catalog.store.reading() as connection:
-        todo = unscored(connection, scorer.scorer_hash, lookers.identity, shards)
+        todo = find(connection, lookers.identity)
         if not todo:
             return ScoreResult(0, perf_counter() - started)
         rivals = current_prompts(connection)
@@ -170,7 +185,10 @@ class _Phrases:
             return None
 
         def whole(asked: Mapping[str, str]) -> str:
-            return view.wishes.say(item.inputs, asked)
+            said = view.wishes.say(item.inputs, asked)
+            for old, new in item.words.items():
+                said = said.replace(old, new)
+            return said
 
         def cut(asked: Mapping[str, str]) -> str:
             return self.drawer.budget.fit(whole(asked)).text

@@ -1,11 +1,12 @@
 """Judge scored pictures by the rubric, from stored signals alone."""
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Final
 
 import numpy as np
+from duckdb import DuckDBPyConnection
 from numpy.typing import NDArray
 
 from catalog_gen.fingerprint import canonical_json
@@ -46,10 +47,24 @@ def judge_images(
     Raises:
         ConfigError: the rubric can't be used, or its critic on one of the pictures.
     """
+
+    def find(connection: DuckDBPyConnection, rubric: str) -> list[ToJudge]:
+        return unjudged(connection, rubric, scorer_hash, shards)
+
+    return judge_found(catalog, scorer_hash, find, stamp)
+
+
+def judge_found(
+    catalog: Catalog,
+    scorer_hash: str,
+    find: Callable[[DuckDBPyConnection, str], list[ToJudge]],
+    stamp: Stamp,
+) -> JudgeResult:
+    """Judge what ``find`` finds in the database, given the rubric; as ``judge_images``."""
     rubric = load_rubric(catalog.settings.rubric)
     filed_under = rubric.rubric_hash(scorer_hash)
     with catalog.store.reading() as connection:
-        todo = unjudged(connection, filed_under, scorer_hash, shards)
+        todo = find(connection, filed_under)
     twins = _twins(catalog, todo, scorer_hash)
     record = rubric.section(scorer_hash).critic
     critic = load_shop_critic(catalog.settings.rubric, record) if record and todo else None
@@ -58,7 +73,7 @@ def judge_images(
     if todo:
         report("judge", 0, len(todo))
     for done, item in enumerate(todo, start=1):
-        measured, twin = Signals.from_json(item.signals), twins[item.image_id]
+        measured, twin = Signals.from_json(item.signals), twins.get(item.image_id)
         if critic is not None and measured.number("soundness") is None:
             critic.require(item.lookers)
             sound = critic.soundness(item.embedding, measured)
@@ -104,6 +119,8 @@ def _twins(
     catalog: Catalog, todo: Sequence[ToJudge], scorer_hash: str
 ) -> Mapping[str, Twin | None]:
     """The most similar picture of another look among all pictures in use, by image id.
+
+    A picture that is not in use itself, such as an experiment's, has none.
 
     Looks with the same prompt are meant to look similar and are not compared.
     """

@@ -254,6 +254,7 @@ def reasons_behind(
                     lag(inputs::JSON) OVER earlier AS previous_inputs,
                     lag(spec) OVER earlier AS previous_spec
                 FROM prompts SEMI JOIN asked USING (product_id, view)
+                WHERE reason <> 'experiment'
                 WINDOW earlier AS (PARTITION BY product_id, view ORDER BY seq)
             )
             SELECT * FROM history SEMI JOIN prompts_to_explain ON prompt_id = value

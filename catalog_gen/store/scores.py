@@ -1,7 +1,7 @@
 """The scores table: the scorer's answer for a picture, and the signals measured on it."""
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import numpy as np
@@ -21,7 +21,7 @@ class ToScore:
 
     Of the products that ask for it the first, by id, stands for all: ``inputs`` are the fields that
     its wish was made from, ``asked`` is what it asks for; ``product`` is the product in the newest
-    feed.
+    feed. ``words`` are those that an experiment replaced in its prompt.
     """
 
     image_id: str
@@ -31,6 +31,7 @@ class ToScore:
     asked: dict[str, str]
     recipe: Recipe
     product: Product
+    words: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def product_id(self) -> str:

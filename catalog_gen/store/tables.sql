@@ -291,6 +291,31 @@ CREATE TABLE rollbacks (
     released_at     TIMESTAMPTZ           -- NULL: nights are still held back
 );
 
+-- Experiments (catalog_gen/experiments): grids over recipes' fields. Their pictures have prompts, recipes,
+-- ledger rows, scores and verdicts like all others, but looks that no product asks for: they are never live.
+CREATE TABLE experiments (
+    seq            BIGINT NOT NULL DEFAULT nextval('seq'),
+    experiment_id  VARCHAR PRIMARY KEY,   -- SHA-256 of its name and cells
+    name           VARCHAR NOT NULL,      -- of the file
+    definition     VARCHAR NOT NULL,      -- JSON: what the file says
+    created_at     TIMESTAMPTZ NOT NULL,
+    run_id         VARCHAR NOT NULL       -- the run that began it
+);
+
+CREATE TABLE experiment_cells (
+    experiment_id  VARCHAR NOT NULL,
+    place          INTEGER NOT NULL,      -- 0, 1, ...: in the order of the file
+    grid           VARCHAR NOT NULL,
+    subject        VARCHAR NOT NULL,      -- a product's id, or the name of a subject or prompt in the file
+    view           VARCHAR NOT NULL,      -- the section of catalog.toml that it starts from
+    levels         VARCHAR NOT NULL,      -- JSON: axis to value
+    words          MAP(VARCHAR, VARCHAR) NOT NULL,  -- replaced in the prompt: old to new
+    recipe_id      VARCHAR NOT NULL,      -- cells share a picture with whatever has the same recipe
+    prompt_id      VARCHAR NOT NULL,
+    reference      VARCHAR NOT NULL,      -- the photo as the feed or the file names it, or empty
+    PRIMARY KEY (experiment_id, place)
+);
+
 -- The results of drawing stored images again, night after night.
 CREATE TABLE replays (
     seq                  BIGINT NOT NULL DEFAULT nextval('seq'),

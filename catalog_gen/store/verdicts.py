@@ -147,7 +147,7 @@ def unjudged(
         """,
         {"scorer": scorer, "rubric": rubric, "shards": shard_list(shards)},
     ).fetchall()
-    return [_to_judge(row) for row in rows]
+    return [to_judge(row) for row in rows]
 
 
 def save_verdicts(connection: DuckDBPyConnection, rows: Sequence[VerdictRow]) -> None:
@@ -273,7 +273,8 @@ def sample_to_label(connection: DuckDBPyConnection, count: int) -> list[ToReview
     return [ToReview(*row) for row in rows]
 
 
-def _to_judge(row: tuple[Any, ...]) -> ToJudge:
+def to_judge(row: tuple[Any, ...]) -> ToJudge:
+    """A picture from the columns of ``unjudged``."""
     image_id, product_id, view, candidate, attempt, recipe, *rest = row
     environment_id, similarity, margin, embedding, signals, lookers = rest
     return ToJudge(

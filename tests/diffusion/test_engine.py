@@ -37,6 +37,7 @@ MIXED: list[dict[str, Any]] = [
     {"scheduler": "lcm", "height": 48},
     {"method": photo_edit()},
     {"method": photo_edit(0.5), "scheduler": "unipc", "steps": 4},
+    {"scheduler": "ddim", "eta": 1.0},
 ]
 
 
@@ -110,6 +111,16 @@ def test_bytes_depend_on_no_order_neighbour_or_engine(
         assert drawn.batch_size == 4
         assert drawn.seconds > 0
         assert np.array_equal(_decoded(drawn.png), drawn.pixels)
+
+
+def test_eta_is_the_noise_of_ddim_alone(sd: LoadedModel, make_job: MakeJob) -> None:
+    jobs = [make_job(sd, scheduler="ddim", eta=eta) for eta in (None, 0.0, 1.0)]
+    none, zero, one = (_drawn(Engine(sd, 1).draw([job])).popitem()[1] for job in jobs)
+    assert none.recipe_id != zero.recipe_id
+    assert none.sha256 == zero.sha256 != one.sha256
+    (refused,) = Engine(sd, 1).draw([make_job(sd, scheduler="euler-a", eta=0.5)])
+    assert isinstance(refused, Failure)
+    assert "scheduler 'euler-a' takes none" in refused.error
 
 
 def _decoded(png: bytes) -> Any:

@@ -39,6 +39,7 @@ class Wanted:
     steps: int = 20
     width: int = 64
     height: int = 64
+    eta: float | None = None
 
 
 @pytest.mark.parametrize(

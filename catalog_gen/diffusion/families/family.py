@@ -93,6 +93,8 @@ class Drawable(Protocol):
     def width(self) -> int: ...
     @property
     def height(self) -> int: ...
+    @property
+    def eta(self) -> float | None: ...
 
 
 class Family(ABC):
@@ -154,6 +156,12 @@ class Family(ABC):
                 "this model's family does not have this scheduler"
                 + (f"; did you mean '{meant}'?" if meant else ""),
                 f"Choose one of: {', '.join(self.schedulers)}.",
+            )
+        if wanted.eta is not None and wanted.scheduler != "ddim":
+            return (
+                f"eta = {wanted.eta:g}",
+                f"scheduler '{wanted.scheduler}' takes none",
+                "Remove it, or set scheduler to 'ddim' where the model has it.",
             )
         for name, pixels in (("width", wanted.width), ("height", wanted.height)):
             if pixels % self.multiple:
@@ -231,6 +239,8 @@ class Family(ABC):
             "num_inference_steps": key.steps,
             "guidance_scale": key.guidance,
         }
+        if key.eta is not None:
+            arguments["eta"] = key.eta
         # Some pipelines take the size from the photo, others need it in addition.
         if "width" in signature(pipeline.__call__).parameters:
             arguments |= {"width": key.width, "height": key.height}
