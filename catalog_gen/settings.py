@@ -431,6 +431,10 @@ class Home:
         return self.root / "photos"
 
     @property
+    def trials(self) -> Path:
+        return self.root / "trials"
+
+    @property
     def hashes(self) -> Path:
         return self.root / "hashes.json"
 

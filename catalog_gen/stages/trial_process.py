@@ -117,9 +117,7 @@ class TrialProcess:
 class _Running:
     """A started process, with a thread that listens to it."""
 
-    def __init__(
-        self, catalog: Catalog, idle: float, note: Callable[[int, State], None]
-    ) -> None:
+    def __init__(self, catalog: Catalog, idle: float, note: Callable[[int, State], None]) -> None:
         context = get_context("spawn")  # not by fork: this process has threads
         self._pipe, theirs = context.Pipe()
         self.process: BaseProcess = context.Process(

@@ -3,24 +3,43 @@
 A trial starts from a wish: what a view asks of a product, as the store has it, or free words.
 """
 
+import json
+import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+import tomlkit
 from duckdb import DuckDBPyConnection
+from numpy.typing import NDArray
+from pydantic import ValidationError
 
+from catalog_gen.broken_rules import broken_rules
 from catalog_gen.catalog.product import Product
 from catalog_gen.catalog.reference import resolve_reference
 from catalog_gen.diffusion.jobs import DrawJob, Drawn
 from catalog_gen.errors import InputError
+from catalog_gen.imaging.decode import read_bytes
+from catalog_gen.imaging.decoder import decode_picture
+from catalog_gen.imaging.formats import picture_format
+from catalog_gen.imaging.metadata import label_png
+from catalog_gen.imaging.provenance import Provenance
 from catalog_gen.judging.scorer import ClipScorer
 from catalog_gen.planning import recipes_for
-from catalog_gen.recipe import Environment, Recipe
+from catalog_gen.recipe import Environment, Failure, Recipe, candidate_seed
 from catalog_gen.settings import ViewSettings
 from catalog_gen.stages.catalog import Catalog, Stamp
+from catalog_gen.stages.cutouts import MASK_HASH
+from catalog_gen.stages.products import REFERENCE_HASH
 from catalog_gen.stages.prompts import Drawer
 from catalog_gen.stages.scores import Scoring
 from catalog_gen.stages.verdicts import judge_unstored
 from catalog_gen.store.cutouts import stored_masks
+from catalog_gen.store.files import write_whole
 from catalog_gen.store.products import PRODUCT_COLUMNS, stored_product
 from catalog_gen.store.relations import first_row
 from catalog_gen.store.scores import ScoreRow, ToScore
@@ -49,6 +68,22 @@ class Wish:
     photo_sha256: str = ""
     mask_sha256: str = ""
     mask: bytes | None = None
+
+    @property
+    def first_seed(self) -> int:
+        """The seed of the night's first candidate."""
+        return candidate_seed(self.form, 0, 0)
+
+    def photo(self, catalog: Catalog) -> NDArray[np.uint8] | None:
+        """The product's photo, (H, W, 3); None: it has none.
+
+        Raises:
+            InputError: it can't be read.
+        """
+        if not self.product.reference:
+            return None
+        path = resolve_reference(self.product.reference, catalog.photo_folders)
+        return decode_picture(read_bytes(path), name=path.name)
 
     def saying(self, prompt: str, negative_prompt: str) -> "Wish":
         """The same wish in other words."""
@@ -93,9 +128,6 @@ def wish_of(connection: DuckDBPyConnection, product_id: str, view: str) -> Wish:
     Raises:
         InputError: the product does not ask for this view, or the model can't draw what it asks.
     """
-    from catalog_gen.stages.cutouts import MASK_HASH
-    from catalog_gen.stages.products import REFERENCE_HASH
-
     row = first_row(
         connection.execute(
             f"""
@@ -134,8 +166,8 @@ def wish_of(connection: DuckDBPyConnection, product_id: str, view: str) -> Wish:
 
 
 def free_wish(prompt: str, negative_prompt: str = "") -> Wish:
-    """A wish in free words, of no product."""
-    return Wish(FREE, Product("", prompt), prompt, negative_prompt, prompt, {}, {})
+    """A wish in free words, of no product. All of them start from the same noise."""
+    return Wish(FREE, Product("", ""), prompt, negative_prompt, FREE, {}, {})
 
 
 def trial_of(drawer: Drawer, wish: Wish, settings: ViewSettings, seed: int | None = None) -> Trial:
@@ -186,6 +218,30 @@ def job_of(catalog: Catalog, trial: Trial) -> DrawJob:
     if "photo" in trial.settings.method.needs:
         photo = resolve_reference(trial.wish.product.reference, catalog.photo_folders)
     return DrawJob(trial.recipe.recipe_id, trial.recipe, photo, trial.wish.mask)
+
+
+def draw_recipe(catalog: Catalog, recipe: Recipe, photo: str | None) -> Drawn:
+    """Draw one recipe in this process, alone in its batch.
+
+    Args:
+        photo: its reference photo, below one of the catalog's folders.
+
+    Raises:
+        InputError: the model can't draw it, or the photo can't be read.
+        ModelError: the model can't be loaded.
+    """
+    from catalog_gen.diffusion.engine import Engine
+    from catalog_gen.diffusion.loading import load_model
+
+    path = None if photo is None else resolve_reference(photo, catalog.photo_folders)
+    with catalog.store.peek() as connection:
+        mask = recipe.mask_sha256 or ""
+        masks = stored_masks(connection, [mask] if mask else [])
+    engine = Engine(load_model(catalog.settings.model, catalog.home.hashes), batch_size=1)
+    (outcome,) = engine.draw([DrawJob(recipe.recipe_id, recipe, path, masks.get(mask))])
+    if isinstance(outcome, Failure):
+        raise InputError(f"recipe {recipe.recipe_id[:16]}", outcome.error, "Change the recipe.")
+    return outcome
 
 
 class Judge:
@@ -239,12 +295,101 @@ def drawn_trial(trial: Trial, drawn: Drawn) -> Tried:
     return Tried(trial, drawn.png, drawn.seconds, drawn.environment)
 
 
-def view_table(trial: Trial, template: str | None = None) -> dict[str, Any]:
-    """The trial's settings as a view's section of ``catalog.toml``; defaults are left out.
+def with_settings(base: ViewSettings, changes: Mapping[str, Any]) -> ViewSettings:
+    """A view's settings with changes, checked as those of ``catalog.toml`` are.
+
+    Raises:
+        InputError: a value breaks a rule; all of them are listed.
+    """
+    try:
+        return ViewSettings.model_validate(base.model_dump(mode="json") | dict(changes))
+    except ValidationError as error:
+        broken = broken_rules(error, ViewSettings)
+        rules = "; ".join(f"{each.key}: {each.rule}" for each in broken)
+        raise InputError("these settings", rules, "Change them.") from error
+
+
+def as_view(trial: Trial, template: str | None, name: str = "tried") -> str:
+    """The trial as a section of ``catalog.toml``; what is the default is left out.
 
     Args:
         template: the template that gave the prompt; None: the prompt itself becomes one.
     """
     chosen = trial.settings.model_dump(mode="json", exclude_defaults=True, exclude_none=True)
-    prompt = trial.wish.prompt if template is None else template
-    return {"template": prompt, **{key: chosen[key] for key in chosen if key != "template"}}
+    method = chosen.pop("method", {"name": trial.settings.method.name})
+    said = literal(trial.wish.prompt) if template is None else template
+    chosen["template"] = said
+    if template is None and trial.wish.negative_prompt:
+        chosen["negative_prompt"] = literal(trial.wish.negative_prompt)
+    section = tomlkit.table()
+    for key, value in chosen.items():
+        section[key] = tomlkit.string(value, multiline=True) if "\n" in str(value) else value
+    inline = tomlkit.inline_table()
+    inline.update(method)
+    section["method"] = inline if len(method) > 1 else method["name"]
+    document = tomlkit.document()
+    views = tomlkit.table(is_super_table=True)
+    views[name] = section
+    document["views"] = views
+    return tomlkit.dumps(document)
+
+
+def literal(prompt: str) -> str:
+    """A template that says exactly this, whatever braces are in it."""
+    special = any(sign in prompt for sign in ("{{", "{%", "{#"))
+    return f"{{% raw %}}{prompt}{{% endraw %}}" if special else prompt
+
+
+def as_command(trial: Trial) -> str:
+    """The shell command that draws the trial."""
+    parts = ["catalog-gen", "draw", trial.recipe.canonical]
+    if "photo" in trial.settings.method.needs:
+        parts += ["--photo", trial.wish.product.reference]
+    return shlex.join([*parts, "--out", "picture.png"])
+
+
+def add_photo(catalog: Catalog, content: bytes) -> str:
+    """Keep a photo to start trials from; returns its reference.
+
+    Raises:
+        InputError: it is no picture in a format that is read.
+    """
+    found = picture_format(content)
+    if found is None:
+        raise InputError("the photo", "is no picture in a format that is read", "Try a JPEG.")
+    digest = sha256(content).hexdigest()
+    name = f"{digest[:2]}/{digest}.{found.suffix}"
+    path = catalog.home.photos / name
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, content)
+    return name
+
+
+def keep(catalog: Catalog, tried: Tried, note: str) -> Path:
+    """Keep a trial as a PNG with its recipe inside, and a JSON file with what was said of it.
+
+    They lie beside the store and not in it: no night publishes them.
+    """
+    recipe, now = tried.trial.recipe, datetime.now(UTC)
+    folder = catalog.home.trials
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{recipe.recipe_id[:16]}.png"
+    told = {
+        "image_id": recipe.recipe_id,
+        "product_id": tried.trial.wish.product.product_id,
+        "view": tried.trial.wish.view,
+        "note": note,
+        "kept_at": now.isoformat(timespec="seconds"),
+        "recipe": recipe.chosen(),
+        "settings": tried.trial.settings.chosen(),
+        "environment": tried.environment.chosen(),
+        "similarity": None if tried.score is None else tried.score.similarity,
+        "margin": None if tried.score is None else tried.score.margin,
+        "decision": None if tried.verdict is None else tried.verdict.decision,
+        "total": None if tried.verdict is None else tried.verdict.total,
+        "criteria": None if tried.verdict is None else json.loads(tried.verdict.criteria),
+    }
+    write_whole(path.with_suffix(".json"), json.dumps(told, indent=2).encode())
+    write_whole(path, label_png(tried.png, Provenance(recipe, now)))
+    return path

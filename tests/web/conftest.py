@@ -15,7 +15,8 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
     shop = with_photos(tmp_path_factory.mktemp("studio"))
     save_photo(shop, "one.png", 90)
     rubric = shop.folder / "rubric.toml"
-    rubric.write_text(rubric.read_text("utf-8").replace("accept = 0", "accept = 10"), "utf-8")
+    text = rubric.read_text("utf-8").replace("calibrated = true", "calibrated = false")
+    rubric.write_text(text, "utf-8")
     shop.night("first")
     return shop
 
