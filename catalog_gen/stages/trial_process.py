@@ -8,6 +8,7 @@ that a night has the GPU's memory to itself.
 import os
 import signal
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import count
 from multiprocessing import get_context
@@ -27,7 +28,9 @@ IDLE: Final = 600.0
 #: How a process that goes away meanwhile looks through its pipe.
 _GONE: Final = (EOFError, OSError)
 
-Step = Literal["waiting", "loading", "drawing", "judging", "done", "failed", "stopped"]
+_ENDED: Final = "the process that drew it ended; look for a lack of memory (dmesg), and retry"
+
+Step = Literal["waiting", "drawing", "judging", "done", "failed", "stopped"]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -71,10 +74,18 @@ class TrialProcess:
         with self._lock:
             number = next(self._numbers)
             self._states[number] = State("waiting")
-            if self._running is None or not self._running.take(number, trial):
+        self.prepare()
+        with self._lock:
+            running = self._running
+        if running is None or not running.take(number, trial):
+            self._note(number, State("failed", error=_ENDED))
+        return number
+
+    def prepare(self) -> None:
+        """Start the process and load the model, so that the first trial need not wait for it."""
+        with self._lock:
+            if self._running is None or self._running.gone:
                 self._running = _Running(self._catalog, self._idle, self._note)
-                self._running.take(number, trial)
-            return number
 
     def state(self, number: int) -> State:
         """How far a trial is."""
@@ -82,8 +93,7 @@ class TrialProcess:
         with self._lock:
             state = self._states[number]
         if not state.ended and running is not None and running.lost(number):
-            error = "the process that drew it ended; look for a lack of memory (dmesg), and retry"
-            self._note(number, State("failed", error=error))
+            self._note(number, State("failed", error=_ENDED))
             return self.state(number)
         return state
 
@@ -148,6 +158,11 @@ class _Running:
             except _GONE:
                 self._gone.set()
 
+    @property
+    def gone(self) -> bool:
+        """Whether the process has ended, as far as is known."""
+        return self._gone.is_set()
+
     def lost(self, number: int) -> bool:
         """Whether the process is gone with a trial that it was given."""
         return number in self._taken and self._gone.is_set()
@@ -193,6 +208,7 @@ def _serve(catalog: Catalog, idle: float, owner: "Connection[Any, Any]") -> None
     orders = _Orders()
     Thread(target=orders.receive, args=(owner,), daemon=True).start()
     easel = _Easel(catalog)
+    easel.load()
     while True:
         try:
             number, trial = orders.waiting.get(timeout=idle)
@@ -213,6 +229,11 @@ class _Easel:
         self._loaded: Any = None
         self._judge: Judge | None = None
 
+    def load(self) -> None:
+        """Load the model ahead; an error is told with the first trial, which tries again."""
+        with suppress(CatalogError):
+            self._engine()
+
     def draw(
         self, trial: Trial, say: Callable[[State], None], stopped: Callable[[], bool]
     ) -> State:
@@ -228,7 +249,6 @@ class _Easel:
             if stopped():
                 return State("stopped")
             job = job_of(self._catalog, trial)
-            say(State("loading"))
             (outcome,) = self._engine().draw([job], progress)
             if isinstance(outcome, Failure):
                 return State("failed", error=outcome.error)

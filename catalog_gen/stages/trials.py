@@ -316,7 +316,8 @@ def as_view(trial: Trial, template: str | None, name: str = "tried") -> str:
         template: the template that gave the prompt; None: the prompt itself becomes one.
     """
     chosen = trial.settings.model_dump(mode="json", exclude_defaults=True, exclude_none=True)
-    method = chosen.pop("method", {"name": trial.settings.method.name})
+    chosen.pop("method", None)
+    method = trial.settings.method.chosen()
     said = literal(trial.wish.prompt) if template is None else template
     chosen["template"] = said
     if template is None and trial.wish.negative_prompt:

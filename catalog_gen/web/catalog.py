@@ -93,7 +93,7 @@ def _tile(each: FoundPicture, png: bytes | None) -> None:
             st.caption("Its bytes were deleted")
         else:
             name = f"{each.title or each.product_id}, {each.view}"
-            st.image(_small(each.image_id, png), caption=parts.plain(name), width=_WIDTH)
+            parts.picture(_small(each.image_id, png), name, _WIDTH)
         told = "" if each.total is None else f"{each.total} of 10"
         parts.badge("live" if each.live else each.decision, told)
         st.button(
@@ -202,11 +202,7 @@ def _actions(here: Desk, facts: dict[str, Any]) -> None:
 def _event(event: Event, png: bytes | None) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         if png is not None:
-            st.image(
-                _small(event.image_id, png),
-                caption=parts.plain(f"{event.view} {event.image_id[:8]}"),
-                width=72,
-            )
+            parts.picture(_small(event.image_id, png), f"{event.view} {event.image_id[:8]}", 72)
         st.markdown(
             f"{_ICONS[event.kind]} **{event.at:%Y-%m-%d %H:%M}** {event.view}  \n"
             + parts.plain(event.words)

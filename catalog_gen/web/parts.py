@@ -82,6 +82,6 @@ def recipe(chosen: Recipe) -> None:
     st.markdown("\n".join(f"- **{name}** {plain(text)}" for name, text in rows.items() if text))
 
 
-def picture(png: bytes, caption: str, width: Any = "stretch") -> None:
+def picture(content: Any, caption: str, width: Any = "stretch") -> None:
     """A picture with its caption, which is its alternative text as well."""
-    st.image(png, caption=plain(caption), width=width)
+    st.image(content, caption=plain(caption), alt=caption, width=width)

@@ -123,7 +123,7 @@ def _beside(case: Case) -> None:
     if shown:
         with st.container(horizontal=True):
             for content, caption in shown:
-                st.image(content, caption=caption, width=180)
+                parts.picture(content, caption, 180)
 
 
 def _told(other: Beside) -> str:
@@ -132,13 +132,6 @@ def _told(other: Beside) -> str:
 
 def _keys(here: Desk, sitting: Sitting, case: Case) -> None:
     """The decisions, each by a key; a number rejects for one of the rubric's criteria."""
-    st.text_input(
-        "Your name",
-        value=st.session_state.get("who", getpass.getuser()),
-        key="who",
-        help="Stored with each decision",
-    )
-    st.text_input("Note", key=_note_key(sitting), help="Stored with the next decision")
 
     def button(label: str, key: str, icon: str, act: Callable[[], None], kind: Any) -> None:
         st.button(label, shortcut=key, icon=icon, on_click=_guarded, args=(sitting, act), type=kind)
@@ -148,13 +141,21 @@ def _keys(here: Desk, sitting: Sitting, case: Case) -> None:
 
     with st.container(horizontal=True):
         button("Accept", "a", ":material/check:", deciding("accepted"), "primary")
-        button("Reject", "r", ":material/close:", deciding("rejected"), "secondary")
+        button("Reject", "x", ":material/close:", deciding("rejected"), "secondary")
         button("Skip", "s", ":material/skip_next:", lambda: _skip(sitting), "secondary")
         _undo(here, sitting)
     with st.container(horizontal=True):
         for number, criterion in enumerate(CRITERIA, start=1):
             name = title_of(criterion)
             button(name, str(number), ":material/close:", deciding("rejected", name), "tertiary")
+    who, note = st.columns([1, 2])
+    who.text_input(
+        "Your name",
+        value=st.session_state.get("who", getpass.getuser()),
+        key="who",
+        help="Stored with each decision",
+    )
+    note.text_input("Note", key=_note_key(sitting), help="Stored with the next decision")
     st.caption(
         f"{len(sitting.queue)} wait, {len(sitting.done)} decided. "
         "A number rejects for that criterion."
@@ -236,7 +237,8 @@ def _what_it_adds_up_to(here: Desk, decided: int) -> None:
             "go to a person. `catalog-gen calibrate` sets it."
         )
         told = f"{found.labels} labels, {found.bad} of them bad: pictures that people reviewed"
-        st.image(calibration_plot(found.calibration, MOST_BAD, told), width=720)
+        plot = calibration_plot(found.calibration, MOST_BAD, told)
+        st.image(plot, alt="Bad pictures among accepted ones, by cut; the table has it", width=720)
         st.dataframe(
             [
                 {

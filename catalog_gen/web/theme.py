@@ -2,16 +2,18 @@
 
 from typing import Final
 
+ICON_COLOUR: Final = "#0b5cad"
 _SHARED: Final = {
+    "theme.paddingTop": "1rem",
     "theme.font": "sans-serif",
     "theme.baseRadius": "small",
     "theme.linkUnderline": True,
 }
 _LIGHT: Final = {
-    "primaryColor": "#0b5cad",
+    "primaryColor": ICON_COLOUR,
     "backgroundColor": "#ffffff",
     "secondaryBackgroundColor": "#f3f4f6",
-    "textColor": "#1b1f24",
+    "textColor": "#060708",
     "linkColor": "#0b5cad",
     "greenTextColor": "#0f5f2c",
     "orangeTextColor": "#7a4100",

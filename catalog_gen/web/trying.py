@@ -42,6 +42,7 @@ _SHOWN: Final = 50
 def page() -> None:
     """Settings on the left, the picture with everything about it on the right."""
     here = desk()
+    here.trials.prepare()
     st.title("Try")
     left, right = st.columns([2, 3], gap="large")
     with left, parts.errors_shown():
@@ -156,11 +157,11 @@ def _photo(catalog: Catalog, wish: Wish, key: str) -> Wish:
     )
     if given is not None:
         content = given.getvalue()
-        st.image(decode_picture(content, name=given.name), caption="Starts from this", width=160)
+        parts.picture(decode_picture(content, name=given.name), "Starts from this", 160)
         return wish.from_photo(add_photo(catalog, content), sha256(content).hexdigest())
     photo = wish.photo(catalog)
     if photo is not None:
-        st.image(photo, caption="Starts from this", width=160)
+        parts.picture(photo, "Starts from this", 160)
     return wish
 
 
@@ -168,8 +169,7 @@ def _photo(catalog: Catalog, wish: Wish, key: str) -> Wish:
 def _running(here: Desk, number: int) -> None:
     state = here.trials.state(number)
     told = {
-        "waiting": "Waiting for its turn",
-        "loading": "Loading the model",
+        "waiting": "Waiting for the model or for its turn",
         "judging": "Scoring and judging",
     }
     st.progress(state.share, told.get(state.step, f"Drawing: {state.share:.0%} of its steps"))
@@ -219,11 +219,11 @@ def _judged(tried: Tried) -> None:
 def _copies(tried: Tried) -> None:
     view, command, recipe = st.tabs(["As a view", "As a command", "As JSON"])
     with view:
-        st.code(as_view(tried.trial, st.session_state.get("template")), language="toml")
+        st.code(as_view(tried.trial, st.session_state.get("template")), language="toml", wrap_lines=True)
     with command:
         st.code(as_command(tried.trial), language="shell", wrap_lines=True)
     with recipe:
-        st.code(json.dumps(tried.trial.recipe.chosen(), indent=2), language="json")
+        st.code(json.dumps(tried.trial.recipe.chosen(), indent=2), language="json", wrap_lines=True)
 
 
 def _keep(here: Desk, tried: Tried) -> None:
