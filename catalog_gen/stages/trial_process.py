@@ -7,13 +7,15 @@ that a night has the GPU's memory to itself.
 
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import count
-from multiprocessing import get_context
+from multiprocessing import Pipe
 from multiprocessing.connection import Connection
-from multiprocessing.process import BaseProcess
 from queue import Empty, SimpleQueue
 from threading import Event, Lock, Thread
 from typing import Any, Final, Literal
@@ -128,13 +130,13 @@ class _Running:
     """A started process, with a thread that listens to it."""
 
     def __init__(self, catalog: Catalog, idle: float, note: Callable[[int, State], None]) -> None:
-        context = get_context("spawn")  # not by fork: this process has threads
-        self._pipe, theirs = context.Pipe()
-        self.process: BaseProcess = context.Process(
-            target=_serve, args=(catalog, idle, theirs), daemon=True
-        )
-        self.process.start()
+        self._pipe, theirs = Pipe()
+        number = theirs.fileno()
+        # Not by multiprocessing, which would import the page's script anew.
+        command = f"from catalog_gen.stages.trial_process import serve; serve({number})"
+        self.process = subprocess.Popen([sys.executable, "-c", command], pass_fds=[number])
         theirs.close()  # so that its end is seen here
+        self._pipe.send((catalog, idle))
         self._note = note
         self._taken: set[int] = set()
         self._gone = Event()
@@ -170,7 +172,7 @@ class _Running:
     def end(self) -> None:
         self._gone.set()
         self.process.kill()
-        self.process.join()
+        self.process.wait()
 
     def _listen(self) -> None:
         while True:
@@ -178,7 +180,7 @@ class _Running:
                 said: _Said = self._pipe.recv()
             except _GONE:
                 self._gone.set()
-                self.process.join()
+                self.process.wait()
                 return
             self._note(said.number, said.state)
 
@@ -202,9 +204,11 @@ class _Orders:
                 self.waiting.put((number, trial))
 
 
-def _serve(catalog: Catalog, idle: float, owner: "Connection[Any, Any]") -> None:
-    """Runs in the process: draw and judge what comes."""
+def serve(descriptor: int) -> None:
+    """Runs in the process: draw and judge what comes through this pipe."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the owner's
+    owner: Connection[Any, Any] = Connection(descriptor)
+    catalog, idle = owner.recv()
     orders = _Orders()
     Thread(target=orders.receive, args=(owner,), daemon=True).start()
     easel = _Easel(catalog)
@@ -215,10 +219,12 @@ def _serve(catalog: Catalog, idle: float, owner: "Connection[Any, Any]") -> None
         except Empty:
             return
 
-        def say(state: State, number: int = number) -> None:
-            owner.send(_Said(number, state))
+        say = partial(_say, owner, number)
+        say(easel.draw(trial, say, partial(orders.stopped.__contains__, number)))
 
-        say(easel.draw(trial, say, lambda number=number: number in orders.stopped))
+
+def _say(owner: "Connection[Any, Any]", number: int, state: State) -> None:
+    owner.send(_Said(number, state))
 
 
 class _Easel:

@@ -18,6 +18,8 @@ _ICONS: Final = {
     "rejected": ":material/cancel:",
     "live": ":material/public:",
 }
+#: Points of a criterion that lost none.
+FULL: Final = 2
 _POINTS: Final = {0: ":red-badge[0]", 1: ":orange-badge[1]", 2: ":green-badge[2]"}
 #: Signs that Markdown, or Streamlit's form of it, would take for its own.
 _MARKS: Final = str.maketrans({sign: f"\\{sign}" for sign in "\\`*_{}[]()<>#+-.!|$~:&"})
@@ -55,12 +57,22 @@ def verdict(
     badge(decision, "" if total is None else f"{total} of 10")
     for failure in hard_failures:
         st.markdown(f":red-badge[fails] {plain(failure)}")
-    for name, score in sorted(criteria.items(), key=lambda each: each[1]["points"]):
-        st.markdown(
-            f"{_POINTS[int(score['points'])]} **{title_of(name)}**  \n{plain(str(score['why']))}"
-        )
+    lost = {name: score for name, score in criteria.items() if score["points"] < FULL}
+    for name, score in sorted(lost.items(), key=lambda each: each[1]["points"]):
+        _criterion(name, score)
+    kept = [name for name in criteria if name not in lost]
+    if kept:
+        with st.expander(f"Full points: {', '.join(title_of(name).lower() for name in kept)}"):
+            for name in kept:
+                _criterion(name, criteria[name])
     if soundness is not None:
         st.caption(f"Probability that its form is sound: {soundness:.0%}")
+
+
+def _criterion(name: str, score: Mapping[str, Any]) -> None:
+    st.markdown(
+        f"{_POINTS[int(score['points'])]} **{title_of(name)}**  \n{plain(str(score['why']))}"
+    )
 
 
 def recipe(chosen: Recipe) -> None:

@@ -25,7 +25,7 @@ from catalog_gen.stages.trials import (
     wish_of,
     with_settings,
 )
-from catalog_gen.store.search import ProductName, products_named
+from catalog_gen.store.search import products_named
 from catalog_gen.web import form, parts
 from catalog_gen.web.desk import Desk, desk
 
@@ -70,6 +70,7 @@ def _choose(here: Desk) -> None:
     st.caption(f"{fitted.tokens} of {here.drawer.budget.limit} tokens")
     if fitted.dropped:
         st.warning(f"Too long for the model; left out: {parts.plain(', '.join(fitted.dropped))}")
+    above = st.container()  # for the button, which needs all that follows
     method = _method(here.drawer, base.method, key)
     wish = wish.saying(prompt, negative)
     if "photo" in METHODS.get(str(method["name"])).needs:
@@ -84,7 +85,7 @@ def _choose(here: Desk) -> None:
     seed = form.ask_one(Recipe, "seed", wish.first_seed, key=key)
     chosen = with_settings(base, {**entered, "method": method})
     trial = trial_of(here.drawer, wish, chosen, seed)
-    if st.button("Draw", type="primary", icon=":material/brush:", shortcut="Ctrl+Enter"):
+    if above.button("Draw", type="primary", icon=":material/brush:", shortcut="Ctrl+Enter"):
         previous = st.session_state.get("trial")
         if previous is not None:
             here.trials.stop(previous)
@@ -106,18 +107,20 @@ def _wish(catalog: Catalog, settings: CatalogSettings) -> tuple[Wish, str]:
     words = st.text_input(
         "Find a product", key="find", bind="query-params", help="Words of its title or id"
     )
+    asked = st.query_params.get("product", "")
     with catalog.store.reading() as connection:
         named = products_named(connection, words, _SHOWN)
-        products: dict[str, ProductName | None] = {each.product_id: each for each in named}
-    offered = [*products, _FREE]
+        if asked not in (_FREE, *(each.product_id for each in named)):
+            named = [*products_named(connection, asked, 1), *named] if asked else named
+    titles = {each.product_id: f"{each.title} ({each.product_id})" for each in named}
+    offered = [*titles, _FREE]
     product_id = st.selectbox(
         "Product",
         offered,
-        format_func=lambda name: (
-            name if (told := products.get(name)) is None else f"{told.title} ({name})"
-        ),
-        key="product",
-        bind="query-params",
+        index=offered.index(asked) if asked in offered else 0,
+        format_func=lambda name: titles.get(name, name),
+        key="picked",
+        on_change=lambda: st.query_params.update(product=st.session_state["picked"]),
     )
     view = st.selectbox("View", list(settings.views), key="view", bind="query-params")
     if product_id == _FREE:
@@ -219,7 +222,9 @@ def _judged(tried: Tried) -> None:
 def _copies(tried: Tried) -> None:
     view, command, recipe = st.tabs(["As a view", "As a command", "As JSON"])
     with view:
-        st.code(as_view(tried.trial, st.session_state.get("template")), language="toml", wrap_lines=True)
+        st.code(
+            as_view(tried.trial, st.session_state.get("template")), language="toml", wrap_lines=True
+        )
     with command:
         st.code(as_command(tried.trial), language="shell", wrap_lines=True)
     with recipe:

@@ -13,14 +13,7 @@ from catalog_gen.stages.trial_process import State, TrialProcess
 from catalog_gen.stages.trials import Trial, free_wish, trial_of, wish_of
 from catalog_gen.web.desk import Desk
 from tests.pipeline.shop import Shop
-
-
-def ended(trials: TrialProcess, number: int) -> State:
-    deadline = time.monotonic() + 60
-    while not (state := trials.state(number)).ended:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    return state
+from tests.web.trying import ended
 
 
 def trial(desk: Desk, product: str, view: str, **changes: object) -> Trial:
