@@ -218,10 +218,14 @@ class ViewSettings(Chosen):
         validate_default=True,
         description="how pictures are drawn: a name, or a table with a name and its parameters",
     )
-    candidates: int = Field(1, ge=1, le=64)
+    candidates: int = Field(
+        1, ge=1, le=64, description="pictures of a look, of which the best is published"
+    )
     scheduler: str = Field("own", min_length=1, description="a name; own: the model's scheduler")
-    steps: int = Field(20, ge=1, le=1000)
-    guidance: float = Field(3.0, ge=0, le=MAX_GUIDANCE)
+    steps: int = Field(20, ge=1, le=1000, description="denoising steps; more take longer")
+    guidance: float = Field(
+        3.0, ge=0, le=MAX_GUIDANCE, description="how strictly the prompt is followed"
+    )
     width: int = Field(
         128, ge=16, le=MAX_SIDE, multiple_of=8, description="pixels; the judge needs at least 16"
     )
@@ -481,6 +485,10 @@ class Home:
     @property
     def photos(self) -> Path:
         return self.root / "photos"
+
+    @property
+    def trials(self) -> Path:
+        return self.root / "trials"
 
     @property
     def hashes(self) -> Path:

@@ -383,6 +383,33 @@ def doctor(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) -> N
 
 
 @app.command()
+def draw(
+    recipe: Annotated[str, typer.Argument(help="The recipe as JSON.")],
+    out: Annotated[Path, typer.Option(help="The PNG file to write.")],
+    photo: Annotated[
+        str | None, typer.Option(help="The reference photo, in one of the feed's folders.")
+    ] = None,
+    config: ConfigOption = DEFAULT_CONFIG,
+    json: JsonOption = False,
+) -> None:
+    """Draw one recipe into a file, without storing it."""
+    from catalog_gen.cli.draw import run
+
+    run(recipe, photo, out, config, json)
+
+
+@app.command()
+def studio(
+    config: ConfigOption = DEFAULT_CONFIG,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="On the loopback interface.")] = 8501,
+) -> None:
+    """Open the application: review what waits, try pictures, search the catalog."""
+    from catalog_gen.cli.studio import run
+
+    raise typer.Exit(run(config, port))
+
+
+@app.command()
 def dev(
     config: ConfigOption = DEFAULT_CONFIG,
     port: Annotated[int, typer.Option(min=1, max=65535, help="On the loopback interface.")] = 3000,

@@ -91,7 +91,7 @@ class Engine:
         Args:
             jobs: in order of importance; those that can share a batch are drawn together.
             progress: called with the number of pictures done so far, parts included, from
-                another thread.
+                another thread. It may raise ``Stopped``, which ends the drawing.
 
         Raises:
             DrawingError: the GPU is lost or a step hangs; all finished pictures were yielded.

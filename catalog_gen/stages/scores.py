@@ -94,7 +94,10 @@ def score_found(
     try:
         for start in range(0, len(todo), CHUNK):
             chunk = todo[start : start + CHUNK]
-            rows = _score(catalog, scorer, lookers, measuring, chunk, rivals, phrases, stamp)
+            stored = _read(catalog, chunk)
+            rows = _score(
+                catalog, scorer, lookers, measuring, chunk, rivals, phrases, stamp, stored
+            )
             with catalog.store.writing() as connection:
                 save_scores(connection, rows)
                 forget_measurements(connection, [each.image_id for each in chunk])
@@ -264,6 +267,71 @@ class _Measuring:
             self._beside.close()
 
 
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """What the store has of a chunk: PNG files, measurements, and masks by their hash."""
+
+    pngs: Mapping[str, bytes]
+    measured: Mapping[str, MeasurementRow]
+    masks: Mapping[str, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Scoring:
+    """Scores pictures that are not in the store, exactly as a refresh would."""
+
+    catalog: Catalog
+    scorer: ClipScorer
+    lookers: _Lookers
+
+    @classmethod
+    def of(cls, catalog: Catalog, scorer: ClipScorer) -> "Scoring":
+        """Load the critic and the detector of the settings.
+
+        Raises:
+            ConfigError, ModelError: as ``score_images``.
+        """
+        return cls(catalog, scorer, _Lookers.of(catalog))
+
+    def score(self, item: ToScore, png: bytes, mask: bytes | None, stamp: Stamp) -> ScoreRow:
+        """The score of one picture against today's prompts; nothing is stored.
+
+        Raises:
+            ConfigError, ModelError: as ``score_images``.
+            StoreBusyError: another process holds the database.
+        """
+        with self.catalog.store.reading() as connection:
+            rivals = current_prompts(connection)
+            phrases = _Phrases.of(
+                self.catalog, asked_values(connection), known_attributes(connection)
+            )
+        measuring = _Measuring(self.catalog, phrases, pooled=False)
+        masks = {} if mask is None else {item.recipe.mask_sha256 or "": mask}
+        stored = _Stored({item.image_id: png}, {}, masks)
+        (row,) = _score(
+            self.catalog,
+            self.scorer,
+            self.lookers,
+            measuring,
+            [item],
+            rivals,
+            phrases,
+            stamp,
+            stored,
+        )
+        return row
+
+
+def _read(catalog: Catalog, chunk: Sequence[ToScore]) -> _Stored:
+    with catalog.store.reading() as connection:
+        ids = [each.image_id for each in chunk]
+        return _Stored(
+            stored_pngs(connection, catalog.store.pictures(connection), ids),
+            measurements(connection, ids),
+            stored_masks(connection, {each.recipe.mask_sha256 or "" for each in chunk}),
+        )
+
+
 def _score(
     catalog: Catalog,
     scorer: ClipScorer,
@@ -273,16 +341,14 @@ def _score(
     rivals: Mapping[str, Sequence[str]],
     phrases: _Phrases,
     stamp: Stamp,
+    stored: _Stored,
 ) -> list[ScoreRow]:
-    with catalog.store.reading() as connection:
-        ids = [each.image_id for each in chunk]
-        stored = stored_pngs(connection, catalog.store.pictures(connection), ids)
-        measured = measurements(connection, ids)
-        masks = stored_masks(connection, {each.recipe.mask_sha256 or "" for each in chunk})
+    ids = [each.image_id for each in chunk]
+    masks = stored.masks
     with ThreadPoolExecutor(workers(), "decoding") as threads:  # Pillow releases the GIL
-        pictures = list(threads.map(decode, (stored[image_id] for image_id in ids)))
+        pictures = list(threads.map(decode, (stored.pngs[image_id] for image_id in ids)))
         by_id = dict(zip(ids, pictures, strict=True))
-        measuring.begin(chunk, measured, by_id, masks)
+        measuring.begin(chunk, stored.measured, by_id, masks)
         origins = _origins(catalog, chunk, masks, threads)
     # The models take whole batches, so they get all their pictures at once.
     embedded = scorer.embed_images([*pictures, *(each.photo for each in origins.values())])

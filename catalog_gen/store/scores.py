@@ -12,7 +12,7 @@ from catalog_gen.catalog.product import Product
 from catalog_gen.recipe import Recipe
 from catalog_gen.store.looks import asking
 from catalog_gen.store.products import PRODUCT_COLUMNS, stored_product
-from catalog_gen.store.relations import registered_rows, shard_list
+from catalog_gen.store.relations import only_row, registered_rows, shard_list
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +179,12 @@ def likenesses(connection: DuckDBPyConnection, scorer: str, view: str) -> Likene
         hashes=table["hash"].to_pylist(),
         embeddings=numbers.astype(np.float32).reshape(shape),
     )
+
+
+def newest_scorer(connection: DuckDBPyConnection) -> str | None:
+    """The hash of the scorer that scored last; None before anything was scored."""
+    (scorer,) = only_row(connection.execute("SELECT arg_max(scorer, seq) FROM scores"))
+    return None if scorer is None else str(scorer)
 
 
 def newest_signals(connection: DuckDBPyConnection, image_ids: Sequence[str]) -> dict[str, str]:
