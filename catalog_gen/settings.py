@@ -17,7 +17,7 @@ from catalog_gen.errors import ConfigError
 from catalog_gen.fingerprint import sha256_json
 from catalog_gen.hosts import checked_host
 from catalog_gen.method import AnyMethod, described
-from catalog_gen.picture_place import IN_HOME, checked_place, is_path
+from catalog_gen.picture_place import IN_DATABASE, IN_HOME, checked_place, is_path
 from catalog_gen.recipe import MAX_GUIDANCE
 from catalog_gen.timetable import checked_cron, checked_timezone
 from catalog_gen.toml_file import load_toml
@@ -408,6 +408,40 @@ class StoreSettings(Chosen):
     )
 
 
+class RaySettings(Chosen):
+    """The pool of workers that draws and scores with ``CATALOG_DEPLOYMENT=ray``.
+
+    The cluster is that of ``RAY_ADDRESS``; without it, Ray runs on this machine during the night.
+    """
+
+    min_workers: int = Field(1, ge=1, description="kept until nothing is left to draw")
+    max_workers: int | None = Field(
+        None, ge=1, description="started while there is work; unset: as many as the cluster holds"
+    )
+    cpus: float = Field(1, gt=0, description="processors of each worker, and threads of its torch")
+    gpus: float | None = Field(
+        None, ge=0, description="GPUs that each worker reserves; unset: 1 if the cluster has any"
+    )
+    patience: float = Field(
+        900, gt=0, description="seconds to wait for the first worker, and so for a new machine"
+    )
+    outbox: PicturePlace = Field(
+        IN_HOME,
+        description="where workers leave pictures for the catalog's machine: 'folder' is its own "
+        "outbox; a folder that all machines share; or a bucket: s3://bucket/outbox",
+    )
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.max_workers is not None and self.max_workers < self.min_workers:
+            raise ValueError(
+                f"max_workers {self.max_workers} is below min_workers {self.min_workers}; raise it"
+            )
+        if self.outbox == IN_DATABASE:
+            raise ValueError("outbox 'duckdb': workers can't write to the database")
+        return self
+
+
 class CatalogSettings(Chosen):
     """The whole of ``catalog.toml``."""
 
@@ -438,6 +472,7 @@ class CatalogSettings(Chosen):
     history: HistorySettings = HistorySettings()
     store: StoreSettings = StoreSettings()
     retention: RetentionSettings = RetentionSettings()
+    ray: RaySettings = RaySettings()
 
 
 #: SQLAlchemy reads them as escapes, queries and fragments of a database's address.
@@ -560,6 +595,9 @@ def _with_absolute_paths(settings: CatalogSettings, folder: Path) -> CatalogSett
     store = settings.store
     if is_path(store.pictures):
         store = store.model_copy(update={"pictures": str(folder / store.pictures)})
+    ray = settings.ray
+    if is_path(ray.outbox):
+        ray = ray.model_copy(update={"outbox": str(folder / ray.outbox)})
     critic = settings.critic
     if critic is not None:
         critic = critic.model_copy(
@@ -582,6 +620,7 @@ def _with_absolute_paths(settings: CatalogSettings, folder: Path) -> CatalogSett
             "reports": reports,
             "experiments": experiments,
             "store": store,
+            "ray": ray,
             "cutout": cutout,
             "credentials": credentials,
             "feed": feed,

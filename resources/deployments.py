@@ -5,12 +5,15 @@ from collections.abc import Mapping
 import dagster as dg
 
 from resources.catalog import CatalogResource
-from resources.diffusion import DiffusionPipelineResource
+from resources.diffusion import DiffusionPipelineResource, RayPipelineResource
 from resources.scorer import ClipScorerResource
 
 
 def resources_for(deployment: str) -> Mapping[str, object]:
-    """The resources of a deployment: ``local`` (a laptop; GPU if there is one) or ``gpu``.
+    """The resources of a deployment.
+
+    ``local``: this machine, with its GPU if it has one; ``gpu``: its GPU or nothing; ``ray``: a
+    pool of workers.
 
     Raises:
         dg.DagsterInvalidDefinitionError: there is no deployment with that name.
@@ -18,6 +21,7 @@ def resources_for(deployment: str) -> Mapping[str, object]:
     pipelines = {
         "local": DiffusionPipelineResource(),
         "gpu": DiffusionPipelineResource(device="cuda"),  # refuses to fall back to the CPU
+        "ray": RayPipelineResource(),
     }
     if deployment not in pipelines:
         raise dg.DagsterInvalidDefinitionError(

@@ -1,5 +1,6 @@
-"""The diffusion pipeline on one GPU or several, or on the CPU where there is none."""
+"""The diffusion pipeline: on one GPU or several, on the CPU, or on a pool of Ray workers."""
 
+from functools import partial
 from pathlib import Path
 from threading import Lock
 from typing import Literal
@@ -7,6 +8,7 @@ from typing import Literal
 import dagster as dg
 
 from catalog_gen.diffusion.jobs import Draws
+from catalog_gen.errors import ConfigError
 from catalog_gen.settings import ModelSettings
 from catalog_gen.stages.catalog import Catalog
 
@@ -22,7 +24,7 @@ class DiffusionPipelineResource(dg.ConfigurableResource[Draws]):
 
     device: Literal["settings", "cuda", "cpu"] = "settings"
 
-    def engine(self, catalog: Catalog) -> Draws:
+    def engine(self, catalog: Catalog, run_id: str) -> Draws:
         """The engine for the catalog's model; with ``model.devices`` several, a process each.
 
         Raises:
@@ -37,6 +39,33 @@ class DiffusionPipelineResource(dg.ConfigurableResource[Draws]):
                 _engines.clear()  # one model at a time in the GPU's memory
                 _engines[settings] = _loaded(settings, catalog.home.hashes)
             return _engines[settings]
+
+
+class RayPipelineResource(DiffusionPipelineResource):
+    """The same on Ray workers, which load the model and write pictures to the outbox."""
+
+    def engine(self, catalog: Catalog, run_id: str) -> Draws:
+        """A pool for one run; it connects to the cluster when something is drawn.
+
+        Raises:
+            ConfigError: Ray is not installed, or the settings name devices of this machine.
+        """
+        from catalog_gen.diffusion.engine_process import Setup
+        from catalog_gen.stages.takeover import arrived
+        from resources.ray_pool import RayPool
+        from resources.ray_worker import Orders
+
+        settings = catalog.settings
+        if settings.model.devices:
+            raise ConfigError(
+                f"model.devices = {list(settings.model.devices)}",
+                "with CATALOG_DEPLOYMENT=ray, Ray gives each worker its device",
+                "Remove model.devices, and set ray.gpus and ray.max_workers.",
+            )
+        threads = max(1, int(settings.ray.cpus))
+        setup = Setup(settings.model, settings.model.device, None, threads)
+        orders = Orders(setup, catalog.home, settings.ray.outbox, run_id)
+        return RayPool(settings.ray, orders, partial(arrived, catalog))
 
 
 def _loaded(settings: ModelSettings, hashes: Path) -> Draws:

@@ -22,7 +22,8 @@ from catalog_gen.stages.catalog import Catalog
 from catalog_gen.stages.plan import make_plan
 from catalog_gen.store.connection import Store
 from catalog_gen.store.drawing_lock import drawing_process
-from catalog_gen.store.outbox import Outbox, read_batch
+from catalog_gen.store.outbox import Outbox
+from catalog_gen.store.outbox_file import read_batch
 from catalog_gen.store.relations import only_row
 from catalog_gen.store.retention import StorageFigures, storage_figures
 from catalog_gen.store.unfinished import abandoned

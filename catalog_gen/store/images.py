@@ -208,6 +208,18 @@ def picture_addresses(connection: DuckDBPyConnection) -> list[str]:
     return [address for (address,) in rows]
 
 
+def kept_among(connection: DuckDBPyConnection, image_ids: Sequence[str]) -> set[str]:
+    """Those of these pictures that are stored with their bytes."""
+    with registered(connection, "pictures_asked_for", strings(image_ids)):
+        rows = connection.execute(
+            """
+            SELECT image_id FROM images
+            WHERE dropped_at IS NULL AND image_id IN (SELECT value FROM pictures_asked_for)
+            """
+        ).fetchall()
+    return {image_id for (image_id,) in rows}
+
+
 def damaged_images(connection: DuckDBPyConnection, pictures: Pictures) -> list[str]:
     """The ids of pictures whose bytes are missing or do not hash to their address, in order.
 

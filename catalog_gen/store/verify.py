@@ -14,7 +14,8 @@ from duckdb import DuckDBPyConnection
 from catalog_gen.errors import CorruptionError
 from catalog_gen.store.connection import Store
 from catalog_gen.store.images import damaged_images
-from catalog_gen.store.outbox import Outbox, read_batch
+from catalog_gen.store.outbox import Outbox
+from catalog_gen.store.outbox_file import read_batch
 from catalog_gen.store.pictures.in_database import InDatabase
 from catalog_gen.store.relations import limit_memory, only_row
 

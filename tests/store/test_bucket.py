@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from catalog_gen.errors import StoreError
-from catalog_gen.store.pictures import in_bucket
+from catalog_gen.store import bucket
 from catalog_gen.store.pictures.in_bucket import InBucket
 from catalog_gen.store.pictures.move import move_pictures
 from catalog_gen.store.verify import verify
@@ -22,7 +22,7 @@ PLACE = "s3://shop/pictures"
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Faulty]:
-    monkeypatch.setattr(in_bucket, "_PATIENCE", timedelta(seconds=5))
+    monkeypatch.setattr(bucket, "_PATIENCE", timedelta(seconds=5))
     with s3_server(monkeypatch) as server:
         yield server
 
