@@ -53,7 +53,13 @@ def experiment(
     scorer = clip_scorer.scorer(opened.settings.scorer)
     stamp = Stamp.at_once(context.run.run_id)
     with progress_in_run_log(context):
-        draw_experiment(opened, planned, diffusion_pipeline.engine, scorer, stamp)
+        draw_experiment(
+            opened,
+            planned,
+            lambda own: diffusion_pipeline.engine(own, stamp.run_id),
+            scorer,
+            stamp,
+        )
     written = write_experiment(opened, planned, config_from_environment())
     finish(opened, stamp)
     publish_snapshot(opened.store, opened.home)

@@ -29,7 +29,7 @@ def ask(
     without: Collection[str] = (),
     choices: Mapping[str, Sequence[str]] | None = None,
 ) -> dict[str, Any]:
-    """One input for each field of the model; what was entered, by field.
+    """One input for each field of the model; what was entered, by field, without empty ones.
 
     Args:
         values: what the inputs show first; a field that is absent shows its default.
@@ -38,7 +38,7 @@ def ask(
         choices: the values that a text may have, by field.
     """
     fields: dict[str, Any] = model.model_json_schema()["properties"]
-    return {
+    entered = {
         name: _input(
             name,
             schema,
@@ -49,6 +49,7 @@ def ask(
         for name, schema in fields.items()
         if name not in without and "const" not in schema
     }
+    return {name: value for name, value in entered.items() if value is not None}
 
 
 def ask_one(model: type[BaseModel], name: str, value: Any, *, key: str) -> Any:
@@ -83,6 +84,8 @@ def bounds(schema: Mapping[str, Any]) -> str:
 def _input(
     name: str, schema: Mapping[str, Any], value: Any, key: str, choices: Sequence[str]
 ) -> Any:
+    if "anyOf" in schema:  # a value, or none
+        schema = schema | schema["anyOf"][0]
     label, meaning = title_of(name), _meaning(schema)
     options = list(choices) or schema.get("enum")
     if options:
@@ -123,12 +126,13 @@ def _number(
         least = schema["exclusiveMinimum"] + step
     if most is None and "exclusiveMaximum" in schema:
         most = schema["exclusiveMaximum"] - step
-    shown = value if value is not None else least if least is not None else 0
+    if value is None and "anyOf" not in schema:
+        value = least if least is not None else 0
     return where.number_input(
         label,
         min_value=None if least is None else kind(least),
         max_value=None if most is None else kind(most),
-        value=kind(shown),
+        value=None if value is None else kind(value),
         step=step,
         key=key,
         help=meaning,

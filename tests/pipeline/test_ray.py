@@ -25,7 +25,7 @@ PICTURES = 2 * PRODUCTS
 IMAGES = "SELECT image_id, sha256 FROM images"
 SHARED = range(SHARDS)
 
-pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::ResourceWarning")]
 
 
 @pytest.fixture(scope="module", autouse=True)
