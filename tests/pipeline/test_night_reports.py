@@ -11,8 +11,11 @@ from assets_defs.launch import dagster_instance
 from assets_defs.night_reports import late, night_reports, tell
 from catalog_gen.cli import report
 from catalog_gen.reporting.nights.delivery import Told
+from catalog_gen.stages.catalog import Catalog
+from catalog_gen.store.files import write_whole
 from resources.internals import last_scheduled
 from tests.pipeline.shop import ROWS, Shop, open_shop
+from tests.reporting.servers import Inbox, smtp_server, webhook
 
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -62,6 +65,28 @@ def test_every_night_is_told_once_with_its_pictures(
     assert tell(instance, shop.catalog, now, since=BEGAN).sent == []
 
 
+def test_it_is_sent_wherever_the_settings_say(
+    shop: Shop, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inbox = Inbox()
+    with smtp_server(inbox) as port, webhook() as hook:
+        monkeypatch.setenv("CATALOG_WEBHOOK_URL", f"http://127.0.0.1:{hook.server_port}/secret")
+        text = (
+            "[reports]\nwebhook = true\n[reports.mail]\nhost = '127.0.0.1'\nsecurity = 'none'\n"
+            f"port = {port}\nsender = 'night@shop.example'\nto = ['me@shop.example']\n"
+        )
+        config = shop.folder / "told.toml"
+        config.write_text(shop.config.read_text("utf-8") + text, "utf-8")
+        catalog = Catalog.open(config, shop.home)
+        delivery = tell(instance, catalog, datetime.now(UTC), since=BEGAN)
+    assert [sent.partition(":")[0] for sent in delivery.sent] == ["files", "mail", "webhook"] * 2
+    assert [str(mail["Subject"]) for mail in inbox.mails] == [
+        body["text"] for _, body in hook.posts
+    ]
+    pictures = [part for part in inbox.mails[0].walk() if part.get_content_type() == "image/jpeg"]
+    assert len(pictures) == 3
+
+
 def test_nights_before_anybody_asked_are_not_told(shop: Shop, instance: dg.DagsterInstance) -> None:
     assert tell(instance, shop.catalog, datetime.now(UTC)).sent == []
 
@@ -101,10 +126,9 @@ def test_the_sensor_tells_of_a_silent_night_within_minutes(
 
 
 def test_dagsters_sensor_runs_it(shop: Shop, instance: dg.DagsterInstance) -> None:
-    from catalog_gen.store.files import write_whole
-
     shop.home.reports.mkdir()
-    write_whole(shop.home.reports / "told.json", Told(since=BEGAN).model_dump_json().encode())
+    told = Told(since=BEGAN, ways={"files": BEGAN})
+    write_whole(shop.home.reports / "told.json", told.model_dump_json().encode())
     with dg.build_sensor_context(instance=instance) as context:
         found = night_reports(context)
     assert isinstance(found, dg.SkipReason)
