@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Final
 
 import dagster as dg
@@ -52,23 +53,14 @@ def tell(
     with Messenger.at_work(home.reports, senders, now, quiet=reports.only_if_needed) as messenger:
         if messenger is None:
             return delivery
-        news = min(since or now, messenger.told.since)
-        for record in _records(instance, NIGHTLY):
-            end = end_of(instance, record)
-            key = f"night {record.dagster_run.run_id}"
-            if end is not None and _is_news(end, messenger, key, news):
-                messenger.send(key, lambda end=end: _of_a_night(catalog, end), delivery)  # type: ignore[misc]
-        for job in _BESIDE:
+        for job in (NIGHTLY, *_BESIDE):
             for record in _records(instance, job):
                 end = end_of(instance, record)
-                key = f"failed {record.dagster_run.run_id}"
-                if end is None or end.status == "succeeded":
-                    continue
-                if not _is_news(end, messenger, key, news):
-                    continue
-                messenger.send(key, lambda end=end, key=key: _of_a_failure(end, key), delivery)  # type: ignore[misc]
+                if end is not None and (job == NIGHTLY or end.status != "succeeded"):
+                    make = partial(_of_a_night if job == NIGHTLY else _of_a_failure, catalog, end)
+                    messenger.send(_key(job, end), end.at, make, delivery, since=since)
         for message in _overdue(instance, catalog.settings, messenger.told.since, now):
-            messenger.send(message.key, lambda message=message: message, delivery)  # type: ignore[misc]
+            messenger.send(message.key, now, partial(_itself, message), delivery)
     return delivery
 
 
@@ -91,9 +83,12 @@ def _overdue(
     return late_nights(now, due, since, runs, patience)
 
 
-def _is_news(end: End, messenger: Messenger, key: str, since: datetime) -> bool:
-    """Whether it ended since people are told, or is being told."""
-    return end.at >= since or messenger.knows(key)
+def _key(job: str, end: End) -> str:
+    return f"{'night' if job == NIGHTLY else 'failed'} {end.run_id}"
+
+
+def _itself(message: Message) -> Message:
+    return message
 
 
 def _of_a_night(catalog: Catalog, end: End) -> Message:
@@ -106,14 +101,14 @@ def _of_a_night(catalog: Catalog, end: End) -> Message:
         return night_message(night, link)
     except CatalogError as error:
         about = Section("The store has no summary of it", (str(error),))
-        return _ended(end, f"night {end.run_id}", (about,))
+        return _ended(_key(NIGHTLY, end), end, (about,))
 
 
-def _of_a_failure(end: End, key: str) -> Message:
-    return _ended(end, key, ())
+def _of_a_failure(catalog: Catalog, end: End) -> Message:
+    return _ended(_key(end.job, end), end, ())
 
 
-def _ended(end: End, key: str, more: tuple[Section, ...]) -> Message:
+def _ended(key: str, end: End, more: tuple[Section, ...]) -> Message:
     subject = f"{end.job or 'A run'} of {end.at:%Y-%m-%d} {end.status}"
     lines = tuple(filter(None, (end.error, f"Its log: catalog-gen runs {end.run_id[:8]}")))
     needed = end.status != "succeeded" or bool(more)

@@ -1,21 +1,12 @@
 """What is told of a night, when it counts as late, and that it arrives."""
 
-import json
-import socket
 import ssl
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from email import message_from_bytes, policy
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 from catalog_gen.errors import ConfigError
 from catalog_gen.imaging.encode import encode
@@ -25,6 +16,7 @@ from catalog_gen.reporting.nights.message import Album, Message, Picture, Sectio
 from catalog_gen.reporting.nights.senders import Files, Mail, SendingError, Webhook, senders_of
 from catalog_gen.reporting.nights.summary import Drift, NightSummary, Trouble, night_message
 from catalog_gen.settings import MailSettings, ReportSettings
+from tests.reporting.servers import Inbox, knows_password, smtp_server, webhook
 
 NOW = datetime(2026, 11, 26, 3, 0, tzinfo=UTC)
 DUE = datetime(2026, 11, 26, 2, 0, tzinfo=UTC)
@@ -81,7 +73,7 @@ def test_a_summary_says_what_changed_failed_waits_cost_and_drifted() -> None:
         "Changed\n"
         "  Products: 52 active, 2 added\n"
         "  Drawn: 30 new, 11 changed: colour\n"
-        "  Live: 20 pictures came, 3 went\n\n"
+        "  Live: 20 product views show a new picture, 3 lost theirs\n\n"
         "Failed\n"
         "  3 x no photo. Add it.\n"
         "  5 rows of the feed were rejected: catalog-gen plan says why\n\n"
@@ -150,38 +142,6 @@ def test_a_night_before_anybody_watched_is_not_missed() -> None:
     assert not list(late_nights(NOW, DUE, DUE + timedelta(seconds=1), [], PATIENCE))
 
 
-class _Inbox:
-    """A real SMTP server's mails, and who may log in."""
-
-    def __init__(self) -> None:
-        self.mails: list[Any] = []
-        self.refuses = False
-
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
-        if self.refuses:
-            return "452 too many mails"
-        assert isinstance(envelope.content, bytes)
-        self.mails.append(message_from_bytes(envelope.content, policy=policy.default))
-        return "250 taken"
-
-
-def _knows(server: SMTP, session: Session, envelope: Envelope, way: str, data: Any) -> AuthResult:
-    good = isinstance(data, LoginPassword) and data.password == b"pass"
-    return AuthResult(success=good, handled=good)
-
-
-@contextmanager
-def smtp_server(inbox: _Inbox, **options: Any) -> Iterator[int]:
-    with socket.create_server(("127.0.0.1", 0)) as free:  # the controller takes no port 0
-        port = free.getsockname()[1]
-    controller = Controller(inbox, hostname="127.0.0.1", port=port, **options)
-    controller.start()
-    try:
-        yield port
-    finally:
-        controller.stop()
-
-
 def mail_settings(port: int, security: Any = "none") -> MailSettings:
     return MailSettings(
         host="127.0.0.1",
@@ -193,7 +153,7 @@ def mail_settings(port: int, security: Any = "none") -> MailSettings:
 
 
 def test_a_mail_has_text_html_and_its_pictures() -> None:
-    inbox = _Inbox()
+    inbox = Inbox()
     with smtp_server(inbox) as port:
         Mail(mail_settings(port)).send(message(needs_someone=True))
     (mail,) = inbox.mails
@@ -243,13 +203,13 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
-def test_mail_goes_encrypted_to_a_trusted_server_that_knows_the_password(
+def test_mail_goes_encrypted_to_a_trusted_server_thatknows_password_the_password(
     certificate: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
-    inbox = _Inbox()
-    options = {"tls_context": context, "require_starttls": True, "authenticator": _knows}
+    inbox = Inbox()
+    options = {"tls_context": context, "require_starttls": True, "authenticator": knows_password}
     with smtp_server(inbox, **options, auth_required=True) as port:
         settings = mail_settings(port, "starttls")
         with pytest.raises(SendingError, match="certificate verify failed"):
@@ -259,32 +219,6 @@ def test_mail_goes_encrypted_to_a_trusted_server_that_knows_the_password(
             Mail(settings, "me", "wrong").send(message())
         Mail(settings, "me", "pass").send(message())
     assert len(inbox.mails) == 1
-
-
-class _Hook(BaseHTTPRequestHandler):
-    def do_POST(self) -> None:
-        server: Any = self.server
-        length = int(self.headers["Content-Length"])
-        server.posts.append((self.path, json.loads(self.rfile.read(length))))
-        self.send_response(server.answers.pop(0) if server.answers else 200)
-        self.end_headers()
-
-    def log_message(self, format: str, *args: Any) -> None:
-        pass
-
-
-@contextmanager
-def webhook(*answers: int) -> Iterator[Any]:
-    server: Any = HTTPServer(("127.0.0.1", 0), _Hook)
-    server.posts, server.answers = [], list(answers)
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 def test_a_webhook_gets_slacks_form_and_its_address_stays_secret() -> None:
@@ -351,10 +285,10 @@ def test_a_message_is_sent_once_each_way_and_again_until_it_arrives(tmp_path: Pa
         delivery, now = Delivery(), NOW + timedelta(minutes=minutes)
         with Messenger.at_work(tmp_path, senders, now) as messenger:
             assert messenger is not None
-            messenger.send("night 1", make, delivery)
+            messenger.send("night 1", NOW, make, delivery)
         return delivery
 
-    inbox = _Inbox()
+    inbox = Inbox()
     inbox.refuses = True
     with smtp_server(inbox) as port:
         ways = Files(tmp_path), Mail(mail_settings(port))
@@ -368,6 +302,23 @@ def test_a_message_is_sent_once_each_way_and_again_until_it_arrives(tmp_path: Pa
     assert len(inbox.mails) == 1
 
 
+def test_a_new_way_is_told_nothing_old(tmp_path: Path) -> None:
+    def send(at: datetime, *senders: Any) -> list[str]:
+        delivery = Delivery()
+        with Messenger.at_work(tmp_path, senders, NOW) as messenger:
+            assert messenger is not None
+            messenger.send(f"night {at}", at, message, delivery)
+        return [sent.partition(":")[0] for sent in delivery.sent]
+
+    files, inbox = Files(tmp_path), Inbox()
+    assert send(NOW - timedelta(days=1), files) == []
+    assert send(NOW, files) == ["files"]
+    with smtp_server(inbox) as port:
+        mail = Mail(mail_settings(port))
+        assert send(NOW - timedelta(seconds=1), files, mail) == []
+        assert send(NOW + timedelta(hours=1), files, mail) == ["files", "mail"]
+
+
 def test_two_processes_send_nothing_twice(tmp_path: Path) -> None:
     with (
         Messenger.at_work(tmp_path, [], NOW) as first,
@@ -378,12 +329,12 @@ def test_two_processes_send_nothing_twice(tmp_path: Path) -> None:
 
 
 def test_quiet_messages_are_only_written(tmp_path: Path) -> None:
-    inbox, delivery = _Inbox(), Delivery()
+    inbox, delivery = Inbox(), Delivery()
     with smtp_server(inbox) as port:
         ways = [Files(tmp_path), Mail(mail_settings(port))]
         with Messenger.at_work(tmp_path, ways, NOW, quiet=True) as messenger:
             assert messenger is not None
-            messenger.send("night 1", message, delivery)
-            messenger.send("night 2", lambda: message(needs_someone=True), delivery)
+            messenger.send("night 1", NOW, message, delivery)
+            messenger.send("night 2", NOW, lambda: message(needs_someone=True), delivery)
     assert len(inbox.mails) == 1
     assert (tmp_path / "night-1.txt").exists()

@@ -34,9 +34,15 @@ class _Tried(BaseModel):
 
 
 class Told(BaseModel):
-    """What was told, by "way key", and when; what is to be tried again."""
+    """What was told, by "way key", and when; what is to be tried again.
+
+    Attributes:
+        since: when somebody first asked to be told.
+        ways: the same for each way: nothing older is sent that way.
+    """
 
     since: datetime
+    ways: dict[str, datetime] = {}
     told: dict[str, datetime] = {}
     failed: dict[str, _Tried] = {}
 
@@ -71,6 +77,8 @@ class Messenger:
         self._senders = senders
         self._now = now
         self.told = told_in(folder) or Told(since=now)
+        for sender in senders:
+            self.told.ways.setdefault(sender.name, now)
         self._write()
 
     @classmethod
@@ -92,14 +100,27 @@ class Messenger:
                 return
             yield cls(folder, senders, now, quiet=quiet)
 
-    def knows(self, key: str) -> bool:
-        """Whether a message of this key was sent, or tried, any way."""
-        names = [f"{sender.name} {key}" for sender in self._senders]
-        return any(name in self.told.told or name in self.told.failed for name in names)
+    def send(
+        self,
+        key: str,
+        at: datetime,
+        make: Callable[[], Message],
+        delivery: Delivery,
+        *,
+        since: datetime | None = None,
+    ) -> None:
+        """Send a message every way that lacks it; made only if there is one.
 
-    def send(self, key: str, make: Callable[[], Message], delivery: Delivery) -> None:
-        """Send a message every way that lacks it; made only if there is one."""
-        due = [sender for sender in self._senders if self._is_due(sender, key)]
+        Args:
+            at: when it happened; what is older than a way is not sent that way.
+            since: unless it happened from then on.
+        """
+        due = [
+            sender
+            for sender in self._senders
+            if at >= min(self.told.ways[sender.name], since or self._now)
+            and self._is_due(sender, key)
+        ]
         message = make() if due else None
         for sender in due:
             name = f"{sender.name} {key}"

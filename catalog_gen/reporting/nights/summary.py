@@ -129,11 +129,13 @@ def _changed(night: NightSummary) -> Iterator[str]:
     if night.reasons:
         listed = ", ".join(f"{count} {reason}" for reason, count in night.reasons.items())
         yield f"Drawn: {listed}"
+    elif night.figure("images", "generated"):
+        yield f"Drawn: {night.figure('images', 'generated'):g} pictures, which are kept"
     reused = night.figure("images", "reused")
     if reused:
         yield f"Reused from earlier nights: {reused:g} pictures"
     if night.added or night.removed:
-        yield f"Live: {night.added} pictures came, {night.removed} went"
+        yield f"Live: {night.added} product views show a new picture, {night.removed} lost theirs"
     elif night.status == "succeeded" and not night.held_back:
         yield "The shop shows the same pictures as before"
     if night.held_back:
