@@ -15,7 +15,7 @@ DEBIAN := libllvm19 libimage-exiftool-perl fonts-dejavu-core fonts-dejavu-extra 
 # Without bytecode on disk, every process would spend 15 seconds on imports instead of 5.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help refresh test test-slow coverage walk check dev bench gpu-check lock studio-model debian clean
+.PHONY: help refresh test test-slow coverage walk walk-studio check dev bench gpu-check lock studio-model debian clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -44,6 +44,9 @@ coverage: $(READY) ## the test suite with line and branch coverage of catalog_ge
 
 walk: $(READY) ## find, fix and redraw a failed picture in Dagster's web UI, in a real Chromium (minutes)
 	@$(BIN)/python -m tests.walk
+
+walk-studio: $(READY) ## every page of the studio in a real Chromium, by keyboard and with axe-core (minutes)
+	@$(BIN)/python -m tests.walk.studio
 
 check: $(READY) ## ruff, strict types, import contracts
 	@$(BIN)/ruff check .

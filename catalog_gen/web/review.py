@@ -35,10 +35,11 @@ class Sitting:
     told: str = ""
     error: str = ""
 
-    @property
-    def decided(self) -> set[str]:
-        """The pictures that this session has decided about."""
-        return {item.image_id for item, *_ in self.done}
+    def drop(self, image_id: str) -> None:
+        """Wait for a decision about this picture no longer. The thread of an earlier run of the
+        page, which has not ended yet, may do so, too.
+        """
+        self.queue = [each for each in self.queue if each.image_id != image_id]
 
 
 def page() -> None:
@@ -85,7 +86,7 @@ def _next(here: Desk, sitting: Sitting) -> Case | None:
         case = case_of(here.catalog, item.image_id)
         if case.review is None:
             return case
-        sitting.queue.remove(item)
+        sitting.drop(item.image_id)
         sitting.told = f"{item.product_id}: {case.review.decision} by {case.review.reviewer}."
     here.claims.drop(sitting.session)
     return None
@@ -142,7 +143,9 @@ def _keys(here: Desk, sitting: Sitting, case: Case) -> None:
     with st.container(horizontal=True):
         button("Accept", "a", ":material/check:", deciding("accepted"), "primary")
         button("Reject", "x", ":material/close:", deciding("rejected"), "secondary")
-        button("Skip", "s", ":material/skip_next:", lambda: _skip(sitting), "secondary")
+        button(
+            "Skip", "s", ":material/skip_next:", lambda: _skip(sitting, case.image_id), "secondary"
+        )
         _undo(here, sitting)
     with st.container(horizontal=True):
         for number, criterion in enumerate(CRITERIA, start=1):
@@ -195,18 +198,22 @@ def _note_key(sitting: Sitting) -> str:
 def _decide(
     here: Desk, sitting: Sitting, image_id: str, decision: PersonsDecision, reason: str
 ) -> None:
-    item = next(each for each in sitting.queue if each.image_id == image_id)
+    item = next((each for each in sitting.queue if each.image_id == image_id), None)
+    if item is None:  # a key that was pressed twice, before the next picture was there
+        return
     written = str(st.session_state.get(_note_key(sitting), "")).strip()
     note = ": ".join(filter(None, (reason, written)))
     who = str(st.session_state.get("who", "")).strip()
     seq = decide(here.catalog.store, image_id, decision, reviewer=who, note=note)
-    sitting.queue.remove(item)
     sitting.done.append((item, seq, decision, who))
+    sitting.drop(image_id)
     sitting.told = f"{item.product_id}, {item.view}: {decision}."
 
 
-def _skip(sitting: Sitting) -> None:
-    sitting.queue.append(sitting.queue.pop(0))
+def _skip(sitting: Sitting, image_id: str) -> None:
+    skipped = [each for each in sitting.queue if each.image_id == image_id]
+    sitting.drop(image_id)
+    sitting.queue += skipped
 
 
 def _take_back(here: Desk, sitting: Sitting) -> None:

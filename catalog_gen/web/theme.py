@@ -2,7 +2,7 @@
 
 from typing import Final
 
-ICON_COLOUR: Final = "#0b5cad"
+ICON_COLOUR: Final = "#063a73"
 _SHARED: Final = {
     "theme.paddingTop": "1rem",
     "theme.font": "sans-serif",
@@ -21,7 +21,7 @@ _LIGHT: Final = {
     "grayTextColor": "#4b5158",
 }
 _DARK: Final = {
-    "primaryColor": "#2f7fd6",
+    "primaryColor": "#143c6e",
     "backgroundColor": "#14171a",
     "secondaryBackgroundColor": "#22262b",
     "textColor": "#eceff2",
