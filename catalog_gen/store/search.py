@@ -97,6 +97,33 @@ def products_named(connection: DuckDBPyConnection, words: str, limit: int) -> li
     return [ProductName(*row) for row in rows]
 
 
+@dataclass(frozen=True, slots=True)
+class ProductPhoto:
+    """A product's reference photo, as the feed names it, and its SHA-256."""
+
+    product_id: str
+    title: str
+    reference: str
+    sha256: str
+
+
+def product_photos(connection: DuckDBPyConnection, photo: str, limit: int) -> list[ProductPhoto]:
+    """The photos of active products, each once, by title.
+
+    Args:
+        photo: the attribute that has the photo's hash.
+    """
+    rows = connection.execute(
+        """
+        SELECT product_id, title, reference, attributes[$photo] AS hash FROM active_products
+        WHERE hash <> '' QUALIFY row_number() OVER (PARTITION BY hash ORDER BY product_id) = 1
+        ORDER BY title, product_id LIMIT $limit
+        """,
+        {"photo": photo, "limit": limit},
+    ).fetchall()
+    return [ProductPhoto(*row) for row in rows]
+
+
 def find_pictures(
     connection: DuckDBPyConnection, sought: Sought, *, limit: int, offset: int = 0
 ) -> Found:

@@ -227,39 +227,38 @@ def _take_back(here: Desk, sitting: Sitting) -> None:
 
 
 def _what_it_adds_up_to(here: Desk, decided: int) -> None:
-    with st.expander("What the decisions add up to", icon=":material/show_chart:"):
-        if not st.toggle("Show the curve", key="curve", bind="query-params"):
-            return
-        found = _findings(here)
-        if found is None or not found.labels:
-            st.write("No reviewed picture was judged by today's rubric yet.")
-            return
-        chosen = found.calibration.chosen
-        st.write(
-            f"{found.labels} labels, {found.bad} of them bad; {decided} are of this session. "
-            + parts.plain(what_is_missing(found))
-            if chosen is None
-            else f"The cut can be set to {chosen.cut} (now {found.accept_now}): of accepted "
-            f"pictures at most {chosen.bound:.1%} are bad, and {chosen.manual_share:.0%} of all "
-            "go to a person. `catalog-gen calibrate` sets it."
-        )
-        told = f"{found.labels} labels, {found.bad} of them bad: pictures that people reviewed"
-        plot = calibration_plot(found.calibration, MOST_BAD, told)
-        st.image(plot, alt="Bad pictures among accepted ones, by cut; the table has it", width=720)
-        st.dataframe(
-            [
-                {
-                    "Cut": point.cut,
-                    "Accepted": point.accepted,
-                    "Bad": point.bad,
-                    "At most bad": f"{point.bound:.1%}" if point.accepted else "",
-                    "Manual work": f"{point.manual_share:.1%}",
-                    "Seconds a good picture": _cost(found, point.good_share),
-                }
-                for point in found.calibration.curve
-            ],
-            hide_index=True,
-        )
+    if not st.toggle("What the decisions add up to", key="curve", bind="query-params"):
+        return
+    found = _findings(here)
+    if found is None or not found.labels:
+        st.write("No reviewed picture was judged by today's rubric yet.")
+        return
+    chosen = found.calibration.chosen
+    st.write(
+        f"{found.labels} labels, {found.bad} of them bad; {decided} are of this session. "
+        + parts.plain(what_is_missing(found))
+        if chosen is None
+        else f"The cut can be set to {chosen.cut} (now {found.accept_now}): of accepted "
+        f"pictures at most {chosen.bound:.1%} are bad, and {chosen.manual_share:.0%} of all "
+        "go to a person. `catalog-gen calibrate` sets it."
+    )
+    told = f"{found.labels} labels, {found.bad} of them bad: pictures that people reviewed"
+    plot = calibration_plot(found.calibration, MOST_BAD, told)
+    st.image(plot, alt="Bad pictures among accepted ones, by cut; the table has it", width=720)
+    st.dataframe(
+        [
+            {
+                "Cut": point.cut,
+                "Accepted": point.accepted,
+                "Bad": point.bad,
+                "At most bad": f"{point.bound:.1%}" if point.accepted else "",
+                "Manual work": f"{point.manual_share:.1%}",
+                "Seconds a good picture": _cost(found, point.good_share),
+            }
+            for point in found.calibration.curve
+        ],
+        hide_index=True,
+    )
 
 
 def _cost(found: Findings, good: float) -> str:

@@ -12,6 +12,7 @@ from catalog_gen.method import METHODS, Method
 from catalog_gen.recipe import Recipe
 from catalog_gen.settings import CatalogSettings, ViewSettings
 from catalog_gen.stages.catalog import Catalog
+from catalog_gen.stages.products import REFERENCE_HASH
 from catalog_gen.stages.prompts import Drawer
 from catalog_gen.stages.trials import (
     Tried,
@@ -25,7 +26,7 @@ from catalog_gen.stages.trials import (
     wish_of,
     with_settings,
 )
-from catalog_gen.store.search import products_named
+from catalog_gen.store.search import product_photos, products_named
 from catalog_gen.web import form, parts
 from catalog_gen.web.desk import Desk, desk
 
@@ -37,6 +38,7 @@ _FREE: Final = "free words"
 #: Seconds between two looks at a picture that is being drawn.
 _GLANCE: Final = 0.4
 _SHOWN: Final = 50
+_PHOTOS: Final = 1000
 
 
 def page() -> None:
@@ -151,7 +153,7 @@ def _method(drawer: Drawer, base: Method, key: str) -> dict[str, Any]:
 
 
 def _photo(catalog: Catalog, wish: Wish, key: str) -> Wish:
-    """The product's photo, or one that is uploaded."""
+    """The product's photo, another product's, or one that is uploaded."""
     given = st.file_uploader(
         "Another photo",
         type=sorted({each.suffix for each in FORMATS} | {"jpeg"}),
@@ -162,6 +164,21 @@ def _photo(catalog: Catalog, wish: Wish, key: str) -> Wish:
         content = given.getvalue()
         parts.picture(decode_picture(content, name=given.name), "Starts from this", 160)
         return wish.from_photo(add_photo(catalog, content), sha256(content).hexdigest())
+    with catalog.store.reading() as connection:
+        photos = {
+            each.product_id: each for each in product_photos(connection, REFERENCE_HASH, _PHOTOS)
+        }
+    chosen = st.selectbox(
+        "Photo of",
+        list(photos),
+        index=None,
+        format_func=lambda name: f"{photos[name].title} ({name})",
+        placeholder="the product itself",
+        key=f"{key}:of",
+        help="The photo that it starts from",
+    )
+    if chosen is not None and chosen != wish.product.product_id:
+        wish = wish.from_photo(photos[chosen].reference, photos[chosen].sha256)
     photo = wish.photo(catalog)
     if photo is not None:
         parts.picture(photo, "Starts from this", 160)
