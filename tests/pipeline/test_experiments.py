@@ -117,6 +117,8 @@ def test_a_night_takes_over_what_an_experiment_drew(shop: Shop) -> None:
 class _Dying:
     """An engine whose GPU is lost after the first picture."""
 
+    delivers = False
+
     def __init__(self, engine: Draws) -> None:
         self._engine = engine
         self.batch_size = 1
