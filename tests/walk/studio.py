@@ -252,7 +252,7 @@ class Walk:
         assert "words=red+mug" in page.url or "words=red%20mug" in page.url, page.url
         other = self.session()
         self.open(other, page.url.removeprefix(f"{self.address}/"))
-        other.get_by_role("button", name="Open").first.click()
+        other.get_by_role("button", name="Open", exact=True).first.click()
         other.get_by_text("History of the product").wait_for()
         self.ready(other)
         assert "image=" in other.url
