@@ -97,7 +97,7 @@ def _tile(each: FoundPicture, png: bytes | None) -> None:
         told = "" if each.total is None else f"{each.total} of 10"
         parts.badge("live" if each.live else each.decision, told)
         if st.button(
-            "Open",
+            "Details",
             key=f"open:{each.image_id}",
             help=f"{each.title} {each.view} {each.image_id[:8]}",
         ):

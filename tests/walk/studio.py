@@ -252,7 +252,7 @@ class Walk:
         assert "words=red+mug" in page.url or "words=red%20mug" in page.url, page.url
         other = self.session()
         self.open(other, page.url.removeprefix(f"{self.address}/"))
-        other.get_by_role("button", name="Open", exact=True).first.click()
+        other.get_by_role("button", name="Details").first.click()
         other.get_by_text("History of the product").wait_for()
         self.ready(other)
         assert "image=" in other.url
@@ -273,7 +273,7 @@ class Walk:
         for _ in range(60):
             page.keyboard.press("Tab")
             reached.add(page.evaluate(FOCUSED))
-        for wanted in ("Review", "Words", "Seed", "Open"):
+        for wanted in ("Review", "Words", "Seed", "Details"):
             assert any(wanted in name for name in reached), (wanted, sorted(reached))
         page.context.close()
 
