@@ -96,17 +96,20 @@ def _tile(each: FoundPicture, png: bytes | None) -> None:
             parts.picture(_small(each.image_id, png), name, _WIDTH)
         told = "" if each.total is None else f"{each.total} of 10"
         parts.badge("live" if each.live else each.decision, told)
-        st.button(
-            "Open",
+        if st.button(
+            "Details",
             key=f"open:{each.image_id}",
             help=f"{each.title} {each.view} {each.image_id[:8]}",
-            on_click=_go,
-            kwargs={"image": each.image_id},
-        )
+        ):
+            _go(image=each.image_id)
 
 
 def _go(**address: str) -> None:
-    st.query_params.from_dict(address)
+    """Change what no input is bound to; the search stays, to come back to."""
+    for name in ("image", "like", "from"):
+        st.query_params.pop(name, None)
+    st.query_params.update(address)
+    st.rerun()
 
 
 def _pages(found: Found, first: int) -> None:
@@ -146,7 +149,8 @@ def _one(here: Desk, image_id: str) -> None:
             {"ids": shown},
         ).fetchall()
         pngs = stored_pngs(connection, pictures, [name for (name,) in there])
-    st.button("All pictures", icon=":material/arrow_back:", on_click=_go)
+    if st.button("All pictures", icon=":material/arrow_back:"):
+        _go()
     st.subheader(parts.plain(f"{facts['title_now'] or facts['product_id']}, {facts['view']}"))
     left, right = st.columns([3, 2], gap="large")
     with left:
@@ -182,12 +186,8 @@ def _verdict(facts: dict[str, Any]) -> None:
 
 def _actions(here: Desk, facts: dict[str, Any]) -> None:
     with st.container(horizontal=True):
-        st.button(
-            "More like this",
-            icon=":material/image_search:",
-            on_click=_go,
-            kwargs={"like": facts["image_id"]},
-        )
+        if st.button("More like this", icon=":material/image_search:"):
+            _go(like=facts["image_id"])
         if not facts["live"] and st.button(
             "Restore",
             icon=":material/history:",

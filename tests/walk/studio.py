@@ -23,7 +23,7 @@ from typing import Any, Final
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.pipeline.page import waited_for
+from tests.pipeline.page import PATIENCE, waited_for
 from tests.pipeline.shop import Shop
 from tests.pipeline.test_mending import save_photo, with_photos
 
@@ -33,7 +33,7 @@ RULES: Final = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 PAGES: Final = ("", "review", "try", "catalog")
 #: Pictures that wait for a person: 2 of each product.
 PRODUCTS: Final = 70
-DECISIONS: Final = 4
+DECISIONS: Final = 100
 SCREENS: Final = {
     "light": {"color_scheme": "light", "viewport": {"width": 1400, "height": 950}},
     "dark": {"color_scheme": "dark", "viewport": {"width": 1400, "height": 950}},
@@ -210,13 +210,13 @@ class Walk:
         page = self.session()
         self.open(page, "try?product=sku-2&view=packshot")
         page.keyboard.press("Control+Enter")
-        page.get_by_text("Recipe").wait_for(timeout=120_000)
+        page.get_by_text("Recipe").wait_for(timeout=PATIENCE * 1000)
         self.ready(page)
         self.picture(page, "try-drawn")
         self.accessible(page, "a drawn picture")
         for tab in ("As a command", "As JSON", "As a view"):
             page.get_by_role("tab", name=tab).click()
-        page.get_by_label("Steps").fill("900")
+        page.get_by_role("spinbutton", name="Steps").fill("900")
         page.keyboard.press("Tab")
         self.ready(page)
         page.keyboard.press("Control+Enter")
@@ -230,14 +230,14 @@ class Walk:
         """Free words, and a photo of one's own."""
         page = self.session()
         self.open(page, "try?product=free+words&view=refreshed")
-        page.get_by_label("Prompt", exact=True).fill("a red vase")
+        page.get_by_role("textbox", name="Prompt", exact=True).fill("a red vase")
         page.keyboard.press("Control+Enter")  # leaves the field, as Streamlit's text areas do
         photo = self.shop.folder / "photos" / "two.png"
         page.locator('input[type="file"]').set_input_files(photo)
         page.get_by_text("Starts from this").wait_for()
         self.ready(page)
         page.get_by_role("button", name="Draw").click()
-        page.get_by_text("Recipe").wait_for(timeout=120_000)
+        page.get_by_text("Recipe").wait_for(timeout=PATIENCE * 1000)
         self.ready(page)
         self.picture(page, "try-uploaded")
         page.context.close()
@@ -246,13 +246,13 @@ class Walk:
         """What is searched is in the address; a picture has a history."""
         page = self.session()
         self.open(page, "catalog")
-        page.get_by_label("Words").fill("red mug")
+        page.get_by_role("textbox", name="Words").fill("red mug")
         page.keyboard.press("Enter")
         page.get_by_text("2 pictures").or_(page.get_by_text("3 pictures")).first.wait_for()
         assert "words=red+mug" in page.url or "words=red%20mug" in page.url, page.url
         other = self.session()
         self.open(other, page.url.removeprefix(f"{self.address}/"))
-        other.get_by_role("button", name="Open").first.click()
+        other.get_by_role("button", name="Details").first.click()
         other.get_by_text("History of the product").wait_for()
         self.ready(other)
         assert "image=" in other.url
@@ -273,14 +273,14 @@ class Walk:
         for _ in range(60):
             page.keyboard.press("Tab")
             reached.add(page.evaluate(FOCUSED))
-        for wanted in ("Review", "Words", "Seed", "Open"):
+        for wanted in ("Review", "Words", "Seed", "Details"):
             assert any(wanted in name for name in reached), (wanted, sorted(reached))
         page.context.close()
 
     def session(self, **options: Any) -> Page:
         """A browser session of its own; notes every request to another machine."""
         page = self.browser.new_context(**(options or SCREENS["light"])).new_page()
-        page.set_default_timeout(60_000)
+        page.set_default_timeout(PATIENCE * 1000)
         own = (self.address, self.address.replace("http:", "ws:"), "data:", "blob:")
         page.on(
             "request", lambda r: None if r.url.startswith(own) else self.elsewhere.append(r.url)
