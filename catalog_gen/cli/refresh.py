@@ -23,6 +23,7 @@ from catalog_gen.cli.preflight import require
 from catalog_gen.errors import CatalogError, InfrastructureError, InputError, StoreError
 from catalog_gen.importing import many_imports
 from catalog_gen.planning import Budget
+from catalog_gen.reporting.nights.senders import senders_of
 from catalog_gen.settings import CatalogSettings, Home, load_settings
 from catalog_gen.stages.catalog import Catalog
 from catalog_gen.stages.failures import Outlook, outlook
@@ -178,7 +179,13 @@ class Finished:
 
 
 def launch_run(config: Path, home: Home, launch: Launch, title: str) -> Finished:
-    """Start Dagster and run a job in this process, with progress bars; then tell how it went."""
+    """Start Dagster and run a job in this process, with progress bars; then tell how it went.
+
+    Raises:
+        ConfigError: the environment lacks a secret for telling; nothing was run.
+    """
+    catalog = Catalog.open(config, home)
+    senders_of(catalog.settings.reports, home.reports, os.environ)
     with _quiet(), messages.status("Starting Dagster ..."), many_imports():
         from assets_defs.launch import dagster_instance, failure_of, was_interrupted
         from assets_defs.night_reports import tell
@@ -192,7 +199,7 @@ def launch_run(config: Path, home: Home, launch: Launch, title: str) -> Finished
     with _quiet(), dagster_instance(home) as instance, progress_bars():
         run = launch(instance)
         failure = None if run.is_success else failure_of(instance, run.run_id)
-        delivery = tell(instance, Catalog.open(config, home), datetime.now(UTC), since=began)
+        delivery = tell(instance, catalog, datetime.now(UTC), since=began)
     for unsent in delivery.errors:
         messages.print("[yellow]Not told[/]:", end=" ")
         messages.print(str(unsent), markup=False)

@@ -111,7 +111,8 @@ def plan_experiment(catalog: Catalog, file: Path) -> PlannedExperiment:
             rate = seconds_a_step(connection, model_hash)
             seconds += len(recipes) * UNMEASURED_SECONDS if rate is None else 0.0
             seconds += sum(recipes.values()) * (rate or 0.0)
-    return PlannedExperiment(file.stem, experiment, cells, drawing.models, drawn, seconds)
+    models = {name: drawing.settings(name) for name in dict.fromkeys(c.model for c in cells)}
+    return PlannedExperiment(file.stem, experiment, cells, models, drawn, seconds)
 
 
 def with_model(catalog: Catalog, model: ModelSettings) -> Catalog:

@@ -1,6 +1,7 @@
 """Draw, score and judge an experiment's cells, and write its page, sheet and findings."""
 
 import json
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -16,7 +17,7 @@ from catalog_gen.diffusion.model import model_parts
 from catalog_gen.experiments.advice import Advice, advise, catalog_diff
 from catalog_gen.experiments.effects import Effect, effects_of
 from catalog_gen.experiments.page import ExperimentPage, render_page
-from catalog_gen.experiments.recipes import WORDS
+from catalog_gen.experiments.recipes import MODEL, WORDS
 from catalog_gen.experiments.results import Result
 from catalog_gen.experiments.sheet import sheet_png, sheets_of
 from catalog_gen.fingerprint import sha256_json
@@ -276,11 +277,18 @@ def _advice(
     found = advise(results)
     if found is None or found.chosen == found.present:
         return found
-    view, base = cells[0].view, planned.experiment.grids[grid].base
+    view = cells[0].view
+    values = {**planned.experiment.grids[grid].base, **found.chosen}
+    if MODEL in values:
+        values[MODEL] = _seen_from(config, planned.models[str(values[MODEL])].id)
     try:
-        text = config.read_text("utf-8")
-        diff = catalog_diff(text, config.name, view, {**base, **found.chosen})
+        diff = catalog_diff(config.read_text("utf-8"), config.name, view, values)
     except ValidationError as error:
         rule = error.errors()[0]["msg"].removeprefix("Value error, ")
         return replace(found, why=f"{found.why}; but views.{view} refuses it: {rule}")
     return replace(found, diff=diff)
+
+
+def _seen_from(config: Path, model: str) -> str:
+    """A model's id as the settings file would say it: a folder relative to its own."""
+    return os.path.relpath(model, config.absolute().parent) if Path(model).exists() else model

@@ -7,7 +7,7 @@ for, so no night draws, judges or publishes it; a picture that a night drew befo
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from duckdb import DuckDBPyConnection
 
@@ -21,7 +21,7 @@ from catalog_gen.store.scores import ToScore
 from catalog_gen.store.verdicts import ToJudge, to_judge
 
 #: The reason of an experiment's prompts and ledger rows.
-REASON = "experiment"
+REASON: Final = "experiment"
 
 
 @dataclass(frozen=True, slots=True)

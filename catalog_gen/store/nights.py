@@ -2,15 +2,16 @@
 
 from dataclasses import dataclass
 from statistics import median
+from typing import Final
 
 from duckdb import DuckDBPyConnection
 
 from catalog_gen.store.relations import first_row, only_row
 
 #: The job whose runs are nights.
-NIGHTLY = "nightly_refresh"
+NIGHTLY: Final = "nightly_refresh"
 #: How many nights before say what is usual.
-_NIGHTS = 7
+_NIGHTS: Final = 7
 
 
 @dataclass(frozen=True, slots=True)

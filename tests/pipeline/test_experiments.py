@@ -178,6 +178,10 @@ model = ["model", "other"]
     assert all(each.total is not None for each in found.results)
     assert len(loaded) == len(set(loaded)) == 2
     assert {effect.axis for effect in found.effects} == {"model"}
+    alone = plan_experiment(
+        catalog, write(shop, text.replace("[grids.models]", "[grids.models]\ncontrol = false"))
+    )
+    assert list(alone.models) == ["model", "other"]
     assert len(shop.query("SELECT DISTINCT model_hash FROM recipes")) == 2
 
 

@@ -3,11 +3,12 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Final
 
 from catalog_gen.reporting.nights.message import Message, Section
 
 #: A run that was launched so long before its time, as by hand, still is that night's.
-_EARLY = timedelta(minutes=5)
+_EARLY: Final = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)

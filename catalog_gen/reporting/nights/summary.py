@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from catalog_gen.reporting.nights.message import Album, Message, Section
 
 #: A night costs notably more or less than usual beyond this factor.
-_NOTABLE = 1.5
+_NOTABLE: Final = 1.5
 
 
 @dataclass(frozen=True, slots=True)
