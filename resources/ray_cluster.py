@@ -38,11 +38,12 @@ def connect() -> ModuleType:
     try:
         with _same_sigterm():
             ray.init(**options)
-    except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
+    except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
         raise DrawingError(
             f"Ray at {address}" if address else "Ray on this machine",
             f"it can't be reached or started ({str(error).strip().partition(chr(10))[0]})",
-            "Check RAY_ADDRESS and the cluster (`ray status`), and run again.",
+            "Check RAY_ADDRESS, RAY_AUTH_MODE, the token and the cluster (`ray status`), and run "
+            "again.",
         ) from error
     return ray
 
