@@ -78,10 +78,7 @@ class RayPool:
                 stays alive. All that was acknowledged is in the outbox.
         """
         pending = Pending(jobs)
-        models = {job.recipe.model_hash for job in jobs}
-        if len(models) == 1:
-            orders = replace(self._orders, model_hash=models.pop())
-            self._crew = _Crew(self._settings, DrawingWorker, orders)
+        self._expect({job.recipe.model_hash for job in jobs})
         try:
             while pending or self._crew.busy:
                 self._crew.resize(ceil(len(pending) / self.batch_size))
@@ -92,7 +89,18 @@ class RayPool:
                     else:
                         yield from answer
         finally:
+            self.close()
+
+    def close(self) -> None:
+        """End all workers."""
+        self._crew.close()
+
+    def _expect(self, models: set[str]) -> None:
+        """Let workers load nothing but the plan's model, if there is just one."""
+        if len(models) == 1 and self._orders.model_hash not in models:
             self._crew.close()
+            self._orders = replace(self._orders, model_hash=models.pop())
+            self._crew = _Crew(self._settings, DrawingWorker, self._orders)
 
     def _hand_out(self, pending: Pending) -> None:
         for worker in self._crew.free():

@@ -10,6 +10,7 @@ handle of it would silently drop DuckDB's POSIX lock.
 
 import random
 import re
+import shutil
 import threading
 import time
 from collections.abc import Iterator
@@ -176,6 +177,8 @@ class Store:
     @contextmanager
     def _opened(self, *, read_only: bool) -> Iterator[DuckDBPyConnection]:
         connection = self._connect(read_only)
+        if not read_only:  # nobody else has it open, so what is there belongs to a dead process
+            shutil.rmtree(spill_folder(self.path), ignore_errors=True)
         try:
             _configure(connection)
             yield connection
@@ -198,6 +201,11 @@ class Store:
             # Jitter, so that two waiting processes do not retry in lockstep.
             time.sleep(pause * random.uniform(0.5, 1.0))
             pause = min(2 * pause, LONGEST_PAUSE)
+
+
+def spill_folder(database: Path) -> Path:
+    """Where DuckDB puts what does not fit into memory, beside the database."""
+    return database.with_name(f"{database.name}.tmp")
 
 
 @contextmanager
