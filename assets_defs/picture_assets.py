@@ -115,7 +115,9 @@ def clip_scores(
     stamp = Stamp.at_once(context.run.run_id)
     scorer = clip_scorer.scorer(opened.settings.scorer)
     with progress_in_run_log(context):
-        result = score_images(opened, scorer, shards_of(context), stamp)
+        result = score_images(
+            opened, scorer, shards_of(context), stamp, clip_scorer.elsewhere(opened)
+        )
     context.log.info(f"{result.scored} pictures scored")
 
 

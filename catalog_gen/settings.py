@@ -406,6 +406,9 @@ class StoreSettings(Chosen):
         description="'folder': pictures/ below the catalog's home; 'duckdb': the database itself; "
         "a folder's path; or a bucket: s3://bucket/prefix, gs://..., az://...",
     )
+    check_nights: int = Field(
+        14, ge=1, le=256, description="nights in which the bytes of every picture are checked once"
+    )
 
 
 class RaySettings(Chosen):

@@ -6,7 +6,7 @@ import dagster as dg
 
 from resources.catalog import CatalogResource
 from resources.diffusion import DiffusionPipelineResource, RayPipelineResource
-from resources.scorer import ClipScorerResource
+from resources.scorer import ClipScorerResource, RayScorerResource
 
 
 def resources_for(deployment: str) -> Mapping[str, object]:
@@ -18,17 +18,15 @@ def resources_for(deployment: str) -> Mapping[str, object]:
     Raises:
         dg.DagsterInvalidDefinitionError: there is no deployment with that name.
     """
-    pipelines = {
-        "local": DiffusionPipelineResource(),
-        "gpu": DiffusionPipelineResource(device="cuda"),  # refuses to fall back to the CPU
-        "ray": RayPipelineResource(),
+    machines = {
+        "local": (DiffusionPipelineResource(), ClipScorerResource()),
+        # It refuses to fall back to the CPU.
+        "gpu": (DiffusionPipelineResource(device="cuda"), ClipScorerResource()),
+        "ray": (RayPipelineResource(), RayScorerResource()),
     }
-    if deployment not in pipelines:
+    if deployment not in machines:
         raise dg.DagsterInvalidDefinitionError(
-            f"CATALOG_DEPLOYMENT={deployment!r} is none of: {', '.join(pipelines)}"
+            f"CATALOG_DEPLOYMENT={deployment!r} is none of: {', '.join(machines)}"
         )
-    return {
-        "catalog": CatalogResource(),
-        "diffusion_pipeline": pipelines[deployment],
-        "clip_scorer": ClipScorerResource(),
-    }
+    pipeline, scorer = machines[deployment]
+    return {"catalog": CatalogResource(), "diffusion_pipeline": pipeline, "clip_scorer": scorer}

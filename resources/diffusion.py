@@ -53,7 +53,7 @@ class RayPipelineResource(DiffusionPipelineResource):
         from catalog_gen.diffusion.engine_process import Setup
         from catalog_gen.stages.takeover import arrived
         from resources.ray_pool import RayPool
-        from resources.ray_worker import Orders
+        from resources.ray_workers import DrawingOrders
 
         settings = catalog.settings
         if settings.model.devices:
@@ -64,7 +64,7 @@ class RayPipelineResource(DiffusionPipelineResource):
             )
         threads = max(1, int(settings.ray.cpus))
         setup = Setup(settings.model, settings.model.device, None, threads)
-        orders = Orders(setup, catalog.home, settings.ray.outbox, run_id)
+        orders = DrawingOrders(setup, catalog.home, settings.ray.outbox, run_id)
         return RayPool(settings.ray, orders, partial(arrived, catalog))
 
 

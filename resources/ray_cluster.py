@@ -5,11 +5,25 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
 
 from catalog_gen.errors import ConfigError, DrawingError
 from catalog_gen.settings import RaySettings
+
+
+def described(settings: RaySettings) -> str:
+    """The cluster and its limits, in words; connects to nothing.
+
+    Raises:
+        ConfigError: Ray is not installed.
+    """
+    if find_spec("ray") is None:
+        raise _not_installed()
+    address = os.environ.get("RAY_ADDRESS") or "this machine"
+    most = settings.max_workers or "as many as it holds"
+    return f"{address}, workers {settings.min_workers} to {most}, outbox {settings.outbox}"
 
 
 def connect() -> ModuleType:
@@ -24,11 +38,7 @@ def connect() -> ModuleType:
     try:
         import ray
     except ImportError:
-        raise ConfigError(
-            "CATALOG_DEPLOYMENT=ray",
-            "it needs the package ray",
-            "Install it: `pip install 'catalog-gen[ray]'`.",
-        ) from None
+        raise _not_installed() from None
     if ray.is_initialized():
         return ray
     address = os.environ.get("RAY_ADDRESS")
@@ -38,11 +48,12 @@ def connect() -> ModuleType:
     try:
         with _same_sigterm():
             ray.init(**options)
-    except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
+    except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
         raise DrawingError(
             f"Ray at {address}" if address else "Ray on this machine",
             f"it can't be reached or started ({str(error).strip().partition(chr(10))[0]})",
-            "Check RAY_ADDRESS and the cluster (`ray status`), and run again.",
+            "Check RAY_ADDRESS, RAY_AUTH_MODE, the token and the cluster (`ray status`), and run "
+            "again.",
         ) from error
     return ray
 
@@ -59,6 +70,14 @@ def gpus_each(settings: RaySettings) -> float:
     if settings.gpus is not None:
         return settings.gpus
     return 1.0 if connect().cluster_resources().get("GPU", 0) else 0.0
+
+
+def _not_installed() -> ConfigError:
+    return ConfigError(
+        "CATALOG_DEPLOYMENT=ray",
+        "it needs the package ray",
+        "Install it: `pip install 'catalog-gen[ray]'`.",
+    )
 
 
 @contextmanager

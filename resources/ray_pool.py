@@ -9,51 +9,18 @@ acknowledged; a batch that has killed several workers fails, picture by picture.
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import replace
 from math import ceil
-from time import monotonic
-from typing import TYPE_CHECKING, Any, Final
 
 from catalog_gen.diffusion.batching import BatchKey, Pending
-from catalog_gen.diffusion.engine_process import Broken
-from catalog_gen.diffusion.jobs import DEADLINE, Delivered, DrawJob, Outcome
-from catalog_gen.errors import DrawingError, StoreBusyError
+from catalog_gen.diffusion.jobs import Delivered, DrawJob, Outcome
+from catalog_gen.errors import StoreBusyError
 from catalog_gen.recipe import Environment, Failure
 from catalog_gen.settings import RaySettings
-from resources.ray_cluster import connect, gpus_each, room_for
-from resources.ray_worker import DrawingWorker, Orders, Ready
-
-if TYPE_CHECKING:
-    from ray import ObjectRef
-
-#: Batches that a worker has at a time: it draws one while it writes the other.
-_AT_A_TIME: Final = 2
-#: Workers that a batch may kill, and that may die one after another while they load.
-_MOST_LOSSES: Final = 3
-#: Seconds for a batch, after which its worker counts as lost. Its engine gives up long before.
-_SILENCE: Final = 3 * DEADLINE
-#: Seconds between two looks at the clock while nothing happens.
-_LISTEN: Final = 5.0
-
-#: Stands for the loading of the model among the batches that were lost.
-_LOADING: Final = ""
+from resources.ray_crew import MOST_LOSSES, Crew, Loaded, Lost
+from resources.ray_workers import DrawingOrders, DrawingWorker, files_of
 
 Batch = tuple[DrawJob, ...]
-
-
-@dataclass(eq=False)
-class _Worker:
-    """The driver's side of one worker. ``tasks`` are its batches; None stands for loading."""
-
-    actor: Any
-    pid: int | None = None
-    tasks: "dict[ObjectRef[Any], Batch | None]" = field(default_factory=dict)
-    since: float = field(default_factory=monotonic)
-    """When it was last heard of."""
-
-    @property
-    def batches(self) -> list[Batch]:
-        return [batch for batch in self.tasks.values() if batch is not None]
 
 
 class RayPool:
@@ -67,16 +34,14 @@ class RayPool:
     def __init__(
         self,
         settings: RaySettings,
-        orders: Orders,
+        orders: DrawingOrders,
         arrived: Callable[[Sequence[str]], Collection[str]],
     ) -> None:
         self._settings = settings
         self._orders = orders
         self._arrived = arrived
-        self._workers: list[_Worker] = []
-        self._environment: Environment | None = None
+        self._crew = _Crew(settings, DrawingWorker, orders)
         self._losses: Counter[str] = Counter()
-        self._model_hash: str | None = None
 
     @property
     def batch_size(self) -> int:
@@ -91,20 +56,19 @@ class RayPool:
     @property
     def pids(self) -> list[int]:
         """The ids of the workers' processes, on whatever machine, once they have loaded."""
-        return [each.pid for each in self._workers if each.pid is not None]
+        return self._crew.pids
 
     @property
     def environment(self) -> Environment:
-        """That of the first worker; others may differ, and each picture has its own.
+        """That of the worker that loaded last; others may differ, and each picture has its own.
 
         Raises:
             CatalogError: no worker can be started, or the model can't be loaded.
         """
-        while self._environment is None:
-            self._resize(1)
-            for _ in self._heard():
-                pass  # no batch was handed out yet
-        return self._environment
+        while self._crew.environment is None:
+            self._crew.resize(1)
+            list(self._crew.heard())  # no batch was handed out yet
+        return self._crew.environment
 
     def draw(self, jobs: Sequence[DrawJob]) -> Iterator[Outcome | Delivered]:
         """Draw all jobs; yield each one's outcome when its worker has acknowledged its batch.
@@ -114,121 +78,36 @@ class RayPool:
                 stays alive. All that was acknowledged is in the outbox.
         """
         pending = Pending(jobs)
-        models = {job.recipe.model_hash for job in jobs}
-        self._model_hash = models.pop() if len(models) == 1 else None
+        self._expect({job.recipe.model_hash for job in jobs})
         try:
-            while pending or any(each.batches for each in self._workers):
-                self._resize(ceil(len(pending) / self.batch_size))
+            while pending or self._crew.busy:
+                self._crew.resize(ceil(len(pending) / self.batch_size))
                 self._hand_out(pending)
-                for batch, delivered in self._heard():
-                    if delivered is None:
+                for batch, answer in self._crew.heard():
+                    if isinstance(answer, Lost):
                         yield from self._lost(batch, pending)
                     else:
-                        yield from delivered
+                        yield from answer
         finally:
             self.close()
 
     def close(self) -> None:
         """End all workers."""
-        for worker in list(self._workers):
-            self._end(worker)
+        self._crew.close()
 
-    def _resize(self, waiting: int) -> None:
-        """Start and end workers; ``waiting`` is the number of batches that nobody has."""
-        busy = [each for each in self._workers if each.batches]
-        idle = [each for each in self._workers if not each.batches]
-        most = self._settings.max_workers or room_for(self._settings)
-        wanted = min(most, max(self._settings.min_workers, len(busy) + waiting))
-        for worker in idle[max(0, wanted - len(busy)) :]:
-            self._end(worker)
-        for _ in range(wanted - len(self._workers)):
-            self._start()
-
-    def _start(self) -> None:
-        ray = connect()
-        kind = ray.remote(DrawingWorker).options(
-            num_cpus=self._settings.cpus,
-            num_gpus=gpus_each(self._settings),
-            max_concurrency=_AT_A_TIME,
-        )
-        worker = _Worker(kind.remote(self._orders))
-        worker.tasks[worker.actor.load.remote(self._model_hash)] = None
-        self._workers.append(worker)
-
-    def _end(self, worker: _Worker) -> list[Batch]:
-        """End a worker, whatever it does; returns what it had not delivered."""
-        self._workers.remove(worker)
-        connect().kill(worker.actor)
-        return worker.batches
+    def _expect(self, models: set[str]) -> None:
+        """Let workers load nothing but the plan's model, if there is just one."""
+        if len(models) == 1 and self._orders.model_hash not in models:
+            self._crew.close()
+            self._orders = replace(self._orders, model_hash=models.pop())
+            self._crew = _Crew(self._settings, DrawingWorker, self._orders)
 
     def _hand_out(self, pending: Pending) -> None:
-        """Give each loaded worker one batch, and a second one once all have their first."""
-        for load in range(_AT_A_TIME):
-            for worker in self._workers:
-                loaded = None not in worker.tasks.values()
-                if loaded and len(worker.tasks) == load and pending:
-                    batch = tuple(pending.take(self.batch_size))
-                    worker.tasks[worker.actor.draw.remote(batch, _photos(batch))] = batch
-
-    def _heard(self) -> Iterator[tuple[Batch, list[Delivered] | None]]:
-        """Wait for the next answers: batches, with None for those whose worker is lost.
-
-        Raises:
-            CatalogError: a worker can't go on, and no other one could.
-        """
-        ray = connect()
-        waiting = {ref: worker for worker in self._workers for ref in worker.tasks}
-        answered, _ = ray.wait(list(waiting), num_returns=1, timeout=_LISTEN)
-        if not answered:
-            yield from self._silent()
-        for ref in answered:
-            worker = waiting[ref]
-            try:
-                answer = ray.get(ref)
-            except ray.exceptions.RayError as error:
-                if isinstance(error, ray.exceptions.RayTaskError):
-                    raise  # a bug in the worker's code, which every worker has
-                yield from self._gone(worker)
-                continue
-            worker.since = monotonic()
-            batch = worker.tasks.pop(ref)
-            if isinstance(answer, Broken):
-                raise answer.error
-            if isinstance(answer, Ready):
-                worker.pid, self._environment = answer.pid, answer.environment
-                self._losses[_LOADING] = 0
-            elif batch is not None:
-                yield batch, answer
-
-    def _gone(self, worker: _Worker) -> Iterator[tuple[Batch, None]]:
-        if None in worker.tasks.values():
-            self._losses[_LOADING] += 1
-            if self._losses[_LOADING] >= _MOST_LOSSES:
-                raise DrawingError(
-                    f"{_MOST_LOSSES} Ray workers",
-                    "they ended one after another while they loaded the model",
-                    "Look for a lack of memory (`ray status`, dmesg on their machines) and run "
-                    "again.",
-                )
-        for batch in self._end(worker):
-            yield batch, None
-
-    def _silent(self) -> Iterator[tuple[Batch, None]]:
-        """Nothing was heard: are there workers at all, and do they still do something?"""
-        now = monotonic()
-        loaded = [each for each in self._workers if None not in each.tasks.values()]
-        patience = self._settings.patience
-        if not loaded and all(now - each.since > patience for each in self._workers):
-            wanted = f"{self._settings.cpus:g} CPUs and {gpus_each(self._settings):g} GPUs"
-            raise DrawingError(
-                f"a Ray worker with {wanted}",
-                f"none has started within {patience:g} s",
-                "Compare `ray status` with [ray] in the settings; raise ray.patience where "
-                "machines take longer to arrive.",
-            )
-        for worker in loaded:
-            if worker.batches and now - worker.since > _SILENCE:
-                yield from self._gone(worker)
+        for worker in self._crew.free():
+            if not pending:
+                return
+            batch = tuple(pending.take(self.batch_size))
+            worker.tasks[worker.actor.draw.remote(batch, files_of(batch))] = batch
 
     def _lost(self, batch: Batch, pending: Pending) -> Iterator[Outcome | Delivered]:
         """Put a dead worker's batch back, without what it had acknowledged."""
@@ -241,19 +120,17 @@ class RayPool:
         if not rest:
             return
         self._losses[rest[0].recipe_id] += 1
-        if self._losses[rest[0].recipe_id] < _MOST_LOSSES:
+        if self._losses[rest[0].recipe_id] < MOST_LOSSES:
             pending.put_back(BatchKey.of(rest[0].recipe), rest)
             return
-        why = f"its batch was lost with {_MOST_LOSSES} Ray workers; look for a lack of memory"
+        why = f"its batch was lost with {MOST_LOSSES} Ray workers; look for a lack of memory"
         yield from (Failure(job.recipe_id, why, 0.0) for job in rest)
 
 
-def _photos(batch: Batch) -> dict[str, bytes]:
-    """The files of a batch's photos by SHA-256; the worker says what is wrong with the others."""
-    photos: dict[str, bytes] = {}
-    for job in batch:
-        sha256 = job.recipe.reference_sha256
-        if sha256 is not None and job.reference is not None and sha256 not in photos:
-            with suppress(OSError):
-                photos[sha256] = job.reference.read_bytes()
-    return photos
+class _Crew(Crew[Batch]):
+    """Drawing workers, and the environment of the one that loaded last."""
+
+    environment: Environment | None = None
+
+    def loaded(self, answer: Loaded) -> None:
+        self.environment = answer.about

@@ -103,6 +103,10 @@ def _deployment(catalog: Catalog) -> str:
             ) from error
         own = str(getattr(pipeline, "device", "settings"))
         device = device if own == "settings" else own
+    if name == "ray":
+        from resources.ray_cluster import described
+
+        return f"ray, {described(catalog.settings.ray)}"
     if device == "cuda":
         from catalog_gen.diffusion.loading import require_gpu
 

@@ -10,6 +10,7 @@ handle of it would silently drop DuckDB's POSIX lock.
 
 import random
 import re
+import shutil
 import threading
 import time
 from collections.abc import Iterator
@@ -24,7 +25,7 @@ from duckdb import DuckDBPyConnection
 from catalog_gen.errors import CorruptionError, StoreBusyError, StoreError
 from catalog_gen.picture_place import IN_HOME
 from catalog_gen.settings import Home
-from catalog_gen.store.engine import attach, engine
+from catalog_gen.store.engine import attach, engine, spill_folder
 from catalog_gen.store.pictures.pictures import Pictures
 from catalog_gen.store.pictures.place import pictures_at, recorded_place
 from catalog_gen.store.schema import (
@@ -180,6 +181,8 @@ class Store:
     def _opened(self, *, read_only: bool) -> Iterator[DuckDBPyConnection]:
         with engine(self.path) as connection:
             self._attach(connection, read_only)
+            if not read_only:  # nobody else has it open: what was spilled belongs to a dead process
+                shutil.rmtree(spill_folder(self.path), ignore_errors=True)
             _configure(connection)
             yield connection
 

@@ -32,13 +32,18 @@ def _forget() -> None:
 os.register_at_fork(after_in_child=_forget)
 
 
+def spill_folder(database: Path) -> Path:
+    """Where DuckDB puts what does not fit into memory, beside the database."""
+    return database.with_name(f"{database.name}.tmp")
+
+
 @contextmanager
 def engine(path: Path) -> Iterator[DuckDBPyConnection]:
     """A connection to an engine; what ``attach`` attached is detached at the end.
 
-    What doesn't fit into memory is spilled beside ``path``.
+    What doesn't fit into memory goes to ``spill_folder``.
     """
-    spilled = Path(f"{path}.tmp")
+    spilled = spill_folder(path)
     kept = _taken()
     connection = kept.cursor()
     try:

@@ -165,6 +165,16 @@ CREATE TABLE image_bytes (
     bytes   BLOB USING COMPRESSION uncompressed NOT NULL
 );
 
+-- When the pictures' bytes were last compared with their hashes: a share of them every night.
+CREATE TABLE picture_checks (
+    slice       INTEGER PRIMARY KEY,      -- the first byte of their addresses, 0..255
+    seq         BIGINT NOT NULL,          -- of the check
+    pictures    BIGINT NOT NULL,          -- how many there were
+    broken      VARCHAR[] NOT NULL,       -- addresses whose bytes are gone or others
+    checked_at  TIMESTAMPTZ NOT NULL,
+    run_id      VARCHAR NOT NULL
+);
+
 -- Products' masks in their photos. A mask is a grey PNG of the photo's size in image_bytes: 255 where
 -- all of a pixel is the product.
 CREATE TABLE cutouts (

@@ -1,4 +1,4 @@
-"""A night on Ray workers: the bytes of one machine, whoever dies, wherever they leave pictures."""
+"""A night on Ray workers: the bytes and scores of one machine, whoever dies."""
 
 import os
 import signal
@@ -15,7 +15,9 @@ from catalog_gen.stages.feed import take_feed
 from catalog_gen.stages.images import draw_missing
 from catalog_gen.stages.products import record_products
 from catalog_gen.stages.prompts import write_prompts
+from catalog_gen.stages.scores import score_images
 from resources.diffusion import RayPipelineResource
+from resources.scorer import RayScorerResource
 from tests.pipeline.shop import Shop, open_shop
 
 ray = pytest.importorskip("ray")
@@ -23,6 +25,7 @@ ray = pytest.importorskip("ray")
 PRODUCTS = 8
 PICTURES = 2 * PRODUCTS
 IMAGES = "SELECT image_id, sha256 FROM images"
+SCORES = "SELECT image_id, similarity, margin, embedding::FLOAT[]::VARCHAR, signals FROM scores"
 SHARED = range(SHARDS)
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::ResourceWarning")]
@@ -80,3 +83,8 @@ def test_two_workers_draw_the_night_of_one_machine_though_one_is_killed(tmp_path
     assert sorted(two.query(IMAGES)) == sorted(one.query(IMAGES))
     assert two.query("SELECT DISTINCT status, tries FROM ledger") == [("made", 1)]
     assert two.query("SELECT DISTINCT run_id FROM images") == [("two",)]
+
+    elsewhere = RayScorerResource().elsewhere(two.catalog)
+    score_images(two.catalog, two.scorer, SHARED, Stamp.at_once("two"), elsewhere)
+    score_images(one.catalog, one.scorer, SHARED, Stamp.at_once("one"))
+    assert sorted(two.query(SCORES)) == sorted(one.query(SCORES))

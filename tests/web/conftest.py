@@ -1,5 +1,6 @@
 """A shop after one night, whose pictures wait for a person, and the page over it."""
 
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -26,3 +27,9 @@ def desk(shop: Shop) -> Iterator[Desk]:
     """The page's own state, as `catalog-gen studio` opens it."""
     with open_desk(shop.catalog) as opened:
         yield opened
+
+
+@pytest.fixture(autouse=True)
+def _main_module(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Streamlit makes a page's script `__main__`, which later processes would run anew."""
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
