@@ -15,7 +15,7 @@ DEBIAN := libllvm19 libimage-exiftool-perl fonts-dejavu-core fonts-dejavu-extra 
 # Without bytecode on disk, every process would spend 15 seconds on imports instead of 5.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help refresh test coverage walk check dev bench gpu-check lock studio-model debian clean
+.PHONY: help refresh test test-slow coverage walk walk-studio check dev bench gpu-check lock studio-model debian clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -33,14 +33,20 @@ $(READY): $(LOCK) pyproject.toml
 refresh: $(READY) ## the nightly job on the sample catalog, end to end
 	@$(BIN)/catalog-gen refresh
 
-test: $(READY) ## the whole test suite
-	@$(BIN)/python -m pytest -n 2 --dist loadfile
+test: $(READY) ## the tests, but for the slow ones
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
+
+test-slow: $(READY) ## the tests of whole processes (servers, kills, terminals) and of trainings
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m slow
 
 coverage: $(READY) ## the test suite with line and branch coverage of catalog_gen
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --cov=catalog_gen --cov-branch --cov-report=term
 
 walk: $(READY) ## find, fix and redraw a failed picture in Dagster's web UI, in a real Chromium (minutes)
 	@$(BIN)/python -m tests.walk
+
+walk-studio: $(READY) ## every page of the studio in a real Chromium, by keyboard and with axe-core (minutes)
+	@$(BIN)/python -m tests.walk.studio
 
 check: $(READY) ## ruff, strict types, import contracts
 	@$(BIN)/ruff check .

@@ -22,8 +22,10 @@ from assets_defs.checks import (
     publish_coverage,
     stored_bytes,
 )
+from assets_defs.experiment_assets import experiment, experiment_job, experiment_schedules
 from assets_defs.jobs import ASSETS, nightly_refresh, nightly_schedule, retry_failed
 from assets_defs.monitor import run_monitor
+from assets_defs.night_reports import night_reports
 from assets_defs.replay_assets import (
     audit_schedule,
     no_unexplained_drift,
@@ -43,18 +45,19 @@ if "OMP_WAIT_POLICY" not in os.environ:
 _settings = load_settings(config_from_environment())
 
 defs = dg.Definitions(
-    assets=[*ASSETS, replay_audit],
+    assets=[*ASSETS, replay_audit, experiment],
     asset_checks=[
         *(feed_quality, prompt_budget, all_drawn, stored_bytes, pass_rate, needs_review),
         publish_coverage,
         *(even_variants, no_outliers, own_colours),
         no_unexplained_drift,
     ],
-    jobs=[nightly_refresh, retry_failed, replay_audit_job],
-    sensors=[run_monitor],
+    jobs=[nightly_refresh, retry_failed, replay_audit_job, experiment_job],
+    sensors=[run_monitor, night_reports],
     schedules=[
         nightly_schedule(_settings.schedule),
         audit_schedule(_settings.audit, _settings.schedule.timezone),
+        *experiment_schedules(_settings.experiments, _settings.schedule.timezone),
     ],
     resources=resources_for(os.environ.get("CATALOG_DEPLOYMENT", "local")),
     # Dagster's default starts a process for each step, and each would load the model again.

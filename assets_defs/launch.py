@@ -17,6 +17,7 @@ from catalog_gen.importing import many_imports
 from catalog_gen.planning import NO_LIMIT, Budget
 from catalog_gen.settings import Home, load_settings
 from catalog_gen.stages.mending import Kind
+from catalog_gen.store.nights import NIGHTLY
 from catalog_gen.store.run_lock import run_lock
 from resources.catalog import config_from_environment
 from resources.internals import StepError, load_job, run_job, share_engines, step_errors
@@ -26,8 +27,8 @@ from resources.run_ends import LAUNCHED_BY, ended_as
 WORKSPACE: Final = Path(__file__).parents[1] / "workspace.yaml"
 MODULE: Final = "assets_defs.definitions"
 LOCATION: Final = "catalog_gen"
-NIGHTLY: Final = "nightly_refresh"
 RETRY: Final = "retry_failed"
+EXPERIMENT: Final = "run_experiment"
 
 _INSTANCE_YAML: Final = """\
 telemetry:
@@ -89,6 +90,11 @@ def run_retry(
     }
     config = {"ops": {"candidate_images": {"config": again}}}
     return _run(instance, home, RETRY, config, shard_range(min(shards), max(shards)))
+
+
+def run_experiment(instance: dg.DagsterInstance, home: Home) -> dg.DagsterRun:
+    """Run the experiment of ``$CATALOG_EXPERIMENT``; raises as ``_run`` does."""
+    return _run(instance, home, EXPERIMENT, {}, {})
 
 
 def _run(

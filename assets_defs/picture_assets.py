@@ -90,9 +90,13 @@ def candidate_images(
     if other is not None:
         context.log.warning(f"Process {other or 'unknown'} is drawing; this run waits for it")
     with progress_in_run_log(context):
-        result = draw_missing(opened, lambda: diffusion_pipeline.engine(opened), wanted, stamp)
+        result = draw_missing(
+            opened, lambda: diffusion_pipeline.engine(opened, stamp.run_id), wanted, stamp
+        )
     where = f" on {result.device}" if result.device else ""
     context.log.info(f"{result.generated} pictures drawn{where}, {result.failed} failed")
+    for worker, count in sorted(result.workers.items()):
+        context.log.info(f"{count} of them on {worker}")
     if result.held_up:
         context.log.warning(f"Pictures waited in the outbox meanwhile: {result.held_up}")
     for name in result.set_aside:
@@ -111,7 +115,9 @@ def clip_scores(
     stamp = Stamp.at_once(context.run.run_id)
     scorer = clip_scorer.scorer(opened.settings.scorer)
     with progress_in_run_log(context):
-        result = score_images(opened, scorer, shards_of(context), stamp)
+        result = score_images(
+            opened, scorer, shards_of(context), stamp, clip_scorer.elsewhere(opened)
+        )
     context.log.info(f"{result.scored} pictures scored")
 
 

@@ -11,7 +11,7 @@ from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
 from assets_defs.launch import WORKSPACE, dagster_instance
-from assets_defs.same_origin import SameOriginOnly
+from catalog_gen.same_origin import SameOriginOnly
 from catalog_gen.settings import Home
 from resources.internals import web_application
 
@@ -33,7 +33,9 @@ def main() -> None:
         web_application(instance, chosen.workspace) as application,
     ):
         application.routes.insert(0, Mount("/gallery", StaticFiles(directory=home.site, html=True)))
-        application.add_middleware(SameOriginOnly, port=chosen.port, allowed=chosen.allow)
+        application.add_middleware(
+            SameOriginOnly, port=chosen.port, allowed=chosen.allow, guarded=("/graphql",)
+        )
         uvicorn.run(application, host=chosen.host, port=chosen.port, log_level="warning")
 
 

@@ -48,7 +48,7 @@ def measure(requests: int, faulty: float, seed: int) -> dict[str, Any]:
     import pytest
 
     from catalog_gen.errors import StoreError
-    from catalog_gen.store.pictures import in_bucket
+    from catalog_gen.store import bucket
     from catalog_gen.store.pictures.in_bucket import InBucket
     from tests.store.bucket import s3_server
 
@@ -65,7 +65,7 @@ def measure(requests: int, faulty: float, seed: int) -> dict[str, Any]:
     kept: dict[str, bytes] = {}
     told: Counter[str] = Counter()
     with pytest.MonkeyPatch.context() as patched, s3_server(patched) as server:
-        patched.setattr(in_bucket, "_PATIENCE", timedelta(seconds=5))
+        patched.setattr(bucket, "_PATIENCE", timedelta(seconds=5))
         pictures = InBucket("s3://shop/pictures")
         server.fault = fault
         while answered < requests:

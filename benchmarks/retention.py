@@ -110,7 +110,7 @@ def simulate(
 
 def _drawn(recipe_id: str, chance: np.random.Generator) -> Any:
     from catalog_gen.imaging.encode import encode_png
-    from catalog_gen.store.outbox import DrawnImage
+    from catalog_gen.store.outbox_file import DrawnImage
 
     png = encode_png(chance.integers(0, 256, (SIDE, SIDE, 3), np.uint8))
     return DrawnImage(recipe_id, png, sha256(png).hexdigest(), SIDE, SIDE, 0.1)

@@ -37,7 +37,8 @@ from catalog_gen.diffusion.loading import wrap_pipeline
 from catalog_gen.judging.scorer import ClipScorer
 from catalog_gen.recipe import Recipe
 from catalog_gen.settings import ScorerSettings
-from catalog_gen.store.outbox import DrawnImage, Outbox
+from catalog_gen.store.outbox import Outbox
+from catalog_gen.store.outbox_file import DrawnImage
 
 Consume = Callable[[Drawn], None]
 

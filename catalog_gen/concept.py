@@ -42,8 +42,8 @@ class Learner(Chosen):
 
     @property
     def vectors(self) -> int:
-        """How many tokens the word takes."""
-        return 1
+        """How many tokens the word is taught as; 0: it is one that the model knows, or none."""
+        return 0
 
     @property
     @abstractmethod
@@ -66,7 +66,11 @@ class Learner(Chosen):
 
 LEARNERS: Final[Registry[type[Learner]]] = Registry("learner", "catalog_gen.learners")
 
-_resolved: Final = part_of(LEARNERS, Learner, 'learner = { name = "lora", rank = 4 }')
+_resolved: Final = part_of(
+    LEARNERS,
+    Learner,  # type: ignore[type-abstract]
+    'learner = { name = "lora", rank = 4 }',
+)
 
 #: A field of any installed learner: "lora", or a table such as {name = "lora", ...}.
 AnyLearner = Annotated[SerializeAsAny[Learner], BeforeValidator(_resolved)]

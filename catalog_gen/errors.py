@@ -13,11 +13,12 @@
         ├── StoreError                         the database, the outbox or a snapshot
         │   ├── StoreBusyError                 another process holds the database
         │   └── CorruptionError                stored bytes are not what was stored
-        └── DrawingError                       the engine as a whole; one bad picture is a row
+        ├── DrawingError                       the engine as a whole; one bad picture is a row
+        └── SendingError                       a message about a night that no server took
 
 A failed *product* is data (a ledger row, a rejection), never an exception: the errors
-of photos, pictures and recipes are caught where one picture is drawn. They and ProvenanceError live
-with the rooms that raise them.
+of photos, pictures and recipes are caught where one picture is drawn. They, ProvenanceError
+and SendingError live with the rooms that raise them.
 """
 
 from catalog_gen.redaction import without_credentials

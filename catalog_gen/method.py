@@ -109,7 +109,11 @@ def described(name: str, parameters: Mapping[str, Any]) -> str:
     return ", ".join([name, *written])
 
 
-_resolved: Final = part_of(METHODS, Method, 'method = { name = "img2img", strength = 0.35 }')
+_resolved: Final = part_of(
+    METHODS,
+    Method,  # type: ignore[type-abstract]
+    'method = { name = "img2img", strength = 0.35 }',
+)
 
 #: A field of any installed method: "text2img", or a table such as {name = "img2img", ...}.
 AnyMethod = Annotated[SerializeAsAny[Method], BeforeValidator(_resolved)]

@@ -25,7 +25,7 @@ class Recipe(Chosen):
     model_hash: str = Field(description="SHA-256 over the weights, not a name")
     prompt: str
     negative_prompt: str
-    seed: int = Field(ge=0, lt=2**63)
+    seed: int = Field(ge=0, lt=2**63, description="of the noise that the picture starts from")
     scheduler: str = Field(min_length=1, description="a name that the model family has")
     steps: int = Field(ge=1, le=1000)
     guidance: float = Field(ge=0, le=MAX_GUIDANCE)
@@ -37,6 +37,9 @@ class Recipe(Chosen):
     )
     concept_sha256: str | None = Field(
         None, description="what was learned about the product, where the method needs it"
+    )
+    eta: float | None = Field(
+        None, ge=0, le=1, description="noise that ddim adds in each step; none: it adds none"
     )
 
     @property

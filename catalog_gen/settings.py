@@ -18,7 +18,7 @@ from catalog_gen.errors import ConfigError
 from catalog_gen.fingerprint import sha256_json
 from catalog_gen.hosts import checked_host
 from catalog_gen.method import AnyMethod, described
-from catalog_gen.picture_place import IN_HOME, checked_place, is_path
+from catalog_gen.picture_place import IN_DATABASE, IN_HOME, checked_place, is_path
 from catalog_gen.recipe import MAX_GUIDANCE
 from catalog_gen.timetable import checked_cron, checked_timezone
 from catalog_gen.toml_file import load_toml
@@ -238,14 +238,21 @@ class ViewSettings(Chosen):
         validate_default=True,
         description="how pictures are drawn: a name, or a table with a name and its parameters",
     )
-    candidates: int = Field(1, ge=1, le=64)
+    candidates: int = Field(
+        1, ge=1, le=64, description="pictures of a look, of which the best is published"
+    )
     scheduler: str = Field("own", min_length=1, description="a name; own: the model's scheduler")
-    steps: int = Field(20, ge=1, le=1000)
-    guidance: float = Field(3.0, ge=0, le=MAX_GUIDANCE)
+    steps: int = Field(20, ge=1, le=1000, description="denoising steps; more take longer")
+    guidance: float = Field(
+        3.0, ge=0, le=MAX_GUIDANCE, description="how strictly the prompt is followed"
+    )
     width: int = Field(
         128, ge=16, le=MAX_SIDE, multiple_of=8, description="pixels; the judge needs at least 16"
     )
     height: int = Field(128, ge=16, le=MAX_SIDE, multiple_of=8, description="pixels")
+    eta: float | None = Field(
+        None, ge=0, le=1, description="noise that ddim adds in each step; none: it adds none"
+    )
     edit_policy: EditPolicy = Field(
         "cosmetic", description="how far a picture may depart from the product's photo"
     )
@@ -362,11 +369,52 @@ class ScheduleSettings(Chosen):
     timezone: TimeZone = "UTC"
 
 
+class ExperimentSettings(Chosen):
+    """An experiment that Dagster knows by name, to be run by hand or on a schedule."""
+
+    file: Path = Field(description="the experiment file; see docs/experiments.md")
+    cron: Cron | None = Field(None, description="when it runs; none: when somebody runs it")
+
+
 class AuditSettings(Chosen):
     """When stored pictures are drawn again for comparison, and how many."""
 
     sample: int = Field(50, ge=1, le=1_000_000, description="pictures per audit")
     cron: Cron = "0 5 * * *"
+
+
+class MailSettings(Chosen):
+    """A mail server, and who gets mail; the password comes from the environment."""
+
+    host: str = Field(min_length=1, description="the SMTP server")
+    port: int = Field(587, ge=1, le=65535)
+    security: Literal["starttls", "tls", "none"] = Field(
+        "starttls", description="tls: from the first byte on, usually port 465"
+    )
+    sender: str = Field(pattern=r"^[^@\r\n]+@[^@\r\n]+$", description="the address that it is from")
+    to: tuple[Annotated[str, Field(pattern=r"^[^@\r\n]+@[^@\r\n]+$")], ...] = Field(min_length=1)
+
+
+class ReportSettings(Chosen):
+    """Who is told how a night went, and what counts as late."""
+
+    folder: Path | None = Field(
+        None, description="where reports are written; unset: reports/ below the catalog's home"
+    )
+    mail: MailSettings | None = Field(None, description="unset: no mail is sent")
+    webhook: bool = Field(
+        False, description="post them in Slack's form to the address in CATALOG_WEBHOOK_URL"
+    )
+    only_if_needed: bool = Field(
+        False, description="send nothing but files for nights that need no one"
+    )
+    begin_minutes: int = Field(
+        15, ge=1, le=1440, description="a night that has not begun by then is late"
+    )
+    end_minutes: int = Field(
+        360, ge=1, le=10_080, description="a night that is at work for longer is late"
+    )
+    link: str = Field("", description="the gallery's address, for links")
 
 
 class HistorySettings(Chosen):
@@ -399,6 +447,43 @@ class StoreSettings(Chosen):
         description="'folder': pictures/ below the catalog's home; 'duckdb': the database itself; "
         "a folder's path; or a bucket: s3://bucket/prefix, gs://..., az://...",
     )
+    check_nights: int = Field(
+        14, ge=1, le=256, description="nights in which the bytes of every picture are checked once"
+    )
+
+
+class RaySettings(Chosen):
+    """The pool of workers that draws and scores with ``CATALOG_DEPLOYMENT=ray``.
+
+    The cluster is that of ``RAY_ADDRESS``; without it, Ray runs on this machine during the night.
+    """
+
+    min_workers: int = Field(1, ge=1, description="kept until nothing is left to draw")
+    max_workers: int | None = Field(
+        None, ge=1, description="started while there is work; unset: as many as the cluster holds"
+    )
+    cpus: float = Field(1, gt=0, description="processors of each worker, and threads of its torch")
+    gpus: float | None = Field(
+        None, ge=0, description="GPUs that each worker reserves; unset: 1 if the cluster has any"
+    )
+    patience: float = Field(
+        900, gt=0, description="seconds to wait for the first worker, and so for a new machine"
+    )
+    outbox: PicturePlace = Field(
+        IN_HOME,
+        description="where workers leave pictures for the catalog's machine: 'folder' is its own "
+        "outbox; a folder that all machines share; or a bucket: s3://bucket/outbox",
+    )
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.max_workers is not None and self.max_workers < self.min_workers:
+            raise ValueError(
+                f"max_workers {self.max_workers} is below min_workers {self.min_workers}; raise it"
+            )
+        if self.outbox == IN_DATABASE:
+            raise ValueError("outbox 'duckdb': workers can't write to the database")
+        return self
 
 
 class CatalogSettings(Chosen):
@@ -427,9 +512,14 @@ class CatalogSettings(Chosen):
     credentials: CredentialSettings | None = None
     schedule: ScheduleSettings = ScheduleSettings()
     audit: AuditSettings = AuditSettings()
+    experiments: dict[PartName, ExperimentSettings] = Field(
+        {}, description="experiments by the name that Dagster has for them"
+    )
+    reports: ReportSettings = ReportSettings()
     history: HistorySettings = HistorySettings()
     store: StoreSettings = StoreSettings()
     retention: RetentionSettings = RetentionSettings()
+    ray: RaySettings = RaySettings()
 
     @model_validator(mode="after")
     def _has_the_concepts(self) -> Self:
@@ -485,8 +575,20 @@ class Home:
         return self.root / "site"
 
     @property
+    def reports(self) -> Path:
+        return self.root / "reports"
+
+    @property
+    def experiments(self) -> Path:
+        return self.root / "experiments"
+
+    @property
     def photos(self) -> Path:
         return self.root / "photos"
+
+    @property
+    def trials(self) -> Path:
+        return self.root / "trials"
 
     @property
     def hashes(self) -> Path:
@@ -562,6 +664,9 @@ def _with_absolute_paths(settings: CatalogSettings, folder: Path) -> CatalogSett
     store = settings.store
     if is_path(store.pictures):
         store = store.model_copy(update={"pictures": str(folder / store.pictures)})
+    ray = settings.ray
+    if is_path(ray.outbox):
+        ray = ray.model_copy(update={"outbox": str(folder / ray.outbox)})
     critic = settings.critic
     if critic is not None:
         critic = critic.model_copy(
@@ -571,10 +676,20 @@ def _with_absolute_paths(settings: CatalogSettings, folder: Path) -> CatalogSett
     cutout = settings.cutout
     if cutout.model is not None:
         cutout = cutout.model_copy(update={"model": folder / cutout.model})
+    experiments = {
+        name: each.model_copy(update={"file": folder / each.file})
+        for name, each in settings.experiments.items()
+    }
+    reports = settings.reports
+    if reports.folder is not None:
+        reports = reports.model_copy(update={"folder": folder / reports.folder})
     return settings.model_copy(
         update={
             "critic": critic,
+            "reports": reports,
+            "experiments": experiments,
             "store": store,
+            "ray": ray,
             "cutout": cutout,
             "credentials": credentials,
             "feed": feed,

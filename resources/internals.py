@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -36,6 +37,7 @@ from dagster._core.storage.event_log.sqlite import sqlite_event_log
 from dagster._core.storage.runs.sqlite import sqlite_run_storage
 from dagster._core.storage.schedules.sqlite import sqlite_schedule_storage
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
+from dagster._utils.schedules import get_latest_completed_cron_tick
 from sqlalchemy import Engine, create_engine
 
 if TYPE_CHECKING:
@@ -285,6 +287,11 @@ def was_terminated(run: dg.DagsterRun, *, began: bool) -> bool:
     """
     reason = run.tags.get("dagster/failure_reason")
     return reason == RunFailureReason.UNEXPECTED_TERMINATION.value or (began and reason is None)
+
+
+def last_scheduled(cron: str, timezone: str, now: datetime) -> datetime:
+    """The newest time up to ``now`` at which a schedule was due."""
+    return get_latest_completed_cron_tick(cron, now, timezone)
 
 
 def taken_pools(instance: dg.DagsterInstance) -> list[str]:

@@ -1,13 +1,16 @@
-"""The CLIP scorer."""
+"""The CLIP scorer, and whoever looks at pictures with it."""
 
+from collections.abc import Callable
 from threading import Lock
 from typing import TYPE_CHECKING
 
 import dagster as dg
 
 from catalog_gen.settings import ScorerSettings
+from catalog_gen.stages.catalog import Catalog
 
 if TYPE_CHECKING:
+    from catalog_gen.judging.looking import Looks
     from catalog_gen.judging.scorer import ClipScorer
 
 _scorers: dict[ScorerSettings, "ClipScorer"] = {}
@@ -30,3 +33,28 @@ class ClipScorerResource(dg.ConfigurableResource["ClipScorer"]):
                 _scorers.clear()
                 _scorers[settings] = ClipScorer(settings)
             return _scorers[settings]
+
+    def elsewhere(self, catalog: Catalog) -> "Callable[[], Looks] | None":
+        """A pool of machines that looks at pictures; None: this process does."""
+        return None
+
+
+class RayScorerResource(ClipScorerResource):
+    """The same with pictures looked at by Ray workers; texts are embedded here."""
+
+    def elsewhere(self, catalog: Catalog) -> "Callable[[], Looks] | None":
+        def looks() -> "Looks":
+            from resources.ray_eyes import RayEyes
+            from resources.ray_workers import LookingOrders
+
+            settings = catalog.settings
+            orders = LookingOrders(
+                settings.scorer,
+                self.scorer(settings.scorer).scorer_hash,
+                settings.lettering,
+                settings.critic,
+                max(1, int(settings.ray.cpus)),
+            )
+            return RayEyes(settings.ray, orders)
+
+        return looks

@@ -102,3 +102,18 @@ def test_the_units_pass_systemd_s_own_check(tmp_path: Path) -> None:
     )
     told = [line for line in done.stderr.splitlines() if "catalog-gen" in line]
     assert (done.returncode, told) == (0, [])
+
+
+def test_the_cluster_of_kuberay_is_that_of_the_lock() -> None:
+    cluster = read("kuberay.yaml")
+    (locked,) = re.findall(r"^ray==(\S+)", (ROOT / "requirements.lock").read_text("utf-8"), re.M)
+    assert cluster["spec"]["rayVersion"] == locked
+    (workers,) = cluster["spec"]["workerGroupSpecs"]
+    for group in (cluster["spec"]["headGroupSpec"], workers):
+        (container,) = group["template"]["spec"]["containers"]
+        names = {each["name"] for each in container["env"]}
+        assert names >= {"RAY_AUTH_MODE", "RAY_AUTH_TOKEN"}
+        mounted = {each["name"] for each in container["volumeMounts"]}
+        assert mounted == {each["name"] for each in group["template"]["spec"]["volumes"]}
+    # Workers reach no database: they leave pictures in a bucket, and the driver fetches them.
+    assert mounted == {"shop"}

@@ -178,7 +178,7 @@ class Killer:
         from resources.scorer import ClipScorerResource
 
         catalog = self._shop.catalog
-        DiffusionPipelineResource().engine(catalog)  # both are kept for the whole process
+        DiffusionPipelineResource().engine(catalog, "")  # both are kept for the whole process
         ClipScorerResource().scorer(catalog.settings.scorer)
         # Otherwise each child would walk, and so copy, all of this process's memory.
         gc.collect()
@@ -270,7 +270,7 @@ class Killer:
 def _look_inside(shop: "Shop") -> dict[str, Any]:
     """The store with `verify`'s eyes and in SQL; the fields of ``Seen`` but for the log."""
     from catalog_gen.store.ledger import open_work
-    from catalog_gen.store.outbox import read_batch
+    from catalog_gen.store.outbox_file import read_batch
     from catalog_gen.store.run_lock import dead_runs
     from catalog_gen.store.verify import verify
 

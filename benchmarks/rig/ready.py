@@ -49,6 +49,11 @@ class ReadyEngine:
         return BATCH
 
     @property
+    def delivers(self) -> bool:
+        """As the real engine's."""
+        return False
+
+    @property
     def environment(self) -> Environment:
         """Of an invented GPU."""
         return Environment(

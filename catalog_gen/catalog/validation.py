@@ -3,11 +3,12 @@
 import html
 import re
 import unicodedata
+from functools import lru_cache
 from typing import Final
 
 from catalog_gen.catalog.aliases import Naming
 from catalog_gen.catalog.product import CORE_FIELDS, Product, Rejection
-from catalog_gen.catalog.readers.record import MAX_FIELDS, Record, reject
+from catalog_gen.catalog.readers.record import Record, reject
 from catalog_gen.catalog.text import clean_text, html_to_text
 from catalog_gen.redaction import without_credentials
 from catalog_gen.settings import FeedSettings
@@ -19,7 +20,6 @@ ID_LONG: Final = f"an id has at most {MAX_ID} characters"
 ID_CONTROL: Final = "an id holds no control or invisible characters"
 ID_TWICE: Final = "an id appears once; the feed's first row with it is kept"
 TITLE_MISSING: Final = "a product needs a title"
-TOO_MANY_FIELDS: Final = f"a row has at most {MAX_FIELDS:,} fields"
 FIELD_LONG: Final = "a field has at most {limit:,} characters (feed.max_field_length)"
 
 #: Unicode categories: control, surrogate, format (bidirectional, zero-width), line separators.
@@ -50,8 +50,6 @@ class Validator:
 
         Credentials in URLs are removed, since products end up in rows, logs and exports.
         """
-        if len(record.names) > MAX_FIELDS:
-            return reject(record.line, "", f"{len(record.names):,} fields", TOO_MANY_FIELDS)
         core, attributes = self._fields(record)
         product_id = unicodedata.normalize("NFC", core.get("product_id", "").strip())
         rejection = self._judge_id(record.line, product_id) or self._judge_lengths(
@@ -96,10 +94,10 @@ class Validator:
             name = column.field
             if name in _CORE or name in attributes:
                 name = column.own
-            if name not in attributes and name not in _CORE and len(value) <= self._limit:
-                cleaned = without_credentials(clean_text(_decoded(value)))
-                if cleaned:
-                    attributes[name] = cleaned
+            if name in attributes or name in _CORE or len(value) > self._limit:
+                continue
+            if cleaned := _clean(value):
+                attributes[name] = cleaned
         return core, attributes
 
     def _judge_id(self, line: int, product_id: str) -> Rejection | None:
@@ -126,6 +124,13 @@ class Validator:
         return None
 
 
+def _clean(value: str) -> str:
+    """An attribute's text: one line, without entities and credentials."""
+    if value.isascii() and value.isprintable() and not ("&" in value or ":/" in value):
+        return " ".join(value.split()) if "  " in value else value.strip()
+    return without_credentials(clean_text(_decoded(value)))
+
+
 def _decoded(value: str) -> str:
     """Decode ``&amp;`` and other entities; a URL keeps ``&copy=1``."""
     if "&" not in value or ";" not in value:
@@ -133,6 +138,7 @@ def _decoded(value: str) -> str:
     return _ENTITY.sub(lambda entity: html.unescape(entity[0]), value)
 
 
+@lru_cache(maxsize=1024)
 def leaf_category(path: str) -> str:
     """The last part of "A > B > C"; '' for a bare number of Google's taxonomy, which means nothing.
 

@@ -10,13 +10,18 @@ from rich.table import Table
 
 from catalog_gen.cli.output import answers, duration, messages, print_json
 from catalog_gen.errors import InputError
-from catalog_gen.judging.calibration import Labelled, Outlook
+from catalog_gen.judging.calibration import Labelled
 from catalog_gen.judging.rubric import CutRecord
 from catalog_gen.judging.rubric_file import write_cut
 from catalog_gen.judging.scorer import ClipScorer
 from catalog_gen.reporting.calibration_plot import calibration_plot
 from catalog_gen.settings import Home
-from catalog_gen.stages.calibration import Findings, find_cut, reviewed_labels
+from catalog_gen.stages.calibration import (
+    Findings,
+    find_cut,
+    reviewed_labels,
+    what_is_missing,
+)
 from catalog_gen.stages.catalog import Catalog
 
 PLOT: Final = "calibration.svg"
@@ -80,7 +85,7 @@ def settle(
     Raises:
         InputError: too few labels, or none of the cuts keeps the bound; nothing was changed.
     """
-    found = find_cut(catalog, scorer, labels, **asdict(bound))
+    found = find_cut(catalog, scorer.scorer_hash, labels, **asdict(bound))
     told = f"{found.labels} labels, {found.bad} of them bad: {origin.told}"
     plot = None if dry_run else catalog.home.root / PLOT
     if not labels:
@@ -111,24 +116,11 @@ def settle(
 
 
 def _refusal(found: Findings, origin: Origin, bound: Bound) -> InputError:
-    needed = found.calibration.needed
     rule = (
         f"show no cut with at most {bound.most_bad:.0%} bad pictures at {bound.confidence:.0%} "
         "confidence"
     )
-    steps: dict[Outlook, str] = {
-        "rates stay": f"About {needed} labels are needed if the rates stay as they are."
-        if needed
-        else "The rate of bad pictures is too close to the limit for any number of labels; allow "
-        "more with --most-bad.",
-        "no more bad": f"These are too few to tell: about {needed} labels would do if no further "
-        "bad picture is among those that the strictest cut accepts.",
-        "none accepted": "No cut accepts any of the labelled pictures, so they show nothing about "
-        "accepted ones. `catalog-gen review --sample 60` lists a sample of all.",
-        "too many bad": "More labels would not help: too many bad pictures pass the strictest cut. "
-        "Raise thresholds in the rubric, or --most-bad.",
-    }
-    step = origin.first_step if found.labels == 0 else steps[found.calibration.outlook]
+    step = origin.first_step if found.labels == 0 else what_is_missing(found)
     if found.labels:
         step += " Nothing changed."
     return InputError(f"{found.labels} labels", rule, step)

@@ -22,7 +22,9 @@ from catalog_gen.stages.catalog import Catalog
 from catalog_gen.stages.plan import make_plan
 from catalog_gen.store.connection import Store
 from catalog_gen.store.drawing_lock import drawing_process
-from catalog_gen.store.outbox import Outbox, read_batch
+from catalog_gen.store.engine import spill_folder
+from catalog_gen.store.outbox import Outbox
+from catalog_gen.store.outbox_file import read_batch
 from catalog_gen.store.relations import only_row
 from catalog_gen.store.retention import StorageFigures, storage_figures
 from catalog_gen.store.unfinished import abandoned
@@ -180,8 +182,12 @@ def _is_damaged(path: Path) -> bool:
 
 def _leftovers(home: Home) -> Iterator[Finding]:
     """What killed processes left unfinished."""
-    folders = (home.root, home.feeds, home.outbox, home.snapshots, home.site / "feeds")
-    left = [path for folder in folders for path in abandoned(folder)]
+    folders = (home.root, home.feeds, home.outbox, home.pictures, home.snapshots, home.site)
+    within_site = (path for path in home.site.glob("*") if path.is_dir())
+    left = [path for folder in (*folders, *within_site) for path in abandoned(folder)]
+    spilled = spill_folder(home.database)
+    if spilled.exists() and _is_free(home):
+        left.append(spilled)
     if left:
         size = sum(_size(path) for path in left)
         yield Finding(
@@ -190,6 +196,15 @@ def _leftovers(home: Home) -> Iterator[Finding]:
             f"killed processes left {len(left)} unfinished files, {size / 1024**2:.1f} MiB",
             "The next refresh deletes them.",
         )
+
+
+def _is_free(home: Home) -> bool:
+    """Whether no process writes to the database."""
+    try:
+        with Store(home, patience=0).peek():
+            return True
+    except CatalogError:
+        return False
 
 
 def _gallery(home: Home) -> Iterator[Finding]:

@@ -127,6 +127,37 @@ def runs(
 
 
 @app.command()
+def experiment(
+    file: Annotated[Path, typer.Argument(help="The experiment file (docs/experiments.md).")],
+    config: ConfigOption = DEFAULT_CONFIG,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Draw without asking first.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Draw a grid of settings, compare the pictures, and recommend a change of the settings."""
+    from catalog_gen.cli.experiment import run
+
+    raise typer.Exit(run(config, file, yes, json))
+
+
+@app.command()
+def report(
+    run_id: Annotated[
+        str | None, typer.Argument(help="The start of a run's id; by default, the last night's.")
+    ] = None,
+    send: Annotated[
+        bool, typer.Option("--send", help="Send what nobody was told yet, late nights included.")
+    ] = False,
+    config: ConfigOption = DEFAULT_CONFIG,
+    json: JsonOption = False,
+) -> None:
+    """Print a night's summary: what changed, failed, waits, cost and drifted."""
+    from catalog_gen.cli.report import run
+    from catalog_gen.cli.report import send as send_reports
+
+    raise typer.Exit(send_reports(config, json) if send else run(config, run_id, json))
+
+
+@app.command()
 def plan(
     config: ConfigOption = DEFAULT_CONFIG,
     feed: FeedOption = None,
@@ -349,6 +380,33 @@ def doctor(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) -> N
     from catalog_gen.cli.doctor import run
 
     raise typer.Exit(run(config, json))
+
+
+@app.command()
+def draw(
+    recipe: Annotated[str, typer.Argument(help="The recipe as JSON.")],
+    out: Annotated[Path, typer.Option(help="The PNG file to write.")],
+    photo: Annotated[
+        str | None, typer.Option(help="The reference photo, in one of the feed's folders.")
+    ] = None,
+    config: ConfigOption = DEFAULT_CONFIG,
+    json: JsonOption = False,
+) -> None:
+    """Draw one recipe into a file, without storing it."""
+    from catalog_gen.cli.draw import run
+
+    run(recipe, photo, out, config, json)
+
+
+@app.command()
+def studio(
+    config: ConfigOption = DEFAULT_CONFIG,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="On the loopback interface.")] = 8501,
+) -> None:
+    """Open the application: review what waits, try pictures, search the catalog."""
+    from catalog_gen.cli.studio import run
+
+    raise typer.Exit(run(config, port))
 
 
 @app.command()

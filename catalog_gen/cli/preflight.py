@@ -40,6 +40,7 @@ def looks(catalog: Catalog) -> tuple[Look, ...]:
         Look("critic", lambda: _critic(catalog)),
         Look("photos", lambda: _photos(catalog)),
         Look("credentials", lambda: _credentials(catalog)),
+        Look("reports", lambda: _reports(catalog)),
     )
 
 
@@ -102,6 +103,10 @@ def _deployment(catalog: Catalog) -> str:
             ) from error
         own = str(getattr(pipeline, "device", "settings"))
         device = device if own == "settings" else own
+    if name == "ray":
+        from resources.ray_cluster import described
+
+        return f"ray, {described(catalog.settings.ray)}"
     if device == "cuda":
         from catalog_gen.diffusion.loading import require_gpu
 
@@ -115,7 +120,7 @@ def _deployment(catalog: Catalog) -> str:
 
 
 def _model(catalog: Catalog) -> str:
-    from catalog_gen.stages.prompts import Drawer
+    from catalog_gen.stages.drawer import Drawer
 
     settings = catalog.settings.model
     drawer = Drawer.of(catalog)
@@ -198,3 +203,11 @@ def _credentials(catalog: Catalog) -> str:
             )
     require_private(credentials.private_key)
     return f"{credentials.algorithm}, {credentials.certificates}"
+
+
+def _reports(catalog: Catalog) -> str:
+    """How people are told; nothing is sent."""
+    from catalog_gen.reporting.nights.senders import senders_of
+
+    ways = senders_of(catalog.settings.reports, catalog.home.reports, os.environ)
+    return f"told by {', '.join(each.name for each in ways)}"

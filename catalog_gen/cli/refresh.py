@@ -5,7 +5,8 @@ import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
@@ -22,6 +23,7 @@ from catalog_gen.cli.preflight import require
 from catalog_gen.errors import CatalogError, InfrastructureError, InputError, StoreError
 from catalog_gen.importing import many_imports
 from catalog_gen.planning import Budget
+from catalog_gen.reporting.nights.senders import senders_of
 from catalog_gen.settings import CatalogSettings, Home, load_settings
 from catalog_gen.stages.catalog import Catalog
 from catalog_gen.stages.failures import Outlook, outlook
@@ -56,7 +58,7 @@ def run(config: Path, feed: Path | None, budget: str | None, as_json: bool) -> i
         CatalogError: what stopped the run before it did anything.
     """
     limit = parse_budget(budget) or Budget()
-    home = _prepare(config)
+    home = prepare(config)
     catalog = Catalog.open(config, home, feed)
     require(catalog)  # report problems before Dagster starts
     settings = catalog.settings
@@ -68,7 +70,7 @@ def run(config: Path, feed: Path | None, budget: str | None, as_json: bool) -> i
 
         return run_nightly(instance, home, limit)
 
-    return _run(settings, home, launch, "Refresh", as_json)
+    return _run(config, settings, home, launch, "Refresh", as_json)
 
 
 def run_retry(config: Path, kinds: "Sequence[Kind]", products: Sequence[str], as_json: bool) -> int:
@@ -81,7 +83,7 @@ def run_retry(config: Path, kinds: "Sequence[Kind]", products: Sequence[str], as
     from catalog_gen.stages.mending import mendable
 
     settings = load_settings(config)
-    home = _prepare(config)
+    home = prepare(config)
     with Store(home).reading() as connection:
         failures, rejected = mendable(connection, kinds)
     lacking = [(each.product_ids, each.shards) for each in failures]
@@ -108,10 +110,10 @@ def run_retry(config: Path, kinds: "Sequence[Kind]", products: Sequence[str], as
         shards = sorted({shard for _, shard in found})
         return run_retry(instance, home, kinds=kinds, products=products, shards=shards)
 
-    return _run(settings, home, launch, "Retry", as_json)
+    return _run(config, settings, home, launch, "Retry", as_json)
 
 
-def _prepare(config: Path) -> Home:
+def prepare(config: Path) -> Home:
     """Set the environment variables from which Dagster's code location finds the catalog."""
     home = Home.from_environment()
     os.environ["CATALOG_CONFIG"] = str(config.absolute())
@@ -119,23 +121,20 @@ def _prepare(config: Path) -> Home:
     return home
 
 
-def _run(settings: CatalogSettings, home: Home, launch: Launch, title: str, as_json: bool) -> int:
+def _run(
+    config: Path,
+    settings: CatalogSettings,
+    home: Home,
+    launch: Launch,
+    title: str,
+    as_json: bool,
+) -> int:
     started = perf_counter()
-    with _quiet(), messages.status("Starting Dagster ..."), many_imports():
-        from assets_defs.launch import dagster_instance, failure_of, was_interrupted
-    other = drawing_process(home)
-    if other is not None:
-        messages.print(
-            f"Process {other or 'unknown'} is drawing. This {title.lower()} waits for it, and then "
-            "draws what is still missing."
-        )
-    with _quiet(), dagster_instance(home) as instance, progress_bars():
-        finished = launch(instance)
-        failure = None if finished.is_success else failure_of(instance, finished.run_id)
-    if was_interrupted(finished):
+    finished = launch_run(config, home, launch, title)
+    if finished.interrupted:
         _say_what_is_kept(home, finished.run_id)
         return INTERRUPTED
-    error = failure and _as_error(failure.kind, failure.message, finished.run_id)
+    error = finished.error
     try:
         with Store(home).reading() as connection:
             noted = run_summary(connection, finished.run_id)
@@ -168,6 +167,44 @@ def _run(settings: CatalogSettings, home: Home, launch: Launch, title: str, as_j
         messages.print(f"[bold red]{type(error).__name__}[/]: ", end="")
         messages.print(str(error), markup=False)
     return code
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """How a run in this process ended; ``error`` is what stopped it."""
+
+    run_id: str
+    interrupted: bool
+    error: CatalogError | None
+
+
+def launch_run(config: Path, home: Home, launch: Launch, title: str) -> Finished:
+    """Start Dagster and run a job in this process, with progress bars; then tell how it went.
+
+    Raises:
+        ConfigError: the environment lacks a secret for telling; nothing was run.
+    """
+    catalog = Catalog.open(config, home)
+    senders_of(catalog.settings.reports, home.reports, os.environ)
+    with _quiet(), messages.status("Starting Dagster ..."), many_imports():
+        from assets_defs.launch import dagster_instance, failure_of, was_interrupted
+        from assets_defs.night_reports import tell
+    other = drawing_process(home)
+    if other is not None:
+        messages.print(
+            f"Process {other or 'unknown'} is drawing. This {title.lower()} waits for it, and then "
+            "draws what is still missing."
+        )
+    began = datetime.now(UTC)
+    with _quiet(), dagster_instance(home) as instance, progress_bars():
+        run = launch(instance)
+        failure = None if run.is_success else failure_of(instance, run.run_id)
+        delivery = tell(instance, catalog, datetime.now(UTC), since=began)
+    for unsent in delivery.errors:
+        messages.print("[yellow]Not told[/]:", end=" ")
+        messages.print(str(unsent), markup=False)
+    error = failure and _as_error(failure.kind, failure.message, run.run_id)
+    return Finished(run.run_id, was_interrupted(run), error or None)
 
 
 def _say_what_is_kept(home: Home, run_id: str) -> None:

@@ -2,7 +2,6 @@
 
 import getpass
 import json
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -13,9 +12,9 @@ from catalog_gen.cli.output import answers, print_json
 from catalog_gen.decision import PersonsDecision
 from catalog_gen.settings import Home, load_settings
 from catalog_gen.stages.identify import identify
-from catalog_gen.stages.review import waiting_for_a_person
+from catalog_gen.stages.review import decide, waiting_for_a_person
 from catalog_gen.store.connection import Store
-from catalog_gen.store.verdicts import ToReview, sample_to_label, save_review
+from catalog_gen.store.verdicts import ToReview, sample_to_label
 
 #: Lines of the table; JSON has more.
 SHOWN: Final = 30
@@ -65,16 +64,10 @@ def run_decide(image: str, decision: PersonsDecision, note: str, as_json: bool) 
         InputError: no stored image, or more than one, has that name.
     """
     reviewer = getpass.getuser()
-    with Store(Home.from_environment()).writing() as connection:
+    store = Store(Home.from_environment())
+    with store.reading() as connection:
         image_id = identify(connection, image)
-        save_review(
-            connection,
-            image_id,
-            decision,
-            reviewer=reviewer,
-            note=note,
-            now=datetime.now(UTC),
-        )
+    decide(store, image_id, decision, reviewer=reviewer, note=note)
     if as_json:
         print_json({"image_id": image_id, "decision": decision, "reviewer": reviewer})
         return

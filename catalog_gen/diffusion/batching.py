@@ -32,6 +32,7 @@ class BatchKey:
     scheduler: str
     dtype: Literal["own", "fp32"] = "own"
     concept: str | None = None
+    eta: float | None = None
 
     @classmethod
     def of(cls, recipe: Recipe) -> "BatchKey":
@@ -44,6 +45,7 @@ class BatchKey:
             guidance=recipe.guidance,
             scheduler=recipe.scheduler,
             concept=recipe.concept_sha256,
+            eta=recipe.eta,
         )
 
     def in_fp32(self) -> "BatchKey":

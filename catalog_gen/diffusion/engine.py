@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
-from threading import Event
+from threading import Event, Lock
 from time import perf_counter
 from typing import Final
 
@@ -20,7 +20,7 @@ from catalog_gen.diffusion.concepts.file import concept_of
 from catalog_gen.diffusion.drawing import BatchDrawer, DrawnPicture, ReadyJob
 from catalog_gen.diffusion.encoding import Encoder, Finished, encoding_threads
 from catalog_gen.diffusion.faults import DeadlineExceeded, fault_of
-from catalog_gen.diffusion.jobs import DrawJob, Outcome, RecipeError
+from catalog_gen.diffusion.jobs import DEADLINE, DrawJob, Outcome, RecipeError
 from catalog_gen.diffusion.loading import Dtype, LoadedModel
 from catalog_gen.diffusion.photos import Photos
 from catalog_gen.diffusion.watch import Meter, Progress, StepWatch
@@ -29,8 +29,6 @@ from catalog_gen.errors import DrawingError
 from catalog_gen.imaging.decode import PictureError
 from catalog_gen.recipe import Environment, Failure
 
-#: Seconds after which a batch is given up. A batch of 8 large pictures on a CPU takes minutes.
-DEADLINE: Final = 3600.0
 #: Seconds to wait for the current step when the caller stops early.
 _PATIENCE: Final = 60.0
 
@@ -44,7 +42,7 @@ class _BatchDone:
 
 
 class Engine:
-    """Draws jobs with one loaded model; one ``draw`` at a time.
+    """Draws jobs with one loaded model. Several ``draw`` at once take turns, a batch each.
 
     Args:
         loaded: the model.
@@ -70,6 +68,7 @@ class Engine:
         self._in_fp32 = in_fp32
         self._drawer = BatchDrawer(loaded)
         self._fits: dict[tuple[int, int, str], int] = {}
+        self._turn = Lock()
 
     @property
     def model(self) -> LoadedModel:
@@ -82,6 +81,11 @@ class Engine:
         return self._batch_size
 
     @property
+    def delivers(self) -> bool:
+        """Never: it hands its pictures to the caller."""
+        return False
+
+    @property
     def environment(self) -> Environment:
         """The environment of a picture drawn without a fallback; each ``Drawn`` has its own."""
         return self._loaded.environment(self._batch_size, "fp32" if self._in_fp32 else None)
@@ -92,7 +96,7 @@ class Engine:
         Args:
             jobs: in order of importance; those that can share a batch are drawn together.
             progress: called with the number of pictures done so far, parts included, from
-                another thread.
+                another thread. It may raise ``Stopped``, which ends the drawing.
 
         Raises:
             DrawingError: the GPU is lost or a step hangs; all finished pictures were yielded.
@@ -143,17 +147,18 @@ class Engine:
         photos.ahead(pending.upcoming(size))
         pictures: list[Finished] = []
         if ready:
-            watch = StepWatch(len(ready), meter, stop, self._deadline)
-            started = perf_counter()
-            drawn = self._tried(key, ready, size, watch)
-            seconds = (perf_counter() - started) / len(ready)
+            with self._turn:
+                watch = StepWatch(len(ready), meter, stop, self._deadline)
+                started = perf_counter()
+                drawn = self._tried(key, ready, size, watch)
+                seconds = (perf_counter() - started) / len(ready)
             # Here and not where the error was caught: its traceback held the batch's tensors.
             if drawn == "memory":
                 failures += self._with_less_memory(key, ready, size, pending)
             elif isinstance(drawn, str):
                 failures += [Failure(each.job.recipe_id, drawn, seconds) for each in ready]
             else:
-                pictures, bad = self._sorted_out(key, ready, drawn, seconds, pending)
+                pictures, bad = self._sorted_out(key, ready, drawn, size, seconds, pending)
                 failures += bad
         meter.finished(len(pictures) + len(failures))
         return _BatchDone(pictures, failures)
@@ -242,12 +247,13 @@ class Engine:
         key: BatchKey,
         ready: Sequence[ReadyJob],
         drawn: Sequence[DrawnPicture],
+        size: int,
         seconds: float,
         pending: Pending,
     ) -> tuple[list[Finished], list[Failure]]:
         """Separate pictures from failures; a bad one of lower precision is redrawn in fp32."""
         dtype = self._dtype(key)
-        environment = self._loaded.environment(self._size(key), dtype)
+        environment = self._loaded.environment(size, dtype)
         pictures: list[Finished] = []
         failures: list[Failure] = []
         again: list[DrawJob] = []

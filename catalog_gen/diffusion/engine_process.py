@@ -31,8 +31,8 @@ _GONE = (EOFError, OSError)
 class Setup:
     """What an engine is loaded with.
 
-    ``device`` is "cpu" or "cuda:1"; ``threads`` are the owner's, since pictures that a processor
-    draws depend on them.
+    ``device`` is "cpu", "cuda:1", or "auto"; ``threads`` are torch's, since pictures that a
+    processor draws depend on them.
     """
 
     settings: ModelSettings
@@ -146,7 +146,7 @@ def _serve(setup: Setup, owner: "Connection[Any, Any]") -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the owner's
     Thread(target=_die_with_owner, daemon=True).start()
     try:
-        engine = _engine(setup)
+        engine = load_engine(setup)
         owner.send(engine.environment)
         while True:
             for outcome in engine.draw(owner.recv()):
@@ -157,7 +157,12 @@ def _serve(setup: Setup, owner: "Connection[Any, Any]") -> None:
         return  # the owner has no more work
 
 
-def _engine(setup: Setup) -> "Engine":
+def load_engine(setup: Setup) -> "Engine":
+    """The engine that a process of its own draws with.
+
+    Raises:
+        CatalogError: as ``load_model``.
+    """
     import torch
 
     from catalog_gen.diffusion.engine import Engine

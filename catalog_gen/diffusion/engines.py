@@ -46,6 +46,11 @@ class Engines:
         return self._settings.batch_size
 
     @property
+    def delivers(self) -> bool:
+        """Never: it hands its pictures to the caller."""
+        return False
+
+    @property
     def environment(self) -> Environment:
         """That of the first engine; each ``Drawn`` has its own.
 

@@ -49,7 +49,7 @@ class DeadlineExceeded(Exception):
 
 
 class Stopped(Exception):
-    """The caller no longer wants the pictures. Never leaves the engine."""
+    """The caller no longer wants the pictures. Leaves the engine if its caller raised it."""
 
 
 def fault_of(error: Exception) -> Fault:

@@ -3,13 +3,16 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from catalog_gen.errors import InputError
 from catalog_gen.recipe import Environment, Failure, Recipe
+
+#: Seconds after which a batch is given up. A batch of 8 large pictures on a CPU takes minutes.
+DEADLINE: Final = 3600.0
 
 Pixels = npt.NDArray[np.uint8]
 #: How much of each pixel is the product, (H, W), 0..255.
@@ -56,11 +59,24 @@ class Drawn:
         return self.environment.batch_size
 
 
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """A picture, or with an ``error`` a failure, that a worker has put into the outbox itself.
+
+    ``worker`` says where: its machine and device.
+    """
+
+    recipe_id: str
+    worker: str
+    error: str = ""
+
+
 Outcome = Drawn | Failure
 
 
 class Draws(Protocol):
-    """Whatever draws jobs: an engine in this process, or several in processes of their own."""
+    """Whatever draws jobs: an engine in this process, several in processes of their own, or a pool
+    of machines."""
 
     @property
     def batch_size(self) -> int:
@@ -70,7 +86,11 @@ class Draws(Protocol):
     def environment(self) -> Environment:
         """The environment of most pictures; each ``Drawn`` has its own."""
 
-    def draw(self, jobs: Sequence[DrawJob]) -> Iterator[Outcome]:
+    @property
+    def delivers(self) -> bool:
+        """Whether its workers put pictures into the outbox; their pixels never come here then."""
+
+    def draw(self, jobs: Sequence[DrawJob]) -> Iterator[Outcome | Delivered]:
         """Draw all jobs; yield each one's outcome as soon as it is there.
 
         Raises:

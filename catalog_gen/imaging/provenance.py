@@ -116,6 +116,7 @@ class Provenance:
             "Steps": recipe.steps,
             "Sampler": _SAMPLERS.get(recipe.scheduler, recipe.scheduler),
             "CFG scale": f"{recipe.guidance:g}",
+            **({} if recipe.eta is None else {"Eta DDIM": f"{recipe.eta:g}"}),
             "Seed": recipe.seed,
             "Size": f"{recipe.width}x{recipe.height}",
             "Model hash": recipe.model_hash[:10],

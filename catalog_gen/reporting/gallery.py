@@ -61,6 +61,31 @@ class Trouble(NamedTuple):
     words: str
 
 
+class _Counts:
+    """The figures at the top of the page. A picture that products share counts once."""
+
+    def __init__(self) -> None:
+        self.by_name = Counter[str]()
+        self._shared: set[tuple[str, bool]] = set()
+
+    def add(self, product: GalleryProduct) -> None:
+        self.by_name["products"] += 1
+        for view in product.views:
+            self.by_name["failed"] += bool(view.failures)
+            self.by_name["troubles"] += len(view.failures) + bool(view.unsupported)
+            for image in view.images:
+                self.by_name[image.decision] += self._is_new(image, live=False)
+                self.by_name["live"] += image.live and self._is_new(image, live=True)
+
+    def _is_new(self, image: GalleryImage, *, live: bool) -> bool:
+        if image.products == 1:
+            return True
+        key = image.image_id, live
+        known = key in self._shared
+        self._shared.add(key)
+        return not known
+
+
 def write_gallery(data: GalleryData, folder: Path, source: PictureSource) -> Path:
     """Write the page into ``folder`` with all that it shows; returns the page's path.
 
@@ -70,7 +95,7 @@ def write_gallery(data: GalleryData, folder: Path, source: PictureSource) -> Pat
     Raises:
         OSError: the folder can't be written.
     """
-    index, counts = GalleryIndex(data.views), Counter[str]()
+    index, counts = GalleryIndex(data.views), _Counts()
     listed: list[Trouble] = []
     with SiteFolder(folder) as site:
         for products in chunked(data.products):
@@ -79,11 +104,11 @@ def write_gallery(data: GalleryData, folder: Path, source: PictureSource) -> Pat
             site.put(f"data/{name}.js", content)
             index.add(name, shown)
             for product in shown:
-                _count(product, counts)
+                counts.add(product)
                 listed += list(_troubles(product))[: LISTED - len(listed)]
         path, content = index.file()
         site.put(path, content)
-        page = _render(data, path, counts, listed)
+        page = _render(data, path, counts.by_name, listed)
         return site.finish(page.encode("utf-8", "replace"))
 
 
@@ -120,16 +145,6 @@ def _with_files(product: GalleryProduct, site: SiteFolder, source: PictureSource
             replace(view, images=tuple(map(with_photo, view.images))) for view in product.views
         ),
     )
-
-
-def _count(product: GalleryProduct, counts: Counter[str]) -> None:
-    counts["products"] += 1
-    for view in product.views:
-        counts["failed"] += bool(view.failures)
-        counts["troubles"] += len(view.failures) + bool(view.unsupported)
-        counts["live"] += any(image.live for image in view.images)
-        for image in view.images:
-            counts[image.decision] += 1
 
 
 def _troubles(product: GalleryProduct) -> Iterator[Trouble]:

@@ -1,4 +1,4 @@
-"""Small pictures as data URLs, for places that take only short texts."""
+"""Small pictures: files, and data URLs for places that take only short texts."""
 
 import base64
 import io
@@ -22,11 +22,26 @@ def thumbnail(picture: bytes, most: int) -> str:
     with Image.open(io.BytesIO(picture)) as image:
         whole = image.convert("RGB")
     for side, quality in _STEPS:
-        small = whole.copy()
-        small.thumbnail((side, side), Image.Resampling.LANCZOS)
-        stream = io.BytesIO()
-        small.save(stream, "WEBP", quality=quality, method=6)
-        url = f"data:image/webp;base64,{base64.b64encode(stream.getvalue()).decode('ascii')}"
+        small = _webp(whole, side, quality)
+        url = f"data:image/webp;base64,{base64.b64encode(small).decode('ascii')}"
         if len(url) <= most:
             return url
     return ""
+
+
+def small_file(picture: bytes, side: int) -> bytes:
+    """A picture as a WebP file whose longest side has at most ``side`` pixels.
+
+    Raises:
+        OSError: the bytes are not a picture (PIL.UnidentifiedImageError).
+    """
+    with Image.open(io.BytesIO(picture)) as image:
+        return _webp(image.convert("RGB"), side, 80)
+
+
+def _webp(image: Image.Image, side: int, quality: int) -> bytes:
+    small = image.copy()
+    small.thumbnail((side, side), Image.Resampling.LANCZOS)
+    stream = io.BytesIO()
+    small.save(stream, "WEBP", quality=quality, method=6)
+    return stream.getvalue()

@@ -5,9 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from catalog_gen.decision import Decision
-from catalog_gen.judging.calibration import Calibration, Labelled, calibrate
+from catalog_gen.judging.calibration import Calibration, Labelled, Outlook, calibrate
 from catalog_gen.judging.rubric import Rubric, Verdict, load_rubric
-from catalog_gen.judging.scorer import ClipScorer
 from catalog_gen.stages.catalog import Catalog
 from catalog_gen.store.figures import seconds_a_picture
 from catalog_gen.store.verdicts import ReviewedVerdict, reviewed_verdicts
@@ -31,7 +30,7 @@ class Findings:
 
 def find_cut(
     catalog: Catalog,
-    scorer: ClipScorer,
+    scorer_hash: str,
     labels: Sequence[Labelled],
     *,
     most_bad: float,
@@ -43,10 +42,10 @@ def find_cut(
     with catalog.store.reading() as connection:
         seconds = seconds_a_picture(connection)
     return Findings(
-        scorer_hash=scorer.scorer_hash,
+        scorer_hash=scorer_hash,
         labels=len(labels),
         bad=sum(each.bad for each in labels),
-        accept_now=rubric.accept(scorer.scorer_hash),
+        accept_now=rubric.accept(scorer_hash),
         seconds_a_picture=seconds,
         calibration=calibrate(
             labels,
@@ -56,6 +55,25 @@ def find_cut(
             prevalence=prevalence,
         ),
     )
+
+
+def what_is_missing(found: Findings) -> str:
+    """What would let a cut be chosen, in a sentence; '' where one is."""
+    needed = found.calibration.needed
+    told: dict[Outlook, str] = {
+        "done": "",
+        "rates stay": f"About {needed} labels are needed if the rates stay as they are."
+        if needed
+        else "The rate of bad pictures is too close to the limit for any number of labels; allow "
+        "more with --most-bad.",
+        "no more bad": f"These are too few to tell: about {needed} labels would do if no further "
+        "bad picture is among those that the strictest cut accepts.",
+        "none accepted": "No cut accepts any of the labelled pictures, so they show nothing about "
+        "accepted ones. `catalog-gen review --sample 60` lists a sample of all.",
+        "too many bad": "More labels would not help: too many bad pictures pass the strictest cut. "
+        "Raise thresholds in the rubric, or --most-bad.",
+    }
+    return told[found.calibration.outlook]
 
 
 def reviewed_labels(catalog: Catalog, scorer_hash: str) -> list[Labelled]:

@@ -6,9 +6,10 @@ written.
 """
 
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from time import perf_counter
 from typing import Final
@@ -16,22 +17,26 @@ from typing import Final
 from duckdb import DuckDBPyConnection
 
 from catalog_gen.catalog.reference import resolve_reference
-from catalog_gen.diffusion.jobs import DrawJob, Drawn, Draws, Outcome
-from catalog_gen.errors import InputError, StoreBusyError
+from catalog_gen.diffusion.jobs import Delivered, DrawJob, Drawn, Draws, Outcome
+from catalog_gen.errors import InputError, StoreBusyError, StoreError
 from catalog_gen.progress import report
 from catalog_gen.recipe import Failure
 from catalog_gen.stages.catalog import Catalog, Stamp
 from catalog_gen.stages.measuring import WhileDrawing, is_worth_it
+from catalog_gen.stages.outgoing import acknowledge
 from catalog_gen.stages.takeover import take_over, take_over_if_free
+from catalog_gen.store.concepts import concept_sizes, stored_concepts
 from catalog_gen.store.cutouts import stored_masks
 from catalog_gen.store.drawing_lock import drawing_lock
 from catalog_gen.store.figures import drawn_in_run
+from catalog_gen.store.images import kept_among
 from catalog_gen.store.ledger import WorkItem, open_work, record_failures
-from catalog_gen.store.outbox import DrawnImage
 from catalog_gen.store.runs import note_figures
 
 #: Pictures drawn between two ingestions of the outbox into the database.
 INGEST_EVERY: Final = 256
+#: Bytes of concepts that are held at a time.
+_HELD: Final = 512 * 1024**2
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +50,7 @@ class DrawResult:
         seconds: time spent drawing; ``store_seconds``: moving pictures into the store, most of it
             meanwhile.
         device: 'cpu' or the GPU's name; empty: nothing was to be drawn.
+        workers: number of pictures that each worker of a pool drew; empty: there was no pool.
         held_up: the process that locked the database during drawing; empty: none.
         set_aside: damaged outbox files.
     """
@@ -55,6 +61,7 @@ class DrawResult:
     seconds: float
     store_seconds: float
     device: str
+    workers: Mapping[str, int]
     held_up: str
     set_aside: tuple[str, ...]
 
@@ -67,9 +74,17 @@ class _Tally:
     seconds: float = 0.0
     store_seconds: float = 0.0
     device: str = ""
+    workers: Counter[str] = field(default_factory=Counter)
     held_up: str = ""
     failed: int = 0
     set_aside: list[str] = field(default_factory=list)
+
+    @property
+    def note(self) -> str:
+        """How it goes, for the progress bar."""
+        failed = f"{self.failed} failed" if self.failed else ""
+        workers = f"{len(self.workers)} workers" if self.workers else ""
+        return ", ".join(filter(None, (failed, workers)))
 
 
 def draw_missing(
@@ -86,13 +101,26 @@ def draw_missing(
         StoreError: the database or the outbox failed; what was drawn before is kept.
         DrawingError: the engine as a whole failed; what was drawn before is kept.
     """
+    tries = catalog.settings.limits.tries
+    return draw_found(
+        catalog, engine, lambda connection: open_work(connection, shards, tries), stamp
+    )
+
+
+def draw_found(
+    catalog: Catalog,
+    engine: Callable[[], Draws],
+    find: Callable[[DuckDBPyConnection], list[WorkItem]],
+    stamp: Stamp,
+) -> DrawResult:
+    """Draw the work that ``find`` finds in the database; as ``draw_missing``."""
     tally = _Tally()
     tries = catalog.settings.limits.tries
     with drawing_lock(catalog.home):
         # Ingest the outbox first: open work read before would include pictures already drawn.
         _take_over(catalog, stamp, tally)
         with catalog.store.reading() as connection:
-            work = open_work(connection, shards, tries)
+            work = find(connection)
         jobs, failures = _jobs(catalog, work)
         if failures:
             with catalog.store.writing() as connection:
@@ -100,14 +128,15 @@ def draw_missing(
         if jobs:
             started = perf_counter()
             loaded = engine()
-            tally.device = loaded.environment.device
             shard_of = {item.recipe_id: item.shard for item in work}
             beside = _beside(catalog, loaded, work, jobs)
             try:
                 made = _draw(catalog, loaded, jobs, stamp, tally, beside)
                 tally.by_shard.update(shard_of[recipe_id] for recipe_id in made)
                 tally.seconds = perf_counter() - started
+                tally.device = loaded.environment.device
                 _take_over(catalog, stamp, tally)
+                _require_all(catalog, made, tally)
                 if beside is not None:
                     beside.store()
             finally:
@@ -132,7 +161,9 @@ def _counted(connection: DuckDBPyConnection, tally: _Tally, stamp: Stamp) -> Dra
         },
     }
     if tally.device:
-        noted["drawing"] = {"device": tally.device}
+        noted["drawing"] = {"device": tally.device} | (
+            {"workers": dict(tally.workers)} if tally.workers else {}
+        )
     for section, figures in noted.items():
         note_figures(connection, stamp.run_id, section, figures, stamp.now)
     return DrawResult(
@@ -142,13 +173,14 @@ def _counted(connection: DuckDBPyConnection, tally: _Tally, stamp: Stamp) -> Dra
         seconds=tally.seconds,
         store_seconds=tally.store_seconds,
         device=tally.device,
+        workers=tally.workers,
         held_up=tally.held_up,
         set_aside=tuple(tally.set_aside),
     )
 
 
 def _jobs(catalog: Catalog, work: Sequence[WorkItem]) -> tuple[list[DrawJob], list[Failure]]:
-    """Find the photos and masks; a product whose photo may not be read fails here."""
+    """Find photos and masks, but no concepts; a product whose photo may not be read fails here."""
     with catalog.store.reading() as connection:
         masks = stored_masks(connection, {each.recipe.mask_sha256 or "" for each in work})
     jobs: list[DrawJob] = []
@@ -167,11 +199,41 @@ def _jobs(catalog: Catalog, work: Sequence[WorkItem]) -> tuple[list[DrawJob], li
     return jobs, failures
 
 
+def _with_concepts(catalog: Catalog, jobs: Sequence[DrawJob]) -> Iterator[list[DrawJob]]:
+    """The jobs with what was learned about their products, in portions that fit into memory."""
+    if not any(job.recipe.concept_sha256 for job in jobs):
+        yield list(jobs)
+        return
+    with catalog.store.reading() as connection:
+        sizes = concept_sizes(connection)
+    portion: list[DrawJob] = []
+    held: dict[str, int] = {}
+    for job in jobs:
+        name = job.recipe.concept_sha256 or ""
+        size = sizes.get(name, 0)
+        if name not in held and sum(held.values()) + size > _HELD and portion:
+            yield _equipped(catalog, portion, held)
+            portion, held = [], {}
+        held[name] = size
+        portion.append(job)
+    yield _equipped(catalog, portion, held)
+
+
+def _equipped(
+    catalog: Catalog, jobs: Sequence[DrawJob], concepts: Collection[str]
+) -> list[DrawJob]:
+    with catalog.store.reading() as connection:
+        found = stored_concepts(connection, concepts)
+    return [replace(job, concept=found.get(job.recipe.concept_sha256 or "")) for job in jobs]
+
+
 def _beside(
     catalog: Catalog, engine: Draws, work: Sequence[WorkItem], jobs: Sequence[DrawJob]
 ) -> WhileDrawing | None:
     """Measure while a GPU draws; a CPU that draws has no time to spare."""
-    if engine.environment.device == "cpu" or not is_worth_it([job.recipe for job in jobs]):
+    if engine.delivers or engine.environment.device == "cpu":
+        return None
+    if not is_worth_it([job.recipe for job in jobs]):
         return None
     return WhileDrawing(catalog, work, jobs)
 
@@ -197,19 +259,29 @@ def _draw(
     batch: list[Outcome] = []
 
     def hand_over() -> None:
-        writing.append(writer.submit(_to_outbox, catalog, engine, tuple(batch), stamp))
+        writing.append(
+            writer.submit(
+                acknowledge, catalog.outbox, tuple(batch), engine.environment, stamp.run_id
+            )
+        )
         batch.clear()
 
     with ThreadPoolExecutor(1, "outbox") as writer, ThreadPoolExecutor(1, "take-over") as taker:
         try:
-            for done, outcome in enumerate(engine.draw(jobs), start=1):
-                batch.append(outcome)
-                if isinstance(outcome, Drawn):
-                    made.append(outcome.recipe_id)
-                    if beside is not None:
-                        beside.hand_over(outcome)
+            outcomes = chain.from_iterable(map(engine.draw, _with_concepts(catalog, jobs)))
+            for done, outcome in enumerate(outcomes, start=1):
+                if isinstance(outcome, Delivered):
+                    tally.workers[outcome.worker] += 1
                 else:
+                    batch.append(outcome)
+                if isinstance(outcome, Failure) or (
+                    isinstance(outcome, Delivered) and outcome.error
+                ):
                     tally.failed += 1
+                else:
+                    made.append(outcome.recipe_id)
+                if beside is not None and isinstance(outcome, Drawn):
+                    beside.hand_over(outcome)
                 if len(batch) == engine.batch_size:
                     hand_over()
                 if done % INGEST_EVERY == 0:
@@ -217,7 +289,7 @@ def _draw(
                     if all(each.done() for each in taking):
                         _finish(taking)
                         taking.append(taker.submit(_take_over_meanwhile, catalog, stamp, tally))
-                report("draw", done, len(jobs), f"{tally.failed} failed" if tally.failed else "")
+                report("draw", done, len(jobs), tally.note)
         finally:
             if batch:
                 hand_over()
@@ -226,25 +298,20 @@ def _draw(
     return made
 
 
-def _to_outbox(catalog: Catalog, engine: Draws, batch: Sequence[Outcome], stamp: Stamp) -> None:
-    """Acknowledge a batch. Pictures share a file if they share an environment."""
-    failures = [
-        Failure(outcome.recipe_id, outcome.error, outcome.seconds)
-        for outcome in batch
-        if not isinstance(outcome, Drawn)
-    ]
-    if failures:
-        catalog.outbox.write([], failures, engine.environment, run_id=stamp.run_id)
-    drawn = [outcome for outcome in batch if isinstance(outcome, Drawn)]
-    environments = {outcome.environment.environment_id: outcome.environment for outcome in drawn}
-    for environment in environments.values():
-        images = [_image(outcome) for outcome in drawn if outcome.environment == environment]
-        catalog.outbox.write(images, [], environment, run_id=stamp.run_id)
+def _require_all(catalog: Catalog, made: Sequence[str], tally: _Tally) -> None:
+    """Count what was acknowledged against what arrived, unless files were damaged on their way.
 
-
-def _image(drawn: Drawn) -> DrawnImage:
-    height, width, _ = drawn.pixels.shape
-    return DrawnImage(drawn.recipe_id, drawn.png, drawn.sha256, width, height, drawn.seconds)
+    Raises:
+        StoreError: pictures are missing, and the workers' outbox is not where this machine looks.
+    """
+    with catalog.store.reading() as connection:
+        missing = len(made) - len(kept_among(connection, made))
+    if missing and not tally.set_aside:
+        raise StoreError(
+            f"{missing} of {len(made)} pictures",
+            "workers acknowledged them, and they have not arrived in the outbox",
+            "Set ray.outbox to a folder that all machines share, or to a bucket, and run again.",
+        )
 
 
 def _finish(writing: list[Future[None]]) -> None:

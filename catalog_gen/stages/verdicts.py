@@ -1,19 +1,20 @@
 """Judge scored pictures by the rubric, from stored signals alone."""
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Final
 
 import numpy as np
+from duckdb import DuckDBPyConnection
 from numpy.typing import NDArray
 
 from catalog_gen.fingerprint import canonical_json
 from catalog_gen.judging.facts import JudgingContext
 from catalog_gen.judging.measurement import Signals
-from catalog_gen.judging.rubric import Verdict, judge, load_rubric
+from catalog_gen.judging.rubric import Rubric, Verdict, judge, load_rubric
 from catalog_gen.judging.scorer import ClipScore
-from catalog_gen.judging.shop_critic import load_shop_critic
+from catalog_gen.judging.shop_critic import ShopCritic, load_shop_critic
 from catalog_gen.judging.signals.duplicates import Likenesses, Twin, as_bits, nearest_twins
 from catalog_gen.progress import report
 from catalog_gen.recipe import Recipe
@@ -46,37 +47,99 @@ def judge_images(
     Raises:
         ConfigError: the rubric can't be used, or its critic on one of the pictures.
     """
+
+    def find(connection: DuckDBPyConnection, rubric: str) -> list[ToJudge]:
+        return unjudged(connection, rubric, scorer_hash, shards)
+
+    return judge_found(catalog, scorer_hash, find, stamp)
+
+
+def judge_found(
+    catalog: Catalog,
+    scorer_hash: str,
+    find: Callable[[DuckDBPyConnection, str], list[ToJudge]],
+    stamp: Stamp,
+) -> JudgeResult:
+    """Judge what ``find`` finds in the database, given the rubric; as ``judge_images``."""
     rubric = load_rubric(catalog.settings.rubric)
-    filed_under = rubric.rubric_hash(scorer_hash)
     with catalog.store.reading() as connection:
-        todo = unjudged(connection, filed_under, scorer_hash, shards)
+        todo = find(connection, rubric.rubric_hash(scorer_hash))
+    if not todo:
+        return JudgeResult(0, 0, 0)
     twins = _twins(catalog, todo, scorer_hash)
-    record = rubric.section(scorer_hash).critic
-    critic = load_shop_critic(catalog.settings.rubric, record) if record and todo else None
+    judging = _Judging.of(catalog, scorer_hash, rubric)
     rows: list[VerdictRow] = []
     accepted = 0
-    if todo:
-        report("judge", 0, len(todo))
+    report("judge", 0, len(todo))
     for done, item in enumerate(todo, start=1):
-        measured, twin = Signals.from_json(item.signals), twins[item.image_id]
-        if critic is not None and measured.number("soundness") is None:
-            critic.require(item.lookers)
-            sound = critic.soundness(item.embedding, measured)
-            measured = measured.with_answers(soundness=sound)
-        context = _context(item, catalog.settings.views.get(item.view), scorer_hash, twin)
-        clip = ClipScore(item.similarity, item.margin, item.embedding)
-        verdict = judge(measured, clip, rubric, context)
-        rows.append(_row(item, measured, verdict, filed_under, stamp))
-        accepted += verdict.decision == "accepted"
+        view = catalog.settings.views.get(item.view)
+        row = judging.row(item, view, twins.get(item.image_id), stamp)
+        rows.append(row)
+        accepted += row.decision == "accepted"
         if done % REPORTED == 0 or done == len(todo):
             report("judge", done, len(todo), f"{accepted} accepted")
     counts = Counter(row.decision for row in rows)
     result = JudgeResult(counts["accepted"], counts["review"], counts["rejected"])
-    if rows:
-        with catalog.store.writing() as connection:
-            save_verdicts(connection, rows)
-            note_figures(connection, stamp.run_id, "verdicts", asdict(result), stamp.now)
+    with catalog.store.writing() as connection:
+        save_verdicts(connection, rows)
+        note_figures(connection, stamp.run_id, "verdicts", asdict(result), stamp.now)
     return result
+
+
+def judge_unstored(
+    catalog: Catalog, scorer_hash: str, item: ToJudge, view: ViewSettings, stamp: Stamp
+) -> VerdictRow:
+    """The verdict on a scored picture that is not in the store, as a refresh would give it.
+
+    Args:
+        view: the settings that it was drawn with.
+
+    Raises:
+        ConfigError: as ``judge_images``.
+        StoreBusyError: another process holds the database.
+    """
+    judging = _Judging.of(catalog, scorer_hash, load_rubric(catalog.settings.rubric))
+    with catalog.store.reading() as connection:
+        known = likenesses(connection, scorer_hash, item.view)
+    measured, twin = Signals.from_json(item.signals), None
+    if known.image_ids:
+        pictures = Likenesses(
+            products=_numbered([*known.look_ids, ""]),
+            wishes=_numbered([*known.prompts, item.recipe.prompt]),
+            hashes=as_bits([*known.hashes, measured.text("perceptual_hash")]),
+            embeddings=np.vstack([known.embeddings, item.embedding]),
+        )
+        (twin,) = nearest_twins(pictures, np.array([len(known.image_ids)], dtype=np.int64))
+    return judging.row(item, view, twin, stamp)
+
+
+@dataclass(frozen=True, slots=True)
+class _Judging:
+    """The rubric for one scorer, with the shop's own critic where it has one."""
+
+    rubric: Rubric
+    scorer_hash: str
+    filed_under: str
+    critic: ShopCritic | None
+
+    @classmethod
+    def of(cls, catalog: Catalog, scorer_hash: str, rubric: Rubric) -> "_Judging":
+        record = rubric.section(scorer_hash).critic
+        critic = load_shop_critic(catalog.settings.rubric, record) if record else None
+        return cls(rubric, scorer_hash, rubric.rubric_hash(scorer_hash), critic)
+
+    def row(
+        self, item: ToJudge, view: ViewSettings | None, twin: Twin | None, stamp: Stamp
+    ) -> VerdictRow:
+        measured = Signals.from_json(item.signals)
+        if self.critic is not None and measured.number("soundness") is None:
+            self.critic.require(item.lookers)
+            sound = self.critic.soundness(item.embedding, measured)
+            measured = measured.with_answers(soundness=sound)
+        context = _context(item, view, self.scorer_hash, twin)
+        clip = ClipScore(item.similarity, item.margin, item.embedding)
+        verdict = judge(measured, clip, self.rubric, context)
+        return _row(item, measured, verdict, self.filed_under, stamp)
 
 
 def _is_whole(recipe: Recipe) -> bool:
@@ -104,6 +167,8 @@ def _twins(
     catalog: Catalog, todo: Sequence[ToJudge], scorer_hash: str
 ) -> Mapping[str, Twin | None]:
     """The most similar picture of another look among all pictures in use, by image id.
+
+    A picture that is not in use itself, such as an experiment's, has none.
 
     Looks with the same prompt are meant to look similar and are not compared.
     """

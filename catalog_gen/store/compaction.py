@@ -6,36 +6,61 @@ DuckDB never gives the space of deleted rows back to the disk by itself.
 from pathlib import Path
 from typing import Final
 
+import pyarrow as pa
 from duckdb import DuckDBPyConnection
 
 from catalog_gen.errors import StoreError
 from catalog_gen.store.connection import Store
 from catalog_gen.store.files import sync_file, sync_folder
-from catalog_gen.store.relations import limit_memory, only_row
+from catalog_gen.store.pictures.in_database import InDatabase
+from catalog_gen.store.pictures.pictures import portions
+from catalog_gen.store.relations import TEXT, limit_memory, only_row, registered
 from catalog_gen.store.unfinished import unfinished_folder
 
-#: Memory limit of DuckDB while it copies pictures that are in the database.
-_WITH_PICTURES: Final = "4GB"
+#: The table of pictures' bytes; a scan of it holds 2,048 pictures at a time.
+_PICTURES: Final = "image_bytes"
+#: Pictures that are copied at a time, and the log that a checkpoint waits for: each one writes the
+#: pictures of the last row group again.
+_PORTION: Final = 64
+_LOG: Final = "16GB"
 
 
 def copy_database(connection: DuckDBPyConnection, path: Path, *statements: str) -> None:
     """Copy the database row by row, not byte by byte, so that every block's checksum is checked.
 
+    Pictures in it are read by address, a few at a time.
+
     Args:
         statements: SQL that changes the copy, which is attached as ``copied``.
     """
     limit_memory(connection)
-    (inside,) = only_row(connection.execute("SELECT count(*) FROM image_bytes"))
-    if inside:  # a scan holds 2,048 of its pictures at a time
-        connection.execute(f"SET memory_limit = '{_WITH_PICTURES}'")
     quoted = str(path).replace("'", "''")
     (live,) = only_row(connection.execute("SELECT current_database()"))
+    connection.execute(f"SET wal_autocheckpoint = '{_LOG}'")
     connection.execute(f"ATTACH '{quoted}' AS copied (READ_WRITE)")
-    connection.execute(f'COPY FROM DATABASE "{live}" TO copied')
+    connection.execute(f'COPY FROM DATABASE "{live}" TO copied (SCHEMA)')
+    tables = connection.execute(
+        "SELECT table_name FROM duckdb_tables() WHERE database_name = current_database()"
+    ).fetchall()
+    for (table,) in tables:
+        if table != _PICTURES:
+            connection.execute(f'INSERT INTO copied."{table}" BY NAME FROM "{live}"."{table}"')
+    _copy_pictures(connection)
     for statement in statements:
         connection.execute(statement)
     connection.execute("CHECKPOINT copied")
     connection.execute("DETACH copied")
+
+
+def _copy_pictures(connection: DuckDBPyConnection) -> None:
+    addresses = connection.execute(f"SELECT sha256 FROM {_PICTURES}").fetchall()
+    for portion in portions((address for (address,) in addresses), _PORTION):
+        found = InDatabase(connection).get(portion)
+        table = pa.table(
+            {"sha256": pa.array(found, TEXT), "bytes": pa.array(found.values(), pa.binary())}
+        )
+        with registered(connection, "pictures_to_copy", table):
+            connection.execute(f"INSERT INTO copied.{_PICTURES} BY NAME FROM pictures_to_copy")
 
 
 def compact(store: Store) -> int:

@@ -10,6 +10,7 @@ handle of it would silently drop DuckDB's POSIX lock.
 
 import random
 import re
+import shutil
 import threading
 import time
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ from duckdb import DuckDBPyConnection
 from catalog_gen.errors import CorruptionError, StoreBusyError, StoreError
 from catalog_gen.picture_place import IN_HOME
 from catalog_gen.settings import Home
+from catalog_gen.store.engine import attach, engine, spill_folder
 from catalog_gen.store.pictures.pictures import Pictures
 from catalog_gen.store.pictures.place import pictures_at, recorded_place
 from catalog_gen.store.schema import (
@@ -41,6 +43,8 @@ PATIENCE: Final = 20.0
 FIRST_PAUSE: Final = 0.02
 LONGEST_PAUSE: Final = 1.0
 
+#: By another process, or by a thread of this one through a ``Store`` of its own.
+_HELD: Final = re.compile("Could not set lock|is already attached")
 _HOLDER: Final = re.compile(r"Conflicting lock is held in (?P<program>.+?) \(PID (?P<pid>\d+)\)")
 
 
@@ -175,23 +179,22 @@ class Store:
 
     @contextmanager
     def _opened(self, *, read_only: bool) -> Iterator[DuckDBPyConnection]:
-        connection = self._connect(read_only)
-        try:
+        with engine(self.path) as connection:
+            self._attach(connection, read_only)
+            if not read_only:  # nobody else has it open: what was spilled belongs to a dead process
+                shutil.rmtree(spill_folder(self.path), ignore_errors=True)
             _configure(connection)
             yield connection
-        finally:
-            # Closing a database that a fatal error has invalidated raises once more.
-            with suppress(duckdb.Error):
-                connection.close()
 
-    def _connect(self, read_only: bool) -> DuckDBPyConnection:
+    def _attach(self, connection: DuckDBPyConnection, read_only: bool) -> None:
         deadline = time.monotonic() + self._patience
         pause = FIRST_PAUSE
         while True:
             try:
-                return duckdb.connect(self.path, read_only=read_only)
-            except duckdb.IOException as error:
-                if "Could not set lock" not in str(error):
+                attach(connection, self.path, read_only=read_only)
+                return
+            except (duckdb.IOException, duckdb.ResourceInUseException) as error:
+                if not _HELD.search(str(error)):
                     raise
                 if time.monotonic() + pause > deadline:
                     raise _busy(self.path, str(error), self._patience) from error
@@ -218,8 +221,6 @@ def _checkpoint(connection: DuckDBPyConnection) -> None:
 
 def _configure(connection: DuckDBPyConnection) -> None:
     connection.execute("SET TimeZone = 'UTC'")
-    # Few big checkpoints: with the default of 16 MB, images are written four times over.
-    connection.execute("SET wal_autocheckpoint = '1GB'")
     # DuckDB must not look for a missing table among our Python variables.
     connection.execute("SET python_enable_replacements = false")
     # A library's progress bars on standard error would garble ours.
@@ -292,7 +293,10 @@ def _store_error(path: Path, error: duckdb.Error) -> StoreError:
 
 def _busy(path: Path, text: str, patience: float) -> StoreBusyError:
     found = _HOLDER.search(text)
-    holder = f"process {found['pid']} ({found['program']})" if found else "another process"
+    if found:
+        holder = f"process {found['pid']} ({found['program']})"
+    else:
+        holder = "another thread" if "is already attached" in text else "another process"
     return StoreBusyError(
         str(path),
         f"{holder} has held the database for {patience:g} s or longer",

@@ -191,12 +191,26 @@ def drawing_pace(connection: DuckDBPyConnection) -> list[MeasuredPace]:
         ) AS drawn
         JOIN prompts USING (prompt_id)
         JOIN recipes ON recipe_id = image_id
+        WHERE prompts.reason <> 'experiment'  -- their settings are not the view's
         GROUP BY ALL ORDER BY ALL
         """
     ).fetchall()
     return [
         MeasuredPace(*(*facts, Recipe.model_validate_json(recipe).work)) for *facts, recipe in rows
     ]
+
+
+def seconds_a_step(connection: DuckDBPyConnection, model_hash: str) -> float | None:
+    """Seconds for each pixel and step of a model's newest 500 pictures; None: it drew none."""
+    rows = connection.execute(
+        """
+        SELECT recipe, seconds FROM images JOIN recipes ON recipe_id = image_id
+        WHERE model_hash = ? ORDER BY seq DESC LIMIT 500
+        """,
+        [model_hash],
+    ).fetchall()
+    work = sum(Recipe.model_validate_json(recipe).work for recipe, _ in rows)
+    return sum(seconds for _, seconds in rows) / work if work else None
 
 
 def seconds_a_picture(connection: DuckDBPyConnection) -> float | None:

@@ -4,7 +4,7 @@ Only the outbox writes pictures. Functions that read bytes take the place that k
 ``Store.pictures`` returns it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -208,14 +208,30 @@ def picture_addresses(connection: DuckDBPyConnection) -> list[str]:
     return [address for (address,) in rows]
 
 
+def kept_among(connection: DuckDBPyConnection, image_ids: Sequence[str]) -> set[str]:
+    """Those of these pictures that are stored with their bytes."""
+    with registered(connection, "pictures_asked_for", strings(image_ids)):
+        rows = connection.execute(
+            """
+            SELECT image_id FROM images
+            WHERE dropped_at IS NULL AND image_id IN (SELECT value FROM pictures_asked_for)
+            """
+        ).fetchall()
+    return {image_id for (image_id,) in rows}
+
+
 def damaged_images(connection: DuckDBPyConnection, pictures: Pictures) -> list[str]:
     """The ids of pictures whose bytes are missing or do not hash to their address, in order.
 
     Reads everything, a few pictures at a time: about 200 MB of them per second on one core.
     """
     limit_memory(connection)
-    broken = pictures.broken(picture_addresses(connection))
-    with registered(connection, "broken_pictures", strings(broken)):
+    return images_at(connection, pictures.broken(picture_addresses(connection)))
+
+
+def images_at(connection: DuckDBPyConnection, addresses: Iterable[str]) -> list[str]:
+    """The ids of pictures whose bytes should be at these addresses, in order."""
+    with registered(connection, "broken_pictures", strings(addresses)):
         rows = connection.execute(
             """
             SELECT image_id FROM images

@@ -9,21 +9,18 @@ A file's name ends with the SHA-256 of its bytes, so that a damaged file is noti
 content is used.
 """
 
-import io
 import json
 import os
-import time
+from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
-from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from duckdb import DuckDBPyConnection
 
@@ -33,34 +30,26 @@ from catalog_gen.recipe import Environment, Failure
 from catalog_gen.store.connection import Store
 from catalog_gen.store.files import sync_folder
 from catalog_gen.store.ledger import record_failures
+from catalog_gen.store.outbox_file import (
+    METADATA,
+    SUFFIX,
+    Batch,
+    DrawnImage,
+    outbox_file,
+    read_batch,
+)
 from catalog_gen.store.pictures.in_database import InDatabase
-from catalog_gen.store.pictures.pictures import is_whole
 from catalog_gen.store.pictures.place import (
     pictures_outside,
     record_place,
     recorded_place,
     settled_place,
 )
-from catalog_gen.store.relations import arrow_rows, first_row, insert_row, registered
+from catalog_gen.store.relations import first_row, insert_row, registered
 from catalog_gen.store.unfinished import sweep, unfinished_file
 
 #: Bytes of outbox files that one transaction ingests; bounds its memory.
 GROUP_BYTES: Final = 128 * 1024**2
-
-_SUFFIX: Final = ".parquet"
-_METADATA: Final = b"catalog_gen"
-
-
-@dataclass(frozen=True, slots=True)
-class DrawnImage:
-    """A finished picture: its PNG file with SHA-256 and size in pixels, and the drawing time."""
-
-    recipe_id: str
-    png: bytes
-    sha256: str
-    width: int
-    height: int
-    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +62,8 @@ class Ingested:
     corrupt: tuple[str, ...] = ()
 
 
-class Outbox:
-    """The folder of files that wait for the database. The constructor does not touch the disk."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+class BatchFiles(ABC):
+    """Files of drawn batches in one place, where they wait for the catalog's machine."""
 
     def write(
         self,
@@ -86,46 +72,86 @@ class Outbox:
         environment: Environment,
         *,
         run_id: str = "",
-    ) -> Path:
+    ) -> str:
         """Store what was drawn durably: once this returns, it survives a crash of the machine.
+
+        Returns the new file's name.
 
         Args:
             run_id: the run that draws; '' stands for the run that ingests the file.
 
         Raises:
             CorruptionError: an image's bytes are not those that were hashed.
-            StoreError: the disk is full, or the folder can't be written.
+            StoreError: the place is full, or can't be written.
         """
-        for image in images:
-            if sha256(image.png).hexdigest() != image.sha256:
-                raise CorruptionError(
-                    f"image of recipe {image.recipe_id}",
-                    "its bytes changed between hashing and writing",
-                    "Run again; if it happens twice, test this machine's memory.",
-                )
-        content = _serialised(images, failures, environment, run_id)
-        digest = sha256(content).hexdigest()
-        path = self.folder / f"{time.time_ns():020d}-{digest}{_SUFFIX}"
+        name, content = outbox_file(images, failures, environment, run_id)
+        self.keep(name, content)
+        return name
+
+    @abstractmethod
+    def keep(self, name: str, content: bytes) -> None:
+        """Store a file durably."""
+
+    @abstractmethod
+    def names(self) -> list[str]:
+        """The files that wait, the oldest first."""
+
+    @abstractmethod
+    def content(self, name: str) -> bytes | None:
+        """A file's bytes, unchecked; None: it is gone."""
+
+    @abstractmethod
+    def discard(self, names: Sequence[str]) -> None:
+        """Delete files that are safe elsewhere."""
+
+
+class Outbox(BatchFiles):
+    """The folder of files that wait for the database. The constructor does not touch the disk."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def keep(self, name: str, content: bytes) -> None:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             with unfinished_file(self.folder) as (stream, partial):
                 stream.write(content)
                 stream.flush()
                 os.fsync(stream.fileno())
-                partial.rename(path)
+                partial.rename(self.folder / name)
             sync_folder(self.folder)
         except OSError as error:
             raise StoreError(
                 str(self.folder),
-                f"the outbox can't take {len(images)} pictures ({error.strerror})",
+                f"the outbox can't take a batch of pictures ({error.strerror})",
                 "Free space or repair the folder and run again: these pictures are drawn again, "
                 "all earlier ones are safe.",
             ) from error
-        return path
+
+    def names(self) -> list[str]:
+        return [path.name for path in self.pending()]
+
+    def content(self, name: str) -> bytes | None:
+        try:
+            return (self.folder / name).read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise StoreError(
+                str(self.folder / name),
+                f"it can't be read ({error.strerror})",
+                "Repair the folder and run again: everything acknowledged is kept.",
+            ) from error
+
+    def discard(self, names: Sequence[str]) -> None:
+        for name in names:
+            (self.folder / name).unlink(missing_ok=True)
+        if names:
+            sync_folder(self.folder)
 
     def pending(self) -> list[Path]:
         """The files that wait, the oldest first."""
-        return sorted(self.folder.glob(f"*{_SUFFIX}"))
+        return sorted(self.folder.glob(f"*{SUFFIX}"))
 
     def waiting_by_run(self) -> Counter[str]:
         """How many pictures wait, by the run that drew them, without reading the pictures."""
@@ -135,9 +161,19 @@ class Outbox:
                 errors = pq.read_table(path, columns=["error"])
             except (FileNotFoundError, pa.ArrowInvalid):
                 continue  # just ingested; or damaged, which ingestion reports
-            about = json.loads(errors.schema.metadata[_METADATA])
+            about = json.loads(errors.schema.metadata[METADATA])
             waiting[about["run_id"]] += errors["error"].null_count
         return waiting
+
+    def waiting(self, recipe_ids: Collection[str]) -> set[str]:
+        """Those of these recipes whose picture waits, without reading the pictures."""
+        found: set[str] = set()
+        for path in self.pending():
+            with suppress(FileNotFoundError, pa.ArrowInvalid):  # just ingested; or damaged
+                rows = pq.read_table(path, columns=["recipe_id", "sha256"])
+                drawn = rows.filter(rows["sha256"].is_valid())["recipe_id"].to_pylist()
+                found.update(set(drawn).intersection(recipe_ids))
+        return found
 
     def set_aside(self, path: Path) -> Path:
         """Rename a damaged file, so that it is never read again but can be examined."""
@@ -146,13 +182,10 @@ class Outbox:
         sync_folder(self.folder)
         return damaged
 
-    def remove(self, paths: Sequence[Path]) -> None:
+    def remove(self, names: Sequence[str]) -> None:
         """Delete files that are in the database, and what dead processes left half-written."""
-        for path in paths:
-            path.unlink(missing_ok=True)
+        self.discard(names)
         sweep(self.folder)
-        if paths:
-            sync_folder(self.folder)
 
 
 def ingest(
@@ -187,19 +220,6 @@ def ingest(
     return total
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """An outbox file that was read and verified."""
-
-    name: str
-    rows: pa.Table
-    pictures: dict[str, bytes]
-    """The pictures' files by address; ``rows`` has the rest."""
-    environment: Environment
-    written_at: datetime
-    run_id: str
-
-
 def _ingest_group(
     store: Store, outbox: Outbox, paths: Sequence[Path], run_id: str, max_tries: int, place: str
 ) -> Ingested:
@@ -225,7 +245,7 @@ def _ingest_group(
                 InDatabase(connection).put(pictures)
             for batch in batches:
                 result = _sum(result, _store(connection, batch, run_id, max_tries))
-        outbox.remove([outbox.folder / batch.name for batch in batches])
+        outbox.remove([batch.name for batch in batches])
     return result
 
 
@@ -370,62 +390,6 @@ def _keep_again(connection: DuckDBPyConnection, parameters: Mapping[str, object]
         )
     )
     return int(row[0]) if row else 0
-
-
-def _serialised(
-    images: Sequence[DrawnImage],
-    failures: Sequence[Failure],
-    environment: Environment,
-    run_id: str,
-) -> bytes:
-    about = {
-        "environment": environment.chosen(),
-        "written_at": datetime.now(UTC).isoformat(),
-        "run_id": run_id,
-    }
-    # An image has no error, and a failure none of an image's other columns.
-    table = pa.concat_tables(
-        [arrow_rows(DrawnImage, images), arrow_rows(Failure, failures)], promote_options="default"
-    )
-    table = table.replace_schema_metadata({_METADATA: json.dumps(about).encode()})
-    stream = io.BytesIO()
-    # PNG is compressed already, and Parquet's dictionaries would hash every image in vain.
-    pq.write_table(table, stream, compression="none", use_dictionary=False, write_statistics=False)
-    return stream.getvalue()
-
-
-def read_batch(path: Path) -> Batch:
-    """Read a file and check it.
-
-    Raises:
-        CorruptionError: its bytes, or an image's, are not what was written.
-    """
-    content = path.read_bytes()
-    digest = path.name.removesuffix(_SUFFIX).rpartition("-")[2]
-    if sha256(content).hexdigest() != digest:
-        raise _corrupt(path, "the file's bytes do not hash to its name")
-    rows = pq.read_table(pa.BufferReader(content))
-    pictures: dict[str, bytes] = {}
-    for png, expected in zip(rows["png"], rows["sha256"].to_pylist(), strict=True):
-        if png.is_valid:
-            pictures[expected] = png.as_py()
-            if not is_whole(expected, pictures[expected]):
-                raise _corrupt(path, f"image {expected} does not hash to its address")
-    sizes = pc.binary_length(rows["png"])
-    rows = rows.drop_columns(["png"]).append_column("size", sizes)
-    about = json.loads(rows.schema.metadata[_METADATA])
-    return Batch(
-        name=path.name,
-        rows=rows,
-        pictures=pictures,
-        environment=Environment.model_validate(about["environment"]),
-        written_at=datetime.fromisoformat(about["written_at"]),
-        run_id=about["run_id"],
-    )
-
-
-def _corrupt(path: Path, rule: str) -> CorruptionError:
-    return CorruptionError(str(path), rule, "It is set aside; its pictures are drawn again.")
 
 
 def _groups(paths: Sequence[Path]) -> Iterator[list[Path]]:

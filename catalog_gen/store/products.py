@@ -73,6 +73,11 @@ class FeedDiff:
     changed: tuple[NamedProduct, ...]
     retired: tuple[NamedProduct, ...]
 
+    def changes(self, active: int, rejected: int) -> FeedChanges:
+        """The counts, of a feed with so many products and rejected rows."""
+        added, changed, retired = map(len, (self.added, self.changed, self.retired))
+        return FeedChanges(active, added, changed, retired, active - added - changed, rejected)
+
 
 def incoming_products(
     connection: DuckDBPyConnection, products: Iterable[Product], name: str = "incoming"
@@ -86,20 +91,14 @@ def incoming_products(
     return name
 
 
-def compare_feed(connection: DuckDBPyConnection, incoming: str, rejected: int) -> FeedChanges:
-    """Count what ``record_feed`` would change; writes nothing.
+def feed_diff(connection: DuckDBPyConnection, incoming: str) -> FeedDiff:
+    """Which products ``record_feed`` would add, change and retire; writes nothing.
 
     A retired product that is back counts as added.
 
     Args:
         incoming: the relation of ``incoming_products``.
-        rejected: how many rows of the feed were rejected.
     """
-    return _changes(connection, incoming, rejected)
-
-
-def feed_diff(connection: DuckDBPyConnection, incoming: str) -> FeedDiff:
-    """Which products ``record_feed`` would add, change and retire; writes nothing."""
     rows = connection.execute(
         f"""
         SELECT CASE

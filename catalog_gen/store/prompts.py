@@ -238,6 +238,17 @@ def retire_prompts(
     return int(row[0]) if row else 0
 
 
+def retire_others(connection: DuckDBPyConnection, view: str, relation: str) -> None:
+    """End a view's prompts of all products but those of a relation."""
+    connection.execute(
+        f"""
+        UPDATE prompts SET current = false
+        WHERE current AND view = ? AND product_id NOT IN (SELECT product_id FROM "{relation}")
+        """,
+        [view],
+    )
+
+
 def reasons_behind(
     connection: DuckDBPyConnection, prompt_ids: Collection[str]
 ) -> dict[str, Reason]:
@@ -254,6 +265,7 @@ def reasons_behind(
                     lag(inputs::JSON) OVER earlier AS previous_inputs,
                     lag(spec) OVER earlier AS previous_spec
                 FROM prompts SEMI JOIN asked USING (product_id, view)
+                WHERE reason <> 'experiment'
                 WINDOW earlier AS (PARTITION BY product_id, view ORDER BY seq)
             )
             SELECT * FROM history SEMI JOIN prompts_to_explain ON prompt_id = value

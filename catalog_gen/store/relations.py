@@ -135,6 +135,15 @@ def only_row(result: DuckDBPyConnection) -> tuple[Any, ...]:
     return row
 
 
+@contextmanager
+def streaming(connection: DuckDBPyConnection) -> Iterator[DuckDBPyConnection]:
+    """A second connection to the same database, for a result that is fetched bit by bit."""
+    (database,) = only_row(connection.execute("SELECT current_database()"))
+    with connection.cursor() as cursor:
+        cursor.execute(f'USE "{database}"')
+        yield cursor
+
+
 def limit_memory(connection: DuckDBPyConnection) -> None:
     """Limit the database's memory, so that it caches few pictures and sorts on disk."""
     connection.execute("SET memory_limit = '512MB'")

@@ -1,7 +1,7 @@
 """The scores table: the scorer's answer for a picture, and the signals measured on it."""
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import numpy as np
@@ -12,7 +12,7 @@ from catalog_gen.catalog.product import Product
 from catalog_gen.recipe import Recipe
 from catalog_gen.store.looks import asking
 from catalog_gen.store.products import PRODUCT_COLUMNS, stored_product
-from catalog_gen.store.relations import registered_rows, shard_list
+from catalog_gen.store.relations import only_row, registered_rows, shard_list
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class ToScore:
 
     Of the products that ask for it the first, by id, stands for all: ``inputs`` are the fields that
     its wish was made from, ``asked`` is what it asks for; ``product`` is the product in the newest
-    feed.
+    feed. ``words`` are those that an experiment replaced in its prompt.
     """
 
     image_id: str
@@ -31,6 +31,7 @@ class ToScore:
     asked: dict[str, str]
     recipe: Recipe
     product: Product
+    words: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def product_id(self) -> str:
@@ -178,6 +179,12 @@ def likenesses(connection: DuckDBPyConnection, scorer: str, view: str) -> Likene
         hashes=table["hash"].to_pylist(),
         embeddings=numbers.astype(np.float32).reshape(shape),
     )
+
+
+def newest_scorer(connection: DuckDBPyConnection) -> str | None:
+    """The hash of the scorer that scored last; None before anything was scored."""
+    (scorer,) = only_row(connection.execute("SELECT arg_max(scorer, seq) FROM scores"))
+    return None if scorer is None else str(scorer)
 
 
 def newest_signals(connection: DuckDBPyConnection, image_ids: Sequence[str]) -> dict[str, str]:

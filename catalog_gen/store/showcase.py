@@ -10,7 +10,7 @@ from duckdb import DuckDBPyConnection
 
 from catalog_gen.catalog.product import Product, Rejection
 from catalog_gen.store.products import PRODUCT_COLUMNS, stored_product
-from catalog_gen.store.relations import columns_of
+from catalog_gen.store.relations import columns_of, streaming
 
 #: The columns of every active product that ``stored_product`` reads.
 _ACTIVE: Final = f"SELECT {PRODUCT_COLUMNS} FROM active_products AS products ORDER BY product_id"
@@ -144,7 +144,7 @@ class _Ordered(Generic[Part]):
 
 def _rows(connection: DuckDBPyConnection, query: str) -> Iterator[tuple[Any, ...]]:
     """Stream the rows of a query through its own cursor."""
-    with connection.cursor() as cursor:
+    with streaming(connection) as cursor:
         result = cursor.execute(query)
         while rows := result.fetchmany(_FETCHED):
             yield from rows

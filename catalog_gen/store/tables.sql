@@ -159,11 +159,21 @@ CREATE TABLE picture_place (
     changed_at  TIMESTAMPTZ NOT NULL
 );
 
--- The images' bytes, if their place is the database, and masks and concepts, wherever it is. Uncompressed, so that
--- reading one image by its key takes less than a millisecond.
+-- The images' bytes, if their place is the database, and masks and concepts, wherever it is.
+-- Uncompressed, so that reading one image by its key takes less than a millisecond.
 CREATE TABLE image_bytes (
     sha256  VARCHAR PRIMARY KEY,
     bytes   BLOB USING COMPRESSION uncompressed NOT NULL
+);
+
+-- When the pictures' bytes were last compared with their hashes: a share of them every night.
+CREATE TABLE picture_checks (
+    slice       INTEGER PRIMARY KEY,      -- the first byte of their addresses, 0..255
+    seq         BIGINT NOT NULL,          -- of the check
+    pictures    BIGINT NOT NULL,          -- how many there were
+    broken      VARCHAR[] NOT NULL,       -- addresses whose bytes are gone or others
+    checked_at  TIMESTAMPTZ NOT NULL,
+    run_id      VARCHAR NOT NULL
 );
 
 -- Products' masks in their photos. A mask is a grey PNG of the photo's size in image_bytes: 255 where
@@ -308,6 +318,31 @@ CREATE TABLE rollbacks (
     restored        BIGINT NOT NULL,      -- the publication whose pictures it shows again
     rolled_back_at  TIMESTAMPTZ NOT NULL,
     released_at     TIMESTAMPTZ           -- NULL: nights are still held back
+);
+
+-- Experiments (catalog_gen/experiments): grids over recipes' fields. Their pictures have prompts, recipes,
+-- ledger rows, scores and verdicts like all others, but looks that no product asks for: they are never live.
+CREATE TABLE experiments (
+    seq            BIGINT NOT NULL DEFAULT nextval('seq'),
+    experiment_id  VARCHAR PRIMARY KEY,   -- SHA-256 of its name and cells
+    name           VARCHAR NOT NULL,      -- of the file
+    definition     VARCHAR NOT NULL,      -- JSON: what the file says
+    created_at     TIMESTAMPTZ NOT NULL,
+    run_id         VARCHAR NOT NULL       -- the run that began it
+);
+
+CREATE TABLE experiment_cells (
+    experiment_id  VARCHAR NOT NULL,
+    place          INTEGER NOT NULL,      -- 0, 1, ...: in the order of the file
+    grid           VARCHAR NOT NULL,
+    subject        VARCHAR NOT NULL,      -- a product's id, or the name of a subject or prompt in the file
+    view           VARCHAR NOT NULL,      -- the section of catalog.toml that it starts from
+    levels         VARCHAR NOT NULL,      -- JSON: axis to value
+    words          MAP(VARCHAR, VARCHAR) NOT NULL,  -- replaced in the prompt: old to new
+    recipe_id      VARCHAR NOT NULL,      -- cells share a picture with whatever has the same recipe
+    prompt_id      VARCHAR NOT NULL,
+    reference      VARCHAR NOT NULL,      -- the photo as the feed or the file names it, or empty
+    PRIMARY KEY (experiment_id, place)
 );
 
 -- The results of drawing stored images again, night after night.

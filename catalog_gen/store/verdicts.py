@@ -12,7 +12,14 @@ from numpy.typing import NDArray
 from catalog_gen.decision import Decision, PersonsDecision
 from catalog_gen.recipe import Recipe
 from catalog_gen.store.looks import asking
-from catalog_gen.store.relations import insert_row, registered_rows, shard_list
+from catalog_gen.store.relations import (
+    columns_of,
+    first_row,
+    insert_row,
+    only_row,
+    registered_rows,
+    shard_list,
+)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -108,6 +115,18 @@ class ToReview:
     products: int
 
 
+@dataclass(frozen=True, slots=True)
+class Review:
+    """A person's decision about a picture; of two, the one with the higher ``seq`` counts."""
+
+    seq: int
+    image_id: str
+    decision: PersonsDecision
+    reviewer: str
+    note: str
+    reviewed_at: datetime
+
+
 #: Of rows of ``lineage`` in a common table ``waiting``, with today's products beside them.
 _TO_REVIEW: Final = f""", {asking("waiting")}
     SELECT image_id, asking.product_id, view, total, criteria, decision, asking.products
@@ -147,7 +166,7 @@ def unjudged(
         """,
         {"scorer": scorer, "rubric": rubric, "shards": shard_list(shards)},
     ).fetchall()
-    return [_to_judge(row) for row in rows]
+    return [to_judge(row) for row in rows]
 
 
 def save_verdicts(connection: DuckDBPyConnection, rows: Sequence[VerdictRow]) -> None:
@@ -172,8 +191,8 @@ def save_review(
     reviewer: str,
     note: str,
     now: datetime,
-) -> None:
-    """Save a person's review of a picture; the newest review counts."""
+) -> int:
+    """Save a person's review of a picture, and return its number; the newest review counts."""
     insert_row(
         connection,
         "reviews",
@@ -185,6 +204,40 @@ def save_review(
             "reviewed_at": now,
         },
     )
+    (seq,) = only_row(connection.execute("SELECT max(seq) FROM reviews"))
+    return int(seq)
+
+
+def withdraw_review(connection: DuckDBPyConnection, seq: int, reviewer: str) -> bool:
+    """Delete a review, by its number and by the person who made it; False if there is none.
+
+    The review before it, if any, counts again.
+    """
+    row = first_row(
+        connection.execute("DELETE FROM reviews WHERE seq = ? AND reviewer = ?", [seq, reviewer])
+    )
+    return bool(row and row[0])
+
+
+def newest_review(connection: DuckDBPyConnection, image_id: str) -> Review | None:
+    """The review of a picture that counts; None: nobody has decided about it."""
+    row = first_row(
+        connection.execute(
+            f"""
+            SELECT {columns_of(Review)} FROM reviews WHERE image_id = ? ORDER BY seq DESC LIMIT 1
+            """,
+            [image_id],
+        )
+    )
+    return None if row is None else Review(*row)
+
+
+def reviews_since(connection: DuckDBPyConnection, seq: int) -> list[Review]:
+    """The reviews with a higher number, the oldest first."""
+    rows = connection.execute(
+        f"SELECT {columns_of(Review)} FROM reviews WHERE seq > ? ORDER BY seq", [seq]
+    ).fetchall()
+    return [Review(*row) for row in rows]
 
 
 def reviewed_verdicts(connection: DuckDBPyConnection, rubric: str) -> list[ReviewedVerdict]:
@@ -273,7 +326,8 @@ def sample_to_label(connection: DuckDBPyConnection, count: int) -> list[ToReview
     return [ToReview(*row) for row in rows]
 
 
-def _to_judge(row: tuple[Any, ...]) -> ToJudge:
+def to_judge(row: tuple[Any, ...]) -> ToJudge:
+    """A picture from the columns of ``unjudged``."""
     image_id, product_id, view, candidate, attempt, recipe, *rest = row
     environment_id, similarity, margin, embedding, signals, lookers = rest
     return ToJudge(

@@ -141,6 +141,10 @@ SELECT
 FROM images
 LEFT JOIN recipes ON recipes.recipe_id = images.image_id
 LEFT JOIN models ON models.model_hash = recipes.model_hash
+LEFT JOIN (
+    SELECT concept_sha256, any_value(lesson) AS lesson FROM concepts
+    WHERE concept_sha256 <> '' GROUP BY concept_sha256
+) AS lesson ON lesson.concept_sha256 = recipes.concept_sha256
 LEFT JOIN ledger ON ledger.recipe_id = images.image_id
 LEFT JOIN prompts ON prompts.prompt_id = images.prompt_id
 LEFT JOIN products ON products.product_id = prompts.product_id
@@ -386,6 +390,7 @@ WITH history AS (
         lag(inputs) OVER earlier AS previous_inputs,
         lag(spec) OVER earlier AS previous_spec
     FROM prompts
+    WHERE reason <> 'experiment'
     WINDOW earlier AS (PARTITION BY product_id, view ORDER BY seq)
 )
 SELECT
@@ -480,6 +485,57 @@ COMMENT ON COLUMN publication_log.added IS 'Products'' views that show another i
 COMMENT ON COLUMN publication_log.removed IS 'Products'' views that no longer show what they did';
 COMMENT ON COLUMN publication_log.restored IS 'A rollback: the publication that it shows again';
 COMMENT ON COLUMN publication_log.run_id IS 'The Dagster run that published it; or rollback';
+
+CREATE VIEW experiment_results AS
+SELECT
+    experiments.name AS experiment,
+    cells.experiment_id,
+    cells.place,
+    cells.grid,
+    cells.subject,
+    cells.view,
+    cells.levels,
+    cells.recipe_id AS image_id,
+    images.sha256,
+    ledger.status,
+    ledger.error,
+    verdict.total,
+    verdict.decision,
+    verdict.criteria,
+    verdict.hard_failures,
+    verdict.soundness,
+    score.similarity,
+    score.margin,
+    images.seconds,
+    images.run_id
+FROM experiment_cells AS cells
+JOIN experiments USING (experiment_id)
+LEFT JOIN ledger USING (recipe_id)
+LEFT JOIN images ON images.image_id = cells.recipe_id
+LEFT JOIN newest_scores AS score ON score.image_id = cells.recipe_id
+LEFT JOIN newest_verdicts AS verdict ON verdict.image_id = cells.recipe_id;
+
+COMMENT ON VIEW experiment_results IS 'One row per cell of an experiment: its values, and what came of them';
+COMMENT ON COLUMN experiment_results.experiment IS 'The name of its file';
+COMMENT ON COLUMN experiment_results.experiment_id IS 'SHA-256 of its name and cells';
+COMMENT ON COLUMN experiment_results.place IS '0, 1, ...: the order of the file';
+COMMENT ON COLUMN experiment_results.grid IS 'The grid of the file that it belongs to';
+COMMENT ON COLUMN experiment_results.subject IS 'A product, or a subject or prompt that the file names';
+COMMENT ON COLUMN experiment_results.view IS 'The section of catalog.toml that it starts from';
+COMMENT ON COLUMN experiment_results.levels IS 'JSON: its value on each axis';
+COMMENT ON COLUMN experiment_results.image_id IS 'SHA-256 of the recipe, the key into lineage';
+COMMENT ON COLUMN experiment_results.sha256 IS 'SHA-256 of the PNG bytes; NULL: not drawn';
+COMMENT ON COLUMN experiment_results.status IS 'planned, made, failed, given up, ...';
+COMMENT ON COLUMN experiment_results.error IS 'Why it could not be drawn, or empty';
+COMMENT ON COLUMN experiment_results.total IS 'The rubric''s points, 0..10';
+COMMENT ON COLUMN experiment_results.decision IS 'The rubric''s decision: accepted, review, rejected';
+COMMENT ON COLUMN experiment_results.criteria IS 'JSON: criterion -> points (0..2) and why';
+COMMENT ON COLUMN experiment_results.hard_failures IS 'What rejected it regardless of points';
+COMMENT ON COLUMN experiment_results.soundness IS 'Probability that its form is sound, 0..1; NULL: no critic knows';
+COMMENT ON COLUMN experiment_results.similarity IS 'Cosine of image and prompt, -1..1';
+COMMENT ON COLUMN experiment_results.margin IS 'Similarity minus the best other product''s';
+COMMENT ON COLUMN experiment_results.seconds IS 'The image''s share of its batch''s drawing time';
+COMMENT ON COLUMN experiment_results.run_id IS 'The Dagster run that drew it';
 
 CREATE VIEW drift AS
 SELECT

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from studio.files import whole_file
-from studio.photos.render import SAMPLES, Negative, develop, shoot
+from studio.photos.render import SAMPLES, SIDE, Negative, develop, shoot
 from studio.photos.scene import Scene, scene_at, split_seed
 from studio.vocabulary import COLOURS, Background, Colour
 
@@ -46,7 +46,9 @@ class Pair:
         return replace(self, photos=photos, mask=coverage > 127)
 
 
-def pairs(folder: Path, count: int, samples: int = SAMPLES, first: int = 0) -> Iterator[Pair]:
+def pairs(
+    folder: Path, count: int, samples: int = SAMPLES, first: int = 0, side: int = SIDE
+) -> Iterator[Pair]:
     """``count`` pairs from number ``first`` on; those not in the folder are rendered, 3 s each."""
     folder.mkdir(parents=True, exist_ok=True)
     for number in range(first, first + count):
@@ -54,16 +56,16 @@ def pairs(folder: Path, count: int, samples: int = SAMPLES, first: int = 0) -> I
         colour = COLOURS[(7 * number + 3) % len(COLOURS)]
         path = folder / f"{number:04d}.npz"
         if not (path.is_file() and zipfile.is_zipfile(path)):
-            _render(path, scene, colour, samples)
+            _render(path, scene, colour, samples, side)
         with np.load(path) as stored:
             photos = {name: stored[name] for name in SHOWN}
             yield Pair(number, scene, colour, photos, stored["mask"])
 
 
-def _render(path: Path, scene: Scene, colour: Colour, samples: int) -> None:
+def _render(path: Path, scene: Scene, colour: Colour, samples: int, side: int) -> None:
     """White and grey are one negative: the studio is neutral, and exposure alone differs."""
-    studio = shoot(replace(scene, background="white"), samples)
-    table = shoot(replace(scene, background="warm wood"), samples)
+    studio = shoot(replace(scene, background="white"), samples, side)
+    table = shoot(replace(scene, background="warm wood"), samples, side)
 
     def photo(negative: Negative, background: Background) -> Pixels:
         return develop(negative, replace(scene, background=background), colour)

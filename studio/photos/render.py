@@ -379,10 +379,10 @@ def shoot(scene: Scene, samples: int = SAMPLES, side: int = SIDE) -> Negative:
 
 
 def render_direct(
-    scene: Scene, level: tuple[float, float, float], samples: int = SAMPLES
+    scene: Scene, level: tuple[float, float, float], samples: int = SAMPLES, side: int = SIDE
 ) -> NDArray[np.uint8]:
-    """The photo (SIDE, SIDE, 3) of one (R, G, B) reflectance, to check ``develop``."""
-    picture, _ = _trace(scene, arrange(scene), [level], samples)
+    """The photo (side, side, 3) of one (R, G, B) reflectance, to check ``develop``."""
+    picture, _ = _trace(scene, arrange(scene), [level], samples, side)
     return expose(picture, scene.background)
 
 

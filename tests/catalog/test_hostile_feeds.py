@@ -31,7 +31,7 @@ def test_damaged_feeds_never_crash_and_always_add_up(
     """A sample; ``benchmarks/fuzz.py`` reads many thousands, and runs a coverage-guided fuzzer."""
     folder = tmp_path_factory.mktemp("damaged")
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=30, deadline=None)
     @given(changes)
     def holds(done: list[Change]) -> None:
         read_enemy(folder, SEEDS[name].file, damaged(SEEDS[name], done))

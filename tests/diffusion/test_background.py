@@ -1,9 +1,6 @@
 """The product stays what it is in the photo, byte for byte, and the rest is drawn anew."""
 
 import hashlib
-import json
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -27,6 +24,7 @@ from tests.tiny import tiny
 from tests.tiny_models import tiny_sd, tiny_sdxl
 
 from .conftest import MakeJob
+from .elsewhere import drawn_elsewhere
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
@@ -108,40 +106,13 @@ def test_bytes_depend_on_no_order_neighbour_or_engine(name: str, load: Load, job
     assert drawn(loaded, jobs[1:2])[jobs[1].recipe_id].sha256 == first[jobs[1].recipe_id]
 
 
-AGAIN = """
-import json, sys
-from pathlib import Path
-import torch
-from catalog_gen.diffusion.engine import Engine
-from catalog_gen.diffusion.jobs import DrawJob
-from catalog_gen.diffusion.loading import load_model
-from catalog_gen.recipe import Recipe
-from catalog_gen.settings import ModelSettings
-torch.set_num_threads(1)
-recipe = Recipe.model_validate_json(sys.argv[2])
-job = DrawJob(recipe.recipe_id, recipe, Path(sys.argv[3]), Path(sys.argv[4]).read_bytes())
-model = load_model(ModelSettings(id=sys.argv[1], device="cpu"))
-(drawn,) = Engine(model, batch_size=2).draw([job])
-print(json.dumps(drawn.sha256))
-"""
-
-
 def test_another_process_draws_the_same_bytes(
-    sd_folder: Path, sd: LoadedModel, job: MakeJob, mask: bytes, tmp_path: Path
+    sd_folder: Path, sd: LoadedModel, job: MakeJob
 ) -> None:
     asked = job(sd, 4)
     here = drawn(sd, [asked])[asked.recipe_id].sha256
-    (tmp_path / "mask.png").write_bytes(mask)
-    there = subprocess.run(
-        [
-            *(sys.executable, "-c", AGAIN, str(sd_folder), asked.recipe.canonical),
-            *(str(asked.reference), str(tmp_path / "mask.png")),
-        ],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert json.loads(there.stdout) == here
+    settings = ModelSettings(id=str(sd_folder), device="cpu")
+    assert drawn_elsewhere([(settings, [asked])], batch_size=2) == {asked.recipe_id: here}
 
 
 @pytest.mark.parametrize("method", [METHOD, {"name": "inpaint", "box": (0.25, 0.0, 0.8, 0.5)}])

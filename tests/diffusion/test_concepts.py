@@ -136,6 +136,7 @@ def test_concepts_never_leak_into_each_other(sd: LoadedModel) -> None:
     assert drawn(sd, jobs[::-1]) == alone
 
 
+@pytest.mark.slow
 def test_another_process_draws_the_same_bytes(sd: LoadedModel, tmp_path: Path) -> None:
     jobs = [job(sd, taught(sd, name)) for name in ("word", "lora", "pivotal", "imagic")]
     here = drawn(sd, jobs)

@@ -2,8 +2,6 @@
 
 import gc
 import random
-import subprocess
-import sys
 import threading
 import time
 import weakref
@@ -28,6 +26,7 @@ from catalog_gen.recipe import Failure
 from catalog_gen.settings import ModelSettings
 
 from .conftest import MakeJob, photo_edit
+from .elsewhere import drawn_elsewhere
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
@@ -38,6 +37,7 @@ MIXED: list[dict[str, Any]] = [
     {"scheduler": "lcm", "height": 48},
     {"method": photo_edit()},
     {"method": photo_edit(0.5), "scheduler": "unipc", "steps": 4},
+    {"scheduler": "ddim", "eta": 1.0},
 ]
 
 
@@ -113,48 +113,29 @@ def test_bytes_depend_on_no_order_neighbour_or_engine(
         assert np.array_equal(_decoded(drawn.png), drawn.pixels)
 
 
+def test_eta_is_the_noise_of_ddim_alone(sd: LoadedModel, make_job: MakeJob) -> None:
+    jobs = [make_job(sd, scheduler="ddim", eta=eta) for eta in (None, 0.0, 1.0)]
+    none, zero, one = (_drawn(Engine(sd, 1).draw([job])).popitem()[1] for job in jobs)
+    assert none.recipe_id != zero.recipe_id
+    assert none.sha256 == zero.sha256 != one.sha256
+    (refused,) = Engine(sd, 1).draw([make_job(sd, scheduler="euler-a", eta=0.5)])
+    assert isinstance(refused, Failure)
+    assert "scheduler 'euler-a' takes none" in refused.error
+
+
 def _decoded(png: bytes) -> Any:
     import io
 
     return np.asarray(Image.open(io.BytesIO(png)))
 
 
-DRAW_AGAIN = """
-import sys
-from pathlib import Path
-import torch
-torch.set_num_threads(int(sys.argv[1]))
-from catalog_gen.diffusion.engine import Engine
-from catalog_gen.diffusion.jobs import DrawJob
-from catalog_gen.diffusion.loading import load_model
-from catalog_gen.recipe import Recipe
-from catalog_gen.settings import ModelSettings
-loaded = load_model(ModelSettings(id=sys.argv[2], device="cpu"), Path(sys.argv[3]))
-recipes = [Recipe.model_validate_json(line) for line in sys.stdin]
-jobs = [DrawJob(recipe.recipe_id, recipe, Path(sys.argv[4])) for recipe in recipes]
-for drawn in Engine(loaded, batch_size=4).draw(jobs):
-    print(drawn.recipe_id, drawn.sha256)
-"""
-
-
 def test_another_process_draws_the_same_bytes(
-    sd: LoadedModel, sd_folder: Path, cache: Path, photo: Path, make_job: MakeJob
+    sd: LoadedModel, sd_folder: Path, make_job: MakeJob
 ) -> None:
     jobs = [make_job(sd, 7, **changes) for changes in MIXED]
     here = _drawn(Engine(sd, batch_size=4).draw(jobs))
-    there = subprocess.run(
-        [
-            *(sys.executable, "-c", DRAW_AGAIN),
-            *(str(torch.get_num_threads()), str(sd_folder), str(cache), str(photo)),
-        ],
-        input="\n".join(job.recipe.canonical for job in reversed(jobs)),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert dict(line.split() for line in there.stdout.splitlines()) == {
-        key: drawn.sha256 for key, drawn in here.items()
-    }
+    there = drawn_elsewhere([(ModelSettings(id=str(sd_folder), device="cpu"), jobs)], batch_size=4)
+    assert there == {key: drawn.sha256 for key, drawn in here.items()}
 
 
 def test_the_photo_decides_less_the_higher_the_strength(

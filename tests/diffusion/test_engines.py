@@ -19,7 +19,10 @@ from catalog_gen.settings import ModelSettings
 
 from .conftest import MakeJob, photo_edit
 
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
+]
 
 TWO = ("cpu", "cpu")
 

@@ -39,12 +39,14 @@ class Wanted:
     steps: int = 20
     width: int = 64
     height: int = 64
+    eta: float | None = None
 
 
 @pytest.mark.parametrize(
     ("family", "wanted", "told"),
     [
         (StableDiffusion(), Wanted(scheduler="magic"), r"scheduler = 'magic'.*own, ddim"),
+        (StableDiffusion(), Wanted(scheduler="ddmi"), r"did you mean 'ddim'\?"),
         (StableDiffusion(), Wanted(ImageToImage(strength=0.3), steps=3), "at least 4 steps"),
         (
             StableDiffusion(),

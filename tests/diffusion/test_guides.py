@@ -1,8 +1,5 @@
 """ControlNets and IP-Adapters: pictures that follow a photo, and parts that do not fit."""
 
-import json
-import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -28,6 +25,7 @@ from tests.tiny import tiny
 from tests.tiny.guides import controlnet, image_encoder, ip_adapter
 
 from .conftest import MakeJob, found
+from .elsewhere import drawn_elsewhere
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
@@ -154,26 +152,6 @@ def _plainly(kind: str, job: DrawJob, settings: ModelSettings) -> Any:
     return np.asarray(drawn.images[0], np.int16)
 
 
-DRAW_AGAIN = """
-import json, sys
-from pathlib import Path
-import torch
-torch.set_num_threads(int(sys.argv[1]))
-from catalog_gen.diffusion.engine import Engine
-from catalog_gen.diffusion.jobs import DrawJob
-from catalog_gen.diffusion.loading import load_model
-from catalog_gen.recipe import Recipe
-from catalog_gen.settings import ModelSettings
-for line in sys.stdin:
-    settings, recipes = json.loads(line)
-    recipes = [Recipe.model_validate(each) for each in recipes]
-    jobs = [DrawJob(each.recipe_id, each, Path(sys.argv[2])) for each in recipes]
-    loaded = load_model(ModelSettings.model_validate(settings))
-    for drawn in Engine(loaded, batch_size=3).draw(jobs):
-        print(drawn.recipe_id, drawn.sha256)
-"""
-
-
 def test_bytes_depend_on_no_order_neighbour_or_process(
     models: dict[str, LoadedModel],
     guided: Guided,
@@ -182,7 +160,7 @@ def test_bytes_depend_on_no_order_neighbour_or_process(
     make_job: MakeJob,
 ) -> None:
     everything: dict[str, str] = {}
-    lines: list[str] = []
+    asked: list[tuple[ModelSettings, list[DrawJob]]] = []
     for kind, loaded in models.items():
         jobs = [
             make_job(loaded, seed, method=method, scheduler="own", guidance=guidance)
@@ -197,16 +175,8 @@ def test_bytes_depend_on_no_order_neighbour_or_process(
             alone = _shas(list(Engine(loaded, batch_size=3).draw([job])))
             assert alone == {job.recipe_id: first[job.recipe_id]}
         everything |= first
-        recipes = [job.recipe.chosen() for job in reversed(jobs)]
-        lines.append(json.dumps([guided[kind].model_dump(mode="json"), recipes]))
-    there = subprocess.run(
-        [sys.executable, "-c", DRAW_AGAIN, str(torch.get_num_threads()), str(photo)],
-        input="\n".join(lines),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert dict(line.split() for line in there.stdout.splitlines()) == everything
+        asked.append((guided[kind], jobs))
+    assert drawn_elsewhere(asked, batch_size=3) == everything
 
 
 def test_other_methods_draw_what_they_drew_without_the_parts(

@@ -2,6 +2,7 @@
 
 import csv
 import os
+import time
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -128,10 +129,14 @@ class Shop:
         self.config.write_text(self.config.read_text("utf-8").replace(APART, ""), "utf-8")
 
     def write_feed(self, rows: dict[str, tuple[str, ...]]) -> None:
-        with (self.folder / "feed.csv").open("w", newline="", encoding="utf-8") as stream:
+        """Write the feed as an export that ended a minute ago: nothing waits for its end."""
+        feed = self.folder / "feed.csv"
+        with feed.open("w", newline="", encoding="utf-8") as stream:
             writer = csv.writer(stream)
             writer.writerow(("id", "title", "product_type", "color", "price"))
             writer.writerows((product_id, *row) for product_id, row in rows.items())
+        an_end = time.time() - 60
+        os.utime(feed, (an_end, an_end))
 
     @property
     def environment(self) -> dict[str, str]:

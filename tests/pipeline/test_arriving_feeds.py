@@ -63,10 +63,12 @@ def test_a_feed_that_is_written_for_ever_is_refused(
     monkeypatch.setattr("catalog_gen.stages.feed.PATIENCE", 1.5)
     shop = open_shop(tmp_path)
     over = threading.Event()
+    path = shop.catalog.settings.feed.path
+    path.touch()
 
     def export() -> None:
         while not over.wait(0.1):
-            with shop.catalog.settings.feed.path.open("a") as stream:
+            with path.open("a") as stream:
                 stream.write("m,Mug,1,\n")
 
     writer = threading.Thread(target=export)

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.commands import run_command
 from tests.pipeline.shop import ROWS, Shop, open_shop
+from tests.processes import run_command
 
 
 def run(shop: Shop, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -12,8 +12,10 @@ import re
 import subprocess
 import sys
 from dataclasses import dataclass
+from functools import partial
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -22,6 +24,9 @@ from PIL import Image
 
 from tests.imaging.bombs import claims, many_scans
 from tests.pipeline.shop import Shop, open_shop
+from tests.processes import run_command
+
+pytestmark = pytest.mark.slow
 
 SECRETS = {
     "HF_TOKEN": "hf_planted1secret",
@@ -73,17 +78,17 @@ PHOTOS = {
     "moving.gif": "several frames",
 }
 
-#: The command line, with every connection and every look-up of a name noted in a file.
-WATCHED = """
-import sys
-log = open(sys.argv.pop(1), "a", buffering=1)
-def watch(event, arguments):
-    if event in ("socket.connect", "socket.getaddrinfo", "socket.gethostbyname"):
-        log.write(f"{event} {arguments[1:] if event == 'socket.connect' else arguments}\\n")
-sys.addaudithook(watch)
-from catalog_gen.cli.main import main
-main()
-"""
+
+def note_connections(log: Path) -> None:
+    """From now on, note this process's connections and look-ups of names in a file."""
+    stream = log.open("a", buffering=1)
+
+    def watch(event: str, arguments: Any) -> None:
+        if event in ("socket.connect", "socket.getaddrinfo", "socket.gethostbyname"):
+            told = arguments[1:] if event == "socket.connect" else arguments
+            stream.write(f"{event} {told}\n")
+
+    sys.addaudithook(watch)
 
 
 @dataclass(frozen=True)
@@ -100,16 +105,8 @@ class Night:
 
 
 def command(shop: Shop, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    environment = os.environ | SECRETS
-    environment |= {"CATALOG_HOME": str(shop.home.root), "CATALOG_CONFIG": str(shop.config)}
-    log = str(shop.folder / "connections.log")
-    return subprocess.run(
-        [sys.executable, "-c", WATCHED, log, *arguments],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    first = partial(note_connections, shop.folder / "connections.log")
+    return run_command(*arguments, environment=SECRETS | shop.environment, first=first)
 
 
 @pytest.fixture(scope="module")

@@ -23,6 +23,8 @@ from catalog_gen.store.drawing_lock import drawing_process
 from resources.diffusion import DiffusionPipelineResource
 from tests.pipeline.shop import Shop, open_shop
 
+pytestmark = pytest.mark.slow
+
 PRODUCTS = 8
 PICTURES = 2 * PRODUCTS
 IMAGES = "SELECT image_id, sha256 FROM images"
@@ -71,7 +73,7 @@ def _one_thread() -> Iterator[None]:
 def test_two_engines_draw_a_night_as_one_does(tmp_path: Path) -> None:
     one, two = planned(tmp_path / "one"), planned(tmp_path / "two")
     draw_missing(one.catalog, lambda: one.engine, SHARED, Stamp.at_once("one"))
-    engines = DiffusionPipelineResource().engine(two.catalog)
+    engines = DiffusionPipelineResource().engine(two.catalog, "two")
     assert isinstance(engines, Engines)
     shown: list[Progress] = []
     killed = -1

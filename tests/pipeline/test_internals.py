@@ -2,10 +2,12 @@
 
 import re
 import time
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import pytest
 from dagster._core.remote_origin import (
     ManagedGrpcPythonEnvCodeLocationOrigin,
     RemoteInstigatorOrigin,
@@ -25,6 +27,7 @@ from resources.internals import (
     SEEN_WITH,
     ahead_of_the_clock,
     end_dead_run,
+    last_scheduled,
     restart_schedules_ahead,
     share_engines,
     step_errors,
@@ -107,6 +110,19 @@ def test_a_database_keeps_its_engine_between_transactions(tmp_path: Path) -> Non
         assert first is not second
         done = refused.execute_in_process(instance=instance, raise_on_error=False)
         assert [error.message for error in step_errors(instance, done.run_id)] == ["no such colour"]
+
+
+@pytest.mark.parametrize(
+    ("now", "due"),
+    [
+        ("2026-11-26T02:00:00+00:00", "2026-11-26T02:00:00+01:00"),
+        ("2026-11-26T00:59:59+00:00", "2026-11-25T02:00:00+01:00"),
+        ("2026-07-01T00:00:00+00:00", "2026-07-01T02:00:00+02:00"),  # in summer
+    ],
+)
+def test_the_newest_time_of_a_schedule_is_in_its_time_zone(now: str, due: str) -> None:
+    found = last_scheduled("0 2 * * *", "Europe/Berlin", datetime.fromisoformat(now))
+    assert found == datetime.fromisoformat(due)
 
 
 def test_schedules_that_last_ran_in_the_future_begin_anew_and_others_are_left() -> None:

@@ -6,9 +6,13 @@
 import gc
 from pathlib import Path
 
+import pytest
+
 from benchmarks.long_night import Sample, Watch, sample
 from catalog_gen.progress import reporting_to
 from tests.pipeline.shop import open_shop
+
+pytestmark = pytest.mark.slow
 
 
 def test_nights_leave_no_files_threads_or_waiting_pictures_behind(tmp_path: Path) -> None:

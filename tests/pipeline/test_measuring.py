@@ -33,6 +33,7 @@ class OnAGpu:
 
     engine: Engine
     batch_size: int = 2
+    delivers: bool = False
 
     @property
     def environment(self) -> Environment:

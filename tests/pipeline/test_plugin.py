@@ -12,6 +12,8 @@ from catalog_gen.method import METHODS
 from catalog_gen.store.connection import Store
 from tests.pipeline.shop import Shop, open_shop
 
+pytestmark = pytest.mark.slow
+
 PLUGIN = Path(__file__).parents[1] / "plugin"
 
 

@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import pytest
 
 from assets_defs.launch import dagster_instance
 from resources.internals import ahead_of_the_clock
 from tests.pipeline.page import REPOSITORY, ask, served, waited_for
 from tests.pipeline.shop import Shop, open_shop
+
+pytestmark = pytest.mark.slow
 
 LAUNCH = """mutation($parameters: ExecutionParams!) {
     launchRun(executionParams: $parameters) {

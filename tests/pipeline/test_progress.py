@@ -9,10 +9,14 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from assets_defs.run_progress import in_words
 from catalog_gen.progress import Progress, report, reporting_to
 from tests.pipeline.shop import Shop, open_shop
 from tests.pipeline.test_cli import run
+
+pytestmark = pytest.mark.slow
 
 #: What libraries like to say, and nobody asked for.
 NOISE = ("leaked", "Warning", "Traceback", "nanobind", "beta", "UserWarning")

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from assets_defs.same_origin import SameOriginOnly, Scope
+from catalog_gen.same_origin import SameOriginOnly, Scope
 
 OWN = {"host": "127.0.0.1:3000"}
 
@@ -32,7 +32,9 @@ def status(
         "query_string": query.encode(),
         "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
     }
-    guard = SameOriginOnly(application, 3000, ["pictures.shop.example", "inside:8443"])
+    guard = SameOriginOnly(
+        application, 3000, ["pictures.shop.example", "inside:8443"], ("/graphql",)
+    )
     asyncio.run(guard(scope, receive, send))
     return int(sent[0]["status"])
 

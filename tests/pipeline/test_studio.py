@@ -17,7 +17,9 @@ from PIL import Image
 from catalog_gen.settings import Home
 from catalog_gen.store.connection import Store
 from catalog_gen.store.pictures.in_folder import InFolder
-from tests.commands import run_command
+from tests.processes import run_command
+
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
 

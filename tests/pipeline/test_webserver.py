@@ -15,6 +15,8 @@ import pytest
 from tests.pipeline.page import REPOSITORY, ask, wait_until_served
 from tests.pipeline.shop import Shop
 
+pytestmark = pytest.mark.slow
+
 
 def serving(refreshed: Shop, *arguments: str) -> "subprocess.Popen[bytes]":
     """One of Dagster's own servers for the shop, as ``catalog-gen dev`` starts them."""

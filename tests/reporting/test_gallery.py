@@ -339,6 +339,19 @@ def test_counts_failures_and_rejected_rows_are_shown(tmp_path: Path) -> None:
     assert "a product needs a title" in rejections[0].text
 
 
+def test_a_picture_that_sizes_share_is_counted_once(tmp_path: Path) -> None:
+    shared = (image(0, products=2), image(1, products=2, live=False, decision="review"))
+    large = GalleryProduct("SKU-1-L", "Mug, large", "mug", (GalleryView("packshot", shared),))
+    page = written(catalog(mug(*shared), large), tmp_path)
+    shown = {
+        each.dt.text: each.dd.text
+        for each in BeautifulSoup(page, "html.parser").select(".figures div")
+        if each.dt and each.dd
+    }
+    assert shown["products"] == "2"
+    assert (shown["live pictures"], shown["to review"]) == ("1", "1")
+
+
 def test_an_empty_catalog_is_a_page_too(tmp_path: Path) -> None:
     page = written(catalog(publication_id=None, coverage=0.0), tmp_path)
     assert "Nothing is published yet" in page

@@ -1,3 +1,4 @@
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,8 +26,19 @@ def outbox(home: Home) -> Outbox:
     return Outbox(home.outbox)
 
 
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database without rows; creating its tables and views takes longer than most tests."""
+    home = Home(tmp_path_factory.mktemp("empty"))
+    with Store(home).writing(checkpoint=True):
+        pass
+    return home.database
+
+
 @pytest.fixture
-def shop(store: Store, outbox: Outbox) -> Shop:
+def shop(store: Store, outbox: Outbox, empty_database: Path) -> Shop:
+    store.path.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(empty_database, store.path)
     return Shop(store, outbox)
 
 

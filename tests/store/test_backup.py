@@ -1,6 +1,7 @@
 """Verify, backup and restore, together and with flipped bytes."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -34,14 +35,36 @@ def contents(home: Home) -> dict[str, list[tuple[object, ...]]]:
         }
 
 
-@pytest.fixture(params=["folder", "duckdb"])
-def full(shop: Shop, outbox: Outbox, request: pytest.FixtureRequest) -> Shop:
-    """Two nights in the store, and a picture that waits in the outbox."""
-    shop.place = request.param
+@pytest.fixture(scope="module", params=["folder", "duckdb"])
+def original(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Shop:
+    """Two nights in the store, and a picture that waits in the outbox; only to be copied."""
+    home = Home(tmp_path_factory.mktemp("original"))
+    shop = Shop(Store(home), Outbox(home.outbox), place=request.param)
     shop.refresh([mug(1), mug(2)])
     shop.refresh([mug(1), mug(2, "blue")])
-    outbox.write([drawn(WAITING)], [], ENVIRONMENT)
+    shop.outbox.write([drawn(WAITING)], [], ENVIRONMENT)
     return shop
+
+
+@pytest.fixture(scope="module")
+def whole_backup(original: Shop) -> Path:
+    """A backup of the original; only to be copied."""
+    folder = original.store.home.root.with_name(f"backup-{original.place}")
+    back_up(original.store.home, folder)
+    return folder
+
+
+@pytest.fixture
+def full(original: Shop, home: Home) -> Shop:
+    """A copy of the original in a home of its own."""
+    shutil.copytree(original.store.home.root, home.root)
+    return replace(original, store=Store(home, patience=0.3), outbox=Outbox(home.outbox))
+
+
+@pytest.fixture
+def backup(whole_backup: Path, tmp_path: Path) -> Path:
+    """A copy of the backup."""
+    return Path(shutil.copytree(whole_backup, tmp_path / "backup"))
 
 
 def test_a_backup_brings_back_every_row_and_what_waits(
@@ -84,10 +107,11 @@ def test_a_restore_replaces_nothing_unasked_and_keeps_what_it_replaces(
     assert len(Outbox(home.outbox).pending()) == 1
 
 
-def test_a_backup_goes_nowhere_where_something_is(full: Shop, home: Home, tmp_path: Path) -> None:
-    back_up(home, tmp_path / "backup")
+def test_a_backup_goes_nowhere_where_something_is(
+    full: Shop, home: Home, backup: Path, tmp_path: Path
+) -> None:
     with pytest.raises(InputError, match="exists and is not empty"):
-        back_up(home, tmp_path / "backup")
+        back_up(home, backup)
     with pytest.raises(StoreError, match="no database"):
         back_up(Home(tmp_path / "nothing"), tmp_path / "another")
     assert not (tmp_path / "another").exists()
@@ -96,44 +120,40 @@ def test_a_backup_goes_nowhere_where_something_is(full: Shop, home: Home, tmp_pa
 @pytest.mark.parametrize("share", [0.0, 0.2, 0.5, 0.99])
 @pytest.mark.parametrize("which", ["catalog.duckdb", "outbox", "pictures"])
 def test_a_flipped_byte_of_a_backup_is_named_and_nothing_is_restored(
-    full: Shop, home: Home, tmp_path: Path, which: str, share: float
+    original: Shop, backup: Path, tmp_path: Path, which: str, share: float
 ) -> None:
-    if which == "pictures" and full.place == "duckdb":
+    if which == "pictures" and original.place == "duckdb":
         pytest.skip("the database has them")
-    folder = tmp_path / "backup"
-    back_up(home, folder)
-    path = folder / which
+    path = backup / which
     if path.is_dir():
         path = next(each for each in sorted(path.rglob("*")) if each.is_file())
         path.chmod(0o644)
     flip(path, int(share * (path.stat().st_size - 1)))
     elsewhere = Home(tmp_path / "elsewhere")
     with pytest.raises(CorruptionError, match=path.stem):
-        restore(elsewhere, folder)
+        restore(elsewhere, backup)
     assert not elsewhere.root.exists()
 
 
-def test_a_manifest_that_is_no_manifest_is_refused(full: Shop, home: Home, tmp_path: Path) -> None:
-    folder = tmp_path / "backup"
-    back_up(home, folder)
-    manifest = folder / "manifest.json"
+def test_a_manifest_that_is_no_manifest_is_refused(backup: Path) -> None:
+    manifest = backup / "manifest.json"
     text = manifest.read_text("utf-8")
     manifest.write_text(text.replace('"outbox/', '"../outbox/'), "utf-8")
     with pytest.raises(CorruptionError, match="missing or changed"):
-        check_backup(folder)
+        check_backup(backup)
     manifest.write_text(text.replace('"version": ', '"version": 9'), "utf-8")
     with pytest.raises(StoreError, match="newer"):
-        check_backup(folder)
+        check_backup(backup)
     manifest.write_text(text.replace('"schema"', '"schema_version"'), "utf-8")
     with pytest.raises(InputError, match="unreleased"):
-        check_backup(folder)
+        check_backup(backup)
     manifest.write_text("[]", "utf-8")
     with pytest.raises(CorruptionError, match="can't be read"):
-        check_backup(folder)
-    shutil.rmtree(folder / "outbox")
+        check_backup(backup)
+    shutil.rmtree(backup / "outbox")
     manifest.unlink()
     with pytest.raises(InputError, match="not a readable backup"):
-        check_backup(folder)
+        check_backup(backup)
 
 
 def test_verify_names_a_changed_picture_and_a_damaged_outbox_file(
@@ -173,11 +193,10 @@ def test_flipped_bytes_in_the_database_are_found_and_a_restore_mends_them(
     assert verify(Store(home), full.outbox).damaged == ()
 
 
-def test_nothing_is_restored_while_a_refresh_draws(full: Shop, home: Home, tmp_path: Path) -> None:
-    back_up(home, tmp_path / "backup")
+def test_nothing_is_restored_while_a_refresh_draws(full: Shop, home: Home, backup: Path) -> None:
     assert drawing_process(home) is None
     with drawing_lock(home):
         assert drawing_process(home) is not None
         with pytest.raises(StoreBusyError, match="is drawing"):
-            restore(home, tmp_path / "backup", force=True)
+            restore(home, backup, force=True)
     assert drawing_process(home) is None

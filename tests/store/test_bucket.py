@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from catalog_gen.errors import StoreError
-from catalog_gen.store.pictures import in_bucket
+from catalog_gen.store import bucket
 from catalog_gen.store.pictures.in_bucket import InBucket
 from catalog_gen.store.pictures.move import move_pictures
 from catalog_gen.store.verify import verify
@@ -22,7 +22,7 @@ PLACE = "s3://shop/pictures"
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Faulty]:
-    monkeypatch.setattr(in_bucket, "_PATIENCE", timedelta(seconds=5))
+    monkeypatch.setattr(bucket, "_PATIENCE", timedelta(seconds=5))
     with s3_server(monkeypatch) as server:
         yield server
 
@@ -34,7 +34,7 @@ def named(count: int, size: int = 2_000) -> dict[str, bytes]:
 
 def test_a_bucket_keeps_lists_and_drops(server: Faulty) -> None:
     pictures = InBucket(PLACE)
-    kept = named(40)
+    kept = named(12)
     first = next(iter(kept))
     assert pictures.get(list(kept)) == {}
     pictures.put(kept)
@@ -51,7 +51,7 @@ def test_what_passes_by_is_tried_again(server: Faulty, fault: str) -> None:
     chance = random.Random(1)
     server.fault = lambda _: fault if chance.random() < 0.15 else ""
     pictures = InBucket(PLACE)
-    kept = named(60)
+    kept = named(36)
     pictures.put(kept)
     assert pictures.get(list(kept)) == kept
     assert len(server.told) > 10
@@ -88,19 +88,28 @@ def test_a_server_that_is_gone_is_told(server: Faulty, monkeypatch: pytest.Monke
 def test_a_catalog_moves_into_a_bucket_and_back_while_a_tenth_fails(
     server: Faulty, shop: Shop
 ) -> None:
-    shop.refresh([mug(number) for number in range(30)])
+    shop.refresh([mug(number) for number in range(12)])
     chance = random.Random(2)
     faults = ["500", "slow down", "truncated", "wrong etag", "flipped"]
     server.fault = lambda _: chance.choice(faults) if chance.random() < 0.1 else ""
-    assert move_pictures(shop.store, PLACE).copied == 30
+    assert move_pictures(shop.store, PLACE).copied == 12
     shop.place = PLACE
-    shop.refresh([mug(number, "blue") for number in range(30)])
+    shop.refresh([mug(number, "blue") for number in range(12)])
     found = verify(shop.store, shop.outbox)
-    assert (found.images, found.damaged) == (60, ())
-    assert move_pictures(shop.store, "folder").copied == 60
+    assert (found.images, found.damaged) == (24, ())
+    assert move_pictures(shop.store, "folder").copied == 24
     server.fault = lambda _: ""
     assert list(InBucket(PLACE).listed()) == []
     assert verify(shop.store, shop.outbox).damaged == ()
+
+
+def test_a_listing_that_is_torn_goes_on(server: Faulty) -> None:
+    kept = named(12)
+    InBucket(PLACE).put(kept)
+    faults = iter(["truncated", "500", "truncated"])
+    server.fault = lambda _: next(faults, "")
+    assert dict(InBucket(PLACE).listed()) == dict.fromkeys(kept, 2_000)
+    assert server.told == ["truncated", "500", "truncated"]
 
 
 def test_nothing_of_the_credentials_is_told(server: Faulty, monkeypatch: Any) -> None:

@@ -1,4 +1,5 @@
 import os
+import resource
 import subprocess
 import sys
 import threading
@@ -12,6 +13,7 @@ from catalog_gen.errors import CorruptionError, StoreBusyError, StoreError
 from catalog_gen.settings import Home
 from catalog_gen.store.connection import Store
 from catalog_gen.store.images import damaged_images
+from catalog_gen.store.relations import limit_memory
 
 HOLD = """
 import sys, duckdb
@@ -139,6 +141,60 @@ def test_threads_take_turns(store: Store) -> None:
 def test_opening_twice_in_one_thread_is_an_error_and_no_deadlock(store: Store) -> None:
     with store.writing(), pytest.raises(StoreError, match="open already"), store.reading():
         pass
+
+
+def test_stores_of_one_database_wait_for_each_other(store: Store) -> None:
+    start_run_row(store, "first")
+    with store.reading(), pytest.raises(StoreBusyError, match="another thread has held"):
+        start_run_row(Store(store.home, patience=0.01), "second")
+    start_run_row(Store(store.home), "second")
+    assert run_ids(store) == ["first", "second"]
+
+
+def test_a_block_leaves_no_limit_and_no_database_to_the_next(store: Store, tmp_path: Path) -> None:
+    settings = "SELECT current_setting('memory_limit'), current_setting('temp_directory')"
+    with store.writing() as connection:
+        usual, beside = connection.execute(settings).fetchall()[0]
+        limit_memory(connection)
+        connection.execute("CREATE TEMP TABLE scratch AS SELECT 1")
+    assert beside == f"{store.path}.tmp"
+    other = Store(Home(tmp_path / "other"))
+    with other.writing() as connection:
+        assert connection.execute(settings).fetchall() == [(usual, f"{other.path}.tmp")]
+        known = connection.execute("SELECT path FROM duckdb_databases() WHERE path IS NOT NULL")
+        assert known.fetchall() == [(str(other.path),)]
+        tables = connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()
+        assert ("scratch",) not in tables
+
+
+def test_what_spilled_to_disk_is_gone_with_its_folder(store: Store) -> None:
+    spilled = store.path.with_name(f"{store.path.name}.tmp")
+    start_run_row(store, "first")
+    with store.reading() as connection:
+        connection.execute("SET memory_limit = '10MB'")
+        connection.execute("CREATE TEMP TABLE big AS SELECT range, hash(range) FROM range(1000000)")
+        assert spilled.is_dir()
+    assert not spilled.exists()
+    assert run_ids(store) == ["first"]
+
+
+def test_after_a_commit_that_failed_the_database_opens_again(store: Store) -> None:
+    start_run_row(store, "first")
+    usual = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def write_more_than_fits() -> None:
+        with store.writing() as connection:
+            connection.execute("INSERT INTO image_bytes VALUES ('a', repeat('x', 10000)::BLOB)")
+            resource.setrlimit(resource.RLIMIT_FSIZE, (5000, usual[1]))
+            try:
+                connection.execute("COMMIT")
+            finally:
+                resource.setrlimit(resource.RLIMIT_FSIZE, usual)
+
+    with pytest.raises(StoreError, match="Failed to commit"):
+        write_more_than_fits()
+    start_run_row(store, "second")
+    assert run_ids(store) == ["first", "second"]
 
 
 def test_a_damaged_database_is_named_as_such(store: Store) -> None:

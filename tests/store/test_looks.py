@@ -1,6 +1,8 @@
 """Products that ask for the same pictures share them, and nothing else."""
 
+import shutil
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -8,11 +10,14 @@ from hypothesis import strategies as st
 
 from catalog_gen.catalog.product import Product
 from catalog_gen.fingerprint import SHARDS, shard_of
+from catalog_gen.settings import Home
+from catalog_gen.store.connection import Store
 from catalog_gen.store.consistency import doubtful_siblings, outliers, uneven_groups
 from catalog_gen.store.figures import coverage_figures, verdict_figures
 from catalog_gen.store.ledger import ledger_counts, open_failures, open_work
 from catalog_gen.store.lineage import lineage_of, products_of
 from catalog_gen.store.looks import Asker, askers
+from catalog_gen.store.outbox import Outbox
 from catalog_gen.store.prompts import retire_prompts
 from catalog_gen.store.retries import all_rejected
 from catalog_gen.store.showcase import live_products, shown_products
@@ -226,14 +231,14 @@ rows = st.lists(
 )
 @given(catalog=rows, data=st.data())
 def test_neither_order_nor_other_products_change_a_looks_pictures(
-    tmp_path_factory: pytest.TempPathFactory, catalog: list[Row], data: st.DataObject
+    tmp_path_factory: pytest.TempPathFactory,
+    empty_database: Path,
+    catalog: list[Row],
+    data: st.DataObject,
 ) -> None:
-    from catalog_gen.settings import Home
-    from catalog_gen.store.connection import Store
-    from catalog_gen.store.outbox import Outbox
-
     def asked(some: list[Row]) -> dict[str, frozenset[str]]:
         home = Home(tmp_path_factory.mktemp("looks"))
+        shutil.copyfile(empty_database, home.database)
         shop = Shop(Store(home), Outbox(home.outbox), candidates=2)
         shop.record([each.product for each in some])
         shop.plan()

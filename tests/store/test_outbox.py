@@ -19,6 +19,7 @@ from catalog_gen.store.connection import Store
 from catalog_gen.store.images import damaged_images, stored_png
 from catalog_gen.store.ledger import open_failures
 from catalog_gen.store.outbox import Ingested, Outbox, ingest
+from catalog_gen.store.outbox_file import read_batch
 from tests.store.shop import ENVIRONMENT, Shop, drawn, mug, png_of
 
 #: Dies by SIGKILL where it is told to: a real process, a real database file.
@@ -72,8 +73,8 @@ def test_what_is_written_is_what_is_read(pngs: list[bytes], errors: list[str]) -
     ]
     failures = [Failure(f"f{number}", error, 0.1) for number, error in enumerate(errors)]
     with TemporaryDirectory() as folder:
-        path = Outbox(Path(folder)).write(images, failures, ENVIRONMENT, run_id="night")
-        batch = outbox_module.read_batch(path)
+        name = Outbox(Path(folder)).write(images, failures, ENVIRONMENT, run_id="night")
+        batch = read_batch(Path(folder) / name)
     assert batch.environment == ENVIRONMENT
     assert batch.run_id == "night"
     addresses = [sha256(png).hexdigest() for png in pngs]
@@ -84,7 +85,8 @@ def test_what_is_written_is_what_is_read(pngs: list[bytes], errors: list[str]) -
 
 
 def test_taking_over_the_same_file_twice_changes_nothing(store: Store, outbox: Outbox) -> None:
-    path = outbox.write([drawn(each) for each in IDS], [Failure("f", "black", 1.0)], ENVIRONMENT)
+    name = outbox.write([drawn(each) for each in IDS], [Failure("f", "black", 1.0)], ENVIRONMENT)
+    path = outbox.folder / name
     content = path.read_bytes()
     assert take(store, outbox) == Ingested(images=3, failures=1)
     assert outbox.pending() == []
@@ -139,7 +141,7 @@ def test_a_process_killed_anywhere_loses_and_doubles_nothing(
 def test_a_damaged_file_is_set_aside_and_the_others_go_in(
     store: Store, outbox: Outbox, damage: str
 ) -> None:
-    bad = outbox.write([drawn(IDS[0])], [], ENVIRONMENT)
+    bad = outbox.folder / outbox.write([drawn(IDS[0])], [], ENVIRONMENT)
     outbox.write([drawn(IDS[1])], [], ENVIRONMENT)
     content = bytearray(bad.read_bytes())
     content[len(content) // 2] ^= 1
@@ -175,7 +177,7 @@ def test_files_wait_while_another_process_holds_the_database(store: Store, outbo
 
 def test_an_outbox_that_can_not_be_written_says_so(tmp_path: Path) -> None:
     (tmp_path / "outbox").write_text("a file where the folder should be")
-    with pytest.raises(StoreError, match="can't take 1 pictures"):
+    with pytest.raises(StoreError, match="can't take a batch"):
         Outbox(tmp_path / "outbox").write([drawn(IDS[0])], [], ENVIRONMENT)
 
 

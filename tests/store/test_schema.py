@@ -10,6 +10,7 @@ from duckdb import DuckDBPyConnection
 from catalog_gen.errors import StoreError
 from catalog_gen.store import connection as connection_module
 from catalog_gen.store.connection import Store, open_memory
+from catalog_gen.store.outbox import Outbox
 from catalog_gen.store.runs import last_runs, start_run
 from catalog_gen.store.schema import (
     Migration,
@@ -67,9 +68,10 @@ def test_memory_has_the_whole_schema() -> None:
 
 
 def test_a_migration_brings_a_released_store_up_to_date_with_its_rows(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch
+    store: Store, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     use(monkeypatch, released())
+    shop = Shop(store, outbox)
     shop.refresh([mug(1), mug(2)])
     use(monkeypatch, following())
     with pytest.raises(StoreError, match="older than this catalog_gen"), shop.store.peek():

@@ -1,6 +1,7 @@
 """What processes that are killed while they write leave behind is swept, and nothing else is."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ from catalog_gen.settings import Home
 from catalog_gen.stages.catalog import Catalog
 from catalog_gen.stages.feed import take_feed
 from catalog_gen.store.backup import back_up, restore
+from catalog_gen.store.connection import Store
 from catalog_gen.store.files import write_whole
 from catalog_gen.store.outbox import Outbox, ingest
 from catalog_gen.store.snapshot import publish_snapshot, query_snapshot
@@ -78,16 +80,25 @@ query_snapshot(home, "SELECT 1")
 """
 
 
-@pytest.fixture
-def full(shop: Shop, home: Home) -> Shop:
-    """A night in the database, a snapshot of it, a backup, and a feed beside it."""
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A night in the database, a snapshot of it, a backup, and a feed beside it; to be copied."""
+    folder = tmp_path_factory.mktemp("original")
+    home = Home(folder / "catalog")
+    shop = Shop(Store(home), Outbox(home.outbox))
     shop.refresh([mug(1), mug(2)])
     publish_snapshot(shop.store, home)
-    back_up(home, home.root.parent / "good")
-    (home.root.parent / "feed.csv").write_text("id,title,product_type\n1,Mug,mug\n", "utf-8")
+    back_up(home, folder / "good")
+    (folder / "feed.csv").write_text("id,title,product_type\n1,Mug,mug\n", "utf-8")
     sample = (Path(__file__).parents[2] / "data" / "catalog.toml").read_text("utf-8")
-    (home.root.parent / "catalog.toml").write_text(sample, "utf-8")
-    return shop
+    (folder / "catalog.toml").write_text(sample, "utf-8")
+    return folder
+
+
+@pytest.fixture
+def full(original: Path, store: Store, outbox: Outbox) -> Shop:
+    shutil.copytree(original, store.home.root.parent, symlinks=True, dirs_exist_ok=True)
+    return Shop(store, outbox)
 
 
 def again_take_feed(shop: Shop, home: Home) -> None:

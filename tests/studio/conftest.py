@@ -1,26 +1,39 @@
 """Fixtures of the studio's tests."""
 
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from studio.photos.render import SIDE
+from studio.networks.tokenizer import caption_corpus, train_tokenizer
+from studio.photos.render import SIDE, shoot
 from studio.photos.scene import Split, split_seed
 
 SPLITS: tuple[Split, ...] = ("train", "scorer", "judge", "held-out")
+#: Scenes of a split, each in ten colours.
+SCENES = 10
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _few_scenes() -> Iterator[None]:
+    """A file of photos has as many scenes as the fixture ``photos`` renders."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("studio.photos.negatives.SCENES_PER_FILE", SCENES)
+        yield
 
 
 @pytest.fixture(scope="session")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of photos as ``studio.photos`` writes it: 25 scenes per split, discs on white."""
+    """A folder of photos as ``studio.photos`` writes it: ``SCENES`` per split, discs on white."""
     folder = tmp_path_factory.mktemp("photos")
     rows, columns = np.mgrid[:SIDE, :SIDE]
     for split in SPLITS:
         arrays = {}
-        for index in range(25):
+        for index in range(SCENES):
             seed = split_seed(split, index)
-            radius = 40 + 2 * index
+            radius = 40 + 5 * index
             mask = (rows - SIDE / 2) ** 2 + (columns - SIDE / 2) ** 2 < radius**2
             levels = np.array([0.02, 0.3, 0.8])[:, None, None]
             exposures = np.where(mask, levels, 1.0)[..., None].astype(np.float16)
@@ -29,3 +42,19 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / split).mkdir()
         np.savez(folder / split / "scenes-00000.npz", **arrays)
     return folder
+
+
+@pytest.fixture(scope="session")
+def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the tokenizer that every plan trains; to be copied."""
+    folder = tmp_path_factory.mktemp("tokenizer")
+    train_tokenizer(caption_corpus(), folder)
+    return folder
+
+
+@pytest.fixture
+def half_sides(monkeypatch: pytest.MonkeyPatch) -> int:
+    """Negatives with half as many pixels a side, for a quarter of the time."""
+    monkeypatch.setattr("studio.photos.negatives.SIDE", SIDE // 2)
+    monkeypatch.setattr("studio.photos.negatives.shoot", partial(shoot, side=SIDE // 2))
+    return SIDE // 2

@@ -11,12 +11,14 @@ from catalog_gen.judging.rubric import load_rubric
 from studio.evaluation.calibrate import main
 from studio.photos.negatives import render_split
 
+pytestmark = pytest.mark.slow
+
 DATA = Path(__file__).parents[2] / "data"
 SCENES = 2
 
 
 @pytest.fixture
-def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def shop(tmp_path: Path, half_sides: int, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with the sample's settings, a rubric of its own and a few photos."""
     monkeypatch.setattr("studio.photos.negatives.SCENES_PER_FILE", SCENES)
     monkeypatch.setenv("CATALOG_HOME", str(tmp_path / "home"))

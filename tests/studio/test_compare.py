@@ -1,6 +1,7 @@
 """The comparison of four generators in miniature, and its objectives."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -38,11 +39,16 @@ from studio.training.checkpoint import load_checkpoint
 from studio.training.loop import TrainingBudget
 from studio.training.train import Studio, TrainingPlan
 
+pytestmark = pytest.mark.slow
 
-def test_four_arms_train_in_turns_draw_and_are_judged(photos: Path, tmp_path: Path) -> None:
+
+def test_four_arms_train_in_turns_draw_and_are_judged(
+    photos: Path, tokenizer: Path, tmp_path: Path
+) -> None:
     budgets = {"vae": TrainingBudget(steps=1)}
     recipe = TrainingPlan(photos, tmp_path, tmp_path / "model", MINIATURE, budgets)
-    Studio(recipe).run(("tokenizer", "vae", "latents"))
+    shutil.copytree(tokenizer, tmp_path / "tokenizer")
+    Studio(recipe).run(("vae", "latents"))
     save_weights(Judge(MINIATURE.judge), tmp_path / "judge.safetensors")
     work = tmp_path / "compare"
     comparison = Comparison(recipe, work, TrainingBudget(steps=2), 10.0, wishes=12)

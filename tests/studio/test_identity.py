@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.identity import METHODS, compare, faults
+from benchmarks.identity import METHODS, SIDE, compare, faults
 from studio.evaluation.standing_defects import STANDING_DEFECTS
 from studio.photos.pairs import pairs
+
+pytestmark = pytest.mark.slow
 
 pytest.importorskip("mitsuba")
 
@@ -19,7 +21,7 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_methods_are_compared_and_nothing_is_drawn_twice(work: Path) -> None:
-    figures = compare(pairs(work / "scenes", 1, SAMPLES), work)
+    figures = compare(pairs(work / "scenes", 1, SAMPLES, side=SIDE), work)
     assert figures["photos"] == {"used": 1, "refused": 0}
     kept = figures["background"]
     assert kept["identical"]["mean"] == 1.0
@@ -28,12 +30,12 @@ def test_methods_are_compared_and_nothing_is_drawn_twice(work: Path) -> None:
     assert all(0 < figures[name]["silhouette"]["mean"] <= 1 for name in METHODS)
     drawn = {path: path.stat().st_mtime_ns for path in (work / "drawn").iterdir()}
     assert len(drawn) == 2 * len(METHODS)
-    assert compare(pairs(work / "scenes", 1, SAMPLES), work) == figures
+    assert compare(pairs(work / "scenes", 1, SAMPLES, side=SIDE), work) == figures
     assert {path: path.stat().st_mtime_ns for path in (work / "drawn").iterdir()} == drawn
 
 
 def test_error_rates_of_the_faults_are_counted(work: Path) -> None:
-    figures = faults(pairs(work / "scenes", 1, SAMPLES, first=1))
+    figures = faults(pairs(work / "scenes", 1, SAMPLES, side=SIDE))
     assert {f"{name}, planted" for name in STANDING_DEFECTS} <= set(figures)
     for name in STANDING_DEFECTS:
         assert figures[f"{name}, planted"]["n"] == 3

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from catalog_gen.errors import InputError
 from studio.captions import SYNONYMS, canonical_caption, captions
@@ -19,11 +20,17 @@ from studio.photos.denoise import denoise
 from studio.photos.materials import LEVELS, channel_weights, reflectance
 from studio.photos.meshes import arrange
 from studio.photos.negatives import load_photos, render_split
-from studio.photos.render import SIDE, render_direct, render_photo, shoot
+from studio.photos.render import SIDE, develop, render_direct, shoot
 from studio.photos.scene import BLOCK, SPLIT_STARTS, Scene, scene_at
 from studio.vocabulary import CATEGORIES, COLOURS, HELD_OUT_PAIRS, MATERIALS
 
 SAMPLES = 8
+#: Pixels a side, for what holds at any size.
+SMALL = SIDE // 2
+
+
+def small_photo(scene: Scene, colour: str) -> NDArray[np.uint8]:
+    return develop(shoot(scene, SAMPLES, SMALL), scene, colour)  # type: ignore[arg-type]
 
 
 def _first(**wanted: object) -> Scene:
@@ -126,57 +133,59 @@ def test_a_blended_colour_equals_its_own_render(
     """Colours off the three rendered levels, against tracing that very colour."""
     scene = _first(category="mug", material=material, background=background, count=1)
     level = reflectance(colour, scene.material)  # type: ignore[arg-type]
-    blended = render_photo(scene, colour, SAMPLES)  # type: ignore[arg-type]
-    error = blended.astype(float) - render_direct(scene, level, SAMPLES)
+    blended = small_photo(scene, colour)
+    error = blended.astype(float) - render_direct(scene, level, SAMPLES, SMALL)
     assert 10 * np.log10(255**2 / (error**2).mean()) >= decibels
 
 
 def test_white_is_white_to_the_edge_and_the_product_stands_out() -> None:
     scene = _first(category="vase", material="matte", background="white", count=1)
-    photo = render_photo(scene, "white", SAMPLES)
+    negative = shoot(scene, SAMPLES, SMALL)
+    photo = develop(negative, scene, "white")
     for edge in (photo[0], photo[-1], photo[:, 0], photo[:, -1]):
         assert edge.min() >= 250
-    assert photo[shoot(scene, SAMPLES).mask].mean() < 235
+    assert photo[negative.mask].mean() < 235
 
 
 @pytest.mark.parametrize("count", [1, 2])
 def test_the_subject_is_centred_and_fills_the_frame(count: int) -> None:
     scene = _first(category="chair", background="light grey", count=count)
-    rows, columns = np.nonzero(shoot(scene, SAMPLES).mask)
+    rows, columns = np.nonzero(shoot(scene, 1, SMALL).mask)
     sides = np.ptp(rows) + 1, np.ptp(columns) + 1
-    assert 0.75 <= max(sides) / SIDE <= 0.85
-    assert abs((rows.min() + rows.max() + 1) / 2 - SIDE / 2) < 0.02 * SIDE
-    assert abs((columns.min() + columns.max() + 1) / 2 - SIDE / 2) < 0.02 * SIDE
+    assert 0.75 <= max(sides) / SMALL <= 0.85
+    assert abs((rows.min() + rows.max() + 1) / 2 - SMALL / 2) < 0.02 * SMALL
+    assert abs((columns.min() + columns.max() + 1) / 2 - SMALL / 2) < 0.02 * SMALL
 
 
 def test_another_process_makes_the_same_photo() -> None:
     scene = _first(category="bowl", background="white", count=1)
     program = (
-        "import hashlib; from studio.photos.render import render_photo;"
-        "from studio.photos.scene import scene_at;"
-        f"photo = render_photo(scene_at({scene.seed}), 'green', {SAMPLES});"
+        "import hashlib; from studio.photos.render import develop, shoot;"
+        f"from studio.photos.scene import scene_at; scene = scene_at({scene.seed});"
+        f"photo = develop(shoot(scene, {SAMPLES}, {SMALL}), scene, 'green');"
         "print(hashlib.sha256(photo.tobytes()).hexdigest())"
     )
     there = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     ).stdout.strip()
-    assert sha256(render_photo(scene, "green", SAMPLES).tobytes()).hexdigest() == there
+    assert sha256(small_photo(scene, "green").tobytes()).hexdigest() == there
 
 
 def test_a_split_is_rendered_once_and_read_back(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, half_sides: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("studio.photos.negatives.SCENES_PER_FILE", 2)
     assert render_split(tmp_path, "train", 2, samples=1) == 2
     assert render_split(tmp_path, "train", 2, samples=1) == 0
-    photos = load_photos(tmp_path, "train")
+    photos = load_photos(tmp_path, "train", side=half_sides // 2)
     count = len(photos.scenes)
-    assert photos.images.shape == (count, 128, 128, 3)
-    assert photos.masks.shape == (count, 128, 128)
+    assert photos.images.shape == (count, 64, 64, 3)
+    assert photos.masks.shape == (count, 64, 64)
     shown = {(s.category, c) for s, c in zip(photos.scenes, photos.colours, strict=True)}
     assert not shown & HELD_OUT_PAIRS
-    alone = render_photo(photos.scenes[3], photos.colours[3], 1, side=128)
-    np.testing.assert_array_equal(photos.images[3], alone)
+    negative = shoot(photos.scenes[-1], 1, half_sides).reduced(half_sides // 2)
+    alone = develop(negative, photos.scenes[-1], photos.colours[-1])
+    np.testing.assert_array_equal(photos.images[-1], alone)
     assert len(load_photos(tmp_path, "train", limit=3).images) == 3
 
 

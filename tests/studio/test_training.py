@@ -31,7 +31,7 @@ from studio.networks.decoder import weigh_frame
 from studio.networks.diffusion import draw
 from studio.networks.judge import decide, load_judge
 from studio.networks.sizes import CONTEXT, MINIATURE
-from studio.networks.tokenizer import caption_corpus, train_tokenizer
+from studio.networks.tokenizer import caption_corpus
 from studio.networks.vae import (
     BEYOND_WHITE,
     VaeStage,
@@ -45,6 +45,8 @@ from studio.training.loop import TrainingBudget, learning_rate_share, train_stag
 from studio.training.optimizer import orthogonalise
 from studio.training.train import STAGES, Studio, TrainingPlan
 from studio.vocabulary import HELD_OUT_PAIRS
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
@@ -256,12 +258,11 @@ def test_held_out_pairs_stay_out_of_the_generators_photos(photos: Path) -> None:
     assert not shown & HELD_OUT_PAIRS
 
 
-def test_every_caption_word_is_one_token(tmp_path: Path) -> None:
+def test_every_caption_word_is_one_token(trained: TrainingPlan) -> None:
     from transformers import CLIPTokenizer
 
     texts = caption_corpus()
-    train_tokenizer(texts, tmp_path)
-    tokenizer = CLIPTokenizer.from_pretrained(tmp_path)
+    tokenizer = CLIPTokenizer.from_pretrained(trained.work / "tokenizer")
     words = {word for text in texts for word in text.replace(",", " ").replace("-", " ").split()}
     assert all(len(tokenizer.tokenize(word)) == 1 for word in words)
     assert max(len(tokenizer(text).input_ids) for text in texts[::50]) <= CONTEXT

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from catalog_gen.catalog.readers.lines import read_lines
-from catalog_gen.catalog.readers.record import RawRow, Record, reject
+from catalog_gen.catalog.readers.record import MAX_FIELDS, RawRow, Record, reject
 from catalog_gen.catalog.readers.source import FeedSource, half_written
 
 #: JSON can escape lone surrogates, which neither UTF-8 nor the database can store.
@@ -34,6 +34,10 @@ def read_jsonl(source: FeedSource, encoding: str) -> Iterator[RawRow]:
             continue
         if not isinstance(value, dict):
             yield reject(line.number, "", line.text, "the line is not a JSON object")
+            continue
+        if len(value) > MAX_FIELDS:
+            rule = f"a row has at most {MAX_FIELDS:,} fields"
+            yield reject(line.number, "", f"{len(value):,} fields", rule)
             continue
         try:
             values = [as_text(each) for each in value.values()]

@@ -84,9 +84,10 @@ def error_of(predicted: torch.Tensor, target: torch.Tensor, error: Error) -> tor
     """
     if error == "squared":
         return functional.mse_loss(predicted, target)
-    return functional.cross_entropy(
+    found: torch.Tensor = functional.cross_entropy(
         predicted.flatten(2).flatten(0, 1), target.flatten(2).flatten(0, 1).softmax(-1)
     )
+    return found
 
 
 def _encoded(model: "LoadedModel", photos: "Sequence[Pixels]") -> torch.Tensor:
@@ -96,4 +97,5 @@ def _encoded(model: "LoadedModel", photos: "Sequence[Pixels]") -> torch.Tensor:
     with torch.no_grad():
         latents: torch.Tensor = vae.encode(values / 127.5 - 1).latent_dist.mean
     shift = getattr(vae.config, "shift_factor", None) or 0.0
-    return (latents - shift) * vae.config.scaling_factor
+    scale: float = vae.config.scaling_factor
+    return (latents - shift) * scale

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from inspect import signature
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Protocol
 
+from catalog_gen.broken_rules import nearest
 from catalog_gen.errors import ModelError
 from catalog_gen.method import Method, Task
 from catalog_gen.registry import Registry
@@ -92,6 +93,8 @@ class Drawable(Protocol):
     def width(self) -> int: ...
     @property
     def height(self) -> int: ...
+    @property
+    def eta(self) -> float | None: ...
 
 
 class Family(ABC):
@@ -155,10 +158,18 @@ class Family(ABC):
                 "Choose another method, or a plain Stable Diffusion 1.x, 2.x or XL model.",
             )
         if wanted.scheduler not in self.schedulers:
+            meant = nearest(wanted.scheduler, self.schedulers)
             return (
                 f"scheduler = '{wanted.scheduler}'",
-                "this model's family does not have this scheduler",
+                "this model's family does not have this scheduler"
+                + (f"; did you mean '{meant}'?" if meant else ""),
                 f"Choose one of: {', '.join(self.schedulers)}.",
+            )
+        if wanted.eta is not None and wanted.scheduler != "ddim":
+            return (
+                f"eta = {wanted.eta:g}",
+                f"scheduler '{wanted.scheduler}' takes none",
+                "Remove it, or set scheduler to 'ddim' where the model has it.",
             )
         for name, pixels in (("width", wanted.width), ("height", wanted.height)):
             if pixels % self.multiple:
@@ -236,6 +247,8 @@ class Family(ABC):
             "num_inference_steps": key.steps,
             "guidance_scale": key.guidance,
         }
+        if key.eta is not None:
+            arguments["eta"] = key.eta
         # Some pipelines take the size from the photo, others need it in addition.
         if "width" in signature(pipeline.__call__).parameters:
             arguments |= {"width": key.width, "height": key.height}

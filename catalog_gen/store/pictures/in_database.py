@@ -10,7 +10,7 @@ import pyarrow as pa
 from duckdb import DuckDBPyConnection
 
 from catalog_gen.store.pictures.pictures import Pictures, is_whole
-from catalog_gen.store.relations import TEXT, first_row, registered, strings
+from catalog_gen.store.relations import TEXT, first_row, registered, streaming, strings
 
 #: Rows fetched into Python at a time.
 _FETCHED = 10_000
@@ -50,7 +50,7 @@ class InDatabase(Pictures):
 
     def listed(self) -> Iterator[tuple[str, int]]:
         # The images' rows know the sizes, so that no picture is read.
-        with self._connection.cursor() as cursor:
+        with streaming(self._connection) as cursor:
             result = cursor.execute(
                 """
                 SELECT sha256, coalesce(any_value(size), 0) FROM image_bytes

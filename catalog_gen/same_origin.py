@@ -15,12 +15,9 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-#: Paths that change something; links from other sites must not lead there.
-_GUARDED: Final = ("/graphql",)
-
 _REFUSED: Final = (
     b"Refused: this request comes from another site, or names another host. "
-    b"Open the address that `catalog-gen dev` printed.\n"
+    b"Open the address that catalog-gen printed.\n"
 )
 
 
@@ -30,10 +27,18 @@ class SameOriginOnly:
     Args:
         allowed: names under which a proxy serves it, too: ``host``, or ``host:port`` if the port is
             not the scheme's own.
+        guarded: paths that change something; links from other sites must not lead there.
     """
 
-    def __init__(self, app: App, port: int, allowed: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        app: App,
+        port: int,
+        allowed: Collection[str] = (),
+        guarded: Collection[str] = (),
+    ) -> None:
         self._app = app
+        self._guarded = guarded
         own = {f"{name}:{port}" for name in ("127.0.0.1", "localhost", "[::1]")}
         self._hosts = own.union(allowed)
 
@@ -60,7 +65,7 @@ class SameOriginOnly:
         origin = headers.get("origin")
         if origin is not None and origin.partition("://")[2] not in self._hosts:
             return False
-        guarded = any(part in scope["path"] for part in _GUARDED)
+        guarded = any(part in scope["path"] for part in self._guarded)
         if guarded and b"query" in parse_qs(scope.get("query_string", b"")):
             return False  # an image of an old browser, which sends neither Origin nor Sec-Fetch-*
         site = headers.get("sec-fetch-site", "none")

@@ -1,0 +1,276 @@
+"""The experiments and their cells: what is to be drawn, scored and judged, and what came of it.
+
+A cell's picture is an image like any other. Its ledger row belongs to a look that no product asks
+for, so no night draws, judges or publishes it; a picture that a night drew before is shared.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from duckdb import DuckDBPyConnection
+
+from catalog_gen.catalog.product import Product
+from catalog_gen.fingerprint import canonical_json
+from catalog_gen.recipe import Recipe
+from catalog_gen.store.ledger import PlannedItem, WorkItem, save_plan
+from catalog_gen.store.prompts import PromptRow
+from catalog_gen.store.relations import insert_row, registered, registered_rows, strings
+from catalog_gen.store.scores import ToScore
+from catalog_gen.store.verdicts import ToJudge, to_judge
+
+#: The reason of an experiment's prompts and ledger rows.
+REASON: Final = "experiment"
+
+
+@dataclass(frozen=True, slots=True)
+class CellRow:
+    """One cell, as its table has it; ``levels`` is JSON."""
+
+    experiment_id: str
+    place: int
+    grid: str
+    subject: str
+    view: str
+    levels: str
+    words: Mapping[str, str]
+    recipe_id: str
+    prompt_id: str
+    reference: str
+
+
+@dataclass(frozen=True, slots=True)
+class CellResult:
+    """What came of a cell; None where nothing did. ``criteria`` and ``levels`` are JSON."""
+
+    grid: str
+    subject: str
+    levels: str
+    image_id: str
+    sha256: str | None
+    status: str | None
+    error: str | None
+    total: int | None
+    decision: str | None
+    criteria: str | None
+    hard_failures: list[str] | None
+    soundness: float | None
+    similarity: float | None
+    margin: float | None
+    seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class ExperimentRows:
+    """An experiment as the store keeps it.
+
+    Attributes:
+        experiment_id: SHA-256 of its name and cells.
+        definition: JSON, what its file says.
+        prompts: one for each distinct prompt of a subject.
+        items: the candidates to plan, one for each recipe.
+    """
+
+    experiment_id: str
+    name: str
+    definition: str
+    cells: Sequence[CellRow]
+    prompts: Sequence[PromptRow]
+    items: Sequence[PlannedItem]
+
+
+def save_experiment(
+    connection: DuckDBPyConnection, rows: ExperimentRows, *, run_id: str, now: datetime
+) -> None:
+    """Record an experiment and plan what it lacks; saving the same one again changes nothing.
+
+    A recipe that the ledger has keeps its look, and with it its place in the nights' plans.
+    Pictures whose bytes retention deleted are planned again.
+    """
+    insert_row(
+        connection,
+        "experiments",
+        {
+            "experiment_id": rows.experiment_id,
+            "name": rows.name,
+            "definition": rows.definition,
+            "created_at": now,
+            "run_id": run_id,
+        },
+        unless_known=True,
+    )
+    with registered_rows(connection, "cells_to_save", CellRow, rows.cells):
+        connection.execute(
+            "INSERT INTO experiment_cells BY NAME FROM cells_to_save ON CONFLICT DO NOTHING"
+        )
+    with registered_rows(connection, "prompts_to_save", PromptRow, rows.prompts, spec=_spec):
+        connection.execute(
+            """
+            INSERT INTO prompts BY NAME
+            SELECT newer.*, false AS current
+            FROM prompts_to_save AS newer ANTI JOIN prompts USING (prompt_id)
+            """
+        )
+    items = rows.items
+    known = _known(connection, [each.recipe_id for each in items])
+    save_plan(connection, [each for each in items if each.recipe_id not in known], run_id, now)
+    connection.execute(
+        """
+        UPDATE ledger SET status = 'planned', updated_at = $now, run_id = $run_id
+        WHERE status = 'made' AND recipe_id IN (
+            SELECT recipe_id FROM experiment_cells JOIN images ON image_id = recipe_id
+            WHERE experiment_id = $id AND dropped_at IS NOT NULL
+        )
+        """,
+        {"id": rows.experiment_id, "now": now, "run_id": run_id},
+    )
+
+
+def drawn_among(connection: DuckDBPyConnection, recipe_ids: Sequence[str]) -> set[str]:
+    """Those of the recipes whose pictures are kept."""
+    rows = connection.execute(
+        """
+        SELECT image_id FROM images
+        WHERE dropped_at IS NULL AND image_id IN (SELECT unnest($ids::VARCHAR[]))
+        """,
+        {"ids": list(recipe_ids)},
+    ).fetchall()
+    return {image_id for (image_id,) in rows}
+
+
+def undrawn_cells(
+    connection: DuckDBPyConnection, experiment_id: str, model_hash: str, max_tries: int
+) -> list[WorkItem]:
+    """The experiment's cells of one model without a picture, tried fewer than ``max_tries`` times.
+
+    In the file's order, which batches that can be drawn together follow.
+    """
+    rows = connection.execute(
+        """
+        SELECT recipe_id, recipe, ledger.look_id, cells.prompt_id,
+            prompts.shard, ledger.view, candidate, attempt, ledger.reason, tries, error,
+            status = 'deferred', prompts.product_id, cells.subject, cells.reference
+        FROM experiment_cells AS cells
+        JOIN ledger USING (recipe_id)
+        JOIN recipes USING (recipe_id)
+        JOIN prompts ON prompts.prompt_id = cells.prompt_id
+        WHERE experiment_id = $id AND recipes.model_hash = $model AND tries < $tries
+            AND status IN ('planned', 'deferred', 'failed')
+        QUALIFY row_number() OVER (PARTITION BY recipe_id ORDER BY place) = 1
+        ORDER BY place
+        """,
+        {"id": experiment_id, "model": model_hash, "tries": max_tries},
+    ).fetchall()
+    return [_work_item(row) for row in rows]
+
+
+def unscored_cells(
+    connection: DuckDBPyConnection, experiment_id: str, model_hash: str, scorer: str, lookers: str
+) -> list[ToScore]:
+    """The experiment's pictures of one model that this scorer and these lookers have not seen."""
+    rows = connection.execute(
+        """
+        SELECT recipe_id, cells.view, cells.prompt_id, inputs, asked, recipe, cells.words,
+            product_id, cells.subject, cells.reference
+        FROM experiment_cells AS cells
+        JOIN images ON images.image_id = recipe_id AND dropped_at IS NULL
+        JOIN recipes USING (recipe_id)
+        JOIN prompts ON prompts.prompt_id = cells.prompt_id
+        ANTI JOIN (
+            SELECT image_id FROM newest_scores WHERE scorer = $scorer AND lookers = $lookers
+        ) AS answered ON answered.image_id = recipe_id
+        WHERE experiment_id = $id AND recipes.model_hash = $model
+        QUALIFY row_number() OVER (PARTITION BY recipe_id ORDER BY place) = 1
+        ORDER BY place
+        """,
+        {"id": experiment_id, "model": model_hash, "scorer": scorer, "lookers": lookers},
+    ).fetchall()
+    return [
+        ToScore(
+            image_id,
+            view,
+            prompt_id,
+            inputs,
+            asked,
+            Recipe.model_validate_json(recipe),
+            _subject(*told),
+            words=words,
+        )
+        for image_id, view, prompt_id, inputs, asked, recipe, words, *told in rows
+    ]
+
+
+def unjudged_cells(
+    connection: DuckDBPyConnection, experiment_id: str, rubric: str, scorer: str
+) -> list[ToJudge]:
+    """The experiment's scored pictures whose newest verdict is not this rubric's on that score."""
+    rows = connection.execute(
+        """
+        SELECT recipe_id, prompts.product_id, cells.view, place, 0,
+            recipes.recipe, images.environment_id, scores.similarity, scores.margin,
+            scores.embedding, scores.signals, scores.lookers
+        FROM experiment_cells AS cells
+        JOIN images ON images.image_id = recipe_id
+        JOIN scores ON scores.image_id = recipe_id AND scores.scorer = $scorer
+        JOIN recipes USING (recipe_id)
+        JOIN prompts ON prompts.prompt_id = cells.prompt_id
+        LEFT JOIN newest_verdicts AS verdict ON verdict.image_id = recipe_id
+        WHERE experiment_id = $id
+            AND (verdict.rubric IS DISTINCT FROM $rubric OR verdict.seq < scores.seq)
+        QUALIFY row_number() OVER (PARTITION BY recipe_id ORDER BY place) = 1
+        ORDER BY place
+        """,
+        {"id": experiment_id, "scorer": scorer, "rubric": rubric},
+    ).fetchall()
+    return [to_judge(row) for row in rows]
+
+
+def experiment_results(connection: DuckDBPyConnection, experiment_id: str) -> list[CellResult]:
+    """What came of an experiment's cells, in the order of the file."""
+    rows = connection.execute(
+        """
+        SELECT grid, subject, levels, image_id, sha256, status, error, total, decision, criteria,
+            hard_failures, soundness, similarity, margin, seconds
+        FROM experiment_results WHERE experiment_id = $id ORDER BY place
+        """,
+        {"id": experiment_id},
+    ).fetchall()
+    return [CellResult(*row) for row in rows]
+
+
+def _spec(row: PromptRow) -> str:
+    return canonical_json(dict(row.spec))
+
+
+def _known(connection: DuckDBPyConnection, recipe_ids: Sequence[str]) -> set[str]:
+    with registered(connection, "recipes_known", strings(recipe_ids)):
+        rows = connection.execute(
+            "SELECT recipe_id FROM ledger WHERE recipe_id IN (SELECT value FROM recipes_known)"
+        ).fetchall()
+    return {recipe_id for (recipe_id,) in rows}
+
+
+def _subject(product_id: str, subject: str, reference: str) -> Product:
+    """What stands for the product of a cell; '' is the id of one that no feed has."""
+    return Product(product_id, subject, reference=reference)
+
+
+def _work_item(row: tuple[Any, ...]) -> WorkItem:
+    recipe_id, recipe, look_id, prompt_id, shard, view, candidate, attempt, *rest = row
+    reason, tries, error, deferred, *told = rest
+    return WorkItem(
+        recipe_id=recipe_id,
+        recipe=Recipe.model_validate_json(recipe),
+        look_id=look_id,
+        prompt_id=prompt_id,
+        shard=shard,
+        view=view,
+        candidate=candidate,
+        attempt=attempt,
+        reason=reason,
+        tries=tries,
+        error=error,
+        deferred=deferred,
+        product=_subject(*told),
+    )

@@ -1,0 +1,1 @@
+"""The studio application: a page over the functions that the pipeline itself uses (Streamlit)."""
