@@ -46,6 +46,8 @@ def trained_lora(
     try:
         denoiser.add_adapter(config, _ADAPTER)  # type: ignore[operator]
     except ValueError as error:
+        # diffusers sets it before it looks for the layers, and would not add another one.
+        denoiser._hf_peft_config_loaded = False  # type: ignore[assignment]
         raise LessonError(
             f"targets {list(targets)}",
             f"this model's denoiser has no such layers ({' '.join(str(error).split())[:200]})",
