@@ -16,7 +16,7 @@ import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
@@ -24,8 +24,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from catalog_gen.concept import LEARNERS as LEARNER_CLASSES
-from catalog_gen.concept import Lesson
+from catalog_gen.concept import LEARNERS, Lesson
 from catalog_gen.diffusion.concepts.course import Course
 from catalog_gen.diffusion.concepts.lessons import learned
 from catalog_gen.diffusion.engine import Engine
@@ -64,12 +63,27 @@ METHODS: Final[Mapping[str, dict[str, Any]]] = {
     "img2img 0.85": {"name": "img2img", "strength": 0.85},
     "background": {"name": "background"},
 }
-#: With their usual settings, but for the parts that the studio model's attentions are learned in.
-LEARNERS: Final[Mapping[str, dict[str, Any]]] = {
-    "textual inversion": {"name": "textual-inversion"},
-    "LoRA": {"name": "lora", "targets": ("to_q", "to_k", "to_v", "to_out.0")},
-    "pivotal": {"name": "pivotal", "targets": ("to_q", "to_k", "to_v", "to_out.0")},
-    "Imagic": {"name": "imagic", "targets": ("to_q", "to_k", "to_v", "to_out.0")},
+#: The layers of the denoiser's attentions that LoRAs are learned in.
+TARGETS: Final = ("to_q", "to_k", "to_v", "to_out.0")
+
+
+@dataclass(frozen=True)
+class Way:
+    """A learner with its settings, and the method that draws with what it learned."""
+
+    learner: Mapping[str, Any]
+    method: Mapping[str, Any]
+
+
+_LEARNED: Final = {"name": "learned"}
+_IMAGIC: Final = {"name": "imagic", "targets": TARGETS}
+LEARNED: Final[Mapping[str, Way]] = {
+    "textual inversion": Way({"name": "textual-inversion"}, _LEARNED),
+    "the same, faster": Way({"name": "textual-inversion", "tokens": 4, "rate": 0.05}, _LEARNED),
+    "LoRA": Way({"name": "lora", "targets": TARGETS}, _LEARNED),
+    "pivotal": Way({"name": "pivotal", "targets": TARGETS}, _LEARNED),
+    "Imagic, eta 0.7": Way(_IMAGIC, {"name": "imagic", "eta": 0.7}),
+    "Imagic, eta 0.9": Way(_IMAGIC, {"name": "imagic", "eta": 0.9}),
 }
 #: The signal that sees a planted fault.
 SEEN_BY: Final[Mapping[StandingDefect, str]] = {
@@ -146,7 +160,7 @@ class Pupil:
         phases = ("steps", "word_steps", "embedding_steps")
         values = dict(learner)
         if self._steps is not None:
-            known = LEARNER_CLASSES.get(values["name"]).model_fields
+            known = LEARNERS.get(values["name"]).model_fields
             values |= {name: self._steps for name in phases if name in known}
         lesson = Lesson.model_validate(
             {
@@ -181,10 +195,10 @@ def compare(scenes: Iterator[Pair], work: Path, pupil: Pupil) -> dict[str, Any]:
             path = _drawn(pupil, job, work)
             rows[name].append(_measured(path, pair, job, scorer))
         photo = pair.photos["white"]
-        for name, learner in LEARNERS.items():
-            lesson = pupil.lesson(learner, pair, hashlib.sha256(encode_png(photo)).hexdigest())
+        for name, way in LEARNED.items():
+            lesson = pupil.lesson(way.learner, pair, hashlib.sha256(encode_png(photo)).hexdigest())
             concept = pupil.learned(lesson, photo)
-            job = _learned_job(pair, lesson, concept)
+            job = _learned_job(pair, way, lesson, concept)
             row = _measured(_drawn(pupil, job, work), pair, job, scorer)
             rows[name].append(row | {"learning": pupil.seconds(lesson), "kB": len(concept) / 1000})
     figures: dict[str, Any] = {name: _summary(each) for name, each in rows.items()}
@@ -199,11 +213,10 @@ def _drawn(pupil: Pupil, job: DrawJob, work: Path) -> Path:
     return path
 
 
-def _learned_job(pair: Pair, lesson: Lesson, concept: bytes) -> DrawJob:
+def _learned_job(pair: Pair, way: Way, lesson: Lesson, concept: bytes) -> DrawJob:
     prompt = _with_word(_phrasing(pair).prompt, lesson.learner.spelling, pair)
-    method = {"name": lesson.learner.method}
     sha256 = hashlib.sha256(concept).hexdigest()
-    recipe = _recipe(pair, method, prompt).model_copy(update={"concept_sha256": sha256})
+    recipe = _recipe(pair, way.method, prompt).model_copy(update={"concept_sha256": sha256})
     return DrawJob(recipe.recipe_id, recipe, concept=concept)
 
 

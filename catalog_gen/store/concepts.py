@@ -7,7 +7,7 @@ from datetime import datetime
 from duckdb import DuckDBPyConnection
 
 from catalog_gen.store.pictures.in_database import InDatabase
-from catalog_gen.store.relations import registered, registered_rows, strings
+from catalog_gen.store.relations import columns_of, registered, registered_rows, strings
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +67,21 @@ def stored_concepts(connection: DuckDBPyConnection, hashes: Collection[str]) -> 
     Who reads a concept hashes it.
     """
     return InDatabase(connection).get(sorted(hashes))
+
+
+def stored_lessons(
+    connection: DuckDBPyConnection, product_ids: Collection[str] = ()
+) -> list[ConceptRow]:
+    """All lessons, or those that these products asked for first: by product, newest first."""
+    rows = connection.execute(
+        f"""
+        SELECT {columns_of(ConceptRow)} FROM concepts
+        WHERE $everything OR product_id IN (SELECT unnest($ids::VARCHAR[]))
+        ORDER BY product_id, name, learned_at DESC, lesson_id
+        """,
+        {"everything": not product_ids, "ids": list(product_ids)},
+    ).fetchall()
+    return [ConceptRow(*row) for row in rows]
 
 
 def concept_sizes(connection: DuckDBPyConnection) -> dict[str, int]:

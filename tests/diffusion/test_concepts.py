@@ -1,9 +1,8 @@
 """Products are learned, put on the model for a batch, and leave no bit of it behind."""
 
 import hashlib
-import subprocess
-import sys
 from collections.abc import Mapping
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +14,13 @@ from catalog_gen.concept import Lesson
 from catalog_gen.diffusion.concepts.course import Course, LessonError
 from catalog_gen.diffusion.concepts.file import read
 from catalog_gen.diffusion.concepts.lessons import learned
+from catalog_gen.diffusion.concepts.weights import merged
 from catalog_gen.diffusion.engine import Engine
+from catalog_gen.diffusion.engines import Engines
 from catalog_gen.diffusion.jobs import DrawJob, Drawn
 from catalog_gen.diffusion.loading import LoadedModel
 from catalog_gen.recipe import Failure, Recipe
+from catalog_gen.settings import ModelSettings
 
 PHOTOS = ("a" * 64, "b" * 64)
 #: Every learner in miniature, with the method that draws with it.
@@ -137,34 +139,18 @@ def test_concepts_never_leak_into_each_other(sd: LoadedModel) -> None:
 
 
 @pytest.mark.slow
-def test_another_process_draws_the_same_bytes(sd: LoadedModel, tmp_path: Path) -> None:
+def test_another_process_draws_the_same_bytes(sd: LoadedModel) -> None:
+    """A device's process, to which jobs go through a pipe."""
     jobs = [job(sd, taught(sd, name)) for name in ("word", "lora", "pivotal", "imagic")]
-    here = drawn(sd, jobs)
-    for each in jobs:
-        assert each.concept is not None
-        (tmp_path / f"{each.recipe_id}.safetensors").write_bytes(each.concept)
-        (tmp_path / f"{each.recipe_id}.json").write_text(each.recipe.canonical)
-    script = f"""
-import torch; torch.set_num_threads(1)
-from pathlib import Path
-from catalog_gen.diffusion.engine import Engine
-from catalog_gen.diffusion.jobs import DrawJob
-from catalog_gen.diffusion.loading import load_model
-from catalog_gen.recipe import Recipe
-from catalog_gen.settings import ModelSettings
-model = load_model(ModelSettings(id={str(Path(sd.main.name_or_path))!r}, device="cpu"))
-jobs = []
-for path in sorted(Path({str(tmp_path)!r}).glob("*.json")):
-    recipe = Recipe.model_validate_json(path.read_text())
-    concept = path.with_suffix(".safetensors").read_bytes()
-    jobs.append(DrawJob(recipe.recipe_id, recipe, concept=concept))
-for each in Engine(model, 2).draw(jobs):
-    print(each.recipe_id, each.sha256)
-"""
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=300
-    )
-    assert dict(line.split() for line in done.stdout.splitlines()) == here
+    folder = str(Path(sd.main.name_or_path))
+    engines = Engines(ModelSettings(id=folder, devices=("cpu",), batch_size=2))
+    try:
+        outcomes = list(engines.draw(jobs))
+    finally:
+        engines.close()
+    assert all(isinstance(each, Drawn) for each in outcomes), outcomes
+    there = {each.recipe_id: each.sha256 for each in outcomes if isinstance(each, Drawn)}
+    assert there == drawn(sd, jobs)
 
 
 class Killed(BaseException):
@@ -205,8 +191,9 @@ def test_a_torn_checkpoint_is_no_checkpoint(sd: LoadedModel, tmp_path: Path) -> 
 
 
 def test_other_tools_load_what_was_learned(sd: LoadedModel, tmp_path: Path) -> None:
-    """diffusers reads the files by itself, and draws what the engine draws."""
+    """diffusers and PEFT read the files by themselves, and draw what the engine draws."""
     from diffusers import DDIMScheduler, StableDiffusionPipeline
+    from peft import PeftModel
 
     for name in ("word", "lora", "pivotal"):
         pipe = StableDiffusionPipeline.from_pretrained(
@@ -214,13 +201,14 @@ def test_other_tools_load_what_was_learned(sd: LoadedModel, tmp_path: Path) -> N
         )
         pipe.set_progress_bar_config(disable=True)
         content = taught(sd, name)
-        for part, data in read(content).parts().items():
-            path = tmp_path / f"{name}-{part}.safetensors"
-            path.write_bytes(data)
-            if part == "lora":
-                pipe.load_lora_weights(str(tmp_path), weight_name=path.name)
-            else:
-                pipe.load_textual_inversion(str(path))
+        files = read(content).parts()
+        for part, data in files.items():
+            (tmp_path / name / part).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / name / part).write_bytes(data)
+        if "embedding.safetensors" in files:
+            pipe.load_textual_inversion(str(tmp_path / name / "embedding.safetensors"))
+        if "lora.safetensors" in files:
+            pipe.load_lora_weights(str(tmp_path / name), weight_name="lora.safetensors")
         asked = job(sd, content)
         pipe.scheduler = DDIMScheduler.from_config(pipe.scheduler.config)
         theirs = pipe(
@@ -237,8 +225,13 @@ def test_other_tools_load_what_was_learned(sd: LoadedModel, tmp_path: Path) -> N
         # A LoRA beside the weights and one added to them differ in their last bits.
         assert np.abs(ours.pixels / 255 - theirs).max() < 2.5 / 255
     alone = read(taught(sd, "lora")).parts()
-    assert list(alone) == ["lora"]
-    assert alone["lora"] == taught(sd, "lora")  # the stored file itself
+    assert alone["lora.safetensors"] == taught(sd, "lora")  # the stored file itself
+    assert "embedding.safetensors" not in alone
+    adapted = PeftModel.from_pretrained(deepcopy(sd.denoiser), tmp_path / "lora" / "peft")
+    ours = merged(sd, read(taught(sd, "lora")).lora)
+    theirs = dict(adapted.merge_and_unload().named_parameters())
+    assert all(torch.allclose(theirs[name], each, atol=1e-6) for name, each in ours.items())
+    assert any(not torch.equal(each, sd.denoiser.get_parameter(key)) for key, each in ours.items())
 
 
 def test_sdxl_learns_too(sdxl: LoadedModel) -> None:

@@ -1,6 +1,5 @@
 """Products that are learned from their photos: once, stored, drawn with, and drawn with again."""
 
-import csv
 import json
 import os
 from pathlib import Path
@@ -15,7 +14,6 @@ from catalog_gen.diffusion.concepts.course import Course
 from catalog_gen.diffusion.concepts.lessons import learned
 from catalog_gen.errors import ConfigError
 from catalog_gen.imaging.decode import contain_on_white
-from catalog_gen.imaging.encode import encode_png
 from catalog_gen.planning import NO_LIMIT, Budget
 from catalog_gen.settings import Home
 from catalog_gen.stages.catalog import Catalog, Stamp
@@ -35,45 +33,10 @@ from catalog_gen.store.prompts import known_attributes
 from catalog_gen.store.verify import verify
 from resources.deployments import resources_for
 from tests.judging.drawn import product
-from tests.pipeline.shop import ROWS, Shop, open_shop
+from tests.pipeline.shop import Shop
+from tests.pipeline.taught import COLOURS, CONCEPT, VIEW, photograph, teaching_shop
 
-CONCEPT = """
-[concepts.word]
-learner = { name = "textual-inversion", steps = 3, rate = 0.05 }
-caption = "a {{ concept }} {{ category }}"
-side = 32
-"""
-VIEW = """
-[views.owned]
-template = "{{ concept }} {{ category }} on wood"
-method = "learned"
-concept = "word"
-only = "{{ category == 'mug' }}"
-edit_policy = "unlimited"
-candidates = 2
-steps = 2
-width = 32
-height = 32
-"""
-COLOURS = {"sku-1": (200, 30, 30), "sku-2": (30, 60, 200), "sku-3": (20, 20, 20)}
 OWNED = "SELECT image_id FROM lineage WHERE view = 'owned' ORDER BY ALL"
-
-
-def photograph(shop: Shop, name: str, colour: tuple[int, int, int]) -> None:
-    path = shop.folder / "photos" / f"{name}.png"
-    path.write_bytes(encode_png(product(colour, side=64)))
-
-
-def teaching_shop(folder: Path, settings: str = CONCEPT + VIEW) -> Shop:
-    shop = open_shop(folder)
-    shop.config.write_text(shop.config.read_text("utf-8") + settings, "utf-8")
-    with (folder / "feed.csv").open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(("id", "title", "product_type", "color", "price", "reference_image"))
-        writer.writerows((key, *row, f"{key}.png") for key, row in ROWS.items())
-    for name, colour in COLOURS.items():
-        photograph(shop, name, colour)
-    return shop
 
 
 def change(shop: Shop, old: str, new: str) -> None:

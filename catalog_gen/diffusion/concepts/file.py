@@ -53,9 +53,32 @@ class Concept:
         return {name: each for name, each in self.tensors.items() if _LORA not in name}
 
     def parts(self) -> dict[str, bytes]:
-        """The files that other tools load, by name: one for the LoRA, one for the rest."""
-        named = {"lora": self.lora, "embedding": self.rest}
-        return {name: written(self.lesson, each) for name, each in named.items() if each}
+        """The files that other tools load, by path.
+
+        ``embedding.safetensors`` and ``lora.safetensors`` are diffusers', and ``peft`` is a folder
+        of PEFT's with the same LoRA.
+        """
+        named = {"lora.safetensors": self.lora, "embedding.safetensors": self.rest}
+        files = {name: written(self.lesson, each) for name, each in named.items() if each}
+        return files | (self._peft() if self.lora else {})
+
+    def _peft(self) -> dict[str, bytes]:
+        # Names begin with diffusers' name of the denoiser, which PEFT does not know.
+        own = {name.partition(".")[2]: each for name, each in self.lora.items()}
+        layers = {name.partition(_LORA)[0] for name in own}
+        rank = min(len(each) for name, each in own.items() if name.endswith("lora_A.weight"))
+        config = {
+            "peft_type": "LORA",
+            "r": rank,
+            "lora_alpha": rank,
+            "target_modules": sorted(layers),
+            "inference_mode": True,
+        }
+        tensors = {f"base_model.model.{name}": each for name, each in own.items()}
+        return {
+            "peft/adapter_config.json": json.dumps(config, indent=2).encode(),
+            "peft/adapter_model.safetensors": written(self.lesson, tensors),
+        }
 
 
 def written(lesson: Lesson, tensors: Mapping[str, torch.Tensor]) -> bytes:
