@@ -148,6 +148,7 @@ class Pupil:
                 stream.write(json.dumps({"learning": course.seconds}).encode())
             with whole_file(path) as stream:
                 stream.write(content)
+            path.with_suffix(".checkpoint.safetensors").unlink(missing_ok=True)
         return path.read_bytes()
 
     def seconds(self, lesson: Lesson) -> float:

@@ -24,6 +24,11 @@ if TYPE_CHECKING:
     from catalog_gen.diffusion.loading import LoadedModel
 
 
+def without_word(prompt: str, word: str) -> str:
+    """A prompt for those who never learned the word: a judge, say."""
+    return " ".join(prompt.replace(word, " ").split()).strip(", ") if word else prompt
+
+
 class Learner(Chosen):
     """A way to learn a product, and its settings.
 

@@ -10,6 +10,7 @@ from duckdb import DuckDBPyConnection
 from numpy.typing import NDArray
 
 from catalog_gen.catalog.reference import resolve_reference
+from catalog_gen.concept import without_word
 from catalog_gen.diffusion.hash_cache import HashCache
 from catalog_gen.diffusion.jobs import DrawJob
 from catalog_gen.errors import InputError
@@ -160,7 +161,7 @@ class _Phrases:
             return None
 
         def whole(asked: Mapping[str, str]) -> str:
-            said = view.wishes.say(item.inputs, asked)
+            said = without_word(view.wishes.say(item.inputs, asked), item.word)
             for old, new in item.words.items():
                 said = said.replace(old, new)
             return said

@@ -13,6 +13,7 @@ from duckdb import DuckDBPyConnection
 from catalog_gen.catalog.product import Product
 from catalog_gen.concept import Lesson
 from catalog_gen.stages.drawer import Drawer
+from catalog_gen.stages.photos import REFERENCE_LINK
 from catalog_gen.stages.products import REFERENCE_HASH
 from catalog_gen.stages.views import CONCEPT, CONCEPT_HASH, CONCEPT_PROBLEM, Teaching, View
 from catalog_gen.store.asking import Told, alike, narrowed, photographed, told_more
@@ -119,7 +120,11 @@ def _by_product(
     connection: DuckDBPyConnection, view: View, teaching: Teaching, drawer: Drawer, relation: str
 ) -> list[tuple[Product, WantedLesson | None]]:
     """The products that a view is for and that have a photo; None: it can't be read."""
-    products = list(photographed(connection, selected(connection, view, relation)))
+    products = [
+        each
+        for each in photographed(connection, selected(connection, view, relation))
+        if each.attributes.get(REFERENCE_LINK) != each.reference  # else it was not fetched yet
+    ]
     lessons = {
         each.product_id: teaching.lesson(each.fields(), photo, drawer)
         for each in products

@@ -15,7 +15,7 @@ side = 32
 """
 VIEW = """
 [views.owned]
-template = "{{ concept }} {{ category }} on wood"
+template = "{{ concept }} {{ colour }} {{ category }} on wood"
 method = "learned"
 concept = "word"
 only = "{{ category == 'mug' }}"

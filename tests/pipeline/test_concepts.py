@@ -9,7 +9,7 @@ import pytest
 
 from assets_defs.catalog_assets import product_feed, products
 from assets_defs.concept_assets import learned_concepts
-from catalog_gen.concept import Lesson
+from catalog_gen.concept import Lesson, without_word
 from catalog_gen.diffusion.concepts.course import Course
 from catalog_gen.diffusion.concepts.lessons import learned
 from catalog_gen.errors import ConfigError
@@ -29,7 +29,8 @@ from catalog_gen.store.backup import back_up, restore
 from catalog_gen.store.connection import Store
 from catalog_gen.store.lineage import lineage_of
 from catalog_gen.store.outbox import Outbox
-from catalog_gen.store.prompts import known_attributes
+from catalog_gen.store.prompts import current_prompts, known_attributes
+from catalog_gen.store.scores import unscored
 from catalog_gen.store.verify import verify
 from resources.deployments import resources_for
 from tests.judging.drawn import product
@@ -88,7 +89,8 @@ def test_a_night_learns_what_is_worth_it_and_draws_with_it(taught: Shop) -> None
         "SELECT product_id, prompt, count(*), count(DISTINCT concept_sha256) FROM lineage "
         "WHERE view = 'owned' GROUP BY ALL ORDER BY ALL"
     )
-    assert pictures == [(key, "<product> mug on wood", 2, 1) for key in ("sku-1", "sku-2")]
+    prompts = {"sku-1": "<product> red mug on wood", "sku-2": "<product> blue mug on wood"}
+    assert pictures == [(key, prompt, 2, 1) for key, prompt in prompts.items()]
     summaries = taught.query("SELECT summary FROM runs")
     assert [json.loads(str(each))["concepts"]["learned"] for (each,) in summaries] == [2, 0]
     assert list(taught.home.lessons.glob("*")) == []
@@ -100,6 +102,17 @@ def test_a_night_learns_what_is_worth_it_and_draws_with_it(taught: Shop) -> None
 def test_it_plans_nothing_more(taught: Shop) -> None:
     plan = make_plan(taught.catalog)
     assert (plan.items, plan.lessons.taken, plan.unsupported) == ((), (), ())
+
+
+def test_the_judge_never_hears_the_learned_word(taught: Shop) -> None:
+    assert without_word("a <product> mug, <product>, on wood", "<product>") == "a mug, , on wood"
+    with taught.catalog.store.reading() as connection:
+        assert current_prompts(connection)["owned"] == ["blue mug on wood", "red mug on wood"]
+        (first, *_) = unscored(connection, "another scorer", "", None)
+    assert (first.view, first.prompt) == ("owned", "red mug on wood")
+    assert first.recipe.prompt == "<product> red mug on wood"
+    answers = taught.query("SELECT signals FROM lineage WHERE view = 'owned'")
+    assert all("colour" in json.loads(str(signals))["contrasts"] for (signals,) in answers)
 
 
 def test_pictures_are_drawn_again_from_the_stored_concept(taught: Shop) -> None:

@@ -104,7 +104,7 @@ class Course:
     def _resumed(self, phases: Sequence[Phase]) -> "_State":
         """Set the parameters to those of the checkpoint, if there is one that can be read."""
         state = _State.read(self._checkpoint)
-        if state is None:
+        if state is None or not state.fits(phases):
             return _State(0, 0, 0.0, {})
         self._before = state.seconds
         with torch.no_grad():
@@ -145,6 +145,15 @@ class _State:
     step: int
     seconds: float
     tensors: Mapping[str, torch.Tensor]
+
+    def fits(self, phases: Sequence[Phase]) -> bool:
+        """Whether it is of these phases; another version of a learner may have trained others."""
+        return all(
+            f"{phase.name}/{name}" in self.tensors
+            and self.tensors[f"{phase.name}/{name}"].shape == parameter.shape
+            for phase in phases
+            for name, parameter in phase.trained.items()
+        )
 
     @classmethod
     def read(cls, path: Path | None) -> "_State | None":
