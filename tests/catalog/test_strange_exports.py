@@ -66,9 +66,7 @@ PRESTASHOP = {
 
 
 def test_a_plain_table_of_a_price_comparison(tmp_path: Path) -> None:
-    text = (
-        "sku|title|categoryPath|eans|price\nI1|Rote Tasse|Haushalt > Tassen|123|12,90\n"
-    )
+    text = "sku|title|categoryPath|eans|price\nI1|Rote Tasse|Haushalt > Tassen|123|12,90\n"
     (cup,) = read_bytes(tmp_path, "idealo.csv", text.encode()).products
     assert (cup.product_id, cup.category, cup.attributes["gtin"]) == ("I1", "Tassen", "123")
 
