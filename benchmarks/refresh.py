@@ -2,9 +2,10 @@
 
 Two processes in one run: a script that loads the pipeline and draws the recipes of the plan in the
 same batches, with PNGs written by Pillow; and `catalog-gen refresh` on an empty home. Then more
-refreshes of the same feed: the second draws new candidates for what was rejected, and the first that
-draws nothing is the idle one. The ratios count the work after imports and the whole processes. All
-that takes turns in a few rounds, and the fastest of each counts: other load only adds to a time.
+refreshes of the same feed: the second draws new candidates for what was rejected, and the first
+that draws nothing is the idle one. The ratios count the work after imports and the whole processes.
+All that takes turns in a few rounds, and the fastest of each counts: other load only adds to a
+time.
 
     python benchmarks/refresh.py [--products N] [--rounds N] [--json]
 """
