@@ -7,6 +7,7 @@ from catalog_gen.errors import InputError
 from catalog_gen.experiments.definition import Experiment, Grid, PhotoPrompt
 from catalog_gen.experiments.recipes import usual_values
 from catalog_gen.experiments.writing import experiment_toml
+from catalog_gen.planning import recipes_for
 from catalog_gen.settings import ViewSettings
 from catalog_gen.stages.catalog import Catalog
 from catalog_gen.stages.cutouts import MASK_HASH
@@ -14,12 +15,12 @@ from catalog_gen.stages.experiment_files import experiment_file, save_experiment
 from catalog_gen.stages.experiment_plan import planned
 from catalog_gen.stages.products import REFERENCE_HASH
 from catalog_gen.stages.prompts import Drawer
-from catalog_gen.stages.trials import Trial, Wish, literal, trial_of, wish_of
+from catalog_gen.stages.trials import Trial, Wish, literal, wish_of
 
 _NAME: Final = "tried"
 #: Fields of a product that a file does not say: its ids, and what is measured.
 _NOT_SAID: Final = frozenset({"product_id", "group_id", REFERENCE_HASH, MASK_HASH})
-#: Values of a recipe that follow from the subject, too.
+#: Values of a recipe that the subject decides, where the file does not; the feed's are known.
 _SUBJECTS_OWN: Final = frozenset({"seed", "negative_prompt"})
 
 
@@ -80,18 +81,22 @@ def _changes(
     drawer: Drawer, trial: Trial, feeds: Wish | None, settings: ViewSettings
 ) -> dict[str, Any]:
     """The trial's values that are not the view's own, each as an axis of one level."""
-    wish = feeds or trial.wish
-    if wish.photo_sha256 != trial.wish.photo_sha256:
-        wish = wish.from_photo(trial.wish.product.reference, trial.wish.photo_sha256)
-    method = trial.settings.method
+    wish, recipe = feeds or trial.wish, trial.recipe
     # By the trial's method: the view's own may need a photo that this wish lacks.
-    own = usual_values(
-        trial_of(drawer, wish, settings.model_copy(update={"method": method})).recipe
+    (own, *_) = recipes_for(
+        settings.model_copy(update={"method": recipe.method}),
+        form=wish.form,
+        prompt=drawer.budget.fit(wish.prompt).text,
+        negative_prompt=drawer.budget.fit(wish.negative_prompt).text,
+        model_hash=recipe.model_hash,
+        reference_sha256=recipe.reference_sha256,
+        mask_sha256=recipe.mask_sha256,
     )
-    if wish is not feeds:  # the experiment's subject is another: it has noise and words of its own
-        own = {name: value for name, value in own.items() if name not in _SUBJECTS_OWN}
-    said = usual_values(trial.recipe)
-    axes = {name: [value] for name, value in said.items() if own.get(name) != value}
-    if method != settings.method:
-        axes["method"] = [method.chosen()]
+    usual = usual_values(own)
+    if feeds is None or feeds.photo_sha256 != trial.wish.photo_sha256:
+        usual = {name: value for name, value in usual.items() if name not in _SUBJECTS_OWN}
+    said = usual_values(recipe).items()
+    axes = {name: [value] for name, value in said if usual.get(name) != value}
+    if recipe.method != settings.method:
+        axes["method"] = [recipe.method.chosen()]
     return axes

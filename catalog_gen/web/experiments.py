@@ -18,6 +18,13 @@ from catalog_gen.web.desk import Desk, desk
 
 _PASTED: Final = "a pasted one"
 _LISTED: Final = 50
+_EXAMPLE: Final = """[grids.packshot]
+view = "packshot"
+products = ["HS-MUG-RED"]
+
+[grids.packshot.axes]
+steps = "15..50 step 5"
+seed = [42, 43, 44]"""
 
 
 def page() -> None:
@@ -64,7 +71,11 @@ def _begin(here: Desk) -> None:
     if name == _PASTED:
         name = st.text_input("Name", key="name", help="Small letters, digits, - and _")
         text = st.text_area(
-            "Experiment", key="text", height=240, help="TOML, as docs/experiments.md describes it"
+            "Experiment",
+            key="text",
+            height=240,
+            placeholder=_EXAMPLE,
+            help="TOML, as docs/experiments.md describes it",
         )
         path = experiment_file(folder, name) if name else None
     else:
