@@ -8,8 +8,8 @@ UV     := $(BIN)/uv
 LOCK   := requirements.lock
 
 # Optional Debian packages. Without them, rendering photos is slower, tests can't read provenance
-# back, and the lettering detector has no typefaces to be trained with.
-DEBIAN := libllvm19 libimage-exiftool-perl fonts-dejavu-core fonts-dejavu-extra fonts-liberation
+# back or speak, and the lettering detector has no typefaces to be trained with.
+DEBIAN := libllvm19 libimage-exiftool-perl fonts-dejavu-core fonts-dejavu-extra fonts-liberation espeak-ng
 
 .DEFAULT_GOAL := help
 # Without bytecode on disk, every process would spend 15 seconds on imports instead of 5.
