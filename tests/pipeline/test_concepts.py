@@ -9,10 +9,11 @@ import pytest
 
 from assets_defs.catalog_assets import product_feed, products
 from assets_defs.concept_assets import learned_concepts
+from catalog_gen.cli.concepts import run
 from catalog_gen.concept import Lesson, without_word
 from catalog_gen.diffusion.concepts.course import Course
 from catalog_gen.diffusion.concepts.lessons import learned
-from catalog_gen.errors import ConfigError
+from catalog_gen.errors import ConfigError, InputError
 from catalog_gen.imaging.decode import contain_on_white
 from catalog_gen.planning import NO_LIMIT, Budget
 from catalog_gen.settings import Home
@@ -64,8 +65,8 @@ def taught(tmp_path_factory: pytest.TempPathFactory) -> Shop:
     os.environ |= shop.environment
     with dg.DagsterInstance.ephemeral() as instance:
         assets = [product_feed, products, learned_concepts]
-        run = dg.materialize(assets, instance=instance, resources=resources_for("local"))
-        (event,) = run.asset_materializations_for_node("learned_concepts")
+        done = dg.materialize(assets, instance=instance, resources=resources_for("local"))
+        (event,) = done.asset_materializations_for_node("learned_concepts")
         metadata = event.metadata
     told = {name: metadata[name].value for name in ("learned", "failed", "deferred")}
     assert told == {"learned": 2, "failed": 0, "deferred": 0}
@@ -120,6 +121,26 @@ def test_pictures_are_drawn_again_from_the_stored_concept(taught: Shop) -> None:
     ids = [str(row[0]) for row in taught.query(OWNED)]
     assert [each.result for each in reproduce(taught.catalog, ids)] == ["identical"] * 4
     assert len(taught.query("SELECT DISTINCT sha256 FROM lineage WHERE view = 'owned'")) == 4
+
+
+def test_what_was_learned_is_listed_and_written_for_other_tools(
+    taught: Shop,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("CATALOG_HOME", str(taught.home.root))
+    run([], tmp_path, as_json=True)
+    told = json.loads(capsys.readouterr().out)
+    assert [each["product_id"] for each in told["concepts"]] == ["sku-1", "sku-2"]
+    assert {Path(each).name for each in told["files"]} == {"embedding.safetensors"}
+    assert {Path(each).stat().st_size for each in told["files"]} == {
+        each["size"] for each in told["concepts"]
+    }
+    run(["sku-2"], None, as_json=False)
+    assert "textual-inversion" in capsys.readouterr().out
+    with pytest.raises(InputError, match="nothing was learned about it"):
+        run(["sku-3"], None, as_json=True)
 
 
 def test_a_backup_has_the_concepts(taught: Shop, tmp_path: Path) -> None:
