@@ -8,7 +8,8 @@ import numpy as np
 import torch
 
 from catalog_gen.diffusion.batching import BatchKey
-from catalog_gen.diffusion.jobs import Coverage, Pixels
+from catalog_gen.diffusion.jobs import Coverage
+from catalog_gen.imaging.pixels import Pixels
 
 if TYPE_CHECKING:
     from catalog_gen.diffusion.loading import LoadedModel

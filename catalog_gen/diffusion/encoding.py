@@ -11,8 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
-from catalog_gen.diffusion.jobs import Drawn, Pixels
+from catalog_gen.diffusion.jobs import Drawn
 from catalog_gen.imaging.encode import encode_png
+from catalog_gen.imaging.pixels import Pixels
 from catalog_gen.recipe import Environment
 
 #: More threads would encode more than any GPU of today draws.

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from catalog_gen.diffusion.families.family import Family
-from catalog_gen.diffusion.jobs import Pixels
 from catalog_gen.diffusion.weights import (
     MISFITS,
     PICKLED,
@@ -25,6 +24,7 @@ from catalog_gen.diffusion.weights import (
     tensor_shapes,
 )
 from catalog_gen.errors import ModelError
+from catalog_gen.imaging.pixels import Pixels
 from catalog_gen.settings import IpAdapterSettings
 
 if TYPE_CHECKING:

@@ -9,12 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from catalog_gen.errors import InputError
+from catalog_gen.imaging.pixels import Pixels
 from catalog_gen.recipe import Environment, Failure, Recipe
 
 #: Seconds after which a batch is given up. A batch of 8 large pictures on a CPU takes minutes.
 DEADLINE: Final = 3600.0
 
-Pixels = npt.NDArray[np.uint8]
 #: How much of each pixel is the product, (H, W), 0..255.
 Coverage = npt.NDArray[np.uint8]
 

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from catalog_gen.diffusion.jobs import Coverage, DrawJob, Pixels, RecipeError
+from catalog_gen.diffusion.jobs import Coverage, DrawJob, RecipeError
 from catalog_gen.imaging.decode import contain_mask, contain_on_white, read_bytes, read_image
 from catalog_gen.imaging.decoder import decode_picture
+from catalog_gen.imaging.pixels import Pixels
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -16,6 +16,7 @@ from catalog_gen.diffusion.references import Origin, load_origin
 from catalog_gen.errors import InputError
 from catalog_gen.fingerprint import canonical_json
 from catalog_gen.imaging.decode import read_image as decode
+from catalog_gen.imaging.pixels import Pixels
 from catalog_gen.judging.beside import Beside, Task, workers
 from catalog_gen.judging.critics.critic import Critic
 from catalog_gen.judging.lettering import LetteringDetector
@@ -28,7 +29,6 @@ from catalog_gen.judging.signals.signal import Value
 #: Number of pictures in memory at a time.
 PORTION: Final = 128
 
-Pixels = NDArray[np.uint8]
 #: Photo, mask, method, width and height.
 _OriginKey = tuple[str, str, str, int, int]
 

@@ -6,6 +6,7 @@ import pytest
 from duckdb import DuckDBPyConnection
 
 from catalog_gen.catalog.product import Product
+from catalog_gen.imaging.pixels import Pixels
 from catalog_gen.judging.measurement import Asked, measure
 from catalog_gen.judging.siblings import CLEARLY, swapped_siblings
 from catalog_gen.settings import Home
@@ -18,7 +19,7 @@ from catalog_gen.store.consistency import (
     uneven_groups,
 )
 from catalog_gen.store.outbox import Outbox
-from tests.judging.drawn import BLUE, RED, Pixels, product
+from tests.judging.drawn import BLUE, RED, product
 from tests.store.shop import Shop
 
 COLOURS = {"red": RED, "blue": BLUE}

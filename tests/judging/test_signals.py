@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from scipy import ndimage
 
+from catalog_gen.imaging.pixels import Pixels
 from catalog_gen.judging.measurement import Signals, measure
 from catalog_gen.judging.picture import Asked
 from catalog_gen.judging.signals.colour import ciede2000, known_colour, srgb_to_lab
@@ -18,7 +19,7 @@ from catalog_gen.judging.signals.duplicates import (
 from catalog_gen.judging.signals.exposure import luma_of
 from catalog_gen.judging.signals.identity import embedding_distance
 from catalog_gen.judging.signals.morphology import filled, grown, shrunk
-from tests.judging.drawn import BLUE, Pixels, product
+from tests.judging.drawn import BLUE, product
 
 #: L, a, b of two colours and their difference, from the table in Sharma, Wu and Dalal (2005).
 SHARMA = [
