@@ -6,12 +6,11 @@ it; the product is put on it, and a second pass at a low strength joins the two.
 own pixels are put back: deeper than a seam they are the photo's, byte for byte.
 """
 
-import math
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from catalog_gen.method import Method, Need, Task
+from catalog_gen.method import Method, Need, Task, too_few_steps
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,14 +40,10 @@ class Background(Method):
         return 1.0 + self.harmony
 
     def problem(self, steps: int) -> tuple[str, str, str] | None:
-        """A second pass without a step."""
-        if self.harmony == 0 or int(steps * self.harmony) >= 1:
+        """A problem if the harmony leaves the second pass no step to run."""
+        if self.harmony == 0:
             return None
-        return (
-            f"harmony = {self.harmony} with steps = {steps}",
-            "no step is left for the second pass",
-            f"Set at least {math.ceil(1 / self.harmony)} steps, or harmony = 0.",
-        )
+        return too_few_steps("harmony", self.harmony, steps, "harmony = 0 for no second pass")
 
     def kept(self, coverage: "NDArray[np.uint8]") -> "NDArray[np.bool_] | None":
         """The product without the seam."""
