@@ -9,6 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from inspect import signature
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Protocol
 
 from catalog_gen.broken_rules import nearest
@@ -40,6 +41,10 @@ AS_ASKED: Final[Mapping[str, object]] = {"use_resolution_binning": False, "negat
 
 #: A kind of part that a task needs, and that the settings list under this name and an "s".
 PartKind = Literal["controlnet", "ip_adapter"]
+_KIND_NAMES: Final[Mapping[PartKind, str]] = {
+    "controlnet": "ControlNet",
+    "ip_adapter": "IP-Adapter",
+}
 #: The names of a model's parts, by kind.
 PartNames = Mapping[PartKind, Collection[str]]
 
@@ -205,6 +210,24 @@ class Family(ABC):
             f"model.{kind}s has {f'only {names}' if names else 'none'}",
             f"Name one of these, or add it to the settings under [[model.{kind}s]].",
         )
+
+    def check_draws_with(self, kind: PartKind, path: Path, pipeline: str) -> None:
+        """Refuse a part of a kind that none of the family's tasks needs.
+
+        Args:
+            kind: the part's kind.
+            path: where the part is, for the message.
+            pipeline: the model's pipeline class, for the message.
+
+        Raises:
+            ModelError: the family draws with no part of this kind.
+        """
+        if not any(rules.part == kind for rules in self.tasks.values()):
+            raise ModelError(
+                str(path),
+                f"a {pipeline} draws with no {_KIND_NAMES[kind]} here",
+                f"Take it out of model.{kind}s, or use a Stable Diffusion or SDXL model.",
+            )
 
     def pipeline_for(
         self, task: Task, pipeline: Any, parts: Mapping[PartKind, Mapping[str, Any]]
