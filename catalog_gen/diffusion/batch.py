@@ -21,7 +21,7 @@ StepCallback = Callable[[Any, int, Any, dict[str, Any]], dict[str, Any]]
 class Batch:
     """One padded batch of B pictures, ready to be drawn.
 
-    ``embeddings`` are the pipeline's own keyword arguments; ``generators`` holds B generators;
+    ``embeddings`` are keyword arguments of the pipeline; ``generators`` holds B generators;
     ``photos`` holds B photos of (H, W, 3), or none for a method that needs none;
     ``masks`` likewise holds B masks of (H, W), or none;
     ``on_step_end`` is called after each step and may raise to stop the drawing.

@@ -19,7 +19,7 @@ class Origin:
     Attributes:
         photo: (H, W, 3).
         coverage: the product's mask in it, (H, W), 0..255; None: the method needs none.
-        kept: pixels (H, W) of the photo that the method promises to keep; None: it promises none.
+        kept: pixels (H, W) of the photo that the method keeps unchanged; None: it keeps none.
     """
 
     photo: Pixels

@@ -117,18 +117,18 @@ class Family(ABC):
     multiple: ClassVar[int] = 16
     #: Keyword arguments for loading every pipeline.
     options: ClassVar[Mapping[str, object]] = {}
-    #: Whether ``encode`` takes a list of prompts, too, and pads each to the same length: then those
-    #: of a batch are encoded together on a GPU, where one at a time leaves it idle.
+    #: Whether ``encode`` takes a list of prompts, too, and pads all to the same length: then those
+    #: of a batch are encoded together on a GPU, which one prompt can't occupy.
     encodes_together: ClassVar[bool] = False
-    #: Of a checkpoint in one file: how the tensors of each component's weights begin, whatever of
-    #: these its author chose; empty: such checkpoints hold the denoiser alone.
+    #: Possible prefixes of the tensors' names, by component, in a checkpoint in one file; empty:
+    #: such checkpoints hold only the denoiser.
     checkpoint: ClassVar[Mapping[str, tuple[str, ...]]] = {}
-    #: Where a checkpoint in one file has the denoiser's first layer, which takes the channels.
+    #: The denoiser's first layer, which has the input channels, in a checkpoint in one file.
     first_layer: ClassVar[str] = ""
     #: Whether diffusers loads LoRAs into such a pipeline.
     loras: ClassVar[bool] = True
-    #: By the tensor's name in a file of a learned word ("": of any name): its text encoder and
-    #: tokenizer; empty: diffusers loads none.
+    #: Text encoder and tokenizer of a learned word by the tensor's name in its file ("": any name);
+    #: empty: diffusers loads no learned words.
     words: ClassVar[Mapping[str, tuple[str, str]]] = {}
 
     def denoiser(self, pipeline: Any) -> "torch.nn.Module":
@@ -234,7 +234,7 @@ class Family(ABC):
     ) -> Any:
         """A pipeline for a task that shares the weights of another one of this family.
 
-        ``parts`` are all of the model's, by kind and name; which one draws, a batch decides.
+        ``parts`` are all of the model's, by kind and name; a batch decides which one draws.
         """
         rules = self.tasks[task]
         if rules.own:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class ImageToImage(Method):
-    """Redraws the product's photo; 0.30 to 0.40 changes only light and background."""
+    """Redraws the product's photo; a strength of 0.30 to 0.40 changes only light and background."""
 
     needs: ClassVar[frozenset[Need]] = frozenset({"photo"})
     task: ClassVar[Task] = "img2img"
@@ -42,5 +42,5 @@ class ImageToImage(Method):
         return too_few_steps("strength", self.strength, steps, "a higher strength")
 
     def draw(self, model: "LoadedModel", batch: "Batch") -> "Pictures":
-        """Redraw a batch of photos, which are already as large as the pictures will be."""
+        """Redraw a batch of photos of the pictures' size."""
         return batch.run(model, image=batch.image(model), strength=self.strength)
