@@ -80,7 +80,7 @@ def test_a_variant_of_another_size_or_light_is_named(shop: Shop) -> None:
         assert outliers(connection, 11, 3.5) == []  # too few to know what is usual
 
 
-def test_siblings_that_show_each_others_colour_are_named(shop: Shop) -> None:
+def test_siblings_with_swapped_colours_are_reported(shop: Shop) -> None:
     swapped = {"bottle-2-red": good("blue"), "bottle-2-blue": good("red")}
     with live(shop, GOOD | swapped) as connection:
         (pair,) = swapped_siblings(doubtful_siblings(connection, CLEARLY))

@@ -182,7 +182,7 @@ def test_wrong_colour(good: Signals) -> None:
     assert wrong["colour_rival"] > 0.8
 
 
-def test_an_unknown_colour_word_is_no_number() -> None:
+def test_an_unknown_colour_word_is_not_measured() -> None:
     signals = measure(product(), asked=Asked("multicoloured"))
     assert signals["colour_delta"] is None
     assert signals["colour_word"] == "red"
@@ -292,6 +292,6 @@ def test_the_same_pixels_measure_the_same() -> None:
 @pytest.mark.parametrize(
     "pixels", [np.zeros((8, 8, 3), np.uint8), np.zeros((32, 32), np.uint8), np.zeros((32, 32, 3))]
 )
-def test_what_is_no_picture_is_refused(pixels: Pixels) -> None:
+def test_a_file_that_is_no_picture_is_refused(pixels: Pixels) -> None:
     with pytest.raises(ValueError, match="picture"):
         measure(pixels, asked=Asked("red"))

@@ -56,7 +56,7 @@ def judged(signals: Signals) -> Verdict:
 
 @pytest.mark.parametrize("colour", [RED, BLUE])
 @pytest.mark.parametrize("side", [128, 512])
-def test_a_product_that_stands_well_has_none(colour: tuple[int, int, int], side: int) -> None:
+def test_a_product_that_stands_well_has_no_problem(colour: tuple[int, int, int], side: int) -> None:
     signals = measured(*on_a_table(colour, side))
     verdict = judged(signals)
     assert not verdict.hard_failures
