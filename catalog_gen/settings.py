@@ -376,6 +376,16 @@ class ReportSettings(Chosen):
     link: str = Field("", description="the gallery's address, for links")
 
 
+class SpeechSettings(Chosen):
+    """What recognises speech in the studio."""
+
+    model: Path | None = Field(
+        None,
+        description="a transformers folder that recognises speech; unset: PocketSphinx with "
+        "the catalog's words",
+    )
+
+
 class HistorySettings(Chosen):
     """How long Dagster's records of runs are kept."""
 
@@ -472,6 +482,7 @@ class CatalogSettings(Chosen):
         {}, description="experiments by the name that Dagster has for them"
     )
     reports: ReportSettings = ReportSettings()
+    speech: SpeechSettings = SpeechSettings()
     history: HistorySettings = HistorySettings()
     store: StoreSettings = StoreSettings()
     retention: RetentionSettings = RetentionSettings()
@@ -617,10 +628,14 @@ def _with_absolute_paths(settings: CatalogSettings, folder: Path) -> CatalogSett
     reports = settings.reports
     if reports.folder is not None:
         reports = reports.model_copy(update={"folder": folder / reports.folder})
+    speech = settings.speech
+    if speech.model is not None:
+        speech = speech.model_copy(update={"model": folder / speech.model})
     return settings.model_copy(
         update={
             "critic": critic,
             "reports": reports,
+            "speech": speech,
             "experiments": experiments,
             "store": store,
             "ray": ray,

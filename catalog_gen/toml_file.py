@@ -23,16 +23,24 @@ def load_toml(path: Path, shape: type[Shape], how_to_name: str) -> Shape:
     """
     try:
         text = path.read_text("utf-8")
-        content = tomllib.loads(text)
     except FileNotFoundError:
         raise ConfigError(
             str(path), "there is no such file", f"Name another with {how_to_name}."
         ) from None
+    except (ValueError, OSError) as error:  # not UTF-8
+        raise ConfigError(str(path), f"is not valid TOML ({error})", "Correct the file.") from error
+    return checked_toml(text, path, shape)
+
+
+def checked_toml(text: str, path: Path, shape: type[Shape]) -> Shape:
+    """The same from the text of a file, which errors call ``path``."""
+    try:
+        content = tomllib.loads(text)
     except RecursionError:
         raise ConfigError(
             str(path), "its tables or arrays are nested too deeply", "Correct the file."
         ) from None
-    except (ValueError, OSError) as error:  # not TOML, not UTF-8, or a number of 5,000 digits
+    except ValueError as error:  # not TOML, or a number of 5,000 digits
         raise ConfigError(str(path), f"is not valid TOML ({error})", "Correct the file.") from error
     if _has_nul(content):
         raise ConfigError(str(path), "a value has the character NUL (\\u0000)", "Take it out.")

@@ -20,8 +20,8 @@ from catalog_gen.experiments.effects import Effect
 from catalog_gen.experiments.results import Result, by_settings, varied
 from catalog_gen.experiments.sentences import sentence
 from catalog_gen.stages.catalog import Catalog
+from catalog_gen.stages.experiment_findings import Findings, findings
 from catalog_gen.stages.experiment_plan import PlannedExperiment, plan_experiment
-from catalog_gen.stages.experiments import Findings, findings
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance, DagsterRun
@@ -55,7 +55,7 @@ def run(config: Path, file: Path, yes: bool, as_json: bool) -> int:
         return INTERRUPTED
     if finished.error is not None:
         raise finished.error
-    found = findings(catalog, planned, config)
+    found = findings(catalog, planned.experiment_id, config)
     folder = home.experiments / planned.name
     if as_json:
         print_json(_as_json(planned, found, finished, folder))

@@ -13,7 +13,7 @@ from pydantic import BeforeValidator, Field
 from catalog_gen.chosen import Chosen
 from catalog_gen.errors import ConfigError
 from catalog_gen.experiments.ranges import MOST_LEVELS, is_range, numbers_of
-from catalog_gen.toml_file import load_toml
+from catalog_gen.toml_file import checked_toml, load_toml
 
 #: One value on an axis: a number, a name, or a table (a method; words and their replacements).
 Level = int | float | str | dict[str, Any]
@@ -41,6 +41,13 @@ Axis = Annotated[tuple[Level, ...], BeforeValidator(_levels)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")]
 
 
+class PhotoPrompt(Chosen):
+    """A whole prompt with the photo that its pictures start from."""
+
+    prompt: str
+    reference: str = Field(min_length=1, description="a file in one of feed.reference_folders")
+
+
 class Grid(Chosen):
     """One grid: what is drawn, what is varied, and which cells are left out."""
 
@@ -49,7 +56,9 @@ class Grid(Chosen):
     subjects: dict[Name, dict[str, str]] = Field(
         {}, description="products that no feed has: their fields by name, as a feed would say them"
     )
-    prompts: dict[Name, str] = Field({}, description="whole prompts, without a product")
+    prompts: dict[Name, str | PhotoPrompt] = Field(
+        {}, description="whole prompts, without a product"
+    )
     base: dict[str, Level] = Field({}, description="values of what is not varied, and of the axes")
     axes: dict[str, Axis] = Field({}, description="what is varied: a range, or a list of values")
     only: tuple[str, ...] = Field(
@@ -79,7 +88,15 @@ def load_experiment(path: Path) -> Experiment:
     Raises:
         ConfigError: it is missing, no TOML, or breaks a rule; all of them are listed.
     """
-    experiment = load_toml(path, Experiment, "the command's argument")
+    return _drawable(path, load_toml(path, Experiment, "the command's argument"))
+
+
+def read_experiment(text: str, path: Path) -> Experiment:
+    """The experiment of a text that is to become the file ``path``; raises as the file would."""
+    return _drawable(path, checked_toml(text, path, Experiment))
+
+
+def _drawable(path: Path, experiment: Experiment) -> Experiment:
     for name, grid in experiment.grids.items():
         if not (grid.products or grid.subjects or grid.prompts):
             raise ConfigError(

@@ -9,6 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from catalog_gen.experiments.advice import Advice
 from catalog_gen.experiments.definition import told
 from catalog_gen.experiments.effects import Effect
+from catalog_gen.experiments.effects_plot import effects_plot
 from catalog_gen.experiments.results import Result
 from catalog_gen.experiments.sentences import sentence
 from catalog_gen.experiments.sheet import Sheet, outcome
@@ -38,4 +39,5 @@ def render_page(page: ExperimentPage) -> str:
         lstrip_blocks=True,
     )
     environment.filters |= {"told": told, "sentence": sentence, "outcome": outcome}
+    environment.globals["effects_plot"] = effects_plot
     return environment.get_template("experiment.html.j2").render(page=page)

@@ -13,6 +13,9 @@ from catalog_gen.recipe import Recipe
 #: Subject and replicates (the seed): pictures that agree in them are compared pair by pair.
 Block = tuple[str, ...]
 
+#: Subject, whether it is a control, and the picture.
+Cell = tuple[str, bool, str]
+
 #: The key of the view's own settings, which no JSON is.
 CONTROL: Final = "control"
 
@@ -53,6 +56,11 @@ class Result:
     def recipe_id(self) -> str:
         """The id of its picture."""
         return self.recipe.recipe_id
+
+    @property
+    def cell(self) -> Cell:
+        """What tells it from the other cells of its grid."""
+        return self.subject, self.is_control, self.recipe_id
 
     @cached_property
     def settings(self) -> dict[str, Level]:

@@ -6,10 +6,14 @@ from catalog_gen.experiments.effects import Effect, Interval
 
 def sentence(effect: Effect) -> str:
     """What a setting does, in one sentence; an interval that allows both ways is "not clear"."""
+    return f"{effect.axis} {compared(effect)}: {'; '.join(_parts(effect))}."
+
+
+def compared(effect: Effect) -> str:
+    """The two levels: "15 to 25", "ddim instead of euler-a"."""
     before, after = told(effect.before), told(effect.after)
     numbers = isinstance(effect.before, int | float)
-    what = f"{before} to {after}" if numbers else f"{after} instead of {before}"
-    return f"{effect.axis} {what}: {'; '.join(_parts(effect))}."
+    return f"{before} to {after}" if numbers else f"{after} instead of {before}"
 
 
 def _parts(effect: Effect) -> list[str]:

@@ -88,7 +88,7 @@ def _sheet(grid: str, results: Sequence[Result]) -> Sheet:
 
 
 def _heading(result: Result, axes: Sequence[str]) -> tuple[str, ...]:
-    shown = list(result.settings) if result.is_control else axes
+    shown = list(result.settings) if result.is_control or not axes else axes
     lines = ", ".join(f"{name} {told(result.settings[name])}" for name in shown).split(", ")
     return ("catalog.toml's own:", *lines) if result.is_control else tuple(lines)
 

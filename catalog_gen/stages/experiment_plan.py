@@ -14,7 +14,13 @@ from catalog_gen.broken_rules import nearest
 from catalog_gen.catalog.aliases import canonical_field
 from catalog_gen.catalog.product import CORE_FIELDS, Product
 from catalog_gen.errors import ConfigError, InputError
-from catalog_gen.experiments.definition import Experiment, Grid, Level, load_experiment
+from catalog_gen.experiments.definition import (
+    Experiment,
+    Grid,
+    Level,
+    PhotoPrompt,
+    load_experiment,
+)
 from catalog_gen.experiments.grid import Cell, cells_of
 from catalog_gen.experiments.recipes import MODEL, WORDS, recipe_of, usual_values
 from catalog_gen.fingerprint import sha256_json, shard_of
@@ -94,12 +100,16 @@ def plan_experiment(catalog: Catalog, file: Path) -> PlannedExperiment:
         InputError: a product that it names is not in the newest feed.
         ModelError: a model can't be used.
     """
-    experiment = load_experiment(file)
+    return planned(catalog, load_experiment(file), file)
+
+
+def planned(catalog: Catalog, experiment: Experiment, file: Path) -> PlannedExperiment:
+    """The same for what a file says, or is to say; raises as ``plan_experiment`` does."""
     drawing = _Drawing(catalog, file.absolute().parent)
-    planned: list[PlannedCell] = []
+    each_grids: list[PlannedCell] = []
     for name, grid in experiment.grids.items():
-        planned += _planned(name, grid, drawing)
-    cells = _each_once(planned)
+        each_grids += _planned(name, grid, drawing)
+    cells = _each_once(each_grids)
     work: dict[str, dict[str, float]] = {}
     with catalog.store.peek() as connection:
         drawn = frozenset(drawn_among(connection, [each.recipe_id for each in cells]))
@@ -249,7 +259,11 @@ def _subjects(grid: Grid, drawing: _Drawing) -> Iterator[_Subject]:
     for name, fields in grid.subjects.items():
         yield _Subject(name, drawing.made_up(fields))
     for name, prompt in grid.prompts.items():
-        yield _Subject(name, Product("", name), prompt)
+        if isinstance(prompt, PhotoPrompt):
+            product = drawing.made_up({"title": name, "reference": prompt.reference})
+            yield _Subject(name, product, prompt.prompt)
+        else:
+            yield _Subject(name, Product("", name), prompt)
 
 
 def _wish(view: View, subject: _Subject, drawer: Drawer) -> DesiredPrompt:

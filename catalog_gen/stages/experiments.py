@@ -1,30 +1,24 @@
 """Draw, score and judge an experiment's cells, and write its page, sheet and findings."""
 
 import json
-import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, cast
 
 from duckdb import DuckDBPyConnection
-from pydantic import ValidationError
 
-from catalog_gen.decision import Decision
 from catalog_gen.diffusion.jobs import Draws
 from catalog_gen.diffusion.model import model_parts
-from catalog_gen.experiments.advice import Advice, advise, catalog_diff
-from catalog_gen.experiments.effects import Effect, effects_of
 from catalog_gen.experiments.page import ExperimentPage, render_page
-from catalog_gen.experiments.recipes import MODEL, WORDS
-from catalog_gen.experiments.results import Result
+from catalog_gen.experiments.recipes import WORDS
 from catalog_gen.experiments.sheet import sheet_png, sheets_of
 from catalog_gen.fingerprint import sha256_json
 from catalog_gen.imaging.decode import read_image
 from catalog_gen.judging.scorer import ClipScorer
 from catalog_gen.reporting.site_folder import SiteFolder
 from catalog_gen.stages.catalog import Catalog, Stamp
+from catalog_gen.stages.experiment_findings import Findings, findings
 from catalog_gen.stages.experiment_plan import PlannedCell, PlannedExperiment, with_model
 from catalog_gen.stages.images import draw_found
 from catalog_gen.stages.prompts import Drawer, prompt_row
@@ -32,10 +26,8 @@ from catalog_gen.stages.scores import score_found
 from catalog_gen.stages.verdicts import judge_found
 from catalog_gen.store.experiments import (
     REASON,
-    CellResult,
     CellRow,
     ExperimentRows,
-    experiment_results,
     save_experiment,
     undrawn_cells,
     unjudged_cells,
@@ -50,15 +42,6 @@ from catalog_gen.store.scores import ToScore
 from catalog_gen.store.verdicts import ToJudge
 
 Engine = Callable[[Catalog], Draws]
-
-
-@dataclass(frozen=True, slots=True)
-class Findings:
-    """What came of an experiment, and what follows."""
-
-    results: tuple[Result, ...]
-    effects: tuple[Effect, ...]
-    advice: tuple[Advice, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,21 +101,6 @@ def draw_experiment(
         note_figures(connection, stamp.run_id, "experiment", figures, stamp.now)
 
 
-def findings(catalog: Catalog, planned: PlannedExperiment, config: Path) -> Findings:
-    """What the cells scored, by what, and what to change in the settings file ``config``."""
-    with catalog.store.reading() as connection:
-        rows = experiment_results(connection, planned.experiment_id)
-    results = tuple(_result(cell, row) for cell, row in zip(planned.cells, rows, strict=True))
-    effects: list[Effect] = []
-    advice: list[Advice] = []
-    for name in planned.experiment.grids:
-        own = [each for each in results if each.grid == name]
-        effects += effects_of(own)
-        found = _advice(planned, name, own, config)
-        advice += [found] if found else []
-    return Findings(results, tuple(effects), tuple(advice))
-
-
 def write_experiment(
     catalog: Catalog, planned: PlannedExperiment, config: Path
 ) -> WrittenExperiment:
@@ -142,7 +110,7 @@ def write_experiment(
         CorruptionError: a stored picture is damaged.
         OSError: the folder can't be written.
     """
-    found = findings(catalog, planned, config)
+    found = findings(catalog, planned.experiment_id, config)
     sheets = sheets_of(found.results)
     folder = catalog.home.experiments / planned.name
     with catalog.store.reading() as connection:
@@ -202,6 +170,7 @@ def _rows(planned: PlannedExperiment, stamp: Stamp) -> ExperimentRows:
                 recipe_id=each.recipe_id,
                 prompt_id=prompt.prompt_id,
                 reference=each.wish.stale.product.reference,
+                is_control=each.cell.is_control,
             )
         )
         items.setdefault(
@@ -241,54 +210,3 @@ def _prompt(cell: PlannedCell, stamp: Stamp) -> PromptRow:
         negative_prompt=recipe.negative_prompt,
         reason=REASON,
     )
-
-
-def _result(cell: PlannedCell, row: CellResult) -> Result:
-    criteria: dict[str, Any] = json.loads(row.criteria or "{}")
-    return Result(
-        grid=cell.cell.grid,
-        subject=cell.cell.subject,
-        levels=cell.cell.levels,
-        values=cell.cell.values,
-        recipe=cell.recipe,
-        sha256=row.sha256,
-        total=row.total,
-        decision=cast(Decision | None, row.decision),
-        soundness=row.soundness,
-        similarity=row.similarity,
-        margin=row.margin,
-        seconds=row.seconds,
-        error=row.error or "",
-        why=(
-            *(row.hard_failures or ()),
-            *(f"{each['why']}" for each in criteria.values() if each["points"] < 2),
-        ),
-        is_control=cell.cell.is_control,
-    )
-
-
-def _advice(
-    planned: PlannedExperiment,
-    grid: str,
-    results: Sequence[Result],
-    config: Path,
-) -> Advice | None:
-    cells = [each for each in planned.cells if each.cell.grid == grid]
-    found = advise(results)
-    if found is None or found.chosen == found.present:
-        return found
-    view = cells[0].view
-    values = {**planned.experiment.grids[grid].base, **found.chosen}
-    if MODEL in values:
-        values[MODEL] = _seen_from(config, planned.models[str(values[MODEL])].id)
-    try:
-        diff = catalog_diff(config.read_text("utf-8"), config.name, view, values)
-    except ValidationError as error:
-        rule = error.errors()[0]["msg"].removeprefix("Value error, ")
-        return replace(found, why=f"{found.why}; but views.{view} refuses it: {rule}")
-    return replace(found, diff=diff)
-
-
-def _seen_from(config: Path, model: str) -> str:
-    """A model's id as the settings file would say it: a folder relative to its own."""
-    return os.path.relpath(model, config.absolute().parent) if Path(model).exists() else model

@@ -1,4 +1,4 @@
-"""The experiments and their cells: what is to be drawn, scored and judged, and what came of it.
+"""The experiments and their cells: what is to be drawn, scored and judged.
 
 A cell's picture is an image like any other. Its ledger row belongs to a look that no product asks
 for, so no night draws, judges or publishes it; a picture that a night drew before is shared.
@@ -38,27 +38,7 @@ class CellRow:
     recipe_id: str
     prompt_id: str
     reference: str
-
-
-@dataclass(frozen=True, slots=True)
-class CellResult:
-    """What came of a cell; None where nothing did. ``criteria`` and ``levels`` are JSON."""
-
-    grid: str
-    subject: str
-    levels: str
-    image_id: str
-    sha256: str | None
-    status: str | None
-    error: str | None
-    total: int | None
-    decision: str | None
-    criteria: str | None
-    hard_failures: list[str] | None
-    soundness: float | None
-    similarity: float | None
-    margin: float | None
-    seconds: float | None
+    is_control: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,19 +204,6 @@ def unjudged_cells(
         {"id": experiment_id, "scorer": scorer, "rubric": rubric},
     ).fetchall()
     return [to_judge(row) for row in rows]
-
-
-def experiment_results(connection: DuckDBPyConnection, experiment_id: str) -> list[CellResult]:
-    """What came of an experiment's cells, in the order of the file."""
-    rows = connection.execute(
-        """
-        SELECT grid, subject, levels, image_id, sha256, status, error, total, decision, criteria,
-            hard_failures, soundness, similarity, margin, seconds
-        FROM experiment_results WHERE experiment_id = $id ORDER BY place
-        """,
-        {"id": experiment_id},
-    ).fetchall()
-    return [CellResult(*row) for row in rows]
 
 
 def _spec(row: PromptRow) -> str:

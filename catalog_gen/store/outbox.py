@@ -175,6 +175,14 @@ class Outbox(BatchFiles):
                 found.update(set(drawn).intersection(recipe_ids))
         return found
 
+    def pictures(self, name: str) -> dict[str, bytes]:
+        """The pictures of a waiting file by recipe; none if it was just ingested, or is damaged."""
+        with suppress(FileNotFoundError, pa.ArrowInvalid):
+            rows = pq.read_table(self.folder / name, columns=["recipe_id", "png"])
+            drawn = rows.filter(rows["png"].is_valid())
+            return dict(zip(drawn["recipe_id"].to_pylist(), drawn["png"].to_pylist(), strict=True))
+        return {}
+
     def set_aside(self, path: Path) -> Path:
         """Rename a damaged file, so that it is never read again but can be examined."""
         damaged = path.with_name(path.name + ".corrupt")

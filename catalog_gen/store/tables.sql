@@ -323,6 +323,7 @@ CREATE TABLE experiment_cells (
     recipe_id      VARCHAR NOT NULL,      -- cells share a picture with whatever has the same recipe
     prompt_id      VARCHAR NOT NULL,
     reference      VARCHAR NOT NULL,      -- the photo as the feed or the file names it, or empty
+    is_control     BOOLEAN NOT NULL,      -- it has the view's own settings
     PRIMARY KEY (experiment_id, place)
 );
 

@@ -486,6 +486,7 @@ SELECT
     cells.subject,
     cells.view,
     cells.levels,
+    cells.is_control,
     cells.recipe_id AS image_id,
     images.sha256,
     ledger.status,
@@ -514,6 +515,7 @@ COMMENT ON COLUMN experiment_results.grid IS 'The grid of the file that it belon
 COMMENT ON COLUMN experiment_results.subject IS 'A product, or a subject or prompt that the file names';
 COMMENT ON COLUMN experiment_results.view IS 'The section of catalog.toml that it starts from';
 COMMENT ON COLUMN experiment_results.levels IS 'JSON: its value on each axis';
+COMMENT ON COLUMN experiment_results.is_control IS 'Whether it has the view''s own settings, which advice starts from';
 COMMENT ON COLUMN experiment_results.image_id IS 'SHA-256 of the recipe, the key into lineage';
 COMMENT ON COLUMN experiment_results.sha256 IS 'SHA-256 of the PNG bytes; NULL: not drawn';
 COMMENT ON COLUMN experiment_results.status IS 'planned, made, failed, given up, ...';

@@ -14,6 +14,7 @@ from catalog_gen.store.lineage import lineage_of
 from catalog_gen.store.search import Found, FoundPicture, Sought, Standing, find_pictures
 from catalog_gen.web import parts
 from catalog_gen.web.desk import Desk, desk
+from catalog_gen.web.speaking import speak
 
 #: Pictures of a page, and the longest side of a small one, in pixels.
 SHOWN: Final = 24
@@ -42,6 +43,7 @@ def page() -> None:
 
 
 def _search(here: Desk) -> None:
+    speak(here, "Say what to look for", "Search these words", "catalog", _say_words)
     sought = _sought(list(here.catalog.settings.views))
     first = int(st.query_params.get("from", "0")) if sought else 0
     with here.catalog.store.reading() as connection:
@@ -76,6 +78,11 @@ def _sought(views: list[str]) -> Sought:
         until=until.date_input("Until", value=None, key="until", **bound),
         like=st.query_params.get("like", ""),
     )
+
+
+def _say_words(words: str) -> None:
+    st.session_state["words"] = words
+    _from_the_start()
 
 
 def _from_the_start() -> None:

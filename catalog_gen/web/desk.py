@@ -3,13 +3,19 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from threading import Lock
 from time import monotonic
 from typing import Final
 
+from catalog_gen.speech.recogniser import Recogniser, recogniser_of
+from catalog_gen.speech.recording import read_recording
 from catalog_gen.stages.catalog import Catalog
 from catalog_gen.stages.prompts import Drawer
+from catalog_gen.stages.spoken import spoken_texts
 from catalog_gen.stages.trial_process import TrialProcess
+from catalog_gen.web.experiment_process import ExperimentProcess
+from catalog_gen.web.thumbnails import Thumbnails
 
 #: Seconds for which a picture is one person's.
 CLAIMED: Final = 120.0
@@ -40,15 +46,28 @@ class Claims:
                 del self._by_image[image_id]
 
 
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What was said, and words of the catalog that can't be heard."""
+
+    words: str
+    unknown: tuple[str, ...]
+
+
 @dataclass
 class Desk:
-    """The catalog on the table; usable from several threads."""
+    """The catalog on the table; usable from several threads. ``config`` is its settings file."""
 
     catalog: Catalog
+    config: Path
     trials: TrialProcess
+    experiments: ExperimentProcess
     claims: Claims = field(default_factory=Claims)
+    thumbnails: Thumbnails = field(default_factory=Thumbnails)
     _drawer: Drawer | None = None
+    _recogniser: Recogniser | None = None
     _lock: Lock = field(default_factory=Lock)
+    _hearing: Lock = field(default_factory=Lock)
 
     @property
     def drawer(self) -> Drawer:
@@ -62,20 +81,42 @@ class Desk:
                 self._drawer = Drawer.of(self.catalog)
             return self._drawer
 
+    @property
+    def experiment_files(self) -> Path:
+        """The folder of the project's experiment files."""
+        return self.config.absolute().parent / "experiments"
+
+    def hear(self, recording: bytes) -> Heard:
+        """The words of a recording, a WAV file; one at a time.
+
+        The first call makes the recogniser, for the words that the catalog has then.
+
+        Raises:
+            CatalogError: the recording or the recogniser can't be used.
+        """
+        samples = read_recording(recording)
+        drawer = self.drawer
+        with self._hearing:
+            if self._recogniser is None:
+                texts = spoken_texts(self.catalog, drawer.dialect)
+                self._recogniser = recogniser_of(self.catalog.settings.speech, texts)
+            return Heard(self._recogniser.words(samples), self._recogniser.unknown)
+
 
 _open: list[Desk] = []
 
 
 @contextmanager
-def open_desk(catalog: Catalog) -> Iterator[Desk]:
+def open_desk(catalog: Catalog, config: Path) -> Iterator[Desk]:
     """Serve this catalog's pages inside the block, from this process."""
-    opened = Desk(catalog, TrialProcess(catalog))
+    opened = Desk(catalog, config, TrialProcess(catalog), ExperimentProcess(config, catalog.home))
     _open.append(opened)
     try:
         yield opened
     finally:
         _open.remove(opened)
         opened.trials.close()
+        opened.experiments.close()
 
 
 def desk() -> Desk:

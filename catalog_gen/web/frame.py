@@ -3,7 +3,7 @@
 import streamlit as st
 from PIL import Image
 
-from catalog_gen.web import catalog, home, review, trying
+from catalog_gen.web import catalog, experiments, home, review, trying
 from catalog_gen.web.parts import errors_shown
 from catalog_gen.web.theme import ICON_COLOUR
 
@@ -16,6 +16,7 @@ def show() -> None:
             st.Page(home.page, title="Studio", default=True),
             st.Page(review.page, title="Review", url_path="review"),
             st.Page(trying.page, title="Try", url_path="try"),
+            st.Page(experiments.page, title="Experiments", url_path="experiments"),
             st.Page(catalog.page, title="Catalog", url_path="catalog"),
         ],
         position="top",

@@ -80,6 +80,6 @@ def run(config: Path, port: int) -> int:
     Raises:
         ConfigError: the settings can't be used.
     """
-    with open_desk(Catalog.open(config, Home.from_environment())):
+    with open_desk(Catalog.open(config, Home.from_environment()), config):
         application(port).run(config={**_OPTIONS, **THEME, "server.port": port})
     return 0

@@ -14,6 +14,7 @@ from catalog_gen.settings import CatalogSettings, ViewSettings
 from catalog_gen.stages.catalog import Catalog
 from catalog_gen.stages.products import REFERENCE_HASH
 from catalog_gen.stages.prompts import Drawer
+from catalog_gen.stages.trial_experiment import keep_as_experiment
 from catalog_gen.stages.trials import (
     Tried,
     Wish,
@@ -29,6 +30,7 @@ from catalog_gen.stages.trials import (
 from catalog_gen.store.search import product_photos, products_named
 from catalog_gen.web import form, parts
 from catalog_gen.web.desk import Desk, desk
+from catalog_gen.web.speaking import speak
 
 #: Fields of a view that the page asks in a place of their own, or that a single picture lacks.
 _ELSEWHERE: Final = (
@@ -64,6 +66,11 @@ def _choose(here: Desk) -> None:
     wish, view = _wish(here.catalog, settings)
     base = settings.views.get(view) or next(iter(settings.views.values()))
     key = f"try:{wish.product.product_id}:{view}"
+
+    def say(words: str) -> None:
+        st.session_state[f"{key}:prompt"] = words
+
+    speak(here, "Say a prompt", "Use as the prompt", key, say)
     prompt = st.text_area("Prompt", wish.prompt, key=f"{key}:prompt", help="What it shows")
     negative = st.text_area(
         "Negative prompt", wish.negative_prompt, key=f"{key}:not", height=68, help="What it avoids"
@@ -93,6 +100,7 @@ def _choose(here: Desk) -> None:
             here.trials.stop(previous)
             here.trials.forget(previous)
         st.session_state["trial"] = here.trials.begin(trial)
+        st.session_state["of view"] = view
         st.session_state["template"] = base.template if wish.prompt == _said(here, wish) else None
 
 
@@ -249,7 +257,30 @@ def _copies(tried: Tried) -> None:
 
 
 def _keep(here: Desk, tried: Tried) -> None:
-    note = st.text_input("Note", key=f"note:{tried.trial.recipe.recipe_id}", help="What it shows")
-    if st.button("Keep", icon=":material/bookmark:", help="As a file that is never published"):
-        path = keep(here.catalog, tried, note)
-        st.success(f"Kept as {parts.plain(str(path.relative_to(here.catalog.home.root)))}")
+    """As a picture, or as an experiment; neither is ever published."""
+    chosen = tried.trial.recipe.recipe_id
+    picture, experiment = st.columns(2)
+    with picture:
+        note = st.text_input("Note", key=f"note:{chosen}", help="What it shows")
+        if st.button("Keep", icon=":material/bookmark:", help="As a file that is never published"):
+            path = keep(here.catalog, tried, note)
+            st.success(f"Kept as {parts.plain(str(path.relative_to(here.catalog.home.root)))}")
+    with experiment, parts.errors_shown():
+        name = st.text_input(
+            "Experiment", key=f"name:{chosen}", help="A name: small letters, digits, - and _"
+        ).strip()
+        if st.button(
+            "Keep as an experiment",
+            icon=":material/science:",
+            disabled=not name,
+            help="As an experiment file that draws it beside the view's own settings",
+        ):
+            keep_as_experiment(
+                here.catalog,
+                here.drawer,
+                tried.trial,
+                st.session_state["of view"],
+                here.experiment_files,
+                name,
+            )
+            st.success(f"Kept. [Estimate and draw it](experiments?file={name})")

@@ -85,6 +85,7 @@ def test_given_up_pictures_are_retried_from_zero_on_request(tmp_path: Path) -> N
     assert shop.query(status) == [("planned", 0)]
 
 
+@pytest.mark.slow
 def test_a_refresh_repeats_the_remedy_every_night_until_retry_draws_it(tmp_path: Path) -> None:
     shop = with_photos(tmp_path)
     shop.config.write_text(
@@ -173,6 +174,7 @@ def failed_shards(instance: dg.DagsterInstance) -> set[str]:
     return {key for key, found in status.items() if found is dg.AssetPartitionStatus.FAILED}
 
 
+@pytest.mark.slow
 def test_a_night_does_not_retry_given_up_pictures(tmp_path: Path) -> None:
     from assets_defs.launch import dagster_instance
 
@@ -186,6 +188,7 @@ def test_a_night_does_not_retry_given_up_pictures(tmp_path: Path) -> None:
         assert failed_shards(instance) == {f"{shard_of('sku-1'):02d}"}
 
 
+@pytest.mark.slow
 def test_materialising_one_shard_draws_exactly_its_failures(tmp_path: Path) -> None:
     from assets_defs.launch import dagster_instance
 

@@ -4,7 +4,7 @@ Not part of the test suite, since it takes minutes: `make walk-studio`. It needs
 dev extra), a Chromium on the machine, and npm, which fetches axe-core. Pictures of the pages go
 into a folder.
 
-    python -m tests.walk.studio [--pictures FOLDER] [--chromium PATH] [--port N]
+    python -m tests.walk.studio [--pictures FOLDER] [--chromium PATH] [--port N] [--only STEP ...]
 """
 
 import argparse
@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
@@ -30,10 +30,20 @@ from tests.pipeline.test_mending import save_photo, with_photos
 AXE: Final = "axe-core@4.11.0"
 #: WCAG 2.2, levels A and AA.
 RULES: Final = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
-PAGES: Final = ("", "review", "try", "catalog")
+PAGES: Final = ("", "review", "try", "experiments", "catalog")
 #: Pictures that wait for a person: 2 of each product.
 PRODUCTS: Final = 70
 DECISIONS: Final = 100
+#: What the microphone says.
+SAID: Final = "red mug"
+#: An experiment that takes long enough to be stopped.
+LONG: Final = """title = "Long"
+[grids.long]
+products = ["sku-1"]
+control = false
+[grids.long.axes]
+steps = "700..740"
+"""
 SCREENS: Final = {
     "light": {"color_scheme": "light", "viewport": {"width": 1400, "height": 950}},
     "dark": {"color_scheme": "dark", "viewport": {"width": 1400, "height": 950}},
@@ -48,6 +58,9 @@ def main() -> None:
     parser.add_argument("--pictures", type=Path, default=Path(tempfile.gettempdir()) / "walk")
     parser.add_argument("--chromium", default=shutil.which("chromium") or "/usr/bin/chromium")
     parser.add_argument("--port", type=int, default=8765)
+    parser.add_argument(
+        "--only", nargs="*", default=[], help="names of steps, such as draw_and_stop"
+    )
     arguments = parser.parse_args()
     arguments.pictures.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
@@ -58,9 +71,10 @@ def main() -> None:
             sync_playwright() as playwright,
         ):
             browser = playwright.chromium.launch(
-                executable_path=arguments.chromium, args=["--no-sandbox"]
+                executable_path=arguments.chromium,
+                args=["--no-sandbox", *microphone(Path(folder, "said.wav"))],
             )
-            Walk(shop, address, browser, arguments.pictures, axe).all()
+            Walk(shop, address, browser, arguments.pictures, axe).all(arguments.only)
             browser.close()
 
 
@@ -77,6 +91,18 @@ def waiting_shop(folder: Path) -> Shop:
     feed.write_text("\n".join([feed.read_text("utf-8").rstrip(), *more, ""]), "utf-8")
     shop.night("first")
     return shop
+
+
+def microphone(path: Path) -> list[str]:
+    """Chromium's options for a microphone that says SAID again and again; none: espeak-ng lacks."""
+    if shutil.which("espeak-ng") is None:
+        return []
+    subprocess.run(["espeak-ng", "-v", "en-us", "-s", "150", "-w", str(path), SAID], check=True)
+    return [
+        "--use-fake-device-for-media-stream",
+        "--use-fake-ui-for-media-stream",
+        f"--use-file-for-fake-audio-capture={path}",
+    ]
 
 
 def axe_core(folder: Path) -> str:
@@ -123,18 +149,22 @@ class Walk:
         self.elsewhere: list[str] = []
         self.faults: list[str] = []
 
-    def all(self) -> None:
-        """All steps in their order."""
-        for step in (
+    def all(self, only: Sequence[str] = ()) -> None:
+        """All steps in their order, or only those named."""
+        steps = (
             self.look_at_every_page,
             self.refuse_other_sites,
             self.decide_by_keys,
             self.decide_by_twos_while_a_night_runs,
             self.draw_and_stop,
             self.draw_from_an_uploaded_photo,
+            self.keep_a_trial_as_an_experiment_and_draw_it,
+            self.stop_an_experiment,
             self.search_and_send_the_address,
+            self.search_by_voice,
             self.reach_everything_by_tab,
-        ):
+        )
+        for step in [each for each in steps if not only or each.__name__ in only]:
             began = time.monotonic()
             step()
             print(f"{step.__name__}: {time.monotonic() - began:.0f} s", flush=True)
@@ -165,10 +195,15 @@ class Walk:
         """As fast as the page follows; undo takes the last decision back."""
         page = self.session()
         self.open(page, "review")
-        began = time.monotonic()
-        for number in range(1, DECISIONS + 1):
-            self.press(page, "a" if number % 3 else "x", number)
-        print(f"  {DECISIONS} decisions in {time.monotonic() - began:.0f} s", flush=True)
+        taken = sorted(
+            self.timed(page, "a" if number % 3 else "x", number)
+            for number in range(1, DECISIONS + 1)
+        )
+        print(
+            f"  {DECISIONS} decisions in {sum(taken):.0f} s; from the key to the next picture "
+            f"{taken[DECISIONS // 2]:.2f} s (p50), {taken[DECISIONS * 95 // 100]:.2f} s (p95)",
+            flush=True,
+        )
         assert self.decisions() == (DECISIONS, DECISIONS)
         self.press(page, "u", DECISIONS - 1)
         assert self.decisions() == (DECISIONS - 1, DECISIONS - 1)
@@ -242,6 +277,119 @@ class Walk:
         self.picture(page, "try-uploaded")
         page.context.close()
 
+    def keep_a_trial_as_an_experiment_and_draw_it(self) -> None:
+        """From a trial to a file, its estimate, its sheet live, and two cells compared."""
+        page = self.session()
+        self.open(page, "try?product=sku-2&view=packshot")
+        page.get_by_role("spinbutton", name="Steps").fill("60")
+        page.keyboard.press("Tab")
+        self.ready(page)
+        page.keyboard.press("Control+Enter")
+        page.get_by_text("Recipe").wait_for(timeout=PATIENCE * 1000)
+        self.ready(page)
+        page.get_by_role("textbox", name="Experiment").fill("sixty")
+        page.keyboard.press("Tab")
+        self.ready(page)
+        page.get_by_role("button", name="Keep as an experiment").click()
+        page.get_by_text("Estimate and draw it").wait_for()
+        self.picture(page, "try-kept")
+        file = self.shop.folder / "experiments" / "sixty.toml"
+        file.write_text(
+            file.read_text("utf-8").replace(
+                "steps = [60]", "steps = [60, 90]\nseed = [1, 2, 3, 4]"
+            ),
+            "utf-8",
+        )
+        page.goto(f"{self.address}/experiments?file=sixty")
+        page.get_by_role("button", name="Estimate").click()
+        page.get_by_role("button", name="Draw 12 pictures").click()
+        page.get_by_text("begins").or_(page.get_by_text("drawn")).first.wait_for()
+        self.picture(page, "experiment-begins")
+        page.get_by_text("of 12 drawn").wait_for(timeout=PATIENCE * 1000)
+        page.locator("table img").first.wait_for(timeout=PATIENCE * 1000)
+        self.picture(page, "experiment-live")
+        page.get_by_text("What the settings do").wait_for(timeout=PATIENCE * 1000)
+        self.look_at_an_experiment(page.url.removeprefix(f"{self.address}/"))
+        page.context.close()
+
+    def look_at_an_experiment(self, path: str) -> None:
+        """Light, dark and on a phone; the slider by the keyboard, the difference by a link."""
+        for name, screen in SCREENS.items():
+            page = self.session(**screen)
+            self.open(page, path)
+            self.picture(page, f"experiment-{name}")
+            self.accessible(page, f"an experiment, {name}")
+            page.screenshot(path=self.pictures / f"studio-experiment-{name}-whole.png")
+            page.get_by_role("slider").scroll_into_view_if_needed()
+            page.get_by_role("slider").focus()
+            for _ in range(10):
+                page.keyboard.press("ArrowRight")
+            page.wait_for_function("location.search.includes('at=60')")
+            self.ready(page)
+            self.picture(page, f"experiment-slider-{name}")
+            page.get_by_text("What the settings do").scroll_into_view_if_needed()
+            page.wait_for_timeout(300)
+            self.picture(page, f"experiment-plot-{name}")
+            page.locator("table a").last.click()
+            page.wait_for_function("location.search.includes('b=12')")
+            self.open(page, page.url.removeprefix(f"{self.address}/") + "&as=Difference")
+            page.get_by_text("of the pixels differ").first.scroll_into_view_if_needed()
+            self.ready(page)
+            self.picture(page, f"experiment-difference-{name}")
+            self.accessible(page, f"a difference, {name}")
+            wide = page.evaluate("document.documentElement.scrollWidth > innerWidth")
+            assert not wide, f"an experiment scrolls sideways ({name})"
+            page.context.close()
+
+    def stop_an_experiment(self) -> None:
+        """Pasted, begun and stopped by keys; what was drawn stays, the rest waits."""
+        page = self.session()
+        self.open(page, "experiments?file=a+pasted+one")
+        page.get_by_role("textbox", name="Name").fill("long")
+        page.get_by_role("textbox", name="Experiment").fill(LONG)
+        page.keyboard.press("Control+Enter")  # leaves the field, as Streamlit's text areas do
+        self.ready(page)
+        page.get_by_role("button", name="Estimate").click()
+        page.get_by_role("button", name="Draw 41 pictures").click()
+        page.get_by_text("drawn,").first.wait_for(timeout=PATIENCE * 1000)
+        self.picture(page, "experiment-waiting")
+        page.keyboard.press("Escape")
+        page.get_by_text("Stopped. What was drawn is kept.").wait_for(timeout=PATIENCE * 1000)
+        self.picture(page, "experiment-stopped")
+        self.open(page, "experiments")
+        page.get_by_text("long").first.wait_for()
+        self.picture(page, "experiments-list")
+        self.accessible(page, "the list of experiments")
+        page.context.close()
+
+    def search_by_voice(self) -> None:
+        """What the microphone hears is shown, corrected, and then looked for."""
+        if shutil.which("espeak-ng") is None:
+            print("  left out: espeak-ng is missing", flush=True)
+            return
+        page = self.session()
+        self.open(page, "catalog")
+        page.get_by_text("Speak").click()
+        page.get_by_role("button", name="Record").click()
+        page.wait_for_timeout(3500)
+        page.get_by_role("button", name="Stop recording").click()
+        heard = page.get_by_role("textbox", name="Heard")
+        heard.wait_for(timeout=PATIENCE * 1000)
+        self.ready(page)
+        print(f"  said {SAID!r}, heard {heard.input_value()!r}", flush=True)
+        assert set(SAID.split()) & set(heard.input_value().split())
+        self.picture(page, "catalog-heard")
+        self.accessible(page, "what was heard")
+        assert "words=" not in page.url
+        heard.fill(SAID)
+        page.keyboard.press("Enter")
+        self.ready(page)
+        page.get_by_role("button", name="Search these words").click()
+        page.wait_for_function("location.search.includes('words=red')")
+        self.ready(page)
+        self.picture(page, "catalog-said")
+        page.context.close()
+
     def search_and_send_the_address(self) -> None:
         """What is searched is in the address; a picture has a history."""
         page = self.session()
@@ -305,6 +453,13 @@ class Walk:
         page.get_by_text(f", {decided} decided.").wait_for()
         self.ready(page)
 
+    def timed(self, page: Page, key: str, decided: int) -> float:
+        """Seconds from a key until so many decisions are counted and the next picture is drawn."""
+        began = time.monotonic()
+        page.keyboard.press(key)
+        page.wait_for_function(NEXT_IS_THERE, arg=f", {decided} decided.", polling="raf")
+        return time.monotonic() - began
+
     def accessible(self, page: Page, where: str) -> None:
         page.evaluate(self.axe)
         found = page.evaluate("rules => axe.run(document, {runOnly: rules})", RULES)
@@ -321,6 +476,12 @@ class Walk:
     def picture(self, page: Page, name: str) -> None:
         page.screenshot(path=self.pictures / f"studio-{name}.png")
 
+
+NEXT_IS_THERE: Final = """told =>
+    document.body.innerText.includes(told)
+    && document.querySelector('[data-testid="stApp"]').dataset.testScriptState === 'notRunning'
+    && [...document.images].every(each => each.complete)
+"""
 
 FOCUSED: Final = """(() => {
     const it = document.activeElement;

@@ -25,7 +25,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
 @pytest.fixture(scope="package")
 def desk(shop: Shop) -> Iterator[Desk]:
     """The page's own state, as `catalog-gen studio` opens it."""
-    with open_desk(shop.catalog) as opened:
+    with open_desk(shop.catalog, shop.config) as opened:
         yield opened
 
 
