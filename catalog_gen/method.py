@@ -9,12 +9,10 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal
 
-from pydantic import BeforeValidator, SerializeAsAny, ValidationError
+from pydantic import BeforeValidator, SerializeAsAny
 
-from catalog_gen.broken_rules import broken_rules
 from catalog_gen.chosen import Chosen
-from catalog_gen.errors import ConfigError
-from catalog_gen.registry import Registry
+from catalog_gen.registry import Registry, part_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -65,6 +63,11 @@ class Method(Chosen):
                 for a method that needs none.
         """
         return None
+
+    @property
+    def variants(self) -> "tuple[Method, ...]":
+        """What each candidate is drawn by: the method with each value of a parameter's list."""
+        return (self,)
 
     @property
     def webui(self) -> Mapping[str, str]:
@@ -127,26 +130,11 @@ def described(name: str, parameters: Mapping[str, Any]) -> str:
     return ", ".join([name, *written])
 
 
-def _resolved(value: object) -> object:
-    """Build the method from its name or its table; a bare name has default parameters."""
-    if isinstance(value, Method):
-        return value
-    given = {"name": value} if isinstance(value, str) else value
-    if not isinstance(given, Mapping) or not isinstance(given.get("name"), str):
-        raise ValueError(
-            "write a method's name, or a table with its name and parameters: "
-            'method = { name = "img2img", strength = 0.35 }'
-        )
-    try:
-        method = METHODS.get(given["name"])
-    except ConfigError as error:
-        raise ValueError(f"{error.rule}. {error.next_step.rstrip('.')}") from error
-    try:
-        return method.model_validate(given)
-    except ValidationError as error:
-        broken = broken_rules(error, method)
-        raise ValueError("; ".join(f"{each.key}: {each.rule}" for each in broken)) from error
-
+_resolved: Final = part_of(
+    METHODS,
+    Method,  # type: ignore[type-abstract]
+    'method = { name = "img2img", strength = 0.35 }',
+)
 
 #: A field of any installed method: "text2img", or a table such as {name = "img2img", ...}.
 AnyMethod = Annotated[SerializeAsAny[Method], BeforeValidator(_resolved)]

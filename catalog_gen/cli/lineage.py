@@ -75,6 +75,13 @@ def _parts(parts: Mapping[str, Any]) -> Iterator[str]:
             yield f"{kind.removesuffix('s')} {told}"
 
 
+def _learned(concept: str, lesson: Mapping[str, Any]) -> str:
+    """ "with concept 5c01..., lora, from photo 3f2a... for 'sks mug'"."""
+    photos = ", ".join(each[:16] for each in lesson["photos"])
+    learner = lesson["learner"]["name"]
+    return f"with concept {concept[:16]}, {learner}, from photo {photos} as '{lesson['caption']}'"
+
+
 def _tree(facts: Mapping[str, Any], products: ProductsOf) -> Tree:
     live = "[green]live[/]" if facts["live"] else "[dim]not live[/]"
     tree = Tree(f"[bold]{facts['image_id'][:16]}[/]  {facts['view']}  {live}")
@@ -102,6 +109,8 @@ def _tree(facts: Mapping[str, Any], products: ProductsOf) -> Tree:
         model.add(escape(line))
     if facts["reference_sha256"]:
         recipe.add(f"from photo {facts['reference_sha256'][:16]}")
+    if facts["lesson"]:
+        recipe.add(escape(_learned(facts["concept_sha256"], facts["lesson"])))
     if facts["dropped_at"]:
         tree.add(
             f"[bold]bytes[/] deleted on {facts['dropped_at']:%Y-%m-%d} ([retention]); "

@@ -375,6 +375,22 @@ def move(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) -> Non
 
 
 @app.command()
+def concepts(
+    products: Annotated[
+        list[str] | None, typer.Argument(help="Product ids; by default, all that were learned.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="A folder for the files that other tools load.")
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """List what was learned about products, and write it for diffusers and PEFT."""
+    from catalog_gen.cli.concepts import run
+
+    run(products or [], out, json)
+
+
+@app.command()
 def doctor(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) -> None:
     """Check disk, store, model, scorer, GPU and leftovers, and print a remedy for every fault."""
     from catalog_gen.cli.doctor import run

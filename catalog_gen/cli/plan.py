@@ -70,6 +70,11 @@ def _as_json(plan: Plan) -> dict[str, object]:
         "seconds": round(plan.seconds, 1),
         "items": [_item(item) for item in plan.items],
         "deferred": [_item(item) for item in plan.deferred],
+        "lessons": {
+            "planned": len(plan.lessons.taken),
+            "deferred": len(plan.lessons.deferred),
+            "seconds": round(plan.lessons.seconds, 1),
+        },
         "scored_again": asdict(plan.scored_again),
         "warnings": list(plan.warnings),
         "unsupported": [asdict(product) for product in plan.unsupported],
@@ -111,6 +116,13 @@ def _print(plan: Plan) -> None:
         f"[bold]{len(plan.items)}[/] pictures, about {duration(plan.seconds)}"
         + _reasons(plan.items, otherwise="nothing changed")
     )
+    lessons = plan.lessons
+    if lessons.taken or lessons.deferred:
+        later = f"; {len(lessons.deferred)} more are beyond the budget" if lessons.deferred else ""
+        answers.print(
+            f"[bold]{len(lessons.taken)}[/] products are learned first, about "
+            f"{duration(lessons.seconds)}{later}."
+        )
     if plan.looks.products > plan.looks.planned:
         answers.print(
             f"They stand for {plan.looks.products} product views with {plan.looks.planned} looks."

@@ -120,7 +120,7 @@ def _deployment(catalog: Catalog) -> str:
 
 
 def _model(catalog: Catalog) -> str:
-    from catalog_gen.stages.prompts import Drawer
+    from catalog_gen.stages.drawer import Drawer
 
     settings = catalog.settings.model
     drawer = Drawer.of(catalog)

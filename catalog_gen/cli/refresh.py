@@ -259,8 +259,7 @@ def _complete(run_id: str, noted: Mapping[str, Any], total: float) -> dict[str, 
     }
     summary = {name: {**zero, **noted.get(name, {})} for name, zero in shape.items()}
     summary["seconds"]["total"] = round(total, 3)
-    if "photos" in noted:
-        summary["photos"] = noted["photos"]
+    summary |= {name: noted[name] for name in ("photos", "concepts") if name in noted}
     held_back = noted.get("held_back", {}).get("why", "")
     device = noted.get("drawing", {}).get("device", "")
     feed = {"platform": "", "skipped": {}, **noted.get("feed", {})}
@@ -270,7 +269,7 @@ def _complete(run_id: str, noted: Mapping[str, Any], total: float) -> dict[str, 
 def _print(summary: Mapping[str, Any], left: Outlook, home: Home, title: str) -> None:
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     table.add_column(style="bold")
-    for name in ("products", "photos", "prompts", "images", "verdicts", "published"):
+    for name in ("products", "photos", "concepts", "prompts", "images", "verdicts", "published"):
         if name not in summary:
             continue
         figures = (_figure(what, value) for what, value in summary[name].items())

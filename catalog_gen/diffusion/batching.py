@@ -19,7 +19,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class BatchKey:
-    """What all pictures of a batch have in common. ``dtype`` "own" means the model's dtype."""
+    """What all pictures of a batch have in common.
+
+    ``dtype`` "own" means the model's dtype. ``concept`` is the hash of what the model wears.
+    """
 
     method: Method
     width: int
@@ -28,6 +31,7 @@ class BatchKey:
     guidance: float
     scheduler: str
     dtype: Literal["own", "fp32"] = "own"
+    concept: str | None = None
     eta: float | None = None
 
     @classmethod
@@ -40,6 +44,7 @@ class BatchKey:
             steps=recipe.steps,
             guidance=recipe.guidance,
             scheduler=recipe.scheduler,
+            concept=recipe.concept_sha256,
             eta=recipe.eta,
         )
 

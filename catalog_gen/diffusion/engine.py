@@ -16,6 +16,7 @@ from typing import Final
 import torch
 
 from catalog_gen.diffusion.batching import BatchKey, Pending
+from catalog_gen.diffusion.concepts.file import concept_of
 from catalog_gen.diffusion.drawing import BatchDrawer, DrawnPicture, ReadyJob
 from catalog_gen.diffusion.encoding import Encoder, Finished, encoding_threads
 from catalog_gen.diffusion.faults import DeadlineExceeded, fault_of
@@ -203,14 +204,15 @@ class Engine:
     def _prepared(
         self, jobs: Sequence[DrawJob], photos: Photos
     ) -> tuple[list[ReadyJob], list[Failure]]:
-        """Load photos and masks; a job fails if they or the model are not the recipe's."""
+        """Load photos, masks and concepts; a job fails if one of them, or the model, is not the
+        recipe's."""
         ready: list[ReadyJob] = []
         failures: list[Failure] = []
         for job in jobs:
             started = perf_counter()
             try:
                 self._check_recipe(job)
-                ready.append(ReadyJob(job, photos.of(job), photos.mask_of(job)))
+                ready.append(ReadyJob(job, photos.of(job), photos.mask_of(job), concept_of(job)))
             except (RecipeError, PictureError) as error:
                 failures.append(Failure(job.recipe_id, str(error), perf_counter() - started))
         return ready, failures

@@ -27,14 +27,15 @@ class RecipeError(InputError):
 class DrawJob:
     """One picture to draw.
 
-    ``reference`` is the product's photo, and ``mask`` the PNG of its mask, where the method needs
-    them.
+    ``reference`` is the product's photo, ``mask`` the PNG of its mask, and ``concept`` the bytes of
+    what was learned about it, where the method needs them.
     """
 
     recipe_id: str
     recipe: Recipe
     reference: Path | None = None
     mask: bytes | None = None
+    concept: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,9 @@ CAPACITY: Final = 256
 #: Prompts that are encoded at a time on a GPU; fewer are padded with the last one.
 TOGETHER: Final = 8
 
+#: A prompt, whether it is a negative one, what the model wears, and its dtype.
+_Key = tuple[str, bool, str | None, torch.dtype]
+
 
 class PromptEncoder:
     """Encodes prompts by the model's family, and caches the latest ones.
@@ -36,13 +39,19 @@ class PromptEncoder:
         self._capacity = capacity
         on_gpu = model.device.type == "cuda"
         self._together = together or (TOGETHER if on_gpu else 1)
-        self._known: OrderedDict[tuple[str, bool, torch.dtype], Embedding] = OrderedDict()
+        self._concept: str | None = None
+        self._known: OrderedDict[_Key, Embedding] = OrderedDict()
 
-    def arguments(self, prompts: Sequence[str], negatives: Sequence[str] | None) -> dict[str, Any]:
+    def arguments(
+        self, prompts: Sequence[str], negatives: Sequence[str] | None, concept: str | None = None
+    ) -> dict[str, Any]:
         """The pipeline's keyword arguments for a batch.
 
-        ``negatives`` is None without classifier-free guidance.
+        Args:
+            negatives: None without classifier-free guidance.
+            concept: the hash of what the model wears, which may give words another meaning.
         """
+        self._concept = concept
         stacked = self._model.family.stacked
         if self._together > 1 and self._model.family.encodes_together:
             self._encode_together(prompts)
@@ -75,9 +84,9 @@ class PromptEncoder:
         self._known.move_to_end(key)
         return embedding
 
-    def _keep(self, key: tuple[str, bool, torch.dtype], embedding: Embedding) -> None:
+    def _keep(self, key: _Key, embedding: Embedding) -> None:
         self._known[key] = embedding
 
-    def _key(self, prompt: str, *, negative: bool = False) -> tuple[str, bool, torch.dtype]:
+    def _key(self, prompt: str, *, negative: bool = False) -> _Key:
         # Not ``vae.dtype``: diffusers' property walks all modules, 5 ms per call.
-        return prompt, negative, next(self._model.main.vae.parameters()).dtype
+        return prompt, negative, self._concept, next(self._model.main.vae.parameters()).dtype

@@ -172,7 +172,8 @@ def save_plan(
                 recipe ->> 'model_hash' AS model_hash, recipe ->> 'scheduler' AS scheduler,
                 (recipe ->> 'seed')::BIGINT AS seed,
                 recipe ->> 'reference_sha256' AS reference_sha256,
-                recipe ->> 'mask_sha256' AS mask_sha256
+                recipe ->> 'mask_sha256' AS mask_sha256,
+                recipe ->> 'concept_sha256' AS concept_sha256
             FROM plan_to_save ANTI JOIN recipes USING (recipe_id)
             """
         )

@@ -9,6 +9,7 @@ from duckdb import DuckDBPyConnection
 from numpy.typing import NDArray
 
 from catalog_gen.catalog.product import Product
+from catalog_gen.concept import without_word
 from catalog_gen.recipe import Recipe
 from catalog_gen.store.looks import asking
 from catalog_gen.store.products import PRODUCT_COLUMNS, stored_product
@@ -40,8 +41,13 @@ class ToScore:
 
     @property
     def prompt(self) -> str:
-        """The prompt that the picture was drawn from, and is compared with."""
-        return self.recipe.prompt
+        """The prompt that the picture is compared with: the recipe's, without a learned word."""
+        return without_word(self.recipe.prompt, self.word)
+
+    @property
+    def word(self) -> str:
+        """The learned word in its recipe's prompt; empty: there is none."""
+        return self.inputs.get("concept", "") if self.recipe.concept_sha256 else ""
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -97,7 +97,8 @@ CREATE TABLE recipes (
     scheduler        VARCHAR NOT NULL,
     seed             BIGINT NOT NULL,
     reference_sha256 VARCHAR,
-    mask_sha256      VARCHAR
+    mask_sha256      VARCHAR,
+    concept_sha256   VARCHAR
 );
 
 CREATE TABLE environments (
@@ -158,8 +159,8 @@ CREATE TABLE picture_place (
     changed_at  TIMESTAMPTZ NOT NULL
 );
 
--- The images' bytes, if their place is the database, and masks, wherever it is. Uncompressed, so that
--- reading one image by its key takes less than a millisecond.
+-- The images' bytes, if their place is the database, and masks and concepts, wherever it is.
+-- Uncompressed, so that reading one image by its key takes less than a millisecond.
 CREATE TABLE image_bytes (
     sha256  VARCHAR PRIMARY KEY,
     bytes   BLOB USING COMPRESSION uncompressed NOT NULL
@@ -188,6 +189,24 @@ CREATE TABLE cutouts (
     made_at       TIMESTAMPTZ NOT NULL,
     run_id        VARCHAR NOT NULL,
     PRIMARY KEY (photo_sha256, maker)
+);
+
+-- What was learned about products from their photos, by lesson. A concept is a safetensors file in
+-- image_bytes, whose header has the lesson too.
+CREATE TABLE concepts (
+    lesson_id       VARCHAR PRIMARY KEY,
+    lesson          VARCHAR NOT NULL,     -- canonical JSON: learner, model, photos, caption, ...
+    name            VARCHAR NOT NULL,     -- the section of [concepts] that first asked for it
+    product_id      VARCHAR NOT NULL,     -- the product that first asked for it
+    concept_sha256  VARCHAR NOT NULL,     -- the key into image_bytes; empty: it could not be learned
+    problem         VARCHAR NOT NULL,     -- why not, or empty
+    tries           INTEGER NOT NULL,     -- how often it was tried
+    size            BIGINT NOT NULL,      -- bytes
+    work            DOUBLE NOT NULL,      -- pixels times the noised photos that were looked at
+    seconds         DOUBLE NOT NULL,      -- over all tries
+    environment     VARCHAR NOT NULL,     -- JSON: device, libraries, ...; {}: nothing was loaded
+    learned_at      TIMESTAMPTZ NOT NULL,
+    run_id          VARCHAR NOT NULL
 );
 
 -- The outbox files that were ingested: ingesting one again changes nothing.

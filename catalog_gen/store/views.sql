@@ -108,6 +108,8 @@ SELECT
     (recipes.recipe ->> 'guidance')::DOUBLE AS guidance,
     recipes.reference_sha256,
     recipes.mask_sha256,
+    recipes.concept_sha256,
+    lesson.lesson,
     recipes.recipe,
     images.environment_id,
     environments.environment ->> 'device' AS device,
@@ -138,6 +140,10 @@ SELECT
 FROM images
 LEFT JOIN recipes ON recipes.recipe_id = images.image_id
 LEFT JOIN models ON models.model_hash = recipes.model_hash
+LEFT JOIN (
+    SELECT concept_sha256, any_value(lesson) AS lesson FROM concepts
+    WHERE concept_sha256 <> '' GROUP BY concept_sha256
+) AS lesson ON lesson.concept_sha256 = recipes.concept_sha256
 LEFT JOIN ledger ON ledger.recipe_id = images.image_id
 LEFT JOIN prompts ON prompts.prompt_id = images.prompt_id
 LEFT JOIN products ON products.product_id = prompts.product_id
@@ -190,6 +196,8 @@ COMMENT ON COLUMN lineage.steps IS 'Denoising steps';
 COMMENT ON COLUMN lineage.guidance IS 'Classifier-free guidance scale';
 COMMENT ON COLUMN lineage.reference_sha256 IS 'SHA-256 of the reference photo; NULL: none';
 COMMENT ON COLUMN lineage.mask_sha256 IS 'SHA-256 of the product''s mask in it, as in cutouts; NULL: none';
+COMMENT ON COLUMN lineage.concept_sha256 IS 'SHA-256 of what was learned about the product, as in concepts; NULL: nothing';
+COMMENT ON COLUMN lineage.lesson IS 'How that was learned, as JSON: learner, photos, caption, ...; NULL: nothing was';
 COMMENT ON COLUMN lineage.recipe IS 'JSON: every choice that determines the pixels';
 COMMENT ON COLUMN lineage.environment_id IS 'SHA-256 of the environment';
 COMMENT ON COLUMN lineage.device IS 'cpu, or the name of the GPU';

@@ -31,7 +31,8 @@ def test_the_graph_is_that_of_the_design(defs: dg.Definitions) -> None:
     assert parents == {
         "product_feed": set(),
         "products": {"product_feed"},
-        "prompts": {"products"},
+        "learned_concepts": {"products"},
+        "prompts": {"products", "learned_concepts"},
         "candidate_images": {"prompts"},
         "clip_scores": {"candidate_images"},
         "verdicts": {"clip_scores"},

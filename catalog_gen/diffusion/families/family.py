@@ -130,6 +130,8 @@ class Family(ABC):
     #: Text encoder and tokenizer of a learned word by the tensor's name in its file ("": any name);
     #: empty: diffusers loads no learned words.
     words: ClassVar[Mapping[str, tuple[str, str]]] = {}
+    #: Whether ``predicted`` is there, so that products can be learned with such a model.
+    teachable: ClassVar[bool] = False
 
     def denoiser(self, pipeline: Any) -> "torch.nn.Module":
         """The component that runs at every step."""
@@ -153,6 +155,12 @@ class Family(ABC):
                 f"it takes a model for {method.task}, and this one has "
                 f"{', '.join(sorted(self.tasks))}",
                 "Choose another method, or another model.",
+            )
+        if "concept" in method.needs and not self.teachable:
+            return (
+                f"method '{method.name}'",
+                "catalog_gen can't teach models of this family",
+                "Choose another method, or a plain Stable Diffusion 1.x, 2.x or XL model.",
             )
         if wanted.scheduler not in self.schedulers:
             meant = nearest(wanted.scheduler, self.schedulers)
@@ -297,6 +305,18 @@ class Family(ABC):
     def encode_negative(self, pipeline: Any, prompt: str) -> Embedding:
         """One negative prompt, with the keys of ``encode``; '' stands for none."""
         return self.encode(pipeline, prompt)
+
+    def predicted(
+        self, pipeline: Any, noisy: "torch.Tensor", timesteps: "torch.Tensor", text: Embedding
+    ) -> "torch.Tensor":
+        """What the denoiser says of noisy latents, with gradients; where ``teachable``.
+
+        Args:
+            noisy: (B, C, h, w).
+            timesteps: (B,).
+            text: B embeddings, as ``stacked`` gives them.
+        """
+        raise NotImplementedError
 
     @abstractmethod
     def scheduler(self, name: str, own: Any, steps: int) -> Any:
