@@ -34,13 +34,13 @@ refresh: $(READY) ## the nightly job on the sample catalog, end to end
 	@$(BIN)/catalog-gen refresh
 
 test: $(READY) ## the tests, but for the slow ones
-	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
+	@$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"
 
 test-slow: $(READY) ## the tests of whole processes (servers, kills, terminals) and of trainings
-	@$(BIN)/python -m pytest -n 2 --dist loadfile -m slow
+	@$(BIN)/python -m pytest -n 2 --dist worksteal -m slow
 
 coverage: $(READY) ## the test suite with line and branch coverage of catalog_gen
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --cov=catalog_gen --cov-branch --cov-report=term
+	@$(BIN)/python -m pytest -n 2 --dist worksteal --cov=catalog_gen --cov-branch --cov-report=term
 
 walk: $(READY) ## find, fix and redraw a failed picture in Dagster's web UI, in a real Chromium (minutes)
 	@$(BIN)/python -m tests.walk

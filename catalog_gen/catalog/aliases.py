@@ -16,8 +16,8 @@ from catalog_gen.catalog.product import CORE_FIELDS
 #: The spellings of each field, best first: ``product_type`` wins over ``google_product_category``.
 SPELLINGS: Final[Mapping[str, tuple[str, ...]]] = {
     "product_id": (
-        *("product_id", "id", "sku", "item_id", "article_number", "handle"),
-        *("artikelnummer", "artikel_nr", "referencia", "artikelnr", "артикул"),
+        *("product_id", "id", "sku", "item_id", "article_number", "handle", "product_number"),
+        *("product_code", "artikelnummer", "artikel_nr", "referencia", "artikelnr", "артикул"),
     ),
     "title": (
         *("title", "name", "product_name", "product_title", "item_name"),
@@ -26,7 +26,7 @@ SPELLINGS: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "category": (
         *("product_type", "category", "product_category", "categories", "product_categories"),
-        *("google_product_category",),
+        *("category_path", "google_product_category"),
         *("kategorie", "warengruppe", "catégorie", "categoría", "categoria", "categorie"),
         *("kategoria", "категория"),
     ),
@@ -56,7 +56,7 @@ SPELLINGS: Final[Mapping[str, tuple[str, ...]]] = {
         *("velikost", "méret", "tamanho", "storlek", "størrelse", "beden", "размер"),
     ),
     "pattern": ("pattern", "muster", "motif"),
-    "gtin": ("gtin", "ean", "upc", "barcode", "ean13"),
+    "gtin": ("gtin", "ean", "upc", "barcode", "ean13", "eans"),
     "mpn": ("mpn",),
     "link": ("link", "url", "product_url"),
     "image_link": ("image_link", "image_url", "image"),

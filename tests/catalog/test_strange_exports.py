@@ -26,6 +26,8 @@ WOOCOMMERCE = {
     "Kategorier,Överordnad,Attribut 1 namn,Attribut 1 värde(n)",
     "da": "ID,Type,Varenummer,Navn,Udgivet,Synlighed i katalog,På lager?,Normalpris,"
     "Kategorier,Forælder,Attribut 1 navn,Attribut 1 værdi(er)",
+    "cs": "ID,Typ,Katalogové číslo,Název,Publikováno,Viditelnost v katalogu,Skladem?,Běžná cena,"
+    "Kategorie,Nadřazený,Název vlastnosti 1,Hodnoty vlastnosti 1",
 }
 WOOCOMMERCE_ROWS = """
 1,variable,cup,Cup,1,visible,1,,Kitchen > Cups,,Color,"Red, Blue"
@@ -58,7 +60,15 @@ PRESTASHOP = {
     "nl": "ID;Afbeelding;Naam;Referentie;Categorie;Prijs (excl. btw);Prijs (incl. btw);"
     "Hoeveelheid;Status",
     "pl": "ID;Zdjęcie;Nazwa;Indeks;Kategoria;Cena (netto);Cena (brutto);Ilość;Stan",
+    "pt": "ID do produto;Imagem;Nome;Referência;Categoria;Preço (sem impostos);"
+    "Preço (com impostos);Quantidade;Estado",
 }
+
+
+def test_a_plain_table_of_a_price_comparison(tmp_path: Path) -> None:
+    text = "sku|title|categoryPath|eans|price\nI1|Rote Tasse|Haushalt > Tassen|123|12,90\n"
+    (cup,) = read_bytes(tmp_path, "idealo.csv", text.encode()).products
+    assert (cup.product_id, cup.category, cup.attributes["gtin"]) == ("I1", "Tassen", "123")
 
 
 @pytest.mark.parametrize("language", PRESTASHOP)

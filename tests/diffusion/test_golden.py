@@ -208,6 +208,7 @@ def test_every_scheduler_of_the_family_draws(
         assert len(drawn(loaded, job, batch_size=1)) == 1
 
 
+@pytest.mark.slow
 def test_another_process_draws_the_same_bytes(
     load: Callable[[str], LoadedModel], folders: Folders, photo: Path
 ) -> None:

@@ -63,6 +63,7 @@ def test_a_bomb_is_refused_by_name_before_it_is_decoded(bomb: bytes, why: str) -
     assert time.monotonic() - began < 5  # 40 to 80 s if it were decoded
 
 
+@pytest.mark.slow
 def test_what_takes_too_long_ends_with_its_process_and_is_not_tried_twice() -> None:
     bomb = many_segments(6_000_000)
     with pytest.raises(PictureError, match=r"mug.jpg: takes too long to decode"):
@@ -74,6 +75,7 @@ def test_what_takes_too_long_ends_with_its_process_and_is_not_tried_twice() -> N
     assert decode_picture(saved("PNG")).shape == (32, 48, 3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "mode", "options"), [("PNG", "RGBA", {}), ("JPEG", "CMYK", {"progressive": True})]
 )

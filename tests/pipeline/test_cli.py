@@ -24,6 +24,7 @@ def answer(shop: Shop, *arguments: str) -> Any:
     return json.loads(done.stdout)
 
 
+@pytest.mark.slow
 def test_a_refresh_prints_one_object_with_every_promised_key(tmp_path: Path) -> None:
     summary = answer(open_shop(tmp_path), "refresh")
     assert summary["images"]["generated"] == 6

@@ -107,6 +107,7 @@ def test_a_store_from_before_the_release_is_refused_by_every_command(
     assert "Traceback" not in words
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("command", "limit"), [("plan", 400), ("refresh", 2000)])
 def test_too_little_memory_is_three_and_named(
     refreshed: Shop, tmp_path: Path, command: str, limit: int

@@ -14,14 +14,14 @@ from tests.pipeline.shop import open_shop
 def test_a_check_that_fails_hides_nothing_of_what_was_done(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    def fail(*_: object) -> list[str]:
+    def fail(*_: object) -> None:
         raise StoreError("catalog.duckdb", "it is out of memory", "Free memory.")
 
     shop = open_shop(tmp_path)
     for name, value in shop.environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("DAGSTER_HOME", "")  # the run sets it; put back afterwards
-    monkeypatch.setattr(checks, "damaged_images", fail)
+    monkeypatch.setattr(checks, "check_pictures", fail)
     assert run(shop.config, None, None, as_json=True) == StoreError.exit_code
     output = capfd.readouterr()
     told = json.loads(output.out)

@@ -85,6 +85,7 @@ def test_what_was_given_up_is_tried_again_from_zero_where_it_is_asked_for(tmp_pa
     assert shop.query(status) == [("planned", 0)]
 
 
+@pytest.mark.slow
 def test_a_refresh_says_what_to_do_the_second_night_too_and_retry_draws_it(tmp_path: Path) -> None:
     shop = with_photos(tmp_path)
     shop.config.write_text(
@@ -173,6 +174,7 @@ def failed_shards(instance: dg.DagsterInstance) -> set[str]:
     return {key for key, found in status.items() if found is dg.AssetPartitionStatus.FAILED}
 
 
+@pytest.mark.slow
 def test_a_night_takes_up_nothing_that_was_given_up(tmp_path: Path) -> None:
     from assets_defs.launch import dagster_instance
 
@@ -186,6 +188,7 @@ def test_a_night_takes_up_nothing_that_was_given_up(tmp_path: Path) -> None:
         assert failed_shards(instance) == {f"{shard_of('sku-1'):02d}"}
 
 
+@pytest.mark.slow
 def test_one_shard_materialised_from_the_page_draws_exactly_what_failed(tmp_path: Path) -> None:
     from assets_defs.launch import dagster_instance
 

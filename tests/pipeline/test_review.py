@@ -1,10 +1,13 @@
 """Reviews of pictures, and the accept cut that is calibrated from them; as processes."""
 
+import pytest
+
 from catalog_gen.judging.rubric import load_rubric
 from tests.pipeline.shop import Shop
 from tests.pipeline.test_cli import answer, run
 
 
+@pytest.mark.slow
 def test_people_decide_and_the_cut_follows(refreshed: Shop) -> None:
     assert answer(refreshed, "review") == {"waiting": []}
     rubric = refreshed.folder / "rubric.toml"

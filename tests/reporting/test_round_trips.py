@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from catalog_gen.catalog.feeds import open_feed
+from catalog_gen.catalog.readers.reader import READERS
 from catalog_gen.reporting.channels.channel import CHANNELS, ChannelProduct, ShopFacts
 from catalog_gen.settings import FeedSettings
 from catalog_gen.stages.shop_feed import ShopFeed, given_back, raw_texts, with_raw_texts
@@ -26,6 +27,8 @@ PICTURES = {
     "amazon": {"main_image_url"},
     "google": {"image_link"},
 }
+#: The reader's field for pictures, where it is another than ``image_link``.
+PICTURE = {"woocommerce": "_images", "etsy": "_image1"}
 
 
 def shop_feed(path: Path) -> ShopFeed:
@@ -84,6 +87,20 @@ def test_only_pictures_change(case: str, channel: str) -> None:
     ]
     assert text.startswith("\n".join(shop.feed.table.preamble))
     assert URL in text
+
+
+@pytest.mark.parametrize(
+    ("channel", "spelling"),
+    [
+        (name, spelling)
+        for name, channel in CHANNELS.items()
+        if name != "shopify"  # two columns, and no other language
+        for platform in channel.platforms
+        for spelling in READERS.get(platform).columns.get(PICTURE.get(name, "image_link"), ())
+    ],
+)
+def test_a_picture_column_in_the_shops_language_is_replaced(channel: str, spelling: str) -> None:
+    assert CHANNELS.get(channel)().added_columns([spelling]) == ()
 
 
 def test_shopify_gets_variant_images_and_a_gallery() -> None:

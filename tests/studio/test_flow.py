@@ -28,7 +28,10 @@ from studio.training.hardware import MEANS, this_machine
 from studio.training.loop import TrainingBudget
 from studio.training.train import Studio, TrainingPlan
 
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
+]
 
 
 @pytest.fixture(scope="module")

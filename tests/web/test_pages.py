@@ -145,6 +145,7 @@ def test_the_curve_says_how_many_labels_are_missing(undecided: Desk, shop: Shop)
     assert "About 60 labels are needed" in "\n".join(str(each.value) for each in page.markdown)
 
 
+@pytest.mark.slow
 def test_a_try_shows_picture_verdict_and_recipe_and_can_be_copied_and_kept(
     desk: Desk, shop: Shop
 ) -> None:

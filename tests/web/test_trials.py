@@ -15,6 +15,8 @@ from catalog_gen.web.desk import Desk
 from tests.pipeline.shop import Shop
 from tests.web.trying import ended
 
+pytestmark = pytest.mark.slow
+
 
 def trial(desk: Desk, product: str, view: str, **changes: object) -> Trial:
     with desk.catalog.store.reading() as connection:

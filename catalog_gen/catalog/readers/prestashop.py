@@ -41,12 +41,16 @@ class PrestaShop(Reader):
             *("referentie", "prijs (excl. btw)", "prijs (incl. btw)", "hoeveelheid", "aantal"),
             *("indeks", "cena (netto)", "cena (brutto)", "cena bez podatku", "cena z podatkiem"),
             *("referência", "preço (sem iva)", "preço (com iva)", "preço (imp. excl.)"),
-            *("id_product", "id_category_default", "id_manufacturer", "preço (imp. incl.)"),
+            *("preço (imp. incl.)", "preço (sem impostos)", "preço (com impostos)"),
+            *("id do produto", "id_product", "id_category_default", "id_manufacturer"),
             *("wholesale price", "tax rules id", "supplier reference #", "link_rewrite"),
         }
     )
     columns: ClassVar = {
-        "product_id": ("product id", "id", "id_product", "produkt-id", "id produit", "id prodotto"),
+        "product_id": (
+            *("product id", "id", "id_product", "produkt-id", "id produit", "id prodotto"),
+            *("id du produit", "id del producto", "id do produto", "id produktu"),
+        ),
         "title": ("name", "name *", "nom", "nombre", "nome", "naam", "nazwa"),
         "sku": (
             *("reference", "reference #", "référence", "artikel-nr.", "referencia", "riferimento"),
@@ -61,12 +65,14 @@ class PrestaShop(Reader):
             *("precio (imp. incl.)", "prezzo (tasse incl.)", "final price", "prix final"),
             *("precio (con iva)", "precio final", "prijs (incl. btw)", "cena (brutto)"),
             *("cena z podatkiem", "preço (com iva)", "preço (imp. incl.)", "preis (brutto)"),
+            "preço (com impostos)",
         ),
         "_net_price": (
             *("price tax excluded", "price (tax excl.)", "prix (ht)", "preis (zzgl. mwst.)"),
             *("precio (imp. excl.)", "prezzo (tasse escl.)", "base price", "prix de base"),
             *("precio (sin iva)", "precio base", "prijs (excl. btw)", "cena (netto)"),
             *("cena bez podatku", "preço (sem iva)", "preço (imp. excl.)", "preis (netto)"),
+            "preço (sem impostos)",
         ),
         "_status": (
             *("status", "active (0/1)", "active", "displayed", "enabled", "état", "statut"),

@@ -32,7 +32,7 @@ class BigCommerce(Channel):
                 yield row.fields
             elif "Item" not in row.fields:
                 yield self.with_pictures(row.fields, row.links)
-            elif row.fields["Item"].casefold() == "variant":
+            elif row.fields["Item"].casefold() in ("variant", "sku"):
                 yield {**row.fields, _VARIANT_IMAGE: row.links[0]}
             else:
                 yield row.fields

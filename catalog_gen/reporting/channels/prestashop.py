@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import ClassVar
 
+from catalog_gen.catalog.readers.prestashop import PrestaShop as Reader
 from catalog_gen.reporting.channels.channel import Channel, Row
 
 _LIST = "image urls (x,y,z...)"
@@ -14,7 +15,7 @@ class PrestaShop(Channel):
     name: ClassVar = "prestashop"
     platforms: ClassVar = frozenset({"prestashop"})
     max_additional: ClassVar = 50
-    main: ClassVar = ("Image", "Bild", "Imagen", "Immagine", _LIST)
+    main: ClassVar = ("Image", *Reader.columns["image_link"][1:], _LIST)
 
     def with_pictures(self, fields: Row, links: Sequence[str]) -> Row:
         changed = super().with_pictures(fields, links)
