@@ -66,11 +66,10 @@ def show(here: Desk, start: str) -> None:
     grids = list(dict.fromkeys(each.grid for each in found.results))
     grid = grids[0]
     if len(grids) > 1:
-        grid = st.segmented_control(
+        grid = st.radio(
             "Grid",
             grids,
-            default=grid,
-            required=True,
+            horizontal=True,
             key="grid",
             bind="query-params",
             on_change=_from_the_start,
