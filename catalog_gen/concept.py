@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from catalog_gen.diffusion.concepts.course import Course
     from catalog_gen.diffusion.concepts.file import Concept
-    from catalog_gen.diffusion.jobs import Pixels
     from catalog_gen.diffusion.loading import LoadedModel
+    from catalog_gen.imaging.pixels import Pixels
 
 
 def without_word(prompt: str, word: str) -> str:

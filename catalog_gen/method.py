@@ -4,6 +4,7 @@ An instance holds a method's parameters. It is a section of a view's settings an
 the engine calls it to draw.
 """
 
+import math
 from abc import abstractmethod
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal
@@ -95,6 +96,26 @@ class Method(Chosen):
     @abstractmethod
     def draw(self, model: "LoadedModel", batch: "Batch") -> "Pictures":
         """Draw a padded batch of pictures whose recipes share this method."""
+
+
+def too_few_steps(
+    parameter: str, share: float, steps: int, otherwise: str
+) -> tuple[str, str, str] | None:
+    """The ``problem`` of a method that runs a share of the steps; None if at least one is left.
+
+    Args:
+        parameter: the parameter that holds the share.
+        share: above 0, up to 1.
+        steps: the recipe's number of steps.
+        otherwise: what to set instead of more steps.
+    """
+    if int(steps * share) >= 1:
+        return None
+    return (
+        f"{parameter} = {share} with steps = {steps}",
+        "no step is left to run",
+        f"Set at least {math.ceil(1 / share)} steps, or {otherwise}.",
+    )
 
 
 METHODS: Final[Registry[type[Method]]] = Registry("method", "catalog_gen.methods")

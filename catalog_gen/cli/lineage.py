@@ -19,7 +19,7 @@ from catalog_gen.store.connection import Store
 from catalog_gen.store.lineage import ProductsOf, lineage_of, products_of
 from catalog_gen.store.showcase import live_views
 
-#: Products of one look that the tree names.
+#: Maximum number of a look's products that the tree lists.
 LISTED: Final = 8
 
 _MARKS: Final[Mapping[Outcome, str]] = {
@@ -67,7 +67,7 @@ def _with_passports(tree: Tree, stamped: Mapping[str, Stamped]) -> Tree:
 
 
 def _parts(parts: Mapping[str, Any]) -> Iterator[str]:
-    """What stands beside the model's folder: "lora style.safetensors, 0.8, 3f2a..."."""
+    """What is added to the model: "lora style.safetensors, 0.8, 3f2a..."."""
     for kind, of_kind in parts.items():
         for each in of_kind if isinstance(of_kind, list) else ():
             how = [str(each[key]) for key in ("weight", "token") if key in each]

@@ -22,19 +22,19 @@ from catalog_gen.stages.photos import PhotoCount
 from catalog_gen.stages.plan import Plan, make_plan
 from catalog_gen.store.products import NamedProduct
 
-#: Most rows of the table, and lines of each list; JSON has all of them.
+#: Maximum number of rows in the table and of lines in a list; JSON has all of them.
 SHOWN: Final = 30
 LISTED: Final = 8
 
-#: Most characters shown of a feed's value.
+#: Maximum number of characters of a feed's value that are shown.
 LONGEST: Final = 40
 
-#: How a kind of change is marked, and in which colour.
+#: The mark and colour of a kind of change.
 _SIGNS: Final = {"added": ("+", "green"), "changed": ("~", "yellow"), "retired": ("-", "red")}
 
 
 def run(config: Path, feed: Path | None, budget: str | None, as_json: bool) -> int:
-    """Make the plan and print it; 0, or the exit code with which a refresh would stop.
+    """Make the plan and print it; return 0, or the exit code with which a refresh would stop.
 
     Raises:
         CatalogError: what a refresh would refuse before it had a plan.
@@ -227,7 +227,7 @@ def _cut(value: str) -> str:
 
 
 def _table(items: tuple[PlanItem, ...]) -> Table:
-    """One line for each product, view and reason, with the number of pictures."""
+    """One line per product, view and reason, with the number of pictures."""
     table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
     for column in ("Product", "View", "Reason", "Change"):
         table.add_column(column)

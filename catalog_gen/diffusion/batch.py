@@ -8,7 +8,8 @@ import numpy as np
 import torch
 
 from catalog_gen.diffusion.batching import BatchKey
-from catalog_gen.diffusion.jobs import Coverage, Pixels
+from catalog_gen.diffusion.jobs import Coverage
+from catalog_gen.imaging.pixels import Pixels
 
 if TYPE_CHECKING:
     from catalog_gen.diffusion.concepts.file import Concept
@@ -21,7 +22,7 @@ StepCallback = Callable[[Any, int, Any, dict[str, Any]], dict[str, Any]]
 class Batch:
     """One padded batch of B pictures, ready to be drawn.
 
-    ``embeddings`` are the pipeline's own keyword arguments; ``generators`` holds B generators;
+    ``embeddings`` are keyword arguments of the pipeline; ``generators`` holds B generators;
     ``photos`` holds B photos of (H, W, 3), or none for a method that needs none;
     ``masks`` likewise holds B masks of (H, W), or none;
     ``concept`` is what was learned about the product of all of them, and the model wears it;

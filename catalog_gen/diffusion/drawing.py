@@ -13,9 +13,10 @@ from catalog_gen.diffusion.batch import Batch, Pictures, StepCallback
 from catalog_gen.diffusion.batching import BatchKey, pad
 from catalog_gen.diffusion.concepts.file import Concept
 from catalog_gen.diffusion.defects import defects
-from catalog_gen.diffusion.jobs import Coverage, DrawJob, Pixels, RecipeError
+from catalog_gen.diffusion.jobs import Coverage, DrawJob, RecipeError
 from catalog_gen.diffusion.loading import LoadedModel
 from catalog_gen.diffusion.prompts import PromptEncoder
+from catalog_gen.imaging.pixels import Pixels
 
 #: Pixels that are decoded at once: one picture of 512 x 512, or a batch of small ones. Larger
 #: batches are decoded picture by picture, since activations would take gigabytes.

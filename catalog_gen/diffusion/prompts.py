@@ -1,8 +1,8 @@
 """Encode prompts, and cache the embeddings for later pictures.
 
-On the processor a prompt is encoded alone. On a GPU, which one prompt does not fill, those of a
-batch are encoded together, always so many at a time: so an embedding never depends on its
-neighbours in either place.
+On the CPU, a prompt is encoded alone. On a GPU, which one prompt can't occupy, those of a batch are
+encoded together, always the same number at a time, so that an embedding never depends on its
+neighbours.
 """
 
 from collections import OrderedDict
@@ -29,7 +29,7 @@ _Key = tuple[str, bool, str | None, torch.dtype]
 class PromptEncoder:
     """Encodes prompts by the model's family, and caches the latest ones.
 
-    ``together`` prompts are encoded at a time; None: as suits the device.
+    ``together`` prompts are encoded at a time; None: as the device needs.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class PromptEncoder:
         return arguments
 
     def _encode_together(self, prompts: Sequence[str]) -> None:
-        """Encode those that are new, the last one repeated until there are enough."""
+        """Encode new prompts, padded with the last one."""
         new = [each for each in dict.fromkeys(prompts) if self._key(each) not in self._known]
         for start in range(0, len(new), self._together):
             part = new[start : start + self._together]
@@ -88,5 +88,5 @@ class PromptEncoder:
         self._known[key] = embedding
 
     def _key(self, prompt: str, *, negative: bool = False) -> _Key:
-        # Not ``vae.dtype``: diffusers' property walks all modules, 5 ms a call.
+        # Not ``vae.dtype``: diffusers' property walks all modules, 5 ms per call.
         return prompt, negative, self._concept, next(self._model.main.vae.parameters()).dtype

@@ -14,7 +14,7 @@ _LEFT, _RIGHT, _TOP, _ROW = 250, 690, 58, 26
 _LEAST: Final = 1.0
 _LINES: Final = 4
 #: Signs of a label; longer ones end with an ellipsis, and are whole where the mouse rests.
-_LABEL: Final = 36
+_LABEL: Final = 32
 
 
 def effects_plot(effects: Sequence[Effect]) -> str:
@@ -24,7 +24,7 @@ def effects_plot(effects: Sequence[Effect]) -> str:
     pictures, which has no interval.
     """
     ends = [abs(end) for each in effects for end in _interval(each)]
-    most = ceil(max([_LEAST, *ends]) * 2) / 2
+    most = ceil(max([_LEAST, *ends]))
 
     def x(points: float) -> float:
         return round(_LEFT + (points + most) / (2 * most) * (_RIGHT - _LEFT), 1)
@@ -43,7 +43,7 @@ def effects_plot(effects: Sequence[Effect]) -> str:
                 "high": x(high),
                 "alone": effect.points.n < 2,
                 "verdict": effect.verdict,
-                "told": f"{effect.points.mean:+.1f}",
+                "told": f"{round(effect.points.mean, 1) + 0.0:+.1f}",
             }
         )
     environment = Environment(

@@ -16,10 +16,10 @@ from duckdb import DuckDBPyConnection
 
 from catalog_gen.catalog.reference import resolve_reference
 from catalog_gen.concept import Lesson
-from catalog_gen.diffusion.jobs import Pixels
 from catalog_gen.errors import InputError
 from catalog_gen.imaging.decode import contain_on_white, read_bytes
 from catalog_gen.imaging.decoder import decode_picture
+from catalog_gen.imaging.pixels import Pixels
 from catalog_gen.planning import Budget
 from catalog_gen.progress import report
 from catalog_gen.settings import CatalogSettings, Home

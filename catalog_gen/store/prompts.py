@@ -54,8 +54,8 @@ class ViewSpec:
     def fingerprint(self, values: Mapping[str, str]) -> str:
         """SHA-256 over the head and the values of the fields, each as a netstring.
 
-        A netstring is ``<length in bytes>:<bytes>,``: no value can pose as two others. This is
-        the definition; ``stale_inputs`` computes the same in SQL.
+        A netstring is ``<length in bytes>:<bytes>,``, so that no value can be taken for two. This
+        is the definition; ``stale_inputs`` computes the same in SQL.
         """
         parts = (values.get(name, "") for name in self.fields)
         return sha256_text(self.head + "".join(f"{len(part.encode())}:{part}," for part in parts))

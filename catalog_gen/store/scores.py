@@ -20,9 +20,9 @@ from catalog_gen.store.relations import only_row, registered_rows, shard_list
 class ToScore:
     """A picture that a scorer has not seen, with the wish that it was drawn for.
 
-    Of the products that ask for it the first, by id, stands for all: ``inputs`` are the fields that
-    its wish was made from, ``asked`` is what it asks for; ``product`` is the product in the newest
-    feed. ``words`` are those that an experiment replaced in its prompt.
+    ``product`` is, in its newest state, the first by id of the products that ask for it; ``inputs``
+    are the fields that its wish was made from, and ``asked`` is what it asks for. ``words`` are
+    those that an experiment replaced in its prompt.
     """
 
     image_id: str
@@ -150,7 +150,7 @@ def outdated_scores(
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Likeness:
-    """Columns by which N scored pictures of a view are compared."""
+    """The columns by which N scored pictures of a view are compared."""
 
     image_ids: list[str]
     look_ids: list[str]

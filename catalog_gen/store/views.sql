@@ -1,6 +1,5 @@
 -- The views for users, and the views they are built from; reapplied whenever this file changes.
--- Views for users describe all their columns. docs/lineage.md has the questions that they answer; a test
--- runs its queries.
+-- Views for users describe all their columns. docs/lineage.md has the questions that they answer.
 --
 -- The building blocks have the columns of their table. DuckDB inlines a view into the query that uses it, so
 -- unused columns cost nothing, and a filter on image_id reaches the table. A join is not pushed through the
@@ -25,7 +24,7 @@ SEMI JOIN current_prompts ON current_prompts.look_id = ledger.look_id;
 
 COMMENT ON VIEW wanted_candidates IS 'ledger rows of looks that an active product asks for today';
 
--- Grouping every prompt of a million products takes seconds: what asks for few looks selects them first.
+-- Grouping every prompt of a million products takes seconds: a query for few looks selects them first.
 CREATE VIEW looks AS
 SELECT
     look_id,
@@ -37,10 +36,10 @@ FROM current_prompts
 WHERE look_id IS NOT NULL
 GROUP BY look_id;
 
-COMMENT ON VIEW looks IS 'One row a look that is asked for today: products that share their pictures';
-COMMENT ON COLUMN looks.look_id IS 'SHA-256 over what decides the pictures, but the product and the seed';
+COMMENT ON VIEW looks IS 'One row per look that is asked for today: products that share their images';
+COMMENT ON COLUMN looks.look_id IS 'SHA-256 of what determines the images, except the product and the seed';
 COMMENT ON COLUMN looks.view IS 'packshot, lifestyle, ...: a section of catalog.toml';
-COMMENT ON COLUMN looks.products IS 'For how many active products its pictures stand';
+COMMENT ON COLUMN looks.products IS 'How many active products share its images';
 COMMENT ON COLUMN looks.product_ids IS 'Those products, in the order of their ids';
 COMMENT ON COLUMN looks.shards IS 'Their hash shards, in the same order';
 
@@ -62,7 +61,7 @@ COMMENT ON VIEW newest_reviews IS 'the newest review of each image';
 CREATE VIEW live_items AS
 FROM publication_items WHERE until IS NULL;
 
-COMMENT ON VIEW live_items IS 'publication_items that are live';
+COMMENT ON VIEW live_items IS 'rows of publication_items that are live';
 
 CREATE VIEW lineage AS
 WITH published AS (

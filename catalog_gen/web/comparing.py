@@ -19,6 +19,11 @@ from catalog_gen.web.desk import Desk
 
 _WAYS: Final = ("Slider", "Difference", "Side by side")
 _WIDTH: Final = 512
+#: The number above a slider has the colour of buttons, which is too dark for text on dark.
+_READABLE: Final = """<style>@media (prefers-color-scheme: dark) {
+    [data-testid="stSlider"] [data-testid="stSliderThumbValue"],
+    [data-testid="stSlider"] [data-testid="stSliderThumbValue"] p { color: #eceff2 }
+}</style>"""
 
 
 def chosen(own: Sequence[Result], kept: Collection[str]) -> tuple[int, ...]:
@@ -66,9 +71,7 @@ def _label(result: Result) -> str:
 
 
 def _shown(here: Desk, one: Result, other: Result) -> None:
-    way = st.segmented_control(
-        "Shown as", _WAYS, default=_WAYS[0], required=True, key="as", bind="query-params"
-    )
+    way = st.radio("Shown as", _WAYS, horizontal=True, key="as", bind="query-params")
     ids = [one.recipe_id, other.recipe_id]
     with here.catalog.store.reading() as connection:
         pngs = stored_pngs(connection, here.catalog.store.pictures(connection), ids)
@@ -80,19 +83,19 @@ def _shown(here: Desk, one: Result, other: Result) -> None:
         share = st.slider(
             "How much of the first", 0, 100, 50, format="%d %%", key="at", bind="query-params"
         )
-        parts.picture(
-            through(left, fitted, share / 100),
-            f"Left: {labels[0]}; right: {labels[1]}",
-            _WIDTH,
-        )
+        st.html(_READABLE)
+        with st.container(width=_WIDTH):
+            parts.picture(
+                through(left, fitted, share / 100), f"Left: {labels[0]}; right: {labels[1]}"
+            )
     elif way == "Difference":
         found = difference(left, fitted)
-        parts.picture(
-            found.pixels,
-            f"{found.share:.1%} of the pixels differ by more than {UNSEEN} of 255 levels, at most "
-            f"by {found.largest}",
-            _WIDTH,
-        )
+        with st.container(width=_WIDTH):
+            parts.picture(
+                found.pixels,
+                f"{found.share:.1%} of the pixels differ by more than {UNSEEN} of 255 levels, at "
+                f"most by {found.largest}",
+            )
     else:
         with st.container(horizontal=True):
             for pixels, label in zip((left, right), labels, strict=True):

@@ -1,12 +1,11 @@
 """One experiment: its sheet, live as it is drawn, its findings, and two cells beside each other."""
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 from urllib.parse import urlencode
 
 import streamlit as st
 
-from catalog_gen.errors import InputError
 from catalog_gen.experiments.definition import Experiment, told
 from catalog_gen.experiments.effects_plot import effects_plot
 from catalog_gen.experiments.results import Cell, Result
@@ -52,14 +51,13 @@ def show(here: Desk, start: str) -> None:
     if st.button("All experiments", icon=":material/arrow_back:"):
         go()
     drawing = here.experiments.state()
-    try:
-        with here.catalog.store.reading() as connection:
-            stored = stored_experiment(connection, start)
-    except InputError:
-        if drawing is None:
-            raise
+    with here.catalog.store.reading() as connection:
+        is_there = bool(stored_experiments(connection, start))
+    if not is_there and drawing is not None and drawing.experiment_id.startswith(start):
         _starting(here, start, drawing)
         return
+    with here.catalog.store.reading() as connection:
+        stored = stored_experiment(connection, start)
     st.subheader(
         parts.plain(Experiment.model_validate_json(stored.definition).title or stored.name),
         anchor=False,
@@ -68,8 +66,13 @@ def show(here: Desk, start: str) -> None:
     grids = list(dict.fromkeys(each.grid for each in found.results))
     grid = grids[0]
     if len(grids) > 1:
-        grid = st.segmented_control(
-            "Grid", grids, default=grid, required=True, key="grid", bind="query-params"
+        grid = st.radio(
+            "Grid",
+            grids,
+            horizontal=True,
+            key="grid",
+            bind="query-params",
+            on_change=_from_the_start,
         )
     live = _is_live(here, stored)
     st.fragment(_sheet, run_every=_GLANCE if live else None)(here, stored.experiment_id, grid, live)
@@ -82,16 +85,21 @@ def show(here: Desk, start: str) -> None:
     _files(here, stored)
 
 
+def _from_the_start() -> None:
+    for name in ("a", "b", "row"):
+        st.query_params.pop(name, None)
+
+
 def _starting(here: Desk, start: str, drawing: DrawingState) -> None:
     """The time until the run has planned its cells."""
 
     def wait() -> None:
+        with here.catalog.store.reading() as connection:
+            is_there = bool(stored_experiments(connection, start))
+        if is_there:
+            st.rerun()
         state = here.experiments.state()
         if state is not None and state.step == "running":
-            with here.catalog.store.reading() as connection:
-                is_there = bool(stored_experiments(connection, start))
-            if is_there:
-                st.rerun()
             st.info(f"{parts.plain(state.name)} begins: Dagster and the model are loaded.")
             _stop(here)
         elif state is not None:
@@ -103,9 +111,14 @@ def _starting(here: Desk, start: str, drawing: DrawingState) -> None:
 def _is_live(here: Desk, stored: StoredExperiment) -> bool:
     """Whether somebody draws, and this experiment is not finished."""
     drawing = here.experiments.state()
-    running = drawing is not None and drawing.step == "running" and drawing.name == stored.name
+    running = _is_of(drawing, stored) and drawing.step == "running"
     unfinished = stored.judged < stored.cells - stored.failed
     return running or (unfinished and drawing_process(here.catalog.home) is not None)
+
+
+def _is_of(drawing: DrawingState | None, stored: StoredExperiment) -> TypeGuard[DrawingState]:
+    """Whether the page's last drawing is this experiment's."""
+    return drawing is not None and drawing.experiment_id == stored.experiment_id
 
 
 def _sheet(here: Desk, experiment_id: str, grid: str, live: bool) -> None:
@@ -118,7 +131,8 @@ def _sheet(here: Desk, experiment_id: str, grid: str, live: bool) -> None:
         st.rerun()
     (sheet,) = sheets_of([each for each in found.results if each.grid == grid])
     own = [each for each in found.results if each.grid == grid]
-    per_page, first = rows_shown(sheet), int(st.query_params.get("row", "0"))
+    row = st.query_params.get("row", "")
+    per_page, first = rows_shown(sheet), int(row) if row.isdecimal() else 0
     rows = sheet.rows[first : first + per_page]
     shown = {each.recipe_id for row in rows for each in row.results if each is not None}
     chosen = comparing.chosen(own, found.kept)
@@ -127,7 +141,7 @@ def _sheet(here: Desk, experiment_id: str, grid: str, live: bool) -> None:
             sheet,
             rows,
             numbers=numbers_of(own),
-            small=here.thumbnails.of(here.catalog, shown & (found.kept | waiting)),
+            small=here.thumbnails.of(here.catalog, shown, stored=found.kept),
             chosen=chosen,
             waits=live,
             link=lambda number: _link(a=str(chosen[-1] if chosen else number), b=str(number)),
@@ -160,7 +174,7 @@ def _progress(
         return
     st.caption(parts.plain(said))
     state = here.experiments.state()
-    if state is not None and state.name == stored.name:
+    if _is_of(state, stored):
         _ended(state)
     if stored.judged + stored.failed < stored.cells:
         st.info("It is not finished: estimate its file again, and draw what is missing.")

@@ -19,10 +19,10 @@ from catalog_gen.settings import Home
 _GRACE: Final = 20.0
 _MOST_TOLD: Final = 2000
 
-#: The command's exit codes for what is no error: done, with failed pictures, interrupted.
-_DONE: Final = {0: "done", 1: "done", 130: "stopped"}
-
 Step = Literal["running", "done", "stopped", "failed"]
+
+#: The command's exit codes for what is no error: done, with failed pictures, interrupted.
+_DONE: Final[dict[int, Step]] = {0: "done", 1: "done", 130: "stopped"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,7 @@ class DrawingState:
     """How the last drawing of an experiment stands; ``error`` is what a failed one said."""
 
     name: str
+    experiment_id: str
     step: Step
     error: str = ""
 
@@ -42,10 +43,11 @@ class ExperimentProcess:
     home: Home
     _lock: Lock = field(default_factory=Lock)
     _name: str = ""
+    _experiment_id: str = ""
     _process: "subprocess.Popen[bytes] | None" = None
 
-    def begin(self, file: Path) -> None:
-        """Start drawing what an experiment file lacks.
+    def begin(self, file: Path, experiment_id: str) -> None:
+        """Start drawing what an experiment file, which is planned as this experiment, lacks.
 
         Raises:
             InputError: another experiment is being drawn.
@@ -57,7 +59,7 @@ class ExperimentProcess:
                     f"experiment '{self._name}' is being drawn",
                     "Stop that one, or wait for its end.",
                 )
-            self._name = file.stem
+            self._name, self._experiment_id = file.stem, experiment_id
             self.home.experiments.mkdir(parents=True, exist_ok=True)
             command = ["experiment", str(file), "--config", str(self.config), "--yes"]
             with self._log.open("wb") as log:
@@ -76,10 +78,9 @@ class ExperimentProcess:
         if process is None:
             return None
         code = process.poll()
-        if code is None:
-            return DrawingState(self._name, "running")
-        step: Step = _DONE.get(code, "failed")  # type: ignore[assignment]
-        return DrawingState(self._name, step, self._said() if step == "failed" else "")
+        step: Step = "running" if code is None else _DONE.get(code, "failed")
+        said = self._said() if step == "failed" else ""
+        return DrawingState(self._name, self._experiment_id, step, said)
 
     def stop(self) -> None:
         """Stop at the end of the batch; what was drawn is kept."""

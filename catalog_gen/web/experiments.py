@@ -119,7 +119,8 @@ def _confirm(here: Desk, path: Path, text: str, found: PlannedExperiment) -> Non
         disabled=busy,
         help="Another experiment is being drawn" if busy else "Nothing of it is ever published",
     ):
-        here.experiments.begin(save_experiment_file(path.parent, path.stem, text))
+        saved = save_experiment_file(path.parent, path.stem, text)
+        here.experiments.begin(saved, found.experiment_id)
         experiment.go(experiment=found.experiment_id[: experiment.SHORT])
 
 

@@ -36,10 +36,12 @@ class Thumbnails:
             del self._files[gone]
         return frozenset().union(*self._files.values())
 
-    def of(self, catalog: Catalog, image_ids: Collection[str]) -> dict[str, str]:
-        """Those of pictures whose bytes the store or this process has."""
+    def of(
+        self, catalog: Catalog, image_ids: Collection[str], *, stored: Collection[str]
+    ) -> dict[str, str]:
+        """Those of pictures that were seen waiting, or that the store has."""
         with self._lock:
-            missing = [each for each in image_ids if each not in self._kept]
+            missing = [each for each in image_ids if each in stored and each not in self._kept]
         if missing:
             with catalog.store.reading() as connection:
                 self._keep(stored_pngs(connection, catalog.store.pictures(connection), missing))

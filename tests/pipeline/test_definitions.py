@@ -21,7 +21,7 @@ def defs(refreshed: Shop) -> dg.Definitions:
     return defs
 
 
-def test_the_graph_is_the_design_s(defs: dg.Definitions) -> None:
+def test_the_graph_is_that_of_the_design(defs: dg.Definitions) -> None:
     dg.Definitions.validate_loadable(defs)
     graph = defs.resolve_asset_graph()
     parents = {

@@ -331,7 +331,7 @@ class Walk:
             page.wait_for_timeout(300)
             self.picture(page, f"experiment-plot-{name}")
             page.locator("table a").last.click()
-            page.wait_for_function("location.search.includes('b=12')")
+            page.wait_for_function("location.search.includes('b=')")
             self.open(page, page.url.removeprefix(f"{self.address}/") + "&as=Difference")
             page.get_by_text("of the pixels differ").first.scroll_into_view_if_needed()
             self.ready(page)

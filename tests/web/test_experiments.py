@@ -189,9 +189,10 @@ def test_a_trial_is_kept_as_the_experiment_that_draws_it(
 def test_drawing_runs_in_a_process_of_its_own_and_can_be_stopped(desk: Desk, shop: Shop) -> None:
     file = desk.experiment_files / "slow.toml"
     file.write_text(STEPS.replace("[2, 3]", '"300..320"'), "utf-8")
-    desk.experiments.begin(file)
+    chosen = plan_experiment(shop.catalog, file).experiment_id
+    desk.experiments.begin(file, chosen)
     with pytest.raises(InputError, match="is being drawn"):
-        desk.experiments.begin(file)
+        desk.experiments.begin(file, chosen)
     deadline = time.monotonic() + PATIENCE
     while not [each for each in stored(shop) if each == "slow"] or not shop.catalog.outbox.names():
         state = desk.experiments.state()

@@ -9,9 +9,9 @@ from catalog_gen.concept import Lesson
 from catalog_gen.diffusion.concepts.course import Course, LessonError
 from catalog_gen.diffusion.concepts.file import written
 from catalog_gen.diffusion.faults import fault_of
-from catalog_gen.diffusion.jobs import Pixels
 from catalog_gen.diffusion.loading import LoadedModel
 from catalog_gen.errors import DrawingError
+from catalog_gen.imaging.pixels import Pixels
 
 
 def learned(model: LoadedModel, lesson: Lesson, photos: Sequence[Pixels], course: Course) -> bytes:

@@ -16,8 +16,8 @@ from torch.nn import functional
 from catalog_gen.fingerprint import sha256_json
 
 if TYPE_CHECKING:
-    from catalog_gen.diffusion.jobs import Pixels
     from catalog_gen.diffusion.loading import LoadedModel
+    from catalog_gen.imaging.pixels import Pixels
 
 #: How the error is measured: as usual, or as the cross-entropy of two distributions over places.
 Error = Literal["squared", "cross-entropy"]

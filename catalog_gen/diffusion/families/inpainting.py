@@ -1,6 +1,6 @@
 """Inpainting checkpoints: the UNet also takes the mask and the masked photo.
 
-With a VAE of 4 channels it has nine input channels. It can only fill masks.
+With a VAE of 4 channels it has nine input channels. Such a model can only fill masks.
 """
 
 from collections.abc import Mapping
