@@ -3,6 +3,7 @@
 import dagster as dg
 
 from assets_defs.catalog_assets import product_feed, products
+from assets_defs.concept_assets import learned_concepts
 from assets_defs.partitions import ALL_SHARDS
 from assets_defs.picture_assets import candidate_images, clip_scores, prompts, verdicts
 from assets_defs.publication_assets import (
@@ -16,6 +17,7 @@ from catalog_gen.settings import ScheduleSettings
 ASSETS = [
     product_feed,
     products,
+    learned_concepts,
     prompts,
     candidate_images,
     clip_scores,

@@ -4,6 +4,7 @@ import dagster as dg
 from pydantic import Field
 
 from assets_defs.catalog_assets import products
+from assets_defs.concept_assets import learned_concepts
 from assets_defs.failed_shards import mark_failed_shards
 from assets_defs.partitions import shards_of
 from assets_defs.previews import describe_shards
@@ -45,7 +46,9 @@ class Again(dg.Config):
         return [kind for kind, wanted in chosen.items() if wanted]
 
 
-@stage_asset(group="pictures", kinds={"jinja", "duckdb"}, deps=[products], sharded=True)
+@stage_asset(
+    group="pictures", kinds={"jinja", "duckdb"}, deps=[products, learned_concepts], sharded=True
+)
 def prompts(context: dg.AssetExecutionContext, catalog: CatalogResource) -> None:
     """The prompt of every product and view; only new and changed ones are written."""
     opened = catalog.open()

@@ -8,7 +8,6 @@ which half is kept. What can't be kept has to be an error; what was kept has to 
 """
 
 import argparse
-import json
 import logging
 import os
 import random
@@ -21,6 +20,8 @@ from typing import Any, Final
 
 ROOT: Final = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
+
+from rig.printing import print_figures  # noqa: E402
 
 FAULTS: Final = ("500", "slow down", "truncated", "flipped", "wrong etag", "denied", "swallowed")
 #: Pictures that are kept at a time, as of a batch.
@@ -36,10 +37,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     figures = measure(arguments.requests, arguments.faulty, arguments.seed)
-    if arguments.json:
-        print(json.dumps(figures, indent=2))
-    else:
-        print("\n".join(f"{name.replace('_', ' '):<20}{value}" for name, value in figures.items()))
+    print_figures(figures, as_json=arguments.json)
     sys.exit(bool(figures["lost"]))
 
 

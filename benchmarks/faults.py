@@ -4,7 +4,6 @@ python benchmarks/faults.py [--kills N] [--pairs N] [--seed N] [--json]
 """
 
 import argparse
-import json
 import sys
 import tempfile
 from dataclasses import asdict
@@ -15,6 +14,7 @@ ROOT: Final = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
 from rig.kills import FAULTS, Killer, prepare  # noqa: E402
+from rig.printing import print_figures  # noqa: E402
 
 
 def main() -> None:
@@ -30,10 +30,7 @@ def main() -> None:
     shared = Path("/dev/shm")
     with tempfile.TemporaryDirectory(dir=shared if shared.is_dir() else None) as folder:
         figures = measure(Path(folder), arguments.kills, arguments.pairs, arguments.seed)
-    if arguments.json:
-        print(json.dumps(figures, indent=2))
-    else:
-        print("\n".join(f"{name.replace('_', ' '):<16}{value}" for name, value in figures.items()))
+    print_figures(figures, as_json=arguments.json)
     sys.exit(any(figures[name] for name in FAULTS))
 
 

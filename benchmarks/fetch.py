@@ -12,7 +12,6 @@
 import argparse
 import asyncio
 import hashlib
-import json
 import os
 import random
 import resource
@@ -31,6 +30,7 @@ ROOT: Final = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
 from rig.children import forked, sleep_while_running  # noqa: E402
+from rig.printing import print_figures  # noqa: E402
 
 from catalog_gen.hosts import AllowedHosts  # noqa: E402
 from catalog_gen.photos.download import Limits  # noqa: E402
@@ -54,10 +54,7 @@ def main() -> None:
         addresses = [f"http://{host}/{number}.jpg" for number in range(arguments.photos)]
         figures = measure(Path(folder), host, addresses, arguments.size)
         figures |= killed(Path(folder), host, addresses, arguments.kills, arguments.seed)
-    if arguments.json:
-        print(json.dumps(figures, indent=2))
-    else:
-        print("\n".join(f"{name.replace('_', ' '):<28}{value}" for name, value in figures.items()))
+    print_figures(figures, as_json=arguments.json)
     sys.exit(bool(figures["lost"] or figures["damaged"] or figures["missing"]))
 
 

@@ -15,12 +15,11 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from catalog_gen.imaging.encode import encode_png
+from catalog_gen.imaging.pixels import Pixels
 
-Pixels = NDArray[np.uint8]
 Encode = Callable[[Pixels], bytes]
 Decode = Callable[[bytes], Pixels]
 

@@ -12,7 +12,6 @@ driver ends the night.
 """
 
 import argparse
-import json
 import os
 import random
 import secrets
@@ -33,6 +32,7 @@ ROOT: Final = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
 from rig.children import forked, in_child  # noqa: E402
+from rig.printing import print_figures  # noqa: E402
 
 if TYPE_CHECKING:
     from tests.pipeline.shop import Shop
@@ -72,10 +72,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="rf-") as folder:
         nights = Nights(Path(folder), random.Random(arguments.seed))
         figures = asdict(nights.run(arguments.kills, 60 * arguments.minutes))
-    if arguments.json:
-        print(json.dumps(figures, indent=2))
-    else:
-        print("\n".join(f"{name.replace('_', ' '):<26}{value}" for name, value in figures.items()))
+    print_figures(figures, as_json=arguments.json)
     sys.exit(any(figures[name] for name in FAULTS))
 
 

@@ -8,7 +8,6 @@ write to an outbox. Loading is not measured; the rounds take turns.
 """
 
 import argparse
-import json
 import os
 import sys
 import tempfile
@@ -21,6 +20,8 @@ from typing import Any, Final
 
 ROOT: Final = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
+
+from rig.printing import print_figures  # noqa: E402
 
 from catalog_gen.diffusion.engine_process import Setup  # noqa: E402
 from catalog_gen.diffusion.jobs import DrawJob  # noqa: E402
@@ -43,10 +44,7 @@ def main() -> None:
     os.environ |= {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
     with tempfile.TemporaryDirectory() as folder:
         figures = measure(Path(folder), arguments.pictures, arguments.rounds)
-    if arguments.json:
-        print(json.dumps(figures, indent=2))
-    else:
-        print("\n".join(f"{name.replace('_', ' '):<22}{value}" for name, value in figures.items()))
+    print_figures(figures, as_json=arguments.json)
     sys.exit(not figures["bytes_equal"])
 
 

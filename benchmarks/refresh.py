@@ -123,8 +123,10 @@ def planned_recipes(feed: Path, home: Path) -> list[dict[str, Any]]:
     """The recipes that a first refresh of the feed would draw from text alone."""
     from catalog_gen.settings import Home
     from catalog_gen.stages.catalog import Catalog
+    from catalog_gen.stages.drawer import Drawer
     from catalog_gen.stages.products import read_products
-    from catalog_gen.stages.prompts import Drawer, compile_views, desired_prompts, firsts
+    from catalog_gen.stages.prompts import desired_prompts, firsts
+    from catalog_gen.stages.views import compile_views
     from catalog_gen.store.products import incoming_products
 
     catalog = Catalog.open(CONFIG, Home(home / "plan"), feed)

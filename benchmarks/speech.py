@@ -24,9 +24,10 @@ from catalog_gen.settings import Home, SpeechSettings
 from catalog_gen.speech.recogniser import Recogniser, recogniser_of
 from catalog_gen.speech.recording import RATE, read_recording
 from catalog_gen.stages.catalog import Catalog, Stamp
+from catalog_gen.stages.drawer import Drawer
 from catalog_gen.stages.feed import take_feed
 from catalog_gen.stages.products import record_products
-from catalog_gen.stages.prompts import Drawer, write_prompts
+from catalog_gen.stages.prompts import write_prompts
 from catalog_gen.stages.spoken import spoken_texts
 
 ROOT: Final = Path(__file__).parent.parent

@@ -29,6 +29,7 @@ class Look:
         photo: the hash of the photo that it is drawn from, or the name of an unreadable one; empty
             if it is drawn without a photo.
         mask: the hash of the product's mask in that photo; empty: the method needs none.
+        concept: the hash of what was learned about the product; empty: the method needs nothing.
         apart: values that distinguish products which would otherwise have the same look.
     """
 
@@ -40,6 +41,7 @@ class Look:
     asked: Mapping[str, str]
     photo: str = ""
     mask: str = ""
+    concept: str = ""
     apart: tuple[str, ...] = ()
 
     @cached_property
@@ -58,5 +60,6 @@ class Look:
     @cached_property
     def look_id(self) -> str:
         """SHA-256 over all fields; products with the same pictures have the same id."""
-        spec = [self.spec["model"], self.spec["settings"], *([self.mask] if self.mask else [])]
+        needed = [each for each in (self.mask, self.concept) if each]
+        spec = [self.spec["model"], self.spec["settings"], *needed]
         return sha256_json([self.form, self.prompt, self.negative_prompt, *spec])

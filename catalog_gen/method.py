@@ -4,16 +4,15 @@ An instance holds a method's parameters. It is a section of a view's settings an
 the engine calls it to draw.
 """
 
+import math
 from abc import abstractmethod
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal
 
-from pydantic import BeforeValidator, SerializeAsAny, ValidationError
+from pydantic import BeforeValidator, SerializeAsAny
 
-from catalog_gen.broken_rules import broken_rules
 from catalog_gen.chosen import Chosen
-from catalog_gen.errors import ConfigError
-from catalog_gen.registry import Registry
+from catalog_gen.registry import Registry, part_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -66,6 +65,11 @@ class Method(Chosen):
         return None
 
     @property
+    def variants(self) -> "tuple[Method, ...]":
+        """What each candidate is drawn by: the method with each value of a parameter's list."""
+        return (self,)
+
+    @property
     def webui(self) -> Mapping[str, str]:
         """Its parameters as AUTOMATIC1111's web UI names them, for the text in exported files."""
         return {}
@@ -94,6 +98,26 @@ class Method(Chosen):
         """Draw a padded batch of pictures whose recipes share this method."""
 
 
+def too_few_steps(
+    parameter: str, share: float, steps: int, otherwise: str
+) -> tuple[str, str, str] | None:
+    """The ``problem`` of a method that runs a share of the steps; None if at least one is left.
+
+    Args:
+        parameter: the parameter that holds the share.
+        share: above 0, up to 1.
+        steps: the recipe's number of steps.
+        otherwise: what to set instead of more steps.
+    """
+    if int(steps * share) >= 1:
+        return None
+    return (
+        f"{parameter} = {share} with steps = {steps}",
+        "no step is left to run",
+        f"Set at least {math.ceil(1 / share)} steps, or {otherwise}.",
+    )
+
+
 METHODS: Final[Registry[type[Method]]] = Registry("method", "catalog_gen.methods")
 
 
@@ -106,26 +130,11 @@ def described(name: str, parameters: Mapping[str, Any]) -> str:
     return ", ".join([name, *written])
 
 
-def _resolved(value: object) -> object:
-    """Build the method from its name or its table; a bare name has default parameters."""
-    if isinstance(value, Method):
-        return value
-    given = {"name": value} if isinstance(value, str) else value
-    if not isinstance(given, Mapping) or not isinstance(given.get("name"), str):
-        raise ValueError(
-            "write a method's name, or a table with its name and parameters: "
-            'method = { name = "img2img", strength = 0.35 }'
-        )
-    try:
-        method = METHODS.get(given["name"])
-    except ConfigError as error:
-        raise ValueError(f"{error.rule}. {error.next_step.rstrip('.')}") from error
-    try:
-        return method.model_validate(given)
-    except ValidationError as error:
-        broken = broken_rules(error, method)
-        raise ValueError("; ".join(f"{each.key}: {each.rule}" for each in broken)) from error
-
+_resolved: Final = part_of(
+    METHODS,
+    Method,  # type: ignore[type-abstract]
+    'method = { name = "img2img", strength = 0.35 }',
+)
 
 #: A field of any installed method: "text2img", or a table such as {name = "img2img", ...}.
 AnyMethod = Annotated[SerializeAsAny[Method], BeforeValidator(_resolved)]

@@ -4,7 +4,7 @@ The reasons are for people: from "changed: colour", a merchant knows which edit 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import Final
 
@@ -64,6 +64,12 @@ class Budget:
 
     images: int | None = None
     seconds: float | None = None
+
+    def after(self, seconds: float) -> "Budget":
+        """What is left of it after so many seconds."""
+        if self.seconds is None:
+            return self
+        return replace(self, seconds=max(0.0, self.seconds - seconds))
 
 
 NO_LIMIT: Final = Budget()
@@ -144,12 +150,13 @@ def recipes_for(
     model_hash: str,
     reference_sha256: str | None,
     mask_sha256: str | None = None,
+    concept_sha256: str | None = None,
     attempt: int = 0,
 ) -> list[Recipe]:
     """The recipes of all candidates of one look; ``form`` is the look's, for the seeds."""
     return [
         Recipe(
-            method=view.method,
+            method=method,
             model_hash=model_hash,
             prompt=prompt,
             negative_prompt=negative_prompt,
@@ -161,9 +168,11 @@ def recipes_for(
             height=view.height,
             reference_sha256=reference_sha256,
             mask_sha256=mask_sha256,
+            concept_sha256=concept_sha256,
             eta=view.eta,
         )
         for candidate in range(view.candidates)
+        for method in view.method.variants
     ]
 
 

@@ -35,6 +35,9 @@ class Recipe(Chosen):
     mask_sha256: str | None = Field(
         None, description="the product's mask in the photo, where the method needs one"
     )
+    concept_sha256: str | None = Field(
+        None, description="what was learned about the product, where the method needs it"
+    )
     eta: float | None = Field(
         None, ge=0, le=1, description="noise that ddim adds in each step; none: it adds none"
     )

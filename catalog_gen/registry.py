@@ -9,14 +9,18 @@ in the same way:
 A part's module is imported when the part is first used, which defers heavy libraries until then.
 """
 
+from collections.abc import Callable, Mapping
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Generic, TypeVar, cast
 
-from catalog_gen.broken_rules import nearest
+from pydantic import BaseModel, ValidationError
+
+from catalog_gen.broken_rules import broken_rules, nearest
 from catalog_gen.errors import ConfigError
 
 Part = TypeVar("Part")
+Chosen = TypeVar("Chosen", bound=BaseModel)
 
 
 class Registry(Generic[Part]):
@@ -54,6 +58,40 @@ class Registry(Generic[Part]):
             ConfigError: a part's module can't be imported.
         """
         return tuple((name, self.get(name)) for name in self.names())
+
+
+def part_of(
+    registry: Registry[type[Chosen]], base: type[Chosen], example: str
+) -> Callable[[object], Chosen]:
+    """A validator for fields that hold a part with its parameters.
+
+    It takes an instance, a name (with default parameters) or a table with the name and parameters.
+
+    Args:
+        base: the class of all parts of the registry.
+        example: how such a table is written, for messages.
+    """
+
+    def resolved(value: object) -> Chosen:
+        if isinstance(value, base):
+            return value
+        given = {"name": value} if isinstance(value, str) else value
+        if not isinstance(given, Mapping) or not isinstance(given.get("name"), str):
+            raise ValueError(
+                f"write a {registry.kind}'s name, or a table with its name and parameters: "
+                f"{example}"
+            )
+        try:
+            part = registry.get(given["name"])
+        except ConfigError as error:
+            raise ValueError(f"{error.rule}. {error.next_step.rstrip('.')}") from error
+        try:
+            return part.model_validate(given)
+        except ValidationError as error:
+            broken = broken_rules(error, part)
+            raise ValueError("; ".join(f"{each.key}: {each.rule}" for each in broken)) from error
+
+    return resolved
 
 
 @cache

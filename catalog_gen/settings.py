@@ -13,6 +13,7 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from catalog_gen.chosen import Chosen
+from catalog_gen.concept import AnyLearner
 from catalog_gen.errors import ConfigError
 from catalog_gen.fingerprint import sha256_json
 from catalog_gen.hosts import checked_host
@@ -207,6 +208,25 @@ class CutoutSettings(Chosen):
     )
 
 
+class ConceptSettings(Chosen):
+    """A way to learn products from their photos."""
+
+    learner: AnyLearner = Field(
+        description="a learner's name, or a table with its name and its settings"
+    )
+    caption: str = Field(
+        min_length=1,
+        description="what the photo shows, Jinja2; {{ concept }} is the word that is learned",
+    )
+    initial: str = Field(
+        "{{ category }}", description="Jinja2: the words that a learned word starts from"
+    )
+    side: int = Field(
+        128, ge=16, le=MAX_SIDE, multiple_of=8, description="pixels that photos are learned in"
+    )
+    seed: int = Field(0, ge=0, lt=2**31, description="another one is another lesson")
+
+
 class ViewSettings(Chosen):
     """One kind of picture, drawn for every product."""
 
@@ -243,6 +263,26 @@ class ViewSettings(Chosen):
     background: Literal["white", "any"] = Field(
         "any", description="'white': the rubric requires a pure white border"
     )
+    concept: str | None = Field(
+        None, description="how products are learned, as [concepts] names it; for learned, imagic"
+    )
+    only: str | None = Field(
+        None,
+        min_length=1,
+        description="Jinja2: only products for which it says something (but False, None and 0)",
+    )
+
+    @model_validator(mode="after")
+    def _names_a_concept(self) -> Self:
+        if ("concept" in self.method.needs) != (self.concept is not None):
+            raise ValueError(
+                f"method '{self.method.name}' draws with a concept; set concept to a section of "
+                "[concepts]"
+                if self.concept is None
+                else f"concept = '{self.concept}' is not used by method '{self.method.name}'; "
+                "remove it, or choose the method learned"
+            )
+        return self
 
     @model_validator(mode="after")
     def _stays_near_the_photo(self) -> Self:
@@ -261,7 +301,8 @@ class ViewSettings(Chosen):
         """SHA-256 over the settings that affect pictures, except templates and model."""
         judged = ("edit_policy", "background")
         worded = ("template", "negative_prompt", "asks", "retry_negative_prompt")
-        return sha256_json(self.chosen(without=(*worded, *judged)))
+        selected = ("concept", "only")
+        return sha256_json(self.chosen(without=(*worded, *judged, *selected)))
 
 
 class LimitSettings(Chosen):
@@ -463,6 +504,9 @@ class CatalogSettings(Chosen):
     scorer: ScorerSettings
     asks: Asks = Field({}, description="for every view whose template reads the attribute")
     views: dict[str, ViewSettings] = Field(min_length=1)
+    concepts: dict[Annotated[str, Field(pattern="^[a-z][a-z0-9_]*$")], ConceptSettings] = Field(
+        {}, description="ways to learn products, which views name"
+    )
     look: tuple[str, ...] = Field(
         (), description="products that differ in one of these fields never share pictures"
     )
@@ -487,6 +531,24 @@ class CatalogSettings(Chosen):
     store: StoreSettings = StoreSettings()
     retention: RetentionSettings = RetentionSettings()
     ray: RaySettings = RaySettings()
+
+    @model_validator(mode="after")
+    def _has_the_concepts(self) -> Self:
+        for name, view in self.views.items():
+            if view.concept is None:
+                continue
+            concept = self.concepts.get(view.concept)
+            if concept is None:
+                there = ", ".join(self.concepts) or "none"
+                raise ValueError(
+                    f"views.{name}: [concepts] has no '{view.concept}'; there are: {there}"
+                )
+            if concept.learner.method != view.method.name:
+                raise ValueError(
+                    f"views.{name}: what '{concept.learner.name}' learns is drawn by method "
+                    f"'{concept.learner.method}', not by '{view.method.name}'"
+                )
+        return self
 
 
 #: SQLAlchemy reads them as escapes, queries and fragments of a database's address.
@@ -542,6 +604,10 @@ class Home:
     @property
     def hashes(self) -> Path:
         return self.root / "hashes.json"
+
+    @property
+    def lessons(self) -> Path:
+        return self.root / "lessons"
 
     @property
     def dagster(self) -> Path:

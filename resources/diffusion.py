@@ -3,7 +3,7 @@
 from functools import partial
 from pathlib import Path
 from threading import Lock
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import dagster as dg
 
@@ -11,6 +11,9 @@ from catalog_gen.diffusion.jobs import Draws
 from catalog_gen.errors import ConfigError
 from catalog_gen.settings import ModelSettings
 from catalog_gen.stages.catalog import Catalog
+
+if TYPE_CHECKING:
+    from catalog_gen.diffusion.loading import LoadedModel
 
 _engines: dict[ModelSettings, Draws] = {}
 _lock = Lock()
@@ -31,14 +34,38 @@ class DiffusionPipelineResource(dg.ConfigurableResource[Draws]):
             ModelError: the model is missing, unsafe or not a pipeline.
             ConfigError: the settings require CUDA, which is not available.
         """
-        settings = catalog.settings.model
-        if self.device != "settings":
-            settings = settings.model_copy(update={"device": self.device})
+        settings = self._settings(catalog)
         with _lock:
             if settings not in _engines:
                 _engines.clear()  # one model at a time in the GPU's memory
                 _engines[settings] = _loaded(settings, catalog.home.hashes)
             return _engines[settings]
+
+    def model(self, catalog: Catalog) -> "LoadedModel":
+        """The catalog's model in this process, to learn with: the engine's own, if it is here.
+
+        Raises:
+            ModelError, ConfigError: as ``engine``.
+        """
+        from catalog_gen.diffusion.engine import Engine
+
+        settings = self._settings(catalog)
+        if settings.devices:
+            first = settings.devices[0].partition(":")[0]
+            settings = settings.model_copy(update={"device": first, "devices": ()})
+        with _lock:
+            if settings not in _engines:
+                _engines.clear()
+                _engines[settings] = _loaded(settings, catalog.home.hashes)
+            engine = _engines[settings]
+        assert isinstance(engine, Engine)  # it has no devices
+        return engine.model
+
+    def _settings(self, catalog: Catalog) -> ModelSettings:
+        settings = catalog.settings.model
+        if self.device == "settings":
+            return settings
+        return settings.model_copy(update={"device": self.device})
 
 
 class RayPipelineResource(DiffusionPipelineResource):

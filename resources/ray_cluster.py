@@ -1,4 +1,4 @@
-"""The Ray cluster: that of ``RAY_ADDRESS``, or one on this machine that ends with this process."""
+"""Connects to the Ray cluster at ``RAY_ADDRESS``, or to one on this machine for this process."""
 
 import os
 import signal
@@ -14,7 +14,7 @@ from catalog_gen.settings import RaySettings
 
 
 def described(settings: RaySettings) -> str:
-    """The cluster and its limits, in words; connects to nothing.
+    """The cluster and its limits, in words, without connecting.
 
     Raises:
         ConfigError: Ray is not installed.
@@ -27,13 +27,13 @@ def described(settings: RaySettings) -> str:
 
 
 def connect() -> ModuleType:
-    """Ray, connected; at most once per process.
+    """Connect to Ray, at most once per process, and return the module.
 
     Raises:
         ConfigError: Ray is not installed.
         DrawingError: the cluster can't be reached.
     """
-    # Ray sends statistics of its use to its makers unless told otherwise.
+    # By default, Ray sends usage statistics to its developers.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     try:
         import ray
@@ -59,14 +59,14 @@ def connect() -> ModuleType:
 
 
 def room_for(settings: RaySettings) -> int:
-    """How many workers the cluster holds as it is now, at least 1."""
+    """How many workers the cluster now has room for, at least 1."""
     total = connect().cluster_resources()
     kinds = (("CPU", settings.cpus), ("GPU", gpus_each(settings)))
     return max(1, min(int(total.get(name, 0) // each) for name, each in kinds if each))
 
 
 def gpus_each(settings: RaySettings) -> float:
-    """GPUs for each worker: the settings', or one where the cluster has any."""
+    """GPUs per worker: as the settings say, or else one if the cluster has any."""
     if settings.gpus is not None:
         return settings.gpus
     return 1.0 if connect().cluster_resources().get("GPU", 0) else 0.0
@@ -82,7 +82,7 @@ def _not_installed() -> ConfigError:
 
 @contextmanager
 def _same_sigterm() -> Iterator[None]:
-    """Keep this process's own handler: Ray's would end it before the run's end is recorded."""
+    """Keep this process's SIGTERM handler: Ray's would end it before the run's end is recorded."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

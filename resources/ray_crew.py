@@ -1,7 +1,7 @@
-"""Ray workers of one kind: start and end them, hand them tasks, and notice when they die.
+"""Ray workers of one kind: starting and ending them, their tasks, and noticing when they die.
 
-A task is whatever its owner hands over; this module returns it when its worker is lost. Errors that
-are meant for people come from workers as ``Broken``, since Ray would wrap them.
+The owner hands out tasks, and gets back those of a worker that died. Workers return errors that are
+meant for people as ``Broken``, since Ray would wrap them.
 """
 
 from collections.abc import Iterator
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 #: Tasks that a worker has at a time: it computes one while it reads or writes for the other.
 AT_A_TIME: Final = 2
-#: Workers that one task may cost, and that may die one after another while they load.
+#: How many workers a task may cost, and how many may die in a row while they load.
 MOST_LOSSES: Final = 3
-#: Seconds for a task, after which its worker counts as lost. Its engine gives up long before.
+#: Seconds after which a silent worker counts as lost. Its engine gives up long before.
 _SILENCE: Final = 3 * DEADLINE
-#: Seconds between two looks at the clock while nothing happens.
+#: Seconds to wait for an answer before the clock is checked.
 _LISTEN: Final = 5.0
 
 Task = TypeVar("Task")
@@ -32,7 +32,7 @@ Task = TypeVar("Task")
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A worker that has loaded its models: the id of its process, and what its owner asked for."""
+    """A worker that has loaded its models: its process id, and what its owner wants to know."""
 
     pid: int
     about: Any
@@ -40,7 +40,7 @@ class Loaded:
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """In place of an answer: the worker died, or was silent for hours."""
+    """Takes the place of an answer: the worker died, or was silent for hours."""
 
 
 @dataclass(eq=False)
@@ -55,7 +55,7 @@ class Worker(Generic[Task]):
 
     @property
     def references(self) -> "list[ObjectRef[Any]]":
-        """What it is waited for."""
+        """The answers that it owes."""
         return [*self.tasks, *([] if self.loading is None else [self.loading])]
 
 
@@ -65,7 +65,7 @@ class Crew(Generic[Task]):
     Args:
         kind: the class of the workers; it has a method ``load``, which returns ``Loaded`` or
             ``Broken``.
-        orders: what each of them is made with.
+        orders: the argument of their constructor.
     """
 
     def __init__(self, settings: RaySettings, kind: type, orders: object) -> None:
@@ -77,7 +77,7 @@ class Crew(Generic[Task]):
 
     @property
     def pids(self) -> list[int]:
-        """The ids of the workers' processes, on whatever machine, once they have loaded."""
+        """The process ids of the workers that have loaded, on any machine."""
         return [each.pid for each in self._workers if each.pid is not None]
 
     @property
@@ -86,7 +86,7 @@ class Crew(Generic[Task]):
         return any(each.tasks for each in self._workers)
 
     def resize(self, waiting: int) -> None:
-        """Start and end workers; ``waiting`` is the number of tasks that nobody has."""
+        """Start and end workers; ``waiting`` is the number of tasks not yet handed out."""
         busy = [each for each in self._workers if each.tasks]
         idle = [each for each in self._workers if not each.tasks]
         most = self._settings.max_workers or room_for(self._settings)
@@ -104,10 +104,10 @@ class Crew(Generic[Task]):
                     yield worker
 
     def heard(self) -> Iterator[tuple[Task, Any]]:
-        """Wait for the next answers to tasks; ``Lost`` for those whose worker is gone.
+        """Wait for the next answers to tasks; ``Lost`` if the worker is gone.
 
         Raises:
-            CatalogError: a worker can't go on, and no other one could.
+            CatalogError: a worker failed in a way that every worker would.
         """
         ray = connect()
         waiting = {ref: worker for worker in self._workers for ref in worker.references}
@@ -133,7 +133,7 @@ class Crew(Generic[Task]):
                 yield worker.tasks.pop(reference), answer
 
     def loaded(self, answer: Loaded) -> None:
-        """Called for each worker that has loaded."""
+        """Called when a worker has loaded."""
 
     def close(self) -> None:
         """End all workers."""
@@ -154,13 +154,13 @@ class Crew(Generic[Task]):
         self._workers.append(Worker(handle, handle.load.remote()))
 
     def _end(self, worker: Worker[Task]) -> None:
-        """End a worker, whatever it does."""
+        """Kill a worker."""
         self._workers.remove(worker)
         connect().kill(worker.actor)
 
     def _gone(self, worker: Worker[Task]) -> Iterator[tuple[Task, Lost]]:
         if worker not in self._workers:
-            return  # another of its tasks has said so
+            return  # already noticed by another of its tasks
         self._end(worker)
         self._died_loading += worker.loading is not None
         if self._died_loading >= MOST_LOSSES:
@@ -173,7 +173,7 @@ class Crew(Generic[Task]):
             yield task, Lost()
 
     def _silent(self) -> Iterator[tuple[Task, Lost]]:
-        """Nothing was heard: are there workers at all, and do they still do something?"""
+        """Without answers, check that workers have started and are not hanging."""
         now, patience = monotonic(), self._settings.patience
         if all(each.loading and now - each.heard > patience for each in self._workers):
             wanted = f"{self._settings.cpus:g} CPUs and {gpus_each(self._settings):g} GPUs"

@@ -1,7 +1,7 @@
 """A pool of Ray workers that looks at pictures: CLIP, critic, lettering, signals.
 
-The driver reads pictures, hands them out, and stores what comes back; looking twice at one changes
-nothing, so a dead worker's portion is simply handed to another.
+The driver reads pictures, hands them out and stores the answers. Looking at a picture twice does no
+harm, so the portion of a dead worker is simply given to another one.
 """
 
 from collections import Counter
@@ -20,7 +20,7 @@ Portion = tuple[Sight, ...]
 class RayEyes:
     """Looks with as many workers as there are portions, within the settings' limits."""
 
-    #: Pictures of one task: a batch or two of the scorer's.
+    #: Pictures per task: one or two batches of the scorer.
     portion: Final = 32
 
     def __init__(self, settings: RaySettings, orders: LookingOrders) -> None:
@@ -28,9 +28,9 @@ class RayEyes:
         self._losses: Counter[str] = Counter()
 
     def look(self, portions: Iterable[Sequence[Sight]]) -> Iterator[list[Looked]]:
-        """What is found in each portion, as soon as it is there.
+        """What is found in the portions, as soon as it arrives.
 
-        No more portions are read than workers have room for.
+        Portions are read only as workers have room for them.
 
         Raises:
             CatalogError: a network can't be loaded, or no worker stays alive.

@@ -1,9 +1,9 @@
 """A pool of Ray workers that draws one plan.
 
-The driver, this process, plans, hands out batches, and takes pictures over from the outbox; workers
-draw and write. One Ray task is one planned batch, so that nothing is batched anew and the bytes are
-those of one machine. The batches of a dead worker are drawn again, without the pictures that it had
-acknowledged; a batch that has killed several workers fails, picture by picture.
+The driver, this process, plans, hands out batches and ingests pictures from the outbox; workers
+draw and write. One Ray task is one planned batch, so that the bytes are those of one machine. The
+batches of a dead worker are drawn again, except the pictures that it had acknowledged; a batch that
+has cost several workers fails, picture by picture.
 """
 
 from collections import Counter
@@ -27,8 +27,8 @@ class RayPool:
     """Draws with as many workers as there is work for, within the settings' limits.
 
     Args:
-        orders: what each worker needs to know.
-        arrived: says which of these recipes have a picture in the outbox or the database.
+        orders: what a worker needs to know.
+        arrived: returns those of the recipes that have a picture in the outbox or the database.
     """
 
     def __init__(
@@ -45,29 +45,29 @@ class RayPool:
 
     @property
     def batch_size(self) -> int:
-        """The size that each worker pads its batches to."""
+        """The size that workers pad their batches to."""
         return self._orders.setup.settings.batch_size
 
     @property
     def delivers(self) -> bool:
-        """Always: workers write to the outbox."""
+        """Always True: workers write to the outbox."""
         return True
 
     @property
     def pids(self) -> list[int]:
-        """The ids of the workers' processes, on whatever machine, once they have loaded."""
+        """The process ids of the workers that have loaded, on any machine."""
         return self._crew.pids
 
     @property
     def environment(self) -> Environment:
-        """That of the worker that loaded last; others may differ, and each picture has its own.
+        """The environment of the worker that loaded last; every picture records its own.
 
         Raises:
             CatalogError: no worker can be started, or the model can't be loaded.
         """
         while self._crew.environment is None:
             self._crew.resize(1)
-            list(self._crew.heard())  # no batch was handed out yet
+            list(self._crew.heard())  # without answers: no batch was handed out yet
         return self._crew.environment
 
     def draw(self, jobs: Sequence[DrawJob]) -> Iterator[Outcome | Delivered]:
@@ -75,7 +75,7 @@ class RayPool:
 
         Raises:
             CatalogError: the model can't be loaded, the outbox can't be written, or no worker
-                stays alive. All that was acknowledged is in the outbox.
+                stays alive. Everything acknowledged is in the outbox.
         """
         pending = Pending(jobs)
         self._expect({job.recipe.model_hash for job in jobs})
@@ -96,7 +96,7 @@ class RayPool:
         self._crew.close()
 
     def _expect(self, models: set[str]) -> None:
-        """Let workers load nothing but the plan's model, if there is just one."""
+        """Let workers load only the plan's model, if there is just one."""
         if len(models) == 1 and self._orders.model_hash not in models:
             self._crew.close()
             self._orders = replace(self._orders, model_hash=models.pop())
@@ -110,10 +110,10 @@ class RayPool:
             worker.tasks[worker.actor.draw.remote(batch, files_of(batch))] = batch
 
     def _lost(self, batch: Batch, pending: Pending) -> Iterator[Outcome | Delivered]:
-        """Put a dead worker's batch back, without what it had acknowledged."""
+        """Put a dead worker's batch back, except what it had acknowledged."""
         recipe_ids = [job.recipe_id for job in batch]
         safe: Collection[str] = ()
-        with suppress(StoreBusyError):  # then they may be drawn twice, and the second is dropped
+        with suppress(StoreBusyError):  # some may be drawn twice; the second picture is dropped
             safe = self._arrived(recipe_ids)
         yield from (Delivered(each, "a worker that died") for each in recipe_ids if each in safe)
         rest = [job for job in batch if job.recipe_id not in safe]

@@ -1,6 +1,6 @@
-"""What runs on Ray workers: one that draws and writes to the outbox, one that looks at pictures.
+"""The two kinds of Ray workers: one draws and writes to the outbox, one looks at pictures.
 
-Errors that are meant for people come back as ``Broken``, since Ray would wrap them.
+Errors that are meant for people are returned as ``Broken``, since Ray would wrap them.
 """
 
 import os
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 class DrawingOrders:
     """What a drawing worker needs to know before its first batch.
 
-    ``outbox`` is where it leaves pictures, as ``ray.outbox`` says it; ``run_id`` is the run that
-    they are drawn for; ``model_hash`` is what its model must have, if it is known.
+    ``outbox`` is where it leaves pictures, in the form of ``ray.outbox``; ``run_id`` is the run
+    that they are drawn for; ``model_hash`` is the hash that its model must have, if that is known.
     """
 
     setup: Setup
@@ -41,7 +41,7 @@ class DrawingOrders:
 
 
 class DrawingWorker:
-    """Draws batches and acknowledges them itself: one is drawn while another is written."""
+    """Draws batches and acknowledges them; one is drawn while another is written."""
 
     def __init__(self, orders: DrawingOrders) -> None:
         self._orders = orders
@@ -51,7 +51,7 @@ class DrawingWorker:
         self._where = ""
 
     def load(self) -> Loaded | Broken:
-        """Load the model; tells the environment."""
+        """Load the model; the answer is about the environment."""
         orders = self._orders
         try:
             self._engine = load_engine(orders.setup)
@@ -65,10 +65,11 @@ class DrawingWorker:
         return Loaded(os.getpid(), environment)
 
     def draw(self, jobs: Sequence[DrawJob], files: Mapping[str, bytes]) -> list[Delivered] | Broken:
-        """Draw one planned batch, and write it to the outbox before it is reported.
+        """Draw one planned batch, write it to the outbox, and then report it.
 
         Args:
-            files: of the jobs' photos, by SHA-256.
+            jobs: the batch.
+            files: the bytes of the jobs' photos, by SHA-256.
         """
         engine = self._engine
         assert engine is not None  # its owner waits for ``load``
@@ -126,7 +127,7 @@ class LookingWorker:
     def look(
         self, sights: Sequence["Sight"], files: Mapping[str, bytes]
     ) -> "list[Looked] | Broken":
-        """What is found on these pictures; ``files`` are the photos', by SHA-256."""
+        """What is found in these pictures; ``files`` has the bytes of photos by SHA-256."""
         eyes = self._eyes
         assert eyes is not None  # its owner waits for ``load``
         here = [
@@ -141,7 +142,7 @@ class LookingWorker:
 
 
 def files_of(jobs: Iterable[DrawJob]) -> dict[str, bytes]:
-    """The files of jobs' photos by SHA-256; the worker says what is wrong with missing ones."""
+    """The bytes of jobs' photos by SHA-256; the worker reports missing ones."""
     files: dict[str, bytes] = {}
     for job in jobs:
         sha256 = job.recipe.reference_sha256
@@ -158,7 +159,7 @@ class _Photos:
         self._folder = TemporaryDirectory(prefix="catalog-gen-photos-")
 
     def of(self, job: DrawJob, files: Mapping[str, bytes]) -> DrawJob:
-        """The job with its photo here, if it came along; its bytes are checked when it is read."""
+        """The job with its photo on this machine; its bytes are checked when it is read."""
         content = files.get(job.recipe.reference_sha256 or "")
         if content is None:
             return job

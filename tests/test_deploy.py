@@ -55,7 +55,7 @@ def test_the_targets_of_compose_are_stages_of_the_dockerfile() -> None:
 
 
 @pytest.mark.parametrize("part", PARTS)
-def test_each_command_takes_its_options(serve: ModuleType, part: str) -> None:
+def test_commands_take_their_options(serve: ModuleType, part: str) -> None:
     program, *arguments = serve.command(part)
     leading = {"code": 2, "webserver": 2, "daemon": 1}[part]
     done = subprocess.run(

@@ -22,12 +22,12 @@ def test_hosts_as_they_are_kept() -> None:
         *("93.184.215.14", "[::1]", "a..example", "cdn.shop.example:0", "me@cdn.shop.example"),
     ],
 )
-def test_what_is_no_host_of_a_list(text: str) -> None:
+def test_invalid_hosts_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"is not a host|is an address"):
         checked_host(text)
 
 
-def test_a_list_allows_what_it_names_and_nothing_like_it() -> None:
+def test_a_list_allows_its_hosts_and_no_similar_ones() -> None:
     hosts = AllowedHosts(["cdn.shop.example", "pim.shop.example:8443", "127.0.0.1:8000"])
     assert hosts.allow("https", "cdn.shop.example", None)
     assert hosts.allow("http", "cdn.shop.example", 80)

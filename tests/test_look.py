@@ -73,6 +73,6 @@ def test_looks_with_one_recipe_are_one_look(one: Look, other: Look) -> None:
 
 
 @given(look=looks)
-def test_the_order_of_what_is_asked_does_not_matter(look: Look) -> None:
+def test_the_order_of_asks_does_not_matter(look: Look) -> None:
     turned = replace(look, asked=dict(reversed(look.asked.items())))
     assert (turned.form, turned.look_id) == (look.form, look.look_id)

@@ -29,12 +29,12 @@ def test_a_product_never_asked_for_is_new() -> None:
     assert reason_for(RED, SPEC, None, None) == Reason("new")
 
 
-def test_a_changed_field_is_told_with_its_old_and_new_value() -> None:
+def test_a_changed_field_is_reported_with_its_old_and_new_value() -> None:
     reason = reason_for(BLUE, SPEC, RED, SPEC)
     assert reason == Reason("changed: colour", (Change("colour", "red", "blue"),))
 
 
-def test_several_changed_fields_are_all_told() -> None:
+def test_several_changed_fields_are_all_reported() -> None:
     reason = reason_for({"title": "Cup", "colour": "blue"}, SPEC, RED, SPEC)
     assert reason.name == "changed: colour, title"
 
@@ -105,7 +105,7 @@ def test_a_budget_loses_nothing(reasons: list[str], budget: int) -> None:
     assert within_budget(items, NO_LIMIT).deferred == ()
 
 
-def test_seconds_come_from_what_was_drawn_and_are_scaled_for_what_was_not() -> None:
+def test_seconds_are_measured_or_scaled_from_other_views() -> None:
     view = ViewSettings(template="x")  # 128 x 128, 20 steps
     pace = Pace({("packshot", view.settings_hash, "m"): 0.5}, 0.5 / (128 * 128 * 20))
     assert pace.seconds("packshot", view, "m") == 0.5
@@ -130,6 +130,6 @@ def test_budgets_as_people_type_them(text: str, budget: Budget) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "-1", "1.5", "two", "9d", "\u0665"])
-def test_what_is_no_budget(text: str) -> None:
+def test_invalid_budgets_are_refused(text: str) -> None:
     with pytest.raises(InputError, match="--budget"):
         parse_budget(text)

@@ -40,9 +40,7 @@ def test_the_identity_of_a_known_recipe_never_changes() -> None:
 
 
 @given(st.text(), st.integers(0, 2**63 - 1), st.integers(1, 1000), st.floats(0, 50))
-def test_a_recipe_survives_its_own_json(
-    prompt: str, seed: int, steps: int, guidance: float
-) -> None:
+def test_a_recipe_survives_json(prompt: str, seed: int, steps: int, guidance: float) -> None:
     recipe = RECIPE.model_copy(
         update={"prompt": prompt, "seed": seed, "steps": steps, "guidance": guidance}
     )
@@ -63,7 +61,7 @@ def test_a_recipe_survives_its_own_json(
         {"width": 64},
     ],
 )
-def test_whatever_decides_pixels_changes_the_identity(change: dict[str, object]) -> None:
+def test_everything_that_determines_pixels_changes_the_identity(change: dict[str, object]) -> None:
     assert RECIPE.model_copy(update=change).recipe_id != RECIPE.recipe_id
 
 
@@ -104,7 +102,7 @@ def test_seeds_fit_a_bigint_and_depend_on_every_part(
     assert seed != candidate_seed(form, candidate, attempt + 1)
 
 
-def test_an_environment_names_what_differs() -> None:
+def test_environments_list_their_differences() -> None:
     mine = Environment(
         device="cpu",
         dtype="fp32",

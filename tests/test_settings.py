@@ -36,7 +36,7 @@ def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
     assert settings.scorer.id == f"local-dir:{tmp_path / 'clip'}"
 
 
-def test_a_hub_id_stays_a_hub_id(tmp_path: Path) -> None:
+def test_a_hub_id_is_not_taken_for_a_path(tmp_path: Path) -> None:
     settings = load_settings(write(tmp_path, MINIMAL.format(model="someone/some-checkpoint")))
     assert settings.model.id == "someone/some-checkpoint"
 
@@ -71,17 +71,17 @@ def test_more_strength_needs_an_explicit_word(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["views = [", "\x00", ""])
-def test_a_broken_file_is_an_error_with_its_name(tmp_path: Path, text: str) -> None:
+def test_a_broken_file_is_an_error_that_names_it(tmp_path: Path, text: str) -> None:
     with pytest.raises(ConfigError, match=r"catalog\.toml"):
         load_settings(write(tmp_path, text))
 
 
-def test_a_missing_file_says_what_to_do(tmp_path: Path) -> None:
+def test_a_missing_file_is_an_error_with_a_remedy(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="--config"):
         load_settings(tmp_path / "nowhere.toml")
 
 
-def test_what_changes_no_pixel_changes_no_hash() -> None:
+def test_settings_that_change_no_pixel_change_no_hash() -> None:
     view = ViewSettings(template="a")
     assert view.settings_hash == ViewSettings(template="b", background="white").settings_hash
     assert view.settings_hash != ViewSettings(template="a", steps=21).settings_hash
@@ -103,7 +103,7 @@ def test_what_changes_no_pixel_changes_no_hash() -> None:
         ('method = { name = "img2img", strenght = 0.3 }', 12, "did you mean 'strength'?"),
     ],
 )
-def test_a_wrong_setting_has_its_line_and_what_would_be_right(
+def test_a_wrong_setting_is_reported_with_its_line_and_the_correction(
     tmp_path: Path, addition: str, line: int, told: str
 ) -> None:
     with pytest.raises(ConfigError) as caught:
@@ -112,7 +112,7 @@ def test_a_wrong_setting_has_its_line_and_what_would_be_right(
     assert told in caught.value.rule
 
 
-def test_all_broken_rules_are_told_from_the_top_down(tmp_path: Path) -> None:
+def test_all_broken_rules_are_listed_from_the_top_down(tmp_path: Path) -> None:
     text = MINIMAL.format(model="sd").replace("path =", "pfad =") + "steps = 0\nseed = 1"
     with pytest.raises(ConfigError) as caught:
         load_settings(write(tmp_path, text))
@@ -127,7 +127,7 @@ def test_all_broken_rules_are_told_from_the_top_down(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("section", ["model", "scorer"])
-def test_a_batch_that_no_memory_holds_is_refused(tmp_path: Path, section: str) -> None:
+def test_a_batch_too_large_for_any_memory_is_refused(tmp_path: Path, section: str) -> None:
     text = MINIMAL.format(model="sd").replace(
         f"[{section}]", f"[{section}]\nbatch_size = 10_000_000"
     )
@@ -136,13 +136,13 @@ def test_a_batch_that_no_memory_holds_is_refused(tmp_path: Path, section: str) -
 
 
 @pytest.mark.parametrize("text", ["a = " + "[" * 5000 + "]" * 5000, "a = " + "9" * 5000])
-def test_an_enemy_s_file_is_refused(tmp_path: Path, text: str) -> None:
+def test_a_hostile_file_is_refused(tmp_path: Path, text: str) -> None:
     with pytest.raises(ConfigError, match=r"catalog\.toml"):
         load_settings(write(tmp_path, text))
 
 
 @pytest.mark.parametrize("named", ["", " ", "a%20b", "what?", "a#b", "a\nb"])
-def test_a_home_that_can_t_be_used_is_refused(monkeypatch: pytest.MonkeyPatch, named: str) -> None:
+def test_a_home_that_cannot_be_used_is_refused(monkeypatch: pytest.MonkeyPatch, named: str) -> None:
     monkeypatch.setenv("CATALOG_HOME", named)
     with pytest.raises(ConfigError, match="CATALOG_HOME"):
         Home.from_environment()

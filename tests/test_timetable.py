@@ -58,7 +58,7 @@ def passes(cron: str) -> bool:
 
 
 @given(st.lists(PARTS, min_size=4, max_size=6).map(" ".join))
-def test_what_passes_dagster_takes(cron: str) -> None:
+def test_valid_times_are_accepted_by_dagster(cron: str) -> None:
     assert not passes(cron) or taken_by_dagster(cron)
 
 
@@ -75,7 +75,7 @@ def test_what_passes_dagster_takes(cron: str) -> None:
         "0 9 * * 7",
     ],
 )
-def test_what_is_right_passes(cron: str) -> None:
+def test_correct_settings_pass(cron: str) -> None:
     assert checked_cron(cron) == cron
     assert taken_by_dagster(cron) or cron == "0 0 31 2 mon"
 
@@ -90,6 +90,6 @@ def test_zones_of_the_database_pass(name: str) -> None:
     ("name", "near"),
     [("Europe/Berln", "Europe/Berlin"), ("new york", "America/New_York"), ("utc ", "UTC")],
 )
-def test_a_typo_is_told_with_the_nearest_zone(name: str, near: str) -> None:
+def test_a_typo_is_refused_with_the_nearest_zone(name: str, near: str) -> None:
     with pytest.raises(ValueError, match=near):
         checked_timezone(name)

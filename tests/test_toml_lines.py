@@ -53,7 +53,7 @@ def test_every_key_has_its_line() -> None:
     assert ("views", "packshot", "steps") not in lines
 
 
-def test_what_is_missing_stands_where_its_table_does() -> None:
+def test_a_missing_key_is_reported_at_its_table() -> None:
     lines = key_lines(TEXT)
     assert line_of(lines, ("views", "packshot", "steps")) == 6
     assert line_of(lines, ("nowhere",)) is None

@@ -1,1 +1,1 @@
-"""The command line: it parses, calls one room, and prints; it decides nothing."""
+"""The command line: parses arguments, calls a stage, and prints the result."""

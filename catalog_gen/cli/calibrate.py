@@ -60,7 +60,7 @@ _REVIEWS: Final = Origin(
 
 
 def run(config: Path, bound: Bound, dry_run: bool, as_json: bool) -> None:
-    """Find the cut that people's reviews support, print the curve, and write it into the rubric.
+    """Find the cut that the reviews support, print the curve, and write the cut into the rubric.
 
     Raises:
         InputError: too few labels, or none of the cuts keeps the bound; nothing was changed.
@@ -80,7 +80,7 @@ def settle(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """The same for any labels.
+    """Calibrate on any labels.
 
     Raises:
         InputError: too few labels, or none of the cuts keeps the bound; nothing was changed.

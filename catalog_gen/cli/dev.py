@@ -11,7 +11,7 @@ from typing import Final
 from catalog_gen.cli.output import messages
 from catalog_gen.settings import Home, load_settings
 
-#: Seconds that the two servers get to end; a run that the daemon launched is then interrupted.
+#: Seconds that the two servers have to end; then a run that the daemon launched is interrupted.
 _PATIENCE: Final = 30.0
 
 
@@ -34,7 +34,7 @@ def run(config: Path, port: int) -> int:
     }
     web = [sys.executable, "-m", "assets_defs.web", "--port", str(port)]
     daemon = [str(Path(sys.executable).with_name("dagster-daemon")), "run", "-w", str(WORKSPACE)]
-    # Set before they start: they inherit ignored signals (a shell's background jobs ignore SIGINT).
+    # Set before they start, since they inherit ignored signals (background jobs ignore SIGINT).
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
     servers = [subprocess.Popen(command, env=environment) for command in (web, daemon)]
@@ -49,7 +49,7 @@ def run(config: Path, port: int) -> int:
 
 
 def _stop(servers: "list[subprocess.Popen[bytes]]") -> int:
-    """Stop both; returns the exit code of one that had ended by itself, else 0."""
+    """Stop both, and return the exit code of one that had ended by itself, else 0."""
     codes = [server.returncode for server in servers if server.poll() is not None]
     for server in servers:
         if server.poll() is None:

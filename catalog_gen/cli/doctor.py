@@ -1,6 +1,6 @@
-"""`catalog-gen doctor`: look at everything that a refresh needs, with the remedy for each fault.
+"""`catalog-gen doctor`: check everything that a refresh needs, with remedies for faults.
 
-Changes nothing. It opens the store for a moment; what is stored is hashed by `verify` instead.
+Changes nothing, and opens the store only for a moment; `verify` hashes what is stored.
 """
 
 import math
@@ -31,14 +31,14 @@ from catalog_gen.store.unfinished import abandoned
 
 State = Literal["well", "warning", "fault"]
 
-#: Bytes free below which the next night may not fit, and below which it will hardly begin.
+#: Free bytes below which the next night may not fit, and below which it can hardly begin.
 SCARCE: Final = 5 * 1024**3
 TOO_LITTLE: Final = 512 * 1024**2
 
-#: Nights until the disk is full below which that is a warning.
+#: Fewer nights than this until the disk is full are a warning.
 FEW_NIGHTS: Final = 30
 
-#: Seconds to wait for another process before it is named.
+#: Seconds to wait for another process before it is reported.
 _PATIENCE: Final = 2.0
 
 _COLOURS: Final[dict[State, str]] = {"well": "green", "warning": "yellow", "fault": "red"}
@@ -46,7 +46,7 @@ _COLOURS: Final[dict[State, str]] = {"well": "green", "warning": "yellow", "faul
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """The result of one check; the remedy is empty if all is well."""
+    """The result of one check; the remedy is empty if the state is well."""
 
     what: str
     state: State
@@ -127,7 +127,7 @@ def _store(home: Home) -> Iterator[Finding]:
 
 
 def _growth(home: Home, storage: StorageFigures) -> Finding:
-    """How big the pictures are, and when the home's disk is full at this pace."""
+    """The size of the pictures, and when the home's disk is full at this pace."""
     nights = nights_left(storage, shutil.disk_usage(home.root).free)
     told = told_storage(storage)
     if math.isinf(nights):
@@ -176,7 +176,7 @@ def _is_damaged(path: Path) -> bool:
     except CorruptionError:
         return True
     except FileNotFoundError:
-        pass  # a refresh has just taken it over
+        pass  # a refresh has just ingested it
     return False
 
 
@@ -219,7 +219,7 @@ def _gallery(home: Home) -> Iterator[Finding]:
 
 
 def _size(path: Path) -> int:
-    """Bytes of a file, or of all files below a folder; what has just gone counts nothing."""
+    """Bytes of a file, or of all files below a folder, without files that have just gone."""
     total = 0
     for file in (path, *path.rglob("*")):
         with suppress(FileNotFoundError):
@@ -243,7 +243,7 @@ def _model(settings: CatalogSettings) -> Iterator[Finding]:
     """Warnings about a usable model."""
     from catalog_gen.diffusion.model import find_model
 
-    with suppress(CatalogError):  # found before, with its remedy
+    with suppress(CatalogError):  # reported before, with its remedy
         for told in find_model(settings.model).warnings:
             yield Finding("model", "warning", told)
 

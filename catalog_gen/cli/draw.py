@@ -1,4 +1,4 @@
-"""`catalog-gen draw`: one picture from its recipe, into a file and not into the store."""
+"""`catalog-gen draw`: draw one recipe into a file, without storing it."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +18,7 @@ from catalog_gen.store.files import write_whole
 
 
 def run(text: str, photo: str | None, out: Path, config: Path, as_json: bool) -> None:
-    """Draw a recipe, given as JSON, and write a PNG that carries it.
+    """Draw a recipe, given as JSON, and write a PNG with the recipe embedded.
 
     Raises:
         InputError: it is no recipe, or this model can't draw it.

@@ -1,4 +1,4 @@
-"""Ends a command with one message on what went wrong, and an exit code.
+"""Ends a command with an exit code and, if it failed, one message.
 
 With ``--json``, a command that fails also prints an object:
 ``{"error": {"type": ..., "value": ..., "rule": ..., "next_step": ...}}``.
@@ -66,7 +66,7 @@ def end(command: Callable[[], int]) -> NoReturn:
     """
     code = _run(command)
     for stream in (sys.stdout, sys.stderr):
-        # `catalog-gen sql ... | head` may have closed the pipe; a disk may be full.
+        # `catalog-gen sql ... | head` may have closed the pipe, or the disk may be full.
         with suppress(OSError, ValueError):
             stream.flush()
     os._exit(code)
@@ -137,7 +137,7 @@ def _told(error: Exception) -> int:
 
 
 def _is_usage_error(error: Exception) -> bool:
-    """Whether an error is a usage error of click, of which Typer has its own copy."""
+    """Whether an error is a usage error of click, which Typer bundles."""
     return hasattr(error, "show") and hasattr(error, "exit_code")
 
 

@@ -1,4 +1,4 @@
-"""`catalog-gen experiment FILE`: draw a grid of recipes, compare them, and say what follows."""
+"""`catalog-gen experiment FILE`: draw a grid of recipes and compare them."""
 
 import os
 import sys
@@ -76,7 +76,7 @@ def _confirm(planned: PlannedExperiment) -> None:
 
 
 def _print_plan(planned: PlannedExperiment) -> None:
-    """How many cells each grid has, what exists, and the cost of the rest."""
+    """The number of cells by grid, what exists, and the cost of the rest."""
     for name in planned.experiment.grids:
         own = [each for each in planned.cells if each.cell.grid == name]
         subjects = dict.fromkeys(each.cell.subject for each in own)
@@ -108,7 +108,7 @@ def _print(found: Findings, folder: Path) -> None:
 
 
 def _table(results: list[Result]) -> Table:
-    """Means over subjects and seeds, by settings; the page has every cell."""
+    """Means over subjects and seeds, by settings; the page lists all cells."""
     axes = varied(results)
     table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
     for name in (*axes, "pictures", "points", "accepted", "soundness", "seconds"):

@@ -1,4 +1,4 @@
-"""`catalog-gen export`: the live pictures and the feed in a sales channel's form."""
+"""`catalog-gen export`: write the live pictures and a sales channel's feed."""
 
 from collections import Counter
 from dataclasses import asdict
@@ -12,7 +12,7 @@ from catalog_gen.settings import Home
 from catalog_gen.stages.catalog import Catalog
 from catalog_gen.stages.export import Exported, export
 
-#: Lines of refusals; JSON has them all.
+#: Maximum number of refusals that are printed; JSON has all of them.
 SHOWN = 20
 
 

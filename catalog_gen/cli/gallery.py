@@ -1,4 +1,4 @@
-"""`catalog-gen gallery`: write the gallery page and say where it is."""
+"""`catalog-gen gallery`: write the gallery page and print its path."""
 
 import webbrowser
 from pathlib import Path

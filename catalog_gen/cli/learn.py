@@ -11,7 +11,7 @@ from catalog_gen.stages.learning import keep, learn_from_reviews
 
 
 def run_learn(config: Path, dry_run: bool, as_json: bool) -> None:
-    """Learn a critic, say how well it does on other products, and name it in the rubric.
+    """Learn a critic, print how well it does on other products, and enter it in the rubric.
 
     Raises:
         InputError: too few reviews; nothing was changed.

@@ -19,7 +19,7 @@ from catalog_gen.store.connection import Store
 from catalog_gen.store.lineage import ProductsOf, lineage_of, products_of
 from catalog_gen.store.showcase import live_views
 
-#: Products of one look that the tree names.
+#: Maximum number of a look's products that the tree lists.
 LISTED: Final = 8
 
 _MARKS: Final[Mapping[Outcome, str]] = {
@@ -67,12 +67,19 @@ def _with_passports(tree: Tree, stamped: Mapping[str, Stamped]) -> Tree:
 
 
 def _parts(parts: Mapping[str, Any]) -> Iterator[str]:
-    """What stands beside the model's folder: "lora style.safetensors, 0.8, 3f2a..."."""
+    """What is added to the model: "lora style.safetensors, 0.8, 3f2a..."."""
     for kind, of_kind in parts.items():
         for each in of_kind if isinstance(of_kind, list) else ():
             how = [str(each[key]) for key in ("weight", "token") if key in each]
             told = ", ".join([each["file"], *how, each["sha256"][:16]])
             yield f"{kind.removesuffix('s')} {told}"
+
+
+def _learned(concept: str, lesson: Mapping[str, Any]) -> str:
+    """ "with concept 5c01..., lora, from photo 3f2a... for 'sks mug'"."""
+    photos = ", ".join(each[:16] for each in lesson["photos"])
+    learner = lesson["learner"]["name"]
+    return f"with concept {concept[:16]}, {learner}, from photo {photos} as '{lesson['caption']}'"
 
 
 def _tree(facts: Mapping[str, Any], products: ProductsOf) -> Tree:
@@ -102,6 +109,8 @@ def _tree(facts: Mapping[str, Any], products: ProductsOf) -> Tree:
         model.add(escape(line))
     if facts["reference_sha256"]:
         recipe.add(f"from photo {facts['reference_sha256'][:16]}")
+    if facts["lesson"]:
+        recipe.add(escape(_learned(facts["concept_sha256"], facts["lesson"])))
     if facts["dropped_at"]:
         tree.add(
             f"[bold]bytes[/] deleted on {facts['dropped_at']:%Y-%m-%d} ([retention]); "

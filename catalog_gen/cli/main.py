@@ -1,7 +1,7 @@
 """The `catalog-gen` command line: its commands, arguments and options.
 
-Each command is implemented in a module of its own, imported only when the command runs, so that
-`--help` stays fast.
+Every command is implemented in a separate module, imported only when it runs, so that `--help`
+stays fast.
 """
 
 from pathlib import Path
@@ -145,7 +145,7 @@ def report(
         str | None, typer.Argument(help="The start of a run's id; by default, the last night's.")
     ] = None,
     send: Annotated[
-        bool, typer.Option("--send", help="Send what nobody was told yet, late nights included.")
+        bool, typer.Option("--send", help="Send the reports that are due, also of late nights.")
     ] = False,
     config: ConfigOption = DEFAULT_CONFIG,
     json: JsonOption = False,
@@ -284,7 +284,7 @@ def review(
         str | None, typer.Argument(help="The start of an image's id or SHA-256; without it, list.")
     ] = None,
     accept: Annotated[bool, typer.Option("--accept", help="Allow its publication.")] = False,
-    reject: Annotated[bool, typer.Option("--reject", help="It may not.")] = False,
+    reject: Annotated[bool, typer.Option("--reject", help="Forbid its publication.")] = False,
     note: Annotated[str, typer.Option(help="The reason, in your own words.")] = "",
     sample: Annotated[
         int | None,
@@ -368,10 +368,26 @@ def restore(
 
 @app.command()
 def move(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) -> None:
-    """Move the pictures' bytes to where [store] pictures wants them, checking each."""
+    """Move the pictures' bytes to the place in [store] pictures, checking all of them."""
     from catalog_gen.cli.move import run
 
     run(config, json)
+
+
+@app.command()
+def concepts(
+    products: Annotated[
+        list[str] | None, typer.Argument(help="Product ids; by default, all that were learned.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="A folder for the files that other tools load.")
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """List what was learned about products, and write it for diffusers and PEFT."""
+    from catalog_gen.cli.concepts import run
+
+    run(products or [], out, json)
 
 
 @app.command()

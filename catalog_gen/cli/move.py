@@ -1,4 +1,4 @@
-"""`catalog-gen move`: move the pictures' bytes to where the settings want them."""
+"""`catalog-gen move`: move the pictures' bytes to the place in the settings."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -10,7 +10,7 @@ from catalog_gen.store.pictures.move import move_pictures
 
 
 def run(config: Path, as_json: bool) -> None:
-    """Move and check every picture; killed, it goes on where it stopped.
+    """Move and check every picture; after a kill, continue where it stopped.
 
     Raises:
         ConfigError: the settings can't be used.

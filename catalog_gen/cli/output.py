@@ -27,14 +27,14 @@ from rich.text import Text
 from catalog_gen.catalog.feeds import platform_title
 from catalog_gen.progress import Progress, reporting_to
 
-#: Delete and the C1 controls, which JSON does not escape by itself; 0x9b alone begins a sequence.
+#: Delete and the C1 controls, which JSON does not escape; 0x9b alone begins a sequence.
 _CONTROLS: Final = {code: f"\\u{code:04x}" for code in range(0x7F, 0xA0)}
 
 
 def harmless(text: str) -> str:
     """The text with terminal control characters made visible: ESC becomes "\\x1b".
 
-    Feeds and reviews come from outside and may hold control sequences.
+    Feeds and reviews come from outside and may contain control sequences.
     """
     if text.isprintable():
         return text
@@ -50,7 +50,7 @@ class _Harmless(Console):
         return super().render_str(harmless(text), **how)
 
 
-#: For people. Tables that answer a question go to standard output through ``answers``.
+#: For people, on standard error; tables that answer a question go through ``answers``.
 messages: Final[Console] = _Harmless(stderr=True, highlight=False)
 answers: Final[Console] = _Harmless(highlight=False)
 

@@ -22,19 +22,19 @@ from catalog_gen.stages.photos import PhotoCount
 from catalog_gen.stages.plan import Plan, make_plan
 from catalog_gen.store.products import NamedProduct
 
-#: Most rows of the table, and lines of each list; JSON has all of them.
+#: Maximum number of rows in the table and of lines in a list; JSON has all of them.
 SHOWN: Final = 30
 LISTED: Final = 8
 
-#: Most characters shown of a feed's value.
+#: Maximum number of characters of a feed's value that are shown.
 LONGEST: Final = 40
 
-#: How a kind of change is marked, and in which colour.
+#: The mark and colour of a kind of change.
 _SIGNS: Final = {"added": ("+", "green"), "changed": ("~", "yellow"), "retired": ("-", "red")}
 
 
 def run(config: Path, feed: Path | None, budget: str | None, as_json: bool) -> int:
-    """Make the plan and print it; 0, or the exit code with which a refresh would stop.
+    """Make the plan and print it; return 0, or the exit code with which a refresh would stop.
 
     Raises:
         CatalogError: what a refresh would refuse before it had a plan.
@@ -70,6 +70,11 @@ def _as_json(plan: Plan) -> dict[str, object]:
         "seconds": round(plan.seconds, 1),
         "items": [_item(item) for item in plan.items],
         "deferred": [_item(item) for item in plan.deferred],
+        "lessons": {
+            "planned": len(plan.lessons.taken),
+            "deferred": len(plan.lessons.deferred),
+            "seconds": round(plan.lessons.seconds, 1),
+        },
         "scored_again": asdict(plan.scored_again),
         "warnings": list(plan.warnings),
         "unsupported": [asdict(product) for product in plan.unsupported],
@@ -111,6 +116,13 @@ def _print(plan: Plan) -> None:
         f"[bold]{len(plan.items)}[/] pictures, about {duration(plan.seconds)}"
         + _reasons(plan.items, otherwise="nothing changed")
     )
+    lessons = plan.lessons
+    if lessons.taken or lessons.deferred:
+        later = f"; {len(lessons.deferred)} more are beyond the budget" if lessons.deferred else ""
+        answers.print(
+            f"[bold]{len(lessons.taken)}[/] products are learned first, about "
+            f"{duration(lessons.seconds)}{later}."
+        )
     if plan.looks.products > plan.looks.planned:
         answers.print(
             f"They stand for {plan.looks.products} product views with {plan.looks.planned} looks."
@@ -215,7 +227,7 @@ def _cut(value: str) -> str:
 
 
 def _table(items: tuple[PlanItem, ...]) -> Table:
-    """One line for each product, view and reason, with the number of pictures."""
+    """One line per product, view and reason, with the number of pictures."""
     table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
     for column in ("Product", "View", "Reason", "Change"):
         table.add_column(column)

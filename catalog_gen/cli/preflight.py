@@ -71,9 +71,9 @@ def require(catalog: Catalog) -> None:
 
 
 def _pictures(catalog: Catalog) -> str:
-    """Where the pictures' bytes are, which is where the settings want them.
+    """The place of the pictures' bytes, checked against the settings.
 
-    A database that can't be read now is the refresh's business: it waits, migrates, or says why.
+    A database that can't be read now is left to the refresh, which waits, migrates, or reports it.
     """
     from catalog_gen.store.pictures.place import settled_place
 
@@ -120,7 +120,7 @@ def _deployment(catalog: Catalog) -> str:
 
 
 def _model(catalog: Catalog) -> str:
-    from catalog_gen.stages.prompts import Drawer
+    from catalog_gen.stages.drawer import Drawer
 
     settings = catalog.settings.model
     drawer = Drawer.of(catalog)
@@ -206,7 +206,7 @@ def _credentials(catalog: Catalog) -> str:
 
 
 def _reports(catalog: Catalog) -> str:
-    """How people are told; nothing is sent."""
+    """How reports are sent; sends nothing."""
     from catalog_gen.reporting.nights.senders import senders_of
 
     ways = senders_of(catalog.settings.reports, catalog.home.reports, os.environ)

@@ -22,7 +22,7 @@ RUN: str = "rollback"
 
 
 def run(at: str | None, as_json: bool) -> None:
-    """List what went live, the newest first, and what the last night's gates said.
+    """List what went live, the newest first, and the results of the last night's gates.
 
     Raises:
         InputError: ``at`` is not a date.

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from catalog_gen.stages.mending import Kind
 
-#: Libraries whose log lines on standard error repeat the refresh's own or don't help.
+#: Libraries whose log lines on standard error repeat the refresh's or don't help.
 _CHATTY: Final = ("diffusers", "transformers", "huggingface_hub", "open_clip", "torch", "alembic")
 
 _PARTS: Final = {"generate": "drawing", "score": "scoring", "store": "storing"}
@@ -74,7 +74,7 @@ def run(config: Path, feed: Path | None, budget: str | None, as_json: bool) -> i
 
 
 def run_retry(config: Path, kinds: "Sequence[Kind]", products: Sequence[str], as_json: bool) -> int:
-    """Draw again what failed, print the summary, and return the exit code, as ``run`` does.
+    """Draw failed pictures again, print the summary, and return the exit code, as ``run`` does.
 
     Raises:
         InputError: nothing of a named product failed.
@@ -179,10 +179,10 @@ class Finished:
 
 
 def launch_run(config: Path, home: Home, launch: Launch, title: str) -> Finished:
-    """Start Dagster and run a job in this process, with progress bars; then tell how it went.
+    """Start Dagster and run a job in this process, with progress bars; then send its report.
 
     Raises:
-        ConfigError: the environment lacks a secret for telling; nothing was run.
+        ConfigError: the environment lacks a secret for sending reports; nothing was run.
     """
     catalog = Catalog.open(config, home)
     senders_of(catalog.settings.reports, home.reports, os.environ)
@@ -201,7 +201,7 @@ def launch_run(config: Path, home: Home, launch: Launch, title: str) -> Finished
         failure = None if run.is_success else failure_of(instance, run.run_id)
         delivery = tell(instance, catalog, datetime.now(UTC), since=began)
     for unsent in delivery.errors:
-        messages.print("[yellow]Not told[/]:", end=" ")
+        messages.print("[yellow]Report not sent[/]:", end=" ")
         messages.print(str(unsent), markup=False)
     error = failure and _as_error(failure.kind, failure.message, run.run_id)
     return Finished(run.run_id, was_interrupted(run), error or None)
@@ -259,8 +259,7 @@ def _complete(run_id: str, noted: Mapping[str, Any], total: float) -> dict[str, 
     }
     summary = {name: {**zero, **noted.get(name, {})} for name, zero in shape.items()}
     summary["seconds"]["total"] = round(total, 3)
-    if "photos" in noted:
-        summary["photos"] = noted["photos"]
+    summary |= {name: noted[name] for name in ("photos", "concepts") if name in noted}
     held_back = noted.get("held_back", {}).get("why", "")
     device = noted.get("drawing", {}).get("device", "")
     feed = {"platform": "", "skipped": {}, **noted.get("feed", {})}
@@ -270,7 +269,7 @@ def _complete(run_id: str, noted: Mapping[str, Any], total: float) -> dict[str, 
 def _print(summary: Mapping[str, Any], left: Outlook, home: Home, title: str) -> None:
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     table.add_column(style="bold")
-    for name in ("products", "photos", "prompts", "images", "verdicts", "published"):
+    for name in ("products", "photos", "concepts", "prompts", "images", "verdicts", "published"):
         if name not in summary:
             continue
         figures = (_figure(what, value) for what, value in summary[name].items())

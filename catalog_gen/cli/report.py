@@ -1,4 +1,4 @@
-"""`catalog-gen report`: print a night's summary, or send what people have not been told yet."""
+"""`catalog-gen report`: print a night's summary, or send the reports that are due."""
 
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -15,7 +15,7 @@ from catalog_gen.store.nights import last_night
 
 
 def run(config: Path, start: str | None, as_json: bool) -> int:
-    """Print a night's summary; 1 if it needs someone, else 0.
+    """Print a night's summary; return 1 if the night needs attention, else 0.
 
     Raises:
         InputError: no night has run, or no run's id begins so.
@@ -36,7 +36,7 @@ def run(config: Path, start: str | None, as_json: bool) -> int:
 
 
 def send(config: Path, as_json: bool) -> int:
-    """Send what is due, as the daemon's sensor does; 1 if a night is late, else 0.
+    """Send what is due, as the daemon's sensor does; return 1 if a night is late, else 0.
 
     Raises:
         SendingError: a message did not arrive; it is tried again by the next call.

@@ -21,7 +21,7 @@ _COLOURS: dict[Result, str] = {
 
 
 def run(config: Path, images: Sequence[str], sample: int, as_json: bool) -> int:
-    """Draw again, print the comparison; 0 if every picture is identical or close, else 1."""
+    """Draw again and print the comparison; return 0 if all are identical or close, else 1."""
     catalog = Catalog.open(config, Home.from_environment())
     with progress_bars():
         outcomes = reproduce(catalog, images, sample=sample)

@@ -16,7 +16,7 @@ from catalog_gen.stages.review import decide, waiting_for_a_person
 from catalog_gen.store.connection import Store
 from catalog_gen.store.verdicts import ToReview, sample_to_label
 
-#: Lines of the table; JSON has more.
+#: Maximum number of rows in the table; JSON has all of them.
 SHOWN: Final = 30
 
 
@@ -87,7 +87,7 @@ def _item(each: ToReview) -> dict[str, object]:
 
 
 def _why(each: ToReview) -> str:
-    """The sentence of the criterion that lost most."""
+    """The reason of the criterion that lost the most points."""
     criteria = json.loads(each.criteria)
     if not criteria:
         return ""

@@ -62,7 +62,7 @@ def run_log(start: str, as_json: bool) -> None:
 
 
 def run_line(one: Run) -> str:
-    """A run in one line, as markup: when, how it ended, what it was, who began it, why it ended."""
+    """A run in one line of markup: time, end, kind, who launched it, and why it ended."""
     colour = _COLOURS.get(one.status, "cyan")
     seconds = (one.finished_at - one.started_at).total_seconds() if one.finished_at else None
     parts = [

@@ -13,7 +13,7 @@ from catalog_gen.store.snapshot import QueryLimits, QueryResult, query_snapshot
 
 
 def run(query: str, timeout: float, as_json: bool) -> None:
-    """Run one query and print its rows: as a table, or one under the other where they are wide."""
+    """Run one query and print its rows: as a table, or line by line if they are wide."""
     result = query_snapshot(Home.from_environment(), query, QueryLimits(seconds=timeout))
     if as_json:
         columns = _told_apart(result.columns)

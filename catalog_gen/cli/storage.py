@@ -1,4 +1,4 @@
-"""How big the pictures are, how fast they grow, and when the disk is full, in words."""
+"""The pictures' size and growth, and when the disk will be full, in words."""
 
 import math
 
@@ -19,7 +19,7 @@ def told_storage(storage: StorageFigures) -> str:
 
 
 def nights_left(storage: StorageFigures, free: int) -> float:
-    """Nights like the newest ones until so many free bytes are taken; infinite without growth."""
+    """Nights until ``free`` bytes are taken, if growth stays the same; infinite without growth."""
     return free / storage.nightly_bytes if storage.nightly_bytes else math.inf
 
 

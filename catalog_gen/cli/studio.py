@@ -1,4 +1,4 @@
-"""`catalog-gen studio`: the application, where its extra is installed."""
+"""`catalog-gen studio`: the local application, which needs the extra ``web``."""
 
 from importlib.util import find_spec
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`catalog-gen verify`: hash everything that is stored, and name what is damaged."""
+"""`catalog-gen verify`: hash everything that is stored, and list what is damaged."""
 
 from dataclasses import asdict
 
@@ -12,7 +12,7 @@ from catalog_gen.store.verify import verify
 
 
 def run(as_json: bool) -> int:
-    """Print what was read and what is damaged; 0, or the exit code of damage."""
+    """Print what was read and what is damaged; return 0, or 3 if anything is."""
     home = Home.from_environment()
     found = verify(Store(home), Outbox(home.outbox)).with_gallery(damaged_files(home.site))
     if as_json:

@@ -11,8 +11,9 @@ from collections.abc import Callable, Mapping
 from functools import cached_property, lru_cache
 from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from catalog_gen.chosen import Chosen
 from catalog_gen.dialects.text import Phrases, one_of, words_in
 
 #: Longest text, in characters, whose result is cached.
@@ -26,10 +27,8 @@ Names = Annotated[
 ]
 
 
-class _Attribute(BaseModel, ABC):
+class _Attribute(Chosen, ABC):
     """Base of the ways to read one attribute."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     required: bool = Field(
         True, description="whether a product can't be drawn without a known word, if asked"

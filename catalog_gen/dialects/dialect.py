@@ -4,22 +4,20 @@ A model without one has the generic dialect: every word passes unchanged, and ev
 drawn.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import cached_property
-from typing import Final
+from typing import Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from catalog_gen.chosen import Chosen
 from catalog_gen.dialects.attributes import Attribute, Count
-from catalog_gen.fingerprint import sha256_json
 
 _LONGEST_VALUE: Final = 60
 
 
-class Dialect(BaseModel):
+class Dialect(Chosen):
     """The words of one model."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str = Field(description="what the model is called in a sentence: 'the studio model'")
     remedy: str = Field(description="what helps where it can't draw a product: 'set model.id ...'")
@@ -29,12 +27,16 @@ class Dialect(BaseModel):
     plurals: dict[str, str] = Field({}, description="of the model's words: {'mug': 'mugs'}")
 
     def __hash__(self) -> int:
-        return hash(self.hash)
+        return hash(self.identity)
+
+    def chosen(self, *, without: Collection[str] = ()) -> dict[str, Any]:
+        """The dialect as JSON values, without fields left at their defaults."""
+        return self.model_dump(mode="json", exclude=set(without), exclude_defaults=True)
 
     @cached_property
-    def hash(self) -> str:
-        """SHA-256 of the dialect, without fields left at their defaults."""
-        return sha256_json(self.model_dump(mode="json", exclude_defaults=True))
+    def identity(self) -> str:
+        """SHA-256 of the canonical JSON, computed once."""
+        return super().identity
 
     @cached_property
     def vocabularies(self) -> Mapping[str, tuple[str, ...]]:

@@ -8,9 +8,11 @@ import numpy as np
 import torch
 
 from catalog_gen.diffusion.batching import BatchKey
-from catalog_gen.diffusion.jobs import Coverage, Pixels
+from catalog_gen.diffusion.jobs import Coverage
+from catalog_gen.imaging.pixels import Pixels
 
 if TYPE_CHECKING:
+    from catalog_gen.diffusion.concepts.file import Concept
     from catalog_gen.diffusion.loading import LoadedModel
 
 StepCallback = Callable[[Any, int, Any, dict[str, Any]], dict[str, Any]]
@@ -20,9 +22,10 @@ StepCallback = Callable[[Any, int, Any, dict[str, Any]], dict[str, Any]]
 class Batch:
     """One padded batch of B pictures, ready to be drawn.
 
-    ``embeddings`` are the pipeline's own keyword arguments; ``generators`` holds B generators;
+    ``embeddings`` are keyword arguments of the pipeline; ``generators`` holds B generators;
     ``photos`` holds B photos of (H, W, 3), or none for a method that needs none;
     ``masks`` likewise holds B masks of (H, W), or none;
+    ``concept`` is what was learned about the product of all of them, and the model wears it;
     ``on_step_end`` is called after each step and may raise to stop the drawing.
     """
 
@@ -33,6 +36,7 @@ class Batch:
     scheduler: Any
     on_step_end: StepCallback
     masks: tuple[Coverage, ...] = ()
+    concept: "Concept | None" = None
 
     def photo_values(self) -> torch.Tensor:
         """The photos as (B, 3, H, W) in [0, 1]."""
@@ -45,6 +49,10 @@ class Batch:
     def image(self, model: "LoadedModel") -> Any:
         """The photos in the form that the model's pipelines expect."""
         return model.family.image(self.photo_values())
+
+    def saying(self, embeddings: dict[str, Any]) -> "Batch":
+        """The same batch with other embeddings."""
+        return replace(self, embeddings=embeddings)
 
     def run(self, model: "LoadedModel", **arguments: Any) -> "Pictures":
         """Call the pipeline for the method's task, with additional ``arguments``."""

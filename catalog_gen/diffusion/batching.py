@@ -1,4 +1,4 @@
-"""Group jobs into batches, and pad the batches. Pure functions without torch.
+"""Group jobs into batches, and pad the batches. Does not import torch.
 
 The caller's order is kept: groups come in the order of their first job, and jobs keep their order
 within a group, so that the most valuable pictures, which a plan puts first, are drawn first.
@@ -19,7 +19,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class BatchKey:
-    """What all pictures of a batch have in common. ``dtype`` "own" means the model's dtype."""
+    """What all pictures of a batch have in common.
+
+    ``dtype`` "own" means the model's dtype. ``concept`` is the hash of what the model wears.
+    """
 
     method: Method
     width: int
@@ -28,6 +31,7 @@ class BatchKey:
     guidance: float
     scheduler: str
     dtype: Literal["own", "fp32"] = "own"
+    concept: str | None = None
     eta: float | None = None
 
     @classmethod
@@ -40,6 +44,7 @@ class BatchKey:
             steps=recipe.steps,
             guidance=recipe.guidance,
             scheduler=recipe.scheduler,
+            concept=recipe.concept_sha256,
             eta=recipe.eta,
         )
 
@@ -66,7 +71,7 @@ class Pending:
         return next(iter(self._groups))
 
     def upcoming(self, size: int) -> list[DrawJob]:
-        """Up to ``size`` jobs of the group whose turn it is, left where they are."""
+        """Up to ``size`` jobs of the next group, without removing them."""
         return list(islice(self._groups[self.next_key], size)) if self._groups else []
 
     def take(self, size: int) -> list[DrawJob]:
@@ -93,7 +98,7 @@ class Pending:
 def pad(items: Sequence[T], size: int) -> list[T]:
     """Repeat the last item up to ``size``; pictures drawn for the repeats are dropped.
 
-    A picture depends on the size of its batch (another size selects other kernels) but on nothing
-    else in it, so all batches are padded to the same size.
+    A picture depends on its batch only by the size, which selects the kernels, so all batches are
+    padded to the same size.
     """
     return [*items, *[items[-1]] * (size - len(items))]

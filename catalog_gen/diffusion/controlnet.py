@@ -55,12 +55,7 @@ def check_controlnet(
         ModelError: the family takes none; the folder holds none, or pickled or broken weights; or
             it was made for a model of another kind.
     """
-    if not any(rules.part == "controlnet" for rules in family.tasks.values()):
-        raise ModelError(
-            str(asked.path),
-            f"a {pipeline} draws with no ControlNet here",
-            "Take it out of model.controlnets, or use a Stable Diffusion or SDXL model.",
-        )
+    family.check_draws_with("controlnet", asked.path, pipeline)
     own = read_json(asked.path / _CONFIG) if (asked.path / _CONFIG).is_file() else {}
     if own.get("_class_name") != "ControlNetModel":
         raise ModelError(

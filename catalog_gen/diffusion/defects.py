@@ -1,17 +1,17 @@
-"""What is wrong with pictures that came out, looked for before they leave the GPU."""
+"""Defects of drawn pictures, found before the pictures leave the GPU."""
 
 from typing import Final
 
 import torch
 
-#: Levels of 0..255. A photo of a black product on black still has lights above this.
+#: Levels of 0..255. A photo of a black product on black still has highlights above this.
 _BLACK: Final = 8
-#: Levels between the lightest and the darkest pixel of a channel below which nothing is shown.
+#: Range of levels in a channel up to which a picture shows nothing.
 _FLAT: Final = 4
 
 
 def defects(values: torch.Tensor, levels: torch.Tensor) -> list[str | None]:
-    """Why each picture is no candidate, as a noun phrase; None for a real one.
+    """The defect of each picture, as a noun phrase; None: it has none.
 
     Args:
         values: (B, 3, H, W), about [0, 1], as the model drew them.
@@ -19,7 +19,7 @@ def defects(values: torch.Tensor, levels: torch.Tensor) -> list[str | None]:
     """
     planes = levels.flatten(2)
     darkest, lightest = planes.amin(2).short(), planes.amax(2).short()
-    # One copy from the GPU for all three answers.
+    # One copy from the GPU for all three.
     table = torch.stack(
         [
             values.isfinite().flatten(1).all(1).short(),
@@ -27,10 +27,10 @@ def defects(values: torch.Tensor, levels: torch.Tensor) -> list[str | None]:
             (lightest - darkest).amax(1),
         ]
     ).tolist()
-    return [_told(*row) for row in zip(*table, strict=True)]
+    return [_defect(*row) for row in zip(*table, strict=True)]
 
 
-def _told(finite: int, brightest: int, spread: int) -> str | None:
+def _defect(finite: int, brightest: int, spread: int) -> str | None:
     if not finite:
         return "a picture with NaN or infinite values"
     if brightest <= _BLACK:

@@ -11,10 +11,12 @@ import torch
 
 from catalog_gen.diffusion.batch import Batch, Pictures, StepCallback
 from catalog_gen.diffusion.batching import BatchKey, pad
+from catalog_gen.diffusion.concepts.file import Concept
 from catalog_gen.diffusion.defects import defects
-from catalog_gen.diffusion.jobs import Coverage, DrawJob, Pixels, RecipeError
+from catalog_gen.diffusion.jobs import Coverage, DrawJob, RecipeError
 from catalog_gen.diffusion.loading import LoadedModel
 from catalog_gen.diffusion.prompts import PromptEncoder
+from catalog_gen.imaging.pixels import Pixels
 
 #: Pixels that are decoded at once: one picture of 512 x 512, or a batch of small ones. Larger
 #: batches are decoded picture by picture, since activations would take gigabytes.
@@ -23,11 +25,12 @@ DECODED_AT_ONCE: Final = 512 * 512
 
 @dataclass(frozen=True, slots=True)
 class ReadyJob:
-    """A job whose photo (H, W, 3) and mask (H, W), if its method needs them, are loaded."""
+    """A job with its photo (H, W, 3), its mask (H, W) and its concept, if its method needs them."""
 
     job: DrawJob
     photo: Pixels | None
     mask: Coverage | None = None
+    concept: Concept | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,15 @@ class BatchDrawer:
             RecipeError: the model or the method can't draw such recipes.
             RuntimeError: raised by torch, for example when memory runs out.
         """
+        concept = ready[0].concept
+        if concept is None:
+            return self._drawn(key, ready, size, on_step_end)
+        with concept.lesson.learner.worn(self._model, concept):
+            return self._drawn(key, ready, size, on_step_end)
+
+    def _drawn(
+        self, key: BatchKey, ready: Sequence[ReadyJob], size: int, on_step_end: StepCallback
+    ) -> list[DrawnPicture]:
         padded = pad(ready, size)
         recipes = [each.job.recipe for each in padded]
         model, family = self._model, self._model.family
@@ -63,6 +75,7 @@ class BatchDrawer:
             embeddings=self._prompts.arguments(
                 [recipe.prompt for recipe in recipes],
                 [recipe.negative_prompt for recipe in recipes] if guided else None,
+                key.concept,
             ),
             # The CPU's generator gives the same noise for every device.
             generators=[torch.Generator("cpu").manual_seed(recipe.seed) for recipe in recipes],
@@ -70,6 +83,7 @@ class BatchDrawer:
             scheduler=family.scheduler(key.scheduler, model.scheduler, key.steps),
             on_step_end=on_step_end,
             masks=tuple(each.mask for each in padded if each.mask is not None),
+            concept=ready[0].concept,
         )
         # By size only, never by free memory: another slicing changes the last bits.
         model.main.vae.use_slicing = key.width * key.height * size > DECODED_AT_ONCE

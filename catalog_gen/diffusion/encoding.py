@@ -1,7 +1,7 @@
-"""Finished pictures as PNG files with their hashes, several at a time where a GPU draws.
+"""Encode finished pictures as PNG and hash them, several at a time beside a GPU.
 
-A picture of 1,024 x 1,024 takes 11 ms of a processor: 60 of them a second would fill two thirds of
-the thread that feeds the GPU. The compressor and SHA-256 work outside Python's lock.
+A picture of 1,024 x 1,024 takes 11 ms of processor time: 60 of them per second would take two
+thirds of the thread that feeds the GPU. The compressor and SHA-256 release Python's lock.
 """
 
 import hashlib
@@ -11,11 +11,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
-from catalog_gen.diffusion.jobs import Drawn, Pixels
+from catalog_gen.diffusion.jobs import Drawn
 from catalog_gen.imaging.encode import encode_png
+from catalog_gen.imaging.pixels import Pixels
 from catalog_gen.recipe import Environment
 
-#: More threads would encode more than any GPU of today draws.
+#: More threads would encode more than any current GPU draws.
 _MOST: Final = 4
 
 
@@ -35,7 +36,7 @@ class Finished:
 
 
 class Encoder:
-    """Encodes pictures, in their order, on so many threads; with one, on the caller's."""
+    """Encodes pictures in order on ``threads`` threads; with one, on the caller's thread."""
 
     def __init__(self, threads: int) -> None:
         self._pool = ThreadPoolExecutor(threads, "encoding") if threads > 1 else None

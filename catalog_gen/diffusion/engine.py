@@ -1,8 +1,8 @@
-"""The engine: draws recipes batch by batch, and goes on when one of them fails.
+"""The engine: draws recipes batch by batch; a recipe that fails does not stop the others.
 
-Denoising runs in a background thread, one batch ahead; encoding, and the caller's work between two
-pictures, runs in parallel. The same recipe gives the same bytes in any order, next to any
-neighbours and in any process, as long as the environment is the same.
+Denoising runs in a background thread, one batch ahead, in parallel to encoding and to the caller's
+work between two pictures. In the same environment, the same recipe gives the same bytes in any
+order, batch and process.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,6 +16,7 @@ from typing import Final
 import torch
 
 from catalog_gen.diffusion.batching import BatchKey, Pending
+from catalog_gen.diffusion.concepts.file import concept_of
 from catalog_gen.diffusion.drawing import BatchDrawer, DrawnPicture, ReadyJob
 from catalog_gen.diffusion.encoding import Encoder, Finished, encoding_threads
 from catalog_gen.diffusion.faults import DeadlineExceeded, fault_of
@@ -41,16 +42,16 @@ class _BatchDone:
 
 
 class Engine:
-    """Draws jobs with one loaded model. Several ``draw`` at once take turns, a batch each.
+    """Draws jobs with one loaded model. Concurrent calls of ``draw`` take turns, batch by batch.
 
     Args:
         loaded: the model.
         batch_size: every batch is padded to this size. If memory runs out, it is halved from then
             on for pictures of that size; the size is recorded with every picture.
-        deadline: seconds for a batch; a slower batch fails at its next step, and one whose
-            step hangs for as long again fails the whole drawing.
-        in_fp32: draw everything in fp32 with the loaded weights, as a picture is drawn again that
-            came out bad in a lower precision.
+        deadline: seconds for a batch; a slower batch fails at its next step, and a step that
+            hangs for as long again ends the whole drawing.
+        in_fp32: draw everything in fp32 with the loaded weights, as pictures with a defect in a
+            lower precision are redrawn.
     """
 
     def __init__(
@@ -71,7 +72,7 @@ class Engine:
 
     @property
     def model(self) -> LoadedModel:
-        """What it draws with."""
+        """The model that it draws with."""
         return self._loaded
 
     @property
@@ -81,7 +82,7 @@ class Engine:
 
     @property
     def delivers(self) -> bool:
-        """Never: it hands its pictures to the caller."""
+        """Always False: its pictures go to the caller."""
         return False
 
     @property
@@ -94,8 +95,8 @@ class Engine:
 
         Args:
             jobs: in order of importance; those that can share a batch are drawn together.
-            progress: called with the number of pictures done so far, parts included, from
-                another thread. It may raise ``Stopped``, which ends the drawing.
+            progress: called from another thread with the number of pictures done so far,
+                fractions included. It may raise ``Stopped``, which ends the drawing.
 
         Raises:
             DrawingError: the GPU is lost or a step hangs; all finished pictures were yielded.
@@ -104,7 +105,7 @@ class Engine:
         meter, stop = Meter(progress), Event()
         worker: Worker[_BatchDone] = Worker("denoising")
         photos = Photos()
-        # A processor that draws has no core to spare.
+        # Drawing on the CPU takes all cores.
         encoder = Encoder(encoding_threads() if self._loaded.device.type == "cuda" else 1)
 
         def begin() -> Future[_BatchDone] | None:
@@ -151,7 +152,7 @@ class Engine:
                 started = perf_counter()
                 drawn = self._tried(key, ready, size, watch)
                 seconds = (perf_counter() - started) / len(ready)
-            # Here and not where the error was caught: its traceback held the batch's tensors.
+            # Not where the error is caught: its traceback keeps the batch's tensors alive.
             if drawn == "memory":
                 failures += self._with_less_memory(key, ready, size, pending)
             elif isinstance(drawn, str):
@@ -165,7 +166,7 @@ class Engine:
     def _tried(
         self, key: BatchKey, ready: Sequence[ReadyJob], size: int, watch: StepWatch
     ) -> list[DrawnPicture] | str:
-        """Draw a batch; "memory" where a smaller one may fit, or why none of it can be drawn.
+        """Draw a batch; "memory" if a smaller one may fit, or why none of it can be drawn.
 
         Raises:
             DrawingError: the GPU is at fault, and nothing else can be drawn either.
@@ -203,14 +204,15 @@ class Engine:
     def _prepared(
         self, jobs: Sequence[DrawJob], photos: Photos
     ) -> tuple[list[ReadyJob], list[Failure]]:
-        """Add photos and masks; a job fails if one of them, or the model, is not the recipe's."""
+        """Load photos, masks and concepts; a job fails if one of them, or the model, is not the
+        recipe's."""
         ready: list[ReadyJob] = []
         failures: list[Failure] = []
         for job in jobs:
             started = perf_counter()
             try:
                 self._check_recipe(job)
-                ready.append(ReadyJob(job, photos.of(job), photos.mask_of(job)))
+                ready.append(ReadyJob(job, photos.of(job), photos.mask_of(job), concept_of(job)))
             except (RecipeError, PictureError) as error:
                 failures.append(Failure(job.recipe_id, str(error), perf_counter() - started))
         return ready, failures
@@ -223,7 +225,6 @@ class Engine:
                 f"the recipe was made for it, but {self._loaded.model_hash[:12]} is loaded",
                 "Set model.id to the recipe's model, or plan again.",
             )
-
         problem = self._loaded.problem(recipe)
         if problem is not None:
             raise RecipeError(*problem)

@@ -1,8 +1,7 @@
-"""An engine in a process of its own: what runs there, and how its owner speaks with it.
+"""An engine in a separate process: both ends of the pipe to it.
 
-The owner hands over jobs and gets back an outcome for each. Pictures come through the pipe and not
-through a file, so that the owner alone acknowledges them: what a killed process had not handed back
-was never promised to anybody.
+The owner sends jobs and receives their outcomes. Pictures come through the pipe and not through
+files, so that only the owner acknowledges them, and a killed process loses none that was.
 """
 
 import os
@@ -23,7 +22,7 @@ from catalog_gen.settings import ModelSettings
 if TYPE_CHECKING:
     from catalog_gen.diffusion.engine import Engine
 
-#: How a process that goes away meanwhile looks through its pipe.
+#: Errors of a pipe whose other end has gone.
 _GONE = (EOFError, OSError)
 
 
@@ -31,8 +30,8 @@ _GONE = (EOFError, OSError)
 class Setup:
     """What an engine is loaded with.
 
-    ``device`` is "cpu", "cuda:1", or "auto"; ``threads`` are torch's, since pictures that a
-    processor draws depend on them.
+    ``device`` is "cpu", "cuda:1", or "auto"; ``threads`` are torch's, on which pictures
+    drawn by a CPU depend.
     """
 
     settings: ModelSettings
@@ -43,7 +42,7 @@ class Setup:
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """A ``CatalogError`` that ended an engine, in a form that a pipe takes."""
+    """A ``CatalogError`` that ended an engine, in a form that can be pickled."""
 
     kind: type[CatalogError]
     value: str
@@ -62,7 +61,7 @@ class Broken:
 class EngineProcess:
     """The owner's side of one engine. The constructor starts the process and does not wait for it.
 
-    ``waiting`` are the jobs that were handed over and have no outcome yet, by recipe.
+    ``waiting`` holds the jobs that were handed over and have no outcome yet, by recipe id.
     """
 
     def __init__(self, setup: Setup) -> None:
@@ -70,7 +69,7 @@ class EngineProcess:
         self.device = setup.device
         self.waiting: dict[str, DrawJob] = {}
         self.connection, theirs = context.Pipe()
-        # A daemon ends with its owner.
+        # A daemonic process ends with its owner.
         self._process = context.Process(target=_serve, args=(setup, theirs), daemon=True)
         self._process.start()
         theirs.close()  # so that its end is seen here
@@ -78,7 +77,7 @@ class EngineProcess:
 
     @property
     def alive(self) -> bool:
-        """Whether it can be given work, as far as is known."""
+        """Whether it can be given work, as far as the owner knows."""
         return not self._gone
 
     @property
@@ -106,7 +105,7 @@ class EngineProcess:
             self.end()
 
     def outcome(self) -> Outcome | CatalogError | None:
-        """The next outcome; or what ended the engine; None: the process was killed."""
+        """The next outcome, or the error that ended the engine; None: the process was killed."""
         message = self._received()
         if isinstance(message, Drawn | Failure):
             del self.waiting[message.recipe_id]
@@ -115,12 +114,12 @@ class EngineProcess:
         return message.error if isinstance(message, Broken) else None
 
     def take_back(self) -> list[DrawJob]:
-        """What it was given and will not draw any more."""
+        """The jobs that it was given and will no longer draw."""
         jobs, self.waiting = list(self.waiting.values()), {}
         return jobs
 
     def end(self) -> None:
-        """End the process, whatever it does."""
+        """Kill the process."""
         self._gone = True
         self._process.kill()
         self._process.join()
@@ -136,13 +135,13 @@ class EngineProcess:
 
 
 def ready(engines: Sequence[EngineProcess]) -> Iterator[EngineProcess]:
-    """Wait until one of these has something to say, or is gone; those that have."""
+    """Wait until some of these have sent something or are gone; yield those."""
     heard = wait([each.connection for each in engines])
     return (each for each in engines if each.connection in heard)
 
 
 def _serve(setup: Setup, owner: "Connection[Any, Any]") -> None:
-    """Runs in the process: load, then draw what comes until the owner is gone."""
+    """The process's main function: load, then draw what comes until the owner is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the owner's
     Thread(target=_die_with_owner, daemon=True).start()
     try:
@@ -158,7 +157,7 @@ def _serve(setup: Setup, owner: "Connection[Any, Any]") -> None:
 
 
 def load_engine(setup: Setup) -> "Engine":
-    """The engine that a process of its own draws with.
+    """Load the engine in the process that draws.
 
     Raises:
         CatalogError: as ``load_model``.
@@ -177,7 +176,7 @@ def load_engine(setup: Setup) -> "Engine":
 
 
 def _die_with_owner() -> None:
-    """A batch takes minutes; nobody would take its pictures."""
+    """End at once: a batch takes minutes, and nobody would receive its pictures."""
     owner = parent_process()
     if owner is not None:
         wait([owner.sentinel])

@@ -1,8 +1,7 @@
-"""Several engines, one a device, that draw one plan.
+"""Several engines, one per device, that draw one plan together.
 
-It has the interface of one engine: its owner plans, stores and counts, and does not see where a
-picture was drawn. A picture's bytes depend on its recipe and environment and not on its neighbours,
-so two cards of a kind draw what one would have drawn, in another order.
+The interface is that of one engine. A picture's bytes depend only on its recipe and environment, so
+two GPUs of a kind draw what one would have drawn, in another order.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,16 +17,16 @@ from catalog_gen.errors import CatalogError, ConfigError, DrawingError
 from catalog_gen.recipe import Environment
 from catalog_gen.settings import ModelSettings
 
-#: Batches that an engine is given at a time, so that it prepares one while it draws another; fewer
-#: where little is left, so that all end together.
+#: Batches that an engine is given at a time, so that it prepares one while it draws another; near
+#: the end fewer, so that all engines finish together.
 _MOST: Final = 16
 
 
 class Engines:
     """One engine process for each of ``settings.devices``, started when something is drawn.
 
-    A process that dies is not missed: what it had not delivered is drawn by the others, and the
-    next ``draw`` starts another one. The last reference to this object ends all of them.
+    If a process dies, the others draw what it had not delivered, and the next ``draw`` starts
+    another one. All of them end with this object.
 
     Args:
         settings: the model, with at least one device.
@@ -47,7 +46,7 @@ class Engines:
 
     @property
     def delivers(self) -> bool:
-        """Never: it hands its pictures to the caller."""
+        """Always False: its pictures go to the caller."""
         return False
 
     @property
@@ -67,10 +66,10 @@ class Engines:
         return [each.pid for each in self._engines if each.alive]
 
     def start(self) -> None:
-        """Load the model on every device, at the same time; those that are loaded stay.
+        """Load the model on all devices at the same time; engines that are running stay.
 
         Raises:
-            CatalogError: it can't be loaded, as ``load_model`` says, or a process died of it.
+            CatalogError: as ``load_model``, or a process died while loading.
         """
         check_devices(self._settings)
         running = [each for each in self._engines if each.alive]
@@ -97,8 +96,8 @@ class Engines:
             jobs: in order of importance; those that can share a batch are drawn together.
 
         Raises:
-            CatalogError: as ``start``; or no engine is left, and the last one said why. All
-                finished pictures were yielded.
+            CatalogError: as ``start``, or the last engine's error if none is left. All finished
+                pictures were yielded.
         """
         self.start()
         pending = Pending(jobs)
@@ -122,7 +121,7 @@ class Engines:
                     raise last or _all_dead(len(self._engines))
         finally:
             for engine in self._engines:
-                if engine.alive and engine.waiting:  # nobody wants it any more
+                if engine.alive and engine.waiting:  # the caller stopped early
                     engine.end()
 
     def close(self) -> None:
@@ -132,7 +131,7 @@ class Engines:
                 engine.end()
 
     def _share(self, left: int) -> int:
-        """How many jobs an engine is given: whole batches, half of an equal share at most."""
+        """How many jobs an engine is given: whole batches, at most half of an equal share."""
         batches = left // (2 * len(self._engines) * self.batch_size)
         return self.batch_size * max(1, min(_MOST, batches))
 
@@ -148,10 +147,10 @@ class Engines:
 
 
 def check_devices(settings: ModelSettings) -> None:
-    """Refuse devices that this machine, or ``model.device``, does not have.
+    """Refuse devices that this machine lacks, or that contradict ``model.device``.
 
     Raises:
-        ConfigError: with what can be done about it.
+        ConfigError: a device is refused.
     """
     kinds = {device.partition(":")[0] for device in settings.devices}
     if settings.device != "auto" and kinds - {settings.device}:

@@ -8,11 +8,11 @@ from typing import Final, Literal
 import torch
 
 #: "memory": a smaller batch may help. "memory or GPU": the GPU's libraries report the same error
-#: when they lack memory for themselves and when the GPU is lost. "GPU": nothing can be drawn any
+#: when they lack memory and when the GPU is lost. "GPU": nothing can be drawn any
 #: more. "recipe": this model can't draw such a picture, and trying again won't help.
 Fault = Literal["memory", "memory or GPU", "GPU", "recipe"]
 
-#: Torch's messages where its exceptions have no class of their own; the first match counts.
+#: Messages of errors for which torch has no exception class; the first match counts.
 _SIGNS: Final[tuple[tuple[Fault, tuple[str, ...]], ...]] = (
     (
         "memory",
@@ -56,9 +56,9 @@ def fault_of(error: Exception) -> Fault:
     """Classify an error that torch or a pipeline raised while drawing."""
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return "memory"
-    told = str(error)
+    message = str(error)
     for fault, signs in _SIGNS:
-        if any(sign in told for sign in signs):
+        if any(sign in message for sign in signs):
             return fault
     return "GPU" if isinstance(error, torch.AcceleratorError) or _from_compiler(error) else "recipe"
 

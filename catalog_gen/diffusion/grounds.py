@@ -13,13 +13,13 @@ Picture = NDArray[np.float32]
 Coverage = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
-#: How far around the product a model draws parts of it, over the picture's shorter side.
+#: How far around the product a model draws parts of it, as a share of the picture's shorter side.
 _AROUND: Final = 0.11
-#: Width of the border that shows ground in any case, likewise.
+#: Width of the border that always shows ground, likewise.
 _BORDER: Final = 0.03
 #: The foot of a product that touches the ground: this share of its height.
 _FOOT: Final = 0.08
-#: Spread of the contact shadow across and down, and how far below the foot it lies, over the
+#: Spread of the contact shadow across and down, and its distance below the foot, as shares of the
 #: shorter side.
 _ACROSS, _DOWN, _BELOW = 0.045, 0.016, 0.012
 #: Share of the ground's light on the product's outermost pixels.
@@ -27,19 +27,20 @@ _WRAP: Final = 0.15
 
 
 def core(coverage: NDArray[np.uint8], seam: int) -> Mask:
-    """The product's pixels that lie deeper than the seam of so many pixels."""
+    """The product's pixels deeper than a seam of ``seam`` pixels."""
     whole = coverage == 255
     if not seam:
         return np.asarray(whole)
-    # What the picture's edge cuts off goes on beyond it.
+    # A product that is cut off by the picture's edge continues beyond it.
     inside: Mask = ndimage.binary_erosion(whole, iterations=seam, border_value=1)
     return inside
 
 
 def cleared(picture: Picture, coverage: Coverage) -> Picture:
-    """The picture without its product and what was drawn around it: ground alone.
+    """The picture without its product and what was drawn around it: only ground.
 
-    Each row runs on from what is left and right of the product, as floors, tables and walls do.
+    Rows are interpolated between the left and the right of the product, as floors, tables and walls
+    continue.
     """
     height, width = coverage.shape
     side = min(height, width)
@@ -49,7 +50,7 @@ def cleared(picture: Picture, coverage: Coverage) -> Picture:
     for edge in (np.s_[:, :border], np.s_[:, -border:]):
         hidden[edge] = product[edge]
     seen = (~hidden).astype(np.float32)
-    # Smoothed, so that one pixel's grain is not drawn out over half of the picture.
+    # Smoothed, so that the noise of one pixel is not stretched over half of the picture.
     weight = ndimage.gaussian_filter1d(seen, border / 2, axis=1)
     smooth = ndimage.gaussian_filter1d(picture * seen[..., None], border / 2, axis=1)
     smooth /= np.maximum(weight, 1e-6)[..., None]
@@ -90,7 +91,7 @@ def shaded(ground: Picture, coverage: Coverage, depth: float) -> Picture:
 
 
 def joined(photo: Picture, ground: Picture, coverage: Coverage, seam: int) -> Picture:
-    """The product's own pixels on the ground, with a seam of so many pixels between them.
+    """The product's pixels on the ground, with a seam of ``seam`` pixels between them.
 
     Along the seam, pixels that mix product and backdrop take the colour of the nearest pixel that
     is all product, and some of the ground's light. Deeper pixels are the photo's, unchanged.

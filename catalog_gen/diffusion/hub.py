@@ -1,6 +1,6 @@
-"""Models of a hub: looked at before they are fetched, and fetched component by component.
+"""Fetch models from a hub, only the components that are needed.
 
-What is in the local cache already is found there, also without a network (``HF_HUB_OFFLINE``).
+Files in the local cache are found without a network, too (``HF_HUB_OFFLINE``).
 """
 
 import re
@@ -14,7 +14,7 @@ from catalog_gen.errors import ModelError
 from catalog_gen.progress import report
 
 _ID: Final = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
-#: What is read beside the weights: configuration, vocabularies, sentencepiece, chat templates.
+#: Suffixes of what is read besides the weights: configuration, vocabularies, chat templates.
 READ: Final = frozenset({".json", ".txt", ".model", ".jinja"})
 #: The model's card, which names its licence.
 CARD: Final = "README.md"
@@ -25,7 +25,7 @@ def hub_file(model_id: str, name: str, revision: str | None) -> Path:
     """One small file of a model.
 
     Raises:
-        ModelError: there is no such model or file, here or there.
+        ModelError: there is no such model or file, on the hub or in the cache.
     """
     from huggingface_hub import hf_hub_download
 
@@ -39,13 +39,13 @@ def hub_folder(
     components: Collection[str],
     weighted: Collection[str],
 ) -> Path:
-    """A folder with these components; ``weighted`` are those whose weights are wanted, too.
+    """A local folder with these components, those in ``weighted`` with their weights.
 
-    Single-file checkpoints and other tools' conversions stay there. Of weights that are published
-    in half precision alone, those are fetched.
+    Single-file checkpoints and other tools' conversions are not fetched, and half-precision
+    weights only where there are no others.
 
     Raises:
-        ModelError: the hub or the local cache doesn't give it.
+        ModelError: neither the hub nor the local cache has the model.
     """
     from huggingface_hub import snapshot_download
 
@@ -53,7 +53,7 @@ def hub_folder(
     with _asking(model_id):
         sizes = _sizes(model_id, revision)
         weights = [file for name in weighted for file in _weights(sizes, name)]
-        if not sizes:  # offline: what the cache has
+        if not sizes:  # offline: whatever the cache has
             weights = [f"{name}/*.safetensors" for name in weighted]
         wanted = sum(sizes.get(file, 0) for file in weights)
         if wanted:
@@ -78,7 +78,7 @@ def _weights(sizes: Mapping[str, int], component: str) -> list[str]:
 
 
 def _sizes(model_id: str, revision: str | None) -> dict[str, int]:
-    """Bytes of each file there; empty where nobody can be asked."""
+    """The sizes in bytes of the model's files on the hub; empty if it can't be reached."""
     from httpx2 import TransportError
     from huggingface_hub import HfApi
     from huggingface_hub.errors import OfflineModeIsEnabled
@@ -93,7 +93,7 @@ def _sizes(model_id: str, revision: str | None) -> dict[str, int]:
 
 @contextmanager
 def _asking(model_id: str) -> Iterator[None]:
-    """Whatever goes wrong with the hub as an error of ours."""
+    """Turn the hub's errors into ``ModelError``."""
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
     if _ID.fullmatch(model_id) is None:

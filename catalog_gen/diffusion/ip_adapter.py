@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from catalog_gen.diffusion.families.family import Family
-from catalog_gen.diffusion.jobs import Pixels
 from catalog_gen.diffusion.weights import (
     MISFITS,
     PICKLED,
@@ -25,6 +24,7 @@ from catalog_gen.diffusion.weights import (
     tensor_shapes,
 )
 from catalog_gen.errors import ModelError
+from catalog_gen.imaging.pixels import Pixels
 from catalog_gen.settings import IpAdapterSettings
 
 if TYPE_CHECKING:
@@ -69,12 +69,7 @@ def check_ip_adapter(
         ModelError: the family takes none; a file is missing, pickled, broken or something else; or
             they were made for other models.
     """
-    if not any(rules.part == "ip_adapter" for rules in family.tasks.values()):
-        raise ModelError(
-            str(asked.path),
-            f"a {pipeline} draws with no IP-Adapter here",
-            "Take it out of model.ip_adapters, or use a Stable Diffusion or SDXL model.",
-        )
+    family.check_draws_with("ip_adapter", asked.path, pipeline)
     if asked.path.suffix in PICKLED:
         raise ModelError(
             str(asked.path),

@@ -9,12 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from catalog_gen.errors import InputError
+from catalog_gen.imaging.pixels import Pixels
 from catalog_gen.recipe import Environment, Failure, Recipe
 
 #: Seconds after which a batch is given up. A batch of 8 large pictures on a CPU takes minutes.
 DEADLINE: Final = 3600.0
 
-Pixels = npt.NDArray[np.uint8]
 #: How much of each pixel is the product, (H, W), 0..255.
 Coverage = npt.NDArray[np.uint8]
 
@@ -27,14 +27,15 @@ class RecipeError(InputError):
 class DrawJob:
     """One picture to draw.
 
-    ``reference`` is the product's photo, and ``mask`` the PNG of its mask, where the method needs
-    them.
+    ``reference`` is the product's photo, ``mask`` the PNG of its mask, and ``concept`` the bytes of
+    what was learned about it, where the method needs them.
     """
 
     recipe_id: str
     recipe: Recipe
     reference: Path | None = None
     mask: bytes | None = None
+    concept: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +61,9 @@ class Drawn:
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """A picture, or with an ``error`` a failure, that a worker has put into the outbox itself.
+    """A picture, or with an ``error`` a failure, that a worker has put into the outbox.
 
-    ``worker`` says where: its machine and device.
+    ``worker`` is its machine and device.
     """
 
     recipe_id: str
@@ -74,8 +75,7 @@ Outcome = Drawn | Failure
 
 
 class Draws(Protocol):
-    """Whatever draws jobs: an engine in this process, several in processes of their own, or a pool
-    of machines."""
+    """Anything that draws jobs: an engine, several processes, or a pool of machines."""
 
     @property
     def batch_size(self) -> int:
@@ -87,11 +87,11 @@ class Draws(Protocol):
 
     @property
     def delivers(self) -> bool:
-        """Whether its workers put pictures into the outbox; their pixels never come here then."""
+        """Whether its workers put pictures into the outbox instead of handing them over."""
 
     def draw(self, jobs: Sequence[DrawJob]) -> Iterator[Outcome | Delivered]:
         """Draw all jobs; yield each one's outcome as soon as it is there.
 
         Raises:
-            DrawingError: nothing can be drawn any more; all finished pictures were yielded.
+            DrawingError: nothing more can be drawn; all finished pictures were yielded.
         """

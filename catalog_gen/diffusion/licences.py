@@ -1,4 +1,4 @@
-"""What a model's card says of its licence: a shop must know before it sells with the pictures."""
+"""The licence that a model's card names: some forbid commercial use of the pictures."""
 
 import re
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ _FRONT: Final = re.compile(r"\A---\n(.*?)\n---", re.DOTALL)
 _LICENCE: Final = re.compile(
     r"^(license|license_name):\s*['\"]?([^'\"\n]+?)['\"]?\s*$", re.MULTILINE
 )
-#: How licences that forbid selling are named.
+#: Names of licences that forbid commercial use.
 _NOT_FOR_SALE: Final = re.compile(r"non-?commercial|\bnc\b|research", re.IGNORECASE)
 
 
@@ -26,7 +26,7 @@ def licence_of(card: Path) -> str:
 
 
 def licence_warning(card: Path) -> Iterator[str]:
-    """A sentence about a licence that does not let a shop sell with its pictures."""
+    """A sentence about a licence that seems to forbid commercial use."""
     licence = licence_of(card)
     if _NOT_FOR_SALE.search(licence):
         yield (

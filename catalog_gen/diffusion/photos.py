@@ -8,8 +8,9 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final
 
-from catalog_gen.diffusion.jobs import Coverage, DrawJob, Pixels
+from catalog_gen.diffusion.jobs import Coverage, DrawJob
 from catalog_gen.diffusion.references import load_mask, load_reference
+from catalog_gen.imaging.pixels import Pixels
 from catalog_gen.method import Method
 
 #: Pillow decodes outside Python's lock; more threads would take cores from a model on the CPU.

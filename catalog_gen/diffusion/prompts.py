@@ -1,8 +1,8 @@
 """Encode prompts, and cache the embeddings for later pictures.
 
-On the processor a prompt is encoded alone. On a GPU, which one prompt does not fill, those of a
-batch are encoded together, always so many at a time: so an embedding never depends on its
-neighbours in either place.
+On the CPU, a prompt is encoded alone. On a GPU, which one prompt can't occupy, those of a batch are
+encoded together, always the same number at a time, so that an embedding never depends on its
+neighbours.
 """
 
 from collections import OrderedDict
@@ -22,11 +22,14 @@ CAPACITY: Final = 256
 #: Prompts that are encoded at a time on a GPU; fewer are padded with the last one.
 TOGETHER: Final = 8
 
+#: A prompt, whether it is a negative one, what the model wears, and its dtype.
+_Key = tuple[str, bool, str | None, torch.dtype]
+
 
 class PromptEncoder:
     """Encodes prompts by the model's family, and caches the latest ones.
 
-    ``together`` prompts are encoded at a time; None: as suits the device.
+    ``together`` prompts are encoded at a time; None: as the device needs.
     """
 
     def __init__(
@@ -36,13 +39,19 @@ class PromptEncoder:
         self._capacity = capacity
         on_gpu = model.device.type == "cuda"
         self._together = together or (TOGETHER if on_gpu else 1)
-        self._known: OrderedDict[tuple[str, bool, torch.dtype], Embedding] = OrderedDict()
+        self._concept: str | None = None
+        self._known: OrderedDict[_Key, Embedding] = OrderedDict()
 
-    def arguments(self, prompts: Sequence[str], negatives: Sequence[str] | None) -> dict[str, Any]:
+    def arguments(
+        self, prompts: Sequence[str], negatives: Sequence[str] | None, concept: str | None = None
+    ) -> dict[str, Any]:
         """The pipeline's keyword arguments for a batch.
 
-        ``negatives`` is None without classifier-free guidance.
+        Args:
+            negatives: None without classifier-free guidance.
+            concept: the hash of what the model wears, which may give words another meaning.
         """
+        self._concept = concept
         stacked = self._model.family.stacked
         if self._together > 1 and self._model.family.encodes_together:
             self._encode_together(prompts)
@@ -55,7 +64,7 @@ class PromptEncoder:
         return arguments
 
     def _encode_together(self, prompts: Sequence[str]) -> None:
-        """Encode those that are new, the last one repeated until there are enough."""
+        """Encode new prompts, padded with the last one."""
         new = [each for each in dict.fromkeys(prompts) if self._key(each) not in self._known]
         for start in range(0, len(new), self._together):
             part = new[start : start + self._together]
@@ -75,9 +84,9 @@ class PromptEncoder:
         self._known.move_to_end(key)
         return embedding
 
-    def _keep(self, key: tuple[str, bool, torch.dtype], embedding: Embedding) -> None:
+    def _keep(self, key: _Key, embedding: Embedding) -> None:
         self._known[key] = embedding
 
-    def _key(self, prompt: str, *, negative: bool = False) -> tuple[str, bool, torch.dtype]:
-        # Not ``vae.dtype``: diffusers' property walks all modules, 5 ms a call.
-        return prompt, negative, next(self._model.main.vae.parameters()).dtype
+    def _key(self, prompt: str, *, negative: bool = False) -> _Key:
+        # Not ``vae.dtype``: diffusers' property walks all modules, 5 ms per call.
+        return prompt, negative, self._concept, next(self._model.main.vae.parameters()).dtype

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from catalog_gen.diffusion.jobs import Coverage, DrawJob, Pixels, RecipeError
+from catalog_gen.diffusion.jobs import Coverage, DrawJob, RecipeError
 from catalog_gen.imaging.decode import contain_mask, contain_on_white, read_bytes, read_image
 from catalog_gen.imaging.decoder import decode_picture
+from catalog_gen.imaging.pixels import Pixels
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -18,7 +19,7 @@ class Origin:
     Attributes:
         photo: (H, W, 3).
         coverage: the product's mask in it, (H, W), 0..255; None: the method needs none.
-        kept: pixels (H, W) of the photo that the method promises to keep; None: it promises none.
+        kept: pixels (H, W) of the photo that the method keeps unchanged; None: it keeps none.
     """
 
     photo: Pixels

@@ -203,11 +203,11 @@ def broken(file: Path, rule: str) -> ModelError:
 
 
 def misfit(file: Path, error: Exception) -> ModelError:
-    """An error about a file that was whole, and whose weights no class took."""
-    told = " ".join(str(error).split())[:300]
+    """The error for a complete file whose weights its class refused."""
+    reason = " ".join(str(error).split())[:300]
     return ModelError(
         str(file),
-        f"its weights and its configuration do not fit together ({told})",
+        f"its weights and its configuration do not fit together ({reason})",
         "Name files that belong to one kind of model.",
     )
 

@@ -39,5 +39,5 @@ class Worker(Generic[T]):
                 future.set_result(task())
             except BaseException as error:  # everything, to be raised in the owner's thread
                 future.set_exception(error)
-            # A kept result would hold a batch of pictures until the next one is finished.
+            # Otherwise a batch of pictures would stay in memory until the next one is finished.
             del item, task, future

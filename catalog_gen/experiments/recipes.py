@@ -14,7 +14,9 @@ from catalog_gen.recipe import Recipe
 MODEL: Final = "model"
 WORDS: Final = "words"
 #: Fields that follow from others.
-_DERIVED: Final = frozenset({"version", "model_hash", "reference_sha256", "mask_sha256"})
+_DERIVED: Final = frozenset(
+    {"version", "model_hash", "reference_sha256", "mask_sha256", "concept_sha256"}
+)
 _FIELDS: Final = tuple(name for name in Recipe.model_fields if name not in _DERIVED)
 
 

@@ -4,9 +4,8 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-Pixels = NDArray[np.uint8]
+from catalog_gen.imaging.pixels import Pixels
 
 #: Levels of 255 up to which a difference is not seen.
 UNSEEN: Final = 8

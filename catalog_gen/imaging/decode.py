@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 import numpy as np
-import numpy.typing as npt
 
 from catalog_gen.errors import InputError
 from catalog_gen.imaging.formats import jpeg_scans
+from catalog_gen.imaging.pixels import Pixels
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PillowImage
@@ -44,7 +44,7 @@ def read_image(
     max_pixels: int = MAX_PIXELS,
     name: str | None = None,
     before: Callable[[int], object] = lambda pixels: None,
-) -> npt.NDArray[np.uint8]:
+) -> Pixels:
     """Decode one still picture to (H, W, 3) uint8 in sRGB.
 
     The EXIF rotation is applied; an embedded colour profile, CMYK, grey, palettes and 16 bits a
@@ -104,9 +104,7 @@ def read_bytes(path: Path) -> bytes:
         raise PictureError(path.name, f"can't be read ({error})", "Fix its permissions.") from error
 
 
-def contain_on_white(
-    pixels: npt.NDArray[np.uint8], width: int, height: int
-) -> npt.NDArray[np.uint8]:
+def contain_on_white(pixels: Pixels, width: int, height: int) -> Pixels:
     """Scale the whole picture to fit ``width`` x ``height`` and centre it on white.
 
     Cropping could cut the product off; stretching would distort it.
@@ -114,7 +112,7 @@ def contain_on_white(
     return _contained(pixels, width, height, "RGB")
 
 
-def contain_mask(mask: npt.NDArray[np.uint8], width: int, height: int) -> npt.NDArray[np.uint8]:
+def contain_mask(mask: Pixels, width: int, height: int) -> Pixels:
     """The mask (H, W) of a picture where ``contain_on_white`` puts the picture; 0 around it.
 
     Not by Lanczos, whose ringing would put holes into what is whole.
@@ -122,9 +120,7 @@ def contain_mask(mask: npt.NDArray[np.uint8], width: int, height: int) -> npt.ND
     return _contained(mask, width, height, "L")
 
 
-def _contained(
-    pixels: npt.NDArray[np.uint8], width: int, height: int, mode: Literal["RGB", "L"]
-) -> npt.NDArray[np.uint8]:
+def _contained(pixels: Pixels, width: int, height: int, mode: Literal["RGB", "L"]) -> Pixels:
     if pixels.shape[:2] == (height, width):
         return pixels
     from PIL import Image
@@ -161,7 +157,7 @@ def _too_large(name: str, max_pixels: int) -> PictureError:
     return PictureError(name, f"has more than {max_pixels:,} pixels", "Scale it down first.")
 
 
-def _to_srgb(image: "PillowImage", name: str) -> npt.NDArray[np.uint8]:
+def _to_srgb(image: "PillowImage", name: str) -> Pixels:
     from PIL import Image
 
     if image.mode.startswith(("I", "F")):

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 import numpy as np
-import numpy.typing as npt
 
 from catalog_gen.errors import InfrastructureError
 from catalog_gen.imaging.decode import MAX_PIXELS, PictureError, read_bytes
+from catalog_gen.imaging.pixels import Pixels
 
 _COMMAND: Final = (sys.executable, "-m", "catalog_gen.imaging.decoder_process")
 _ONE_THREAD: Final = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
@@ -33,7 +33,7 @@ _deadly: Final[dict[tuple[str, bytes], PictureError]] = {}
 
 def decode_picture(
     source: Path | bytes, max_pixels: int = MAX_PIXELS, name: str | None = None
-) -> npt.NDArray[np.uint8]:
+) -> Pixels:
     """Decode one still picture to (H, W, 3) uint8 in sRGB, as ``read_image`` does.
 
     Raises:
@@ -89,7 +89,7 @@ class _Decoder:
         if not ready:
             raise _cannot_start(f"it ended with {self._ended()}")
 
-    def decode(self, data: bytes, max_pixels: int, name: str) -> npt.NDArray[np.uint8]:
+    def decode(self, data: bytes, max_pixels: int, name: str) -> Pixels:
         """Send one picture and wait for its pixels.
 
         Raises:

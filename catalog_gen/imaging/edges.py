@@ -9,6 +9,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from catalog_gen.imaging.pixels import Pixels
+
 #: Standard deviation of the smoothing, in pixels.
 _SIGMA: Final = 1.0
 #: Where an edge begins, in multiples of where it may go on. Canny advises two to three.
@@ -17,7 +19,7 @@ _BEGINS: Final = 2.0
 _LUMA: Final = (0.299, 0.587, 0.114)
 
 
-def canny(pixels: NDArray[np.uint8], threshold: float) -> NDArray[np.uint8]:
+def canny(pixels: Pixels, threshold: float) -> Pixels:
     """The edges of a picture, (H, W, 3), as (H, W, 3) of 0 and 255.
 
     Args:

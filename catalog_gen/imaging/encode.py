@@ -12,8 +12,9 @@ from io import BytesIO
 from typing import Any, Final, Literal
 
 import numpy as np
-import numpy.typing as npt
 from isal import isal_zlib
+
+from catalog_gen.imaging.pixels import Pixels
 
 Rendition = Literal["PNG", "JPEG", "WEBP"]
 
@@ -24,7 +25,7 @@ _PERCEPTUAL: Final = b"\x00"
 _ICC_DATE: Final = slice(24, 36)
 
 
-def encode_png(pixels: npt.NDArray[np.uint8]) -> bytes:
+def encode_png(pixels: Pixels) -> bytes:
     """The PNG of an (H, W, 3) picture in sRGB: 8 bits a channel, no interlacing, filter Up.
 
     PNG specification: https://www.w3.org/TR/png-3/. The fixed filter and isal's fastest useful
@@ -38,7 +39,7 @@ def encode_png(pixels: npt.NDArray[np.uint8]) -> bytes:
     return _png(pixels.reshape(pixels.shape[0], -1), pixels.shape[1], colour_type=2)
 
 
-def encode_mask(mask: npt.NDArray[np.uint8]) -> bytes:
+def encode_mask(mask: Pixels) -> bytes:
     """The grey PNG of a mask (H, W), likewise.
 
     Raises:
@@ -49,7 +50,7 @@ def encode_mask(mask: npt.NDArray[np.uint8]) -> bytes:
     return _png(mask, mask.shape[1], colour_type=0)
 
 
-def _png(rows: npt.NDArray[np.uint8], width: int, colour_type: int) -> bytes:
+def _png(rows: Pixels, width: int, colour_type: int) -> bytes:
     """Rows (H, bytes a row); colour type 0 has one channel, 2 has three, neither has alpha."""
     height, length = rows.shape
     filtered = np.empty((height, 1 + length), np.uint8)
@@ -68,7 +69,7 @@ def _png(rows: npt.NDArray[np.uint8], width: int, colour_type: int) -> bytes:
 
 
 def encode(
-    pixels: npt.NDArray[np.uint8],
+    pixels: Pixels,
     rendition: Rendition,
     quality: int = 90,
     *,

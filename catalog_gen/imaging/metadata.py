@@ -11,10 +11,8 @@ from io import BytesIO
 from typing import Final
 from xml.etree.ElementTree import ParseError
 
-import numpy as np
-import numpy.typing as npt
-
 from catalog_gen.imaging.encode import Rendition, encode, encode_png
+from catalog_gen.imaging.pixels import Pixels
 from catalog_gen.imaging.provenance import CREATOR_TOOL, NAMESPACE, Provenance, ProvenanceError
 
 _PNG_SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
@@ -35,7 +33,7 @@ _UNICODE: Final = b"UNICODE\x00"
 
 
 def render(
-    pixels: npt.NDArray[np.uint8],
+    pixels: Pixels,
     rendition: Rendition,
     provenance: Provenance,
     quality: int = 90,

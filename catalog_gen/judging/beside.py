@@ -15,17 +15,13 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Final
 
-import numpy as np
-from numpy.typing import NDArray
-
 from catalog_gen.diffusion.jobs import DrawJob
 from catalog_gen.diffusion.references import Origin, load_origin
 from catalog_gen.errors import InputError
+from catalog_gen.imaging.pixels import Pixels
 from catalog_gen.judging.lettering import LetteringDetector
 from catalog_gen.judging.measurement import Signals, measure
 from catalog_gen.judging.picture import MEASURING_SIDE, Asked
-
-Pixels = NDArray[np.uint8]
 
 #: Maximum number of processes: eight measure more pictures per second than any current GPU draws.
 MOST_WORKERS: Final = 8

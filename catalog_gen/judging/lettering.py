@@ -10,16 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from catalog_gen.errors import ModelError
+from catalog_gen.imaging.pixels import Pixels
 
 if TYPE_CHECKING:
     import torch
 
     from catalog_gen.judging.lettering_net import LetteringNet
-
-Pixels = NDArray[np.uint8]
 
 #: Longer sides, in pixels, that pictures are reduced to; smaller ones are not resized.
 _SCALES: Final = (128, 256)

@@ -1,6 +1,7 @@
-"""Look at pictures: everything that networks and signals find on their pixels.
+"""Look at pictures: everything that networks and signals find in their pixels.
 
-Texts, and so scores, stay with the caller: pictures are many and large, prompts are few and small.
+Scores also depend on the prompts and stay with the caller: pictures are many and large, prompts few
+and small.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -16,6 +17,7 @@ from catalog_gen.diffusion.references import Origin, load_origin
 from catalog_gen.errors import InputError
 from catalog_gen.fingerprint import canonical_json
 from catalog_gen.imaging.decode import read_image as decode
+from catalog_gen.imaging.pixels import Pixels
 from catalog_gen.judging.beside import Beside, Task, workers
 from catalog_gen.judging.critics.critic import Critic
 from catalog_gen.judging.lettering import LetteringDetector
@@ -28,7 +30,6 @@ from catalog_gen.judging.signals.signal import Value
 #: Number of pictures in memory at a time.
 PORTION: Final = 128
 
-Pixels = NDArray[np.uint8]
 #: Photo, mask, method, width and height.
 _OriginKey = tuple[str, str, str, int, int]
 
@@ -37,8 +38,8 @@ _OriginKey = tuple[str, str, str, int, int]
 class Sight:
     """A picture to look at.
 
-    ``png`` is its file; ``photo`` is the job of the photo that it started from, if there was one
-    and it may be read; ``measured`` are its signals if they were measured while it was drawn.
+    ``png`` is its file; ``photo`` is a job with the photo that it started from, if there was one
+    and it may be read; ``measured`` are its signals if they were measured during drawing.
     """
 
     image_id: str
@@ -51,7 +52,7 @@ class Sight:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Looked:
-    """What was found on a picture: its unit embedding (D,), its signals, and the device."""
+    """What was found in a picture: its unit embedding (D,), its signals, and the device."""
 
     image_id: str
     embedding: NDArray[np.float32]
@@ -60,24 +61,24 @@ class Looked:
 
 
 class Looks(Protocol):
-    """Whoever looks at pictures: this process, or a pool of machines."""
+    """Anything that looks at pictures: this process, or a pool of machines."""
 
     @property
     def portion(self) -> int:
         """How many pictures to pass at a time."""
 
     def look(self, portions: Iterable[Sequence[Sight]]) -> Iterator[list[Looked]]:
-        """What is found in each portion, in any order of portions; takes them as it goes."""
+        """What is found in the portions, in any order; portions are read as needed."""
 
     def close(self) -> None:
         """Look at nothing more."""
 
 
 class Eyes:
-    """The scorer and the networks beside it (None: not configured), in this process.
+    """The scorer and the other networks (None: not configured), in this process.
 
     Args:
-        beside: measures in processes of its own, while the scorer embeds the same pictures.
+        beside: measures in other processes, while the scorer embeds the same pictures.
     """
 
     portion: Final = PORTION
@@ -103,7 +104,7 @@ class Eyes:
         return map(self.look_at, portions)
 
     def look_at(self, sights: Sequence[Sight]) -> list[Looked]:
-        """What is found on these pictures, in order.
+        """What is found in these pictures, in order.
 
         Raises:
             ModelError: a network can't be loaded.
@@ -112,7 +113,7 @@ class Eyes:
             pictures = list(threads.map(decode, (each.png for each in sights)))
             self._begin(sights, pictures)
             origins = _origins(sights, threads)
-        # The models take whole batches, so they get all their pictures at once.
+        # One call for all, since the scorer works in batches.
         embedded = self._scorer.embed_images(
             [*pictures, *(each.photo for each in origins.values())]
         )
@@ -138,7 +139,7 @@ class Eyes:
             self._beside.close()
 
     def _begin(self, sights: Sequence[Sight], pictures: Sequence[Pixels]) -> None:
-        """Start measuring those that were not measured yet."""
+        """Start measuring those that have not been measured yet."""
         if self._beside is None:
             return
         for sight, picture in zip(sights, pictures, strict=True):
@@ -183,7 +184,7 @@ class Eyes:
 
 
 def _origin_key(sight: Sight) -> _OriginKey | None:
-    """One decoded photo serves every picture of one size that started from it in the same way."""
+    """Pictures with the same key, which started alike from one photo, share the decoded photo."""
     if sight.photo is None:
         return None
     recipe = sight.photo.recipe
@@ -193,7 +194,7 @@ def _origin_key(sight: Sight) -> _OriginKey | None:
 
 
 def _origins(sights: Sequence[Sight], threads: ThreadPoolExecutor) -> dict[_OriginKey, Origin]:
-    """What edited pictures started from, without photos that have changed or are missing now."""
+    """What edited pictures started from, without photos that have changed or are missing."""
     loading: dict[_OriginKey, Future[Origin | None]] = {}
     for sight in sights:
         key = _origin_key(sight)

@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from catalog_gen.imaging.pixels import Pixels
 from catalog_gen.judging.signals.colour import srgb_to_lab
 from catalog_gen.judging.signals.exposure import luma_of
 from catalog_gen.judging.signals.subject import subject_mask
@@ -18,8 +19,6 @@ MEASURING_SIDE: Final = 512
 _WORKING_SIDE: Final = 192
 #: Smallest side, in pixels, that can be measured.
 _SMALLEST_SIDE: Final = 16
-
-Pixels = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,7 @@ class WishTemplates:
                 "prompt": self.prompt.source_hash,
                 "negative": self.negative.source_hash,
                 "asks": {name: ask.source_hash for name, ask in self.asks.items()},
-                "dialect": self.dialect.hash,
+                "dialect": self.dialect.identity,
             }
         )
 

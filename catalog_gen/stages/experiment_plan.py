@@ -29,8 +29,10 @@ from catalog_gen.recipe import Recipe
 from catalog_gen.settings import ModelSettings
 from catalog_gen.stages.catalog import Catalog
 from catalog_gen.stages.cutouts import MASK_HASH
+from catalog_gen.stages.drawer import Drawer
 from catalog_gen.stages.products import REFERENCE_HASH, photo_hash
-from catalog_gen.stages.prompts import DesiredPrompt, Drawer, View, compile_views, wish_for
+from catalog_gen.stages.prompts import DesiredPrompt, wish_for
+from catalog_gen.stages.views import View, compile_views
 from catalog_gen.store.experiments import drawn_among
 from catalog_gen.store.figures import seconds_a_step
 from catalog_gen.store.products import products_named
@@ -292,6 +294,12 @@ def _supported(grid: str, wish: DesiredPrompt, subject: _Subject) -> DesiredProm
 
 def _with_photo(where: str, recipe: Recipe, product: Product) -> Recipe:
     """The recipe with the photo and the mask that its method needs, and no other."""
+    if "concept" in recipe.method.needs:
+        raise ConfigError(
+            f"{where}: method {recipe.method.name}",
+            "experiments can't draw with what was learned about products",
+            "Name a view, or a method, that draws without a concept.",
+        )
     found: dict[str, str | None] = {"photo": None, "mask": None}
     for need in recipe.method.needs & _NEEDED.keys():
         attribute, next_step = _NEEDED[need]

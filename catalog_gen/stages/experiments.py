@@ -18,10 +18,11 @@ from catalog_gen.imaging.decode import read_image
 from catalog_gen.judging.scorer import ClipScorer
 from catalog_gen.reporting.site_folder import SiteFolder
 from catalog_gen.stages.catalog import Catalog, Stamp
+from catalog_gen.stages.drawer import Drawer
 from catalog_gen.stages.experiment_findings import Findings, findings
 from catalog_gen.stages.experiment_plan import PlannedCell, PlannedExperiment, with_model
 from catalog_gen.stages.images import draw_found
-from catalog_gen.stages.prompts import Drawer, prompt_row
+from catalog_gen.stages.prompts import prompt_row
 from catalog_gen.stages.scores import score_found
 from catalog_gen.stages.verdicts import judge_found
 from catalog_gen.store.experiments import (

@@ -6,9 +6,10 @@ written.
 """
 
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from time import perf_counter
 from typing import Final
@@ -24,6 +25,7 @@ from catalog_gen.stages.catalog import Catalog, Stamp
 from catalog_gen.stages.measuring import WhileDrawing, is_worth_it
 from catalog_gen.stages.outgoing import acknowledge
 from catalog_gen.stages.takeover import take_over, take_over_if_free
+from catalog_gen.store.concepts import concept_sizes, stored_concepts
 from catalog_gen.store.cutouts import stored_masks
 from catalog_gen.store.drawing_lock import drawing_lock
 from catalog_gen.store.figures import drawn_in_run
@@ -33,6 +35,8 @@ from catalog_gen.store.runs import note_figures
 
 #: Pictures drawn between two ingestions of the outbox into the database.
 INGEST_EVERY: Final = 256
+#: Bytes of concepts that are held at a time.
+_HELD: Final = 512 * 1024**2
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +180,7 @@ def _counted(connection: DuckDBPyConnection, tally: _Tally, stamp: Stamp) -> Dra
 
 
 def _jobs(catalog: Catalog, work: Sequence[WorkItem]) -> tuple[list[DrawJob], list[Failure]]:
-    """Find the photos and masks; a product whose photo may not be read fails here."""
+    """Find photos and masks, but no concepts; a product whose photo may not be read fails here."""
     with catalog.store.reading() as connection:
         masks = stored_masks(connection, {each.recipe.mask_sha256 or "" for each in work})
     jobs: list[DrawJob] = []
@@ -193,6 +197,34 @@ def _jobs(catalog: Catalog, work: Sequence[WorkItem]) -> tuple[list[DrawJob], li
         mask = masks.get(item.recipe.mask_sha256 or "")
         jobs.append(DrawJob(item.recipe_id, item.recipe, reference, mask))
     return jobs, failures
+
+
+def _with_concepts(catalog: Catalog, jobs: Sequence[DrawJob]) -> Iterator[list[DrawJob]]:
+    """The jobs with what was learned about their products, in portions that fit into memory."""
+    if not any(job.recipe.concept_sha256 for job in jobs):
+        yield list(jobs)
+        return
+    with catalog.store.reading() as connection:
+        sizes = concept_sizes(connection)
+    portion: list[DrawJob] = []
+    held: dict[str, int] = {}
+    for job in jobs:
+        name = job.recipe.concept_sha256 or ""
+        size = sizes.get(name, 0)
+        if name not in held and sum(held.values()) + size > _HELD and portion:
+            yield _equipped(catalog, portion, held)
+            portion, held = [], {}
+        held[name] = size
+        portion.append(job)
+    yield _equipped(catalog, portion, held)
+
+
+def _equipped(
+    catalog: Catalog, jobs: Sequence[DrawJob], concepts: Collection[str]
+) -> list[DrawJob]:
+    with catalog.store.reading() as connection:
+        found = stored_concepts(connection, concepts)
+    return [replace(job, concept=found.get(job.recipe.concept_sha256 or "")) for job in jobs]
 
 
 def _beside(
@@ -236,7 +268,8 @@ def _draw(
 
     with ThreadPoolExecutor(1, "outbox") as writer, ThreadPoolExecutor(1, "take-over") as taker:
         try:
-            for done, outcome in enumerate(engine.draw(jobs), start=1):
+            outcomes = chain.from_iterable(map(engine.draw, _with_concepts(catalog, jobs)))
+            for done, outcome in enumerate(outcomes, start=1):
                 if isinstance(outcome, Delivered):
                     tally.workers[outcome.worker] += 1
                 else:

@@ -12,7 +12,7 @@ from catalog_gen.judging.measurement import Signals
 from catalog_gen.judging.picture import Asked
 from catalog_gen.recipe import Recipe
 from catalog_gen.stages.catalog import Catalog
-from catalog_gen.stages.prompts import Drawer
+from catalog_gen.stages.drawer import Drawer
 from catalog_gen.store.ledger import WorkItem
 from catalog_gen.store.measurements import MeasurementRow, asked_by, save_measurements
 

@@ -13,10 +13,12 @@ from duckdb import DuckDBPyConnection
 
 from catalog_gen.stages.catalog import Catalog, Stamp
 from catalog_gen.stages.cutouts import change_masks
+from catalog_gen.stages.drawer import Drawer
 from catalog_gen.stages.products import REFERENCE_HASH, photo_hash
-from catalog_gen.stages.prompts import Drawer, compile_views, desired_prompts, store_wishes
+from catalog_gen.stages.prompts import desired_prompts, store_wishes
 from catalog_gen.stages.retries import one_more_rung
 from catalog_gen.stages.takeover import take_over
+from catalog_gen.stages.views import compile_views
 from catalog_gen.store.ledger import OpenFailure, open_failures, plan_again, save_plan
 from catalog_gen.store.products import change_attribute, only_products, products_named
 from catalog_gen.store.prompts import known_attributes

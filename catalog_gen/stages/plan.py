@@ -21,18 +21,14 @@ from catalog_gen.planning import NO_LIMIT, Budget, Change, Costed, PlanItem, wit
 from catalog_gen.prompting.language import language_warning
 from catalog_gen.settings import CatalogSettings
 from catalog_gen.stages.catalog import Catalog
+from catalog_gen.stages.drawer import Drawer
+from catalog_gen.stages.lessons import NO_LESSONS, LessonPlan, plan_lessons
 from catalog_gen.stages.photos import NO_PHOTOS, REFERENCE_LINK, REFERENCE_PROBLEM, PhotoCount
 from catalog_gen.stages.products import REFERENCE_HASH, read_products
-from catalog_gen.stages.prompts import (
-    DesiredPrompt,
-    Drawer,
-    compile_views,
-    desired_prompts,
-    firsts,
-    picture_seconds,
-)
+from catalog_gen.stages.prompts import DesiredPrompt, desired_prompts, firsts, picture_seconds
 from catalog_gen.stages.retries import retries
 from catalog_gen.stages.scores import lookers_today
+from catalog_gen.stages.views import compile_views
 from catalog_gen.store.gates import last_gates
 from catalog_gen.store.ledger import given_up_among, made_among, open_work
 from catalog_gen.store.looks import askers
@@ -98,6 +94,7 @@ class Plan:
     warnings: tuple[str, ...] = ()
     photo_count: PhotoCount = NO_PHOTOS
     scored_again: ScoredAgain = ScoredAgain(0, ())
+    lessons: LessonPlan = NO_LESSONS
 
     @property
     def looks(self) -> PlannedLooks:
@@ -138,7 +135,11 @@ def make_plan(catalog: Catalog, *, budget: Budget = NO_LIMIT) -> Plan:
         feed = catalog.settings.feed
         refusal = collapse(changes, str(feed.path), feed.shrink_limit)
         seconds = picture_seconds(connection, catalog, drawer)
-        wishes = list(desired_prompts(connection, views, drawer, relation=relation))
+        lessons = plan_lessons(connection, views, drawer, budget, relation)
+        learned = {each.lesson.lesson_id for each in lessons.taken}
+        wishes = list(
+            desired_prompts(connection, views, drawer, relation=relation, planned=learned)
+        )
         wanted = [recipe.recipe_id for wish in wishes for recipe in wish.recipes]
         made = made_among(connection, wanted)
         settled = made | given_up_among(connection, wanted)
@@ -184,7 +185,8 @@ def make_plan(catalog: Catalog, *, budget: Budget = NO_LIMIT) -> Plan:
         )
         gates = _gates(connection, catalog.settings, changes.active, len(left_out))
         again = _scored_again(connection, catalog)
-    cut = within_budget([Costed(item.reason, item.seconds) for item in items], budget)
+    left = budget.after(lessons.seconds)
+    cut = within_budget([Costed(item.reason, item.seconds) for item in items], left)
     return Plan(
         products=changes,
         diff=diff,
@@ -203,6 +205,7 @@ def make_plan(catalog: Catalog, *, budget: Budget = NO_LIMIT) -> Plan:
         ),
         photo_count=photo_count,
         scored_again=again,
+        lessons=lessons,
     )
 
 
@@ -221,7 +224,8 @@ def _unread_photos(
     products: Sequence[Product], settings: CatalogSettings
 ) -> tuple[Unsupported, ...]:
     """Products with an unreadable photo that a view needs."""
-    if not any("photo" in view.method.needs for view in settings.views.values()):
+    needs = frozenset[str]().union(*(view.method.needs for view in settings.views.values()))
+    if needs.isdisjoint({"photo", "concept"}):
         return ()
     found = []
     for product in products:

@@ -6,21 +6,13 @@ number of changes, not on the size of the catalog.
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from functools import cached_property
 from itertools import islice
 from statistics import median
 from typing import Final
 
 from duckdb import DuckDBPyConnection
 
-from catalog_gen.broken_rules import nearest
-from catalog_gen.catalog.aliases import CANONICAL_ATTRIBUTES, canonical_field
-from catalog_gen.catalog.product import CORE_FIELDS
-from catalog_gen.dialects.dialect import Dialect
-from catalog_gen.dialects.files import dialect_of
-from catalog_gen.diffusion.families.family import PromptLimit
-from catalog_gen.diffusion.model import ModelFiles, model_parts, pinned_model
-from catalog_gen.errors import ConfigError
+from catalog_gen.diffusion.model import model_parts
 from catalog_gen.fingerprint import sha256_json
 from catalog_gen.look import COLOUR, Look
 from catalog_gen.planning import (
@@ -33,15 +25,16 @@ from catalog_gen.planning import (
     recipes_for,
     within_budget,
 )
-from catalog_gen.prompting.budget import TokenBudget
-from catalog_gen.prompting.wishes import WishTemplates, compile_wishes
 from catalog_gen.recipe import Recipe
-from catalog_gen.settings import CatalogSettings, ViewSettings
 from catalog_gen.stages.catalog import Catalog, Stamp
 from catalog_gen.stages.cutouts import MASK_HASH, MASK_PROBLEM
+from catalog_gen.stages.drawer import Drawer
+from catalog_gen.stages.lessons import seconds_of_lessons
 from catalog_gen.stages.products import REFERENCE_HASH
 from catalog_gen.stages.retries import retries
+from catalog_gen.stages.selection import asking, selected
 from catalog_gen.stages.takeover import take_over
+from catalog_gen.stages.views import CONCEPT_HASH, CONCEPT_PROBLEM, View, compile_views
 from catalog_gen.store.figures import drawing_pace, look_figures
 from catalog_gen.store.ledger import (
     PlannedItem,
@@ -54,8 +47,8 @@ from catalog_gen.store.models import save_model
 from catalog_gen.store.prompts import (
     PromptRow,
     StaleInput,
-    ViewSpec,
     known_attributes,
+    retire_others,
     retire_prompts,
     save_prompts,
     stale_inputs,
@@ -66,71 +59,6 @@ from catalog_gen.store.runs import note_figures
 
 #: Wishes stored in one batch.
 SAVED: Final = 20_000
-
-
-@dataclass(frozen=True)
-class Drawer:
-    """What planning needs of the model: its identity, token limit and dialect."""
-
-    model: ModelFiles
-    hash: str
-    dialect: Dialect
-    limit: PromptLimit
-
-    @classmethod
-    def of(cls, catalog: Catalog) -> "Drawer":
-        """Find and hash the configured model.
-
-        Raises:
-            ModelError: it is missing, unsafe, or no pipeline; or its dialect can't be used.
-            ConfigError: a view asks for something that such a model can't draw.
-        """
-        model = catalog.settings.model
-        found, identity = pinned_model(model, catalog.home.hashes)
-        family = found.family
-        for name, view in catalog.settings.views.items():
-            problem = found.problem(view)
-            if problem is not None:
-                value, rule, next_step = problem
-                raise ConfigError(f"views.{name}: {value}", rule, next_step)
-        limit = family.prompt_limit(found.components)
-        return cls(found, identity, dialect_of(found.path, model.dialect), limit)
-
-    @cached_property
-    def budget(self) -> TokenBudget:
-        return TokenBudget(
-            self.model.path / self.limit.tokenizer, self.limit.tokens, self.model.learned_words
-        )
-
-
-@dataclass(frozen=True)
-class View:
-    """A view's settings with its templates compiled.
-
-    ``apart`` are the fields in which products that share pictures must be equal.
-    """
-
-    name: str
-    settings: ViewSettings
-    wishes: WishTemplates
-    apart: tuple[str, ...] = ()
-
-    def spec(self, drawer: Drawer) -> ViewSpec:
-        """The fields that the view reads, and the hashes of everything else that affects it."""
-        fields = self.wishes.fields.union(self.apart)
-        needs = self.settings.method.needs
-        fields |= {REFERENCE_HASH} if "photo" in needs else set()
-        fields |= {MASK_HASH} if "mask" in needs else set()
-        return ViewSpec(
-            view=self.name,
-            fields=tuple(sorted(fields)),
-            spec={
-                "template": self.wishes.source_hash,
-                "model": drawer.hash,
-                "settings": self.settings.settings_hash,
-            },
-            needs_reference="photo" in needs,
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,59 +108,26 @@ class PromptsResult:
     """Outbox files that were found damaged before planning."""
 
 
-def compile_views(
-    settings: CatalogSettings, attributes: Collection[str], dialect: Dialect
-) -> list[View]:
-    """Compile the templates of all views against the fields that products can have.
-
-    Raises:
-        ConfigError: a template is broken, or it or ``look`` reads a field that no product has.
-    """
-    known = {*CORE_FIELDS, *CANONICAL_ATTRIBUTES, *attributes}
-    apart = _apart(settings.look, known)
-    return [
-        View(
-            name,
-            view,
-            compile_wishes(
-                view.template,
-                view.negative_prompt,
-                asks=view.asks,
-                shared_asks=settings.asks,
-                known_fields=known,
-                dialect=dialect,
-                view=name,
-            ),
-            apart,
-        )
-        for name, view in settings.views.items()
-    ]
-
-
-def _apart(look: Collection[str], known: Collection[str]) -> tuple[str, ...]:
-    fields = {canonical_field(name): name for name in look}
-    for field, name in fields.items():
-        if field not in known:
-            near = nearest(field, known)
-            raise ConfigError(
-                "look",
-                f"names '{name}', a field that no product has",
-                f"Did you mean '{near}'?" if near else f"Known fields: {', '.join(sorted(known))}.",
-            )
-    return tuple(sorted(fields))
-
-
 def desired_prompts(
     connection: DuckDBPyConnection,
     views: Sequence[View],
     drawer: Drawer,
     *,
     relation: str = "products",
+    planned: Collection[str] = (),
     shards: Collection[int] | None = None,
 ) -> Iterator[DesiredPrompt]:
-    """Every product and view whose wish is new or changed, view by view."""
+    """Every product and view whose wish is new or changed, view by view.
+
+    Args:
+        planned: ids of lessons that count as if they were learned.
+
+    Raises:
+        ConfigError: a template fails on a product.
+    """
     for view in views:
-        for stale in stale_inputs(connection, view.spec(drawer), relation=relation, shards=shards):
+        own = asking(connection, view, drawer, relation, planned)
+        for stale in stale_inputs(connection, view.spec(drawer), relation=own, shards=shards):
             yield wish_for(view, stale, drawer)
 
 
@@ -258,10 +153,11 @@ def write_prompts(
         retire_prompts(
             connection,
             catalog.settings.views.keys(),
-            needing_reference=[
-                view.name for view in views if "photo" in view.settings.method.needs
-            ],
+            needing_reference=[view.name for view in views if view.needs_reference],
         )
+        for view in views:
+            if view.only is not None:
+                retire_others(connection, view.name, selected(connection, view, "products"))
         stored = store_wishes(
             connection, desired_prompts(connection, views, drawer, shards=shards), stamp
         )
@@ -270,7 +166,8 @@ def write_prompts(
         reused += len(save_plan(connection, again, stamp.run_id, stamp.now).reused)
         reused -= min(reused, plan_dropped(connection, stamp.run_id, stamp.now))
         unsupported = len(unsupported_products(connection))
-        cut = _cut(connection, catalog, drawer, shards, stamp, budget)
+        left = budget.after(seconds_of_lessons(connection, stamp.run_id))
+        cut = _cut(connection, catalog, drawer, shards, stamp, left)
         result = PromptsResult(
             prompts=stored.prompts,
             trimmed=stored.trimmed,
@@ -375,6 +272,7 @@ def wish_for(view: View, stale: StaleInput, drawer: Drawer) -> DesiredPrompt:
         # Counting tokens takes six times as long as rendering.
         colourless = drawer.budget.fit(colourless).text if fitted.dropped else colourless
     photo, mask = stale.inputs.get(REFERENCE_HASH), stale.inputs.get(MASK_HASH, "")
+    concept = stale.inputs.get(CONCEPT_HASH, "")
     look = Look(
         view=view.name,
         spec=stale.spec,
@@ -385,11 +283,14 @@ def wish_for(view: View, stale: StaleInput, drawer: Drawer) -> DesiredPrompt:
         # Without the hash, only its name shows whether two products have the same photo.
         photo="" if photo is None else photo or stale.product.reference,
         mask=mask,
+        concept=concept,
         apart=tuple(fields.get(name, "") for name in view.apart),
     )
     unsupported = view.wishes.unsupported(fields, asked)
     if "mask" in view.settings.method.needs and not mask and photo:
         unsupported = unsupported or fields.get(MASK_PROBLEM, "")
+    if view.teaching is not None and not concept:
+        unsupported = unsupported or fields.get(CONCEPT_PROBLEM, "")
     if not fitted.text.strip() and not unsupported:
         # One word beyond the limit is dropped whole, and nothing is left to draw from.
         unsupported = (
@@ -404,6 +305,7 @@ def wish_for(view: View, stale: StaleInput, drawer: Drawer) -> DesiredPrompt:
         model_hash=drawer.hash,
         reference_sha256=photo or None,
         mask_sha256=mask or None,
+        concept_sha256=concept or None,
     )
     return DesiredPrompt(
         stale=stale,

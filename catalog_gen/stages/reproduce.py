@@ -22,6 +22,7 @@ from catalog_gen.progress import report
 from catalog_gen.recipe import Environment
 from catalog_gen.stages.catalog import Catalog
 from catalog_gen.stages.retention import keep_again, pixels_hash
+from catalog_gen.store.concepts import stored_concepts
 from catalog_gen.store.cutouts import stored_masks
 from catalog_gen.store.images import (
     StoredImage,
@@ -66,6 +67,7 @@ class _Stored:
     png: bytes | None
     """The bytes to compare with; None: retention has deleted them, and the hashes are left."""
     mask: bytes | None = None
+    concept: bytes | None = None
 
 
 def reproduce(catalog: Catalog, prefixes: Sequence[str], *, sample: int = 0) -> list[Reproduction]:
@@ -104,7 +106,9 @@ def redraw(
             try:
                 masks = stored_masks(connection, [mask] if mask else [])
                 png = None if image.dropped else stored_png(connection, pictures, image_id)
-                stored.append(_Stored(image, png, masks.get(mask)))
+                concept = image.recipe.concept_sha256 or ""
+                concepts = stored_concepts(connection, [concept] if concept else [])
+                stored.append(_Stored(image, png, masks.get(mask), concepts.get(concept)))
             except CorruptionError as error:
                 done[image_id] = _not_drawn(image, str(error), "stored")
     groups: dict[str, list[_Stored]] = defaultdict(list)
@@ -153,7 +157,7 @@ def _drawn_again(
                 yield _not_drawn(each.image, str(error), "photo")
                 continue
             jobs[each.image.image_id] = DrawJob(
-                each.image.image_id, each.image.recipe, photo, each.mask
+                each.image.image_id, each.image.recipe, photo, each.mask, each.concept
             )
         for outcome in engine.draw(list(jobs.values())):
             before = stored[outcome.recipe_id]

@@ -16,6 +16,7 @@ from catalog_gen.recipe import MAX_GUIDANCE
 from catalog_gen.settings import CatalogSettings, ViewSettings
 from catalog_gen.stages.cutouts import MASK_HASH
 from catalog_gen.stages.products import REFERENCE_HASH
+from catalog_gen.stages.views import CONCEPT_HASH
 from catalog_gen.store.ledger import PlannedItem, candidates
 from catalog_gen.store.retries import AllRejected, Unsettled, all_rejected, doubtful
 
@@ -92,6 +93,7 @@ def _next_rung(
         model_hash=model_hash,
         reference_sha256=each.inputs.get(REFERENCE_HASH) or None,
         mask_sha256=each.inputs.get(MASK_HASH) or None,
+        concept_sha256=each.inputs.get(CONCEPT_HASH) or None,
         attempt=each.attempts,
     )
     return candidates(

@@ -10,6 +10,7 @@ from duckdb import DuckDBPyConnection
 from numpy.typing import NDArray
 
 from catalog_gen.catalog.reference import resolve_reference
+from catalog_gen.concept import without_word
 from catalog_gen.diffusion.hash_cache import HashCache
 from catalog_gen.diffusion.jobs import DrawJob
 from catalog_gen.errors import InputError
@@ -25,8 +26,9 @@ from catalog_gen.judging.picture import Asked
 from catalog_gen.judging.scorer import ClipScore, ClipScorer
 from catalog_gen.progress import report
 from catalog_gen.stages.catalog import Catalog, Stamp
+from catalog_gen.stages.drawer import Drawer
 from catalog_gen.stages.measuring import against, is_worth_it, what_is_asked
-from catalog_gen.stages.prompts import Drawer, View, compile_views
+from catalog_gen.stages.views import View, compile_views
 from catalog_gen.store.cutouts import stored_masks
 from catalog_gen.store.images import stored_pngs
 from catalog_gen.store.measurements import forget_measurements, measurements
@@ -159,7 +161,7 @@ class _Phrases:
             return None
 
         def whole(asked: Mapping[str, str]) -> str:
-            said = view.wishes.say(item.inputs, asked)
+            said = without_word(view.wishes.say(item.inputs, asked), item.word)
             for old, new in item.words.items():
                 said = said.replace(old, new)
             return said

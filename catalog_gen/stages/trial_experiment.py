@@ -11,10 +11,10 @@ from catalog_gen.planning import recipes_for
 from catalog_gen.settings import ViewSettings
 from catalog_gen.stages.catalog import Catalog
 from catalog_gen.stages.cutouts import MASK_HASH
+from catalog_gen.stages.drawer import Drawer
 from catalog_gen.stages.experiment_files import experiment_file, save_experiment_file
 from catalog_gen.stages.experiment_plan import planned
 from catalog_gen.stages.products import REFERENCE_HASH
-from catalog_gen.stages.prompts import Drawer
 from catalog_gen.stages.trials import Trial, Wish, literal, wish_of
 
 _NAME: Final = "tried"

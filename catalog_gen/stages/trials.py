@@ -29,15 +29,18 @@ from catalog_gen.imaging.formats import picture_format
 from catalog_gen.imaging.metadata import label_png
 from catalog_gen.imaging.provenance import Provenance
 from catalog_gen.judging.scorer import ClipScorer
+from catalog_gen.method import Need
 from catalog_gen.planning import recipes_for
 from catalog_gen.recipe import Environment, Failure, Recipe, candidate_seed
 from catalog_gen.settings import ViewSettings
 from catalog_gen.stages.catalog import Catalog, Stamp
 from catalog_gen.stages.cutouts import MASK_HASH
+from catalog_gen.stages.drawer import Drawer
 from catalog_gen.stages.products import REFERENCE_HASH
-from catalog_gen.stages.prompts import Drawer
 from catalog_gen.stages.scores import Scoring
 from catalog_gen.stages.verdicts import judge_unstored
+from catalog_gen.stages.views import CONCEPT_HASH
+from catalog_gen.store.concepts import stored_concepts
 from catalog_gen.store.cutouts import stored_masks
 from catalog_gen.store.files import write_whole
 from catalog_gen.store.products import PRODUCT_COLUMNS, stored_product
@@ -48,6 +51,13 @@ from catalog_gen.store.verdicts import ToJudge, VerdictRow
 #: The view of a trial that starts from free words.
 FREE: Final = ""
 _RUN: Final = "trial"
+#: What to do about a product that lacks what a method needs.
+_REMEDIES: Final[Mapping[Need, str]] = {
+    "photo": "Choose a product that has one, or add a photo.",
+    "mask": "Choose a product whose photo was cut out: a refresh does so where a view draws by "
+    "such a method.",
+    "concept": "Choose a view that draws with concepts, and a product that a refresh has learned.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +65,8 @@ class Wish:
     """What a picture is asked to show.
 
     ``view`` is FREE, and ``product`` has no id, for free words. ``form`` decides the seeds.
-    ``photo_sha256`` and ``mask_sha256`` are those of the product, '' where it has none.
+    ``photo_sha256``, ``mask_sha256`` and ``concept_sha256`` are those of the product, '' where it
+    has none.
     """
 
     view: str
@@ -68,6 +79,8 @@ class Wish:
     photo_sha256: str = ""
     mask_sha256: str = ""
     mask: bytes | None = None
+    concept_sha256: str = ""
+    concept: bytes | None = None
 
     @property
     def first_seed(self) -> int:
@@ -150,7 +163,7 @@ def wish_of(connection: DuckDBPyConnection, product_id: str, view: str) -> Wish:
         raise InputError(f"product '{product_id}', view '{view}'", unsupported, "Try free words.")
     product = stored_product(columns)
     told = product.attributes
-    mask = told.get(MASK_HASH, "")
+    mask, concept = told.get(MASK_HASH, ""), inputs.get(CONCEPT_HASH, "")
     return Wish(
         view=view,
         product=product,
@@ -162,6 +175,8 @@ def wish_of(connection: DuckDBPyConnection, product_id: str, view: str) -> Wish:
         photo_sha256=told.get(REFERENCE_HASH, ""),
         mask_sha256=mask,
         mask=stored_masks(connection, [mask]).get(mask) if mask else None,
+        concept_sha256=concept,
+        concept=stored_concepts(connection, [concept]).get(concept) if concept else None,
     )
 
 
@@ -181,15 +196,13 @@ def trial_of(drawer: Drawer, wish: Wish, settings: ViewSettings, seed: int | Non
             such a picture.
     """
     needs = settings.method.needs
-    for need, found in (("photo", wish.photo_sha256), ("mask", wish.mask_sha256)):
-        if need in needs and not found:
+    has = {"photo": wish.photo_sha256, "mask": wish.mask_sha256, "concept": wish.concept_sha256}
+    for need in sorted(needs):
+        if not has[need]:
             raise InputError(
                 f"method '{settings.method.name}'",
                 f"it needs a {need}, and there is none",
-                "Choose a product that has one, or add a photo."
-                if need == "photo"
-                else "Choose a product whose photo was cut out: a refresh does so where a view "
-                "draws by such a method.",
+                _REMEDIES[need],
             )
     problem = drawer.model.problem(settings)
     if problem is not None:
@@ -202,6 +215,7 @@ def trial_of(drawer: Drawer, wish: Wish, settings: ViewSettings, seed: int | Non
         model_hash=drawer.hash,
         reference_sha256=wish.photo_sha256 if "photo" in needs else None,
         mask_sha256=wish.mask_sha256 if "mask" in needs else None,
+        concept_sha256=wish.concept_sha256 if "concept" in needs else None,
     )[0]
     if seed is not None:
         recipe = Recipe.model_validate(recipe.chosen() | {"seed": seed})
@@ -217,7 +231,8 @@ def job_of(catalog: Catalog, trial: Trial) -> DrawJob:
     photo = None
     if "photo" in trial.settings.method.needs:
         photo = resolve_reference(trial.wish.product.reference, catalog.photo_folders)
-    return DrawJob(trial.recipe.recipe_id, trial.recipe, photo, trial.wish.mask)
+    wish = trial.wish
+    return DrawJob(trial.recipe.recipe_id, trial.recipe, photo, wish.mask, wish.concept)
 
 
 def draw_recipe(catalog: Catalog, recipe: Recipe, photo: str | None) -> Drawn:
@@ -237,8 +252,11 @@ def draw_recipe(catalog: Catalog, recipe: Recipe, photo: str | None) -> Drawn:
     with catalog.store.peek() as connection:
         mask = recipe.mask_sha256 or ""
         masks = stored_masks(connection, [mask] if mask else [])
+        concept = recipe.concept_sha256 or ""
+        concepts = stored_concepts(connection, [concept] if concept else [])
     engine = Engine(load_model(catalog.settings.model, catalog.home.hashes), batch_size=1)
-    (outcome,) = engine.draw([DrawJob(recipe.recipe_id, recipe, path, masks.get(mask))])
+    job = DrawJob(recipe.recipe_id, recipe, path, masks.get(mask), concepts.get(concept))
+    (outcome,) = engine.draw([job])
     if isinstance(outcome, Failure):
         raise InputError(f"recipe {recipe.recipe_id[:16]}", outcome.error, "Change the recipe.")
     return outcome

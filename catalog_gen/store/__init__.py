@@ -1,1 +1,1 @@
-"""Everything that lasts: the DuckDB file, the outbox before it, and the snapshots after it."""
+"""Storage: the outbox of drawn pictures, the DuckDB file, and its snapshots."""

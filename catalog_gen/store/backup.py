@@ -3,8 +3,8 @@
 Snapshots, the gallery, exports and cached hashes can be rebuilt and are left out, and so is
 Dagster's run history. A backup is a folder that appears by a rename; its ``manifest.json`` holds
 the SHA-256 of every file, and a restore accepts only files that match it. Pictures that are not in
-the database are files below ``pictures/``, wherever the catalog keeps its own: a backup is a store
-in itself, and a restored one keeps them in its home.
+the database are files below ``pictures/``, wherever the catalog keeps them: a backup is a complete
+store, and a restored one keeps them in its home.
 """
 
 import json
@@ -47,7 +47,7 @@ _OUTBOX: Final = "outbox"
 
 @dataclass(frozen=True, slots=True)
 class PictureList:
-    """A set of pictures: how many, their bytes, and the SHA-256 of their sorted addresses."""
+    """A set of pictures: their number, bytes, and the SHA-256 of their sorted addresses."""
 
     count: int
     bytes: int
@@ -55,7 +55,7 @@ class PictureList:
 
     @classmethod
     def of(cls, pictures: Pictures) -> "PictureList":
-        """Sum up all that a place keeps."""
+        """Sum up all pictures of a place."""
         listed = sorted(pictures.listed())
         names = sha256("\n".join(address for address, _ in listed).encode())
         return cls(len(listed), sum(size for _, size in listed), names.hexdigest())
@@ -63,7 +63,7 @@ class PictureList:
 
 @dataclass(frozen=True, slots=True)
 class Backup:
-    """What a backup holds: SHA-256 and bytes of each file, by its path inside the folder.
+    """The contents of a backup: SHA-256 and size of every file, by its path inside the folder.
 
     ``pictures`` sums up the pictures outside the database, whose names are their hashes.
     """
@@ -84,7 +84,7 @@ def back_up(home: Home, target: Path) -> Backup:
 
     The outbox is copied before the database: a file that is ingested in between is in both, and
     ingestion skips it later; in the other order it would be in neither. Pictures come last: they
-    are kept before their rows are, and nothing drops any meanwhile.
+    are stored before their rows, and none is deleted meanwhile.
 
     Raises:
         InputError: ``target`` exists and is not empty.
@@ -245,7 +245,7 @@ def _copy_outbox(outbox: Outbox, target: Path) -> None:
 
 
 def _copy_pictures(source: Pictures, addresses: Iterable[str], target: Pictures) -> None:
-    """Copy pictures, each of them checked.
+    """Copy pictures and check all of them.
 
     Raises:
         CorruptionError: one is gone or damaged.
@@ -267,7 +267,7 @@ def _listed(pictures: Pictures) -> list[str]:
 
 
 def _damaged_pictures(backup: Backup, pictures: Pictures) -> list[str]:
-    """Names of damaged pictures of a backup; the folder's, where some are missing."""
+    """Names of a backup's damaged pictures; if some are missing, that of their folder."""
     damaged = sorted(pictures.broken(_listed(pictures)))
     if PictureList.of(pictures) != backup.pictures:
         damaged.append("pictures")

@@ -1,10 +1,10 @@
-"""Objects of a bucket, by obstore: S3, Google, Azure.
+"""Objects in a bucket of S3, Google or Azure, through obstore.
 
 Credentials, region and endpoint come from the environment or the machine's role, as the provider's
-own tools read them (``AWS_ACCESS_KEY_ID``, ``AWS_ENDPOINT_URL``, ``AZURE_STORAGE_ACCOUNT_NAME``,
-``GOOGLE_APPLICATION_CREDENTIALS``, ...), never from the settings. The client tries again what may
-succeed then: 5xx answers, slow-downs and dropped connections. An object counts as kept once it was
-read back as it was sent, whatever the server answered.
+tools read them (``AWS_ACCESS_KEY_ID``, ``AWS_ENDPOINT_URL``, ``AZURE_STORAGE_ACCOUNT_NAME``,
+``GOOGLE_APPLICATION_CREDENTIALS``, ...), never from the settings. The client retries 5xx answers,
+slow-downs and dropped connections. An object counts as stored once it was read back unchanged,
+whatever the server answered.
 """
 
 import os
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from obstore import ObjectMeta
     from obstore.store import ObjectStore
 
-#: Tries of a request, and of an object that came through damaged.
+#: Tries of a request, and of an object that arrived damaged.
 _TRIES: Final = 6
 #: How long all tries of a request may take.
 _PATIENCE: Final = timedelta(seconds=60)
@@ -41,7 +41,7 @@ class Bucket:
         self.place = place
 
     def put(self, path: str, content: bytes) -> None:
-        """Keep an object, unless it is there already: once this returns, it can be read."""
+        """Store an object, unless it is there already: once this returns, it can be read."""
         if self._fetched(path) == content:
             return
         for _ in range(_TRIES):
@@ -56,9 +56,9 @@ class Bucket:
         )
 
     def get(self, path: str, is_whole: Callable[[bytes], bool]) -> bytes | None:
-        """An object's bytes, fetched again while they are not whole; None: there is no such one.
+        """An object's bytes, fetched again if they are not whole; None: there is no such object.
 
-        Those that never are whole are returned, too.
+        Bytes that are never whole are returned in the end.
         """
         content = self._fetched(path)
         for _ in range(_TRIES - 1):
@@ -75,7 +75,7 @@ class Bucket:
             nonlocal pages
             try:
                 return next(pages, None)
-            except Exception:  # a listing that broke off is over: go on behind what came
+            except Exception:  # a listing that broke off is over: continue after its last object
                 pages = iter(self._objects.list(offset=last))
                 raise
 
@@ -111,14 +111,14 @@ class Bucket:
         return store
 
     def _fetched(self, path: str) -> bytes | None:
-        """The bytes as they came."""
+        """The bytes as they arrived."""
         try:
             return self._tried(lambda: bytes(self._objects.get(path).bytes()))
         except FileNotFoundError:
             return None
 
     def _tried(self, request: Callable[[], _Result]) -> _Result:
-        """The request's answer; the client itself does not begin anew after a torn body."""
+        """The request's answer; the client does not retry after a torn body."""
         deadline = time.monotonic() + _PATIENCE.total_seconds()
         for _ in range(_TRIES - 1):
             try:

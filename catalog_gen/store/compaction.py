@@ -1,6 +1,6 @@
-"""Write a database anew: for a backup, or without the holes that deleted rows left.
+"""Rewrite a database: for a backup, or to reclaim the space of deleted rows.
 
-DuckDB never gives the space of deleted rows back to the disk by itself.
+DuckDB never returns the space of deleted rows to the disk by itself.
 """
 
 from pathlib import Path
@@ -19,8 +19,8 @@ from catalog_gen.store.unfinished import unfinished_folder
 
 #: The table of pictures' bytes; a scan of it holds 2,048 pictures at a time.
 _PICTURES: Final = "image_bytes"
-#: Pictures that are copied at a time, and the log that a checkpoint waits for: each one writes the
-#: pictures of the last row group again.
+#: Pictures that are copied at a time, and the size of the log that triggers a checkpoint, which
+#: writes the pictures of the last row group again.
 _PORTION: Final = 64
 _LOG: Final = "16GB"
 
@@ -64,10 +64,10 @@ def _copy_pictures(connection: DuckDBPyConnection) -> None:
 
 
 def compact(store: Store) -> int:
-    """Give the space of deleted rows back to the disk; returns the bytes that came free.
+    """Return the space of deleted rows to the disk, and return the number of bytes.
 
-    The new file takes the old one's place by one rename, while nobody else has it open: a crash
-    leaves the one or the other.
+    The new file replaces the old one by a rename, while nobody else has it open: a crash leaves
+    one or the other.
 
     Raises:
         StoreBusyError: another process holds the database.

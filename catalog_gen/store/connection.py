@@ -43,7 +43,7 @@ PATIENCE: Final = 20.0
 FIRST_PAUSE: Final = 0.02
 LONGEST_PAUSE: Final = 1.0
 
-#: By another process, or by a thread of this one through a ``Store`` of its own.
+#: By another process, or by a thread of this one through another ``Store``.
 _HELD: Final = re.compile("Could not set lock|is already attached")
 _HOLDER: Final = re.compile(r"Conflicting lock is held in (?P<program>.+?) \(PID (?P<pid>\d+)\)")
 
@@ -73,7 +73,7 @@ class Store:
         return other
 
     def pictures(self, connection: DuckDBPyConnection) -> Pictures:
-        """The pictures' bytes, wherever the database says that they are."""
+        """The pictures' bytes, in the place that the database records."""
         return pictures_at(self.home, recorded_place(connection) or IN_HOME, connection)
 
     @contextmanager
@@ -98,7 +98,7 @@ class Store:
 
     @contextmanager
     def alone(self) -> Iterator[DuckDBPyConnection]:
-        """The live file for this process alone, without a transaction and with an empty log.
+        """The live file, exclusively, without a transaction and with an empty log.
 
         Raises:
             StoreBusyError: another process held the file for longer than ``patience``.

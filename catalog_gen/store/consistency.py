@@ -1,7 +1,7 @@
-"""Find what stands out among the live pictures: uneven variants, outliers, siblings to compare.
+"""Find what stands out among the live pictures: uneven variants, outliers, swapped siblings.
 
-It compares stored measurements; ``judging`` judges single pictures. Everything is computed inside
-the database, so that a million live pictures cost seconds.
+Stored measurements are compared inside the database, so that a million live pictures cost seconds.
+``judging`` judges single pictures.
 """
 
 from dataclasses import dataclass
@@ -9,8 +9,8 @@ from typing import Final
 
 from duckdb import DuckDBPyConnection
 
-#: The live pictures with their newest signals, each once in its group and category: of the products
-#: that share it the first, by id, stands for all.
+#: The live pictures with their newest signals, each once per group and category: for those that
+#: share it, the product with the first id.
 _MEASURED: Final = """
     (
         SELECT image_id, view, min(product_id) AS product_id

@@ -1,4 +1,4 @@
-"""The cutouts table: products' masks in their photos, by photo and by what made them."""
+"""The cutouts table: products' masks in their photos, by photo and maker."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ class CutoutRow:
 
 @dataclass(frozen=True, slots=True)
 class KnownCutout:
-    """The hash of a photo's mask; or, where it is empty, why the photo can't be cut out."""
+    """The hash of a photo's mask, or if that is empty, why the photo can't be cut out."""
 
     mask_sha256: str
     problem: str
@@ -43,7 +43,7 @@ class _Bytes:
 def save_cutouts(
     connection: DuckDBPyConnection, rows: Sequence[CutoutRow], masks: Mapping[str, bytes]
 ) -> None:
-    """Store cutouts, and their masks' PNG files by SHA-256; what is known stays as it is."""
+    """Store cutouts, and their masks' PNG files by SHA-256; existing ones stay as they are."""
     files = [_Bytes(*each) for each in masks.items()]
     with registered_rows(connection, "new_masks", _Bytes, files):
         connection.execute(

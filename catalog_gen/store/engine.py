@@ -17,10 +17,9 @@ from duckdb import DuckDBPyConnection
 #: The name of the attached database in SQL.
 _NAME: Final = "catalog"
 
-#: Engines that no block uses; several threads may add and take.
+#: Idle engines; several threads may add and take.
 _idle: deque[DuckDBPyConnection] = deque()
-#: Engines of the process that this one was forked from: without their threads they can't even be
-#: closed.
+#: Engines from before a fork: without their threads, they can't even be closed.
 _lost: list[DuckDBPyConnection] = []
 
 
@@ -33,7 +32,7 @@ os.register_at_fork(after_in_child=_forget)
 
 
 def spill_folder(database: Path) -> Path:
-    """Where DuckDB puts what does not fit into memory, beside the database."""
+    """The folder beside the database for what does not fit into memory."""
     return database.with_name(f"{database.name}.tmp")
 
 

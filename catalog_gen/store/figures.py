@@ -19,7 +19,7 @@ class FeedFigures:
 
 @dataclass(frozen=True, slots=True)
 class PromptFigures:
-    """Current prompts of active products: all, trimmed ones, and those beyond the model."""
+    """Current prompts of active products: all, trimmed, and those that the model can't draw."""
 
     prompts: int
     trimmed: int
@@ -116,7 +116,7 @@ def prompt_figures(connection: DuckDBPyConnection) -> PromptFigures:
 
 
 def look_figures(connection: DuckDBPyConnection) -> LookFigures:
-    """How many looks stand for how many views of active products."""
+    """The number of looks, and of active products' views that ask for them."""
     row = only_row(
         connection.execute("SELECT count(DISTINCT look_id), count(look_id) FROM current_prompts")
     )
@@ -179,7 +179,7 @@ def drawn_in_run(connection: DuckDBPyConnection, run_id: str) -> DrawnFigures:
 def drawing_pace(connection: DuckDBPyConnection) -> list[MeasuredPace]:
     """Drawing times of the newest 5,000 pictures by view, settings and model.
 
-    Only the newest, since machines and settings change.
+    Only the newest count, since machines and settings change.
     """
     rows = connection.execute(
         """
@@ -201,7 +201,7 @@ def drawing_pace(connection: DuckDBPyConnection) -> list[MeasuredPace]:
 
 
 def seconds_a_step(connection: DuckDBPyConnection, model_hash: str) -> float | None:
-    """Seconds for each pixel and step of a model's newest 500 pictures; None: it drew none."""
+    """Seconds per pixel and step of a model's newest 500 pictures; None: it has drawn none."""
     rows = connection.execute(
         """
         SELECT recipe, seconds FROM images JOIN recipes ON recipe_id = image_id

@@ -1,4 +1,4 @@
-"""The gates that a night's set must pass before it goes live, stored beside the publications."""
+"""The gates that a night's set must pass before it goes live, and their results."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ class Gate:
 
 @dataclass(frozen=True, slots=True)
 class NightsGates:
-    """The gates of one night; ``publication_id`` is None where the last set stayed live."""
+    """The gates of one night; ``publication_id`` is None if the last set stayed live."""
 
     run_id: str
     decided_at: datetime

@@ -1,4 +1,4 @@
-"""A product's history: what the feed said, what was asked for, drawn, judged, decided and shown."""
+"""A product's history: its feed rows, wishes, pictures, verdicts, reviews and publications."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ Kind = Literal["feed", "asked", "drawn", "decided", "live", "replaced"]
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One thing that happened. ``words`` tell it; ``image_id`` is '' where no picture is meant."""
+    """One event, described by ``words``; ``image_id`` is '' if it is not about a picture."""
 
     at: datetime
     kind: Kind

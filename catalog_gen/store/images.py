@@ -1,7 +1,7 @@
 """Read stored pictures; their bytes are checked against their hash on every read.
 
-Only the outbox writes pictures. Functions that read bytes take the place that keeps them, as
-``Store.pictures`` returns it.
+Only the outbox writes pictures. Functions that read bytes take their place, which
+``Store.pictures`` returns.
 """
 
 from collections.abc import Iterable, Sequence
@@ -72,7 +72,7 @@ class ImageFile:
 
 
 def image_files(connection: DuckDBPyConnection, image_ids: Sequence[str]) -> dict[str, ImageFile]:
-    """Size and weight of these pictures."""
+    """The sizes of these pictures' files, by image id."""
     rows = connection.execute(
         """
         SELECT image_id, width, height, size FROM images
@@ -209,7 +209,7 @@ def picture_addresses(connection: DuckDBPyConnection) -> list[str]:
 
 
 def kept_among(connection: DuckDBPyConnection, image_ids: Sequence[str]) -> set[str]:
-    """Those of these pictures that are stored with their bytes."""
+    """Those of these pictures whose bytes are stored."""
     with registered(connection, "pictures_asked_for", strings(image_ids)):
         rows = connection.execute(
             """

@@ -1,4 +1,4 @@
-"""The ledger: for each planned candidate of a look, what became of it.
+"""The ledger: the status of every planned candidate of a look.
 
 Open work is what is wanted now (looks that active products ask for) and not made yet. A failure is
 a row here, with its error and the number of tries, never an exception. ``planning`` decides what to
@@ -67,7 +67,7 @@ def candidates(
 
 @dataclass(frozen=True, slots=True)
 class PlanResult:
-    """What saving a plan did: how many pictures are to be drawn, and those that exist already."""
+    """The result of saving a plan: the number of pictures to draw, and those that exist already."""
 
     planned: int
     reused: frozenset[str]
@@ -139,7 +139,7 @@ class LedgerCounts:
     given_up: int
 
 
-#: Not made: planned, or failed fewer than $max_tries times; with those that ask for it in $shards.
+#: Not made: planned, or failed fewer than $max_tries times; with the products in $shards that ask.
 _OPEN: Final = f"""
     WITH unmade AS (
         FROM ledger WHERE status = 'planned'
@@ -172,7 +172,8 @@ def save_plan(
                 recipe ->> 'model_hash' AS model_hash, recipe ->> 'scheduler' AS scheduler,
                 (recipe ->> 'seed')::BIGINT AS seed,
                 recipe ->> 'reference_sha256' AS reference_sha256,
-                recipe ->> 'mask_sha256' AS mask_sha256
+                recipe ->> 'mask_sha256' AS mask_sha256,
+                recipe ->> 'concept_sha256' AS concept_sha256
             FROM plan_to_save ANTI JOIN recipes USING (recipe_id)
             """
         )
@@ -342,7 +343,7 @@ def apply_budget(
 def made_among(connection: DuckDBPyConnection, recipe_ids: Iterable[str]) -> set[str]:
     """Those of the recipes that need no drawing.
 
-    They have an image that is kept, or one that was rejected, whose bytes nobody needs.
+    They have an image that is kept, or one that was rejected and whose bytes may be deleted.
     """
     made = """
         SELECT image_id FROM images WHERE dropped_at IS NULL

@@ -11,7 +11,7 @@ from catalog_gen.store.relations import first_row
 
 #: Columns of the view that hold JSON text.
 _JSON: Final = frozenset(
-    {"recipe", "model_parts", "parameters", "environment", "signals", "criteria"}
+    {"recipe", "lesson", "model_parts", "parameters", "environment", "signals", "criteria"}
 )
 
 

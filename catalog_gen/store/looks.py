@@ -1,4 +1,4 @@
-"""Which products ask for which look, and so share its pictures."""
+"""The products that ask for a look, and so share its pictures."""
 
 from collections.abc import Collection
 from typing import NamedTuple

@@ -1,6 +1,6 @@
-"""What was measured on pictures before they were scored; scoring takes it from here.
+"""Measurements of pictures that were made before scoring, which uses them.
 
-Losing a row costs time and nothing else.
+Losing a row only costs time.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from catalog_gen.store.relations import registered_rows
 
 @dataclass(frozen=True, slots=True)
 class MeasurementRow:
-    """What was measured on a picture, and against what, both as JSON."""
+    """The measurements of a picture, and what they were made against, both as JSON."""
 
     image_id: str
     against: str
@@ -21,7 +21,7 @@ class MeasurementRow:
 
 
 def save_measurements(connection: DuckDBPyConnection, rows: Sequence[MeasurementRow]) -> None:
-    """Keep them until the pictures are scored."""
+    """Store measurements until the pictures are scored."""
     if rows:
         with registered_rows(connection, "measured_rows", MeasurementRow, rows):
             connection.execute("INSERT OR REPLACE INTO measurements BY NAME FROM measured_rows")
@@ -30,7 +30,7 @@ def save_measurements(connection: DuckDBPyConnection, rows: Sequence[Measurement
 def measurements(
     connection: DuckDBPyConnection, image_ids: Sequence[str]
 ) -> dict[str, MeasurementRow]:
-    """Those of these pictures that there are, by picture."""
+    """The measurements of these pictures, by image id; missing ones are absent."""
     rows = connection.execute(
         """
         SELECT image_id, against, signals FROM measurements
@@ -42,7 +42,7 @@ def measurements(
 
 
 def forget_measurements(connection: DuckDBPyConnection, image_ids: Sequence[str]) -> None:
-    """Their scores hold them now."""
+    """Delete the measurements of pictures whose scores now contain them."""
     connection.execute(
         "DELETE FROM measurements WHERE image_id IN (SELECT unnest($ids::VARCHAR[]))",
         {"ids": list(image_ids)},

@@ -1,4 +1,4 @@
-"""What each model hash stands for, kept for lineage."""
+"""The models table: what a model hash stands for."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -16,7 +16,7 @@ def save_model(
     parts: Mapping[str, object],
     now: datetime,
 ) -> None:
-    """Keep what a model is made of; one that is known stays as it was first named."""
+    """Store a model's name and parts; a known model keeps its first name."""
     insert_row(
         connection,
         "models",

@@ -10,7 +10,7 @@ from catalog_gen.store.relations import first_row, only_row
 
 #: The job whose runs are nights.
 NIGHTLY: Final = "nightly_refresh"
-#: How many nights before say what is usual.
+#: Number of earlier nights that define what is usual.
 _NIGHTS: Final = 7
 
 
@@ -26,7 +26,7 @@ class ShownPicture:
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """Products' views whose picture came or went with a run's publication."""
+    """The numbers of products' views whose picture came or went with a run's publication."""
 
     added: int
     removed: int
@@ -56,7 +56,7 @@ def drawn_reasons(connection: DuckDBPyConnection, run_id: str) -> dict[str, int]
 
 
 def moved_in_run(connection: DuckDBPyConnection, run_id: str) -> Moved:
-    """What the run's publication changed; nothing where it published none."""
+    """What the run's publication changed; nothing if it published none."""
     row = only_row(
         connection.execute(
             """

@@ -191,7 +191,7 @@ class Outbox(BatchFiles):
         return damaged
 
     def remove(self, names: Sequence[str]) -> None:
-        """Delete files that are in the database, and what dead processes left half-written."""
+        """Delete files that are in the database, and half-written ones of dead processes."""
         self.discard(names)
         sweep(self.folder)
 
@@ -369,8 +369,8 @@ def _store_images(connection: DuckDBPyConnection, batch: Batch, run_id: str) -> 
 def _keep_again(connection: DuckDBPyConnection, parameters: Mapping[str, object]) -> int:
     """Keep pictures whose bytes retention had deleted and that were drawn again; how many.
 
-    Where the bytes are others now, by another version of a library, scores and verdicts of the old
-    ones go.
+    If the bytes differ now, because of another version of a library, the scores and verdicts of the
+    old ones are deleted.
     """
     for table in ("scores", "verdicts", "measurements"):
         connection.execute(

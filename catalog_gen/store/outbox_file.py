@@ -71,7 +71,7 @@ def outbox_file(
 
 
 def hashes_to_its_name(name: str, content: bytes) -> bool:
-    """Whether a file's bytes are those that it was named for."""
+    """Whether a file's bytes hash to its name."""
     return is_whole(name.removesuffix(SUFFIX).rpartition("-")[2], content)
 
 

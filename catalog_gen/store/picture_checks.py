@@ -1,8 +1,7 @@
-"""Which pictures' bytes were compared with their hashes, and when.
+"""The nightly checks of pictures' bytes against their hashes.
 
-Pictures are divided by the first byte of their address into 256 slices of about the same size. A
-night checks the slices that were checked the longest time ago, and again those that had broken
-pictures.
+The first byte of their address divides pictures into 256 slices of about the same size. A night
+checks the slices whose last check is longest ago, and those that had broken pictures.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,7 +13,7 @@ from duckdb import DuckDBPyConnection
 
 #: Slices of all pictures.
 SLICES: Final = 256
-#: Pictures that a night checks at least, so that a small catalog is checked as a whole.
+#: Minimum number of pictures that a night checks, so that a small catalog is checked as a whole.
 LEAST: Final = 1000
 
 
@@ -26,7 +25,7 @@ def slice_of(address: str) -> int:
 def due_slices(
     connection: DuckDBPyConnection, sizes: Mapping[int, int], nights: int
 ) -> frozenset[int]:
-    """The slices that are checked now, so that each one is within ``nights`` nights.
+    """The slices to check now, so that all are checked within ``nights`` nights.
 
     Args:
         sizes: number of pictures by slice; slices without any need no check.
@@ -51,7 +50,7 @@ def record_checks(
     run_id: str,
     now: datetime,
 ) -> None:
-    """Store what was found in the slices of ``sizes``."""
+    """Store the results for the slices of ``sizes``."""
     connection.executemany(
         """
         INSERT OR REPLACE INTO picture_checks BY NAME

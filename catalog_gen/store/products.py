@@ -74,7 +74,7 @@ class FeedDiff:
     retired: tuple[NamedProduct, ...]
 
     def changes(self, active: int, rejected: int) -> FeedChanges:
-        """The counts, of a feed with so many products and rejected rows."""
+        """The counts, for a feed with these numbers of products and rejected rows."""
         added, changed, retired = map(len, (self.added, self.changed, self.retired))
         return FeedChanges(active, added, changed, retired, active - added - changed, rejected)
 

@@ -54,8 +54,8 @@ class ViewSpec:
     def fingerprint(self, values: Mapping[str, str]) -> str:
         """SHA-256 over the head and the values of the fields, each as a netstring.
 
-        A netstring is ``<length in bytes>:<bytes>,``: no value can pose as two others. This is
-        the definition; ``stale_inputs`` computes the same in SQL.
+        A netstring is ``<length in bytes>:<bytes>,``, so that no value can be taken for two. This
+        is the definition; ``stale_inputs`` computes the same in SQL.
         """
         parts = (values.get(name, "") for name in self.fields)
         return sha256_text(self.head + "".join(f"{len(part.encode())}:{part}," for part in parts))
@@ -238,6 +238,17 @@ def retire_prompts(
     return int(row[0]) if row else 0
 
 
+def retire_others(connection: DuckDBPyConnection, view: str, relation: str) -> None:
+    """End a view's prompts of all products but those of a relation."""
+    connection.execute(
+        f"""
+        UPDATE prompts SET current = false
+        WHERE current AND view = ? AND product_id NOT IN (SELECT product_id FROM "{relation}")
+        """,
+        [view],
+    )
+
+
 def reasons_behind(
     connection: DuckDBPyConnection, prompt_ids: Collection[str]
 ) -> dict[str, Reason]:
@@ -274,12 +285,22 @@ def reasons_behind(
 def current_prompts(connection: DuckDBPyConnection) -> dict[str, list[str]]:
     """The distinct current prompts of active products by view, in alphabetical order.
 
-    Prompts that the model can't draw are left out.
+    Without learned words, as ``concept.without_word`` leaves them out. Prompts that the model can't
+    draw are left out.
     """
     rows = connection.execute(
-        """
-        SELECT view, list(DISTINCT prompt ORDER BY prompt) FROM current_prompts
-        WHERE unsupported = '' GROUP BY view ORDER BY view
+        r"""
+        WITH known AS (
+            SELECT view, prompt,
+                if(inputs['concept_sha256'] IS NULL, '', coalesce(inputs['concept'], '')) AS word
+            FROM current_prompts WHERE unsupported = ''
+        ), said AS (
+            SELECT view, if(word = '', prompt, trim(
+                regexp_replace(replace(prompt, word, ' '), '\s+', ' ', 'g'), ', '
+            )) AS prompt
+            FROM known
+        )
+        SELECT view, list(DISTINCT prompt ORDER BY prompt) FROM said GROUP BY view ORDER BY view
         """
     ).fetchall()
     return dict(rows)

@@ -157,7 +157,7 @@ def strings(values: Iterable[str]) -> pa.Table:
 def shard_list(shards: Iterable[int] | None) -> list[int] | None:
     """Shards as a parameter of ``$shards IS NULL OR shard IN (SELECT unnest($shards))``.
 
-    None, for all of them, costs the query nothing.
+    None stands for all of them, and costs the query nothing.
     """
     if shards is None or len(wanted := set(shards)) == SHARDS:
         return None

@@ -1,6 +1,6 @@
-"""Which pictures' bytes nothing needs any more, and the record that they were deleted.
+"""Find pictures whose bytes are no longer needed, and record that they were deleted.
 
-Rows, recipes, scores and verdicts stay for good, so that such a picture can be drawn again. A night
+Rows, recipes, scores and verdicts stay forever, so that such a picture can be drawn again. A night
 is a run that tried to publish; nights are counted, never read from a clock.
 
 Kept are: what is live; the sets of the newest publications, which a rollback can restore; all that
@@ -28,7 +28,7 @@ LOOKS_LIVE: Final = """
 
 @dataclass(frozen=True, slots=True)
 class OldPicture:
-    """A picture whose bytes can go."""
+    """A picture whose bytes can be deleted."""
 
     image_id: str
     sha256: str
@@ -37,7 +37,7 @@ class OldPicture:
 
 @dataclass(frozen=True, slots=True)
 class DroppedRow:
-    """A picture whose bytes go, and the SHA-256 of its pixels, by which it is known again."""
+    """A picture whose bytes are deleted, and the SHA-256 of its pixels for later comparison."""
 
     image_id: str
     pixels_sha256: str
@@ -132,8 +132,8 @@ def mark_kept(connection: DuckDBPyConnection, image_ids: Iterable[str]) -> None:
 def plan_dropped(connection: DuckDBPyConnection, run_id: str, now: datetime) -> int:
     """Plan again what is wanted, was not rejected, and whose bytes were deleted.
 
-    That is so where a product returns after a long time. A look that shows another picture needs
-    none of them. Returns how many there are.
+    This happens when a product returns after a long time. A look that shows another picture needs
+    none of them. Returns their number.
     """
     row = first_row(
         connection.execute(
@@ -170,7 +170,7 @@ class StorageFigures:
 
 
 def storage_figures(connection: DuckDBPyConnection, nights: int = 7) -> StorageFigures:
-    """How much the pictures take, and how fast that grows."""
+    """The size of the pictures, and its growth."""
     row = only_row(
         connection.execute(
             """

@@ -1,4 +1,4 @@
-"""Looks that lack a good picture: all of theirs were rejected, or the best one is doubtful."""
+"""Looks without a good picture: all were rejected, or the best one is doubtful."""
 
 from collections.abc import Collection
 from dataclasses import dataclass

@@ -1,6 +1,6 @@
-"""A file lock for every active run, which dies with the run's process.
+"""A file lock per active run, which dies with the run's process.
 
-However a run is launched, its process holds the lock from before its first stage until its end. So
+However a run is launched, its process holds the lock from before its first stage until its end, so
 a lock file that no process holds belongs to a run that died.
 """
 

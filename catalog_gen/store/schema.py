@@ -129,10 +129,10 @@ def stored_state(connection: DuckDBPyConnection, path: str) -> SchemaState | Non
 def with_todays_views(
     connection: DuckDBPyConnection, found: SchemaState | None, schema: Schema
 ) -> bool:
-    """Lay today's views over a database of the same tables, for this connection alone.
+    """Create today's views over a database with the same tables, for this connection alone.
 
-    Nothing is written: they are temporary, and names are looked for among those first. False where
-    the tables are others, too.
+    Nothing is written: they are temporary views, which take precedence. False if the tables differ,
+    too.
     """
     wanted = schema.state
     if found is None or replace(found, views_sha256=wanted.views_sha256) != wanted:

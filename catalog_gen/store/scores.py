@@ -9,6 +9,7 @@ from duckdb import DuckDBPyConnection
 from numpy.typing import NDArray
 
 from catalog_gen.catalog.product import Product
+from catalog_gen.concept import without_word
 from catalog_gen.recipe import Recipe
 from catalog_gen.store.looks import asking
 from catalog_gen.store.products import PRODUCT_COLUMNS, stored_product
@@ -19,9 +20,9 @@ from catalog_gen.store.relations import only_row, registered_rows, shard_list
 class ToScore:
     """A picture that a scorer has not seen, with the wish that it was drawn for.
 
-    Of the products that ask for it the first, by id, stands for all: ``inputs`` are the fields that
-    its wish was made from, ``asked`` is what it asks for; ``product`` is the product in the newest
-    feed. ``words`` are those that an experiment replaced in its prompt.
+    ``product`` is, in its newest state, the first by id of the products that ask for it; ``inputs``
+    are the fields that its wish was made from, and ``asked`` is what it asks for. ``words`` are
+    those that an experiment replaced in its prompt.
     """
 
     image_id: str
@@ -40,8 +41,13 @@ class ToScore:
 
     @property
     def prompt(self) -> str:
-        """The prompt that the picture was drawn from, and is compared with."""
-        return self.recipe.prompt
+        """The prompt that the picture is compared with: the recipe's, without a learned word."""
+        return without_word(self.recipe.prompt, self.word)
+
+    @property
+    def word(self) -> str:
+        """The learned word in its recipe's prompt; empty: there is none."""
+        return self.inputs.get("concept", "") if self.recipe.concept_sha256 else ""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -144,7 +150,7 @@ def outdated_scores(
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Likeness:
-    """Columns by which N scored pictures of a view are compared."""
+    """The columns by which N scored pictures of a view are compared."""
 
     image_ids: list[str]
     look_ids: list[str]

@@ -8,7 +8,7 @@ from duckdb import DuckDBPyConnection
 
 from catalog_gen.store.relations import only_row
 
-#: What becomes of a picture, as people filter: a decision, or whether it is live.
+#: The status of a picture, to filter by: a decision, or whether it is live.
 Standing = Literal["accepted", "review", "rejected", "unjudged", "live"]
 
 
@@ -22,7 +22,7 @@ class ProductName:
 
 @dataclass(frozen=True, slots=True)
 class Sought:
-    """What pictures are looked for; fields that are empty allow everything.
+    """Search criteria; empty fields allow everything.
 
     Attributes:
         words: all of them must occur in the product's id, title or category, or in the prompt.
@@ -59,7 +59,7 @@ class FoundPicture:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A page of pictures, and how many there are in all."""
+    """A page of pictures, and the number of all that were found."""
 
     count: int
     pictures: tuple[FoundPicture, ...] = field(default=())
@@ -127,7 +127,7 @@ def product_photos(connection: DuckDBPyConnection, photo: str, limit: int) -> li
 def find_pictures(
     connection: DuckDBPyConnection, sought: Sought, *, limit: int, offset: int = 0
 ) -> Found:
-    """A page of the pictures that are looked for, the newest, or the most similar, first."""
+    """A page of the pictures that match, the newest or the most similar first."""
     conditions, values = _having(sought.words, "told")
     wanted: dict[str, tuple[str, Any]] = {
         "seed": ("seed = $seed", sought.seed),
@@ -168,6 +168,6 @@ def find_pictures(
 
 
 def _having(words: str, text: str) -> tuple[list[str], dict[str, Any]]:
-    """Conditions that an SQL text has all of the words, and their values."""
+    """SQL conditions that a text contains all of the words, and their parameters."""
     values = {f"word_{place}": word for place, word in enumerate(words.lower().split())}
     return [f"contains({text}, ${name})" for name in values], dict(values)

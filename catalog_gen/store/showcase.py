@@ -20,7 +20,7 @@ _FETCHED: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class ShownPicture:
-    """A picture that a product asks for or shows, as the ``lineage`` view tells it.
+    """A picture that a product asks for or shows, from the ``lineage`` view.
 
     ``products`` is how many products ask for it today; ``live``: this one shows it.
     """
@@ -113,7 +113,7 @@ def active_products(connection: DuckDBPyConnection) -> list[Product]:
 
 
 def shown_products(connection: DuckDBPyConnection) -> Iterator[ShownProduct]:
-    """The active products with all that the gallery shows of them, by id.
+    """The active products with everything that the gallery shows of them, by id.
 
     Products, pictures and troubles are streamed side by side in the order of ids, so memory does
     not grow with the catalog. Other queries of ``connection`` may run in between.

@@ -1,9 +1,9 @@
 """Snapshots: read-only copies of the database's rows, so that no query waits for a refresh.
 
-A snapshot appears by a rename, complete or not at all; ``latest.duckdb`` always names the newest.
+A snapshot appears by a rename, complete or not at all; ``latest.duckdb`` is always the newest.
 In a snapshot ``lineage`` is a table, so that a query over a million images is one scan. Pictures'
-bytes stay in the live file: they are hundreds of times as large as all other rows, and the cost of
-copying them every night would grow with the shop's history.
+bytes are not copied: they are hundreds of times as large as all rows, and copying them every night
+would cost more the longer the shop's history is.
 """
 
 import tempfile
@@ -59,7 +59,7 @@ USUAL_LIMITS: Final = QueryLimits()
 
 
 def publish_snapshot(store: Store, home: Home) -> Path:
-    """Copy the live database's rows and make the copy the newest snapshot.
+    """Copy the live database's rows into the newest snapshot.
 
     Raises:
         StoreBusyError: another process writes to the database.

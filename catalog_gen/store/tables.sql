@@ -47,7 +47,7 @@ CREATE TABLE products (
     group_id    VARCHAR NOT NULL,
     reference   VARCHAR NOT NULL,     -- as the feed names it
     attributes  MAP(VARCHAR, VARCHAR) NOT NULL,
-    row_hash    VARCHAR NOT NULL,     -- over all fields, to tell whether a row changed
+    row_hash    VARCHAR NOT NULL,     -- over all fields, to see whether a row changed
     feed_id     VARCHAR NOT NULL,     -- the feed that last changed this row
     first_seen  TIMESTAMPTZ NOT NULL,
     changed_at  TIMESTAMPTZ NOT NULL,
@@ -63,7 +63,7 @@ CREATE TABLE rejections (
     rule        VARCHAR NOT NULL
 );
 
--- One row for each product, view and state of its inputs. A product that returns to an earlier
+-- One row per product, view and state of its inputs. A product that returns to an earlier
 -- state gets the earlier row back, and with it the earlier images. Prompts with one look_id
 -- (catalog_gen/look.py) ask for the same images and share them.
 CREATE TABLE prompts (
@@ -84,7 +84,7 @@ CREATE TABLE prompts (
     dropped              VARCHAR[] NOT NULL,   -- clauses that did not fit
     unsupported          VARCHAR NOT NULL,     -- why the model can't draw it, or empty
     reason               VARCHAR NOT NULL,     -- new, changed: colour, template, model, settings
-    current              BOOLEAN NOT NULL,     -- one current row for each product and view
+    current              BOOLEAN NOT NULL,     -- one current row per product and view
     created_at           TIMESTAMPTZ NOT NULL,
     run_id               VARCHAR NOT NULL
 );
@@ -97,7 +97,8 @@ CREATE TABLE recipes (
     scheduler        VARCHAR NOT NULL,
     seed             BIGINT NOT NULL,
     reference_sha256 VARCHAR,
-    mask_sha256      VARCHAR
+    mask_sha256      VARCHAR,
+    concept_sha256   VARCHAR
 );
 
 CREATE TABLE environments (
@@ -106,7 +107,7 @@ CREATE TABLE environments (
     first_used      TIMESTAMPTZ NOT NULL
 );
 
--- What a model hash stands for: pipeline, and the files that the settings put on its folder.
+-- What a model hash stands for: the pipeline, and the files that the settings add to its folder.
 CREATE TABLE models (
     model_hash  VARCHAR PRIMARY KEY,
     id          VARCHAR NOT NULL,              -- as the settings named it when it was first used
@@ -154,12 +155,12 @@ CREATE TABLE images (
 -- Where the images' bytes are, in one row; none before the first image.
 CREATE TABLE picture_place (
     place       VARCHAR NOT NULL,     -- duckdb, folder, a path or an address: see picture_place.py
-    leaving     VARCHAR,              -- where they were, until a move has emptied it; NULL: empty
+    leaving     VARCHAR,              -- the old place, until a move has emptied it; NULL: none
     changed_at  TIMESTAMPTZ NOT NULL
 );
 
--- The images' bytes, if their place is the database, and masks, wherever it is. Uncompressed, so that
--- reading one image by its key takes less than a millisecond.
+-- The images' bytes, if their place is the database, and masks and concepts, wherever it is.
+-- Uncompressed, so that reading one image by its key takes less than a millisecond.
 CREATE TABLE image_bytes (
     sha256  VARCHAR PRIMARY KEY,
     bytes   BLOB USING COMPRESSION uncompressed NOT NULL
@@ -170,7 +171,7 @@ CREATE TABLE picture_checks (
     slice       INTEGER PRIMARY KEY,      -- the first byte of their addresses, 0..255
     seq         BIGINT NOT NULL,          -- of the check
     pictures    BIGINT NOT NULL,          -- how many there were
-    broken      VARCHAR[] NOT NULL,       -- addresses whose bytes are gone or others
+    broken      VARCHAR[] NOT NULL,       -- addresses whose bytes are gone or changed
     checked_at  TIMESTAMPTZ NOT NULL,
     run_id      VARCHAR NOT NULL
 );
@@ -190,6 +191,24 @@ CREATE TABLE cutouts (
     PRIMARY KEY (photo_sha256, maker)
 );
 
+-- What was learned about products from their photos, by lesson. A concept is a safetensors file in
+-- image_bytes, whose header has the lesson too.
+CREATE TABLE concepts (
+    lesson_id       VARCHAR PRIMARY KEY,
+    lesson          VARCHAR NOT NULL,     -- canonical JSON: learner, model, photos, caption, ...
+    name            VARCHAR NOT NULL,     -- the section of [concepts] that first asked for it
+    product_id      VARCHAR NOT NULL,     -- the product that first asked for it
+    concept_sha256  VARCHAR NOT NULL,     -- the key into image_bytes; empty: it could not be learned
+    problem         VARCHAR NOT NULL,     -- why not, or empty
+    tries           INTEGER NOT NULL,     -- how often it was tried
+    size            BIGINT NOT NULL,      -- bytes
+    work            DOUBLE NOT NULL,      -- pixels times the noised photos that were looked at
+    seconds         DOUBLE NOT NULL,      -- over all tries
+    environment     VARCHAR NOT NULL,     -- JSON: device, libraries, ...; {}: nothing was loaded
+    learned_at      TIMESTAMPTZ NOT NULL,
+    run_id          VARCHAR NOT NULL
+);
+
 -- The outbox files that were ingested: ingesting one again changes nothing.
 CREATE TABLE outbox_batches (
     batch        VARCHAR PRIMARY KEY,     -- the file's name
@@ -199,7 +218,7 @@ CREATE TABLE outbox_batches (
     run_id       VARCHAR NOT NULL
 );
 
--- What was measured on pictures while others were drawn; gone when their scores hold it.
+-- What was measured on pictures while others were drawn; deleted once their scores contain it.
 CREATE TABLE measurements (
     image_id  VARCHAR PRIMARY KEY,
     against   VARCHAR NOT NULL,       -- JSON: the colour and number asked for, photo, weights
@@ -251,12 +270,12 @@ CREATE TABLE publications (
     publication_id  BIGINT PRIMARY KEY,  -- 1, 2, 3, ...
     coverage        DOUBLE NOT NULL,     -- share of active products with an image
     products        BIGINT NOT NULL,
-    images          BIGINT NOT NULL,     -- each once, however many products show it
+    images          BIGINT NOT NULL,     -- counted once, however many products show it
     published_at    TIMESTAMPTZ NOT NULL,
     run_id          VARCHAR NOT NULL
 );
 
--- Which image was live from which publication until which: a night writes as many rows as changed.
+-- Ranges of publications in which an image was live: a night writes as many rows as changed.
 -- Publication p shows the rows with since <= p and (until IS NULL or until > p).
 CREATE TABLE publication_items (
     product_id  VARCHAR NOT NULL,
@@ -280,7 +299,7 @@ CREATE TABLE runs (
     summary      VARCHAR NOT NULL      -- JSON, as `refresh --json` prints it
 );
 
--- One row for each gate of each night that tried to publish.
+-- One row per gate and night that tried to publish.
 CREATE TABLE gates (
     seq             BIGINT NOT NULL DEFAULT nextval('seq'),
     run_id          VARCHAR NOT NULL,

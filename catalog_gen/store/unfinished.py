@@ -1,8 +1,8 @@
-"""Files and folders that are being written, and what is left of them when their process is killed.
+"""Files and folders that are being written, and the leftovers of killed processes.
 
-Each is hidden, is renamed into place once it is whole, and is locked (flock) by the process that
-writes it. The lock dies with the process, so an unlocked one belongs to nobody, whatever its age
-and whatever the clock says. On a file system without locks nothing is deleted.
+They are hidden, locked (flock) by the process that writes them, and renamed into place when they
+are complete. The lock dies with the process, so an unlocked one is a leftover, whatever its age or
+the clock. On a file system without locks nothing is deleted.
 """
 
 import fcntl
@@ -24,7 +24,7 @@ _NAME: Final = re.compile(rf"{re.escape(_PREFIX)}[a-z0-9_]{{8}}{re.escape(_SUFFI
 def unfinished_folder(parent: Path) -> Iterator[Path]:
     """A new folder in ``parent``; what is left in it at the end of the block is deleted.
 
-    Before that, what dead processes left in ``parent`` is deleted.
+    First, leftovers of dead processes in ``parent`` are deleted.
 
     Raises:
         OSError: ``parent`` can't be written, or the disk is full.
@@ -56,7 +56,7 @@ def unfinished_file(parent: Path) -> Iterator[tuple[IO[bytes], Path]]:
 
 
 def abandoned(folder: Path) -> list[Path]:
-    """What dead processes left in a folder; changes nothing."""
+    """The leftovers of dead processes in a folder."""
     found: list[Path] = []
     for path in _unfinished(folder):
         with _claimed(path) as free:
@@ -66,7 +66,7 @@ def abandoned(folder: Path) -> list[Path]:
 
 
 def sweep(folder: Path) -> None:
-    """Delete what dead processes left in a folder."""
+    """Delete the leftovers of dead processes in a folder."""
     for path in _unfinished(folder):
         with _claimed(path) as free, suppress(OSError):
             if free and path.is_dir():

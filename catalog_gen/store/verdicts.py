@@ -137,7 +137,7 @@ _TO_REVIEW: Final = f""", {asking("waiting")}
 def unjudged(
     connection: DuckDBPyConnection, rubric: str, scorer: str, shards: Collection[int] | None
 ) -> list[ToJudge]:
-    """Pictures that this scorer has seen and whose newest verdict is not this rubric's on that.
+    """Pictures that this scorer has seen and that need this rubric's verdict on its score.
 
     Only those that active products ask for, by view and product. A picture that this rubric judged
     before another did is judged again, since only the newest verdict counts; so is one that was

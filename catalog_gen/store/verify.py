@@ -19,7 +19,25 @@ from catalog_gen.store.outbox_file import read_batch
 from catalog_gen.store.pictures.in_database import InDatabase
 from catalog_gen.store.relations import limit_memory, only_row
 
-Kind = Literal["database", "image", "mask", "recipe", "live picture", "outbox file", "gallery file"]
+Kind = Literal[
+    "database",
+    "image",
+    "mask",
+    "concept",
+    "recipe",
+    "live picture",
+    "outbox file",
+    "gallery file",
+]
+
+#: Queries that find the addresses of what recipes draw from, beside photos.
+_MATERIAL: Final[dict[Kind, str]] = {
+    "mask": "SELECT DISTINCT mask_sha256 FROM cutouts WHERE mask_sha256 <> '' ORDER BY ALL",
+    "concept": """
+        SELECT concept_sha256 FROM concepts WHERE concept_sha256 <> ''
+        UNION SELECT concept_sha256 FROM recipes WHERE concept_sha256 IS NOT NULL ORDER BY ALL
+    """,
+}
 
 #: Queries that find the names of damaged things of one kind, in order.
 _ROWS: Final[dict[Kind, tuple[str, str]]] = {
@@ -39,6 +57,7 @@ _REMEDIES: Final[dict[Kind, str]] = {
     "database": "Restore a backup: `catalog-gen restore DIR --force`.",
     "image": "Restore a backup: `catalog-gen restore DIR --force`.",
     "mask": "Restore a backup: `catalog-gen restore DIR --force`.",
+    "concept": "Restore a backup: `catalog-gen restore DIR --force`.",
     "recipe": "Restore a backup: `catalog-gen restore DIR --force`.",
     "live picture": "Restore a backup, or `catalog-gen rollback` to an earlier set.",
     "outbox file": "Nothing: the next refresh sets it aside and draws its pictures again.",
@@ -92,13 +111,14 @@ def verify(store: Store, outbox: Outbox) -> Verification:
             )
             size = sum(size for _, size in pictures.listed())
             _read_all_tables(connection)
-            masks = connection.execute(
-                "SELECT DISTINCT mask_sha256 FROM cutouts WHERE mask_sha256 <> '' ORDER BY ALL"
-            ).fetchall()
-            damaged += [
-                _damage("mask", address, "its bytes are gone, or not what was stored")
-                for address in sorted(InDatabase(connection).broken(name for (name,) in masks))
-            ]
+            for kind, query in _MATERIAL.items():
+                addresses = connection.execute(query).fetchall()
+                damaged += [
+                    _damage(kind, address, "its bytes are gone, or not what was stored")
+                    for address in sorted(
+                        InDatabase(connection).broken(name for (name,) in addresses)
+                    )
+                ]
             damaged += [
                 _damage("image", image_id, "its bytes are gone, or not what was stored")
                 for image_id in damaged_images(connection, pictures)

@@ -1,6 +1,5 @@
 -- The views for users, and the views they are built from; reapplied whenever this file changes.
--- Views for users describe all their columns. docs/lineage.md has the questions that they answer; a test
--- runs its queries.
+-- Views for users describe all their columns. docs/lineage.md has the questions that they answer.
 --
 -- The building blocks have the columns of their table. DuckDB inlines a view into the query that uses it, so
 -- unused columns cost nothing, and a filter on image_id reaches the table. A join is not pushed through the
@@ -25,7 +24,7 @@ SEMI JOIN current_prompts ON current_prompts.look_id = ledger.look_id;
 
 COMMENT ON VIEW wanted_candidates IS 'ledger rows of looks that an active product asks for today';
 
--- Grouping every prompt of a million products takes seconds: what asks for few looks selects them first.
+-- Grouping every prompt of a million products takes seconds: a query for few looks selects them first.
 CREATE VIEW looks AS
 SELECT
     look_id,
@@ -37,10 +36,10 @@ FROM current_prompts
 WHERE look_id IS NOT NULL
 GROUP BY look_id;
 
-COMMENT ON VIEW looks IS 'One row a look that is asked for today: products that share their pictures';
-COMMENT ON COLUMN looks.look_id IS 'SHA-256 over what decides the pictures, but the product and the seed';
+COMMENT ON VIEW looks IS 'One row per look that is asked for today: products that share their images';
+COMMENT ON COLUMN looks.look_id IS 'SHA-256 of what determines the images, except the product and the seed';
 COMMENT ON COLUMN looks.view IS 'packshot, lifestyle, ...: a section of catalog.toml';
-COMMENT ON COLUMN looks.products IS 'For how many active products its pictures stand';
+COMMENT ON COLUMN looks.products IS 'How many active products share its images';
 COMMENT ON COLUMN looks.product_ids IS 'Those products, in the order of their ids';
 COMMENT ON COLUMN looks.shards IS 'Their hash shards, in the same order';
 
@@ -62,7 +61,7 @@ COMMENT ON VIEW newest_reviews IS 'the newest review of each image';
 CREATE VIEW live_items AS
 FROM publication_items WHERE until IS NULL;
 
-COMMENT ON VIEW live_items IS 'publication_items that are live';
+COMMENT ON VIEW live_items IS 'rows of publication_items that are live';
 
 CREATE VIEW lineage AS
 WITH published AS (
@@ -109,6 +108,8 @@ SELECT
     (recipes.recipe ->> 'guidance')::DOUBLE AS guidance,
     recipes.reference_sha256,
     recipes.mask_sha256,
+    recipes.concept_sha256,
+    lesson.lesson,
     recipes.recipe,
     images.environment_id,
     environments.environment ->> 'device' AS device,
@@ -139,6 +140,10 @@ SELECT
 FROM images
 LEFT JOIN recipes ON recipes.recipe_id = images.image_id
 LEFT JOIN models ON models.model_hash = recipes.model_hash
+LEFT JOIN (
+    SELECT concept_sha256, any_value(lesson) AS lesson FROM concepts
+    WHERE concept_sha256 <> '' GROUP BY concept_sha256
+) AS lesson ON lesson.concept_sha256 = recipes.concept_sha256
 LEFT JOIN ledger ON ledger.recipe_id = images.image_id
 LEFT JOIN prompts ON prompts.prompt_id = images.prompt_id
 LEFT JOIN products ON products.product_id = prompts.product_id
@@ -191,6 +196,8 @@ COMMENT ON COLUMN lineage.steps IS 'Denoising steps';
 COMMENT ON COLUMN lineage.guidance IS 'Classifier-free guidance scale';
 COMMENT ON COLUMN lineage.reference_sha256 IS 'SHA-256 of the reference photo; NULL: none';
 COMMENT ON COLUMN lineage.mask_sha256 IS 'SHA-256 of the product''s mask in it, as in cutouts; NULL: none';
+COMMENT ON COLUMN lineage.concept_sha256 IS 'SHA-256 of what was learned about the product, as in concepts; NULL: nothing';
+COMMENT ON COLUMN lineage.lesson IS 'How that was learned, as JSON: learner, photos, caption, ...; NULL: nothing was';
 COMMENT ON COLUMN lineage.recipe IS 'JSON: every choice that determines the pixels';
 COMMENT ON COLUMN lineage.environment_id IS 'SHA-256 of the environment';
 COMMENT ON COLUMN lineage.device IS 'cpu, or the name of the GPU';

@@ -1,9 +1,8 @@
-"""The outbox of workers on other machines, where they can't reach the catalog's own.
+"""The outbox of workers that can't reach the catalog's outbox.
 
-A worker leaves files in a folder that the machines share, or in a bucket; the catalog's machine
-fetches them into its own outbox, from where they are ingested like any other. A file is deleted
-here once it is durable there, and its name is its content's hash: fetched twice, it is ingested
-once.
+Workers leave files in a shared folder or a bucket; the catalog's machine fetches them into its
+outbox, from where they are ingested. A file is deleted at the workers' end once it is durable at
+the catalog's. Its name ends with its hash, so that a file that is fetched twice is ingested once.
 """
 
 from collections.abc import Sequence
@@ -37,14 +36,14 @@ class BucketOutbox(BatchFiles):
 
 
 def workers_outbox(home: Home, place: str) -> BatchFiles:
-    """Where workers write: "folder" is the catalog's own outbox, else a folder or a bucket."""
+    """The outbox that workers write to: "folder" is the catalog's, else a folder or a bucket."""
     if place == IN_HOME:
         return Outbox(home.outbox)
     return BucketOutbox(place) if is_bucket(place) else Outbox(Path(place))
 
 
 def fetch(source: BatchFiles, outbox: Outbox) -> int:
-    """Move what waits in a workers' outbox to the catalog's own; returns how many files.
+    """Move waiting files from a workers' outbox to the catalog's; returns their number.
 
     Safe to repeat and to kill. A file that is damaged at its source arrives damaged, and ingestion
     sets it aside.

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalog_gen.fingerprint import canonical_json, sha256_text
+from catalog_gen.imaging.pixels import Pixels
 from catalog_gen.judging.signals.colour import srgb_to_lab
 from catalog_gen.settings import CutoutSettings
 from catalog_gen.vision.backdrop import find_product
@@ -15,8 +16,6 @@ from catalog_gen.vision.matting import soft_edges
 
 if TYPE_CHECKING:
     from catalog_gen.diffusion.hash_cache import HashCache
-
-Pixels = NDArray[np.uint8]
 
 #: Longer side, in pixels, at which a photo is looked at: the walker's system grows with its area.
 _WALKED: Final = 384

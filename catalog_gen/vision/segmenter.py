@@ -17,7 +17,8 @@ from catalog_gen.diffusion.hub import READ
 from catalog_gen.diffusion.weights import read_json
 from catalog_gen.errors import ModelError
 from catalog_gen.fingerprint import sha256_json
-from catalog_gen.vision.cutout import Cutout, Pixels, finished
+from catalog_gen.imaging.pixels import Pixels
+from catalog_gen.vision.cutout import Cutout, finished
 
 if TYPE_CHECKING:
     from catalog_gen.diffusion.hash_cache import HashCache

@@ -11,7 +11,7 @@ from typing import Final
 from catalog_gen.speech.recogniser import Recogniser, recogniser_of
 from catalog_gen.speech.recording import read_recording
 from catalog_gen.stages.catalog import Catalog
-from catalog_gen.stages.prompts import Drawer
+from catalog_gen.stages.drawer import Drawer
 from catalog_gen.stages.spoken import spoken_texts
 from catalog_gen.stages.trial_process import TrialProcess
 from catalog_gen.web.experiment_process import ExperimentProcess

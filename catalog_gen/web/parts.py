@@ -90,6 +90,7 @@ def recipe(chosen: Recipe) -> None:
         "Model": chosen.model_hash[:16],
         "Photo": (chosen.reference_sha256 or "")[:16],
         "Mask": (chosen.mask_sha256 or "")[:16],
+        "Concept": (chosen.concept_sha256 or "")[:16],
     }
     st.markdown("\n".join(f"- **{name}** {plain(text)}" for name, text in rows.items() if text))
 

@@ -12,8 +12,8 @@ from catalog_gen.method import METHODS, Method
 from catalog_gen.recipe import Recipe
 from catalog_gen.settings import CatalogSettings, ViewSettings
 from catalog_gen.stages.catalog import Catalog
+from catalog_gen.stages.drawer import Drawer
 from catalog_gen.stages.products import REFERENCE_HASH
-from catalog_gen.stages.prompts import Drawer
 from catalog_gen.stages.trial_experiment import keep_as_experiment
 from catalog_gen.stages.trials import (
     Tried,

@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
+from catalog_gen.imaging.pixels import Pixels
 from catalog_gen.judging.contrasts import Phrasing
 from studio.captions import NUMBERS
 
-Pixels = NDArray[np.uint8]
 DefectName = Literal[
     "wrong colour",
     "wrong category",

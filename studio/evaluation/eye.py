@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Final, Literal, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from catalog_gen.diffusion.engine import Engine
@@ -20,10 +19,10 @@ from catalog_gen.diffusion.loading import load_model
 from catalog_gen.diffusion.methods.text2img import TextToImage
 from catalog_gen.errors import InputError
 from catalog_gen.fingerprint import sha256_text
+from catalog_gen.imaging.pixels import Pixels
 from catalog_gen.recipe import Failure, Recipe
 from catalog_gen.settings import ModelSettings
 
-Pixels = NDArray[np.uint8]
 Word = Literal["fine", "soft", "wrong"]
 
 #: How wrong a picture is, by verdict.

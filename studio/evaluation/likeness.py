@@ -7,10 +7,10 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from catalog_gen.diffusion.grounds import cleared
+from catalog_gen.imaging.pixels import Pixels
 from catalog_gen.judging.signals.colour import ciede2000, srgb_to_lab
 from studio.evaluation.measures import luma
 
-Pixels = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
 
 #: Margin of the subject's box, as a share of the picture's side.

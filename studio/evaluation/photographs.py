@@ -14,13 +14,12 @@ from pathlib import Path
 from typing import Final, Literal, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
 from catalog_gen.errors import InputError
 from catalog_gen.fingerprint import sha256_file
+from catalog_gen.imaging.pixels import Pixels
 
-Pixels = NDArray[np.uint8]
 Outline = Literal["round", "box", "bottle"]
 OUTLINES: Final[tuple[Outline, ...]] = get_args(Outline)
 

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from catalog_gen.diffusion.grounds import cleared
+from catalog_gen.imaging.pixels import Pixels
 
-Pixels = NDArray[np.uint8]
 Planted = tuple[Pixels, Pixels]
 StandingDefect = Literal["floating", "wrong plane", "too small", "too large", "indistinct", "grown"]
 STANDING_DEFECTS: Final[tuple[StandingDefect, ...]] = get_args(StandingDefect)

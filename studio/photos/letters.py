@@ -14,9 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from catalog_gen.imaging.pixels import Pixels
 from catalog_gen.judging.lettering_net import CELL
-
-Pixels = NDArray[np.uint8]
 
 _WORDS: Final = (
     "new hot now only offer bargain deal free gift best price sample preview draft proof copy "

@@ -13,12 +13,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from catalog_gen.imaging.pixels import Pixels
 from studio.files import whole_file
 from studio.photos.render import SAMPLES, SIDE, Negative, develop, shoot
 from studio.photos.scene import Scene, scene_at, split_seed
 from studio.vocabulary import COLOURS, Background, Colour
-
-Pixels = NDArray[np.uint8]
 
 #: Backgrounds by the name of their photo in a file.
 SHOWN: Final[dict[str, Background]] = {

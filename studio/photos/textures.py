@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-Pixels = NDArray[np.uint8]
+from catalog_gen.imaging.pixels import Pixels
 
 SIDE: Final = 128
 _SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png", ".webp"})

@@ -70,7 +70,9 @@ def test_the_same_letters_come_back(tmp_path: Path, text: str, encoding: str) ->
 
 
 @pytest.mark.parametrize(("text", "encoding"), [(HEBREW, "cp1255"), (ARABIC, "cp1256")])
-def test_what_is_unsure_is_refused_and_can_be_set(tmp_path: Path, text: str, encoding: str) -> None:
+def test_an_uncertain_encoding_is_refused_and_can_be_set(
+    tmp_path: Path, text: str, encoding: str
+) -> None:
     with pytest.raises(FeedError, match="encoding") as caught:
         read_bytes(tmp_path, "feed.csv", text.encode(encoding))
     assert "feed.encoding" in caught.value.next_step

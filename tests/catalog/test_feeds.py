@@ -210,7 +210,7 @@ def test_shopify_variants(tmp_path: Path) -> None:
         ("feed.csv.gz", packed("id,title\n1,Mug\n" * 100)[:-20], "broken gzip"),
     ],
 )
-def test_what_is_no_feed_is_refused_with_a_remedy(
+def test_a_file_that_is_no_feed_is_refused_with_a_remedy(
     tmp_path: Path, name: str, data: bytes, rule: str
 ) -> None:
     with pytest.raises(FeedError, match=re.escape(rule)) as caught:

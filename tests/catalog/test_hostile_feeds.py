@@ -49,7 +49,7 @@ def test_an_unclosed_quote_costs_one_row(tmp_path: Path) -> None:
     assert len(contents.products) == 198
 
 
-def test_two_unclosed_quotes_do_not_swallow_what_lies_between(tmp_path: Path) -> None:
+def test_two_unclosed_quotes_do_not_swallow_the_rows_between(tmp_path: Path) -> None:
     text = 'id,title,size\n1,"Mug,S\n2,Cup,M\n3,"Pot,L\n4,Jug,S\n'
     contents = read_bytes(tmp_path, "feed.csv", text.encode())
     assert ids(contents) == ["2", "4"]

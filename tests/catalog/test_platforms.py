@@ -301,7 +301,7 @@ Mug,mug,W,M-1,Title,Default Title,9.00,https://c.example/2.jpg,green,
 """
 
 
-def test_shopifys_metafields_say_what_options_do_not(tmp_path: Path) -> None:
+def test_shopifys_metafields_add_to_the_options(tmp_path: Path) -> None:
     contents = read_bytes(tmp_path, "products.csv", METAFIELDS.encode())
     assert rows(contents, "product_id", "colour", "material") == [
         ["S-W", "White", "linen"],
@@ -356,7 +356,7 @@ def test_categories_and_pictures_that_say_nothing(tmp_path: Path) -> None:
         ("array.csv", '[{"id": 1, "title": "Mug"}]', "is a JSON array"),
     ],
 )
-def test_what_is_no_table_of_products_is_refused(
+def test_tables_without_products_are_refused(
     tmp_path: Path, name: str, text: str, rule: str
 ) -> None:
     with pytest.raises(FeedError, match=rule):

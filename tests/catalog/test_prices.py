@@ -38,7 +38,7 @@ def test_prices(text: str, told: str) -> None:
     assert price.with_currency() == told
 
 
-def test_what_is_no_price() -> None:
+def test_texts_that_are_no_price() -> None:
     assert parse_price("soon") is None
     assert amount_of("") is None
     assert parse_price("296,54...559") is None

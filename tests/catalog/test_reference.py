@@ -19,7 +19,7 @@ def photos(tmp_path: Path) -> Path:
     return folder
 
 
-def test_what_is_allowed(photos: Path, tmp_path: Path) -> None:
+def test_references_that_are_allowed(photos: Path, tmp_path: Path) -> None:
     photo = (photos / "mugs" / "blue mug.png").resolve()
     empty = tmp_path / "empty"
     empty.mkdir()
@@ -62,7 +62,7 @@ def test_what_is_allowed(photos: Path, tmp_path: Path) -> None:
         "file://[broken",
     ],
 )
-def test_what_is_refused(photos: Path, reference: str) -> None:
+def test_references_that_are_refused(photos: Path, reference: str) -> None:
     with pytest.raises(ReferencePhotoError) as caught:
         resolve_reference(reference, (photos,))
     assert caught.value.rule

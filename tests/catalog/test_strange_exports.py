@@ -141,7 +141,7 @@ UNKNOWN = {
 
 
 @pytest.mark.parametrize("system", UNKNOWN)
-def test_what_would_be_half_understood_is_refused(tmp_path: Path, system: str) -> None:
+def test_tables_that_would_be_half_understood_are_refused(tmp_path: Path, system: str) -> None:
     text, rule = UNKNOWN[system]
     with pytest.raises(FeedError, match=rule) as refused:
         read_bytes(tmp_path, "export.csv", text.encode())

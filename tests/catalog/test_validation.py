@@ -73,7 +73,7 @@ def test_the_users_aliases_win(tmp_path: Path) -> None:
     assert mug.attributes["colour"] == "blau"
 
 
-def test_each_rule_has_its_sentence(tmp_path: Path) -> None:
+def test_every_rule_has_its_sentence(tmp_path: Path) -> None:
     rows = [
         '{"id": " 1 ", "title": "Mug"}',
         '{"title": "Nameless"}',

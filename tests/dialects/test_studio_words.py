@@ -18,12 +18,12 @@ def studio() -> Dialect:
     return load_dialect(WORDS)
 
 
-def test_the_file_beside_the_model_is_what_the_studio_exports(tmp_path: Path) -> None:
+def test_the_models_dialect_file_is_the_studios_export(tmp_path: Path) -> None:
     export_words(tmp_path / "studio.json", 128)
     assert (tmp_path / "studio.json").read_text() == WORDS.read_text()
 
 
-def test_its_words_are_what_the_model_learned(studio: Dialect) -> None:
+def test_its_words_are_the_models_vocabulary(studio: Dialect) -> None:
     assert dict(studio.vocabularies) == {
         "category": CATEGORIES,
         "colour": COLOURS,

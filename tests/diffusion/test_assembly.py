@@ -56,7 +56,7 @@ def _without_weights(folder: Path, to: Path) -> Path:
 
 
 @pytest.mark.parametrize("variant", [None, "fp16"])
-def test_shards_draw_what_the_whole_file_draws(
+def test_sharded_weights_draw_as_one_file_does(
     sd: LoadedModel, sd_folder: Path, tmp_path: Path, variant: str | None, draw: Any
 ) -> None:
     folder = tmp_path / "model"
@@ -78,7 +78,7 @@ def sdxl_wide(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("kind", ["sd", "sdxl"])
-def test_one_checkpoint_file_draws_what_its_folder_draws(
+def test_a_checkpoint_file_draws_as_its_folder_does(
     kind: str, sd_folder: Path, sdxl_wide: Path, tmp_path: Path, draw: Any
 ) -> None:
     folder = sd_folder if kind == "sd" else sdxl_wide
@@ -154,7 +154,7 @@ def test_loras_change_pictures_by_their_weight_and_cost_no_step(
     assert names == [name for name, _ in sd.denoiser.named_parameters()]
 
 
-def test_loras_in_the_weights_draw_what_adapters_draw(
+def test_fused_loras_draw_as_adapters_do(
     sd_folder: Path, loras: tuple[Path, Path], make_job: MakeJob
 ) -> None:
     fused = _loaded(sd_folder, **_worn((loras[0], 0.7)))
@@ -198,7 +198,7 @@ def test_a_lora_that_does_not_fit_is_refused(
         _loaded(sd_folder, **_worn((foreign, 1.0)))
 
 
-def test_a_lora_nobody_asked_for_is_named(loras: tuple[Path, Path], tmp_path: Path) -> None:
+def test_an_unused_lora_in_the_folder_is_reported(loras: tuple[Path, Path], tmp_path: Path) -> None:
     folder = tiny_sd(tmp_path / "model")
     assert found(folder).warnings == ()
     before = model_hash(found(folder))
@@ -233,7 +233,7 @@ def _learned(path: Path, token: str = "<my-mug>") -> dict[str, Any]:
     return {"embeddings": [EmbeddingSettings(path=path, token=token)]}
 
 
-def test_a_learned_word_is_drawn_where_a_prompt_says_it(
+def test_a_learned_word_changes_pictures_whose_prompt_contains_it(
     sd: LoadedModel, sd_folder: Path, tmp_path: Path, draw: Any
 ) -> None:
     taught = _learned(word(tmp_path / "mug.safetensors", emb_params=(3, 16)))
@@ -272,7 +272,7 @@ def flux_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny("flux", tmp_path_factory.mktemp("flux"))
 
 
-def test_a_quantised_denoiser_stands_in_for_the_folders_own(
+def test_a_quantised_denoiser_replaces_the_folders_denoiser(
     flux_folder: Path, tmp_path: Path, draw: Any
 ) -> None:
     whole = _loaded(flux_folder)

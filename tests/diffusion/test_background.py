@@ -184,7 +184,7 @@ def test_a_second_pass_without_a_step_is_refused_before_anything_is_drawn() -> N
     assert ViewSettings(template="{{ title }}", method="background").edit_policy == "cosmetic"
 
 
-def test_what_is_kept() -> None:
+def test_kept_pixels_by_method() -> None:
     coverage = np.zeros((9, 9), np.uint8)
     coverage[2:, 2:7] = 255
     kept = Background(seam=1).kept(coverage)

@@ -43,7 +43,7 @@ def test_every_job_is_taken_once_and_batches_share_everything(
         ]
 
 
-def test_what_is_put_back_comes_next_and_new_groups_wait() -> None:
+def test_jobs_that_are_put_back_come_next_and_new_groups_wait() -> None:
     first, second, other = _job(1), _job(2), _job(3, steps=4)
     pending = Pending([first, second, other])
     key = pending.next_key

@@ -281,7 +281,9 @@ def test_a_step_that_never_ends_fails_the_drawing(sd: LoadedModel, make_job: Mak
         _no_denoising_thread_is_left()
 
 
-def test_a_lost_gpu_ends_the_drawing_after_what_is_done(sd: LoadedModel, make_job: MakeJob) -> None:
+def test_a_lost_gpu_ends_the_drawing_and_finished_pictures_are_yielded(
+    sd: LoadedModel, make_job: MakeJob
+) -> None:
     calls = 0
 
     def lose_the_gpu(latents: torch.Tensor) -> None:
@@ -301,7 +303,7 @@ def test_a_lost_gpu_ends_the_drawing_after_what_is_done(sd: LoadedModel, make_jo
     assert len(_drawn(received)) == 4
 
 
-def test_what_no_model_can_draw_is_a_row_and_not_the_gpus_fault(
+def test_undrawable_pictures_become_rows_and_not_gpu_faults(
     sd: LoadedModel, make_job: MakeJob
 ) -> None:
     def shapes_that_do_not_fit(latents: torch.Tensor) -> None:
@@ -399,7 +401,7 @@ def test_photos_are_loaded_a_batch_ahead(
     assert all(name.startswith("photos") for name in loading)
 
 
-def test_photos_that_are_gone_changed_or_damaged_are_named(
+def test_missing_changed_and_damaged_photos_are_reported(
     sd: LoadedModel, photo: Path, tmp_path: Path, make_job: MakeJob
 ) -> None:
     damaged = tmp_path / "damaged.png"

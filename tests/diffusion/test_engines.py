@@ -61,7 +61,7 @@ def test_two_draw_the_bytes_of_one(engines: Engines, sd: LoadedModel, jobs: list
     assert len(engines.pids) == 2
 
 
-def test_what_a_killed_one_had_is_drawn_by_the_other(
+def test_a_killed_engines_jobs_are_drawn_by_the_other(
     engines: Engines, sd: LoadedModel, jobs: list[DrawJob]
 ) -> None:
     outcomes: list[Outcome] = []
@@ -78,7 +78,7 @@ def test_what_a_killed_one_had_is_drawn_by_the_other(
     assert killed not in engines.pids
 
 
-def test_when_all_are_killed_what_was_drawn_is_kept_and_the_rest_is_not_lost_in_silence(
+def test_when_all_engines_are_killed_finished_pictures_are_kept_and_an_error_is_raised(
     engines: Engines, sd: LoadedModel, jobs: list[DrawJob]
 ) -> None:
     outcomes: list[Outcome] = []
@@ -118,7 +118,7 @@ def test_a_caller_that_stops_early_stops_them(engines: Engines, jobs: list[DrawJ
     assert len(engines.pids) < 2
 
 
-def test_a_model_that_does_not_load_is_said_once(sd_folder: Path) -> None:
+def test_a_model_that_does_not_load_is_reported_once(sd_folder: Path) -> None:
     pinned = ModelSettings(id=str(sd_folder), devices=("cpu",), sha256="0" * 64)
     engines = Engines(pinned)
     with pytest.raises(ModelError, match=r"model\.sha256 pins"):

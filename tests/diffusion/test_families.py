@@ -58,13 +58,13 @@ class Wanted:
         (Flux(), Wanted(scheduler="own", height=8), r"height = 8.*Set it to 16\."),
     ],
 )
-def test_what_a_family_cannot_draw_is_said(family: Family, wanted: Wanted, told: str) -> None:
+def test_a_familys_limits_are_reported(family: Family, wanted: Wanted, told: str) -> None:
     problem = family.problem(wanted)
     assert problem is not None
     assert re.search(told, " ".join(problem))
 
 
-def test_what_it_can_draw_has_no_problem() -> None:
+def test_drawable_views_have_no_problem() -> None:
     wanted = Wanted(ImageToImage(strength=0.3), "heun", 4, width=72)
     assert StableDiffusion().problem(wanted) is None
 
@@ -103,7 +103,7 @@ def test_the_page_of_families_is_that_of_the_code() -> None:
         (Flux(), Wanted(scheduler="own"), {"stochastic_sampling": True}, "no seed decides"),
     ],
 )
-def test_what_a_models_schedule_forbids_is_said(
+def test_a_models_schedule_limits_are_reported(
     family: Family, wanted: Wanted, own: dict[str, object], told: str
 ) -> None:
     problem = family.schedule_problem(wanted, own)

@@ -26,11 +26,11 @@ def _raised(wrong: Callable[[], object]) -> Exception:
         (lambda: torch.ones(2, dtype=torch.bfloat16) @ torch.ones(2), "recipe"),
     ],
 )
-def test_what_torch_raises_here(wrong: Callable[[], object], fault: Fault) -> None:
+def test_errors_of_torch_are_classified(wrong: Callable[[], object], fault: Fault) -> None:
     assert fault_of(_raised(wrong)) == fault
 
 
-def test_what_the_compiler_raises_is_no_pictures_fault() -> None:
+def test_errors_of_the_compiler_are_not_the_pictures_fault() -> None:
     @torch.compile(fullgraph=True, backend="eager")
     def breaks(values: torch.Tensor) -> torch.Tensor:
         torch._dynamo.graph_break()
@@ -55,5 +55,5 @@ def test_what_the_compiler_raises_is_no_pictures_fault() -> None:
         (RuntimeError("cuDNN error: CUDNN_STATUS_EXECUTION_FAILED"), "GPU"),
     ],
 )  # fmt: skip
-def test_what_a_gpu_says(error: Exception, fault: Fault) -> None:
+def test_errors_of_a_gpu_are_classified(error: Exception, fault: Fault) -> None:
     assert fault_of(error) == fault

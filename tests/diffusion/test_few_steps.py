@@ -186,7 +186,7 @@ def test_without_guidance_a_negative_prompt_changes_nothing(
     assert [each.sha256 for each in plain.values()] == [each.sha256 for each in against.values()]
 
 
-def test_what_a_distilled_model_cannot_draw_is_said_at_plan(folders: dict[str, Path]) -> None:
+def test_a_distilled_models_limits_are_reported_at_plan(folders: dict[str, Path]) -> None:
     def problem(name: str, **changes: Any) -> str:
         view = ViewSettings.model_validate({"template": "x", "guidance": 0.0} | changes)
         return " ".join(found(folders[name]).problem(view) or ())

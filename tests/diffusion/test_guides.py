@@ -179,7 +179,7 @@ def test_bytes_depend_on_no_order_neighbour_or_process(
     assert drawn_elsewhere(asked, batch_size=3) == everything
 
 
-def test_other_methods_draw_what_they_drew_without_the_parts(
+def test_parts_do_not_change_the_pictures_of_other_methods(
     models: dict[str, LoadedModel], sd: LoadedModel, make_job: MakeJob
 ) -> None:
     with_parts, without = (

@@ -149,7 +149,7 @@ def test_weights_published_in_half_precision_alone_are_fetched(hub: Hub, tmp_pat
     assert "unet/diffusion_pytorch_model.fp16.safetensors" in hub.fetched
 
 
-def test_what_no_family_drives_costs_its_index_alone(hub: Hub, tmp_path: Path) -> None:
+def test_only_the_index_of_an_unsupported_model_is_fetched(hub: Hub, tmp_path: Path) -> None:
     index = hub.folder / "model_index.json"
     index.write_text(index.read_text().replace("StableDiffusionPipeline", "AudioLDM2Pipeline"))
     answer = _ask(hub, tmp_path / "home")

@@ -27,7 +27,7 @@ def test_the_hash_is_that_of_the_folder(sd: LoadedModel, sd_folder: Path, cache:
     assert sd.model_hash == model_hash(found(sd_folder), cache)
 
 
-def test_the_environment_names_what_decides_pixels(sd: LoadedModel) -> None:
+def test_the_environment_lists_everything_that_determines_pixels(sd: LoadedModel) -> None:
     environment = sd.environment(6)
     assert environment.device == "cpu"
     assert environment.batch_size == 6

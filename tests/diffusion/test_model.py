@@ -143,7 +143,7 @@ def test_templates_and_sentencepiece_models_decide_prompts(
     assert len(seen) == 3
 
 
-def test_pickled_weights_are_refused_with_the_way_out(model: Path) -> None:
+def test_pickled_weights_are_refused_with_a_remedy(model: Path) -> None:
     (model / UNET).rename(model / "unet" / "diffusion_pytorch_model.bin")
     assert "safe_serialization" in _refusal(model)
 
@@ -167,7 +167,7 @@ def test_tampered_weights_of_a_pinned_model_are_refused(model: Path, hashes: Pat
 
 
 @pytest.mark.parametrize("keep", [0, 5, 100, -1])
-def test_truncated_weights_are_refused_by_name(model: Path, keep: int) -> None:
+def test_truncated_weights_are_refused(model: Path, keep: int) -> None:
     (model / UNET).write_bytes((model / UNET).read_bytes()[:keep])
     assert UNET in _refusal(model)
 
@@ -177,7 +177,7 @@ def test_text_in_place_of_weights_is_refused(model: Path) -> None:
     assert "not a safetensors header" in _refusal(model)
 
 
-def test_a_missing_shard_is_refused_by_name(model: Path) -> None:
+def test_a_missing_shard_is_refused_with_its_name(model: Path) -> None:
     index = {"weight_map": {"conv_in.weight": "diffusion-00002-of-00002.safetensors"}}
     (model / f"{UNET}.index.json").write_text(json.dumps(index))
     assert "diffusion-00002-of-00002.safetensors" in _refusal(model)

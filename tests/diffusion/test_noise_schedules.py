@@ -32,7 +32,7 @@ def test_zero_terminal_snr_is_followed(sd: LoadedModel, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["pndm", "heun"])
-def test_solvers_that_cannot_follow_it_say_so(sd: LoadedModel, name: str) -> None:
+def test_solvers_that_cannot_follow_it_are_refused(sd: LoadedModel, name: str) -> None:
     with pytest.raises(RecipeError, match=r"zero terminal SNR.*ddim"):
         build_scheduler(name, _config(sd, rescale_betas_zero_snr=True), 5)
 

@@ -40,7 +40,7 @@ def test_embeddings_are_those_of_diffusers_to_the_bit(
             assert torch.equal(ours[name], value), name
 
 
-def test_each_distinct_prompt_is_encoded_once(
+def test_distinct_prompts_are_encoded_once(
     sd: LoadedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[str] = []

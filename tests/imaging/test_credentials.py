@@ -93,7 +93,9 @@ def signing() -> Shop:
 
 
 @pytest.mark.parametrize("rendition", RENDITIONS)
-def test_signed_pictures_verify_and_tell_their_recipe(rendition: Rendition, signing: Shop) -> None:
+def test_signed_pictures_verify_and_contain_their_recipe(
+    rendition: Rendition, signing: Shop
+) -> None:
     for told in (provenance(), from_photo()):
         signed = sign(render(pixels(), rendition, told), rendition, told, signing.signer)
         found = verify(signed, rendition, signing.root)
@@ -119,7 +121,7 @@ def test_a_changed_pixel_is_noticed(signing: Shop) -> None:
     assert "assertion.dataHash.mismatch" in found.problems
 
 
-def test_a_certificate_that_can_not_sign_is_named(signing: Shop) -> None:
+def test_a_certificate_that_cannot_sign_is_reported(signing: Shop) -> None:
     told = provenance()
     content = render(pixels(), "PNG", told)
     for broken in (
@@ -139,6 +141,6 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         )
 
 
-def test_a_picture_without_credentials_says_so() -> None:
+def test_a_picture_without_credentials_is_reported() -> None:
     with pytest.raises(ConfigError, match="no content credentials"):
         verify(render(pixels(), "PNG", provenance()), "PNG")

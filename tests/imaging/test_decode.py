@@ -110,7 +110,7 @@ def test_a_transparent_colour_is_white_with_a_profile_and_without(mode: str) -> 
         assert (read_image(_saved(image, "PNG", transparency=hidden, **options)) == 255).all()
 
 
-def test_animations_are_refused_by_name(tmp_path: Path) -> None:
+def test_animations_are_refused(tmp_path: Path) -> None:
     frames = [Image.fromarray(np.roll(CORNERS, k, 1)) for k in range(3)]
     for kind in ("GIF", "WEBP", "PNG", "TIFF"):
         path = tmp_path / f"turning.{kind.lower()}"
@@ -156,7 +156,7 @@ def test_truncated_pictures_are_refused(kind: str, tmp_path: Path) -> None:
     assert "damaged" in _refusal(path) or "none of" in _refusal(path)
 
 
-def test_what_is_no_picture_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_is_no_picture_is_refused(tmp_path: Path) -> None:
     assert "not one of JPEG" in _refusal(b"%PDF-1.7 a catalogue")
     assert "not one of JPEG" in _refusal(b"")
     assert "no such file" in _refusal(tmp_path / "gone.jpg")

@@ -55,7 +55,7 @@ def test_one_process_decodes_one_picture_after_another() -> None:
         (claims(60_000, 60_000), "has more than 64,000,000 pixels"),
     ],
 )
-def test_a_bomb_is_refused_by_name_before_it_is_decoded(bomb: bytes, why: str) -> None:
+def test_a_bomb_is_refused_before_it_is_decoded(bomb: bytes, why: str) -> None:
     decode_picture(saved("PNG"))
     began = time.monotonic()
     with pytest.raises(PictureError, match=f"mug.jpg: {why}"):
@@ -64,7 +64,7 @@ def test_a_bomb_is_refused_by_name_before_it_is_decoded(bomb: bytes, why: str) -
 
 
 @pytest.mark.slow
-def test_what_takes_too_long_ends_with_its_process_and_is_not_tried_twice() -> None:
+def test_a_slow_photo_ends_its_process_and_is_not_tried_twice() -> None:
     bomb = many_segments(6_000_000)
     with pytest.raises(PictureError, match=r"mug.jpg: takes too long to decode"):
         decode_picture(bomb, name="mug.jpg")
@@ -98,7 +98,7 @@ def test_a_process_that_dies_fails_its_picture_alone() -> None:
     assert decode_picture(saved("PNG", (64, 64)), name="other.png").shape == (64, 64, 3)
 
 
-def test_threads_have_a_process_each_and_all_end_with_theirs() -> None:
+def test_threads_have_separate_processes_that_end_with_them() -> None:
     script = """
 import os, sys
 from concurrent.futures import ThreadPoolExecutor

@@ -27,7 +27,7 @@ def test_they_are_those_of_scikit_image(photo: Path, threshold: float) -> None:
     assert np.array_equal(ours[..., 0][inside] > 0, expected[inside])
 
 
-def test_a_step_is_an_edge_of_a_pixel_at_the_threshold_that_is_told() -> None:
+def test_a_step_is_an_edge_one_pixel_wide_at_the_given_threshold() -> None:
     pixels = np.full((40, 40, 3), 100, np.uint8)
     pixels[:, 20:] = 120
     assert (canny(pixels, 24)[5:-5, :, 0] > 0).sum(axis=1).tolist() == [1] * 30

@@ -1,7 +1,6 @@
 from io import BytesIO
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,8 +9,8 @@ from PIL import Image
 
 from catalog_gen.imaging.decode import read_image
 from catalog_gen.imaging.encode import Rendition, encode, encode_png, srgb_profile
+from catalog_gen.imaging.pixels import Pixels
 
-Pixels = npt.NDArray[np.uint8]
 pictures = st.tuples(st.integers(1, 20), st.integers(1, 20)).flatmap(
     lambda size: hnp.arrays(np.uint8, (*size, 3))
 )

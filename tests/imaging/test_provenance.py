@@ -137,7 +137,7 @@ def test_the_parameters_are_those_that_image_tools_parse() -> None:
     }
 
 
-def test_a_changed_recipe_is_not_believed() -> None:
+def test_a_changed_recipe_is_refused() -> None:
     told = provenance()
     forged = told.as_json().replace("red mug", "blue mug")
     with pytest.raises(ProvenanceError, match="was changed"):
@@ -159,6 +159,6 @@ def test_a_changed_recipe_is_not_believed() -> None:
     ],
     ids=["empty", "text", "unlabelled", "cut PNG", "cut JPEG", "long chunk"],
 )
-def test_a_file_without_a_recipe_says_so(content: bytes) -> None:
+def test_a_file_without_a_recipe_is_refused(content: bytes) -> None:
     with pytest.raises(ProvenanceError):
         read_provenance(content)

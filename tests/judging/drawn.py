@@ -1,10 +1,9 @@
 """Simple drawn product pictures with a known subject, colour and position."""
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
-Pixels = NDArray[np.uint8]
+from catalog_gen.imaging.pixels import Pixels
 
 RED = (200, 35, 40)
 BLUE = (45, 85, 210)

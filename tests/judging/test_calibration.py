@@ -48,7 +48,7 @@ def test_the_lowest_cut_that_keeps_the_bound_is_chosen() -> None:
     assert found.needed is None
 
 
-def test_what_no_cut_can_accept_is_never_counted_as_accepted() -> None:
+def test_pictures_that_no_cut_can_accept_are_never_counted_as_accepted() -> None:
     given = [*labels((10, 60, 0)), Labelled(10, "rejected", True), Labelled(10, "review", True)]
     found = calibrate(given, review=6, most_bad=0.05, confidence=0.95)
     assert found.chosen is not None
@@ -56,7 +56,7 @@ def test_what_no_cut_can_accept_is_never_counted_as_accepted() -> None:
     assert found.chosen.manual_share == pytest.approx(1 / 62)
 
 
-def test_too_few_labels_say_how_many_are_needed() -> None:
+def test_with_too_few_labels_the_needed_number_is_reported() -> None:
     few = calibrate(labels((10, 20, 0)), review=6, most_bad=0.05, confidence=0.95)
     assert few.chosen is None
     assert few.needed is not None
@@ -89,7 +89,7 @@ def test_advice_fits_the_numbers(good: int, bad: int, outlook: str) -> None:
         assert calibrate([*given, *more], review=6, most_bad=0.05, confidence=0.95).chosen
 
 
-def test_labels_that_no_cut_accepts_say_so() -> None:
+def test_labels_that_no_cut_accepts_are_reported() -> None:
     given = [Labelled(3, "rejected", True)] * 9
     found = calibrate(given, review=6, most_bad=0.05, confidence=0.95)
     assert (found.needed, found.outlook) == (None, "none accepted")
@@ -108,7 +108,7 @@ def test_planted_labels_are_weighed_by_the_assumed_prevalence() -> None:
     assert share < at_ten.bound < 0.01
 
 
-def test_the_bound_holds_as_often_as_it_says() -> None:
+def test_the_bound_holds_with_its_stated_confidence() -> None:
     """Shops whose true shares are known: of 400 calibrations at most 5 % may break the bound."""
     chance = random.Random(4)
     #: The share of pictures with each total, and of bad ones among them: at cut 8 it is 5.7 %.

@@ -63,7 +63,7 @@ def test_every_exchange_of_the_studio_is_a_canonical_caption() -> None:
             )
 
 
-def test_the_word_that_the_picture_bears_out_wins() -> None:
+def test_the_word_that_fits_the_picture_wins() -> None:
     words = Words()
     blue_chair = words.embed_texts(["one matte blue chair"])
     (found,) = contrasts_of(blue_chair, [MUG], words)
@@ -94,7 +94,7 @@ def test_any_template_and_any_words_have_contrasts() -> None:
     assert found["farbe"].probability > 0.9
 
 
-def test_what_the_prompt_does_not_say_has_no_contrast() -> None:
+def test_values_absent_from_the_prompt_have_no_contrast() -> None:
     asked = {"colour": "red", "category": "mug"}
     rivals = Rivals(closed={"category": ("mug", "vase")})
     wish = phrasing("a photo of a {{ category }}", asked, rivals)
@@ -102,7 +102,7 @@ def test_what_the_prompt_does_not_say_has_no_contrast() -> None:
     assert found.keys() == {"category"}
 
 
-def test_where_nobody_knows_how_the_wish_was_said_there_are_none() -> None:
+def test_wishes_without_known_wording_have_no_contrasts() -> None:
     embeddings = Words().embed_texts([PROMPT, PROMPT])
     assert contrasts_of(embeddings, [None, None], Words()) == [{}, {}]
     unknown, known = contrasts_of(embeddings, [None, MUG], Words())

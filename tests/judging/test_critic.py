@@ -35,7 +35,7 @@ def test_features_know_the_picture_and_the_prompt_and_no_neighbour(model: Path) 
     assert np.abs(together[0] - asked_otherwise[0]).max() > 1e-6
 
 
-def test_soundness_is_what_the_probe_says(model: Path, tmp_path: Path) -> None:
+def test_soundness_is_the_probes_answer(model: Path, tmp_path: Path) -> None:
     denoiser = DenoiserFeatures(model)
     features = denoiser.of([product()], ["a"])
     weights = tmp_path / "critic.safetensors"
@@ -58,7 +58,7 @@ def test_another_models_critic_is_refused_with_a_remedy(model: Path, tmp_path: P
         DenoiserCritic(empty).look([product()], ["a"])
 
 
-def test_the_sample_has_a_critic_of_its_own_model() -> None:
+def test_the_sample_has_a_critic_for_its_model() -> None:
     settings = load_settings(DATA / "catalog.toml").critic
     assert settings is not None
     assert settings.weights is not None
@@ -67,7 +67,7 @@ def test_the_sample_has_a_critic_of_its_own_model() -> None:
     assert 0 <= sound <= 1
 
 
-def test_the_labels_say_what_two_judges_come_to() -> None:
+def test_the_labels_combine_two_judges() -> None:
     rows = read_table(DATA / "eye" / "labels.csv")
     assert len(rows) == 492
     both = {(*sorted(row.words),): row.verdict for row in rows if len(row.words) == 2}

@@ -86,7 +86,7 @@ def test_a_model_without_a_chat_template_is_refused(tmp_path: Path) -> None:
         QuestionsCritic(CriticSettings(kind="questions", id=folder)).look([product()], ["red"])
 
 
-def test_identity_is_of_weights_and_of_what_is_asked(
+def test_identity_covers_weights_and_questions(
     preference: Path, questioned: Path, tmp_path: Path
 ) -> None:
     def identity(**given: object) -> str:

@@ -61,7 +61,7 @@ def test_pictures_of_any_size_are_looked_at_in_order(weights: Path) -> None:
     assert detector.look([]) == []
 
 
-def test_what_is_no_detector_is_refused_with_a_remedy(tmp_path: Path) -> None:
+def test_a_file_that_is_no_detector_is_refused_with_a_remedy(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"studio\.training\.lettering"):
         LetteringDetector(tmp_path / "none.safetensors").look([product()])
     (tmp_path / "text.safetensors").write_text("no weights")

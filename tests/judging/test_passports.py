@@ -26,7 +26,7 @@ def signals() -> Signals:
     return measure(product(size=0.82), asked=Asked("red")).with_answers(lettering=-4.0)
 
 
-def test_a_good_picture_passes_and_every_number_is_told(
+def test_a_good_picture_passes_with_all_of_its_numbers(
     passports: dict[str, Passport], signals: Signals
 ) -> None:
     stamped = passports["google"].check(FILE, signals, TODAY)
@@ -45,7 +45,7 @@ def test_lettering_over_the_product_is_refused(
     assert not any("text or a watermark" in words for words in unseen.failures)
 
 
-def test_a_coming_rule_is_told_before_it_counts_and_counts_from_its_day_on(
+def test_a_future_rule_is_announced_and_applies_from_its_date(
     passports: dict[str, Passport], signals: Signals
 ) -> None:
     small = replace(FILE, width=300, height=400)
@@ -70,7 +70,7 @@ def test_a_coming_rule_is_told_before_it_counts_and_counts_from_its_day_on(
         ("meta", {"height": 499}, "shorter_side"),
     ],
 )
-def test_what_a_channel_refuses_of_a_file(
+def test_files_that_a_channel_refuses(
     passports: dict[str, Passport],
     signals: Signals,
     channel: str,
@@ -81,7 +81,7 @@ def test_what_a_channel_refuses_of_a_file(
     assert fact in {check.fact for check in stamped.checks if check.outcome == "failed"}
 
 
-def test_what_a_channel_refuses_of_a_picture(passports: dict[str, Passport]) -> None:
+def test_pictures_that_a_channel_refuses(passports: dict[str, Passport]) -> None:
     tiny = measure(product(size=0.4), asked=Asked("red"))
     grey = measure(product(size=0.82, background=(240, 240, 240)), asked=Asked("red"))
     assert "fills 4" in passports["google"].check(FILE, tiny, TODAY).failures[0]
@@ -94,7 +94,7 @@ def test_additional_pictures_may_show_the_product_otherwise(passports: dict[str,
     assert passports["google"].check(FILE, tiny, TODAY, "additional").passed
 
 
-def test_what_was_not_measured_is_told_and_fails_nothing(passports: dict[str, Passport]) -> None:
+def test_missing_measurements_are_reported_and_fail_nothing(passports: dict[str, Passport]) -> None:
     stamped = passports["google"].check(FILE, None, TODAY)
     assert stamped.passed
     assert "fill was not measured" in {check.words for check in stamped.checks}

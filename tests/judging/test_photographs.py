@@ -30,7 +30,7 @@ def found() -> list[Path]:
     return paths
 
 
-def test_the_manifest_names_enough_and_each_with_its_licence() -> None:
+def test_the_manifest_lists_enough_photographs_with_their_licences() -> None:
     assert len(MANIFEST) >= 40
     assert len({each.sha256 for each in MANIFEST}) == len(MANIFEST)
     assert all(each.licence and each.package for each in MANIFEST)

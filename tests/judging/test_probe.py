@@ -14,7 +14,7 @@ def _sample(count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     return features, wrong
 
 
-def test_it_finds_what_decides_whatever_its_scale() -> None:
+def test_it_finds_the_deciding_feature_at_any_scale() -> None:
     features, labels = _sample(600)
     others, truth = _sample(400, seed=1)
     said = fit_probe(features, labels).probabilities(others)
@@ -31,7 +31,7 @@ def test_a_doubtful_label_pulls_half_as_far() -> None:
     assert doubt == pytest.approx(0.5, abs=0.1)
 
 
-def test_no_probe_is_asked_about_the_siblings_of_what_it_was_fitted_on() -> None:
+def test_no_probe_is_tested_on_siblings_of_its_training_pictures() -> None:
     """Labels that depend only on the group can't be predicted for held-out groups."""
     chance = np.random.default_rng(2)
     groups = np.repeat(np.arange(40), 5)

@@ -77,7 +77,7 @@ def test_lost_points_come_with_the_threshold(rubric: Rubric) -> None:
         (product(BLUE), "red", "another one"),
     ],
 )
-def test_hard_failures_reject_whatever_the_total(
+def test_hard_failures_reject_regardless_of_the_total(
     rubric: Rubric, picture: np.ndarray, asked: str, words: str
 ) -> None:
     verdict = judge(measure(picture, asked=Asked(asked)), GOOD_CLIP, rubric, CONTEXT)
@@ -94,7 +94,7 @@ def test_an_off_white_border_counts_only_where_white_was_asked(rubric: Rubric) -
     assert any_view.decision == "accepted"
 
 
-def test_an_uncalibrated_scorer_sends_to_review_and_says_so(
+def test_an_uncalibrated_scorer_sends_to_review_with_the_reason(
     rubric: Rubric, signals: Signals
 ) -> None:
     verdict = judge(signals, GOOD_CLIP, rubric, replace(CONTEXT, scorer_hash="unknown"))
@@ -108,7 +108,9 @@ def test_a_variant_goes_to_review_at_best(rubric: Rubric, signals: Signals) -> N
     assert (variant.decision, cosmetic.decision) == ("review", "accepted")
 
 
-def test_reproducibility_is_what_is_on_record(rubric: Rubric, signals: Signals) -> None:
+def test_reproducibility_counts_the_recorded_recipe_and_environment(
+    rubric: Rubric, signals: Signals
+) -> None:
     def points(recipe: bool, environment: bool) -> int:
         context = replace(CONTEXT, recipe_complete=recipe, environment_complete=environment)
         return judge(signals, GOOD_CLIP, rubric, context).criteria["reproducibility"].points
@@ -181,7 +183,7 @@ def test_a_rules_direction_follows_from_its_thresholds(
     assert rule.points(value) == expected
 
 
-def test_the_hash_is_of_what_decides_for_this_scorer(rubric: Rubric) -> None:
+def test_the_hash_covers_the_rules_for_this_scorer(rubric: Rubric) -> None:
     edited = rubric.model_copy(update={"bands": rubric.bands.model_copy(update={"accept": 9})})
     foreign = rubric.model_copy(
         update={"scorers": {**rubric.scorers, "d" * 64: rubric.scorers["default"]}}
@@ -204,7 +206,7 @@ def test_the_hash_is_of_what_decides_for_this_scorer(rubric: Rubric) -> None:
         ("below = 32", "below = 32\nabove = 3", "set either below or above"),
     ],
 )
-def test_a_broken_rubric_is_refused_by_name(
+def test_a_broken_rubric_is_refused_with_the_rule(
     tmp_path: Path, old: str, new: str, message: str
 ) -> None:
     text = SHIPPED.read_text()

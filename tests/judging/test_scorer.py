@@ -96,7 +96,7 @@ def test_the_hash_is_of_the_weights_and_needs_no_loading(folder: Path, tmp_path:
     assert first._loaded is None
 
 
-def test_what_is_no_scorer_is_refused_with_a_remedy(folder: Path, tmp_path: Path) -> None:
+def test_a_folder_that_is_no_scorer_is_refused_with_a_remedy(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"no open_clip_config\.json"):
         _ = ClipScorer(ScorerSettings(id=f"local-dir:{tmp_path}")).scorer_hash
     write_tiny_clip(tmp_path / "clip")

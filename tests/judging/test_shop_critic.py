@@ -45,7 +45,7 @@ def record_of(weights: Path) -> CriticRecord:
     )
 
 
-def test_it_ranks_what_people_would_reject_below_what_they_would_accept() -> None:
+def test_it_ranks_rejected_pictures_below_accepted_ones() -> None:
     lesson = learn(reviews(300))
     assert 0.8 < lesson.auroc < 0.99
     unseen = reviews(200, seed=1)

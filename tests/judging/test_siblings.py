@@ -6,6 +6,7 @@ import pytest
 from duckdb import DuckDBPyConnection
 
 from catalog_gen.catalog.product import Product
+from catalog_gen.imaging.pixels import Pixels
 from catalog_gen.judging.measurement import Asked, measure
 from catalog_gen.judging.siblings import CLEARLY, swapped_siblings
 from catalog_gen.settings import Home
@@ -18,7 +19,7 @@ from catalog_gen.store.consistency import (
     uneven_groups,
 )
 from catalog_gen.store.outbox import Outbox
-from tests.judging.drawn import BLUE, RED, Pixels, product
+from tests.judging.drawn import BLUE, RED, product
 from tests.store.shop import Shop
 
 COLOURS = {"red": RED, "blue": BLUE}
@@ -79,7 +80,7 @@ def test_a_variant_of_another_size_or_light_is_named(shop: Shop) -> None:
         assert outliers(connection, 11, 3.5) == []  # too few to know what is usual
 
 
-def test_siblings_that_show_each_others_colour_are_named(shop: Shop) -> None:
+def test_siblings_with_swapped_colours_are_reported(shop: Shop) -> None:
     swapped = {"bottle-2-red": good("blue"), "bottle-2-blue": good("red")}
     with live(shop, GOOD | swapped) as connection:
         (pair,) = swapped_siblings(doubtful_siblings(connection, CLEARLY))

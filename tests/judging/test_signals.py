@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from scipy import ndimage
 
+from catalog_gen.imaging.pixels import Pixels
 from catalog_gen.judging.measurement import Signals, measure
 from catalog_gen.judging.picture import Asked
 from catalog_gen.judging.signals.colour import ciede2000, known_colour, srgb_to_lab
@@ -18,7 +19,7 @@ from catalog_gen.judging.signals.duplicates import (
 from catalog_gen.judging.signals.exposure import luma_of
 from catalog_gen.judging.signals.identity import embedding_distance
 from catalog_gen.judging.signals.morphology import filled, grown, shrunk
-from tests.judging.drawn import BLUE, Pixels, product
+from tests.judging.drawn import BLUE, product
 
 #: L, a, b of two colours and their difference, from the table in Sharma, Wu and Dalal (2005).
 SHARMA = [
@@ -181,7 +182,7 @@ def test_wrong_colour(good: Signals) -> None:
     assert wrong["colour_rival"] > 0.8
 
 
-def test_an_unknown_colour_word_is_no_number() -> None:
+def test_an_unknown_colour_word_is_not_measured() -> None:
     signals = measure(product(), asked=Asked("multicoloured"))
     assert signals["colour_delta"] is None
     assert signals["colour_word"] == "red"
@@ -291,6 +292,6 @@ def test_the_same_pixels_measure_the_same() -> None:
 @pytest.mark.parametrize(
     "pixels", [np.zeros((8, 8, 3), np.uint8), np.zeros((32, 32), np.uint8), np.zeros((32, 32, 3))]
 )
-def test_what_is_no_picture_is_refused(pixels: Pixels) -> None:
+def test_a_file_that_is_no_picture_is_refused(pixels: Pixels) -> None:
     with pytest.raises(ValueError, match="picture"):
         measure(pixels, asked=Asked("red"))

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from scipy import ndimage
 
 from catalog_gen.diffusion.grounds import shaded
 from catalog_gen.diffusion.references import Origin
+from catalog_gen.imaging.pixels import Pixels
 from catalog_gen.judging.facts import JudgingContext
 from catalog_gen.judging.measurement import Signals, measure
 from catalog_gen.judging.picture import Asked
@@ -17,7 +17,6 @@ from catalog_gen.judging.scorer import ClipScore
 from studio.evaluation.standing_defects import STANDING_DEFECTS, StandingDefect, plant_standing
 from tests.judging.drawn import BLUE, RED, product
 
-Pixels = NDArray[np.uint8]
 RUBRIC = load_rubric(Path(__file__).parents[2] / "data" / "rubric.toml")
 CLIP = ClipScore(0.3, 0.1, np.zeros(4, np.float32))
 
@@ -57,7 +56,7 @@ def judged(signals: Signals) -> Verdict:
 
 @pytest.mark.parametrize("colour", [RED, BLUE])
 @pytest.mark.parametrize("side", [128, 512])
-def test_a_product_that_stands_well_has_none(colour: tuple[int, int, int], side: int) -> None:
+def test_a_product_that_stands_well_has_no_problem(colour: tuple[int, int, int], side: int) -> None:
     signals = measured(*on_a_table(colour, side))
     verdict = judged(signals)
     assert not verdict.hard_failures

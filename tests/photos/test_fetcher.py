@@ -91,7 +91,7 @@ def test_a_photo_whose_file_was_damaged_is_fetched_again(shop: Shop, tmp_path: P
         ("/bomb", "came compressed (gzip), which was not requested", 1),
     ],
 )
-def test_what_a_server_does_wrong_fails_its_photo_alone(
+def test_a_servers_errors_fail_only_its_photo(
     shop: Shop, tmp_path: Path, path: str, why: str, requests: int
 ) -> None:
     started = time.monotonic()
@@ -153,7 +153,7 @@ def test_a_server_that_dies_is_soon_left_alone(shop: Shop, tmp_path: Path) -> No
         assert fetch(again, tmp_path, "/good/1") == Fetched(fetched=1)
 
 
-def test_a_round_that_was_cut_short_goes_on(shop: Shop, tmp_path: Path) -> None:
+def test_an_interrupted_round_of_photos_continues(shop: Shop, tmp_path: Path) -> None:
     def cut_short() -> None:
         with Shelf(tmp_path).writing() as shelf:
             fetch_photos([shop.url("/good/1")], shelf, AllowedHosts([shop.host]), LIMITS)
@@ -168,7 +168,7 @@ def test_a_round_that_was_cut_short_goes_on(shop: Shop, tmp_path: Path) -> None:
     assert fetch(shop, tmp_path, "/good/1", "/good/2") == Fetched(unchanged=2)
 
 
-def test_after_a_clock_that_ran_ahead_every_photo_is_asked_for_again(
+def test_after_a_clock_that_ran_ahead_every_photo_is_requested_again(
     shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as clock:
@@ -215,7 +215,7 @@ def test_progress_comes_from_every_thread(shop: Shop, tmp_path: Path) -> None:
         *("224.0.0.1", "255.255.255.255", "ff02::1"),
     ],
 )
-def test_names_that_lead_into_the_house_are_not_followed(tmp_path: Path, address: str) -> None:
+def test_names_that_resolve_to_private_addresses_are_refused(tmp_path: Path, address: str) -> None:
     def resolve(host: str, port: int) -> list[str]:
         return ["93.184.215.14", address]
 

@@ -19,6 +19,7 @@ from catalog_gen.settings import Home
 from catalog_gen.stages.catalog import Catalog, Stamp
 from catalog_gen.stages.feed import take_feed
 from catalog_gen.stages.images import draw_missing
+from catalog_gen.stages.lessons import learn_concepts
 from catalog_gen.stages.products import record_products
 from catalog_gen.stages.prompts import write_prompts
 from catalog_gen.stages.publication import publish_best
@@ -165,13 +166,17 @@ class Shop:
         """Run the stages of a refresh in order, without Dagster."""
         catalog, stamp, shards = self.catalog, Stamp.at_once(run_id), range(SHARDS)
         changes = record_products(catalog, take_feed(catalog), stamp).changes
-        prompts = write_prompts(catalog, shards, stamp, budget=Budget(budget, seconds))
+        limit = Budget(budget, seconds)
+        learned = learn_concepts(catalog, lambda: self.engine.model, stamp, budget=limit)
+        prompts = write_prompts(catalog, shards, stamp, budget=limit)
         drawn = draw_missing(catalog, lambda: self.engine, shards, stamp)
         score_images(catalog, self.scorer, shards, stamp)
         judge_images(catalog, self.scorer.scorer_hash, shards, stamp)
         published = publish_best(catalog, self.scorer.scorer_hash, stamp)
         return {
             "changed": changes.changed,
+            "learned": learned.learned,
+            "unlearned": (learned.failed, learned.deferred),
             "planned": prompts.planned,
             "reused": prompts.reused,
             "deferred": prompts.deferred,

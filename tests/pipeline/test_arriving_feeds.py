@@ -57,7 +57,7 @@ def test_a_feed_that_is_being_written_is_waited_for(tmp_path: Path) -> None:
     assert taken.path.read_text() == FEED
 
 
-def test_a_feed_that_is_written_for_ever_is_refused(
+def test_a_feed_that_is_written_forever_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("catalog_gen.stages.feed.PATIENCE", 1.5)

@@ -132,7 +132,7 @@ def test_a_photo_that_comes_back_is_cut_out_on_request(shop: Shop) -> None:
     assert shop.query("SELECT count(*) FROM cutouts WHERE run_id = 'retry'") == [(1,)]
 
 
-def test_the_gallery_shows_what_was_cut_out(shop: Shop) -> None:
+def test_the_gallery_shows_cutouts(shop: Shop) -> None:
     shop.night("first")
     page = write_catalog_gallery(shop.catalog)
     masks = shop.query("SELECT mask_sha256 FROM cutouts WHERE mask_sha256 <> ''")

@@ -112,7 +112,7 @@ def test_drawing_goes_on_and_the_next_night_takes_the_pictures_over(tmp_path: Pa
     assert catalog.outbox.pending() == []
 
 
-def test_a_database_that_is_held_in_the_middle_holds_nothing_up(
+def test_a_database_locked_during_a_run_does_not_stop_drawing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shop = open_shop(tmp_path)

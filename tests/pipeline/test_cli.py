@@ -68,7 +68,7 @@ def test_a_plan_on_a_fresh_machine_writes_nothing(tmp_path: Path) -> None:
     assert not shop.home.root.exists()
 
 
-def test_status_and_sql_tell_the_night(refreshed: Shop) -> None:
+def test_status_and_sql_report_the_night(refreshed: Shop) -> None:
     status = answer(refreshed, "status")
     assert status["published"] == {"products": 3, "images": 3, "coverage": 1.0}
     assert [each["status"] for each in status["runs"]] == ["succeeded"]
@@ -78,7 +78,7 @@ def test_status_and_sql_tell_the_night(refreshed: Shop) -> None:
     assert rows["rows"] == [{"a": 1, "a_2": 2, "b": None}]
 
 
-def test_a_deployment_that_is_none_is_told_before_a_run_begins(
+def test_an_unknown_deployment_is_refused_before_a_run_begins(
     refreshed: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CATALOG_DEPLOYMENT", "prod")
@@ -180,7 +180,7 @@ def test_closed_streams_do_no_harm(refreshed: Shop) -> None:
 
 
 @pytest.mark.parametrize("home", ["", "a%b", "what?"])
-def test_a_home_that_can_t_be_used_is_told(refreshed: Shop, home: str) -> None:
+def test_a_home_that_cannot_be_used_is_reported(refreshed: Shop, home: str) -> None:
     environment = os.environ | refreshed.environment | {"CATALOG_HOME": home}
     done = subprocess.run(
         [sys.executable, "-m", "catalog_gen.cli", "status"],

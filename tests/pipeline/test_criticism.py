@@ -37,7 +37,7 @@ def doubting(shop: Shop, soundness: float) -> None:
     save_critic(weights, wrong, features.denoiser_hash(), 1)
 
 
-def test_a_critic_that_comes_or_changes_scores_what_is_stored_and_draws_nothing(shop: Shop) -> None:
+def test_a_new_or_changed_critic_rescores_stored_pictures_and_draws_nothing(shop: Shop) -> None:
     shop.night("first")
     drawn, scored = shop.query(PICTURES), shop.query(SCORED)
     assert make_plan(shop.catalog).scored_again == ScoredAgain(0, ())
@@ -100,7 +100,7 @@ def test_a_doubtful_form_gets_more_candidates_within_the_budget(shop: Shop) -> N
     ]
 
 
-def test_a_sound_form_is_left_alone_and_another_probe_is_asked_anew(shop: Shop) -> None:
+def test_a_sound_form_is_not_retried_and_a_new_probe_judges_again(shop: Shop) -> None:
     doubting(shop, 0.9)
     with_critic(shop, f'id = "{shop.catalog.settings.model.id}"\nweights = "critic.safetensors"')
     shop.night("first")

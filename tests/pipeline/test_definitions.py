@@ -21,7 +21,7 @@ def defs(refreshed: Shop) -> dg.Definitions:
     return defs
 
 
-def test_the_graph_is_the_design_s(defs: dg.Definitions) -> None:
+def test_the_graph_is_that_of_the_design(defs: dg.Definitions) -> None:
     dg.Definitions.validate_loadable(defs)
     graph = defs.resolve_asset_graph()
     parents = {
@@ -31,7 +31,8 @@ def test_the_graph_is_the_design_s(defs: dg.Definitions) -> None:
     assert parents == {
         "product_feed": set(),
         "products": {"product_feed"},
-        "prompts": {"products"},
+        "learned_concepts": {"products"},
+        "prompts": {"products", "learned_concepts"},
         "candidate_images": {"prompts"},
         "clip_scores": {"candidate_images"},
         "verdicts": {"clip_scores"},

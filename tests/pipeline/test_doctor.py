@@ -30,7 +30,7 @@ def test_a_fresh_shop_is_well_and_stays_untouched(tmp_path: Path) -> None:
     assert not shop.home.root.exists()
 
 
-def test_each_planted_fault_is_found_with_its_remedy(tmp_path: Path) -> None:
+def test_every_planted_fault_is_found_with_its_remedy(tmp_path: Path) -> None:
     shop = open_shop(tmp_path)
     with shop.catalog.store.writing():
         pass
@@ -89,7 +89,7 @@ def test_a_signing_key_that_others_can_read_or_change_is_a_fault(
     assert ("chmod 600" in found.remedy) == (state == "fault")
 
 
-def test_a_store_of_a_newer_version_is_named(tmp_path: Path) -> None:
+def test_a_store_of_a_newer_version_is_refused(tmp_path: Path) -> None:
     shop = open_shop(tmp_path)
     with shop.catalog.store.writing():
         pass

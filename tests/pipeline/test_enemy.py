@@ -172,7 +172,7 @@ def write_feed(shop: Shop) -> None:
         stream.write(f"broken,https://me:{IN_URLS[0]}@shop.example\n")
 
 
-def test_the_night_goes_through_and_tells_what_failed(night: Night) -> None:
+def test_the_night_completes_and_reports_failures(night: Night) -> None:
     assert night.refresh.returncode == 1, night.refresh.stderr
     summary = json.loads(night.refresh.stdout)
     assert summary["products"]["rejected"] == 1

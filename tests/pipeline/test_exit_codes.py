@@ -53,7 +53,7 @@ def test_done_is_zero(refreshed: Shop, command: str) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_a_backup_goes_out_and_in(refreshed: Shop, tmp_path: Path) -> None:
+def test_a_backup_is_written_and_restored(refreshed: Shop, tmp_path: Path) -> None:
     assert run(refreshed, "backup", str(tmp_path / "backup")).returncode == 0
     assert run(refreshed, "restore", str(tmp_path / "backup")).returncode in (
         2,
@@ -83,7 +83,7 @@ def test_a_damaged_store_is_three_and_names_the_remedy(damaged: Shop, command: s
     assert "estore" in (done.stderr + done.stdout).replace("\n", "")
 
 
-def test_without_a_snapshot_sql_says_what_to_do(refreshed: Shop, tmp_path: Path) -> None:
+def test_without_a_snapshot_sql_gives_the_next_step(refreshed: Shop, tmp_path: Path) -> None:
     shop = Shop(tmp_path)
     done = run(shop, "sql", "SELECT 1")
     assert done.returncode == 3
@@ -109,7 +109,7 @@ def test_a_store_from_before_the_release_is_refused_by_every_command(
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("command", "limit"), [("plan", 400), ("refresh", 2000)])
-def test_too_little_memory_is_three_and_named(
+def test_too_little_memory_is_reported_with_exit_code_three(
     refreshed: Shop, tmp_path: Path, command: str, limit: int
 ) -> None:
     """Not an ImportError of a library that found no room for its code."""

@@ -55,7 +55,9 @@ def feed_of(exported: Exported) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(exported.feed.read_text("utf-8"))))
 
 
-def test_a_web_server_may_read_what_a_strict_umask_wrote(shop: Shop, tmp_path: Path) -> None:
+def test_a_web_server_can_read_files_written_under_a_strict_umask(
+    shop: Shop, tmp_path: Path
+) -> None:
     left = tmp_path / "out" / "images" / ".catalog-gen-abcdefgh.partial"
     left.parent.mkdir(parents=True, mode=0o700)
     left.write_bytes(b"of an export that was killed")
@@ -94,7 +96,7 @@ def test_google_gets_its_fields_its_form_and_nothing_that_it_refuses(
     assert refused["sku-1", "small"] == "the shorter side has 64 pixels (at least 100)"
 
 
-def test_shopify_has_a_row_a_picture_and_meta_words_of_its_own(shop: Shop, tmp_path: Path) -> None:
+def test_shopify_has_one_row_per_picture_and_meta_its_terms(shop: Shop, tmp_path: Path) -> None:
     rows = feed_of(export(shop.catalog, "shopify", tmp_path / "shopify"))
     assert [(row["Handle"], row["Title"], row["Image Position"]) for row in rows[:2]] == [
         ("sku-1", "Red Mug", "1"),
@@ -124,7 +126,7 @@ def test_shopify_never_merges_products_and_takes_the_number_of_a_price(
     assert {row["Variant Price"] for row in rows} == {amount}
 
 
-def test_every_exported_picture_tells_which_one_it_is(shop: Shop, tmp_path: Path) -> None:
+def test_every_exported_picture_identifies_itself(shop: Shop, tmp_path: Path) -> None:
     exported = export(shop.catalog, "files", tmp_path / "files")
     export(shop.catalog, "google", tmp_path / "google")
     paths = [*(tmp_path / "files" / "images").iterdir(), *(tmp_path / "google/images").iterdir()]
@@ -185,7 +187,7 @@ def test_the_bytes_alone_are_enough_to_find_a_picture(shop: Shop, tmp_path: Path
         assert identify(connection, str(renamed)) == image_id
 
 
-def test_an_export_deletes_only_what_it_wrote(shop: Shop, tmp_path: Path) -> None:
+def test_an_export_deletes_only_its_own_pictures(shop: Shop, tmp_path: Path) -> None:
     for channel in ("google", "shopify"):
         export(shop.catalog, channel, tmp_path, base_url="https://cdn.example")
     before = {path.name for path in (tmp_path / "images").iterdir()}

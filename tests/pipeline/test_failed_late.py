@@ -11,7 +11,7 @@ from catalog_gen.errors import StoreError
 from tests.pipeline.shop import open_shop
 
 
-def test_a_check_that_fails_hides_nothing_of_what_was_done(
+def test_a_failed_check_does_not_hide_finished_work(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     def fail(*_: object) -> None:

@@ -85,7 +85,7 @@ def test_a_full_disk_stops_the_night_and_the_next_goes_on(
     assert verify(catalog.store, catalog.outbox).damaged == ()
 
 
-def test_a_disk_that_turns_read_only_is_named_and_what_is_there_is_read(shop: Shop) -> None:
+def test_a_disk_that_turns_read_only_is_reported_and_stays_readable(shop: Shop) -> None:
     shop.night("first")
     remount = ["mount", "-o", "remount,ro", str(shop.home.root)]
     subprocess.run(remount, check=True)

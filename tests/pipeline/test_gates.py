@@ -36,7 +36,7 @@ def failed_gates(shop: Shop) -> list[str]:
     return [gate.gate for gate in gates.gates if not gate.passed]
 
 
-def test_a_low_pass_rate_keeps_what_is_live_and_says_so(shop: Shop) -> None:
+def test_a_low_pass_rate_keeps_the_live_set_and_is_reported(shop: Shop) -> None:
     shop.night("first")
     before = live(shop)
     with shop.catalog.store.writing() as connection:

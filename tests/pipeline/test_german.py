@@ -138,7 +138,7 @@ def test_other_words_are_another_template(shop: Shop) -> None:
     assert {each.product_id for each in plan.unsupported} == {"k-3", "k-5"}
 
 
-def test_a_wish_that_todays_template_says_otherwise_has_no_contrasts(shop: Shop) -> None:
+def test_a_wish_that_todays_template_words_differently_has_no_contrasts(shop: Shop) -> None:
     """Scored after the template was changed and before the next plan."""
     shop.night("first")
     with shop.catalog.store.writing() as connection:
@@ -151,7 +151,7 @@ def test_a_wish_that_todays_template_says_otherwise_has_no_contrasts(shop: Shop)
     assert rows == [("{}",)]
 
 
-def test_what_was_cut_from_a_prompt_has_no_contrast(shop: Shop) -> None:
+def test_values_cut_from_the_prompt_have_no_contrast(shop: Shop) -> None:
     text = shop.config.read_text("utf-8")
     long = "mit " * 80
     template = f"{{{{ category }}}}, {long}, in {{{{ colour }}}}"

@@ -55,7 +55,7 @@ def test_the_installed_dagster_is_the_one_that_was_looked_at() -> None:
     )
 
 
-def test_nothing_else_imports_what_is_private() -> None:
+def test_only_internals_imports_private_modules() -> None:
     files = [
         path
         for room in ("assets_defs", "resources", "catalog_gen")
@@ -66,14 +66,14 @@ def test_nothing_else_imports_what_is_private() -> None:
     assert found == ["internals.py"]
 
 
-def test_a_step_says_why_it_failed() -> None:
+def test_a_failed_step_gives_its_reason() -> None:
     with dg.DagsterInstance.ephemeral() as instance:
         done = refused.execute_in_process(instance=instance, raise_on_error=False)
         (error,) = step_errors(instance, done.run_id)
     assert (error.kind, error.message) == ("ValueError", "no such colour")
 
 
-def test_a_run_that_is_ended_from_outside_is_told_from_one_that_failed() -> None:
+def test_a_terminated_run_is_distinguished_from_a_failed_one() -> None:
     with dg.DagsterInstance.ephemeral() as instance:
         failed = refused.execute_in_process(instance=instance, raise_on_error=False).run_id
         dead = instance.create_run_for_job(refused).run_id
@@ -85,7 +85,7 @@ def test_a_run_that_is_ended_from_outside_is_told_from_one_that_failed() -> None
         assert taken_pools(instance) == []
 
 
-def test_a_run_of_which_only_its_launcher_says_that_it_failed_was_killed() -> None:
+def test_a_run_that_only_its_launcher_reports_as_failed_was_killed() -> None:
     with dg.DagsterInstance.ephemeral() as instance:
         run = instance.create_run_for_job(refused)
         instance.report_run_failed(run)  # as Dagster's code server does when the process is gone

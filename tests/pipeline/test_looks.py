@@ -54,7 +54,7 @@ def test_real_exports_ask_for_fewer_pictures(
     assert len(make_plan(replace(catalog, settings=settings)).items) == apart
 
 
-def test_sizes_are_drawn_once_and_each_is_published(shop: Shop) -> None:
+def test_sizes_are_drawn_once_and_all_published(shop: Shop) -> None:
     plan = make_plan(shop.catalog)
     assert [(each.product_id, each.products) for each in plan.items] == [
         *[("blue-S", 1)] * 2,
@@ -68,7 +68,7 @@ def test_sizes_are_drawn_once_and_each_is_published(shop: Shop) -> None:
     assert make_plan(shop.catalog).items == ()
 
 
-def test_a_new_size_reuses_what_is_drawn_or_waits_with_the_others(shop: Shop) -> None:
+def test_a_new_size_shares_drawn_or_planned_pictures(shop: Shop) -> None:
     shop.night("first", budget=2)  # the blue mug's: deferred are those of the red one
     shop.write_feed(RED | BLUE | {"red-XL": ("Red Mug, XL", "mug", "red", "9.00 EUR")})
     plan = make_plan(shop.catalog)
@@ -81,7 +81,7 @@ def test_a_new_size_reuses_what_is_drawn_or_waits_with_the_others(shop: Shop) ->
     assert (third["generated"], third["reused"], third["live"]) == (0, 2, 5)
 
 
-def test_what_waits_for_a_product_that_leaves_is_drawn_for_the_others(shop: Shop) -> None:
+def test_work_of_a_retired_product_is_drawn_for_the_others(shop: Shop) -> None:
     shop.night("first", budget=2)
     left = {"red-L": ("Red Mug, L", "mug", "green", "9.00 EUR"), "red-S": RED["red-S"]}
     shop.write_feed(BLUE | left)
@@ -95,7 +95,7 @@ def test_what_waits_for_a_product_that_leaves_is_drawn_for_the_others(shop: Shop
     assert make_plan(shop.catalog).items == ()
 
 
-def test_a_setting_keeps_apart_what_looks_alike_by_accident(shop: Shop) -> None:
+def test_a_setting_keeps_accidentally_equal_looks_apart(shop: Shop) -> None:
     rows = [("id", "title", "product_type", "color", "price", "item_group_id")]
     rows += [(key, *row, "acme") for key, row in RED.items()]
     rows += [("other-1", "Red Mug", "mug", "red", "9.00 EUR", "other")]
@@ -154,7 +154,7 @@ def test_photos_that_cannot_be_read_are_not_one_photo(shop: Shop) -> None:
     assert [each.products for each in refreshed] == [1, 1, 1, 1]
 
 
-def test_exports_and_commands_give_each_product_the_picture(shop: Shop, tmp_path: Path) -> None:
+def test_exports_and_commands_give_every_product_its_picture(shop: Shop, tmp_path: Path) -> None:
     shop.night("first")
     out = tmp_path / "out"
     exported = export(shop.catalog, "files", out)

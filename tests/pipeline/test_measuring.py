@@ -55,7 +55,7 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shop:
 SCORES = "SELECT image_id, signals, device FROM scores ORDER BY image_id"
 
 
-def test_what_was_measured_while_drawing_is_what_scoring_measures(shop: Shop) -> None:
+def test_measurements_while_drawing_equal_those_while_scoring(shop: Shop) -> None:
     catalog, stamp, shards = shop.catalog, Stamp.at_once("one"), range(SHARDS)
     record_products(catalog, take_feed(catalog), stamp)
     write_prompts(catalog, shards, stamp, budget=NO_LIMIT)
@@ -73,7 +73,7 @@ def test_what_was_measured_while_drawing_is_what_scoring_measures(shop: Shop) ->
     assert shop.query(SCORES) == first
 
 
-def test_what_was_measured_against_something_else_is_measured_anew(shop: Shop) -> None:
+def test_measurements_against_something_else_are_repeated(shop: Shop) -> None:
     catalog, stamp, shards = shop.catalog, Stamp.at_once("one"), range(SHARDS)
     record_products(catalog, take_feed(catalog), stamp)
     write_prompts(catalog, shards, stamp, budget=NO_LIMIT)
@@ -97,7 +97,7 @@ def _pictures(count: int) -> list[np.ndarray]:
     return [generator.integers(0, 256, (40, 32, 3)).astype(np.uint8) for _ in range(count)]
 
 
-def test_processes_measure_what_this_one_measures() -> None:
+def test_other_processes_measure_the_same() -> None:
     beside = Beside(None)
     pictures = _pictures(3)
     try:

@@ -71,7 +71,7 @@ def test_a_mended_photo_is_drawn_again_and_nothing_else(tmp_path: Path) -> None:
         assert open_failures(connection) == []
 
 
-def test_what_was_given_up_is_tried_again_from_zero_where_it_is_asked_for(tmp_path: Path) -> None:
+def test_given_up_pictures_are_retried_from_zero_on_request(tmp_path: Path) -> None:
     shop = with_photos(tmp_path)
     for number in range(4):
         shop.night(f"night {number}")
@@ -86,7 +86,7 @@ def test_what_was_given_up_is_tried_again_from_zero_where_it_is_asked_for(tmp_pa
 
 
 @pytest.mark.slow
-def test_a_refresh_says_what_to_do_the_second_night_too_and_retry_draws_it(tmp_path: Path) -> None:
+def test_a_refresh_repeats_the_remedy_every_night_until_retry_draws_it(tmp_path: Path) -> None:
     shop = with_photos(tmp_path)
     shop.config.write_text(
         shop.config.read_text("utf-8").replace("[publish]", "[limits]\ntries = 1\n[publish]"),
@@ -175,7 +175,7 @@ def failed_shards(instance: dg.DagsterInstance) -> set[str]:
 
 
 @pytest.mark.slow
-def test_a_night_takes_up_nothing_that_was_given_up(tmp_path: Path) -> None:
+def test_a_night_does_not_retry_given_up_pictures(tmp_path: Path) -> None:
     from assets_defs.launch import dagster_instance
 
     shop = with_photos(tmp_path)
@@ -189,7 +189,7 @@ def test_a_night_takes_up_nothing_that_was_given_up(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_one_shard_materialised_from_the_page_draws_exactly_what_failed(tmp_path: Path) -> None:
+def test_materialising_one_shard_draws_exactly_its_failures(tmp_path: Path) -> None:
     from assets_defs.launch import dagster_instance
 
     shop = with_photos(tmp_path)
@@ -219,7 +219,7 @@ def failure(product_id: str, error: str, status: str = "failed") -> OpenFailure:
     )
 
 
-def test_the_same_reasons_are_told_once_with_all_that_they_concern() -> None:
+def test_equal_reasons_are_reported_once_with_all_products() -> None:
     groups = grouped(
         [
             failure("sku-1", "a.png: is no picture. Replace it."),

@@ -48,7 +48,7 @@ def texts(shop: Shop) -> list[str]:
     return [each.read_text("utf-8") for each in sorted(files, key=lambda x: x.stat().st_mtime_ns)]
 
 
-def test_every_night_is_told_once_with_its_pictures(
+def test_every_night_is_reported_once_with_its_pictures(
     shop: Shop, instance: dg.DagsterInstance
 ) -> None:
     now = datetime.now(UTC)
@@ -65,7 +65,7 @@ def test_every_night_is_told_once_with_its_pictures(
     assert tell(instance, shop.catalog, now, since=BEGAN).sent == []
 
 
-def test_it_is_sent_wherever_the_settings_say(
+def test_it_is_sent_as_the_settings_say(
     shop: Shop, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     inbox = Inbox()
@@ -87,11 +87,13 @@ def test_it_is_sent_wherever_the_settings_say(
     assert len(pictures) == 3
 
 
-def test_nights_before_anybody_asked_are_not_told(shop: Shop, instance: dg.DagsterInstance) -> None:
+def test_nights_before_reports_were_set_up_are_not_reported(
+    shop: Shop, instance: dg.DagsterInstance
+) -> None:
     assert tell(instance, shop.catalog, datetime.now(UTC)).sent == []
 
 
-def test_a_night_is_told_even_if_the_store_cannot_be_read(
+def test_a_night_is_reported_even_if_the_store_cannot_be_read(
     shop: Shop, instance: dg.DagsterInstance
 ) -> None:
     database = shop.home.database
@@ -107,7 +109,7 @@ def test_a_night_is_told_even_if_the_store_cannot_be_read(
     assert "none of its 0 rows" in bad
 
 
-def test_the_sensor_tells_of_a_silent_night_within_minutes(
+def test_the_sensor_reports_a_silent_night_within_minutes(
     shop: Shop, instance: dg.DagsterInstance
 ) -> None:
     catalog = shop.catalog

@@ -19,7 +19,7 @@ def shop(tmp_path: Path) -> Shop:
     return open_shop(tmp_path)
 
 
-def test_only_what_changed_is_drawn(shop: Shop) -> None:
+def test_only_changes_are_drawn(shop: Shop) -> None:
     first = shop.night("first")
     assert (first["planned"], first["generated"], first["live"]) == (6, 6, 3)
     assert shop.query("SELECT DISTINCT reason FROM ledger") == [("new",)]
@@ -70,7 +70,7 @@ def test_a_budget_defers_and_a_later_night_catches_up(shop: Shop) -> None:
     assert shop.query("SELECT count(*) FROM images") == [(6,)]
 
 
-def test_what_a_budget_put_off_is_still_told_with_old_and_new_value(shop: Shop) -> None:
+def test_deferred_work_is_still_reported_with_old_and_new_value(shop: Shop) -> None:
     shop.night("first")
     shop.write_feed(ROWS | {"sku-1": ("Red Mug", "mug", "yellow", "9.00 EUR")})
     told = {(item.view, item.reason, item.changes) for item in make_plan(shop.catalog).items}
@@ -92,7 +92,7 @@ def test_a_budget_in_seconds_is_planned_from_what_was_measured(shop: Shop) -> No
     assert plan.seconds > 0
 
 
-def test_a_prompt_that_is_one_endless_word_is_told_and_not_drawn(shop: Shop) -> None:
+def test_a_prompt_of_one_endless_word_is_reported_and_not_drawn(shop: Shop) -> None:
     text = shop.config.read_text("utf-8")
     shop.config.write_text(text.replace("{{ colour }} {{ category }}", "{{ title }}"), "utf-8")
     shop.write_feed(ROWS | {"sku-4": ("x" * 400, "mug", "red", "1.00 EUR")})
@@ -170,7 +170,7 @@ def test_a_changed_rubric_judges_again_and_draws_and_scores_nothing(shop: Shop) 
     assert shop.query("SELECT image_id, scorer, scored_at FROM scores ORDER BY ALL") == scored
 
 
-def test_what_was_rejected_climbs_the_ladder_and_ends_with_a_person(shop: Shop) -> None:
+def test_rejected_pictures_climb_the_ladder_and_end_with_a_person(shop: Shop) -> None:
     strict = (shop.folder / "rubric.toml").read_text("utf-8")
     strict += '[[hard]]\nsignal = "documented"\nbelow = 3\nsays = "nothing is good enough"\n'
     (shop.folder / "rubric.toml").write_text(strict, "utf-8")
@@ -208,7 +208,7 @@ def test_what_was_rejected_climbs_the_ladder_and_ends_with_a_person(shop: Shop) 
         assert len(out_of_retries(connection, settings)) == 2
 
 
-def test_a_lost_gpu_ends_the_night_and_what_was_drawn_stays(shop: Shop) -> None:
+def test_a_lost_gpu_ends_the_night_and_drawn_pictures_stay(shop: Shop) -> None:
     calls = 0
 
     def lose_the_gpu(*_: object) -> None:

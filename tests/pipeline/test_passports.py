@@ -24,7 +24,7 @@ def stamped(shop: Shop, image_id: str, day: date = TODAY) -> dict[str, Stamped]:
         return stamp_pictures(connection, catalog.settings.passports, [shown], day)[shown]
 
 
-def test_a_changed_rule_is_told_at_once_and_draws_nothing(tmp_path: Path) -> None:
+def test_a_changed_rule_is_reported_at_once_and_draws_nothing(tmp_path: Path) -> None:
     shop = open_shop(tmp_path)
     shop.night("first")
     drawn = shop.query("SELECT image_id, sha256 FROM images ORDER BY ALL")

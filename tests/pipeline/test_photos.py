@@ -83,7 +83,7 @@ def test_photos_that_do_not_come(shop: Shop, server: Server) -> None:
     assert noted == {"fetched": 0, "unchanged": 2, "failed": 1, "own": 0, "missing": 1}
 
 
-def test_a_product_that_never_had_a_photo_says_why(shop: Shop, server: Server) -> None:
+def test_a_product_that_never_had_a_photo_gives_the_reason(shop: Shop, server: Server) -> None:
     write_feed(shop, {"sku-1": server.url("/page"), "sku-2": server.url("/good/2.png")})
     night = shop.night("first")
     assert (night["generated"], night["failed"]) == (5, 1)

@@ -90,7 +90,7 @@ def test_a_shrunk_feed_stops_the_plan_as_it_would_the_refresh(
     assert "A refresh would stop" in capsys.readouterr().out
 
 
-def test_a_missing_photo_is_told_with_its_product(
+def test_a_missing_photo_is_reported_with_its_product(
     shop: Shop, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     config = shop.folder / "edited.toml"
@@ -103,7 +103,7 @@ def test_a_missing_photo_is_told_with_its_product(
     assert "gone.png" in plan["photos"][0]["why"]
 
 
-def test_what_keeps_pictures_back_is_told(
+def test_reasons_for_held_back_pictures_are_reported(
     shop: Shop, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     rubric = shop.folder / "rubric.toml"
@@ -188,7 +188,7 @@ def test_the_shop_s_own_critic_is_looked_for(shop: Shop) -> None:
         require(Catalog.open(config, shop.home))
 
 
-def test_several_problems_are_told_at_once(shop: Shop) -> None:
+def test_several_problems_are_reported_at_once(shop: Shop) -> None:
     config = shop.folder / "worse.toml"
     text = shop.config.read_text("utf-8").replace('"rubric.toml"', '"none.toml"')
     config.write_text(text.replace('["photos"]', '["nowhere"]'), "utf-8")

@@ -88,7 +88,7 @@ def put_the_clock_right(shop: Shop) -> set[str]:
     return {state.name for state in states}
 
 
-def test_what_a_power_cut_ended_is_ended_and_the_next_run_begins(tmp_path: Path) -> None:
+def test_after_a_power_cut_dead_runs_are_ended_and_the_next_begins(tmp_path: Path) -> None:
     shop = open_shop(tmp_path)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

@@ -76,7 +76,7 @@ def test_an_interrupt_ends_it_in_one_sentence(tmp_path: Path) -> None:
     assert int(str(summary)) == int(str(stored)) + waiting > 0
 
 
-def test_elsewhere_each_stage_has_one_line(tmp_path: Path) -> None:
+def test_outside_a_terminal_every_stage_prints_one_line(tmp_path: Path) -> None:
     done = run(open_shop(tmp_path), "refresh")
     assert done.returncode == 0, done.stderr
     lines = [line for line in done.stderr.splitlines() if re.match(r"\w+: \d+ of \d+ in ", line)]

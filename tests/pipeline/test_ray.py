@@ -13,12 +13,15 @@ from catalog_gen.progress import Progress, reporting_to
 from catalog_gen.stages.catalog import Stamp
 from catalog_gen.stages.feed import take_feed
 from catalog_gen.stages.images import draw_missing
+from catalog_gen.stages.lessons import learn_concepts
 from catalog_gen.stages.products import record_products
 from catalog_gen.stages.prompts import write_prompts
+from catalog_gen.stages.reproduce import reproduce
 from catalog_gen.stages.scores import score_images
 from resources.diffusion import RayPipelineResource
 from resources.scorer import RayScorerResource
 from tests.pipeline.shop import Shop, open_shop
+from tests.pipeline.taught import teaching_shop
 
 ray = pytest.importorskip("ray")
 
@@ -88,3 +91,17 @@ def test_two_workers_draw_the_night_of_one_machine_though_one_is_killed(tmp_path
     score_images(two.catalog, two.scorer, SHARED, Stamp.at_once("two"), elsewhere)
     score_images(one.catalog, one.scorer, SHARED, Stamp.at_once("one"))
     assert sorted(two.query(SCORES)) == sorted(one.query(SCORES))
+
+
+def test_workers_draw_with_what_was_learned(tmp_path: Path) -> None:
+    shop = teaching_shop(tmp_path)
+    stamp = Stamp.at_once("ray")
+    record_products(shop.catalog, take_feed(shop.catalog), stamp)
+    resource = RayPipelineResource()
+    learn_concepts(shop.catalog, lambda: resource.model(shop.catalog), stamp, budget=NO_LIMIT)
+    write_prompts(shop.catalog, SHARED, stamp, budget=NO_LIMIT)
+    pool = resource.engine(shop.catalog, "ray")
+    drawn = draw_missing(shop.catalog, lambda: pool, SHARED, stamp)
+    assert (drawn.generated, drawn.failed) == (10, 0)
+    ids = [str(row[0]) for row in shop.query("SELECT image_id FROM lineage WHERE view = 'owned'")]
+    assert [each.result for each in reproduce(shop.catalog, ids)] == ["identical"] * 4

@@ -29,7 +29,7 @@ def test_a_night_ends_with_pictures_page_and_snapshot(refreshed: Shop) -> None:
     assert list(refreshed.home.outbox.glob("*.parquet")) == []
 
 
-def test_a_run_that_fails_says_why_and_is_told_in_the_store(tmp_path: Path) -> None:
+def test_a_failed_run_is_recorded_with_its_reason(tmp_path: Path) -> None:
     shop = open_shop(tmp_path)
     (shop.folder / "feed.csv").write_text("colour,price\nred,9.00 EUR\n", "utf-8")
     with dagster_instance(shop.home) as instance:

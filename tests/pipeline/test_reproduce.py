@@ -117,7 +117,7 @@ def test_a_photo_that_moved_is_found_and_one_that_changed_is_named(shop: Shop) -
     assert found["sku-3"].causes == ("photo",)
 
 
-def test_weights_that_are_gone_or_others_are_named(shop: Shop) -> None:
+def test_missing_and_changed_weights_are_reported(shop: Shop) -> None:
     (image_id,) = ids_of(shop)[:1]
     model = Path(shop.catalog.settings.model.id)
     shutil.rmtree(model)

@@ -61,7 +61,7 @@ def live_blue(shop: Shop) -> str:
 
 
 @in_both_places
-def test_what_lost_or_was_replaced_goes_and_what_is_live_stays(shop: Shop) -> None:
+def test_lost_and_replaced_pictures_are_deleted_and_live_ones_stay(shop: Shop) -> None:
     assert night(shop, "first") == Dropped()
     blue = live_blue(shop)
     assert night(shop, "second") == Dropped()
@@ -102,7 +102,7 @@ def test_a_product_that_returns_is_drawn_again_with_the_same_bytes(shop: Shop) -
     assert verify(shop.catalog.store, shop.catalog.outbox).damaged == ()
 
 
-def test_reproduce_draws_what_was_deleted_and_keeps_it_for_a_while(shop: Shop) -> None:
+def test_reproduce_draws_deleted_pictures_and_keeps_them_for_a_while(shop: Shop) -> None:
     for number in range(3):
         night(shop, f"night {number}")
     lost = ids(shop, DROPPED)
@@ -118,7 +118,7 @@ def test_reproduce_draws_what_was_deleted_and_keeps_it_for_a_while(shop: Shop) -
     assert [night(shop, f"later {number}").pictures for number in range(3)] == [0, 0, 1]
 
 
-def test_what_a_person_saw_and_what_a_rollback_needs_stay(shop: Shop) -> None:
+def test_reviewed_pictures_and_those_for_rollbacks_stay(shop: Shop) -> None:
     night(shop, "first")
     (loser,) = ids(
         shop,

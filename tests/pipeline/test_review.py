@@ -8,7 +8,7 @@ from tests.pipeline.test_cli import answer, run
 
 
 @pytest.mark.slow
-def test_people_decide_and_the_cut_follows(refreshed: Shop) -> None:
+def test_reviews_move_the_cut(refreshed: Shop) -> None:
     assert answer(refreshed, "review") == {"waiting": []}
     rubric = refreshed.folder / "rubric.toml"
     sample = answer(refreshed, "review", "--sample", "4")["sample"]

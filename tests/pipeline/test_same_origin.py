@@ -81,7 +81,7 @@ def test_an_image_can_launch_nothing_even_in_an_old_browser() -> None:
     assert status(image, "GET", query=launch) == 403
 
 
-def test_a_link_from_elsewhere_may_lead_to_the_page_but_not_to_what_changes_something() -> None:
+def test_a_link_from_another_site_may_open_pages_but_change_nothing() -> None:
     link = OWN | {
         "sec-fetch-site": "cross-site",
         "sec-fetch-mode": "navigate",

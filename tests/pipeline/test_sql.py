@@ -42,13 +42,13 @@ def printed(capsys: pytest.CaptureFixture[str], query: str) -> str:
     return capsys.readouterr().out
 
 
-def test_what_fits_is_a_table(capsys: pytest.CaptureFixture[str]) -> None:
+def test_narrow_rows_are_a_table(capsys: pytest.CaptureFixture[str]) -> None:
     told = printed(capsys, "SELECT 1 AS one, 'zwei' AS two")
     assert "┃ one ┃ two  ┃" in told
     assert "│ 1   │ zwei │" in told
 
 
-def test_wide_rows_stand_one_under_the_other(capsys: pytest.CaptureFixture[str]) -> None:
+def test_wide_rows_are_printed_line_by_line(capsys: pytest.CaptureFixture[str]) -> None:
     query = "SELECT n AS number, repeat('x', 90) AS long_text FROM range(2) t(n)"
     long = "x" * 90
     assert printed(capsys, query).splitlines() == [

@@ -103,7 +103,7 @@ def test_a_killed_run_is_ended_and_its_slot_freed_and_a_living_one_is_left(tmp_p
     }
 
 
-def test_a_run_that_lost_its_lock_long_ago_is_ended_whoever_launched_it(
+def test_a_run_without_its_lock_is_ended_however_it_was_launched(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     home = Home(tmp_path)
@@ -117,7 +117,7 @@ def test_a_run_that_lost_its_lock_long_ago_is_ended_whoever_launched_it(
     assert statuses(home) == {lost: "interrupted"}
 
 
-def test_a_run_that_was_lost_while_the_clock_was_ahead_is_ended_once_it_is_put_right(
+def test_a_run_that_died_while_the_clock_was_ahead_is_ended_after_its_correction(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     home = Home(tmp_path)
@@ -156,7 +156,7 @@ def test_every_end_that_dagster_knows_is_recorded_and_its_word_counts(tmp_path: 
     }
 
 
-def test_while_the_database_is_held_dagster_is_told_and_the_store_the_next_time(
+def test_with_a_locked_database_dagster_records_the_end_first_and_the_store_later(
     tmp_path: Path,
 ) -> None:
     home = Home(tmp_path)

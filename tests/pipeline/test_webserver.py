@@ -70,7 +70,7 @@ def daemon(refreshed: Shop) -> Iterator[None]:
 def test_the_page_shows_the_graph_the_schedule_and_the_run(server: str) -> None:
     assets = ask(server, "{ assetNodes { assetKey { path } description isPartitioned } }")
     nodes = {node["assetKey"]["path"][0]: node for node in assets["assetNodes"]}
-    assert len(nodes) == 11
+    assert {"product_feed", "candidate_images", "gallery", "experiment"} <= nodes.keys()
     assert all(node["description"] for node in nodes.values())
     assert nodes["candidate_images"]["isPartitioned"]
     schedule = ask(

@@ -51,7 +51,7 @@ def test_counts_equal_those_of_transformers(folders: tuple[Path, Path], form: in
         assert ours.count(text) == len(theirs(text).input_ids), text
 
 
-def test_what_fits_stays_as_it_is(folders: tuple[Path, Path]) -> None:
+def test_prompts_that_fit_are_unchanged(folders: tuple[Path, Path]) -> None:
     fitted = TokenBudget(folders[0]).fit("red mug,  on  white")
     assert (fitted.text, fitted.dropped) == ("red mug,  on  white", ())
     assert fitted.tokens == TokenBudget(folders[0]).count(fitted.text)

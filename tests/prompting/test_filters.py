@@ -66,7 +66,7 @@ def test_first_sentence() -> None:
     assert first_sentence("One line") == "One line"
 
 
-def test_words_pass_unchanged_where_the_model_has_none_of_its_own() -> None:
+def test_words_pass_unchanged_for_a_model_without_a_dialect() -> None:
     filters = filters_of(GENERIC)
     assert filters["words"]("Crimson", "colour", "Blue mug") == "Crimson"
     assert filters["words"]("", "colour", "Blue mug") == ""

@@ -34,7 +34,9 @@ def clip_tokens(text: str) -> int:
 
 
 @pytest.mark.parametrize("count", [STUDIO.count, clip_tokens])
-def test_english_is_known_and_others_are_told(count: Callable[[str], int]) -> None:
+def test_english_is_recognised_and_other_languages_are_reported(
+    count: Callable[[str], int],
+) -> None:
     assert language_warning(ENGLISH, count) == ""
     for titles in (GERMAN, RUSSIAN):
         assert "multilingual" in language_warning(titles, count)
@@ -48,5 +50,5 @@ def test_the_sample_feed_is_known() -> None:
     assert share > LEAST_KNOWN
 
 
-def test_too_few_words_say_nothing() -> None:
+def test_too_few_words_give_no_estimate() -> None:
     assert known_words(["Becher"], STUDIO.count) is None

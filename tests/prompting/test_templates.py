@@ -57,12 +57,12 @@ def test_syntax_error_names_its_line(broken: str) -> None:
         "{% if title is no_such_test %}{% endif %}",
     ],
 )
-def test_what_reaches_beyond_text_is_refused_before_any_product(escape: str) -> None:
+def test_templates_that_use_more_than_text_are_refused_before_any_product(escape: str) -> None:
     with pytest.raises(ConfigError, match="line 1: "):
         compile_template(escape, KNOWN)
 
 
-def test_what_fails_on_a_product_names_it() -> None:
+def test_errors_on_a_product_name_it() -> None:
     template = compile_template("{{ 1 / (title | length - 3) }}", KNOWN)
     with pytest.raises(ConfigError, match="'P-1'"):
         template.render({"product_id": "P-1", "title": "Mug"})
@@ -171,7 +171,7 @@ def test_no_template_multiplies_text_into_gigabytes(source: str, why: str) -> No
     assert time.process_time() - began < 5
 
 
-def test_what_is_counted_stays_what_it_was() -> None:
+def test_operators_filters_and_loops_keep_their_meaning() -> None:
     source = (
         "{% set parts = [colour, material] | select | list %}{{ parts | join(' and ') }}"
         "{% for each in parts + ['new'] %}{{ each ~ '!' }}{% endfor %}"

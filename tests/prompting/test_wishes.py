@@ -49,7 +49,7 @@ def test_common_attributes_that_the_template_reads_are_asked_as_the_product_has_
     assert view.say(fields, view.asked(fields)) == "Petrol Kettles by Norr"
 
 
-def test_they_are_asked_in_the_words_of_a_model_that_has_its_own() -> None:
+def test_they_are_asked_in_the_models_words() -> None:
     view = wishes("{{ colour }} {{ category }}", dialect=SMALL)
     fields = {"colour": "Crimson", "category": "Kitchen > Mug"}
     assert view.say(fields, view.asked(fields)) == "red mug"
@@ -80,7 +80,7 @@ def test_a_views_own_asks_override_and_are_always_asked() -> None:
     assert view.fields == {"title", "colour"}
 
 
-def test_the_negative_prompt_reads_what_is_asked_too() -> None:
+def test_the_negative_prompt_can_use_asked_values() -> None:
     view = wishes("{{ title }}", negative="not {{ mood }}", shared={"mood": "{{ brand }}"})
     fields = {"brand": "Norr"}
     assert view.say_negative(fields, view.asked(fields)) == "not Norr"
@@ -105,7 +105,7 @@ def test_an_ask_reads_products_and_no_other_ask(asks: dict[str, str]) -> None:
         wishes("{{ mood }}", asks=asks, shared={"mood": "calm"})
 
 
-def test_what_a_view_does_not_ask_for_cannot_make_a_product_unsupported() -> None:
+def test_attributes_that_a_view_does_not_ask_for_never_make_a_product_unsupported() -> None:
     teal = Product("1", "Bowl", category="Bowl", attributes={"colour": "Teal"}).fields()
     both = wishes("{{ colour }} {{ category }}", dialect=SMALL)
     only_thing = wishes("{{ category }}", dialect=SMALL)
@@ -118,7 +118,7 @@ def test_what_a_view_does_not_ask_for_cannot_make_a_product_unsupported() -> Non
     st.sampled_from(KNOWN),
     st.sampled_from(["", "red", "Mug", "teal"]),
 )
-def test_what_is_unsupported_depends_on_the_fields_that_the_view_reads(
+def test_support_depends_only_on_fields_that_the_view_reads(
     fields: dict[str, str], changed: str, value: str
 ) -> None:
     """So a product is asked about again whenever the answer could differ."""

@@ -141,7 +141,7 @@ def test_the_live_picture_comes_first_then_those_that_wait(tmp_path: Path) -> No
     assert [each["number"] for each in product["views"][0]["images"]] == [1, 2, 0]
 
 
-def test_the_second_night_writes_only_what_is_new_and_drops_what_is_old(tmp_path: Path) -> None:
+def test_the_second_night_writes_new_files_and_deletes_old_ones(tmp_path: Path) -> None:
     source = Source()
     write_gallery(catalog(mug(image(0), image(1, live=False))), tmp_path, source)
     (tmp_path / "images" / "notes.txt").write_text("someone's own file")
@@ -167,7 +167,7 @@ def test_files_that_are_right_already_are_left_alone(tmp_path: Path) -> None:
     assert list(damaged_files(tmp_path)) == []
 
 
-def test_what_was_cut_out_is_shown_beside_the_photo_while_it_is_there(tmp_path: Path) -> None:
+def test_cutouts_are_shown_beside_existing_photos(tmp_path: Path) -> None:
     kept = mug(image(0, photo_sha256="e" * 64, mask_sha256="f" * 64))
     written(catalog(kept), tmp_path)
     assert {each.stem for each in (tmp_path / "photos").iterdir()} == {"e" * 64, "f" * 64}
@@ -196,7 +196,7 @@ def test_torn_files_are_seen_and_written_anew(tmp_path: Path, kind: str) -> None
             assert list(damaged_files(tmp_path)) == []
 
 
-def test_a_web_server_may_read_what_a_strict_umask_wrote(tmp_path: Path) -> None:
+def test_a_web_server_can_read_files_written_under_a_strict_umask(tmp_path: Path) -> None:
     before = os.umask(0o077)
     try:
         written(catalog(mug(image(0, photo_sha256="e" * 64))), tmp_path / "site")
@@ -272,13 +272,13 @@ def test_a_long_title_is_cut_in_the_index_between_characters(title: str) -> None
     assert (title * 60).startswith(row[1].removesuffix("…"))
 
 
-def test_the_index_says_what_the_filters_ask() -> None:
+def test_the_index_marks_the_states_of_the_filters() -> None:
     waiting = GalleryView("packshot", (image(0), image(1, live=False, decision="review")), ("x",))
     assert view_state(waiting) & (LIVE | WAITING | FAILED) == LIVE | WAITING | FAILED
     assert not view_state(GalleryView("packshot", (image(0),))) & (WAITING | FAILED)
 
 
-def test_a_product_that_comes_changes_one_data_file() -> None:
+def test_a_new_product_changes_one_data_file() -> None:
     products = [mug(product_id=f"sku-{number:04d}") for number in range(400)]
     before = {data_file(chunk)[0] for chunk in chunked(products)}
     products.insert(200, mug(product_id="sku-0199a"))

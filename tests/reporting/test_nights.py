@@ -64,7 +64,7 @@ def night(**changes: Any) -> NightSummary:
     return NightSummary(**{**values, **changes})
 
 
-def test_a_summary_says_what_changed_failed_waits_cost_and_drifted() -> None:
+def test_a_summary_lists_changes_failures_reviews_cost_and_drift() -> None:
     told = as_text(
         night_message(night(waiting=4, troubles=(Trouble(3, "no photo", "Add it."),)), "")
     )
@@ -138,7 +138,7 @@ def test_late_nights(minutes: float, runs: list[Launched], keys: list[str]) -> N
     assert [each.key for each in late_nights(now, DUE, LONG_AGO, runs, PATIENCE)] == keys
 
 
-def test_a_night_before_anybody_watched_is_not_missed() -> None:
+def test_a_night_before_reports_were_set_up_is_not_late() -> None:
     assert not list(late_nights(NOW, DUE, DUE + timedelta(seconds=1), [], PATIENCE))
 
 
@@ -203,7 +203,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
-def test_mail_goes_encrypted_to_a_trusted_server_thatknows_password_the_password(
+def test_mail_goes_encrypted_to_a_trusted_server_that_knows_the_password(
     certificate: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -274,7 +274,7 @@ def test_secrets_come_from_the_environment(
     assert "hunter2" not in str(refused.value)
 
 
-def test_a_message_is_sent_once_each_way_and_again_until_it_arrives(tmp_path: Path) -> None:
+def test_a_message_is_sent_once_per_channel_and_retried_until_it_arrives(tmp_path: Path) -> None:
     made: list[str] = []
 
     def make() -> Message:
@@ -302,7 +302,7 @@ def test_a_message_is_sent_once_each_way_and_again_until_it_arrives(tmp_path: Pa
     assert len(inbox.mails) == 1
 
 
-def test_a_new_way_is_told_nothing_old(tmp_path: Path) -> None:
+def test_a_new_channel_gets_no_old_reports(tmp_path: Path) -> None:
     def send(at: datetime, *senders: Any) -> list[str]:
         delivery = Delivery()
         with Messenger.at_work(tmp_path, senders, NOW) as messenger:

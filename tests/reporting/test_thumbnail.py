@@ -41,6 +41,6 @@ def test_a_small_picture_keeps_its_size() -> None:
     assert size_of(thumbnail(noise(20), 5_000)) == (20, 20)
 
 
-def test_what_is_no_picture_is_refused() -> None:
+def test_a_file_that_is_no_picture_is_refused() -> None:
     with pytest.raises(UnidentifiedImageError):
         thumbnail(b"no picture", 1_000)

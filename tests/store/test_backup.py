@@ -67,7 +67,7 @@ def backup(whole_backup: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(whole_backup, tmp_path / "backup"))
 
 
-def test_a_backup_brings_back_every_row_and_what_waits(
+def test_a_backup_restores_every_row_and_the_waiting_files(
     full: Shop, home: Home, tmp_path: Path
 ) -> None:
     before = contents(home)
@@ -87,7 +87,7 @@ def test_a_backup_brings_back_every_row_and_what_waits(
         assert connection.execute("SELECT count(*) FROM lineage").fetchall()
 
 
-def test_a_restore_replaces_nothing_unasked_and_keeps_what_it_replaces(
+def test_a_restore_needs_force_and_keeps_the_old_store(
     full: Shop, home: Home, tmp_path: Path
 ) -> None:
     back_up(home, tmp_path / "backup")
@@ -107,7 +107,7 @@ def test_a_restore_replaces_nothing_unasked_and_keeps_what_it_replaces(
     assert len(Outbox(home.outbox).pending()) == 1
 
 
-def test_a_backup_goes_nowhere_where_something_is(
+def test_a_backup_does_not_overwrite_a_folder(
     full: Shop, home: Home, backup: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(InputError, match="exists and is not empty"):

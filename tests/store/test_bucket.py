@@ -47,7 +47,7 @@ def test_a_bucket_keeps_lists_and_drops(server: Faulty) -> None:
 
 
 @pytest.mark.parametrize("fault", ["500", "slow down", "truncated", "wrong etag", "flipped"])
-def test_what_passes_by_is_tried_again(server: Faulty, fault: str) -> None:
+def test_transient_faults_are_retried(server: Faulty, fault: str) -> None:
     chance = random.Random(1)
     server.fault = lambda _: fault if chance.random() < 0.15 else ""
     pictures = InBucket(PLACE)
@@ -59,14 +59,14 @@ def test_what_passes_by_is_tried_again(server: Faulty, fault: str) -> None:
     assert pictures.broken(kept) == set()
 
 
-def test_a_bucket_that_keeps_less_than_it_says_is_told(server: Faulty) -> None:
+def test_a_bucket_that_loses_bytes_is_reported(server: Faulty) -> None:
     server.fault = lambda request: "swallowed" if request["REQUEST_METHOD"] == "PUT" else ""
     with pytest.raises(StoreError, match="gives others back"):
         InBucket(PLACE).put(named(1))
 
 
 @pytest.mark.parametrize(("fault", "told"), [("denied", "credentials"), ("expired", "expired")])
-def test_lost_credentials_are_told_and_the_pictures_wait(
+def test_lost_credentials_are_reported_and_the_pictures_wait(
     server: Faulty, shop: Shop, fault: str, told: str
 ) -> None:
     shop.place = PLACE
@@ -79,7 +79,7 @@ def test_lost_credentials_are_told_and_the_pictures_wait(
     assert verify(shop.store, shop.outbox).damaged == ()
 
 
-def test_a_server_that_is_gone_is_told(server: Faulty, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreachable_server_is_reported(server: Faulty, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     with pytest.raises(StoreError, match="can't be used"):
         InBucket(PLACE).put(named(1))
@@ -103,7 +103,7 @@ def test_a_catalog_moves_into_a_bucket_and_back_while_a_tenth_fails(
     assert verify(shop.store, shop.outbox).damaged == ()
 
 
-def test_a_listing_that_is_torn_goes_on(server: Faulty) -> None:
+def test_a_torn_listing_is_continued(server: Faulty) -> None:
     kept = named(12)
     InBucket(PLACE).put(kept)
     faults = iter(["truncated", "500", "truncated"])
@@ -112,7 +112,7 @@ def test_a_listing_that_is_torn_goes_on(server: Faulty) -> None:
     assert server.told == ["truncated", "500", "truncated"]
 
 
-def test_nothing_of_the_credentials_is_told(server: Faulty, monkeypatch: Any) -> None:
+def test_no_credentials_appear_in_messages(server: Faulty, monkeypatch: Any) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "very-secret")
     server.fault = lambda _: "denied"
     with pytest.raises(StoreError) as told:

@@ -55,7 +55,7 @@ def test_an_error_leaves_nothing_behind(store: Store) -> None:
     assert run_ids(store) == ["first"]
 
 
-def test_an_error_that_was_swallowed_inside_is_told_at_the_end(store: Store) -> None:
+def test_a_swallowed_error_is_raised_at_the_end(store: Store) -> None:
     start_run_row(store, "first")
 
     def swallow() -> None:
@@ -93,7 +93,7 @@ def test_reading_can_not_write(store: Store) -> None:
 
 
 @pytest.mark.parametrize("role", ["writer", "reader"])
-def test_another_process_is_named_with_its_pid(store: Store, role: str) -> None:
+def test_another_process_is_reported_with_its_pid(store: Store, role: str) -> None:
     start_run_row(store, "first")
     with subprocess.Popen(
         [sys.executable, "-c", HOLD, str(store.path), role],
@@ -111,7 +111,7 @@ def test_another_process_is_named_with_its_pid(store: Store, role: str) -> None:
     assert run_ids(store) == ["first", "second"]
 
 
-def test_the_store_waits_for_a_process_that_soon_lets_go(home: Home) -> None:
+def test_the_store_waits_for_a_short_lock(home: Home) -> None:
     patient = Store(home, patience=30)
     start_run_row(patient, "first")
     with subprocess.Popen(
@@ -167,7 +167,7 @@ def test_a_block_leaves_no_limit_and_no_database_to_the_next(store: Store, tmp_p
         assert ("scratch",) not in tables
 
 
-def test_what_spilled_to_disk_is_gone_with_its_folder(store: Store) -> None:
+def test_spill_files_are_deleted_with_their_folder(store: Store) -> None:
     spilled = store.path.with_name(f"{store.path.name}.tmp")
     start_run_row(store, "first")
     with store.reading() as connection:
@@ -269,7 +269,7 @@ def test_a_damaged_log_is_named_or_loses_its_tail_and_never_a_picture(home: Home
     assert rows_with(None) == []  # the remedy: without the log all pictures are still there
 
 
-def test_a_folder_that_can_not_be_written(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     # Root may write to any folder but to those that the kernel makes up.
     folder = tmp_path if os.geteuid() else Path("/sys")

@@ -60,7 +60,7 @@ def test_the_best_picture_counts_and_a_person_settles_it(shop: Shop) -> None:
     assert in_doubt(shop) == {"mug-2": 0.5}, "what was rejected is not the best"
 
 
-def test_what_was_rejected_altogether_is_in_no_doubt(shop: Shop) -> None:
+def test_a_look_with_only_rejected_pictures_is_not_doubtful(shop: Shop) -> None:
     shop.decisions, shop.soundness = {"mug-1": "rejected"}, {"mug-1": 0.5}
     shop.refresh([mug(1)])
     assert in_doubt(shop) == {}

@@ -34,7 +34,7 @@ def test_a_picture_comes_back_as_it_was(shop: Shop, image_ids: list[str]) -> Non
 
 
 @pytest.mark.parametrize("damage", [b"\xab", b"", None])
-def test_damaged_bytes_are_named_and_never_served(
+def test_damaged_bytes_are_reported_and_never_served(
     shop: Shop, image_ids: list[str], damage: bytes | None
 ) -> None:
     spoil(shop.store, drawn(image_ids[1]).sha256, damage)
@@ -45,7 +45,7 @@ def test_damaged_bytes_are_named_and_never_served(
             stored_png(connection, pictures, image_ids[1])
 
 
-def test_a_picture_is_found_by_either_name(shop: Shop, image_ids: list[str]) -> None:
+def test_a_picture_is_found_by_id_or_by_hash(shop: Shop, image_ids: list[str]) -> None:
     with shop.store.reading() as connection:
         for image_id in image_ids:
             assert find_image(connection, image_id[:20].upper()) == image_id
@@ -57,7 +57,7 @@ def test_a_picture_is_found_by_either_name(shop: Shop, image_ids: list[str]) -> 
             find_image(connection, "0" * 64)
 
 
-def test_an_ambiguous_name_lists_what_it_fits(shop: Shop) -> None:
+def test_an_ambiguous_name_lists_its_matches(shop: Shop) -> None:
     ids = ["abcd" + digit * 60 for digit in "12"]
     shop.draw(ids)
     with (

@@ -104,7 +104,7 @@ def test_a_budget_defers_and_a_later_one_takes(shop: Shop) -> None:
     assert [item.product_id for item in work_of(shop)] == ["mug-1", "mug-2"]
 
 
-def test_nobody_draws_for_retired_products_or_dropped_wishes(shop: Shop) -> None:
+def test_retired_products_and_dropped_wishes_are_not_drawn(shop: Shop) -> None:
     shop.record([mug(1), mug(2), mug(3)])
     shop.plan()
     shop.night = 1
@@ -137,7 +137,7 @@ def test_two_wishes_for_the_same_picture_share_it(shop: Shop) -> None:
         assert [each.image_id for each in shown.pictures] == [work.recipe_id]
 
 
-def test_who_asks_anew_for_a_failure_did_not_try_it(shop: Shop) -> None:
+def test_planning_a_given_up_picture_again_is_no_try_of_the_run(shop: Shop) -> None:
     shop.record([mug(1)])
     shop.plan()
     (work,) = work_of(shop)
@@ -166,7 +166,7 @@ def test_the_ladder_goes_on_past_a_rung_that_was_given_up(shop: Shop) -> None:
         assert connection.execute(rungs).fetchall() == []
 
 
-def test_each_shard_has_its_own_work(shop: Shop) -> None:
+def test_shards_have_separate_work(shop: Shop) -> None:
     shop.record([mug(number) for number in range(30)])
     shop.plan()
     with shop.store.reading() as connection:

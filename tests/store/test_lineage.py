@@ -108,7 +108,7 @@ def test_the_page_has_every_column_of_every_view(worked: Shop) -> None:
         assert f"| `{view}` | {comment} |" in page, view
 
 
-def test_a_snapshot_says_of_lineage_what_the_live_view_says(worked: Shop, snapshot: Home) -> None:
+def test_lineage_in_a_snapshot_equals_the_live_view(worked: Shop, snapshot: Home) -> None:
     rows = "SELECT * FROM lineage ORDER BY image_id"
     columns = """
         SELECT column_name, data_type, comment FROM duckdb_columns()
@@ -121,7 +121,7 @@ def test_a_snapshot_says_of_lineage_what_the_live_view_says(worked: Shop, snapsh
     assert ("image_bytes",) not in kept
 
 
-def test_time_travel_shows_each_publication_as_it_was(worked: Shop, snapshot: Home) -> None:
+def test_time_travel_shows_every_publication_as_it_was(worked: Shop, snapshot: Home) -> None:
     shown = {
         day: query_snapshot(
             snapshot,
@@ -138,7 +138,7 @@ def test_time_travel_shows_each_publication_as_it_was(worked: Shop, snapshot: Ho
     assert shown[1] != shown[2]
 
 
-def test_an_image_tells_everything(worked: Shop) -> None:
+def test_lineage_of_an_image_is_complete(worked: Shop) -> None:
     with worked.store.reading() as connection:
         image_id = connection.execute(
             "SELECT image_id FROM lineage WHERE product_id = 'mug-1' AND live"
@@ -276,7 +276,7 @@ def test_a_query_reads_the_snapshot_and_nothing_else(snapshot: Home, query: str)
     assert query_snapshot(snapshot, "SELECT count(*) FROM products").rows == ((4,),)
 
 
-def test_without_a_snapshot_the_next_step_is_told(home: Home) -> None:
+def test_without_a_snapshot_the_error_gives_the_next_step(home: Home) -> None:
     with pytest.raises(CatalogError, match="catalog-gen refresh"):
         query_snapshot(home, "SELECT 1")
 

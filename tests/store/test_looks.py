@@ -83,7 +83,7 @@ def test_the_gallery_gives_every_product_its_pictures(sizes: Shop) -> None:
     assert len(ids) == 1
 
 
-def test_a_picture_says_who_asks_for_it_and_who_shows_it(sizes: Shop) -> None:
+def test_a_picture_lists_the_products_that_ask_for_it_and_show_it(sizes: Shop) -> None:
     with sizes.store.reading() as connection:
         ((image_id,),) = connection.execute(
             "SELECT image_id FROM live_images WHERE product_id = 'Shirt-red-S'"
@@ -167,7 +167,7 @@ def test_a_failure_is_one_and_names_all_that_lack_the_picture(shop: Shop) -> Non
         ]
 
 
-def test_a_persons_word_holds_for_the_look(shop: Shop) -> None:
+def test_a_review_holds_for_the_whole_look(shop: Shop) -> None:
     shop.decisions = {"Shirt-red-L": "rejected"}
     shop.refresh(SIZES)
     with shop.store.writing() as connection:

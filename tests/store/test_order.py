@@ -104,7 +104,9 @@ def test_the_last_feed_run_gates_and_audit_count(put_right: Shop) -> None:
         assert next_to_replay(connection, 2) == ids  # the first was replayed longest ago
 
 
-def test_the_reason_for_a_change_is_told_from_what_was_asked_before(put_right: Shop) -> None:
+def test_the_reason_for_a_change_is_found_by_comparison_with_the_earlier_wish(
+    put_right: Shop,
+) -> None:
     stale, _ = put_right.plan()
     blue = put_right.row(stale[0]).prompt_id
     with put_right.store.reading() as connection:

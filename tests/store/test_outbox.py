@@ -66,7 +66,7 @@ def take(store: Store, outbox: Outbox) -> Ingested:
 
 @settings(max_examples=50)
 @given(st.lists(st.binary(max_size=300), max_size=4), st.lists(st.text("ab \n'€"), max_size=3))
-def test_what_is_written_is_what_is_read(pngs: list[bytes], errors: list[str]) -> None:
+def test_written_rows_are_read_unchanged(pngs: list[bytes], errors: list[str]) -> None:
     images = [
         replace(drawn(str(number)), png=png, sha256=sha256(png).hexdigest())
         for number, png in enumerate(pngs)
@@ -175,7 +175,7 @@ def test_files_wait_while_another_process_holds_the_database(store: Store, outbo
     assert take(store, outbox) == Ingested(images=3)
 
 
-def test_an_outbox_that_can_not_be_written_says_so(tmp_path: Path) -> None:
+def test_an_outbox_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
     (tmp_path / "outbox").write_text("a file where the folder should be")
     with pytest.raises(StoreError, match="can't take a batch"):
         Outbox(tmp_path / "outbox").write([drawn(IDS[0])], [], ENVIRONMENT)
@@ -191,7 +191,7 @@ def test_many_files_go_in_group_by_group(
     assert stored_ids(store) == IDS
 
 
-def test_the_ledger_knows_who_drew_and_how_long(shop: Shop, outbox: Outbox) -> None:
+def test_the_ledger_records_the_run_and_the_time(shop: Shop, outbox: Outbox) -> None:
     shop.record([mug(1), mug(2)])
     shop.plan()
     with shop.store.reading() as connection:

@@ -16,7 +16,7 @@ def night(store: Store, sizes: dict[int, int], broken: dict[int, list[str]]) -> 
     return due
 
 
-def test_everything_is_seen_within_so_many_nights(store: Store) -> None:
+def test_everything_is_checked_within_the_configured_nights(store: Store) -> None:
     sizes = dict.fromkeys(range(SLICES), 5_000)
     nights = [night(store, sizes, {}) for _ in range(10)]
     assert {len(due) for due in nights} == {26}
@@ -25,12 +25,12 @@ def test_everything_is_seen_within_so_many_nights(store: Store) -> None:
     assert night(store, sizes, {}) >= nights[0] - nights[9]
 
 
-def test_a_small_catalog_is_seen_every_night(store: Store) -> None:
+def test_a_small_catalog_is_checked_every_night(store: Store) -> None:
     sizes = {slice_of("0a" + 62 * "0"): 3, slice_of("ff" + 62 * "0"): 900}
     assert [night(store, sizes, {}) for _ in range(3)] == [frozenset({10, 255})] * 3
 
 
-def test_a_slice_with_a_broken_picture_is_looked_at_until_it_is_whole(store: Store) -> None:
+def test_a_slice_with_a_broken_picture_is_checked_until_it_is_whole(store: Store) -> None:
     sizes = dict.fromkeys(range(SLICES), 5_000)
     first = min(night(store, sizes, {0: ["00" * 32]}))
     assert first == 0

@@ -37,7 +37,7 @@ def pictures(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Picture
         yield InDatabase(connection)
 
 
-def test_what_is_put_is_got_listed_and_dropped(pictures: Pictures) -> None:
+def test_pictures_can_be_put_read_listed_and_deleted(pictures: Pictures) -> None:
     kept = named(b"one", b"two", b"", bytes(100_000))
     first = next(iter(kept))
     assert pictures.get(list(kept)) == {}
@@ -82,7 +82,7 @@ def test_a_file_is_whole_read_only_and_alone_in_its_folder(tmp_path: Path) -> No
     assert list(pictures.listed()) == [(address, len(content))]
 
 
-def test_what_dead_processes_left_half_written_is_swept(tmp_path: Path) -> None:
+def test_half_written_files_of_dead_processes_are_deleted(tmp_path: Path) -> None:
     left = tmp_path / ".catalog-gen-abcdefgh.partial"
     left.mkdir()
     (left / "half").write_bytes(b"half")
@@ -91,7 +91,7 @@ def test_what_dead_processes_left_half_written_is_swept(tmp_path: Path) -> None:
         assert (left.exists(), living.exists()) == (False, True)
 
 
-def test_a_folder_that_can_not_be_written_says_so(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
     (tmp_path / "pictures").write_text("a file where the folder should be")
     with pytest.raises(StoreError, match="can't be written"):
         InFolder(tmp_path / "pictures").put(named(b"one"))
@@ -129,7 +129,7 @@ def test_addresses_that_lead_nowhere_are_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize(("source", "target"), [("folder", "duckdb"), ("duckdb", "folder")])
-def test_a_move_takes_every_picture_along_and_gives_the_space_back(
+def test_a_move_moves_every_picture_and_frees_the_space(
     shop: Shop, source: str, target: str
 ) -> None:
     shop.place = source
@@ -147,9 +147,7 @@ def test_a_move_takes_every_picture_along_and_gives_the_space_back(
 
 
 @pytest.mark.parametrize("dies_in", ["report", "record_place", "_leave", "compact"])
-def test_a_move_that_is_killed_goes_on(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch, dies_in: str
-) -> None:
+def test_a_killed_move_continues(shop: Shop, monkeypatch: pytest.MonkeyPatch, dies_in: str) -> None:
     shop.place = "duckdb"
     shop.refresh([mug(number) for number in range(5)])
     folder = shop.store.home.root.parent / "elsewhere"

@@ -44,7 +44,7 @@ def test_the_fingerprint_in_sql_is_the_one_in_python(
     assert (stale.product, stale.shard) == (product, shard_of("p"))
 
 
-def test_no_value_can_pose_as_two() -> None:
+def test_no_value_can_be_taken_for_two() -> None:
     view = ViewSpec("v", ("a", "b"), {}, needs_reference=False)
     pairs = [("x", "y"), ("xy", ""), ("", "xy"), ("x1:y,", ""), ("x,1:y", ""), ("1:x", "y")]
     assert len({view.fingerprint({"a": a, "b": b}) for a, b in pairs}) == len(pairs)
@@ -131,7 +131,7 @@ def test_wishes_may_be_stored_while_others_are_still_to_come(
         assert list(stale_inputs(connection, PACKSHOT)) == []
 
 
-def test_shards_part_the_work(shop: Shop) -> None:
+def test_shards_divide_the_work(shop: Shop) -> None:
     products = [mug(number) for number in range(40)]
     shop.record(products)
     with shop.store.reading() as connection:

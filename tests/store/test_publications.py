@@ -27,7 +27,7 @@ selections = st.dictionaries(
 
 @settings(max_examples=15, deadline=None)
 @given(st.lists(selections, min_size=1, max_size=5))
-def test_every_past_moment_shows_what_was_live_then(
+def test_the_live_set_of_every_past_moment_can_be_queried(
     memory: DuckDBPyConnection, nights: list[dict[tuple[str, str], str]]
 ) -> None:
     sets = [[LiveImage(*key, each[key]) for key in sorted(each)] for each in nights]
@@ -115,7 +115,7 @@ def test_rolling_back_to_nothing_known(shop: Shop) -> None:
         rollback_to(connection, shop.store.pictures(connection), 7, run_id="run", now=shop.now)
 
 
-def test_an_earlier_rubric_that_comes_back_has_the_word_again(shop: Shop) -> None:
+def test_an_earlier_rubric_that_returns_decides_again(shop: Shop) -> None:
     """Everything goes by the newest verdict, so the strict rubric of one night must not stay."""
     shop.refresh([mug(1), mug(2)])
     with shop.store.writing() as connection:

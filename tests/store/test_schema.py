@@ -137,7 +137,7 @@ def test_views_are_made_anew_when_their_text_has_changed(
         assert connection.execute(macros).fetchall() == [(0,)]
 
 
-def test_who_only_looks_takes_todays_views_along(
+def test_read_only_connections_use_todays_views(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shop.refresh([mug(1), mug(2)])
@@ -182,7 +182,7 @@ def test_comments_of_the_tables_change_nothing() -> None:
         ),
     ],
 )
-def test_what_no_migration_leads_from_is_refused_by_every_way_in(
+def test_a_store_without_a_migration_path_is_refused_everywhere(
     store: Store, opened: Callable[[Store], object], written: str, words: str
 ) -> None:
     store.path.parent.mkdir(parents=True)

@@ -138,7 +138,7 @@ def again_ask(shop: Shop, home: Home) -> None:
         (ASKED, "catalog_gen.store.snapshot._answer", ".", again_ask),
     ],
 )
-def test_what_a_killed_process_left_is_swept_by_the_next(
+def test_leftovers_of_a_killed_process_are_deleted_by_the_next(
     code: str,
     at: str,
     folder: str,
@@ -163,7 +163,7 @@ def partial(folder: Path) -> list[Path]:
     return sorted(folder.glob(".*.partial"))
 
 
-def test_what_is_at_work_in_this_process_is_not_swept(tmp_path: Path) -> None:
+def test_files_in_use_by_this_process_are_not_deleted(tmp_path: Path) -> None:
     with unfinished_folder(tmp_path) as first, unfinished_file(tmp_path) as (stream, second):
         (first / "within").write_text("half", "utf-8")
         stream.write(b"half")
@@ -173,7 +173,7 @@ def test_what_is_at_work_in_this_process_is_not_swept(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_belongs_to_others_stays(tmp_path: Path) -> None:
+def test_files_of_others_stay(tmp_path: Path) -> None:
     others = [
         ".catalog-gen-mine.partial",
         ".catalog-gen-abcdefgh",

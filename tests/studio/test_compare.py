@@ -109,7 +109,7 @@ def test_an_exercise_runs_from_clean_to_noise(objective: Objective) -> None:
     assert 0.0 <= exercise.times[0] < exercise.times[1] <= 1000
 
 
-def test_drawing_in_training_gives_what_the_stock_pipeline_gives(tmp_path: Path) -> None:
+def test_drawing_in_training_equals_the_stock_pipeline(tmp_path: Path) -> None:
     from transformers import CLIPTokenizer
 
     train_tokenizer(["product photo of one red mug"], tmp_path)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.identity import METHODS, SIDE, compare, faults
+from benchmarks.identity import LEARNED, METHODS, SIDE, Pupil, compare, faults
 from studio.evaluation.standing_defects import STANDING_DEFECTS
 from studio.photos.pairs import pairs
 
@@ -21,16 +21,17 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_methods_are_compared_and_nothing_is_drawn_twice(work: Path) -> None:
-    figures = compare(pairs(work / "scenes", 1, SAMPLES, side=SIDE), work)
+    pupil = Pupil(work / "concepts", steps=2)
+    figures = compare(pairs(work / "scenes", 1, SAMPLES, side=SIDE), work, pupil)
     assert figures["photos"] == {"used": 1, "refused": 0}
     kept = figures["background"]
     assert kept["identical"]["mean"] == 1.0
     # The weakest edit leaves the white ground, and this method does not.
     assert kept["ground"]["mean"] < figures["img2img 0.35"]["ground"]["mean"]
-    assert all(0 < figures[name]["silhouette"]["mean"] <= 1 for name in METHODS)
+    assert all(0 < figures[name]["silhouette"]["mean"] <= 1 for name in (*METHODS, *LEARNED))
     drawn = {path: path.stat().st_mtime_ns for path in (work / "drawn").iterdir()}
-    assert len(drawn) == 2 * len(METHODS)
-    assert compare(pairs(work / "scenes", 1, SAMPLES, side=SIDE), work) == figures
+    assert len(drawn) == 2 * len({**METHODS, **LEARNED})
+    assert compare(pairs(work / "scenes", 1, SAMPLES, side=SIDE), work, pupil) == figures
     assert {path: path.stat().st_mtime_ns for path in (work / "drawn").iterdir()} == drawn
 
 

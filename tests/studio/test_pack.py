@@ -69,7 +69,7 @@ def test_a_pack_is_no_larger_than_asked(photos: Path, tmp_path: Path) -> None:
     assert not path.with_suffix(".partial").exists()
 
 
-def test_what_is_missing_or_broken_is_named(photos: Path, tmp_path: Path) -> None:
+def test_missing_and_broken_parts_are_reported(photos: Path, tmp_path: Path) -> None:
     path = tmp_path / "photos.zip"
     pack(photos, path, colours=2, held_out=2)
     assert has_photos(path, "scorer")

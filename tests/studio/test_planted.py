@@ -24,7 +24,7 @@ def specimen(
 GOOD = [specimen("mug", 1, 10), specimen("mug", 2, 20), specimen("vase", 1, 30, "warm wood")]
 
 
-def test_the_other_product_is_of_another_category_whatever_its_number() -> None:
+def test_the_other_product_is_always_of_another_category() -> None:
     """ "two matte red mugs" are mugs as well: their picture is no other product's."""
     defects = dict(planted(GOOD))
     references = [each.reference for each in defects["changed product"]]
@@ -41,7 +41,7 @@ def test_a_wrong_word_is_asked_for_and_nothing_else_changes() -> None:
             assert bad.pixels is good.pixels
 
 
-def test_only_what_can_have_a_defect_has_it() -> None:
+def test_defects_are_planted_only_where_they_are_possible() -> None:
     defects = dict(planted(GOOD))
     (one,) = defects["two for one"]
     assert one.prompt == "product photo of one matte red mug, front view, white background"

@@ -80,7 +80,7 @@ def test_the_exported_folder_draws_with_the_stock_pipeline(trained: TrainingPlan
 
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # of diffusers
-def test_a_broken_evaluation_goes_on_and_finds_the_same(
+def test_an_interrupted_evaluation_continues_with_the_same_result(
     trained: TrainingPlan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("studio.evaluation.drawn.PART", 8)
@@ -181,7 +181,7 @@ def test_without_a_checkpoint_there_is_nothing_to_export(photos: Path, tmp_path:
         (["--judge", "no.safetensors"], "is missing; the judge decides"),
     ],
 )
-def test_a_wrong_argument_is_told(
+def test_a_wrong_argument_is_reported(
     arguments: list[str], told: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as ended:
@@ -190,7 +190,7 @@ def test_a_wrong_argument_is_told(
     assert told in capsys.readouterr().err
 
 
-def test_a_stage_without_its_forerunner_says_what_to_train(photos: Path, tmp_path: Path) -> None:
+def test_a_stage_without_its_predecessor_names_what_to_train(photos: Path, tmp_path: Path) -> None:
     recipe = TrainingPlan(photos, tmp_path, tmp_path / "model", MINIATURE)
     with pytest.raises(InputError, match=r"has no checkpoint .* Train it first: .*--stages vae"):
         Studio(recipe).run(("latents",))
@@ -350,7 +350,7 @@ def test_the_interval_holds_the_share(case: tuple[int, int]) -> None:
     assert share.value - 1e-12 <= share.high <= 1.0
 
 
-def test_picture_measures_agree_with_what_is_known_of_them() -> None:
+def test_picture_measures_have_known_values() -> None:
     chance = np.random.default_rng(0)
     picture = chance.integers(0, 256, (32, 32, 3)).astype(np.uint8)
     assert psnr(picture, picture) == np.inf

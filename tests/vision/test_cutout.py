@@ -89,7 +89,7 @@ def test_the_same_photo_gives_the_same_bytes() -> None:
         (product(RED, size=0.06, side=256), "at least 0.5%"),
     ],
 )
-def test_what_can_not_be_cut_out_says_why(photo: NDArray[np.uint8], why: str) -> None:
+def test_photos_that_cannot_be_cut_out_give_the_reason(photo: NDArray[np.uint8], why: str) -> None:
     cutout = CUTTER.cut(photo)
     assert cutout.mask is None
     assert why in cutout.problem

@@ -1,7 +1,7 @@
-"""Inpainting with a model that was trained for none: latents are held to the photo's at each step.
+"""Inpainting with a model that was not trained for it: unmasked latents stay the photo's.
 
 Blended Latent Diffusion (https://arxiv.org/abs/2206.02779): after each step, the latents outside
-the mask become the photo's, noised as far as the others are by then. The model sees what is kept
+the mask are replaced by the photo's, at the noise level of that step. The model sees what is kept
 while it draws the rest.
 """
 
@@ -19,8 +19,8 @@ class BlendedPipeline:
     """Called like diffusers' inpainting pipelines.
 
     Args:
-        fresh: the model's pipeline for text to image, which draws from noise.
-        redraw: that for image to image, which begins with the photo at a strength below 1.
+        fresh: the model's text-to-image pipeline, which begins with noise.
+        redraw: its image-to-image pipeline, which begins with the photo at a strength below 1.
     """
 
     def __init__(self, fresh: Any, redraw: Any) -> None:
@@ -41,7 +41,7 @@ class BlendedPipeline:
         return int(self._fresh.vae_scale_factor)
 
     def set_progress_bar_config(self, **settings: Any) -> None:
-        """As of diffusers' pipelines."""
+        """As in diffusers' pipelines."""
         for pipeline in (self._fresh, self._redraw):
             pipeline.set_progress_bar_config(**settings)
 
@@ -63,8 +63,8 @@ class BlendedPipeline:
         Args:
             image: photos (B, 3, H, W) in [0, 1].
             mask_image: (B, 1, H, W); a latent is held if at least half of its pixels are 0.
-            generator: B generators; the noise that holds comes from them first.
-            strength: the share of the steps that run; at 1 the drawing begins with noise alone.
+            generator: B generators; the noise for the photo is drawn from them first.
+            strength: the share of the steps that run; at 1 the drawing begins with pure noise.
         """
         from diffusers.utils.torch_utils import randn_tensor
 

@@ -9,6 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from inspect import signature
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Protocol
 
 from catalog_gen.broken_rules import nearest
@@ -40,6 +41,10 @@ AS_ASKED: Final[Mapping[str, object]] = {"use_resolution_binning": False, "negat
 
 #: A kind of part that a task needs, and that the settings list under this name and an "s".
 PartKind = Literal["controlnet", "ip_adapter"]
+_KIND_NAMES: Final[Mapping[PartKind, str]] = {
+    "controlnet": "ControlNet",
+    "ip_adapter": "IP-Adapter",
+}
 #: The names of a model's parts, by kind.
 PartNames = Mapping[PartKind, Collection[str]]
 
@@ -112,19 +117,21 @@ class Family(ABC):
     multiple: ClassVar[int] = 16
     #: Keyword arguments for loading every pipeline.
     options: ClassVar[Mapping[str, object]] = {}
-    #: Whether ``encode`` takes a list of prompts, too, and pads each to the same length: then those
-    #: of a batch are encoded together on a GPU, where one at a time leaves it idle.
+    #: Whether ``encode`` takes a list of prompts, too, and pads all to the same length: then those
+    #: of a batch are encoded together on a GPU, which one prompt can't occupy.
     encodes_together: ClassVar[bool] = False
-    #: Of a checkpoint in one file: how the tensors of each component's weights begin, whatever of
-    #: these its author chose; empty: such checkpoints hold the denoiser alone.
+    #: Possible prefixes of the tensors' names, by component, in a checkpoint in one file; empty:
+    #: such checkpoints hold only the denoiser.
     checkpoint: ClassVar[Mapping[str, tuple[str, ...]]] = {}
-    #: Where a checkpoint in one file has the denoiser's first layer, which takes the channels.
+    #: The denoiser's first layer, which has the input channels, in a checkpoint in one file.
     first_layer: ClassVar[str] = ""
     #: Whether diffusers loads LoRAs into such a pipeline.
     loras: ClassVar[bool] = True
-    #: By the tensor's name in a file of a learned word ("": of any name): its text encoder and
-    #: tokenizer; empty: diffusers loads none.
+    #: Text encoder and tokenizer of a learned word by the tensor's name in its file ("": any name);
+    #: empty: diffusers loads no learned words.
     words: ClassVar[Mapping[str, tuple[str, str]]] = {}
+    #: Whether ``predicted`` is there, so that products can be learned with such a model.
+    teachable: ClassVar[bool] = False
 
     def denoiser(self, pipeline: Any) -> "torch.nn.Module":
         """The component that runs at every step."""
@@ -148,6 +155,12 @@ class Family(ABC):
                 f"it takes a model for {method.task}, and this one has "
                 f"{', '.join(sorted(self.tasks))}",
                 "Choose another method, or another model.",
+            )
+        if "concept" in method.needs and not self.teachable:
+            return (
+                f"method '{method.name}'",
+                "catalog_gen can't teach models of this family",
+                "Choose another method, or a plain Stable Diffusion 1.x, 2.x or XL model.",
             )
         if wanted.scheduler not in self.schedulers:
             meant = nearest(wanted.scheduler, self.schedulers)
@@ -206,12 +219,30 @@ class Family(ABC):
             f"Name one of these, or add it to the settings under [[model.{kind}s]].",
         )
 
+    def check_draws_with(self, kind: PartKind, path: Path, pipeline: str) -> None:
+        """Refuse a part of a kind that none of the family's tasks needs.
+
+        Args:
+            kind: the part's kind.
+            path: where the part is, for the message.
+            pipeline: the model's pipeline class, for the message.
+
+        Raises:
+            ModelError: the family draws with no part of this kind.
+        """
+        if not any(rules.part == kind for rules in self.tasks.values()):
+            raise ModelError(
+                str(path),
+                f"a {pipeline} draws with no {_KIND_NAMES[kind]} here",
+                f"Take it out of model.{kind}s, or use a Stable Diffusion or SDXL model.",
+            )
+
     def pipeline_for(
         self, task: Task, pipeline: Any, parts: Mapping[PartKind, Mapping[str, Any]]
     ) -> Any:
         """A pipeline for a task that shares the weights of another one of this family.
 
-        ``parts`` are all of the model's, by kind and name; which one draws, a batch decides.
+        ``parts`` are all of the model's, by kind and name; a batch decides which one draws.
         """
         rules = self.tasks[task]
         if rules.own:
@@ -274,6 +305,18 @@ class Family(ABC):
     def encode_negative(self, pipeline: Any, prompt: str) -> Embedding:
         """One negative prompt, with the keys of ``encode``; '' stands for none."""
         return self.encode(pipeline, prompt)
+
+    def predicted(
+        self, pipeline: Any, noisy: "torch.Tensor", timesteps: "torch.Tensor", text: Embedding
+    ) -> "torch.Tensor":
+        """What the denoiser says of noisy latents, with gradients; where ``teachable``.
+
+        Args:
+            noisy: (B, C, h, w).
+            timesteps: (B,).
+            text: B embeddings, as ``stacked`` gives them.
+        """
+        raise NotImplementedError
 
     @abstractmethod
     def scheduler(self, name: str, own: Any, steps: int) -> Any:

@@ -1,6 +1,6 @@
 """Inpainting checkpoints: the UNet also takes the mask and the masked photo.
 
-With a VAE of 4 channels it has nine input channels. It can only fill masks.
+With a VAE of 4 channels it has nine input channels. Such a model can only fill masks.
 """
 
 from collections.abc import Mapping
@@ -19,6 +19,7 @@ class StableDiffusionInpaint(StableDiffusion):
         "StableDiffusionInpaintPipeline": StableDiffusion.pipelines["StableDiffusionPipeline"]
     }
     tasks: ClassVar[Mapping[Task, TaskRules]] = {"inpaint": TaskRules(own=True)}
+    teachable: ClassVar[bool] = False
 
     def input_channels(self, latent: int) -> frozenset[int]:
         """Noise, masked photo and mask."""
@@ -32,6 +33,7 @@ class StableDiffusionXLInpaint(StableDiffusionXL):
         "StableDiffusionXLInpaintPipeline": StableDiffusionXL.pipelines["StableDiffusionXLPipeline"]
     }
     tasks: ClassVar[Mapping[Task, TaskRules]] = {"inpaint": TaskRules(own=True)}
+    teachable: ClassVar[bool] = False
 
     def input_channels(self, latent: int) -> frozenset[int]:
         """Noise, masked photo and mask."""

@@ -21,4 +21,6 @@ class LatentConsistency(StableDiffusion):
     tasks: ClassVar[Mapping[Task, TaskRules]] = {
         task: rules for task, rules in StableDiffusion.tasks.items() if rules.part is None
     }
+    # Trained like a plain model, it would lose what it was distilled to.
+    teachable: ClassVar[bool] = False
     schedulers: ClassVar[tuple[str, ...]] = (OWN, "lcm")

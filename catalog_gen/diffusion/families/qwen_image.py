@@ -18,9 +18,10 @@ TOKENS: Final = 512
 
 
 class QwenImage(FlowMatchingFamily):
-    """``QwenImagePipeline``. Prompts are padded to a fixed length, with a mask over the padding.
+    """``QwenImagePipeline``.
 
-    So a picture does not depend on the length of its neighbours' prompts.
+    Prompts are padded to a fixed length and the padding is masked, so that a picture does not
+    depend on the length of its neighbours' prompts.
     """
 
     pipelines: ClassVar[Mapping[str, frozenset[str]]] = {

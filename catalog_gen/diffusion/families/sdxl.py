@@ -5,10 +5,13 @@ SDXL: Improving Latent Diffusion Models for High-Resolution Image Synthesis
 """
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from catalog_gen.diffusion.families.family import Embedding
 from catalog_gen.diffusion.families.stable_diffusion import StableDiffusion
+
+if TYPE_CHECKING:
+    import torch
 
 
 class StableDiffusionXL(StableDiffusion):
@@ -39,6 +42,24 @@ class StableDiffusionXL(StableDiffusion):
         """``prompt_embeds`` of (1, tokens, width) and ``pooled_prompt_embeds`` of (1, width)."""
         sequence, _, pooled, _ = self._encoded(pipeline, prompt)
         return {"prompt_embeds": sequence, "pooled_prompt_embeds": pooled}
+
+    def predicted(
+        self, pipeline: Any, noisy: "torch.Tensor", timesteps: "torch.Tensor", text: Embedding
+    ) -> "torch.Tensor":
+        """As for Stable Diffusion; pictures count as uncropped, and as large as they are."""
+        height, width = (pipeline.vae_scale_factor * side for side in noisy.shape[2:])
+        pooled = text["pooled_prompt_embeds"]
+        sizes = noisy.new_tensor([[height, width, 0, 0, height, width]])
+        predicted: torch.Tensor = pipeline.unet(
+            noisy,
+            timesteps,
+            encoder_hidden_states=text["prompt_embeds"],
+            added_cond_kwargs={
+                "text_embeds": pooled,
+                "time_ids": sizes.expand(len(noisy), -1),
+            },
+        ).sample
+        return predicted
 
     def encode_negative(self, pipeline: Any, prompt: str) -> Embedding:
         """Zeros for an empty prompt if the model's configuration says so, as SDXL's does."""

@@ -6,7 +6,7 @@ a guidance of 1 or less.
 """
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from catalog_gen.diffusion.families.family import (
     OWN,
@@ -18,6 +18,9 @@ from catalog_gen.diffusion.families.family import (
 )
 from catalog_gen.diffusion.noise_schedules import SOLVERS, schedule_problem, scheduler_of
 from catalog_gen.method import Task
+
+if TYPE_CHECKING:
+    import torch
 
 
 class StableDiffusion(Family):
@@ -46,6 +49,7 @@ class StableDiffusion(Family):
     }
     first_layer: ClassVar[str] = "model.diffusion_model.input_blocks.0.0.weight"
     words: ClassVar[Mapping[str, tuple[str, str]]] = {"": ("text_encoder", "tokenizer")}
+    teachable: ClassVar[bool] = True
 
     def is_guided(self, pipeline: Any, guidance: float) -> bool:
         """As in diffusers' pipelines: above 1, unless guidance is distilled."""
@@ -55,6 +59,15 @@ class StableDiffusion(Family):
         """``prompt_embeds`` of (1, tokens, width); an empty prompt is encoded as empty text."""
         sequence, _ = self._encoded(pipeline, prompt)
         return {"prompt_embeds": sequence}
+
+    def predicted(
+        self, pipeline: Any, noisy: "torch.Tensor", timesteps: "torch.Tensor", text: Embedding
+    ) -> "torch.Tensor":
+        """Noise, latents or velocity of (B, C, h, w), as the scheduler's configuration says."""
+        predicted: torch.Tensor = pipeline.unet(
+            noisy, timesteps, encoder_hidden_states=text["prompt_embeds"]
+        ).sample
+        return predicted
 
     def schedule_problem(self, wanted: Drawable, own: Mapping[str, Any]) -> Problem | None:
         return schedule_problem(wanted.scheduler, own, wanted.steps)

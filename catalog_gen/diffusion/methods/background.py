@@ -1,17 +1,16 @@
-"""Background: all but the product is drawn anew, and the product stays what it is in the photo.
+"""Background: everything but the product is drawn anew, and the product keeps its pixels.
 
-Two passes. In the first, the model draws around the product, and invents parts of it, as all
-models do. So only the ground that it drew is taken, cleared around the product and shaded beneath
-it; the product is put on it, and a second pass at a low strength joins the two. Last, the photo's
-own pixels are put back: deeper than a seam they are the photo's, byte for byte.
+In a first pass the model draws around the product, and, as all models do, invents parts of it. So
+only the ground is taken from it, cleared around the product and shaded beneath it; the product is
+put on it, and a second pass at a low strength joins the two. Last, the photo's pixels are put back:
+deeper than the seam, the product is the photo's, byte for byte.
 """
 
-import math
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from catalog_gen.method import Method, Need, Task
+from catalog_gen.method import Method, Need, Task, too_few_steps
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Background(Method):
-    """Keeps the product's own pixels, and draws what the prompt says around them."""
+    """Keeps the product's pixels, and draws what the prompt says around them."""
 
     needs: ClassVar[frozenset[Need]] = frozenset({"photo", "mask"})
     task: ClassVar[Task] = "inpaint"
@@ -41,23 +40,19 @@ class Background(Method):
         return 1.0 + self.harmony
 
     def problem(self, steps: int) -> tuple[str, str, str] | None:
-        """A second pass without a step."""
-        if self.harmony == 0 or int(steps * self.harmony) >= 1:
+        """A problem if the harmony leaves the second pass no step to run."""
+        if self.harmony == 0:
             return None
-        return (
-            f"harmony = {self.harmony} with steps = {steps}",
-            "no step is left for the second pass",
-            f"Set at least {math.ceil(1 / self.harmony)} steps, or harmony = 0.",
-        )
+        return too_few_steps("harmony", self.harmony, steps, "harmony = 0 for no second pass")
 
     def kept(self, coverage: "NDArray[np.uint8]") -> "NDArray[np.bool_] | None":
-        """The product without the seam."""
+        """The product, without the seam."""
         from catalog_gen.diffusion.grounds import core
 
         return core(coverage, self.seam)
 
     def draw(self, model: "LoadedModel", batch: "Batch") -> "Pictures":
-        """Draw grounds for a batch of photos, which are as large as the pictures will be."""
+        """Draw grounds for a batch of photos of the pictures' size."""
         import numpy as np
         import torch
 
@@ -93,7 +88,7 @@ def _arrays(values: Any) -> "NDArray[np.float32]":
 
 
 def _in_latents(coverage: Any, pixels: int) -> Any:
-    """What is drawn anew, (B, 1, H, W): whole latents of so many pixels that are mostly ground."""
+    """The mask of what is drawn anew, (B, 1, H, W): latents, ``pixels`` wide, of mostly ground."""
     from torch.nn import functional
 
     ground = (functional.avg_pool2d(coverage, pixels) < 0.5).float()

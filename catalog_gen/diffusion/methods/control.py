@@ -56,7 +56,7 @@ class Control(Method):
         return canny(photo, self.threshold) if self.shows == "edges" else photo
 
     def draw(self, model: "LoadedModel", batch: "Batch") -> "Pictures":
-        """Draw a batch along its control pictures, which are as large as the pictures will be."""
+        """Draw a batch along control pictures of the pictures' size."""
         model.pipelines[self.task].controlnet = model.controlnets[self.net]
         return batch.run(
             model,

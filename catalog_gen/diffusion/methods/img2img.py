@@ -4,13 +4,12 @@ SDEdit (https://arxiv.org/abs/2108.01073): the photo's latents are noised up to 
 ``strength`` and denoised from there, so that a low strength keeps the product.
 """
 
-import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from catalog_gen.method import Method, Need, Task
+from catalog_gen.method import Method, Need, Task, too_few_steps
 
 if TYPE_CHECKING:
     from catalog_gen.diffusion.batch import Batch, Pictures
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class ImageToImage(Method):
-    """Redraws the product's photo; 0.30 to 0.40 changes only light and background."""
+    """Redraws the product's photo; a strength of 0.30 to 0.40 changes only light and background."""
 
     needs: ClassVar[frozenset[Need]] = frozenset({"photo"})
     task: ClassVar[Task] = "img2img"
@@ -40,14 +39,8 @@ class ImageToImage(Method):
 
     def problem(self, steps: int) -> tuple[str, str, str] | None:
         """A problem if the strength leaves no step to run."""
-        if int(steps * self.strength) >= 1:
-            return None
-        return (
-            f"strength = {self.strength} with steps = {steps}",
-            "no step is left to run",
-            f"Set at least {math.ceil(1 / self.strength)} steps, or a higher strength.",
-        )
+        return too_few_steps("strength", self.strength, steps, "a higher strength")
 
     def draw(self, model: "LoadedModel", batch: "Batch") -> "Pictures":
-        """Redraw a batch of photos, which are already as large as the pictures will be."""
+        """Redraw a batch of photos of the pictures' size."""
         return batch.run(model, image=batch.image(model), strength=self.strength)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
-from catalog_gen.method import Method, Need, Task
+from catalog_gen.method import Method, Need, Task, too_few_steps
 
 if TYPE_CHECKING:
     import numpy as np
@@ -54,13 +54,7 @@ class Inpaint(Method):
 
     def problem(self, steps: int) -> tuple[str, str, str] | None:
         """A problem if the strength leaves no step to run."""
-        if int(steps * self.strength) >= 1:
-            return None
-        return (
-            f"strength = {self.strength} with steps = {steps}",
-            "no step is left to draw",
-            f"Set at least {math.ceil(1 / self.strength)} steps, or a higher strength.",
-        )
+        return too_few_steps("strength", self.strength, steps, "a higher strength")
 
     def pixels(self, width: int, height: int) -> tuple[slice, slice]:
         """The box's rows and columns in a picture of this size."""

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class TextToImage(Method):
-    """Needs only the product's prompt."""
+    """Draws from the prompt alone."""
 
     task: ClassVar[Task] = "text2img"
 

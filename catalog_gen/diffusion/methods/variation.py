@@ -1,7 +1,6 @@
 """Variation: drawn from the prompt and what the product's photo shows, by an IP-Adapter.
 
-IP-Adapter (https://arxiv.org/abs/2308.06721): the photo is another prompt. Nothing holds a pixel in
-its place.
+IP-Adapter (https://arxiv.org/abs/2308.06721): the photo is another prompt; no pixel of it is kept.
 """
 
 from typing import TYPE_CHECKING, ClassVar, Literal
@@ -27,7 +26,7 @@ class Variation(Method):
 
     @property
     def departure(self) -> float:
-        """Unlimited: the product may come out as another one of its kind."""
+        """Unlimited: the picture may show another product of the kind."""
         return 1.0
 
     @property

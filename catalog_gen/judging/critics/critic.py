@@ -9,14 +9,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import ClassVar, Final, Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
 from catalog_gen.errors import ConfigError
+from catalog_gen.imaging.pixels import Pixels
 from catalog_gen.registry import Registry
 from catalog_gen.settings import CriticSettings
 
-Pixels = NDArray[np.uint8]
 #: SHA-256 of a file, from a cache where there is one.
 Hashing = Callable[[Path], str]
 #: The facts that a critic may answer: a probability that was fitted to people's verdicts, or its

@@ -19,7 +19,8 @@ import numpy as np
 from catalog_gen.diffusion.model import find_model
 from catalog_gen.errors import ConfigError, ModelError
 from catalog_gen.fingerprint import sha256_file, sha256_json
-from catalog_gen.judging.critics.critic import Answer, Critic, Hashing, Pixels
+from catalog_gen.imaging.pixels import Pixels
+from catalog_gen.judging.critics.critic import Answer, Critic, Hashing
 from catalog_gen.judging.probe import Floats, Probe
 from catalog_gen.settings import CriticSettings, ModelSettings
 

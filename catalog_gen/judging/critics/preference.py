@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, ClassVar, Final
 
 from catalog_gen.errors import ModelError
-from catalog_gen.judging.critics.critic import Answer, Critic, Hashing, Pixels
+from catalog_gen.imaging.pixels import Pixels
+from catalog_gen.judging.critics.critic import Answer, Critic, Hashing
 from catalog_gen.judging.critics.folders import checked_folder, folder_hash, load_folder
 from catalog_gen.settings import CriticSettings
 

@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 from catalog_gen.store.bucket import Bucket
 from catalog_gen.store.pictures.pictures import Pictures, is_whole
 
-#: Requests at a time.
+#: Number of parallel requests.
 _PARALLEL: Final = 16
 
 _Item = TypeVar("_Item")

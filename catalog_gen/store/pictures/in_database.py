@@ -1,7 +1,7 @@
-"""Pictures in the catalog's own database: one file to carry, for small catalogs.
+"""Pictures in the catalog's database: a single file, for small catalogs.
 
-Each checkpoint rewrites the last row group with its pictures, and deleted ones leave a hole until
-the database is compacted.
+A checkpoint rewrites the last row group with its pictures, and the space of deleted ones is free
+only when the database is compacted.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -49,7 +49,7 @@ class InDatabase(Pictures):
         return found
 
     def listed(self) -> Iterator[tuple[str, int]]:
-        # The images' rows know the sizes, so that no picture is read.
+        # Sizes come from the images' rows, so that no picture is read.
         with streaming(self._connection) as cursor:
             result = cursor.execute(
                 """

@@ -1,8 +1,7 @@
 """Pictures as files named by their SHA-256: ``3f/3f2a...c1.png``.
 
 A file appears whole: under a temporary name, synced, renamed, and its folder synced. It is never
-written again, so that it can be read-only and have further names: the gallery's files are hard
-links of these.
+written again, so that it can be read-only and have hard links, such as the gallery's files.
 """
 
 import os
@@ -19,7 +18,7 @@ from catalog_gen.store.files import sync_file, sync_folder
 from catalog_gen.store.pictures.pictures import Pictures
 from catalog_gen.store.unfinished import unfinished_folder
 
-#: Files that are synced at the same time: the disk's journal takes them together.
+#: Files that are synced at the same time: the file system's journal combines them.
 _SYNCING: Final = 8
 
 _NAME: Final = re.compile(r"[0-9a-f]{64}\.png")
@@ -88,7 +87,7 @@ class InFolder(Pictures):
             return ""
 
     def _write(self, pictures: Mapping[str, bytes]) -> None:
-        """Write all files, then sync all, then name all: the disk syncs many at the cost of few."""
+        """Write all files, then sync all, then rename all: many syncs at once cost little more."""
         with unfinished_folder(self.root) as temporary:
             partial = {address: temporary / address for address in pictures}
             for address, content in pictures.items():

@@ -1,6 +1,6 @@
-"""Keep pictures where they are while they are copied.
+"""Keep pictures in place while they are copied.
 
-Copying takes the lock shared; what deletes pictures, or moves them elsewhere, takes it alone.
+Copying takes the lock shared; deleting and moving take it exclusively.
 """
 
 import fcntl

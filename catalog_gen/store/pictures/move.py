@@ -1,8 +1,8 @@
-"""Move all pictures' bytes to another place, and check every one of them there.
+"""Move all pictures' bytes to another place, and check all of them there.
 
-Killed at any moment, pictures are whole where the database says, and running it again goes on:
-first every picture is copied and hashed at the target; then one transaction names the new place;
-then the old one is emptied.
+First all pictures are copied and hashed at the target; then one transaction records the new place;
+then the old one is emptied. After a kill at any moment, the pictures are complete in the place that
+the database records, and another run continues.
 """
 
 from collections.abc import Sequence
@@ -31,7 +31,7 @@ _PORTION: Final = 64
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """Where the pictures were and are, and how many were copied or were there already."""
+    """The old and the new place, and the numbers of pictures copied and already there."""
 
     source: str
     target: str
@@ -73,7 +73,7 @@ def _addresses(store: Store, *, without: set[str]) -> list[str]:
 
 
 def _copy(store: Store, source: str, target: str, addresses: Sequence[str]) -> int:
-    """Copy those of the pictures that the target lacks; returns how many."""
+    """Copy the pictures that the target lacks; returns their number."""
     with store.reading() as connection:
         lacking = sorted(pictures_at(store.home, target, connection).broken(addresses))
         found = pictures_at(store.home, source, connection).get(lacking)
@@ -90,7 +90,7 @@ def _copy(store: Store, source: str, target: str, addresses: Sequence[str]) -> i
 
 
 def _leave(store: Store) -> None:
-    """Empty the place that a move has left: of this catalog's pictures, for others may share it."""
+    """Empty the old place of this catalog's pictures only, since other catalogs may share it."""
     with store.reading() as connection:
         left = place_to_empty(connection)
         if left is None:

@@ -1,4 +1,4 @@
-"""What every place for pictures' bytes can do.
+"""The interface of places for pictures' bytes.
 
 A picture's address is the SHA-256 of its PNG file. Rows, recipes and lineage are in the database
 wherever the bytes are.
@@ -11,12 +11,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
-#: Pictures that are in memory at a time while many are read.
+#: Maximum number of pictures in memory while many are read.
 PORTION: Final = 16
 
 
 class Pictures(ABC):
-    """Pictures' bytes in one place. All methods may be repeated, and killed between any two steps.
+    """Pictures' bytes in one place. All methods can be repeated, and killed between any two steps.
 
     Raises:
         StoreError: from every method: the place can't be reached, read or written.
@@ -24,9 +24,9 @@ class Pictures(ABC):
 
     @abstractmethod
     def put(self, pictures: Mapping[str, bytes]) -> None:
-        """Keep pictures by address: once this returns, they survive a crash of the machine.
+        """Store pictures by address: once this returns, they survive a crash of the machine.
 
-        One that is there and whole is left as it is; a damaged one is replaced.
+        Existing pictures stay as they are; damaged ones are replaced.
         """
 
     @abstractmethod
@@ -35,18 +35,18 @@ class Pictures(ABC):
 
     @abstractmethod
     def listed(self) -> Iterator[tuple[str, int]]:
-        """Address and size in bytes of every picture that is kept, in any order."""
+        """Addresses and sizes in bytes of all stored pictures, in any order."""
 
     @abstractmethod
     def drop(self, addresses: Iterable[str]) -> None:
-        """Delete pictures, and give their space back; unknown ones are ignored."""
+        """Delete pictures and free their space; unknown ones are ignored."""
 
     def file(self, address: str) -> Path | None:
-        """The file on this machine that holds just this picture; None: there is none."""
+        """The file on this machine that contains only this picture; None: there is none."""
         return None
 
     def absent(self, addresses: Iterable[str]) -> set[str]:
-        """Those of these pictures that are gone; reads the list of all, and none of the bytes."""
+        """Those of these pictures that are gone, found without reading their bytes."""
         return set(addresses).difference(address for address, _ in self.listed())
 
     def broken(self, addresses: Iterable[str]) -> set[str]:

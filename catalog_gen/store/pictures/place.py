@@ -1,7 +1,7 @@
-"""Where a catalog's pictures are: a row in the database says it, the settings only ask for it.
+"""The place of a catalog's pictures: a row in the database records it, the settings request it.
 
-So that every command finds them without the settings, and a changed setting never hides pictures:
-``catalog-gen move`` moves them, and then the row.
+So all commands find the pictures without the settings, and a changed setting never hides them:
+``catalog-gen move`` moves them, and then changes the row.
 """
 
 from pathlib import Path
@@ -18,13 +18,13 @@ from catalog_gen.store.relations import first_row, only_row
 
 
 def recorded_place(connection: DuckDBPyConnection) -> str | None:
-    """Where the pictures are; None before the first."""
+    """The place of the pictures; None before the first picture."""
     row = first_row(connection.execute("SELECT place FROM picture_place"))
     return None if row is None else str(row[0])
 
 
 def record_place(connection: DuckDBPyConnection, place: str, *, leaving: str | None = None) -> None:
-    """Say where the pictures are from now on, and which place is still to be emptied."""
+    """Record the new place of the pictures, and the place that is still to be emptied."""
     connection.execute("DELETE FROM picture_place")
     connection.execute("INSERT INTO picture_place VALUES (?, ?, now())", [place, leaving])
 
@@ -36,7 +36,7 @@ def place_to_empty(connection: DuckDBPyConnection) -> str | None:
 
 
 def settled_place(connection: DuckDBPyConnection, wanted: str) -> str:
-    """The place for new pictures: the settings' one, which must be where the others are.
+    """The place for new pictures: that in the settings, which must be where the others are.
 
     Raises:
         ConfigError: there are pictures, and they are elsewhere.
