@@ -8,7 +8,8 @@
     │   ├── ReferencePhotoError                a path that leads outside, or nowhere
     │   ├── PictureError                       a file that is no picture, or one too large to trust
     │   ├── ProvenanceError                    a file that says nothing credible of its origin
-    │   └── RecipeError                        a recipe that the loaded model can't draw
+    │   ├── RecipeError                        a recipe that the loaded model can't draw
+    │   └── LessonError                        a product that can't be learned
     └── InfrastructureError             3      the machine is at fault; trying again later may help
         ├── StoreError                         the database, the outbox or a snapshot
         │   ├── StoreBusyError                 another process holds the database
@@ -17,8 +18,8 @@
         └── SendingError                       a message about a night that no server took
 
 A failed *product* is data (a ledger row, a rejection), never an exception: the errors
-of photos, pictures and recipes are caught where one picture is drawn. They, ProvenanceError
-and SendingError live with the rooms that raise them.
+of photos, pictures, recipes and lessons are caught where one picture is drawn or one product
+learned. They, ProvenanceError and SendingError live with the rooms that raise them.
 """
 
 from catalog_gen.redaction import without_credentials

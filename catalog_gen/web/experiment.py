@@ -30,8 +30,9 @@ _GLANCE: Final = 2.0
 
 
 def go(**address: str) -> None:
-    """Show this address of the page."""
-    st.query_params.clear()
+    """Show this address of the page; Streamlit itself drops what inputs were bound to."""
+    for name in ("experiment", "a", "b", "row"):
+        st.query_params.pop(name, None)
     st.query_params.update(address)
     st.rerun()
 

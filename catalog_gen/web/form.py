@@ -112,7 +112,8 @@ def _input(
         case "integer" | "number":
             return _number(label, schema, value, key, meaning, st)
         case _:
-            return st.text_input(label, value or "", key=key, help=meaning)
+            text = st.text_input(label, value or "", key=key, help=meaning)
+            return text or (None if "anyOf" in schema else "")
 
 
 def _number(

@@ -32,11 +32,11 @@ _OPTIONS: Final = {
 }
 
 #: The browser itself lets no request leave the machine. Streamlit's script sets styles in place,
-#: and compiles code for charts.
+#: compiles code for charts, and fetches recordings from the page's own memory (blob:).
 _POLICY: Final = "; ".join(
     (
         "default-src 'self'",
-        "connect-src 'self'",
+        "connect-src 'self' blob:",
         "font-src 'self' data:",
         "frame-ancestors 'none'",
         "img-src 'self' data: blob:",

@@ -159,6 +159,7 @@ def test_dagster_shows_product_view_shard_error_and_remedy(tmp_path: Path) -> No
         event.dagster_event.partition: materialized.metadata["failed"].value
         for event in stored
         if event.dagster_event
+        and event.dagster_event.partition
         and (materialized := event.asset_materialization)
         and "failed" in materialized.metadata
     }

@@ -457,7 +457,7 @@ class Walk:
         """Seconds from a key until so many decisions are counted and the next picture is drawn."""
         began = time.monotonic()
         page.keyboard.press(key)
-        page.wait_for_function(NEXT_IS_THERE, arg=f", {decided} decided.", polling="raf")
+        page.wait_for_function(NEXT_IS_THERE, arg=f", {decided} decided.", polling=50)
         return time.monotonic() - began
 
     def accessible(self, page: Page, where: str) -> None:

@@ -59,8 +59,8 @@ def drawn(desk: Desk, shop: Shop) -> PlannedExperiment:
 
 
 def sheet(page: AppTest) -> str:
-    (html,) = page.get("html")
-    return str(html.proto.body)
+    (table,) = [body for each in page.get("html") if "<table" in (body := str(each.proto.body))]
+    return table
 
 
 def test_what_it_would_draw_stands_there_before_anything_is_drawn(desk: Desk) -> None:
@@ -83,6 +83,10 @@ def test_what_it_would_draw_stands_there_before_anything_is_drawn(desk: Desk) ->
 def test_an_experiment_shows_its_cells_findings_and_files(drawn: PlannedExperiment) -> None:
     listed = opened("experiments")
     assert "Steps" in texts(listed)
+    press(listed, "Open")
+    assert sheet(listed).count("<img") == 6
+    press(listed, "All experiments")
+    assert [each.label for each in listed.button if each.label == "Open"]
     page = opened("experiments", experiment=drawn.experiment_id[:12])
     assert sheet(page).count("<img") == len(drawn.cells) == 6
     assert "waiting" not in sheet(page)
