@@ -35,6 +35,7 @@ from catalog_gen.web.speaking import speak
 #: Fields of a view that the page asks in a place of their own, or that a single picture lacks.
 _ELSEWHERE: Final = (
     *("template", "negative_prompt", "asks", "method", "candidates", "retry_negative_prompt"),
+    *("concept", "only"),
 )
 _FREE: Final = "free words"
 #: Seconds between two looks at a picture that is being drawn.
