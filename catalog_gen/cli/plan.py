@@ -120,7 +120,7 @@ def _print(plan: Plan) -> None:
     if lessons.taken or lessons.deferred:
         later = f"; {len(lessons.deferred)} more are beyond the budget" if lessons.deferred else ""
         answers.print(
-            f"[bold]{len(lessons.taken)}[/] products are learned first, about "
+            f"{counted(len(lessons.taken), 'product')} will be learned first, about "
             f"{duration(lessons.seconds)}{later}."
         )
     if plan.looks.products > plan.looks.planned:

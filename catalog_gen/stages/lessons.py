@@ -155,6 +155,8 @@ def _learn(
 ) -> LearnResult:
     problems: list[str] = []
     seconds = 0.0
+    if plan.taken:
+        report("learn", 0, len(plan.taken))
     for number, wanted in enumerate(plan.taken, start=1):
         row, content, spent = _learned(catalog, model(), wanted, stamp)
         seconds += spent
