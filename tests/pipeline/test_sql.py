@@ -102,6 +102,7 @@ def test_too_many_rows_are_refused(home: Home) -> None:
     assert len(query_snapshot(home, "FROM range(10)", QueryLimits(rows=10)).rows) == 10
 
 
+@pytest.mark.slow
 def test_an_interrupt_is_130() -> None:
     command = [sys.executable, "-m", "catalog_gen.cli", "sql", ENDLESS]
     with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE) as query:
