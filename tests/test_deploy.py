@@ -54,6 +54,7 @@ def test_the_targets_of_compose_are_stages_of_the_dockerfile() -> None:
         assert all((ROOT / source).exists() for source in line.split()[:-1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", PARTS)
 def test_commands_take_their_options(serve: ModuleType, part: str) -> None:
     program, *arguments = serve.command(part)

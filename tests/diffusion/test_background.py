@@ -106,6 +106,7 @@ def test_bytes_depend_on_no_order_neighbour_or_engine(name: str, load: Load, job
     assert drawn(loaded, jobs[1:2])[jobs[1].recipe_id].sha256 == first[jobs[1].recipe_id]
 
 
+@pytest.mark.slow
 def test_another_process_draws_the_same_bytes(
     sd_folder: Path, sd: LoadedModel, job: MakeJob
 ) -> None:

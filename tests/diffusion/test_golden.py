@@ -86,6 +86,7 @@ CASES = [
     Case("pixart", plain=UNBINNED),
     Case("pixart_sigma", plain=UNBINNED),
 ]
+MARKED = [pytest.param(case, marks=pytest.mark.slow) if case.slow else case for case in CASES]
 FAMILIES = sorted({case.family for case in CASES})
 
 Folders = dict[str, Path]
@@ -148,7 +149,7 @@ def shas(pictures: dict[str, Drawn]) -> dict[str, str]:
     return {key: each.sha256 for key, each in pictures.items()}
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
+@pytest.mark.parametrize("case", MARKED, ids=str)
 def test_pictures_are_those_of_the_plain_pipeline(
     case: Case, load: Callable[[str], LoadedModel], photo: Path
 ) -> None:
@@ -177,7 +178,7 @@ def test_pictures_are_those_of_the_plain_pipeline(
         assert np.abs(theirs - ours.pixels).max() <= 1
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
+@pytest.mark.parametrize("case", MARKED, ids=str)
 def test_bytes_depend_on_no_order_neighbour_or_engine(
     case: Case, load: Callable[[str], LoadedModel], photo: Path
 ) -> None:

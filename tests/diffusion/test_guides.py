@@ -152,6 +152,7 @@ def _plainly(kind: str, job: DrawJob, settings: ModelSettings) -> Any:
     return np.asarray(drawn.images[0], np.int16)
 
 
+@pytest.mark.slow
 def test_bytes_depend_on_no_order_neighbour_or_process(
     models: dict[str, LoadedModel],
     guided: Guided,

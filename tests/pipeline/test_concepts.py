@@ -161,6 +161,7 @@ def test_a_backup_has_the_concepts(taught: Shop, tmp_path: Path) -> None:
     assert any("there is none" in each for each in lost)
 
 
+@pytest.mark.slow
 def test_what_changes_is_learned_again_and_nothing_else(tmp_path: Path) -> None:
     shop = teaching_shop(tmp_path)
     first = shop.night("first")

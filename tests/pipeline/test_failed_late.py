@@ -11,6 +11,7 @@ from catalog_gen.errors import StoreError
 from tests.pipeline.shop import open_shop
 
 
+@pytest.mark.slow
 def test_a_failed_check_does_not_hide_finished_work(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -55,6 +55,7 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shop:
 SCORES = "SELECT image_id, signals, device FROM scores ORDER BY image_id"
 
 
+@pytest.mark.slow
 def test_measurements_while_drawing_equal_those_while_scoring(shop: Shop) -> None:
     catalog, stamp, shards = shop.catalog, Stamp.at_once("one"), range(SHARDS)
     record_products(catalog, take_feed(catalog), stamp)
@@ -73,6 +74,7 @@ def test_measurements_while_drawing_equal_those_while_scoring(shop: Shop) -> Non
     assert shop.query(SCORES) == first
 
 
+@pytest.mark.slow
 def test_measurements_against_something_else_are_repeated(shop: Shop) -> None:
     catalog, stamp, shards = shop.catalog, Stamp.at_once("one"), range(SHARDS)
     record_products(catalog, take_feed(catalog), stamp)

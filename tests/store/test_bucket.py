@@ -79,6 +79,7 @@ def test_lost_credentials_are_reported_and_the_pictures_wait(
     assert verify(shop.store, shop.outbox).damaged == ()
 
 
+@pytest.mark.slow
 def test_an_unreachable_server_is_reported(server: Faulty, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     with pytest.raises(StoreError, match="can't be used"):

@@ -23,6 +23,8 @@ from tests.pipeline.test_mending import save_photo, with_photos
 from tests.web.test_pages import opened, press, ran, texts
 from tests.web.trying import PATIENCE
 
+pytestmark = pytest.mark.slow
+
 STEPS = """
 title = "Steps"
 [grids.steps]
@@ -189,7 +191,6 @@ def test_a_trial_is_kept_as_the_experiment_that_draws_it(
         keep_as_experiment(desk.catalog, desk.drawer, trial, view, desk.experiment_files, "../x")
 
 
-@pytest.mark.slow
 def test_drawing_runs_in_a_process_of_its_own_and_can_be_stopped(desk: Desk, shop: Shop) -> None:
     file = desk.experiment_files / "slow.toml"
     file.write_text(STEPS.replace("[2, 3]", '"300..320"'), "utf-8")
