@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
-from assets_defs.experiment_assets import experiment_schedules, file_of
+from assets_defs.experiment_assets import experiment, experiment_schedules, file_of
 from catalog_gen.cli import experiment as command
 from catalog_gen.diffusion.jobs import Draws
 from catalog_gen.errors import ConfigError, DrawingError, InputError
@@ -19,6 +20,7 @@ from catalog_gen.stages.experiment_plan import PlannedExperiment, plan_experimen
 from catalog_gen.stages.experiments import WrittenExperiment, draw_experiment, write_experiment
 from catalog_gen.stages.prompts import write_prompts
 from catalog_gen.store.lineage import lineage_of
+from resources.deployments import resources_for
 from tests.pipeline.shop import Shop, open_shop
 
 EXPERIMENT = """
@@ -229,6 +231,19 @@ def test_the_command_asks_first_and_runs_the_asset(
     ]
     assert command.run(shop.config, file, yes=False, as_json=False) == 0  # nothing left to ask
     assert "steps 2 to 6" in capfd.readouterr().out
+
+
+def test_materialising_everything_draws_no_experiment(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {**shop.environment, "CATALOG_EXPERIMENT": ""}.items():
+        monkeypatch.setenv(name, value)
+    before = shop.query("SELECT count(*) FROM experiments")
+    with dg.DagsterInstance.ephemeral() as instance:
+        done = dg.materialize([experiment], instance=instance, resources=resources_for("local"))
+        (event,) = done.asset_materializations_for_node("experiment")
+    assert event.metadata["cells"].value == 0
+    assert shop.query("SELECT count(*) FROM experiments") == before
 
 
 def test_experiments_of_the_settings_are_scheduled(shop: Shop) -> None:

@@ -167,7 +167,7 @@ class Walk:
         """Materialise all, in the graph of assets: a backfill of several runs."""
         self.open("/asset-groups")
         self.page.get_by_role("button", name="Materialize all").first.click()
-        self.shows("Launch runs to materialize 11 assets")
+        self.shows("Launch runs to materialize 13 assets")
         self.page.get_by_role("button", name="All", exact=True).click()
         self.picture("all")
         self.page.get_by_role("button", name="Launch backfill").click()
