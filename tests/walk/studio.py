@@ -357,7 +357,7 @@ class Walk:
         page.get_by_text("Stopped. What was drawn is kept.").wait_for(timeout=PATIENCE * 1000)
         self.picture(page, "experiment-stopped")
         self.open(page, "experiments")
-        page.get_by_text("long").first.wait_for()
+        page.get_by_text("long: 41 cells").wait_for()
         self.picture(page, "experiments-list")
         self.accessible(page, "the list of experiments")
         page.context.close()
