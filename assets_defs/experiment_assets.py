@@ -44,11 +44,11 @@ def experiment(
 
     Its pictures have full lineage and are never live.
     """
-    if not (config.name or os.environ.get(FILE)):  # "Materialize all" names none
-        context.log.info("No experiment was named in the launch's configuration: none is drawn.")
-        return dg.MaterializeResult(metadata={"cells": 0, "drawn": 0})
     opened = catalog.open()
     file = file_of(opened, config.name)
+    if file is None:  # "Materialize all" names none
+        context.log.info("No experiment was named in the launch's configuration: none is drawn.")
+        return dg.MaterializeResult(metadata={"cells": 0, "drawn": 0})
     planned = plan_experiment(opened, file)
     context.log.info(
         f"{planned.name}: {len(planned.cells)} cells, {planned.missing} pictures to draw"
@@ -81,8 +81,9 @@ def experiment(
     )
 
 
-def file_of(catalog: Catalog, name: str) -> Path:
-    """The file of an experiment of the settings, or the one that the command line names.
+def file_of(catalog: Catalog, name: str) -> Path | None:
+    """The file of an experiment of the settings, or the one that the command line names; None if
+    neither names any.
 
     Raises:
         ConfigError: the settings have no such experiment.
@@ -91,7 +92,7 @@ def file_of(catalog: Catalog, name: str) -> Path:
     if name in known:
         return known[name].file
     if not name:
-        return Path(os.environ[FILE])
+        return Path(file) if (file := os.environ.get(FILE)) else None
     raise ConfigError(
         f"experiment '{name}'",
         f"catalog.toml has {', '.join(known) or 'none'} under [experiments]",

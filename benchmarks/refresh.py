@@ -85,7 +85,8 @@ def _round(feed: Path, jobs: Path, home: Path) -> dict[str, float]:
     refresh = [sys.executable, "-m", "catalog_gen.cli", "refresh", "--json"]
     refresh += ["--config", str(CONFIG), "--feed", str(feed)]
     first, first_process = _run(refresh, home)
-    second, _ = idle, _ = _run(refresh, home)
+    second, _ = _run(refresh, home)
+    idle = second
     while idle["images"]["generated"]:
         idle, _ = _run(refresh, home)
     return {

@@ -4,7 +4,7 @@ Scores also depend on the prompts and stay with the caller: pictures are many an
 and small.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -112,18 +112,20 @@ class Eyes:
         with ThreadPoolExecutor(workers(), "decoding") as threads:  # Pillow releases the GIL
             pictures = list(threads.map(decode, (each.png for each in sights)))
             self._begin(sights, pictures)
-            origins = _origins(sights, threads)
+            keys = [_origin_key(each) for each in sights]
+            origins = _origins(sights, keys, threads)
         # One call for all, since the scorer works in batches.
         embedded = self._scorer.embed_images(
             [*pictures, *(each.photo for each in origins.values())]
         )
         photo_embeddings = dict(zip(origins, embedded[len(sights) :], strict=True))
         said = self._criticism(pictures, [each.prompt for each in sights])
-        signals = self._signals(sights, pictures, origins)
+        by_sight = [None if key is None else origins.get(key) for key in keys]
+        signals = self._signals(sights, pictures, by_sight)
         lettering = self._lettering(pictures, signals)
         found: list[Looked] = []
         for number, sight in enumerate(sights):
-            key = _origin_key(sight)
+            key = keys[number]
             distance = None
             if key is not None and key in photo_embeddings:
                 distance = embedding_distance(embedded[number], photo_embeddings[key])
@@ -150,17 +152,15 @@ class Eyes:
         self,
         sights: Sequence[Sight],
         pictures: Sequence[Pixels],
-        origins: Mapping[_OriginKey, Origin],
+        origins: Sequence[Origin | None],
     ) -> list[Signals]:
         """The signals of each picture: known, measured beside, or measured here."""
         known = {each.image_id: each.measured for each in sights if each.measured is not None}
         if self._beside is not None:
             done = self._beside.finished(wait=True)
             known |= {task.image_id: signals for task, signals in done}
-        for sight, picture in zip(sights, pictures, strict=True):
+        for sight, picture, origin in zip(sights, pictures, origins, strict=True):
             if sight.image_id not in known:
-                key = _origin_key(sight)
-                origin = None if key is None else origins.get(key)
                 known[sight.image_id] = measure(picture, asked=sight.asked, origin=origin)
         return [known[each.image_id] for each in sights]
 
@@ -193,11 +193,12 @@ def _origin_key(sight: Sight) -> _OriginKey | None:
     return photo, mask, method, recipe.width, recipe.height
 
 
-def _origins(sights: Sequence[Sight], threads: ThreadPoolExecutor) -> dict[_OriginKey, Origin]:
+def _origins(
+    sights: Sequence[Sight], keys: Sequence[_OriginKey | None], threads: ThreadPoolExecutor
+) -> dict[_OriginKey, Origin]:
     """What edited pictures started from, without photos that have changed or are missing."""
     loading: dict[_OriginKey, Future[Origin | None]] = {}
-    for sight in sights:
-        key = _origin_key(sight)
+    for sight, key in zip(sights, keys, strict=True):
         if key is not None and sight.photo is not None and key not in loading:
             loading[key] = threads.submit(_origin, sight.photo)
     found = {key: each.result() for key, each in loading.items()}

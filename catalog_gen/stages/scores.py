@@ -87,8 +87,13 @@ def score_found(
         if not todo:
             return ScoreResult(0, perf_counter() - started)
         rivals = current_prompts(connection)
-        phrases = _Phrases.of(catalog, asked_values(connection), known_attributes(connection))
-    eyes = elsewhere() if elsewhere else _eyes(catalog, scorer, critic, todo)
+        phrases = _Phrases.of(catalog, connection)
+    if elsewhere:
+        eyes = elsewhere()
+    else:
+        measured_beside = is_worth_it([each.recipe for each in todo])
+        beside = Beside(catalog.settings.lettering) if measured_beside else None
+        eyes = _eyes(catalog, scorer, critic, beside)
     items = {each.image_id: each for each in todo}
     report("score", 0, len(todo))
     done = 0
@@ -109,12 +114,10 @@ def score_found(
 
 
 def _eyes(
-    catalog: Catalog, scorer: ClipScorer, critic: Critic | None, todo: Sequence[ToScore]
+    catalog: Catalog, scorer: ClipScorer, critic: Critic | None, beside: Beside | None = None
 ) -> Eyes:
-    """This process, with measuring processes beside it where they pay."""
-    lettering = catalog.settings.lettering
-    beside = Beside(lettering) if is_worth_it([each.recipe for each in todo]) else None
-    return Eyes(scorer, LetteringDetector.of(lettering), critic, beside)
+    """This process, with the detector of the settings."""
+    return Eyes(scorer, LetteringDetector.of(catalog.settings.lettering), critic, beside)
 
 
 def lookers_today(catalog: Catalog, critic: Critic | None) -> str:
@@ -139,14 +142,10 @@ class _Phrases:
     rivals: Mapping[str, Rivals]
 
     @classmethod
-    def of(
-        cls,
-        catalog: Catalog,
-        asked: Mapping[str, Mapping[str, Sequence[str]]],
-        attributes: Collection[str],
-    ) -> "_Phrases":
+    def of(cls, catalog: Catalog, connection: DuckDBPyConnection) -> "_Phrases":
         drawer = Drawer.of(catalog)
-        views = compile_views(catalog.settings, attributes, drawer.dialect)
+        asked = asked_values(connection)
+        views = compile_views(catalog.settings, known_attributes(connection), drawer.dialect)
         closed = drawer.dialect.vocabularies
         return cls(
             {view.name: view for view in views},
@@ -197,9 +196,8 @@ class Scoring:
             ConfigError, ModelError: as ``score_images``.
         """
         critic = critic_of(catalog.settings.critic)
-        detector = LetteringDetector.of(catalog.settings.lettering)
-        eyes = Eyes(scorer, detector, critic)
-        return cls(catalog, scorer, lookers_today(catalog, critic), eyes)
+        lookers = lookers_today(catalog, critic)
+        return cls(catalog, scorer, lookers, _eyes(catalog, scorer, critic))
 
     def score(self, item: ToScore, png: bytes, mask: bytes | None, stamp: Stamp) -> ScoreRow:
         """The score of one picture against today's prompts; nothing is stored.
@@ -210,9 +208,7 @@ class Scoring:
         """
         with self.catalog.store.reading() as connection:
             rivals = current_prompts(connection)
-            phrases = _Phrases.of(
-                self.catalog, asked_values(connection), known_attributes(connection)
-            )
+            phrases = _Phrases.of(self.catalog, connection)
         masks = {} if mask is None else {item.recipe.mask_sha256 or "": mask}
         photo = _photo_job(item, self.catalog.photo_folders, masks)
         sight = Sight(item.image_id, png, item.prompt, phrases.asked(item), photo)

@@ -58,6 +58,7 @@ class Imagic(Learner):
         from catalog_gen.diffusion.concepts.file import OPTIMISED
         from catalog_gen.diffusion.concepts.objective import Practice
         from catalog_gen.diffusion.concepts.tuning import Tuning, tuning_phase
+        from catalog_gen.diffusion.concepts.weights import copied
 
         practice = Practice.of_photos(model, photos, lesson.seed, self.batch)
         target = model.family.encode(model.main, lesson.caption)
@@ -82,10 +83,8 @@ class Imagic(Learner):
                     tuning_phase(weights, self.rate, self.steps, [goal]),
                 ]
             )
-            learned = {f"{OPTIMISED}{name}": each for name, each in optimised.items()} | dict(
-                weights
-            )
-            return {name: each.detach().clone() for name, each in learned.items()}
+            texts = {f"{OPTIMISED}{name}": each for name, each in optimised.items()}
+            return copied({**texts, **weights})
 
     def worn(self, model: "LoadedModel", concept: "Concept") -> AbstractContextManager[None]:
         """The denoiser as it was tuned."""

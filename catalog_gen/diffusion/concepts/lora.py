@@ -53,7 +53,7 @@ class Lora(Learner):
         from catalog_gen.diffusion.concepts.objective import Practice
         from catalog_gen.diffusion.concepts.prior import own_latents
         from catalog_gen.diffusion.concepts.tuning import Tuning, tuning_phase
-        from catalog_gen.diffusion.concepts.weights import trained_lora
+        from catalog_gen.diffusion.concepts.weights import copied, trained_lora
 
         practice = Practice.of_photos(model, photos, lesson.seed, self.batch)
         goals = [Tuning(model, practice, model.family.encode(model.main, lesson.caption))]
@@ -64,7 +64,7 @@ class Lora(Learner):
             goals.append(Tuning(model, kept, kind, "prior", weight=self.prior_weight))
         with trained_lora(model, self.rank, self.targets) as lora:
             course.run([tuning_phase(lora, self.rate, self.steps, goals)])
-            return {name: each.detach().clone() for name, each in lora.items()}
+            return copied(lora)
 
     def worn(self, model: "LoadedModel", concept: "Concept") -> AbstractContextManager[None]:
         """The factors are added to the weights."""

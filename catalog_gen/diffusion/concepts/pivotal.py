@@ -56,7 +56,7 @@ class Pivotal(Learner):
         from catalog_gen.diffusion.concepts.inversion import Inversion
         from catalog_gen.diffusion.concepts.objective import Practice
         from catalog_gen.diffusion.concepts.tuning import Tuning, tuning_phase
-        from catalog_gen.diffusion.concepts.weights import trained_lora
+        from catalog_gen.diffusion.concepts.weights import copied, trained_lora
 
         practice = Practice.of_photos(model, photos, lesson.seed, self.batch)
         inversion = Inversion(model, practice, lesson)
@@ -68,7 +68,7 @@ class Pivotal(Learner):
                     tuning_phase(lora, self.rate, self.steps, [goal]),
                 ]
             )
-            return inversion.tensors | {name: each.detach().clone() for name, each in lora.items()}
+            return inversion.tensors | copied(lora)
 
     @contextmanager
     def worn(self, model: "LoadedModel", concept: "Concept") -> Iterator[None]:

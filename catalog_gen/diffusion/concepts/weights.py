@@ -79,6 +79,11 @@ def merged(model: "LoadedModel", lora: Mapping[str, torch.Tensor]) -> dict[str, 
     return result
 
 
+def copied(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The tensors' values as they are now, without gradients."""
+    return {name: each.detach().clone() for name, each in tensors.items()}
+
+
 @contextmanager
 def replaced(module: torch.nn.Module, values: Mapping[str, torch.Tensor]) -> Iterator[None]:
     """Give some parameters other values during the block, and then their own again, bit for bit.
@@ -86,7 +91,7 @@ def replaced(module: torch.nn.Module, values: Mapping[str, torch.Tensor]) -> Ite
     In place: a compiled module keeps its graph.
     """
     own = dict(module.named_parameters())
-    before = {name: own[name].detach().clone() for name in values}
+    before = copied({name: own[name] for name in values})
     try:
         _set(own, values)
         yield
