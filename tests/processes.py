@@ -1,8 +1,8 @@
 """Processes of their own, for commands and functions, that need not load any library.
 
 Each is a fork of a server that has imported PyTorch, diffusers, Dagster, and the project's own
-modules but for the orchestrator's, whose definitions depend on the environment. The imports take 7
-of the 11 seconds of a small refresh.
+modules but for the orchestrator's, whose definitions depend on the environment
+(``tests/imported.py``). The imports take 7 of the 11 seconds of a small refresh.
 """
 
 import multiprocessing
@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from multiprocessing.connection import Connection
+from multiprocessing.forkserver import ensure_running
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final, ParamSpec, TypeVar
@@ -18,19 +19,13 @@ from typing import Any, Final, ParamSpec, TypeVar
 Given = ParamSpec("Given")
 Result = TypeVar("Result")
 
-_IMPORTED: Final = (
-    *("dagster", "duckdb", "jinja2", "numpy", "PIL.Image", "pydantic", "rich.console", "typer"),
-    *("dagster._core.storage.sqlite_storage", "dagster._core.execution.api", "alembic.command"),
-    *("torch", "torch._dynamo", "safetensors.torch", "tokenizers", "pyarrow.parquet", "tomlkit"),
-    "transformers.models.clip.modeling_clip",
-    "transformers.models.clip.tokenization_clip",
-    "diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion",
-    "diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion_img2img",
-    *("catalog_gen.cli.refresh", "catalog_gen.cli.plan", "catalog_gen.cli.lineage"),
-    *("catalog_gen.stages.images", "catalog_gen.stages.scores", "catalog_gen.stages.publication"),
-)
 _SERVER: Final = multiprocessing.get_context("forkserver")
-_SERVER.set_forkserver_preload(list(_IMPORTED))
+_SERVER.set_forkserver_preload(["tests.imported"])
+
+
+def start_server() -> None:
+    """Start the server, if it doesn't run, in a folder where it finds the package of the tests."""
+    ensure_running()
 
 
 def result_of(

@@ -36,7 +36,7 @@ def test_the_manifest_lists_enough_photographs_with_their_licences() -> None:
     assert all(each.licence and each.package for each in MANIFEST)
 
 
-@pytest.mark.parametrize("side", [128, 512, 1024])
+@pytest.mark.parametrize("side", [128, 512, pytest.param(1024, marks=pytest.mark.slow)])
 def test_at_most_one_in_twenty_is_rejected(found: list[Path], side: int) -> None:
     rubric = load_rubric(DATA / "rubric.toml")
     shown = [("any", scene(path, side)) for path in found]

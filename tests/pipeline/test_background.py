@@ -97,6 +97,7 @@ def test_a_night_cuts_out_draws_and_proves(shop: Shop) -> None:
         assert read_image(stored).shape == (96, 96, 3)
 
 
+@pytest.mark.slow
 def test_nothing_is_cut_or_drawn_twice_and_a_new_photo_is(shop: Shop) -> None:
     shop.night("first")
     before = elsewhere(shop)

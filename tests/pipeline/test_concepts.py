@@ -116,6 +116,7 @@ def test_the_judge_never_hears_the_learned_word(taught: Shop) -> None:
     assert all("colour" in json.loads(str(signals))["contrasts"] for (signals,) in answers)
 
 
+@pytest.mark.slow
 def test_pictures_are_drawn_again_from_the_stored_concept(taught: Shop) -> None:
     """Alone, though they were drawn beside another product's: neither leaked into the other."""
     ids = [str(row[0]) for row in taught.query(OWNED)]
@@ -244,6 +245,7 @@ def test_a_lesson_that_fails_is_a_row_and_is_tried_again(tmp_path: Path) -> None
     assert all("it can't be learned: " in each.why for each in left_out)
 
 
+@pytest.mark.slow
 def test_lessons_take_half_of_a_budget_and_the_rest_waits(tmp_path: Path) -> None:
     shop = teaching_shop(tmp_path)
     night = shop.night("first", seconds=90.0)  # an unmeasured lesson counts as a minute

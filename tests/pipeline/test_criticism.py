@@ -76,6 +76,7 @@ def test_a_new_or_changed_critic_rescores_stored_pictures_and_draws_nothing(shop
     assert shop.query("SELECT image_id, preference, run_id FROM verdicts ORDER BY ALL") != preferred
 
 
+@pytest.mark.slow
 def test_a_doubtful_form_gets_more_candidates_within_the_budget(shop: Shop) -> None:
     doubting(shop, 0.55)
     with_critic(shop, f'id = "{shop.catalog.settings.model.id}"\nweights = "critic.safetensors"')

@@ -41,7 +41,7 @@ def fill(shop: Shop) -> None:
                 return
 
 
-@pytest.mark.parametrize("moment", ["outbox", "database"])
+@pytest.mark.parametrize("moment", ["outbox", pytest.param("database", marks=pytest.mark.slow)])
 def test_a_full_disk_stops_the_night_and_the_next_goes_on(
     shop: Shop, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:

@@ -76,6 +76,7 @@ def test_a_damaged_picture_never_goes_live(shop: Shop) -> None:
         roll_back(catalog, 1, Stamp.at_once("rollback"))
 
 
+@pytest.mark.slow
 def test_a_rollback_holds_until_it_is_released(shop: Shop) -> None:
     with pytest.raises(InputError, match="no publication before"):
         roll_back(shop.catalog, None, Stamp.at_once("rollback"))

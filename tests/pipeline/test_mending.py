@@ -71,6 +71,7 @@ def test_a_mended_photo_is_drawn_again_and_nothing_else(tmp_path: Path) -> None:
         assert open_failures(connection) == []
 
 
+@pytest.mark.slow
 def test_given_up_pictures_are_retried_from_zero_on_request(tmp_path: Path) -> None:
     shop = with_photos(tmp_path)
     for number in range(4):

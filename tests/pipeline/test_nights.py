@@ -170,6 +170,7 @@ def test_a_changed_rubric_judges_again_and_draws_and_scores_nothing(shop: Shop) 
     assert shop.query("SELECT image_id, scorer, scored_at FROM scores ORDER BY ALL") == scored
 
 
+@pytest.mark.slow
 def test_rejected_pictures_climb_the_ladder_and_end_with_a_person(shop: Shop) -> None:
     strict = (shop.folder / "rubric.toml").read_text("utf-8")
     strict += '[[hard]]\nsignal = "documented"\nbelow = 3\nsays = "nothing is good enough"\n'

@@ -48,6 +48,7 @@ def photos(shop: Shop) -> dict[str, tuple[str, str, str]]:
     return {str(key): (str(name), str(link), str(why)) for key, name, link, why in rows}
 
 
+@pytest.mark.slow
 def test_a_photo_draws_once_and_again_when_it_changes(shop: Shop, server: Server) -> None:
     plan = make_plan(shop.catalog)
     assert (plan.photo_count.wanted, plan.photo_count.unasked) == (3, 3)
@@ -111,6 +112,7 @@ def test_a_secret_in_an_address_is_named(shop: Shop, server: Server) -> None:
     assert "contains a secret" in photos(shop)["sku-1"][2]
 
 
+@pytest.mark.slow
 def test_pictures_that_were_drawn_are_no_photos(shop: Shop, server: Server, tmp_path: Path) -> None:
     """The shop shows what was drawn, and its next feed names that as the product's picture."""
     shop.night("first")

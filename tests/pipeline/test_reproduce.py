@@ -86,6 +86,7 @@ def ids_of(shop: Shop, view: str = "%") -> list[str]:
     return [str(recipe_id) for (recipe_id,) in rows]
 
 
+@pytest.mark.slow
 def test_every_picture_is_the_same_in_another_order_beside_other_neighbours(shop: Shop) -> None:
     ids = ids_of(shop)
     batch_sizes = shop.query(
@@ -130,6 +131,7 @@ def test_missing_and_changed_weights_are_reported(shop: Shop) -> None:
     assert "was drawn with these weights" in other.problem
 
 
+@pytest.mark.slow
 def test_drift_is_recorded_with_the_library_that_caused_it(shop: Shop) -> None:
     """Store another version of torch and other bytes, as if an earlier torch had drawn them."""
     ((environment,),) = shop.query(
@@ -170,6 +172,7 @@ def test_drift_is_recorded_with_the_library_that_caused_it(shop: Shop) -> None:
     assert shop.query("SELECT count(DISTINCT image_id) FROM replays") == [(18,)]
 
 
+@pytest.mark.slow
 def test_a_damaged_picture_does_not_end_the_audit(shop: Shop) -> None:
     victim = ids_of(shop, "packshot")[0]
     content = shop.png(victim)

@@ -29,7 +29,9 @@ def shop(tmp_path: Path, request: pytest.FixtureRequest) -> Shop:
     return shop
 
 
-in_both_places = pytest.mark.parametrize("shop", ["folder", "duckdb"], indirect=True)
+in_both_places = pytest.mark.parametrize(
+    "shop", ["folder", pytest.param("duckdb", marks=pytest.mark.slow)], indirect=True
+)
 
 
 def retained(shop: Shop, *, nights: int, publications: int, place: str) -> None:
@@ -85,6 +87,7 @@ def test_lost_and_replaced_pictures_are_deleted_and_live_ones_stay(shop: Shop) -
     assert night(shop, "seventh") == Dropped()
 
 
+@pytest.mark.slow
 def test_a_product_that_returns_is_drawn_again_with_the_same_bytes(shop: Shop) -> None:
     night(shop, "first")
     blue = live_blue(shop)
@@ -102,6 +105,7 @@ def test_a_product_that_returns_is_drawn_again_with_the_same_bytes(shop: Shop) -
     assert verify(shop.catalog.store, shop.catalog.outbox).damaged == ()
 
 
+@pytest.mark.slow
 def test_reproduce_draws_deleted_pictures_and_keeps_them_for_a_while(shop: Shop) -> None:
     for number in range(3):
         night(shop, f"night {number}")
@@ -118,6 +122,7 @@ def test_reproduce_draws_deleted_pictures_and_keeps_them_for_a_while(shop: Shop)
     assert [night(shop, f"later {number}").pictures for number in range(3)] == [0, 0, 1]
 
 
+@pytest.mark.slow
 def test_reviewed_pictures_and_those_for_rollbacks_stay(shop: Shop) -> None:
     night(shop, "first")
     (loser,) = ids(

@@ -171,6 +171,7 @@ def test_another_process_makes_the_same_photo() -> None:
     assert sha256(small_photo(scene, "green").tobytes()).hexdigest() == there
 
 
+@pytest.mark.slow
 def test_a_split_is_rendered_once_and_read_back(
     tmp_path: Path, half_sides: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
