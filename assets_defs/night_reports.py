@@ -1,8 +1,8 @@
 """Tell people how a night went, and that it failed, is late, or never began.
 
 A sensor of Dagster's daemon looks every minute; a run from the command line looks when it ends.
-What to tell is found in Dagster's records of runs, so that it is told even where the store can't be
-read. docs/reports.md says how to watch the daemon itself.
+What to report is found in Dagster's records of runs, so it is reported even where the store can't
+be read. docs/reports.md says how to watch the daemon itself.
 """
 
 import os
@@ -16,7 +16,7 @@ import dagster as dg
 
 from assets_defs.failed_shards import is_mark
 from catalog_gen.errors import CatalogError
-from catalog_gen.reporting.nights.delivery import Delivery, Messenger, told_in
+from catalog_gen.reporting.nights.delivery import Delivery, Messenger, sent_in
 from catalog_gen.reporting.nights.lateness import Launched, Patience, late_nights
 from catalog_gen.reporting.nights.message import Message, Section
 from catalog_gen.reporting.nights.senders import senders_of
@@ -32,17 +32,17 @@ from resources.run_ends import end_of, ended_as, has_begun
 
 #: The newest runs of a job that are looked at.
 _LOOKED_AT: Final = 20
-#: Jobs of which only a failure is told.
+#: Jobs of which only a failure is reported.
 _BESIDE: Final = ("nightly_audit", "retry_failed", "run_experiment")
 
 
 def tell(
     instance: dg.DagsterInstance, catalog: Catalog, now: datetime, *, since: datetime | None = None
 ) -> Delivery:
-    """Send what is to be told and was not yet.
+    """Send what is to be reported and was not yet.
 
     Args:
-        since: runs that ended from then on are told, even if nothing was ever told before.
+        since: runs that ended from then on are reported, even if nothing was ever sent before.
 
     Raises:
         ConfigError: the environment lacks a secret that the settings ask for.
@@ -59,15 +59,15 @@ def tell(
                 if end is not None and (job == NIGHTLY or end.status != "succeeded"):
                     make = partial(_of_a_night if job == NIGHTLY else _of_a_failure, catalog, end)
                     messenger.send(_key(job, end), end.at, make, delivery, since=since)
-        for message in _overdue(instance, catalog.settings, messenger.told.since, now):
+        for message in _overdue(instance, catalog.settings, messenger.record.since, now):
             messenger.send(message.key, now, partial(_itself, message), delivery)
     return delivery
 
 
 def late(instance: dg.DagsterInstance, catalog: Catalog, now: datetime) -> list[Message]:
-    """What is late now, told or not."""
-    told = told_in(catalog.home.reports)
-    return list(_overdue(instance, catalog.settings, told.since if told else now, now))
+    """What is late now, reported or not."""
+    record = sent_in(catalog.home.reports)
+    return list(_overdue(instance, catalog.settings, record.since if record else now, now))
 
 
 def _overdue(

@@ -64,8 +64,8 @@ def describe_shards(
 
 def _preview(picture: DrawnPicture, content: bytes) -> dg.MetadataValue:
     """The picture with the shop's product and the reason for it, as Markdown."""
-    told = (f"{picture.product_id} {_short(picture.title)}", picture.view, picture.reason)
-    words = ", ".join(map(_plain, told))
+    parts = (f"{picture.product_id} {_short(picture.title)}", picture.view, picture.reason)
+    words = ", ".join(map(_plain, parts))
     url = thumbnail(content, AT_ONCE - len(words) - len("![]()  "))
     return dg.MetadataValue.md(f"![]({url}) {words}" if url else words)
 

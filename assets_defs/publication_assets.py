@@ -35,7 +35,7 @@ def published_catalog(
     published = publish_best(opened, scorer.scorer_hash, stamp)
     if published.held_back:
         context.log.warning(published.held_back)
-    gates: dict[str, str] = {gate.gate: gate.told for gate in published.gates}
+    gates: dict[str, str] = {gate.gate: gate.message for gate in published.gates}
     return dg.MaterializeResult(
         metadata={
             "products": published.products,

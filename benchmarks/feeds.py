@@ -103,9 +103,9 @@ def _read(way: str, path: Path) -> dict[str, Any]:
 
 def _memory(name: str) -> float:
     """A figure of this process's memory in megabytes (Linux)."""
-    told = re.search(rf"^{name}:\s+(\d+) kB", Path("/proc/self/status").read_text(), re.MULTILINE)
-    assert told, name
-    return int(told[1]) / 1024
+    found = re.search(rf"^{name}:\s+(\d+) kB", Path("/proc/self/status").read_text(), re.MULTILINE)
+    assert found, name
+    return int(found[1]) / 1024
 
 
 def platform_table() -> str:
@@ -119,9 +119,9 @@ def platform_table() -> str:
     ]
     for name, reader in READERS.items():
         fields = sorted({field for field in reader.columns if not field.startswith("_")})
-        told = ", ".join(fields) or "all spellings of `aliases.py`"
+        found = ", ".join(fields) or "all spellings of `aliases.py`"
         back = [f"`{each}`" for each, channel in CHANNELS.items() if name in channel.platforms]
-        lines.append(f"| {reader.title} | `{name}` | {told} | {', '.join(back) or 'built anew'} |")
+        lines.append(f"| {reader.title} | `{name}` | {found} | {', '.join(back) or 'built anew'} |")
     return "\n".join(lines)
 
 
@@ -347,8 +347,8 @@ def _lines(figures: dict[str, Any]) -> Iterator[str]:
         f"{'form':<12} {'rows/s':>9} {'DictReader':>11} {'ratio':>6} "
         f"{'peak MB':>8} {'DictReader':>11}"
     )
-    for platform, told in figures.items():
-        ours, theirs = told["ours"], told["csv"]
+    for platform, found in figures.items():
+        ours, theirs = found["ours"], found["csv"]
         ratio = ours["rows_per_processor_second"] / theirs["rows_per_processor_second"]
         yield (
             f"{platform:<12} {ours['rows_per_processor_second']:>9,} "

@@ -103,8 +103,8 @@ def killed(folder: Path, host: str, addresses: list[str], kills: int, seed: int)
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
         figures["kills"] += 1
-        told = check(shelf)
-        figures["damaged"] += told["lost"]
+        found = check(shelf)
+        figures["damaged"] += found["lost"]
         entries = Shelf(shelf).entries()
         figures["lost"] += sum(
             address not in entries or entries[address].name != name

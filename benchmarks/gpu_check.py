@@ -123,15 +123,15 @@ def check(size: "Size", pictures: int) -> Iterator[Figure]:
             key=lambda row: float(row["images_per_second"]),
         )
         paces[family] = best["images_per_second"]
-        told = f"{family}, {result['side']} x {result['side']}, {result['steps']} steps"
-        told += f", {best['name']}, batches of {best['batch_size']}"
+        text = f"{family}, {result['side']} x {result['side']}, {result['steps']} steps"
+        text += f", {best['name']}, batches of {best['batch_size']}"
         for key, words in SAID.items():
             value = best[key]
             if value is None:
                 continue
             asked = ASKED[family].get(key) if size == "full" else None
             met = value >= asked if asked else None
-            yield Figure(f"{told}: {words}", f"{asked:g}" if asked else "", f"{value:.3g}", met)
+            yield Figure(f"{text}: {words}", f"{asked:g}" if asked else "", f"{value:.3g}", met)
     modes: tuple[Literal["eager", "compiled"], ...] = ("eager", "compiled")
     for mode in modes if measured["device"] != "cpu" else modes[:1]:
         yield _same_bytes(size, mode)
@@ -226,11 +226,11 @@ def _short_of_memory(size: "Size", pictures: int) -> Figure:
     sample = [job for job in jobs if drawn.get(job.recipe_id, ("", 0))[1] == smallest][:BATCH]
     again = _drawn(_engine(size, compiled=False, batch=smallest), sample)
     same = sum(again[key][0] == drawn[key][0] for key in again)
-    told = ", ".join(f"{count} in batches of {each}" for each, count in sorted(sizes.items()))
+    text = ", ".join(f"{count} in batches of {each}" for each, count in sorted(sizes.items()))
     return Figure(
         "pictures drawn while memory runs out",
         f"{pictures} of {pictures}, redrawn the same",
-        f"{len(drawn)} of {pictures} ({told}); {same} of {len(sample)} redrawn the same",
+        f"{len(drawn)} of {pictures} ({text}); {same} of {len(sample)} redrawn the same",
         len(drawn) == pictures and same == len(sample),
     )
 

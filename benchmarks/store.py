@@ -56,8 +56,8 @@ def main() -> None:
         return
     for name, value in figures.items():
         if name == "take_over":
-            told = "{empty_seconds} s into an empty store, {full_seconds} s into this: {ratio}"
-            print(f"{name:12} {told.format(**value)}")
+            line = "{empty_seconds} s into an empty store, {full_seconds} s into this: {ratio}"
+            print(f"{name:12} {line.format(**value)}")
         elif isinstance(value, dict):
             mark = "" if value["peak_mb"] <= ASKED_MB else f"   <- asked {ASKED_MB}"
             print(f"{name:12} {value['seconds']:8.1f} s {value['peak_mb']:8.0f} MB at most{mark}")

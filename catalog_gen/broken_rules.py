@@ -24,7 +24,7 @@ class BrokenRule:
 
 def broken_rules(error: ValidationError, shape: Any) -> list[BrokenRule]:
     """Every rule that was broken while ``shape`` was validated, in the order of the fields."""
-    return [_told(item, shape) for item in error.errors()]
+    return [_broken_rule(item, shape) for item in error.errors()]
 
 
 def nearest(name: str, known: Collection[str]) -> str:
@@ -32,7 +32,7 @@ def nearest(name: str, known: Collection[str]) -> str:
     return next(iter(difflib.get_close_matches(name, sorted(known), n=1)), "")
 
 
-def _told(item: Mapping[str, Any], shape: Any) -> BrokenRule:
+def _broken_rule(item: Mapping[str, Any], shape: Any) -> BrokenRule:
     path = tuple(part for part in item["loc"] if part != "[key]")
     message = str(item["msg"]).removeprefix("Value error, ")
     message = message[:1].lower() + message[1:] if message[1:2].islower() else message

@@ -396,7 +396,7 @@ class MailSettings(Chosen):
 
 
 class ReportSettings(Chosen):
-    """Who is told how a night went, and what counts as late."""
+    """Who hears how a night went, and what counts as late."""
 
     folder: Path | None = Field(
         None, description="where reports are written; unset: reports/ below the catalog's home"

@@ -63,11 +63,13 @@ def _refused(path: Path, text: str, rules: list[BrokenRule]) -> ConfigError:
     """All broken rules, each with its line, from the top of the file down."""
     lines = key_lines(text)
     placed = sorted(((line_of(lines, rule.path) or 0, rule) for rule in rules), key=lambda x: x[0])
-    told = [
+    found = [
         f"line {line}, {rule.key}: {rule.rule}" if line else f"{rule.key or 'it'}: {rule.rule}"
         for line, rule in placed
     ]
-    if len(told) == 1:
-        return ConfigError(str(path), told[0].rstrip("."), "Correct this line.")
-    listed = "".join(f"\n  {each}" for each in told)
-    return ConfigError(str(path), f"{len(told)} settings are wrong{listed}", "Correct these lines.")
+    if len(found) == 1:
+        return ConfigError(str(path), found[0].rstrip("."), "Correct this line.")
+    listed = "".join(f"\n  {each}" for each in found)
+    return ConfigError(
+        str(path), f"{len(found)} settings are wrong{listed}", "Correct these lines."
+    )

@@ -10,7 +10,7 @@ from catalog_gen.errors import CatalogError
 
 
 @contextmanager
-def told_errors() -> Iterator[None]:
+def reported_errors() -> Iterator[None]:
     """End the process with an error's message and exit code instead of a traceback."""
     try:
         yield

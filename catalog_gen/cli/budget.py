@@ -19,10 +19,10 @@ def parse_budget(text: str | None) -> Budget | None:
     """
     if text is None:
         return None
-    told = text.strip().lower()
-    if _IMAGES.fullmatch(told):
-        return Budget(images=int(told))
-    found = _FORM.fullmatch(told)
+    given = text.strip().lower()
+    if _IMAGES.fullmatch(given):
+        return Budget(images=int(given))
+    found = _FORM.fullmatch(given)
     if found is None:
         raise InputError(
             f"--budget {text}",

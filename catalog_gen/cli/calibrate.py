@@ -45,15 +45,15 @@ class Origin:
 
     name: str
     """The name recorded in the rubric."""
-    told: str
-    """A description of the labels, for messages."""
+    description: str
+    """What the labels are, for messages."""
     first_step: str
     """The next step if there are no labels."""
 
 
 _REVIEWS: Final = Origin(
     name="reviews",
-    told="pictures that people reviewed, accepted ones too, as a sample of all",
+    description="pictures that people reviewed, accepted ones too, as a sample of all",
     first_step="Review pictures first, good ones too: `catalog-gen review --sample 60` lists a "
     "sample of all.",
 )
@@ -86,19 +86,19 @@ def settle(
         InputError: too few labels, or none of the cuts keeps the bound; nothing was changed.
     """
     found = find_cut(catalog, scorer.scorer_hash, labels, **asdict(bound))
-    told = f"{found.labels} labels, {found.bad} of them bad: {origin.told}"
+    source = f"{found.labels} labels, {found.bad} of them bad: {origin.description}"
     plot = None if dry_run else catalog.home.root / PLOT
     if not labels:
         raise _refusal(found, origin, bound)
     if plot is not None:
         plot.parent.mkdir(parents=True, exist_ok=True)
-        plot.write_text(calibration_plot(found.calibration, bound.most_bad, told), "utf-8")
+        plot.write_text(calibration_plot(found.calibration, bound.most_bad, source), "utf-8")
     if as_json and found.calibration.chosen is not None:
-        print_json({**asdict(found), "source": told, "plot": None if plot is None else str(plot)})
+        print_json({**asdict(found), "source": source, "plot": None if plot is None else str(plot)})
     elif as_json:
         pass  # the refusal is the one object
     else:
-        _print(found, told, plot)
+        _print(found, source, plot)
     chosen = found.calibration.chosen
     if chosen is None:
         raise _refusal(found, origin, bound)
@@ -126,8 +126,8 @@ def _refusal(found: Findings, origin: Origin, bound: Bound) -> InputError:
     return InputError(f"{found.labels} labels", rule, step)
 
 
-def _print(found: Findings, told: str, plot: Path | None) -> None:
-    answers.print(f"Scorer {found.scorer_hash[:12]}; {told}.")
+def _print(found: Findings, source: str, plot: Path | None) -> None:
+    answers.print(f"Scorer {found.scorer_hash[:12]}; {source}.")
     table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
     for column in ("Cut", "Accepted", "Bad", "Bad share", "At most", "Manual work", "Good image"):
         table.add_column(column, justify="right")

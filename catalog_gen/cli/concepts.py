@@ -58,9 +58,9 @@ def _files(out: Path, row: ConceptRow, content: bytes) -> Mapping[Path, bytes]:
 
 
 def _as_json(row: ConceptRow) -> dict[str, Any]:
-    told = asdict(row)
-    told |= {name: json.loads(told[name]) for name in ("lesson", "environment")}
-    return {**told, "learned_at": row.learned_at.isoformat()}
+    fields = asdict(row)
+    fields |= {name: json.loads(fields[name]) for name in ("lesson", "environment")}
+    return {**fields, "learned_at": row.learned_at.isoformat()}
 
 
 def _table(rows: Sequence[ConceptRow]) -> Table:
@@ -72,6 +72,6 @@ def _table(rows: Sequence[ConceptRow]) -> Table:
     for row in rows:
         outcome = row.problem or row.concept_sha256[:16]
         learner = json.loads(row.lesson)["learner"]["name"]
-        told = (escape(each) for each in (row.product_id, row.name, learner, outcome))
-        table.add_row(*told, f"{row.size / 1000:,.1f}", duration(row.seconds))
+        cells = (escape(each) for each in (row.product_id, row.name, learner, outcome))
+        table.add_row(*cells, f"{row.size / 1000:,.1f}", duration(row.seconds))
     return table

@@ -14,7 +14,7 @@ from typing import Final, Literal
 
 from catalog_gen.cli.output import answers, print_json
 from catalog_gen.cli.preflight import looks
-from catalog_gen.cli.storage import nights_left, told_storage
+from catalog_gen.cli.storage import nights_left, storage_text
 from catalog_gen.errors import CatalogError, CorruptionError, InfrastructureError
 from catalog_gen.reporting.site_folder import torn_files
 from catalog_gen.settings import CatalogSettings, Home, load_settings
@@ -50,7 +50,7 @@ class Finding:
 
     what: str
     state: State
-    told: str
+    message: str
     remedy: str = ""
 
 
@@ -67,7 +67,7 @@ def run(config: Path, as_json: bool) -> int:
     else:
         for finding in findings:
             answers.print(f"[{_COLOURS[finding.state]}]{finding.state:<8}[/]", end="")
-            answers.print(f"{finding.what}: {finding.told}. {finding.remedy}", markup=False)
+            answers.print(f"{finding.what}: {finding.message}. {finding.remedy}", markup=False)
     states = {finding.state for finding in findings}
     if "fault" in states:
         return InfrastructureError.exit_code
@@ -104,11 +104,11 @@ def _disk(home: Home) -> Finding:
         remedy = "Make it writable, or set CATALOG_HOME to another folder."
         return Finding("disk", "fault", f"{folder} can't be written", remedy)
     free = shutil.disk_usage(folder).free
-    told = f"{free / 1024**3:.1f} GiB free at {folder}"
+    message = f"{free / 1024**3:.1f} GiB free at {folder}"
     if free >= SCARCE:
-        return Finding("disk", "well", told)
+        return Finding("disk", "well", message)
     state: State = "fault" if free < TOO_LITTLE else "warning"
-    return Finding("disk", state, told, "Free space, or set CATALOG_HOME to another disk.")
+    return Finding("disk", state, message, "Free space, or set CATALOG_HOME to another disk.")
 
 
 def _store(home: Home) -> Iterator[Finding]:
@@ -129,14 +129,14 @@ def _store(home: Home) -> Iterator[Finding]:
 def _growth(home: Home, storage: StorageFigures) -> Finding:
     """The size of the pictures, and when the home's disk is full at this pace."""
     nights = nights_left(storage, shutil.disk_usage(home.root).free)
-    told = told_storage(storage)
+    message = storage_text(storage)
     if math.isinf(nights):
-        return Finding("growth", "well", told)
-    told += f"; at this pace the disk is full in {nights:,.0f} nights"
+        return Finding("growth", "well", message)
+    message += f"; at this pace the disk is full in {nights:,.0f} nights"
     if nights >= FEW_NIGHTS:
-        return Finding("growth", "well", told)
+        return Finding("growth", "well", message)
     remedy = "Free space, set [retention] nights, or move them: `catalog-gen move`."
-    return Finding("growth", "warning", told, remedy)
+    return Finding("growth", "warning", message, remedy)
 
 
 def _outbox(home: Home) -> Iterator[Finding]:
@@ -244,8 +244,8 @@ def _model(settings: CatalogSettings) -> Iterator[Finding]:
     from catalog_gen.diffusion.model import find_model
 
     with suppress(CatalogError):  # reported before, with its remedy
-        for told in find_model(settings.model).warnings:
-            yield Finding("model", "warning", told)
+        for message in find_model(settings.model).warnings:
+            yield Finding("model", "warning", message)
 
 
 def _plan(catalog: Catalog) -> str:

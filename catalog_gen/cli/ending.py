@@ -119,16 +119,16 @@ def _told(error: Exception) -> int:
     elif _is_usage_error(error):
         usage: Any = error
         usage.show()
-        told = usage.format_message().rstrip(".")
-        failure = CommandFailure("UsageError", " ".join(sys.argv[1:]), told, "Look at --help.")
+        message = usage.format_message().rstrip(".")
+        failure = CommandFailure("UsageError", " ".join(sys.argv[1:]), message, "Look at --help.")
         code = USAGE
     else:
-        told, details = without_credentials(str(error)), _crash_details()
+        message, details = without_credentials(str(error)), _crash_details()
         console.print(f"[bold red]Unexpected {type(error).__name__}[/]: ", end="")
-        console.print(told, markup=False)
+        console.print(message, markup=False)
         console.print(f"This is a bug in catalog_gen. {details}", markup=False)
         failure = CommandFailure(
-            type(error).__name__, told, "this is a bug in catalog_gen", details
+            type(error).__name__, message, "this is a bug in catalog_gen", details
         )
         code = InfrastructureError.exit_code
     if _as_json():

@@ -15,7 +15,7 @@ from catalog_gen.cli.output import answers, counted, duration, messages, print_j
 from catalog_gen.cli.preflight import require
 from catalog_gen.cli.refresh import Finished, launch_run, prepare
 from catalog_gen.errors import InputError
-from catalog_gen.experiments.definition import told
+from catalog_gen.experiments.definition import level_text
 from catalog_gen.experiments.effects import Effect
 from catalog_gen.experiments.results import Result, by_settings, varied
 from catalog_gen.experiments.sentences import sentence
@@ -118,7 +118,7 @@ def _table(results: list[Result]) -> Table:
         judged = [each for each in own if each.total is not None]
         accepted = sum(each.decision == "accepted" for each in judged)
         table.add_row(
-            *(told(first.settings.get(axis, "")) for axis in axes),
+            *(level_text(first.settings.get(axis, "")) for axis in axes),
             f"{len(own)}{'*' if first.is_control else ''}",
             _mean([each.total for each in own], 1),
             f"{accepted} of {len(judged)}",

@@ -52,9 +52,9 @@ def _print(exported: Exported) -> None:
         soft_wrap=True,
     )
     for each in exported.refused[:SHOWN]:
-        told = f"{each.product_id} {each.view}".strip()
+        name = f"{each.product_id} {each.view}".strip()
         messages.print("[yellow]refused[/]", end=" ")
-        messages.print(f"{told}: {each.why}", markup=False)
+        messages.print(f"{name}: {each.why}", markup=False)
     if len(exported.refused) > SHOWN:
         reasons = Counter(each.why for each in exported.refused)
         messages.print(f"... {len(exported.refused)} refused in total; --json lists them:")

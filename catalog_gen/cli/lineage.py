@@ -71,8 +71,8 @@ def _parts(parts: Mapping[str, Any]) -> Iterator[str]:
     for kind, of_kind in parts.items():
         for each in of_kind if isinstance(of_kind, list) else ():
             how = [str(each[key]) for key in ("weight", "token") if key in each]
-            told = ", ".join([each["file"], *how, each["sha256"][:16]])
-            yield f"{kind.removesuffix('s')} {told}"
+            text = ", ".join([each["file"], *how, each["sha256"][:16]])
+            yield f"{kind.removesuffix('s')} {text}"
 
 
 def _learned(concept: str, lesson: Mapping[str, Any]) -> str:

@@ -179,17 +179,17 @@ def _print_fetching(photos: PhotoCount) -> None:
 
 def _counts(plan: Plan) -> str:
     changes = plan.products
-    told = [f"[bold]{changes.active}[/] products"]
+    parts = [f"[bold]{changes.active}[/] products"]
     for kind, (sign, colour) in _SIGNS.items():
         count = getattr(changes, kind)
-        told.append(f"[{colour}]{sign} {count} {kind}[/]" if count else f"[dim]0 {kind}[/]")
-    return "   ".join(told)
+        parts.append(f"[{colour}]{sign} {count} {kind}[/]" if count else f"[dim]0 {kind}[/]")
+    return "   ".join(parts)
 
 
 def _list_products(products: Sequence[NamedProduct], width: int, sign: str, colour: str) -> None:
     for each in products[:LISTED]:
-        told = f"{each.product_id:<{width}}  {each.title}"
-        answers.print(f"  [{colour}]{sign}[/] {escape(told)}", overflow="ellipsis", no_wrap=True)
+        text = f"{each.product_id:<{width}}  {each.title}"
+        answers.print(f"  [{colour}]{sign}[/] {escape(text)}", overflow="ellipsis", no_wrap=True)
     if len(products) > LISTED:
         answers.print(f"  [{colour}]{sign}[/] [dim]and {len(products) - LISTED} more[/]")
 
@@ -212,8 +212,8 @@ def _list(title: str, lines: Iterable[str]) -> None:
 
 def _reasons(items: Iterable[PlanItem], otherwise: str = "") -> str:
     reasons = Counter(item.reason for item in items)
-    told = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common(8)) or otherwise
-    return f"   [dim]({escape(told)})[/]" if told else ""
+    text = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common(8)) or otherwise
+    return f"   [dim]({escape(text)})[/]" if text else ""
 
 
 def _rejection(each: Rejection) -> str:
@@ -240,8 +240,8 @@ def _table(items: tuple[PlanItem, ...]) -> Table:
         change = "; ".join(f"{each.old or '—'} → {each.new or '—'}" for each in alike[0].changes)
         seconds = sum(item.seconds for item in alike)
         others = f" +{alike[0].products - 1}" if alike[0].products > 1 else ""
-        told = (escape(each) for each in (product_id + others, view, reason, change))
-        table.add_row(*told, str(len(alike)), f"{seconds:.1f}")
+        cells = (escape(each) for each in (product_id + others, view, reason, change))
+        table.add_row(*cells, str(len(alike)), f"{seconds:.1f}")
     if len(lines) > SHOWN:
         table.add_row("...", f"and {len(lines) - SHOWN} more; --json lists all")
     return table

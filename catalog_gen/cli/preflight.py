@@ -210,4 +210,4 @@ def _reports(catalog: Catalog) -> str:
     from catalog_gen.reporting.nights.senders import senders_of
 
     ways = senders_of(catalog.settings.reports, catalog.home.reports, os.environ)
-    return f"told by {', '.join(each.name for each in ways)}"
+    return f"sent by {', '.join(each.name for each in ways)}"

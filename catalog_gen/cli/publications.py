@@ -53,7 +53,7 @@ def run(at: str | None, as_json: bool) -> None:
         for gate in gates.gates:
             if not gate.passed:
                 messages.print("[yellow]not published[/]:", end=" ")
-                messages.print(gate.told, markup=False)
+                messages.print(gate.message, markup=False)
 
 
 def run_rollback(config: Path, publication: int | None, lift: bool, as_json: bool) -> None:
@@ -66,11 +66,11 @@ def run_rollback(config: Path, publication: int | None, lift: bool, as_json: boo
     stamp = Stamp.at_once(RUN)
     if lift:
         lifted = release(catalog, stamp)
-        told = "Nights publish again." if lifted else "Nothing was held back."
+        answer = "Nights publish again." if lifted else "Nothing was held back."
         if as_json:
             print_json({"released": lifted})
         else:
-            answers.print(told)
+            answers.print(answer)
         return
     made = roll_back(catalog, publication, stamp)
     write_catalog_gallery(catalog)

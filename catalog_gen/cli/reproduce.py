@@ -47,5 +47,5 @@ def _print(outcomes: Sequence[Reproduction], counts: Counter[Result]) -> None:
             f"[{_COLOURS[outcome.result]}]{outcome.result}[/] {outcome.image_id[:16]} "
             f"{escape('; '.join(outcome.environment_changed))} {escape(outcome.problem)}"
         )
-    told = ", ".join(f"{count} {name}" for name, count in counts.most_common())
-    answers.print(told or "There are no pictures to draw again: `catalog-gen refresh` first.")
+    text = ", ".join(f"{count} {name}" for name, count in counts.most_common())
+    answers.print(text or "There are no pictures to draw again: `catalog-gen refresh` first.")

@@ -42,8 +42,8 @@ def run_list(config: Path, sample: int | None, as_json: bool) -> None:
         why = escape(_why(each))
         others = f" and {each.products - 1} more" if each.products > 1 else ""
         product = escape(each.product_id + others)
-        told = (each.image_id[:12], product, each.view, str(each.total))
-        table.add_row(*told, each.decision, why)
+        cells = (each.image_id[:12], product, each.view, str(each.total))
+        table.add_row(*cells, each.decision, why)
     answers.print(table)
     if len(waiting) > SHOWN:
         answers.print(f"... and {len(waiting) - SHOWN} more; --json lists them.")

@@ -48,8 +48,8 @@ def run_log(start: str, as_json: bool) -> None:
         return
     answers.print(run_line(one), soft_wrap=True)
     for section, figures in one.summary.items():
-        told = ", ".join(f"{value} {name}" for name, value in figures.items())
-        answers.print(f"  {section}: {told}", markup=False, soft_wrap=True)
+        text = ", ".join(f"{value} {name}" for name, value in figures.items())
+        answers.print(f"  {section}: {text}", markup=False, soft_wrap=True)
     if not lines:
         answers.print("  Dagster has forgotten this run's log ([history] in the settings).")
     for line in lines:

@@ -56,8 +56,8 @@ def _print_lines(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> None
         if place:
             answers.print()
         for name, value in zip(columns, row, strict=True):
-            told = value.replace("\n", f"\n{'':{width + 3}}")
-            answers.print(f"[bold]{escape(f'{name:>{width}}')}[/] = {escape(told)}", soft_wrap=True)
+            text = value.replace("\n", f"\n{'':{width + 3}}")
+            answers.print(f"[bold]{escape(f'{name:>{width}}')}[/] = {escape(text)}", soft_wrap=True)
 
 
 def _told_apart(columns: Iterable[str]) -> list[str]:

@@ -8,7 +8,7 @@ from rich.table import Table
 from catalog_gen.cli.failures import print_outlook
 from catalog_gen.cli.output import answers, counted, print_json
 from catalog_gen.cli.runs import run_line
-from catalog_gen.cli.storage import told_storage
+from catalog_gen.cli.storage import storage_text
 from catalog_gen.settings import Home, load_settings
 from catalog_gen.stages.failures import outlook
 from catalog_gen.stages.review import waiting_for_a_person
@@ -77,7 +77,7 @@ def run(config: Path, as_json: bool) -> None:
         f"{counted(len(reviews), 'picture')} (`catalog-gen review`), among them the best of "
         f"{counted(len(left.rejected), 'view')} rejected on every attempt",
     )
-    facts.add_row("Storage", told_storage(storage))
+    facts.add_row("Storage", storage_text(storage))
     if waiting:
         facts.add_row("Outbox", f"{waiting} pictures wait for the next refresh, which takes them")
     if open_work.deferred or open_work.planned:

@@ -6,16 +6,16 @@ from catalog_gen.cli.output import counted
 from catalog_gen.store.retention import StorageFigures
 
 
-def told_storage(storage: StorageFigures) -> str:
+def storage_text(storage: StorageFigures) -> str:
     """The pictures' size and growth as one line."""
-    told = f"{counted(storage.kept, 'picture')}, {megabytes(storage.kept_bytes)}"
+    text = f"{counted(storage.kept, 'picture')}, {megabytes(storage.kept_bytes)}"
     if storage.nights:
-        told += f", {megabytes(storage.nightly_bytes)} more per night that drew"
+        text += f", {megabytes(storage.nightly_bytes)} more per night that drew"
     if storage.dropped:
-        told += (
+        text += (
             f"; the bytes of {storage.dropped} were deleted ({megabytes(storage.dropped_bytes)})"
         )
-    return told
+    return text
 
 
 def nights_left(storage: StorageFigures, free: int) -> float:

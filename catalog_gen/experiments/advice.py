@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import tomlkit
 
-from catalog_gen.experiments.definition import Level, told
+from catalog_gen.experiments.definition import Level, level_text
 from catalog_gen.experiments.effects import (
     CONFIDENCE,
     Interval,
@@ -151,4 +151,4 @@ _NO_PARAMETERS: Final = frozenset({"prompt", "seed", MODEL, WORDS})
 
 
 def _told(settings: Mapping[str, Level]) -> str:
-    return ", ".join(f"{name} {told(value)}" for name, value in settings.items())
+    return ", ".join(f"{name} {level_text(value)}" for name, value in settings.items())

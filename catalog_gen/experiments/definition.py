@@ -107,13 +107,13 @@ def _drawable(path: Path, experiment: Experiment) -> Experiment:
     return experiment
 
 
-def told(value: Level) -> str:
+def level_text(value: Level) -> str:
     """A level for people: "7.5", "euler-a", "img2img, strength 0.35", "oak for wood"."""
     if isinstance(value, float):
         return f"{value:g}"
     if not isinstance(value, Mapping):
         return str(value)
     if "name" in value:
-        rest = [f"{key} {told(each)}" for key, each in value.items() if key != "name"]
+        rest = [f"{key} {level_text(each)}" for key, each in value.items() if key != "name"]
         return ", ".join([str(value["name"]), *rest])
     return ", ".join(f"{new} for {old}" for old, new in value.items()) or "as written"

@@ -43,7 +43,7 @@ def effects_plot(effects: Sequence[Effect]) -> str:
                 "high": x(high),
                 "alone": effect.points.n < 2,
                 "verdict": effect.verdict,
-                "told": f"{round(effect.points.mean, 1) + 0.0:+.1f}",
+                "difference": f"{round(effect.points.mean, 1) + 0.0:+.1f}",
             }
         )
     environment = Environment(

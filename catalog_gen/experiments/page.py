@@ -7,7 +7,7 @@ from datetime import datetime
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from catalog_gen.experiments.advice import Advice
-from catalog_gen.experiments.definition import told
+from catalog_gen.experiments.definition import level_text
 from catalog_gen.experiments.effects import Effect
 from catalog_gen.experiments.effects_plot import effects_plot
 from catalog_gen.experiments.results import Result
@@ -38,6 +38,6 @@ def render_page(page: ExperimentPage) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"told": told, "sentence": sentence, "outcome": outcome}
+    environment.filters |= {"level": level_text, "sentence": sentence, "outcome": outcome}
     environment.globals["effects_plot"] = effects_plot
     return environment.get_template("experiment.html.j2").render(page=page)

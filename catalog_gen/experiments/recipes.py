@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from catalog_gen.broken_rules import broken_rules, nearest
 from catalog_gen.errors import ConfigError
-from catalog_gen.experiments.definition import Level, told
+from catalog_gen.experiments.definition import Level, level_text
 from catalog_gen.recipe import Recipe
 
 #: Axes that are no field of a recipe.
@@ -90,10 +90,10 @@ def _refused(
         for name in parameters
         if nearest(name, _FIELDS)
     ]
-    told_values = ", ".join(f"{name} {told(value)}" for name, value in values.items())
+    stated = ", ".join(f"{name} {level_text(value)}" for name, value in values.items())
     hint = f"; {', '.join(near)}" if near else ""
     return ConfigError(
-        f"{where}: {told_values}",
+        f"{where}: {stated}",
         f"no recipe can say this ({rules.rstrip('.')}{hint})",
         "Correct the axis or the base, or leave such cells out with only.",
     )

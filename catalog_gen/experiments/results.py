@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Final
 
 from catalog_gen.decision import Decision
-from catalog_gen.experiments.definition import REPLICATES, Level, told
+from catalog_gen.experiments.definition import REPLICATES, Level, level_text
 from catalog_gen.fingerprint import canonical_json
 from catalog_gen.recipe import Recipe
 
@@ -72,7 +72,7 @@ class Result:
         """Subject and seed."""
         return (
             self.subject,
-            *(told(self.levels[name]) for name in REPLICATES & self.levels.keys()),
+            *(level_text(self.levels[name]) for name in REPLICATES & self.levels.keys()),
         )
 
     @cached_property

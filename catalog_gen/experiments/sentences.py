@@ -1,6 +1,6 @@
 """Effects in words: "steps 15 to 25: +0.6 of 10 points (+0.2 to +1.0), cost x1.7"."""
 
-from catalog_gen.experiments.definition import told
+from catalog_gen.experiments.definition import level_text
 from catalog_gen.experiments.effects import Effect, Interval
 
 
@@ -11,7 +11,7 @@ def sentence(effect: Effect) -> str:
 
 def compared(effect: Effect) -> str:
     """The two levels: "15 to 25", "ddim instead of euler-a"."""
-    before, after = told(effect.before), told(effect.after)
+    before, after = level_text(effect.before), level_text(effect.after)
     numbers = isinstance(effect.before, int | float)
     return f"{before} to {after}" if numbers else f"{after} instead of {before}"
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from catalog_gen.experiments.definition import told
+from catalog_gen.experiments.definition import level_text
 from catalog_gen.experiments.results import Result, by_settings, varied
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def _sheet(grid: str, results: Sequence[Result]) -> Sheet:
 
 def _heading(result: Result, axes: Sequence[str]) -> tuple[str, ...]:
     shown = list(result.settings) if result.is_control or not axes else axes
-    lines = ", ".join(f"{name} {told(result.settings[name])}" for name in shown).split(", ")
+    lines = ", ".join(f"{name} {level_text(result.settings[name])}" for name in shown).split(", ")
     return ("catalog.toml's own:", *lines) if result.is_control else tuple(lines)
 
 

@@ -96,21 +96,21 @@ class _Decoder:
             PictureError: the process refused the picture and waits for another.
             _Ended: the process ended.
         """
-        told = {"bytes": len(data), "max_pixels": max_pixels, "name": name}
+        request = {"bytes": len(data), "max_pixels": max_pixels, "name": name}
         to, back = _stream(self._process.stdin), _stream(self._process.stdout)
         try:
-            to.write(json.dumps(told).encode() + b"\n")
+            to.write(json.dumps(request).encode() + b"\n")
             to.write(data)
             to.flush()
         except BrokenPipeError:
-            raise _Ended(_told(self._ended())) from None
+            raise _Ended(_reason(self._ended())) from None
         answer: dict[str, Any] = json.loads(back.readline(_LONGEST_LINE) or b"{}")
         if "error" in answer:
             raise PictureError(*map(str, answer["error"]))
         shape = tuple(answer.get("shape", (0, 0, 3)))
         pixels = back.read(int(np.prod(shape)))
         if not answer or len(pixels) < int(np.prod(shape)):
-            raise _Ended(_told(self._ended()))
+            raise _Ended(_reason(self._ended()))
         return np.frombuffer(pixels, np.uint8).reshape(shape)
 
     def close(self) -> None:
@@ -126,7 +126,7 @@ class _Decoder:
         return code
 
 
-def _told(code: int) -> str:
+def _reason(code: int) -> str:
     from signal import SIGXCPU, Signals
 
     if code == -SIGXCPU:

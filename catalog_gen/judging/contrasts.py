@@ -131,9 +131,9 @@ def _choices(phrasing: Phrasing) -> _Choices:
             value: phrasing.asking(attribute, value).prompt
             for value in phrasing.rivals.of(attribute, asked)
         }
-        told = {value: text for value, text in values.items() if value == asked or text != own}
-        if len(told) > 1:
-            found[attribute] = told
+        distinct = {value: text for value, text in values.items() if value == asked or text != own}
+        if len(distinct) > 1:
+            found[attribute] = distinct
     return found
 
 

@@ -64,7 +64,7 @@ class Picture:
     def at_measuring_size(self) -> "Picture":
         """The picture with a longer side of at most ``MEASURING_SIDE``.
 
-        What was kept byte for byte is told on the whole picture alone, and left out.
+        What was kept byte for byte shows on the whole picture alone, and is left out.
         """
         factor = -(-max(self.pixels.shape[:2]) // MEASURING_SIDE)
         return replace(

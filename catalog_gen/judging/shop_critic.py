@@ -92,8 +92,8 @@ class ShopCritic:
         from safetensors.numpy import save_file
 
         tensors = {**self.probe.tensors(), "usual": self.usual.astype(np.float32)}
-        told = {"numbers": _NUMBERS, "preferrer": self.preferrer}
-        save_file(tensors, path, metadata={"critic": json.dumps(told)})
+        metadata = {"numbers": _NUMBERS, "preferrer": self.preferrer}
+        save_file(tensors, path, metadata={"critic": json.dumps(metadata)})
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -151,15 +151,17 @@ def load_shop_critic(rubric: Path, record: CriticRecord) -> ShopCritic:
             "Bring it back, or learn one anew: catalog-gen calibrate --critic.",
         )
     with safe_open(path, framework="numpy") as stored:
-        told = json.loads((stored.metadata() or {}).get("critic", "{}"))
+        metadata = json.loads((stored.metadata() or {}).get("critic", "{}"))
         tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
-    if tuple(told.get("numbers", ())) != _NUMBERS:
+    if tuple(metadata.get("numbers", ())) != _NUMBERS:
         raise ConfigError(
             str(path),
             "reads other signals than this version of catalog_gen measures",
             "Learn one anew: catalog-gen calibrate --critic.",
         )
-    return ShopCritic(Probe.of(tensors), tensors["usual"].astype(np.float64), told.get("preferrer"))
+    return ShopCritic(
+        Probe.of(tensors), tensors["usual"].astype(np.float64), metadata.get("preferrer")
+    )
 
 
 def _features(embedding: NDArray[np.float32], signals: Signals) -> Floats:

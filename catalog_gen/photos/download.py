@@ -144,47 +144,48 @@ def _followed(
             headers=headers,
             extensions={"timeout": timeout},
         ) as response:
-            told = {
+            fields = {
                 name.decode("latin-1").lower(): value.decode("latin-1")
                 for name, value in response.headers
             }
             if response.status not in _REDIRECTS:
-                return _answer(response, told, known, limits)
-            target = _joined(url, told.get("location", ""))
+                return _answer(response, fields, known, limits)
+            target = _joined(url, fields.get("location", ""))
             if target is not None and url.scheme == "https" and target.scheme == "http":
                 raise NotFetched("redirects from https to http")
     raise NotFetched(f"redirects more than {limits.redirects} times")
 
 
 def _answer(
-    response: httpcore2.Response, told: Mapping[str, str], known: Known, limits: Limits
+    response: httpcore2.Response, fields: Mapping[str, str], known: Known, limits: Limits
 ) -> Photo | None:
     status = response.status
     if status == 304 and known != Known():
         return None
     if status in _TRANSIENT:
-        wait = _retry_after(told.get("retry-after", ""))
+        wait = _retry_after(fields.get("retry-after", ""))
         raise NotFetched(f"HTTP {status}", passing=True, of_host=True, wait=wait)
     if status != 200:
         raise NotFetched(f"HTTP {status}")
-    kind = told.get("content-type", "").partition(";")[0].strip().lower()
+    kind = fields.get("content-type", "").partition(";")[0].strip().lower()
     if kind not in _UNTOLD and not kind.startswith("image/"):
         raise NotFetched(f"is {kind[:80]}, not a picture")
-    if told.get("content-encoding", "identity").strip().lower() != "identity":
+    if fields.get("content-encoding", "identity").strip().lower() != "identity":
         raise NotFetched(
-            f"came compressed ({told['content-encoding'][:40]}), which was not requested"
+            f"came compressed ({fields['content-encoding'][:40]}), which was not requested"
         )
-    content = _body(response, told, limits.size)
+    content = _body(response, fields, limits.size)
     found = picture_format(content)
     if found is None:
         raise NotFetched("is not a JPEG, PNG, WebP, GIF, TIFF or BMP, whatever its type says")
     if why := why_not_whole(content, found):
         raise NotFetched(why, passing=True)
-    return Photo(content, found.suffix, Known(told.get("etag", ""), told.get("last-modified", "")))
+    known = Known(fields.get("etag", ""), fields.get("last-modified", ""))
+    return Photo(content, found.suffix, known)
 
 
-def _body(response: httpcore2.Response, told: Mapping[str, str], most: int) -> bytes:
-    length = told.get("content-length", "")
+def _body(response: httpcore2.Response, fields: Mapping[str, str], most: int) -> bytes:
+    length = fields.get("content-length", "")
     content = bytearray()
     if not (length.isdecimal() and int(length) > most):
         for part in response.iter_stream():

@@ -68,9 +68,9 @@ class Shelf:
             return entries
         for line in text.splitlines():
             try:
-                told: dict[str, Any] = json.loads(line)
-                address = told.pop("address")
-                entries[address] = Entry(**told)
+                entry_fields: dict[str, Any] = json.loads(line)
+                address = entry_fields.pop("address")
+                entries[address] = Entry(**entry_fields)
             except (ValueError, TypeError, KeyError):
                 continue
         return entries
@@ -177,8 +177,8 @@ class ShelfWriter:
 
 
 def _line(address: str, entry: Entry) -> str:
-    told = {name: value for name in _FIELDS if (value := getattr(entry, name))}
-    return json.dumps({"address": address, **told}, separators=(",", ":")) + "\n"
+    entry_fields = {name: value for name in _FIELDS if (value := getattr(entry, name))}
+    return json.dumps({"address": address, **entry_fields}, separators=(",", ":")) + "\n"
 
 
 def _now() -> str:

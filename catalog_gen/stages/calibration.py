@@ -60,7 +60,7 @@ def find_cut(
 def what_is_missing(found: Findings) -> str:
     """What would let a cut be chosen, in a sentence; '' where one is."""
     needed = found.calibration.needed
-    told: dict[Outlook, str] = {
+    sentences: dict[Outlook, str] = {
         "done": "",
         "rates stay": f"About {needed} labels are needed if the rates stay as they are."
         if needed
@@ -73,7 +73,7 @@ def what_is_missing(found: Findings) -> str:
         "too many bad": "More labels would not help: too many bad pictures pass the strictest cut. "
         "Raise thresholds in the rubric, or --most-bad.",
     }
-    return told[found.calibration.outlook]
+    return sentences[found.calibration.outlook]
 
 
 def reviewed_labels(catalog: Catalog, scorer_hash: str) -> list[Labelled]:

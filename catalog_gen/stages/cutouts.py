@@ -132,7 +132,7 @@ def change_masks(
     nothing = KnownCutout("", "")
     found = {name: known.get(digest, nothing) for name, digest in photos.items()}
     masks = {name: each.mask_sha256 for name, each in found.items()}
-    problems = {name: _told(each) for name, each in found.items()}
+    problems = {name: _problem(each) for name, each in found.items()}
     change_attribute(connection, MASK_HASH, masks, stamp.now)
     change_attribute(connection, MASK_PROBLEM, problems, stamp.now)
 
@@ -184,11 +184,11 @@ def _with_mask(product: Product, digest: str, known: Mapping[str, KnownCutout]) 
     if not digest:
         return product
     cutout = known.get(digest, KnownCutout(NOT_YET, ""))
-    told = {MASK_HASH: cutout.mask_sha256}
+    facts = {MASK_HASH: cutout.mask_sha256}
     if cutout.problem:
-        told[MASK_PROBLEM] = _told(cutout)
-    return replace(product, attributes={**product.attributes, **told})
+        facts[MASK_PROBLEM] = _problem(cutout)
+    return replace(product, attributes={**product.attributes, **facts})
 
 
-def _told(cutout: KnownCutout) -> str:
+def _problem(cutout: KnownCutout) -> str:
     return f"its photo can't be cut out: {cutout.problem}" if cutout.problem else ""

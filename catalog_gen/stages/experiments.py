@@ -201,8 +201,8 @@ def _prompt(cell: PlannedCell, stamp: Stamp) -> PromptRow:
     """The prompt of a cell, with a look of its own that no product ever asks for."""
     row = prompt_row(cell.wish, stamp)
     recipe = cell.recipe
-    told = [row.product_id, cell.view, row.inputs, recipe.prompt, recipe.negative_prompt]
-    prompt_id = sha256_json([REASON, *told, recipe.model_hash])
+    asked_for = [row.product_id, cell.view, row.inputs, recipe.prompt, recipe.negative_prompt]
+    prompt_id = sha256_json([REASON, *asked_for, recipe.model_hash])
     return replace(
         row,
         prompt_id=prompt_id,

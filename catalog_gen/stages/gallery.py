@@ -156,12 +156,12 @@ def _product(
     shown: ShownProduct, views: Sequence[str], stamped: Mapping[str, Mapping[str, Stamped]]
 ) -> GalleryProduct:
     product = shown.product
-    told: list[GalleryView] = []
+    entries: list[GalleryView] = []
     for view in views:
         pictures = [each for each in shown.pictures if each.view == view]
         wrong = next((each for each in shown.troubles if each.view == view), None)
         if pictures or wrong:
-            told.append(
+            entries.append(
                 GalleryView(
                     name=view,
                     images=tuple(
@@ -175,7 +175,7 @@ def _product(
         product_id=product.product_id,
         title=product.title,
         category=product.category,
-        views=tuple(told),
+        views=tuple(entries),
         attributes=dict(product.attributes),
         reference=product.reference,
     )

@@ -84,5 +84,5 @@ class WhileDrawing:
 
     def _row(self, task: Task, signals: Signals) -> MeasurementRow:
         photo = task.photo.recipe.reference_sha256 if task.photo else None
-        told = against(task.asked, photo, self._lettering)
-        return MeasurementRow(task.image_id, told, signals.to_json())
+        defects = against(task.asked, photo, self._lettering)
+        return MeasurementRow(task.image_id, defects, signals.to_json())

@@ -162,10 +162,10 @@ def photo_address(product: Product) -> str:
 
 
 def _with_photo(product: Product, address: str, name: str, entry: Entry | None) -> Product:
-    told = {REFERENCE_LINK: address}
+    facts = {REFERENCE_LINK: address}
     if not name and entry is not None and entry.problem:
-        told[REFERENCE_PROBLEM] = entry.problem
-    return replace(product, reference=name or address, attributes={**product.attributes, **told})
+        facts[REFERENCE_PROBLEM] = entry.problem
+    return replace(product, reference=name or address, attributes={**product.attributes, **facts})
 
 
 def _may_fetch(address: str, hosts: AllowedHosts) -> bool:

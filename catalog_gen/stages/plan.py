@@ -164,7 +164,7 @@ def make_plan(catalog: Catalog, *, budget: Budget = NO_LIMIT) -> Plan:
         unsupported |= {
             wish.stale.product_id: wish.unsupported for wish in wishes if wish.unsupported
         }
-        told = set(wanted)
+        listed = set(wanted)
         items += [
             PlanItem(
                 product_id=min(sharing[left.look_id]),
@@ -176,7 +176,7 @@ def make_plan(catalog: Catalog, *, budget: Budget = NO_LIMIT) -> Plan:
             )
             for left in left_over
             # A view that was removed from the settings is not drawn.
-            if left.view in seconds and sharing[left.look_id] and left.recipe_id not in told
+            if left.view in seconds and sharing[left.look_id] and left.recipe_id not in listed
         ]
         left_out = tuple(
             Unsupported(product_id, why)
@@ -229,13 +229,13 @@ def _unread_photos(
         return ()
     found = []
     for product in products:
-        told = product.attributes
-        if not product.reference or told.get(REFERENCE_HASH):
+        facts = product.attributes
+        if not product.reference or facts.get(REFERENCE_HASH):
             continue
-        if problem := told.get(REFERENCE_PROBLEM):
+        if problem := facts.get(REFERENCE_PROBLEM):
             found.append(Unsupported(product.product_id, f"{product.reference} {problem}"))
             continue
-        if told.get(REFERENCE_LINK) == product.reference:
+        if facts.get(REFERENCE_LINK) == product.reference:
             continue  # a refresh fetches it first
         try:
             resolve_reference(product.reference, settings.feed.reference_folders)
@@ -264,32 +264,32 @@ def _gates(
     connection: DuckDBPyConnection, settings: CatalogSettings, active: int, unsupported: int
 ) -> tuple[str, ...]:
     """The gates that a new set would fail, as far as can be known before drawing."""
-    told = []
+    reminders = []
     held = hold(connection)
     if held is not None:
-        told.append(
+        reminders.append(
             f"publication {held} was restored by hand; nothing else goes live until "
             "`catalog-gen rollback --release`"
         )
     most, least = 1 - unsupported / active if active else 0.0, settings.publish.min_coverage
     if most < least:
-        told.append(
+        reminders.append(
             f"{unsupported} of {active} products can't be drawn, which leaves {most:.0%} covered, "
             f"and publish.min_coverage asks for {least:.0%}"
         )
     last = last_gates(connection)
     if last is not None and last.publication_id is None:
-        told += [
-            f"the last night's set was kept back: {gate.told}"
+        reminders += [
+            f"the last night's set was kept back: {gate.message}"
             for gate in last.gates
             if not gate.passed and gate.gate != "hold"
         ]
     if not any(each.calibrated for each in load_rubric(settings.rubric).scorers.values()):
-        told.append(
+        reminders.append(
             "the rubric is not calibrated for any scorer: new pictures wait for a person "
             "(`catalog-gen review`, then `catalog-gen calibrate`)"
         )
-    return tuple(told)
+    return tuple(reminders)
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,7 +47,7 @@ class PublishResult:
     @property
     def held_back(self) -> str:
         """Why the previous publication was kept; empty if it was replaced."""
-        failed = [gate.told for gate in self.gates if not gate.passed]
+        failed = [gate.message for gate in self.gates if not gate.passed]
         return "; ".join([*failed, "the last publication stays live"]) if failed else ""
 
 

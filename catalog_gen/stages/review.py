@@ -99,7 +99,7 @@ def case_of(catalog: Catalog, image_id: str) -> Case:
         pngs = stored_pngs(connection, catalog.store.pictures(connection), [image_id, *shown])
         review = newest_review(connection, image_id)
         reference = _reference(connection, facts["product_id"])
-    others = {name: Beside(name, *told, pngs[name]) for name, told in shown.items()}
+    others = {name: Beside(name, *judged, pngs[name]) for name, judged in shown.items()}
     photo = _photo(catalog, reference) if facts["reference_sha256"] else None
     return Case(
         facts=facts,

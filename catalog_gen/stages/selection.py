@@ -16,7 +16,7 @@ from catalog_gen.stages.drawer import Drawer
 from catalog_gen.stages.photos import REFERENCE_LINK
 from catalog_gen.stages.products import REFERENCE_HASH
 from catalog_gen.stages.views import CONCEPT, CONCEPT_HASH, CONCEPT_PROBLEM, Teaching, View
-from catalog_gen.store.asking import Told, alike, narrowed, photographed, told_more
+from catalog_gen.store.asking import Extra, alike, narrowed, photographed, with_extras
 from catalog_gen.store.concepts import KnownConcept, known_concepts
 
 #: In a plan: what the refresh will learn.
@@ -97,7 +97,7 @@ def asking(
     """
     if view.teaching is None:
         return selected(connection, view, relation)
-    told = []
+    extras = []
     for product, wanted in _by_product(connection, view, view.teaching, drawer, relation):
         if wanted is None:
             known: KnownConcept | None = KnownConcept("", _UNREAD, view.teaching.tries, 0.0)
@@ -112,8 +112,8 @@ def asking(
                 CONCEPT_HASH: known.concept_sha256,
                 CONCEPT_PROBLEM: problem,
             }
-            told.append(Told(product.product_id, attributes))
-    return told_more(connection, relation, told, f"{_plain(view)} asking")
+            extras.append(Extra(product.product_id, attributes))
+    return with_extras(connection, relation, extras, f"{_plain(view)} asking")
 
 
 def _by_product(

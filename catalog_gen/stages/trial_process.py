@@ -236,7 +236,7 @@ class _Easel:
         self._judge: Judge | None = None
 
     def load(self) -> None:
-        """Load the model ahead; an error is told with the first trial, which tries again."""
+        """Load the model ahead; an error comes with the first trial, which tries again."""
         with suppress(CatalogError):
             self._engine()
 

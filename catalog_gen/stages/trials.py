@@ -162,8 +162,8 @@ def wish_of(connection: DuckDBPyConnection, product_id: str, view: str) -> Wish:
     if unsupported:
         raise InputError(f"product '{product_id}', view '{view}'", unsupported, "Try free words.")
     product = stored_product(columns)
-    told = product.attributes
-    mask, concept = told.get(MASK_HASH, ""), inputs.get(CONCEPT_HASH, "")
+    facts = product.attributes
+    mask, concept = facts.get(MASK_HASH, ""), inputs.get(CONCEPT_HASH, "")
     return Wish(
         view=view,
         product=product,
@@ -172,7 +172,7 @@ def wish_of(connection: DuckDBPyConnection, product_id: str, view: str) -> Wish:
         form=form,
         inputs=inputs,
         asked=asked,
-        photo_sha256=told.get(REFERENCE_HASH, ""),
+        photo_sha256=facts.get(REFERENCE_HASH, ""),
         mask_sha256=mask,
         mask=stored_masks(connection, [mask]).get(mask) if mask else None,
         concept_sha256=concept,
@@ -394,7 +394,7 @@ def keep(catalog: Catalog, tried: Tried, note: str) -> Path:
     folder = catalog.home.trials
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{recipe.recipe_id[:16]}.png"
-    told = {
+    facts = {
         "image_id": recipe.recipe_id,
         "product_id": tried.trial.wish.product.product_id,
         "view": tried.trial.wish.view,
@@ -409,6 +409,6 @@ def keep(catalog: Catalog, tried: Tried, note: str) -> Path:
         "total": None if tried.verdict is None else tried.verdict.total,
         "criteria": None if tried.verdict is None else json.loads(tried.verdict.criteria),
     }
-    write_whole(path.with_suffix(".json"), json.dumps(told, indent=2).encode())
+    write_whole(path.with_suffix(".json"), json.dumps(facts, indent=2).encode())
     write_whole(path, label_png(tried.png, Provenance(recipe, now)))
     return path

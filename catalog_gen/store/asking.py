@@ -14,7 +14,7 @@ from catalog_gen.store.relations import arrow_rows, strings
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Extra:
     """What else is known of a product, beside its feed's attributes."""
 
     product_id: str
@@ -66,11 +66,11 @@ def narrowed(
     return name
 
 
-def told_more(
-    connection: DuckDBPyConnection, relation: str, told: Iterable[Told], name: str
+def with_extras(
+    connection: DuckDBPyConnection, relation: str, extras: Iterable[Extra], name: str
 ) -> str:
     """Those of a relation's products of which more is known, with it, readable as ``name``."""
-    connection.register(f"{name}_rows", arrow_rows(Told, told))
+    connection.register(f"{name}_rows", arrow_rows(Extra, extras))
     connection.execute(
         f"""
         CREATE OR REPLACE TEMP VIEW "{name}" AS

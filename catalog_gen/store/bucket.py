@@ -45,7 +45,7 @@ class Bucket:
         if self._fetched(path) == content:
             return
         for _ in range(_TRIES):
-            with self._told():
+            with self._reported():
                 self._objects.put(path, content)
             if self._fetched(path) == content:
                 return
@@ -122,16 +122,16 @@ class Bucket:
         deadline = time.monotonic() + _PATIENCE.total_seconds()
         for _ in range(_TRIES - 1):
             try:
-                with self._told():
+                with self._reported():
                     return request()
             except StoreError:
                 if time.monotonic() > deadline:
                     raise
-        with self._told():
+        with self._reported():
             return request()
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _reported(self) -> Iterator[None]:
         from obstore.exceptions import (
             BaseError,
             PermissionDeniedError,

@@ -174,10 +174,10 @@ def unscored_cells(
             inputs,
             asked,
             Recipe.model_validate_json(recipe),
-            _subject(*told),
+            _subject(*facts),
             words=words,
         )
-        for image_id, view, prompt_id, inputs, asked, recipe, words, *told in rows
+        for image_id, view, prompt_id, inputs, asked, recipe, words, *facts in rows
     ]
 
 
@@ -225,7 +225,7 @@ def _subject(product_id: str, subject: str, reference: str) -> Product:
 
 def _work_item(row: tuple[Any, ...]) -> WorkItem:
     recipe_id, recipe, look_id, prompt_id, shard, view, candidate, attempt, *rest = row
-    reason, tries, error, deferred, *told = rest
+    reason, tries, error, deferred, *facts = rest
     return WorkItem(
         recipe_id=recipe_id,
         recipe=Recipe.model_validate_json(recipe),
@@ -239,5 +239,5 @@ def _work_item(row: tuple[Any, ...]) -> WorkItem:
         tries=tries,
         error=error,
         deferred=deferred,
-        product=_subject(*told),
+        product=_subject(*facts),
     )

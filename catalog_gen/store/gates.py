@@ -20,7 +20,7 @@ class Gate:
     passed: bool
     value: float
     threshold: float
-    told: str
+    message: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,12 +52,12 @@ def _asked(connection: DuckDBPyConnection, product_id: str) -> Iterator[Event]:
         WHERE prompts.product_id = $product
     """
     for at, view, reason, prompt, unsupported, changes in _rows(connection, query, product_id):
-        told = ", ".join(
+        edits = ", ".join(
             f"{each['field']} {each['old'] or '-'} to {each['new'] or '-'}"
             for each in changes or ()
         )
         words = unsupported or prompt
-        yield Event(at, "asked", view, f"{reason}{f' ({told})' if told else ''}: {words}")
+        yield Event(at, "asked", view, f"{reason}{f' ({edits})' if edits else ''}: {words}")
 
 
 def _drawn(connection: DuckDBPyConnection, product_id: str) -> Iterator[Event]:

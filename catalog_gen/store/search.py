@@ -73,7 +73,7 @@ _PICTURES: Final = """
         images.image_id IN (SELECT image_id FROM live_items) AS live, images.created_at,
         images.dropped_at IS NOT NULL AS dropped, prompts.prompt, recipes.seed, images.seq,
         lower(concat_ws(' ', prompts.product_id, products.title, products.category, prompts.prompt))
-            AS told
+            AS searchable
     FROM images
     JOIN prompts ON prompts.prompt_id = images.prompt_id
     JOIN recipes ON recipes.recipe_id = images.image_id
@@ -128,7 +128,7 @@ def find_pictures(
     connection: DuckDBPyConnection, sought: Sought, *, limit: int, offset: int = 0
 ) -> Found:
     """A page of the pictures that match, the newest or the most similar first."""
-    conditions, values = _having(sought.words, "told")
+    conditions, values = _having(sought.words, "searchable")
     wanted: dict[str, tuple[str, Any]] = {
         "seed": ("seed = $seed", sought.seed),
         "view": ("view = $view", sought.view or None),

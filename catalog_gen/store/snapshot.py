@@ -210,7 +210,7 @@ def _lay_out_lineage(path: Path) -> None:
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute("SET enable_progress_bar = false")
         connection.execute(f"SET memory_limit = '{_MEMORY}'")
-        (told,) = only_row(
+        (description,) = only_row(
             connection.execute("SELECT comment FROM duckdb_views() WHERE view_name = 'lineage'")
         )
         columns = connection.execute(
@@ -222,7 +222,7 @@ def _lay_out_lineage(path: Path) -> None:
         connection.execute("CREATE TABLE lineage_rows AS FROM lineage")
         connection.execute("DROP VIEW lineage")
         connection.execute("ALTER TABLE lineage_rows RENAME TO lineage")
-        connection.execute(f"COMMENT ON TABLE lineage IS {_literal(told)}")
+        connection.execute(f"COMMENT ON TABLE lineage IS {_literal(description)}")
         for column, comment in columns:
             connection.execute(f'COMMENT ON COLUMN lineage."{column}" IS {_literal(comment)}')
         connection.execute("CHECKPOINT")

@@ -307,7 +307,7 @@ CREATE TABLE gates (
     passed          BOOLEAN NOT NULL,
     value           DOUBLE NOT NULL,      -- what was measured
     threshold       DOUBLE NOT NULL,      -- the limit it must keep
-    told            VARCHAR NOT NULL,     -- the same as a sentence
+    message         VARCHAR NOT NULL,     -- the same as a sentence
     publication_id  BIGINT,               -- what went live; NULL: the last set stayed live
     decided_at      TIMESTAMPTZ NOT NULL
 );

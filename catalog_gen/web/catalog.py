@@ -101,8 +101,8 @@ def _tile(each: FoundPicture, png: bytes | None) -> None:
         else:
             name = f"{each.title or each.product_id}, {each.view}"
             parts.picture(_small(each.image_id, png), name, _WIDTH)
-        told = "" if each.total is None else f"{each.total} of 10"
-        parts.badge("live" if each.live else each.decision, told)
+        points = "" if each.total is None else f"{each.total} of 10"
+        parts.badge("live" if each.live else each.decision, points)
         if st.button(
             "Details",
             key=f"open:{each.image_id}",

@@ -8,7 +8,7 @@ import streamlit as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from catalog_gen.experiments.definition import told
+from catalog_gen.experiments.definition import level_text
 from catalog_gen.experiments.results import Result
 from catalog_gen.experiments.sheet import outcome
 from catalog_gen.imaging.compared import UNSEEN, difference, through
@@ -66,7 +66,7 @@ def _number(text: str) -> int:
 
 
 def _label(result: Result) -> str:
-    said = [result.subject, *(f"{name} {told(each)}" for name, each in result.levels.items())]
+    said = [result.subject, *(f"{name} {level_text(each)}" for name, each in result.levels.items())]
     return ", ".join([*said, "catalog.toml's own"] if result.is_control else said)
 
 

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-from catalog_gen.experiments.definition import Experiment, told
+from catalog_gen.experiments.definition import Experiment, level_text
 from catalog_gen.experiments.effects_plot import effects_plot
 from catalog_gen.experiments.results import Cell, Result
 from catalog_gen.experiments.sentences import sentence
@@ -236,7 +236,7 @@ def _table(own: Sequence[Result]) -> None:
         {
             "Cell": number,
             "Subject": each.subject,
-            **{name: told(level) for name, level in each.levels.items()},
+            **{name: level_text(level) for name, level in each.levels.items()},
             "Points": each.total,
             "Decision": each.decision,
             "Soundness": each.soundness,

@@ -107,8 +107,8 @@ def _confirm(here: Desk, path: Path, text: str, found: PlannedExperiment) -> Non
         own = [each for each in found.cells if each.cell.grid == grid]
         subjects = dict.fromkeys(each.cell.subject for each in own)
         before = sum(each.recipe_id in found.drawn for each in own)
-        told = f"{grid}: {len(own)} cells over {', '.join(subjects)}; {before} drawn before"
-        st.write(parts.plain(told))
+        summary = f"{grid}: {len(own)} cells over {', '.join(subjects)}; {before} drawn before"
+        st.write(parts.plain(summary))
     st.write(f"**{found.missing} pictures** to draw, about {_duration(found.seconds)}.")
     drawing = here.experiments.state()
     busy = drawing is not None and drawing.step == "running"

@@ -73,12 +73,12 @@ def bounds(schema: Mapping[str, Any]) -> str:
     least = schema.get("minimum")
     above, below = schema.get("exclusiveMinimum"), schema.get("exclusiveMaximum")
     most = schema.get("maximum")
-    told = [
+    limits_text = [
         f"{least:g}" if least is not None else f"above {above:g}" if above is not None else "",
         f"to {most:g}" if most is not None else f"below {below:g}" if below is not None else "",
     ]
     steps = schema.get("multipleOf")
-    return " ".join(filter(None, told)) + (f", a multiple of {steps:g}" if steps else "")
+    return " ".join(filter(None, limits_text)) + (f", a multiple of {steps:g}" if steps else "")
 
 
 def _input(
@@ -141,6 +141,6 @@ def _number(
 
 
 def _meaning(schema: Mapping[str, Any]) -> str:
-    told = str(schema.get("description", "")).capitalize()
+    meaning = str(schema.get("description", "")).capitalize()
     limits = bounds(schema)
-    return ". ".join(filter(None, (told, f"Allowed: {limits}" if limits else ""))) or "A text"
+    return ". ".join(filter(None, (meaning, f"Allowed: {limits}" if limits else ""))) or "A text"

@@ -20,7 +20,7 @@ from catalog_gen.web import parts
 from catalog_gen.web.desk import Desk, desk
 from catalog_gen.web.form import title_of
 
-#: What `catalog-gen calibrate` asks for unless it is told otherwise.
+#: What `catalog-gen calibrate` asks for by default.
 MOST_BAD: Final = 0.05
 CONFIDENCE: Final = 0.95
 
@@ -32,7 +32,7 @@ class Sitting:
     queue: list[ToReview]
     session: str = field(default_factory=lambda: uuid4().hex)
     done: list[tuple[ToReview, int, PersonsDecision, str]] = field(default_factory=list)
-    told: str = ""
+    notice: str = ""
     error: str = ""
 
     def drop(self, image_id: str) -> None:
@@ -73,9 +73,9 @@ def _waiting(here: Desk) -> list[ToReview]:
 def _messages(sitting: Sitting) -> None:
     if sitting.error:
         st.error(parts.plain(sitting.error), icon=":material/error:")
-    elif sitting.told:
-        st.caption(parts.plain(sitting.told))
-    sitting.error = sitting.told = ""
+    elif sitting.notice:
+        st.caption(parts.plain(sitting.notice))
+    sitting.error = sitting.notice = ""
 
 
 def _next(here: Desk, sitting: Sitting) -> Case | None:
@@ -87,7 +87,7 @@ def _next(here: Desk, sitting: Sitting) -> Case | None:
         if case.review is None:
             return case
         sitting.drop(item.image_id)
-        sitting.told = f"{item.product_id}: {case.review.decision} by {case.review.reviewer}."
+        sitting.notice = f"{item.product_id}: {case.review.decision} by {case.review.reviewer}."
     here.claims.drop(sitting.session)
     return None
 
@@ -119,15 +119,15 @@ def _beside(case: Case) -> None:
     if case.photo is not None:
         shown.append((case.photo, "The photo"))
     if case.live is not None:
-        shown.append((case.live.png, f"Live today, {_told(case.live)}"))
-    shown += [(each.png, f"Sibling, {_told(each)}") for each in case.siblings]
+        shown.append((case.live.png, f"Live today, {_caption(case.live)}"))
+    shown += [(each.png, f"Sibling, {_caption(each)}") for each in case.siblings]
     if shown:
         with st.container(horizontal=True):
             for content, caption in shown:
                 parts.picture(content, caption, 180)
 
 
-def _told(other: Beside) -> str:
+def _caption(other: Beside) -> str:
     return other.decision + ("" if other.total is None else f" {other.total} of 10")
 
 
@@ -183,7 +183,7 @@ def _look_again() -> None:
 
 
 def _guarded(sitting: Sitting, act: Callable[[], None]) -> None:
-    """Do something; what can't be stored is told, and the picture stays."""
+    """Do something; what can't be stored is reported, and the picture stays."""
     try:
         act()
     except CatalogError as error:
@@ -207,7 +207,7 @@ def _decide(
     seq = decide(here.catalog.store, image_id, decision, reviewer=who, note=note)
     sitting.done.append((item, seq, decision, who))
     sitting.drop(image_id)
-    sitting.told = f"{item.product_id}, {item.view}: {decision}."
+    sitting.notice = f"{item.product_id}, {item.view}: {decision}."
 
 
 def _skip(sitting: Sitting, image_id: str) -> None:
@@ -221,7 +221,7 @@ def _take_back(here: Desk, sitting: Sitting) -> None:
     gone = not take_back(here.catalog.store, seq, reviewer=who)
     sitting.done.pop()
     sitting.queue.insert(0, item)
-    sitting.told = f"{item.product_id}: {decision} was " + (
+    sitting.notice = f"{item.product_id}: {decision} was " + (
         "withdrawn elsewhere." if gone else "taken back."
     )
 
@@ -242,8 +242,8 @@ def _what_it_adds_up_to(here: Desk, decided: int) -> None:
         f"pictures at most {chosen.bound:.1%} are bad, and {chosen.manual_share:.0%} of all "
         "go to a person. `catalog-gen calibrate` sets it."
     )
-    told = f"{found.labels} labels, {found.bad} of them bad: pictures that people reviewed"
-    plot = calibration_plot(found.calibration, MOST_BAD, told)
+    notice = f"{found.labels} labels, {found.bad} of them bad: pictures that people reviewed"
+    plot = calibration_plot(found.calibration, MOST_BAD, notice)
     st.image(plot, alt="Bad pictures among accepted ones, by cut; the table has it", width=720)
     st.dataframe(
         [

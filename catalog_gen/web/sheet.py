@@ -38,7 +38,7 @@ def sheet_html(
         link: the address behind a number.
     """
 
-    def told(result: Result | None) -> dict[str, Any] | None:
+    def shown(result: Result | None) -> dict[str, Any] | None:
         if result is None:
             return None
         number = numbers[result.cell]
@@ -49,7 +49,7 @@ def sheet_html(
             "link": link(number),
             "chosen": number in chosen,
             "instead": _instead(result, waits),
-            "told": "" if waits_for_verdict else outcome(result),
+            "outcome": "" if waits_for_verdict else outcome(result),
         }
 
     environment = Environment(
@@ -61,7 +61,7 @@ def sheet_html(
     return environment.get_template("sheet.html.j2").render(
         grid=sheet.grid,
         columns=sheet.columns,
-        rows=[{"label": row.label, "cells": [told(each) for each in row.results]} for row in rows],
+        rows=[{"label": row.label, "cells": [shown(each) for each in row.results]} for row in rows],
         side=SIDE,
     )
 

@@ -197,11 +197,11 @@ def _photo(catalog: Catalog, wish: Wish, key: str) -> Wish:
 @st.fragment(run_every=_GLANCE)
 def _running(here: Desk, number: int) -> None:
     state = here.trials.state(number)
-    told = {
+    texts = {
         "waiting": "Waiting for the model or for its turn",
         "judging": "Scoring and judging",
     }
-    st.progress(state.share, told.get(state.step, f"Drawing: {state.share:.0%} of its steps"))
+    st.progress(state.share, texts.get(state.step, f"Drawing: {state.share:.0%} of its steps"))
     if st.button("Stop", icon=":material/stop:", shortcut="Escape"):
         here.trials.stop(number)
     if state.ended:

@@ -19,7 +19,7 @@ from catalog_gen.judging.scorer import ClipScorer
 from catalog_gen.settings import Home
 from catalog_gen.stages.calibration import Ceiling
 from catalog_gen.stages.catalog import Catalog
-from studio.command import count, share, told_errors
+from studio.command import count, reported_errors, share
 from studio.evaluation.appraise import Bench, appraise
 from studio.evaluation.planted import good_specimens, planted_once
 
@@ -71,13 +71,13 @@ def main(arguments: list[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     origin = Origin(
         name="planted",
-        told=(
+        description=(
             "renders with planted defects, all kinds equally, weighed as if "
             f"{given.prevalence:.0%} of all pictures were bad"
         ),
         first_step="Ask for more of them: --each 200.",
     )
-    with told_errors():
+    with reported_errors():
         catalog = Catalog.open(given.config, Home.from_environment())
         scorer = ClipScorer(catalog.settings.scorer)
         labels = planted_labels(catalog, scorer, given.photos, given.each)

@@ -21,7 +21,7 @@ from PIL import Image
 
 from catalog_gen.errors import InputError
 from studio.attributes import Wish
-from studio.command import count, minutes, told_errors
+from studio.command import count, minutes, reported_errors
 from studio.evaluation.drawn import BATCH, Drawn, drawing_figures, sharpness
 from studio.evaluation.figures import Pictures
 from studio.evaluation.grid import balanced_wishes, held_out_wishes
@@ -253,7 +253,7 @@ def main(arguments: list[str] | None = None) -> None:
         studio, given.work, TrainingBudget(given.minutes), given.round_minutes, given.wishes
     )
     # No other training may run in the folder whose latents and decoder all arms share.
-    with told_errors(), alone(comparison.work), alone(studio.work):
+    with reported_errors(), alone(comparison.work), alone(studio.work):
         figures = compare(comparison)
     print(table(figures["arms"]), end="")
 

@@ -20,7 +20,7 @@ import torch
 from catalog_gen.errors import InputError, ModelError
 from catalog_gen.fingerprint import sha256_file
 from studio.attributes import ATTRIBUTES, every_wish, labels_of
-from studio.command import count, told_errors
+from studio.command import count, reported_errors
 from studio.evaluation.drawn import Drawn, by_class, draw_grid, drawing_figures, sharpness
 from studio.evaluation.figures import (
     copying_figures,
@@ -218,7 +218,7 @@ def main(arguments: list[str] | None = None) -> None:
         given.limit,
         given.renders,
     )
-    with told_errors():
+    with reported_errors():
         figures = evaluate(question)
     if given.json:
         print(json.dumps(figures, indent=2))

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalog_gen.errors import InputError
-from studio.command import count, told_errors
+from studio.command import count, reported_errors
 from studio.files import whole_file
 from studio.photos.render import SAMPLES, SIDE, Negative, develop, shoot
 from studio.photos.scene import Scene, Split, scene_at, split_seed
@@ -175,7 +175,7 @@ def main() -> None:
     parser.add_argument("--split", choices=get_args(Split), required=True)
     parser.add_argument("--scenes", type=count, required=True, help="how many, from the first on")
     given = parser.parse_args()
-    with told_errors():
+    with reported_errors():
         render_split(given.out, given.split, given.scenes)
 
 

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from catalog_gen.errors import CorruptionError, InputError
-from studio.command import count, told_errors
+from studio.command import count, reported_errors
 from studio.photos.negatives import Photos, negatives, shown_colours
 from studio.photos.render import SIDE, develop
 from studio.photos.scene import Scene, Split, scene_at
@@ -90,8 +90,8 @@ def pack(
             archive.writestr(f"{name}.webp", entry.strip)
             archive.writestr(f"{name}.png", entry.mask)
             shown += len(entry.colours)
-            told = {"seed": entry.scene.seed, "colours": entry.colours}
-            index.setdefault(entry.split, []).append(told)
+            listed = {"seed": entry.scene.seed, "colours": entry.colours}
+            index.setdefault(entry.split, []).append(listed)
         archive.writestr(_INDEX, json.dumps({"side": side, "splits": index}))
     if "train" not in index:
         partial.unlink()
@@ -258,7 +258,7 @@ def main() -> None:
     parser.add_argument("--colours", type=count, default=COLOURS_SHOWN, help="of a training scene")
     parser.add_argument("--side", type=count, default=SIDE, help="of the photos, in pixels")
     given = parser.parse_args()
-    with told_errors():
+    with reported_errors():
         found = pack(given.photos, given.out, given.colours, given.side)
     print(
         f"{given.out}: {found.photos} photos, {found.size / 2**20:.1f} MiB; scenes: "

@@ -15,7 +15,7 @@ import numpy as np
 from catalog_gen.judging.critics.denoiser import DenoiserFeatures, save_critic
 from catalog_gen.judging.probe import fit_probe, held_out_probabilities
 from catalog_gen.settings import load_settings
-from studio.command import told_errors
+from studio.command import reported_errors
 from studio.evaluation.eye import WEIGHTS, Seen, draw_again, read_table, wish_of
 from studio.evaluation.measures import auroc
 
@@ -34,7 +34,7 @@ def main() -> None:
     parser.add_argument("--labels", type=Path, default=LABELS)
     parser.add_argument("--out", type=Path, default=Path("data/models/critic.safetensors"))
     given = parser.parse_args()
-    with told_errors():
+    with reported_errors():
         rows = read_table(given.labels)
         model = load_settings(given.config).model
         denoiser = DenoiserFeatures(Path(model.id))

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from catalog_gen.judging.lettering_net import CELL, CELLS, LetteringNet, load_lettering, score
-from studio.command import count, minutes, told_errors
+from studio.command import count, minutes, reported_errors
 from studio.files import save_weights
 from studio.photos.album import to_signed
 from studio.photos.letters import find_faces, letter
@@ -63,10 +63,12 @@ def losses(net: LetteringNet, pictures: Tensor, cells: Tensor) -> Tensor:
     logits = net(pictures)
     where = F.binary_cross_entropy_with_logits(logits, cells, pos_weight=torch.tensor(2.0))
     shown = cells.flatten(1).sum(1)
-    told = F.binary_cross_entropy_with_logits(score(logits), (shown > 0).float(), reduction="none")
+    present = F.binary_cross_entropy_with_logits(
+        score(logits), (shown > 0).float(), reduction="none"
+    )
     # A crop with a few cells of ink at its edge is ambiguous: only its cells are trained on.
     clear = (shown == 0) | (shown >= CELLS)
-    return where + 0.3 * (told * clear).mean()
+    return where + 0.3 * (present * clear).mean()
 
 
 def train(
@@ -87,7 +89,7 @@ def train(
     net = (load_lettering(start) if start else LetteringNet()).train()
     net = net.to(memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(net.parameters(), lr=RATE, weight_decay=0.01)
-    started = told = monotonic()
+    started = reported = monotonic()
     step = 0
     mean: Any = None
     while (share := (monotonic() - started) / (60 * minutes)) < 1:
@@ -100,8 +102,8 @@ def train(
         optimizer.step()
         step += 1
         mean = loss.item() if mean is None else 0.98 * mean + 0.02 * loss.item()
-        if monotonic() - told > 60:
-            told = monotonic()
+        if monotonic() - reported > 60:
+            reported = monotonic()
             print(f"{share:.0%}: {step} steps, loss {mean:.4f}", file=sys.stderr, flush=True)
     save_weights(net, out)
 
@@ -134,12 +136,12 @@ def main() -> None:
         raise SystemExit(
             f"no TrueType or OpenType faces in {given.fonts}; name others with --fonts"
         )
-    with told_errors():
+    with reported_errors():
         images = load_photos(given.photos, "train", given.limit).images
     pictures = photographs(given.photographs) if given.photographs else []
     natural = textures(TEXTURES, pictures, random.Random(12))
-    told = f"{len(images)} photos, {len(pictures)} photographs, {len(faces)} faces"
-    print(told, file=sys.stderr, flush=True)
+    summary = f"{len(images)} photos, {len(pictures)} photographs, {len(faces)} faces"
+    print(summary, file=sys.stderr, flush=True)
     train(images, natural, faces, given.minutes, given.out, given.start)
 
 

@@ -21,7 +21,7 @@ from typing import Any, Final, Literal, get_args
 import torch
 
 from catalog_gen.errors import InputError
-from studio.command import minutes, told_errors
+from studio.command import minutes, reported_errors
 from studio.files import save_weights, whole_file
 from studio.networks.clip import ScorerStage, export_clip
 from studio.networks.decoder import DecoderStage
@@ -358,7 +358,7 @@ def main(arguments: list[str] | None = None) -> None:
         f"{machine}: {plan.size.side}x{plan.size.side}, {plan.objective}, from {plan.photos}",
         file=sys.stderr,
     )
-    with told_errors(), alone(plan.work):
+    with reported_errors(), alone(plan.work):
         Studio(plan).run(tuple(given.stages))
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catalog_gen.errors import ConfigError
-from catalog_gen.experiments.definition import Grid, load_experiment, told
+from catalog_gen.experiments.definition import Grid, level_text, load_experiment
 from catalog_gen.experiments.grid import cells_of
 from catalog_gen.experiments.ranges import numbers_of
 from catalog_gen.experiments.recipes import recipe_of, usual_values
@@ -157,6 +157,6 @@ def test_levels_are_told() -> None:
         {"oak": "pine"},
         {},
     ]
-    assert [told(each) for each in levels] == [
+    assert [level_text(each) for each in levels] == [
         *("7.5", "15", "ddim", "img2img, strength 0.35", "pine for oak", "as written")
     ]

@@ -69,8 +69,8 @@ def test_every_planted_fault_is_found_with_its_remedy(tmp_path: Path) -> None:
         "Dagster runs": "warning",
     }
     assert all(found[what].remedy for what in states)
-    assert run.run_id[:8] in found["Dagster runs"].told
-    assert found["leftovers"].told.endswith("left 1 unfinished files, 3.0 MiB")
+    assert run.run_id[:8] in found["Dagster runs"].message
+    assert found["leftovers"].message.endswith("left 1 unfinished files, 3.0 MiB")
 
 
 @pytest.mark.parametrize(("mode", "state"), [(0o644, "fault"), (0o660, "fault"), (0o640, "well")])
@@ -95,4 +95,4 @@ def test_a_store_of_a_newer_version_is_refused(tmp_path: Path) -> None:
         pass
     with duckdb.connect(shop.home.database) as connection:
         connection.execute("UPDATE store_schema SET version = 9999")
-    assert "newer" in findings(shop)["store"].told
+    assert "newer" in findings(shop)["store"].message

@@ -57,7 +57,7 @@ def test_a_lora_in_the_models_folder_is_named_by_plan_and_doctor(shop: Shop) -> 
     lora(pipeline, model / "pytorch_lora_weights.safetensors")
     (warning,) = make_plan(shop.catalog).warnings
     assert "is a LoRA that is not loaded" in warning
-    found = [each.told for each in examine(shop.catalog.settings, shop.home)]
+    found = [each.message for each in examine(shop.catalog.settings, shop.home)]
     assert warning in found
 
 

@@ -10,7 +10,7 @@ import pytest
 from assets_defs.launch import dagster_instance
 from assets_defs.night_reports import late, night_reports, tell
 from catalog_gen.cli import report
-from catalog_gen.reporting.nights.delivery import Told
+from catalog_gen.reporting.nights.delivery import SentMessages
 from catalog_gen.stages.catalog import Catalog
 from catalog_gen.store.files import write_whole
 from resources.internals import last_scheduled
@@ -75,7 +75,7 @@ def test_it_is_sent_as_the_settings_say(
             "[reports]\nwebhook = true\n[reports.mail]\nhost = '127.0.0.1'\nsecurity = 'none'\n"
             f"port = {port}\nsender = 'night@shop.example'\nto = ['me@shop.example']\n"
         )
-        config = shop.folder / "told.toml"
+        config = shop.folder / "report.toml"
         config.write_text(shop.config.read_text("utf-8") + text, "utf-8")
         catalog = Catalog.open(config, shop.home)
         delivery = tell(instance, catalog, datetime.now(UTC), since=BEGAN)
@@ -129,8 +129,8 @@ def test_the_sensor_reports_a_silent_night_within_minutes(
 
 def test_dagsters_sensor_runs_it(shop: Shop, instance: dg.DagsterInstance) -> None:
     shop.home.reports.mkdir()
-    told = Told(since=BEGAN, ways={"files": BEGAN})
-    write_whole(shop.home.reports / "told.json", told.model_dump_json().encode())
+    sent = SentMessages(since=BEGAN, ways={"files": BEGAN})
+    write_whole(shop.home.reports / "sent.json", sent.model_dump_json().encode())
     with dg.build_sensor_context(instance=instance) as context:
         found = night_reports(context)
     assert isinstance(found, dg.SkipReason)

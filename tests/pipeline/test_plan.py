@@ -161,7 +161,7 @@ def test_refresh_plan_and_doctor_refuse_alike(shop: Shop, what: str) -> None:
         return  # the doctor reads the same settings and gets no further
     catalog = Catalog.open(config, shop.home)
     faults = [each for each in examine(catalog.settings, catalog.home) if each.state == "fault"]
-    assert any(each.told in told and each.remedy for each in faults)
+    assert any(each.message in told and each.remedy for each in faults)
 
 
 def test_a_deployment_is_checked(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -89,8 +89,8 @@ class Amazon(Reader):
 
 def _first_line(table: Table) -> int:
     """Where a template's products begin: below its example ("settings=...&dataRow=7")."""
-    told = _DATA_ROW.search(table.preamble[0]) if table.preamble else None
-    return int(told[1]) if told else 0
+    stated = _DATA_ROW.search(table.preamble[0]) if table.preamble else None
+    return int(stated[1]) if stated else 0
 
 
 def attribute(name: str) -> str:

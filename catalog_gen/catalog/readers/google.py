@@ -66,8 +66,8 @@ class Google(Reader):
     }
 
     def score(self, names: frozenset[str]) -> int:
-        told = merchant_names(names)
-        return super().score(told) if {"id", "title"} <= told else 0
+        known = merchant_names(names)
+        return super().score(known) if {"id", "title"} <= known else 0
 
     def understand(self, table: Table, naming: Naming) -> Understand:
         return if_for_sale()

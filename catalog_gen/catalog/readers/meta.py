@@ -38,10 +38,10 @@ class Meta(Reader):
     }
 
     def score(self, names: frozenset[str]) -> int:
-        told = merchant_names(names)
-        own = len(_META_MARKS & told)
-        shared = super().score(told | ({"image_link"} if "image_0_url" in told else set()))
-        return shared + 3 * own if own and shared and {"id", "title"} <= told else 0
+        known = merchant_names(names)
+        own = len(_META_MARKS & known)
+        shared = super().score(known | ({"image_link"} if "image_0_url" in known else set()))
+        return shared + 3 * own if own and shared and {"id", "title"} <= known else 0
 
     def understand(self, table: Table, naming: Naming) -> Understand:
         translation = Translation(

@@ -117,8 +117,8 @@ class Translation:
 
 def record_of(line: int, fields: Mapping[str, str]) -> Record:
     """The fields as a record, without the reader's internal ones."""
-    told = {name: value for name, value in fields.items() if not name.startswith("_")}
-    return Record(line, tuple(told), list(told.values()))
+    shown = {name: value for name, value in fields.items() if not name.startswith("_")}
+    return Record(line, tuple(shown), list(shown.values()))
 
 
 def without_entities(text: str) -> str:

@@ -288,15 +288,15 @@ def _product(
     fields: Mapping[str, str], attributes: Mapping[str, str], parent: _Parent | None
 ) -> dict[str, str]:
     own = _own_fields(fields)
-    told = dict(attributes)
+    chosen = dict(attributes)
     if parent is not None:
         for name in _INHERITED:
             if name in parent.fields:
                 own.setdefault(name, parent.fields[name])
         # What varies comes from the variation, the rest from the parent.
         for name, value in parent.attributes.items():
-            if name not in told or (not told[name] and "," not in value):
-                told[name] = value
+            if name not in chosen or (not chosen[name] and "," not in value):
+                chosen[name] = value
     if "product_id" not in own and "sku" in own:
         own["product_id"] = own["sku"]
     if "_short" in own:
@@ -318,7 +318,7 @@ def _product(
     # Attributes come before the shop's other columns, so that the variation's colour is used.
     first = ("product_id", "title", "group_id")
     named = {name: own.pop(name) for name in first if name in own}
-    for name, value in told.items():
+    for name, value in chosen.items():
         if value:
             named.setdefault(name, value)
     for name, value in own.items():

@@ -38,18 +38,18 @@ def learned(model: LoadedModel, lesson: Lesson, photos: Sequence[Pixels], course
             return written(lesson, lesson.learner.learn(model, lesson, photos, course))
     except (RuntimeError, MemoryError) as error:
         fault = fault_of(error)
-        told = " ".join(str(error).split())[:300]
+        message = " ".join(str(error).split())[:300]
         if fault == "GPU":
             raise DrawingError(
                 f"learning on {model.device}",
-                f"torch failed ({told})",
+                f"torch failed ({message})",
                 "Checkpoints are kept; run again, and check the GPU (nvidia-smi, dmesg) if it "
                 "fails again.",
             ) from error
         short = fault != "recipe"
         raise LessonError(
             f"lesson {lesson.lesson_id[:12]}",
-            "there is not enough memory" if short else f"the model can't learn it ({told})",
+            "there is not enough memory" if short else f"the model can't learn it ({message})",
             "Lower the learner's batch or the concept's side."
             if short
             else "Change the learner's settings, or look at the model.",

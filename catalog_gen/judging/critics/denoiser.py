@@ -160,8 +160,8 @@ def save_critic(path: Path, probe: Probe, denoiser_hash: str, labels: int) -> No
     """Write a critic's weights: the probe, and the hash of the model that it was fitted for."""
     from safetensors.numpy import save_file
 
-    told = json.dumps({"denoiser": denoiser_hash, "labels": labels, "noise_time": NOISE_TIME})
-    save_file(probe.tensors(), path, metadata={"critic": told})
+    metadata = json.dumps({"denoiser": denoiser_hash, "labels": labels, "noise_time": NOISE_TIME})
+    save_file(probe.tensors(), path, metadata={"critic": metadata})
 
 
 def _checked(weights: Path, denoiser_hash: str) -> Probe:
@@ -169,7 +169,7 @@ def _checked(weights: Path, denoiser_hash: str) -> Probe:
 
     try:
         with safe_open(weights, framework="numpy") as stored:
-            told = json.loads((stored.metadata() or {})["critic"])
+            metadata = json.loads((stored.metadata() or {})["critic"])
             probe = Probe.of({name: stored.get_tensor(name) for name in stored.keys()})  # noqa: SIM118
     except (OSError, SafetensorError, KeyError, ValueError, RecursionError) as error:
         raise ModelError(
@@ -177,10 +177,11 @@ def _checked(weights: Path, denoiser_hash: str) -> Probe:
             f"is not a critic ({error})",
             "Set critic.weights to data/models/critic.safetensors, or take [critic] out.",
         ) from error
-    if told["denoiser"] != denoiser_hash:
+    if metadata["denoiser"] != denoiser_hash:
         raise ModelError(
             str(weights),
-            f"judges pictures of another model ({told['denoiser'][:12]}, not {denoiser_hash[:12]})",
+            "judges pictures of another model "
+            f"({metadata['denoiser'][:12]}, not {denoiser_hash[:12]})",
             "Label pictures of this model and train a critic on them "
             "(python -m studio.training.critic), or take [critic] out.",
         )

@@ -36,25 +36,25 @@ class MerchantChannel(Channel):
 
     def common(self, product: ChannelProduct, links: Sequence[str], shop: ShopFacts) -> Row:
         """The fields that both channels take."""
-        told = product.attributes
-        row = {name: told.get(_CANONICAL.get(name, name), "") for name in DETAILS}
+        facts = product.attributes
+        row = {name: facts.get(_CANONICAL.get(name, name), "") for name in DETAILS}
         row |= {
             "id": product.product_id,
             "title": product.title[: self.title_length],
             "description": product.description or product.title,
-            "link": link_of(told, shop),
+            "link": link_of(facts, shop),
             "image_link": links[0],
             "additional_image_link": ",".join(links[1 : 1 + self.max_additional]),
-            "availability": told.get("availability", "") or shop.availability,
-            "condition": told.get("condition", ""),
+            "availability": facts.get("availability", "") or shop.availability,
+            "condition": facts.get("condition", ""),
             "product_type": product.category,
             "item_group_id": product.group_id,
         }
         for name in _PRICES:
-            price = parse_price(told.get(name, ""))
+            price = parse_price(facts.get(name, ""))
             row[name] = price.with_currency(shop.currency) if price else ""
         # For a reduced price, Shopify has the former one in a field of its own.
-        before, now = parse_price(told.get("compare_at_price", "")), parse_price(row["price"])
+        before, now = parse_price(facts.get("compare_at_price", "")), parse_price(row["price"])
         if before and now and before.amount > now.amount and not row["sale_price"]:
             row["sale_price"] = row["price"]
             row["price"] = before.with_currency(now.currency or shop.currency)
@@ -74,9 +74,9 @@ def is_apparel(row: Mapping[str, str]) -> bool:
     return category.startswith(_APPAREL)
 
 
-def link_of(told: Mapping[str, str], shop: ShopFacts) -> str:
+def link_of(facts: Mapping[str, str], shop: ShopFacts) -> str:
     """The product's page: the feed's own, or the platform's path below the shop's address."""
-    if told.get("link"):
-        return told["link"]
-    page = told.get("page", "")
+    if facts.get("link"):
+        return facts["link"]
+    page = facts.get("page", "")
     return f"{shop.shop_url.rstrip('/')}/{page}" if page and shop.shop_url else ""

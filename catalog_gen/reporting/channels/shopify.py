@@ -43,14 +43,14 @@ class Shopify(Channel):
 
     def rows(self, product: ChannelProduct, links: Sequence[str], shop: ShopFacts) -> list[Row]:
         """One row per picture; all but the first have only the handle and the picture."""
-        told = product.attributes
+        facts = product.attributes
         handle = _handle(product.product_id)
-        price = parse_price(told.get("price", ""))
+        price = parse_price(facts.get("price", ""))
         first = {
             "Handle": handle,
             "Title": product.title,
             "Body (HTML)": product.description,
-            "Vendor": told.get("brand", ""),
+            "Vendor": facts.get("brand", ""),
             "Type": product.category.rpartition(">")[2].strip(),
             "Variant SKU": product.product_id,
             "Variant Price": price.number if price else "",

@@ -35,9 +35,9 @@ class WooCommerce(Channel):
         return changed
 
     def rows(self, product: ChannelProduct, links: Sequence[str], shop: ShopFacts) -> list[Row]:
-        told = product.attributes
-        price, sale = parse_price(told.get("price", "")), parse_price(told.get("sale_price", ""))
-        availability = told.get("availability", "") or shop.availability
+        facts = product.attributes
+        price, sale = parse_price(facts.get("price", "")), parse_price(facts.get("sale_price", ""))
+        availability = facts.get("availability", "") or shop.availability
         sold_out = availability.lower().replace("_", " ") == "out of stock"
         return [
             {
@@ -51,6 +51,6 @@ class WooCommerce(Channel):
                 "Regular price": price.number if price else "",
                 "Categories": product.category.replace(",", "\\,"),
                 "Images": ", ".join(links[: 1 + self.max_additional]),
-                "Brands": told.get("brand", ""),
+                "Brands": facts.get("brand", ""),
             }
         ]

@@ -1,1 +1,1 @@
-"""What people are told of a night that nobody watched."""
+"""Messages about nights that nobody watched."""

@@ -1,7 +1,7 @@
 """Send each message once each way, and try again what did not arrive.
 
-What was told is in a file of its own, not in the database: that a night failed must be told most of
-all when the database is why. A message counts as told once its server took it, so that after a
+What was sent is recorded in a file of its own, not in the database: a message that a night failed
+matters most when the database is why. A message counts as sent once its server took it, so after a
 crash in between it comes twice rather than never.
 """
 
@@ -19,10 +19,10 @@ from catalog_gen.reporting.nights.message import Message
 from catalog_gen.reporting.nights.senders import FILES, Sender, SendingError
 from catalog_gen.store.files import write_whole
 
-_FILE: Final = "told.json"
+_FILE: Final = "sent.json"
 #: Pauses between two tries, the longest of them for good.
 _PAUSES: Final = tuple(timedelta(minutes=each) for each in (1, 2, 5, 15, 60))
-#: How long it is remembered what was told.
+#: How long messages that were sent are remembered.
 _KEPT: Final = timedelta(days=400)
 
 
@@ -33,27 +33,27 @@ class _Tried(BaseModel):
     again_at: datetime
 
 
-class Told(BaseModel):
-    """What was told, by "way key", and when; what is to be tried again.
+class SentMessages(BaseModel):
+    """What was sent, by "way key", and when; what is to be tried again.
 
     Attributes:
-        since: when somebody first asked to be told.
-        ways: the same for each way: nothing older is sent that way.
+        since: when messages were first configured.
+        ways: the same of each way: nothing older is sent that way.
     """
 
     since: datetime
     ways: dict[str, datetime] = {}
-    told: dict[str, datetime] = {}
+    sent: dict[str, datetime] = {}
     failed: dict[str, _Tried] = {}
 
 
-def told_in(folder: Path) -> Told | None:
-    """What was told, by the file in this folder; None: nothing, or nobody knows.
+def sent_in(folder: Path) -> SentMessages | None:
+    """What was sent, by the file in this folder; None: nothing, or the file is damaged.
 
-    A damaged file is started anew, and no old night is told again.
+    A damaged file is started anew, and no old night is reported again.
     """
     try:
-        return Told.model_validate_json((folder / _FILE).read_bytes())
+        return SentMessages.model_validate_json((folder / _FILE).read_bytes())
     except (FileNotFoundError, ValidationError):
         return None
 
@@ -76,9 +76,9 @@ class Messenger:
         self._folder = folder
         self._senders = senders
         self._now = now
-        self.told = told_in(folder) or Told(since=now)
+        self.record = sent_in(folder) or SentMessages(since=now)
         for sender in senders:
-            self.told.ways.setdefault(sender.name, now)
+            self.record.ways.setdefault(sender.name, now)
         self._write()
 
     @classmethod
@@ -118,7 +118,7 @@ class Messenger:
         due = [
             sender
             for sender in self._senders
-            if at >= min(self.told.ways[sender.name], since or self._now)
+            if at >= min(self.record.ways[sender.name], since or self._now)
             and self._is_due(sender, key)
         ]
         message = make() if due else None
@@ -129,23 +129,23 @@ class Messenger:
                 if message.needs_someone or not self._quiet or sender.name == FILES:
                     sender.send(message)
             except SendingError as error:
-                tries = self.told.failed[name].tries + 1 if name in self.told.failed else 1
+                tries = self.record.failed[name].tries + 1 if name in self.record.failed else 1
                 pause = _PAUSES[min(tries, len(_PAUSES)) - 1]
-                self.told.failed[name] = _Tried(tries=tries, again_at=self._now + pause)
+                self.record.failed[name] = _Tried(tries=tries, again_at=self._now + pause)
                 delivery.errors.append(error)
             else:
-                self.told.failed.pop(name, None)
-                self.told.told[name] = self._now
+                self.record.failed.pop(name, None)
+                self.record.sent[name] = self._now
                 delivery.sent.append(f"{sender.name}: {message.subject}")
             self._write()
 
     def _is_due(self, sender: Sender, key: str) -> bool:
         name = f"{sender.name} {key}"
-        tried = self.told.failed.get(name)
-        return name not in self.told.told and (tried is None or tried.again_at <= self._now)
+        tried = self.record.failed.get(name)
+        return name not in self.record.sent and (tried is None or tried.again_at <= self._now)
 
     def _write(self) -> None:
         old = self._now - _KEPT
-        kept = {name: at for name, at in self.told.told.items() if at >= old}
-        self.told = self.told.model_copy(update={"told": kept})
-        write_whole(self._folder / _FILE, self.told.model_dump_json(indent=1).encode())
+        kept = {name: at for name, at in self.record.sent.items() if at >= old}
+        self.record = self.record.model_copy(update={"sent": kept})
+        write_whole(self._folder / _FILE, self.record.model_dump_json(indent=1).encode())

@@ -150,7 +150,7 @@ class Mail:
         except (OSError, smtplib.SMTPException) as error:
             raise SendingError(
                 f"{settings.host}:{settings.port}",
-                f"the mail was not taken ({_told(error)})",
+                f"the mail was not taken ({_reason(error)})",
                 "It is tried again; check [reports.mail] and the environment.",
             ) from error
 
@@ -238,7 +238,7 @@ def _cut(text: str, most: int) -> str:
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
-def _told(error: Exception) -> str:
+def _reason(error: Exception) -> str:
     if isinstance(error, smtplib.SMTPResponseException):
         said = error.smtp_error
         words = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)

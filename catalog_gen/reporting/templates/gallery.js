@@ -290,13 +290,13 @@
 
   // The dialog.
   function facts(image) {
-    const told = [["Drawn because", image.reason], ["Prompt", image.prompt], ["Negative prompt", image.negative],
+    const facts = [["Drawn because", image.reason], ["Prompt", image.prompt], ["Negative prompt", image.negative],
       ["Settings", image.settings], ["Seed", image.seed],
       ["CLIP", image.similarity === null ? "" : `similarity ${image.similarity.toFixed(3)}, margin ${image.margin.toFixed(3)}`],
       ["Decided by", image.reviewer],
       ["Stands for", image.products > 1 ? `${image.products} products` : ""], ["Model", image.model.slice(0, 12)], ["Image", image.id.slice(0, 16)]];
     const codes = new Set(["Seed", "Model", "Image"]);
-    return make("dl", { class: "made" }, ...told.filter(([, value]) => value).flatMap(([name, value]) =>
+    return make("dl", { class: "made" }, ...facts.filter(([, value]) => value).flatMap(([name, value]) =>
       [make("dt", {}, name), make("dd", {}, codes.has(name) ? make("code", {}, value) : value)]));
   }
   function passport(one) {

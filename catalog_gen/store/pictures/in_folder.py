@@ -31,7 +31,7 @@ class InFolder(Pictures):
         self.root = root
 
     def put(self, pictures: Mapping[str, bytes]) -> None:
-        with self._told("the pictures' folder can't be written"):
+        with self._reported("the pictures' folder can't be written"):
             new = {
                 address: content
                 for address, content in pictures.items()
@@ -42,14 +42,14 @@ class InFolder(Pictures):
 
     def get(self, addresses: Sequence[str]) -> dict[str, bytes]:
         found: dict[str, bytes] = {}
-        with self._told("a picture can't be read"):
+        with self._reported("a picture can't be read"):
             for address in addresses:
                 with suppress(FileNotFoundError):
                     found[address] = self._path(address).read_bytes()
         return found
 
     def listed(self) -> Iterator[tuple[str, int]]:
-        with self._told("the pictures' folder can't be read"):
+        with self._reported("the pictures' folder can't be read"):
             for folder in sorted(self.root.glob("[0-9a-f][0-9a-f]")):
                 with os.scandir(folder) as entries:
                     for entry in entries:
@@ -58,7 +58,7 @@ class InFolder(Pictures):
 
     def drop(self, addresses: Iterable[str]) -> None:
         folders: set[Path] = set()
-        with self._told("a picture can't be deleted"):
+        with self._reported("a picture can't be deleted"):
             for address in addresses:
                 path = self._path(address)
                 path.unlink(missing_ok=True)
@@ -72,7 +72,7 @@ class InFolder(Pictures):
         return path if path.exists() else None
 
     def broken(self, addresses: Iterable[str]) -> set[str]:
-        with self._told("a picture can't be read"):
+        with self._reported("a picture can't be read"):
             return {address for address in addresses if self._hash(address) != address}
 
     def _path(self, address: str) -> Path:
@@ -104,7 +104,7 @@ class InFolder(Pictures):
                 sync_folder(folder)
 
     @contextmanager
-    def _told(self, problem: str) -> Iterator[None]:
+    def _reported(self, problem: str) -> Iterator[None]:
         try:
             yield
         except OSError as error:
