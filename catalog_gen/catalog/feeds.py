@@ -27,6 +27,7 @@ from catalog_gen.catalog.readers.source import FeedSource, inspect_source
 from catalog_gen.catalog.unknown_tables import require_one_kind, require_products, shorten_columns
 from catalog_gen.catalog.validation import Validator
 from catalog_gen.errors import FeedError
+from catalog_gen.garbage import uncollected
 from catalog_gen.settings import FeedSettings
 
 #: The reader of tables that no platform claims, and the reader of Google's XML.
@@ -78,7 +79,11 @@ def read_feed(path: Path, settings: FeedSettings) -> FeedContents:
         FeedError: the file can't be read as any format, no reader knows its columns, or it exceeds
             the size limits.
     """
-    feed = open_feed(path, settings)
+    with uncollected():
+        return _read(path, open_feed(path, settings), settings)
+
+
+def _read(path: Path, feed: OpenFeed, settings: FeedSettings) -> FeedContents:
     if feed.platform == PLAIN:
         require_one_kind(path, feed.table)
     validator = Validator(settings, feed.naming)
