@@ -13,7 +13,7 @@ from assets_defs.history import forget_old_runs
 from assets_defs.partitions import ALL_SHARDS, shard_range
 from assets_defs.stale_runs import end_stale_runs
 from catalog_gen.errors import ConfigError, StoreError
-from catalog_gen.importing import many_imports
+from catalog_gen.garbage import many_imports
 from catalog_gen.planning import NO_LIMIT, Budget
 from catalog_gen.settings import Home, load_settings
 from catalog_gen.stages.mending import Kind

@@ -8,7 +8,12 @@ with the changes, not with the history.
 Templates that read what few products differ in make few looks; with ``--apart`` every product has a
 look of its own. The processor's seconds say more than the clock's where others work beside.
 
+``--beside`` plans the unchanged catalog in turns with another checkout, which records it for itself
+and runs its own copy of this file. The figures are medians of the processes' processor seconds,
+imports included, and their ratio.
+
     python benchmarks/planning.py [--products N] [--nights N] [--apart] [--json]
+    python benchmarks/planning.py --beside CHECKOUT [--turns N] [--products N] [--json]
 """
 
 import argparse
@@ -20,6 +25,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from statistics import median
 from time import perf_counter, process_time
 from typing import Any, Final
 
@@ -44,6 +50,8 @@ def main() -> None:
     parser.add_argument("--nights", type=int, default=0, help="of history, after the first")
     parser.add_argument("--apart", action="store_true", help="no two products share pictures")
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--beside", type=Path, help="another checkout, to compare with")
+    parser.add_argument("--turns", type=int, default=5, help="of the comparison")
     parser.add_argument("--step", choices=("record", "plan"), help=argparse.SUPPRESS)
     parser.add_argument("--feed", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--home", type=Path, help=argparse.SUPPRESS)
@@ -51,6 +59,18 @@ def main() -> None:
     if arguments.step:
         step = record if arguments.step == "record" else plan
         print(json.dumps(step(arguments.feed, arguments.home, arguments.apart)))
+        return
+    if arguments.beside:
+        compared = compare(arguments.products, arguments.turns, arguments.beside)
+        if arguments.json:
+            print(json.dumps(compared, indent=2))
+        else:
+            print(
+                f"{arguments.products} products, nothing changed, medians of {arguments.turns} "
+                f"turns: {compared['here']:.1f} s of a processor here, {compared['there']:.1f} s "
+                f"there, ratio {compared['ratio']:.2f}; peak memory {compared['here_mb']:.0f} and "
+                f"{compared['there_mb']:.0f} MB"
+            )
         return
     figures = measure(arguments.products, arguments.nights, *["--apart"] * arguments.apart)
     if arguments.json:
@@ -93,6 +113,39 @@ def measure(products: int, nights: int, *options: str) -> dict[str, Any]:
             figures["after_nights_nothing"] = _step("plan", before, home, *options)
             figures["after_nights_some"] = _step("plan", after, home, *options)
         return figures
+
+
+def compare(products: int, turns: int, checkout: Path) -> dict[str, Any]:
+    """Plan an unchanged catalog here and in another checkout, in turns."""
+    with tempfile.TemporaryDirectory() as folder:
+        feed, sides = Path(folder) / "feed.csv", {"here": ROOT, "there": checkout}
+        write_feed(feed, products, changed=0)
+        seconds: dict[str, list[float]] = {name: [] for name in sides}
+        memory: dict[str, list[float]] = {name: [] for name in sides}
+        for name, root in sides.items():
+            _step("record", feed, Path(folder) / name, root=root)
+        for _ in range(turns):
+            for name, root in sides.items():
+                before = _children_seconds()
+                figures = _step("plan", feed, Path(folder) / name, root=root)
+                seconds[name].append(_children_seconds() - before)
+                memory[name].append(figures["peak_mb"])
+    here, there = median(seconds["here"]), median(seconds["there"])
+    return {
+        "products": products,
+        "turns": turns,
+        "here": here,
+        "there": there,
+        "ratio": here / there,
+        "here_mb": median(memory["here"]),
+        "there_mb": median(memory["there"]),
+    }
+
+
+def _children_seconds() -> float:
+    """The processor seconds of the processes that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def write_feed(path: Path, products: int, *, changed: int, shift: int = 1) -> None:
@@ -160,10 +213,12 @@ def _figures(started: tuple[float, float], planned: int) -> dict[str, Any]:
     }
 
 
-def _step(name: str, feed: Path, home: Path, *options: str) -> dict[str, Any]:
-    command = [sys.executable, __file__, "--step", name, "--feed", str(feed), "--home", str(home)]
-    command += options
-    done = subprocess.run(command, stdout=subprocess.PIPE, check=True, env=os.environ)
+def _step(name: str, feed: Path, home: Path, *options: str, root: Path = ROOT) -> dict[str, Any]:
+    script = root / "benchmarks" / "planning.py"
+    command = [sys.executable, str(script), "--step", name, "--feed", str(feed)]
+    command += ["--home", str(home), *options]
+    environment = {**os.environ, "PYTHONPATH": str(root)}
+    done = subprocess.run(command, stdout=subprocess.PIPE, check=True, env=environment)
     figures: dict[str, Any] = json.loads(done.stdout)
     return figures
 

@@ -6,6 +6,7 @@ are streamed; only products and rejections are kept. Nothing is written or fetch
 
 import re
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -20,17 +21,22 @@ from catalog_gen.catalog.readers.google_xml import read_google_xml, xml_encoding
 from catalog_gen.catalog.readers.jsonl import read_jsonl
 from catalog_gen.catalog.readers.parquet import parquet_names, read_parquet
 from catalog_gen.catalog.readers.reader import READERS, Reader, fold
-from catalog_gen.catalog.readers.record import MAX_FIELDS, Record, Skipped, Table
+from catalog_gen.catalog.readers.record import MAX_FIELDS, Record, Row, Skipped, Table
 from catalog_gen.catalog.readers.reports import report_kind
 from catalog_gen.catalog.readers.source import FeedSource, inspect_source
 from catalog_gen.catalog.unknown_tables import require_one_kind, require_products, shorten_columns
 from catalog_gen.catalog.validation import Validator
 from catalog_gen.errors import FeedError
+from catalog_gen.garbage import uncollected
 from catalog_gen.settings import FeedSettings
 
 #: The reader of tables that no platform claims, and the reader of Google's XML.
 PLAIN: Final = "plain"
 _XML: Final = "google"
+
+#: The most rows of a batch, and about the most characters.
+BATCH_ROWS: Final = 2_000
+BATCH_SIZE: Final = 1_000_000
 
 _FORMATS: Final = "Export the feed as CSV, TSV, JSONL, Parquet or Google Merchant XML."
 _JSON_ARRAY: Final = re.compile(r"\[\s*[\[{\]]")
@@ -73,7 +79,11 @@ def read_feed(path: Path, settings: FeedSettings) -> FeedContents:
         FeedError: the file can't be read as any format, no reader knows its columns, or it exceeds
             the size limits.
     """
-    feed = open_feed(path, settings)
+    with uncollected():
+        return _read(path, open_feed(path, settings), settings)
+
+
+def _read(path: Path, feed: OpenFeed, settings: FeedSettings) -> FeedContents:
     if feed.platform == PLAIN:
         require_one_kind(path, feed.table)
     validator = Validator(settings, feed.naming)
@@ -81,16 +91,18 @@ def read_feed(path: Path, settings: FeedSettings) -> FeedContents:
     rejections: list[Rejection] = []
     skipped: Counter[str] = Counter()
     rows_read = 0
-    for row in feed.reader.rows(feed.table, feed.naming):
-        rows_read += 1
-        if isinstance(row, Skipped):
-            skipped[row.why] += 1
-            continue
-        result = row if isinstance(row, Rejection) else validator.judge(row)
-        if isinstance(result, Product):
-            products.append(result)
-        else:
-            rejections.append(result)
+    for rows in batches(feed.reader.rows(feed.table, feed.naming)):
+        rows_read += len(rows)
+        judged = iter(validator.judge([row for row in rows if isinstance(row, Record)]))
+        for row in rows:
+            if isinstance(row, Skipped):
+                skipped[row.why] += 1
+                continue
+            result = row if isinstance(row, Rejection) else next(judged)
+            if isinstance(result, Product):
+                products.append(result)
+            else:
+                rejections.append(result)
     if feed.platform == PLAIN:
         require_products(path, feed.table, rejections, rows_read)
     kept = without_parents(products)
@@ -105,6 +117,20 @@ def read_feed(path: Path, settings: FeedSettings) -> FeedContents:
         platform=feed.platform,
         skipped=dict(sorted(skipped.items())),
     )
+
+
+def batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
+    """Rows in lists of some thousand; of less where they are large, since memory is limited."""
+    batch: list[Row] = []
+    size = 0
+    for row in rows:
+        batch.append(row)
+        size += sum(map(len, row.values)) if isinstance(row, Record) else 0
+        if len(batch) == BATCH_ROWS or size > BATCH_SIZE:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
 
 
 def open_feed(path: Path, settings: FeedSettings) -> OpenFeed:

@@ -1,13 +1,23 @@
-"""Validate a record: it becomes a product, or a rejection with the first rule that it broke."""
+"""Validate records: each becomes a product, or a rejection with the first rule that it broke."""
 
-import html
 import re
 import unicodedata
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Final
 
 from catalog_gen.catalog.aliases import Naming
-from catalog_gen.catalog.product import CORE_FIELDS, Product, Rejection
+from catalog_gen.catalog.field_columns import (
+    FieldColumns,
+    Values,
+    by_record,
+    cleaned,
+    decoded,
+    each_distinct,
+    without_long,
+)
+from catalog_gen.catalog.product import Product, Rejection
 from catalog_gen.catalog.readers.record import Record, reject
 from catalog_gen.catalog.text import clean_text, html_to_text
 from catalog_gen.redaction import without_credentials
@@ -25,16 +35,6 @@ FIELD_LONG: Final = "a field has at most {limit:,} characters (feed.max_field_le
 #: Unicode categories: control, surrogate, format (bidirectional, zero-width), line separators.
 _NOT_IN_IDS: Final = frozenset({"Cc", "Cs", "Cf", "Zl", "Zp"})
 _TAXONOMY_NUMBER: Final = re.compile(r"\d+")
-#: What shop systems write in "product type": how a product is sold, and not what it is.
-_HOW_SOLD: Final = frozenset(
-    {
-        *("simple", "variable", "variation", "grouped", "external", "configurable", "bundle"),
-        *("virtual", "downloadable", "physical", "digital", "subscription", "standard", "variant"),
-        *("parent", "child", "service", "simple, virtual", "simple, downloadable, virtual"),
-    }
-)
-_CORE: Final = frozenset(CORE_FIELDS)
-_ENTITY: Final = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,30});")
 
 
 class Validator:
@@ -45,60 +45,70 @@ class Validator:
         self._naming = naming
         self._seen: set[str] = set()
 
-    def judge(self, record: Record) -> Product | Rejection:
-        """A product with clean fields, or a rejection that names field, value and rule.
+    def judge(self, records: Sequence[Record]) -> list[Product | Rejection]:
+        """Products with clean fields, or rejections that name field, value and rule.
 
-        Credentials in URLs are removed, since products end up in rows, logs and exports.
+        They are in the records' order. A thousand records at once take a third of the time that
+        they take one by one. Credentials in URLs are removed, since products end up in rows, logs
+        and exports.
         """
-        core, attributes = self._fields(record)
-        product_id = unicodedata.normalize("NFC", core.get("product_id", "").strip())
-        rejection = self._judge_id(record.line, product_id) or self._judge_lengths(
-            record, product_id
+        products: dict[int, Product] = {}
+        long: set[int] = set()
+        for places, columns in self._columns(records):
+            products.update(zip(places, self._products(columns, len(places)), strict=True))
+            if columns.longest > self._limit:
+                long.update(places)
+        return [
+            self._judge(record, products[place], place in long)
+            for place, record in enumerate(records)
+        ]
+
+    def raw(self, records: Sequence[Record]) -> list[dict[str, str]]:
+        """The core fields as the feed has them: HTML descriptions, whole category paths."""
+        fields: dict[int, dict[str, str]] = {}
+        for places, columns in self._columns(records):
+            fields.update(zip(places, by_record(columns.core, len(places)), strict=True))
+        return [fields[place] for place in range(len(records))]
+
+    def _columns(self, records: Sequence[Record]) -> Iterator[tuple[list[int], FieldColumns]]:
+        """The records with the same names as columns, with their places."""
+        places: dict[tuple[str, ...], list[int]] = defaultdict(list)
+        for place, record in enumerate(records):
+            places[record.names].append(place)
+        for names, own in places.items():
+            alike = [records[place] for place in own]
+            yield own, FieldColumns.of(alike, self._naming.plan(names), self._limit)
+
+    def _products(self, columns: FieldColumns, count: int) -> Iterator[Product]:
+        """The records as products, of which some may break a rule."""
+        none = [""] * count
+
+        def raw(field: str) -> Values:
+            return without_long(columns.core.get(field, none), self._limit)
+
+        return map(
+            Product,
+            map(_clean_id, columns.core.get("product_id", none)),
+            cleaned(raw("title"), _clean_markup),
+            each_distinct(leaf_category, raw("category")),
+            cleaned(raw("description"), _clean_markup),
+            cleaned(raw("group_id"), clean_text),
+            cleaned(raw("reference"), _clean_reference),
+            by_record(columns.attributes, count),
         )
+
+    def _judge(self, record: Record, product: Product, long: bool) -> Product | Rejection:
+        product_id = product.product_id
+        rejection = self._judge_id(record.line, product_id)
+        if rejection is None and long:
+            rejection = self._judge_lengths(record, product_id)
         if rejection is not None:
             return rejection
-        title = without_credentials(html_to_text(core.get("title", "")))
-        if not title:
-            return reject(record.line, "title", core.get("title", ""), TITLE_MISSING, product_id)
+        if not product.title:
+            (raw,) = self.raw([record])
+            return reject(record.line, "title", raw.get("title", ""), TITLE_MISSING, product_id)
         self._seen.add(product_id)
-        return Product(
-            product_id=product_id,
-            title=title,
-            category=leaf_category(core.get("category", "")),
-            description=without_credentials(html_to_text(core.get("description", ""))),
-            group_id=clean_text(core.get("group_id", "")),
-            reference=without_credentials(core.get("reference", "").strip()),
-            attributes=attributes,
-        )
-
-    def raw(self, record: Record) -> dict[str, str]:
-        """The core fields as the feed has them: HTML descriptions, whole category paths."""
-        return self._fields(record)[0]
-
-    def _fields(self, record: Record) -> tuple[dict[str, str], dict[str, str]]:
-        """Raw core fields and clean attributes; overlong values stay raw and are rejected next."""
-        core: dict[str, str] = {}
-        attributes: dict[str, str] = {}
-        values = record.values
-        for column in self._naming.plan(record.names):
-            value = values[column.index]
-            if not value or value.isspace():
-                continue
-            if column.field == "category" and value.strip().casefold() in _HOW_SOLD:
-                continue
-            if column.field in _CORE and column.field not in core:
-                core[column.field] = value
-                continue
-            if core.get(column.field) == value:
-                continue
-            name = column.field
-            if name in _CORE or name in attributes:
-                name = column.own
-            if name in attributes or name in _CORE or len(value) > self._limit:
-                continue
-            if cleaned := _clean(value):
-                attributes[name] = cleaned
-        return core, attributes
+        return product
 
     def _judge_id(self, line: int, product_id: str) -> Rejection | None:
         if not product_id:
@@ -124,18 +134,16 @@ class Validator:
         return None
 
 
-def _clean(value: str) -> str:
-    """An attribute's text: one line, without entities and credentials."""
-    if value.isascii() and value.isprintable() and not ("&" in value or ":/" in value):
-        return " ".join(value.split()) if "  " in value else value.strip()
-    return without_credentials(clean_text(_decoded(value)))
+def _clean_id(value: str) -> str:
+    return unicodedata.normalize("NFC", value.strip())
 
 
-def _decoded(value: str) -> str:
-    """Decode ``&amp;`` and other entities; a URL keeps ``&copy=1``."""
-    if "&" not in value or ";" not in value:
-        return value
-    return _ENTITY.sub(lambda entity: html.unescape(entity[0]), value)
+def _clean_markup(value: str) -> str:
+    return without_credentials(html_to_text(value))
+
+
+def _clean_reference(value: str) -> str:
+    return without_credentials(value.strip())
 
 
 @lru_cache(maxsize=1024)
@@ -149,7 +157,7 @@ def leaf_category(path: str) -> str:
     """
     paths = [
         [text for part in each.split(">") if (text := clean_text(part))]
-        for each in _decoded(path).split("|")
+        for each in decoded(path).split("|")
     ]
     deepest = max(paths, key=len)
     leaf = deepest[-1] if deepest else ""

@@ -21,7 +21,7 @@ from catalog_gen.cli.failures import print_outlook
 from catalog_gen.cli.output import answers, duration, feed_line, messages, print_json, progress_bars
 from catalog_gen.cli.preflight import require
 from catalog_gen.errors import CatalogError, InfrastructureError, InputError, StoreError
-from catalog_gen.importing import many_imports
+from catalog_gen.garbage import many_imports
 from catalog_gen.planning import Budget
 from catalog_gen.reporting.nights.senders import senders_of
 from catalog_gen.settings import CatalogSettings, Home, load_settings

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from catalog_gen.catalog.feeds import OpenFeed, open_feed
+from catalog_gen.catalog.feeds import OpenFeed, batches, open_feed
 from catalog_gen.catalog.product import Product
 from catalog_gen.catalog.readers.cells import changed_text, written_cells
 from catalog_gen.catalog.readers.google_xml import COMPOSED
@@ -75,11 +75,12 @@ class ShopFeed:
     def products(self) -> Iterator[tuple[Product, Record, Mapping[str, str]]]:
         """The products for sale, with their records and the raw values of their core fields."""
         validator = Validator(self.settings, self.feed.naming)
-        for row in self.feed.reader.rows(self.feed.table, self.feed.naming):
-            if isinstance(row, Record):
-                product = validator.judge(row)
+        for rows in batches(self.feed.reader.rows(self.feed.table, self.feed.naming)):
+            records = [row for row in rows if isinstance(row, Record)]
+            judged, raw = validator.judge(records), validator.raw(records)
+            for product, record, fields in zip(judged, records, raw, strict=True):
                 if isinstance(product, Product):
-                    yield product, row, validator.raw(row)
+                    yield product, record, fields
 
 
 def own_feed(catalog: Catalog, channel: Channel) -> ShopFeed | None:

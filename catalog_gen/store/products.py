@@ -17,7 +17,7 @@ from catalog_gen.catalog.product import FeedContents, Product, Rejection
 from catalog_gen.errors import FeedError
 from catalog_gen.fingerprint import SHARDS, sha256_json
 from catalog_gen.store.relations import (
-    arrow_rows,
+    arrow_stream,
     insert_row,
     only_row,
     registered,
@@ -84,10 +84,20 @@ def incoming_products(
 ) -> str:
     """Make products that are not stored readable as ``name``, with the products table's columns.
 
-    The relation lives as long as the connection; nothing is written. Returns the name.
+    They are copied to a temporary table: reading Python's rows takes longer than any query, and
+    hashing them as long. It lives as long as the connection. Returns the name.
     """
-    connection.register(f"{name}_rows", arrow_rows(Product, products))
-    _make_view(connection, name)
+    with registered(connection, f"{name}_rows", arrow_stream(Product, products)):
+        connection.execute(
+            f"""
+            CREATE OR REPLACE TEMP TABLE "{name}" AS
+            SELECT product_id, {_SHARD} AS shard, title, category, description, group_id, reference,
+                attributes, {_ROW_HASH} AS row_hash, '' AS feed_id,
+                NULL::TIMESTAMPTZ AS first_seen, NULL::TIMESTAMPTZ AS changed_at,
+                NULL::TIMESTAMPTZ AS retired_at
+            FROM "{name}_rows"
+            """
+        )
     return name
 
 
@@ -161,14 +171,15 @@ def record_feed(
     Raises:
         FeedError: the feed would retire a larger share; nothing was written.
     """
-    with _incoming(connection, contents.products, "feed_to_record") as name:
-        changes = _changes(connection, name, len(contents.rejections))
-        refusal = collapse(changes, source, shrink_limit)
-        if refusal is not None:
-            raise refusal
-        feed_id = sha256_json([sha256, now.isoformat()])
-        if changes.added or changes.changed or changes.retired:
-            _write(connection, name, feed_id, now)
+    name = incoming_products(connection, contents.products, "feed_to_record")
+    changes = _changes(connection, name, len(contents.rejections))
+    refusal = collapse(changes, source, shrink_limit)
+    if refusal is not None:
+        raise refusal
+    feed_id = sha256_json([sha256, now.isoformat()])
+    if changes.added or changes.changed or changes.retired:
+        _write(connection, name, feed_id, now)
+    connection.execute(f'DROP TABLE "{name}"')
     _write_snapshot(connection, feed_id, contents, changes, source, sha256, run_id, now)
     _write_rejections(connection, feed_id, contents)
     return replace(changes, platform=contents.platform, skipped=contents.skipped)
@@ -319,27 +330,3 @@ def _write_rejections(connection: DuckDBPyConnection, feed_id: str, contents: Fe
             "INSERT INTO rejections BY NAME SELECT *, $feed AS feed_id FROM rejected_rows",
             {"feed": feed_id},
         )
-
-
-@contextmanager
-def _incoming(
-    connection: DuckDBPyConnection, products: Iterable[Product], name: str
-) -> Iterator[str]:
-    """``incoming_products`` while the block runs."""
-    with registered_rows(connection, f"{name}_rows", Product, products):
-        _make_view(connection, name)
-        yield name
-        connection.execute(f'DROP VIEW "{name}"')
-
-
-def _make_view(connection: DuckDBPyConnection, name: str) -> None:
-    connection.execute(
-        f"""
-        CREATE OR REPLACE TEMP VIEW "{name}" AS
-        SELECT product_id, {_SHARD} AS shard, title, category, description, group_id, reference,
-            attributes, {_ROW_HASH} AS row_hash, '' AS feed_id,
-            NULL::TIMESTAMPTZ AS first_seen, NULL::TIMESTAMPTZ AS changed_at,
-            NULL::TIMESTAMPTZ AS retired_at
-        FROM "{name}_rows"
-        """
-    )

@@ -81,17 +81,26 @@ def arrow_rows(kind: type[Row], rows: Iterable[Row], **texts: Callable[[Row], st
     Args:
         texts: functions by field that replace its value by text, such as an object by its JSON.
     """
+    return arrow_stream(kind, rows, **texts).read_all()
+
+
+def arrow_stream(
+    kind: type[Row], rows: Iterable[Row], **texts: Callable[[Row], str]
+) -> pa.RecordBatchReader:
+    """The batches of ``arrow_rows``, each made when it is read: for rows that are read once."""
     schema = _schema(cast(type, kind), frozenset(texts))
     value_of = [texts.get(name, attrgetter(name)) for name in schema.names]
-    stream = iter(rows)
-    batches: list[pa.RecordBatch] = []
-    while chunk := list(islice(stream, CHUNK)):
-        arrays = [
-            _array(list(map(value, chunk)), field.type)
-            for value, field in zip(value_of, schema, strict=True)
-        ]
-        batches.append(pa.RecordBatch.from_arrays(arrays, schema=schema))
-    return pa.Table.from_batches(batches, schema=schema)
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        stream = iter(rows)
+        while chunk := list(islice(stream, CHUNK)):
+            arrays = [
+                _array(list(map(value, chunk)), field.type)
+                for value, field in zip(value_of, schema, strict=True)
+            ]
+            yield pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+    return pa.RecordBatchReader.from_batches(schema, batches())
 
 
 def insert_row(

@@ -5,7 +5,7 @@ Records are not products yet: ``aliases`` maps the names, ``validation`` checks 
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from catalog_gen.catalog.product import Rejection
 from catalog_gen.redaction import without_credentials
@@ -17,8 +17,7 @@ _LOOKED_AT: Final = 4096
 MAX_FIELDS: Final = 2000
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """One row; ``names`` and ``values`` are equally long.
 
     ``line`` is the physical line on which the row starts, from 1; in Parquet, the row's number.
