@@ -213,12 +213,14 @@ def synthesise(connection: duckdb.DuckDBPyConnection, images: int) -> None:
     )
     connection.execute(
         """
-        INSERT INTO recipes
+        INSERT INTO recipes BY NAME
         SELECT recipe_id, concat('{"guidance":3.0,"height":128,"method":{"name":"text2img"},',
                 '"model_hash":"', spec ->> 'model', '","negative_prompt":"","prompt":"', prompt,
                 '","scheduler":"ddim","seed":', hash(recipe_id) >> 1,
-                ',"steps":20,"version":1,"width":128}'),
-            'text2img', spec ->> 'model', 'ddim', (hash(recipe_id) >> 1)::BIGINT, NULL
+                ',"steps":20,"version":1,"width":128}')
+                AS recipe,
+            'text2img' AS method, spec ->> 'model' AS model_hash, 'ddim' AS scheduler,
+            (hash(recipe_id) >> 1)::BIGINT AS seed
         FROM drawn
         """
     )
@@ -260,7 +262,8 @@ def synthesise(connection: duckdb.DuckDBPyConnection, images: int) -> None:
                 '},"exposure":{"clipped":0.01,"mean":201.5},"sharpness":', hash(image_id) % 900,
                 ',"subject":{"area":0.31,"box":[20,22,101,109],"margin":0.16,"parts":1}}')
                 AS signals,
-            'cpu' AS device, created_at + INTERVAL 20 MINUTE AS scored_at, run_id
+            'cpu' AS device, '{}' AS lookers,
+            created_at + INTERVAL 20 MINUTE AS scored_at, run_id
         FROM images
         """
     )

@@ -208,6 +208,17 @@ class CutoutSettings(Chosen):
     )
 
 
+class UpscaleSettings(Chosen):
+    """Enlarging exported pictures that are smaller than a channel's passport requires."""
+
+    model: Path | None = Field(
+        None, description="a super-resolution model's folder; unset: by Lanczos"
+    )
+    at_most: float = Field(
+        4.0, gt=1, description="times; a picture that would need more is refused, as without this"
+    )
+
+
 class ConceptSettings(Chosen):
     """A way to learn products from their photos."""
 
@@ -517,6 +528,7 @@ class CatalogSettings(Chosen):
     )
     critic: CriticSettings | None = Field(None, description="unset: shapes are not judged")
     cutout: CutoutSettings = CutoutSettings()
+    upscale: UpscaleSettings | None = Field(None, description="unset: pictures are never enlarged")
     limits: LimitSettings = LimitSettings()
     publish: PublishSettings = PublishSettings()
     credentials: CredentialSettings | None = None
@@ -596,6 +608,10 @@ class Home:
     @property
     def photos(self) -> Path:
         return self.root / "photos"
+
+    @property
+    def enlarged(self) -> Path:
+        return self.root / "enlarged"
 
     @property
     def trials(self) -> Path:
@@ -687,6 +703,9 @@ def _with_absolute_paths(settings: CatalogSettings, folder: Path) -> CatalogSett
     cutout = settings.cutout
     if cutout.model is not None:
         cutout = cutout.model_copy(update={"model": folder / cutout.model})
+    upscale = settings.upscale
+    if upscale is not None and upscale.model is not None:
+        upscale = upscale.model_copy(update={"model": folder / upscale.model})
     experiments = {
         name: each.model_copy(update={"file": folder / each.file})
         for name, each in settings.experiments.items()
@@ -706,6 +725,7 @@ def _with_absolute_paths(settings: CatalogSettings, folder: Path) -> CatalogSett
             "store": store,
             "ray": ray,
             "cutout": cutout,
+            "upscale": upscale,
             "credentials": credentials,
             "feed": feed,
             "model": model,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-from catalog_gen.cli.output import answers, messages, print_json, progress_bars
+from catalog_gen.cli.output import answers, counted, messages, print_json, progress_bars
 from catalog_gen.reporting.channels.channel import CHANNELS
 from catalog_gen.settings import Home
 from catalog_gen.stages.catalog import Catalog
@@ -34,6 +34,7 @@ def run(config: Path, channel: str, out: Path, base_url: str | None, as_json: bo
                 "products": exported.products,
                 "images": exported.images,
                 "signed": exported.signed,
+                "enlarged": [asdict(each) for each in exported.enlarged],
                 "refused": [asdict(each) for each in exported.refused],
             }
         )
@@ -51,6 +52,9 @@ def _print(exported: Exported) -> None:
         f"{exported.feed}",
         soft_wrap=True,
     )
+    for by, count in sorted(Counter(each.by for each in exported.enlarged).items()):
+        told = f"{counted(count, 'picture')} enlarged to the channel's size by {by}."
+        answers.print(told, markup=False, soft_wrap=True)
     for each in exported.refused[:SHOWN]:
         name = f"{each.product_id} {each.view}".strip()
         messages.print("[yellow]refused[/]", end=" ")

@@ -47,7 +47,7 @@ def run(image: str, config: Path, as_json: bool) -> None:
         slot: Slot = "main" if facts["view"] == views[0] else "additional"
         shown = (facts["image_id"], slot)
         today = datetime.now(UTC).date()
-        stamped = stamp_pictures(connection, settings.passports, [shown], today)[shown]
+        stamped = stamp_pictures(connection, settings, [shown], today)[shown]
     if as_json:
         passports = {
             name: {**asdict(each), "passed": each.passed} for name, each in stamped.items()

@@ -233,6 +233,33 @@ def gallery(
 
 
 @app.command()
+def search(
+    text: Annotated[str | None, typer.Option(help="What the pictures show, in words.")] = None,
+    image: Annotated[Path | None, typer.Option(help="A picture file to compare with.")] = None,
+    like: Annotated[str | None, typer.Option(help="A product to compare with, by its id.")] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Search all stored pictures, not only the live ones.")
+    ] = False,
+    limit: Annotated[int, typer.Option(min=1, help="How many of the most similar.")] = 10,
+    config: ConfigOption = DEFAULT_CONFIG,
+    json: JsonOption = False,
+) -> None:
+    """Find pictures by what they show: by words, by a picture, or by a product."""
+    from catalog_gen.cli.search import run
+    from catalog_gen.stages.search import LikePicture, LikeProduct, Words
+
+    wanted = (
+        Words(text) if text is not None else None,
+        LikePicture(image) if image is not None else None,
+        LikeProduct(like) if like is not None else None,
+    )
+    given = [each for each in wanted if each is not None]
+    if len(given) != 1:
+        raise typer.BadParameter("give one of --text, --image and --like")
+    run(config, given[0], everything, limit, json)
+
+
+@app.command()
 def publications(
     at: Annotated[
         str | None, typer.Option(help="List the pictures that were live at this time instead.")

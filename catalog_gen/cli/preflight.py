@@ -36,6 +36,7 @@ def looks(catalog: Catalog) -> tuple[Look, ...]:
         Look("scorer", lambda: _scorer(catalog)),
         Look("rubric", lambda: _rubric(catalog)),
         Look("passports", lambda: _passports(catalog)),
+        Look("upscale", lambda: _upscale(catalog)),
         Look("lettering", lambda: _lettering(catalog)),
         Look("critic", lambda: _critic(catalog)),
         Look("photos", lambda: _photos(catalog)),
@@ -152,6 +153,17 @@ def _passports(catalog: Catalog) -> str:
     from catalog_gen.judging.passports import load_passports
 
     return ", ".join(load_passports(catalog.settings.passports))
+
+
+def _upscale(catalog: Catalog) -> str:
+    from catalog_gen.diffusion.hash_cache import HashCache
+    from catalog_gen.vision.upscaler import upscaler_of
+
+    upscale = catalog.settings.upscale
+    if upscale is None:
+        return "pictures are never enlarged: [upscale] is not set"
+    hashes = HashCache(catalog.home.hashes)
+    return f"up to {upscale.at_most:g} times, by {upscaler_of(upscale, hashes).name[:50]}"
 
 
 def _lettering(catalog: Catalog) -> str:

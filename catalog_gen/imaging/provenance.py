@@ -8,7 +8,7 @@ AUTOMATIC1111's web UI and is understood by most image generation tools.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Final
 from xml.sax.saxutils import quoteattr
@@ -46,11 +46,26 @@ class ProvenanceError(InputError):
 
 
 @dataclass(frozen=True, slots=True)
+class Enlargement:
+    """A file's picture is larger than what was drawn.
+
+    Attributes:
+        width, height: as drawn, in pixels.
+        by: "Lanczos", or a model's architecture and the hash of its files.
+    """
+
+    width: int
+    height: int
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
 class Provenance:
     """The origin of a picture as recorded in its file. ``created_at`` is in UTC."""
 
     recipe: Recipe
     created_at: datetime
+    enlarged: Enlargement | None = None
 
     @property
     def image_id(self) -> str:
@@ -76,6 +91,7 @@ class Provenance:
                 "recipe": self.recipe.chosen(),
                 "created_at": _iso(self.created_at),
                 "generator": CREATOR_TOOL,
+                **({} if self.enlarged is None else {"enlarged": asdict(self.enlarged)}),
             },
             separators=(",", ":"),
         )
@@ -92,6 +108,7 @@ class Provenance:
             recipe = Recipe.model_validate(found["recipe"])
             moment = datetime.fromisoformat(found["created_at"]).astimezone(UTC)
             image_id = str(found["image_id"])
+            enlarged = Enlargement(**found["enlarged"]) if "enlarged" in found else None
         except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             kind = "breaks a rule" if isinstance(error, ValidationError) else "is unreadable"
             raise ProvenanceError(
@@ -103,7 +120,7 @@ class Provenance:
                 "the recipe in the file does not hash to the id beside it: it was changed",
                 "Take the file as exported, or name the image by its id.",
             )
-        return cls(recipe, moment)
+        return cls(recipe, moment, enlarged)
 
     def parameters(self) -> str:
         """Prompt, negative prompt and settings in the form of AUTOMATIC1111's web UI.

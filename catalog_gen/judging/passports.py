@@ -4,6 +4,7 @@ A passport is checked against stored signals and the file's properties, without 
 It does not decide what is published: a picture that one channel refuses may suit another.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -53,6 +54,11 @@ class PassportRule(Chosen):
         except (KeyError, IndexError, ValueError) as error:
             raise ValueError(f"{self.says!r} may hold {{value}} and {{percent}} only") from error
         return self
+
+    def holds(self, day: date) -> bool:
+        """Whether the rule is in force."""
+        begun = self.since is None or day >= self.since
+        return begun and (self.until is None or day < self.until)
 
     def check(self, value: float | None, day: date) -> "Check | None":
         """Apply the rule to a value on a day; None if it has expired."""
@@ -108,6 +114,25 @@ class Passport(Chosen):
         )
         checks.append(self._check_synthetic(file))
         return Stamped(self.title, tuple(checks))
+
+    def large_enough(self, width: int, height: int, day: date) -> tuple[int, int]:
+        """The smallest size of these proportions that no minimum in force on a day refuses.
+
+        The size itself if it is large enough. Rules for main pictures count: products that share
+        a picture's file may show it in either slot.
+        """
+        factors = [1.0]
+        for rule in self.rules:
+            if rule.at_least is None or not rule.holds(day):
+                continue
+            if rule.fact in ("shorter_side", "longer_side"):
+                side = min(width, height) if rule.fact == "shorter_side" else max(width, height)
+                factors.append(rule.at_least / side)
+            elif rule.fact == "megapixels":
+                factors.append(math.sqrt(rule.at_least * 1e6 / (width * height)))
+        factor = max(factors)
+        # Below a millionth of a pixel it is rounding: 333 * (1000 / 333) is 1000.
+        return math.ceil(width * factor - 1e-6), math.ceil(height * factor - 1e-6)
 
     def _check_synthetic(self, file: "PictureFile") -> "Check":
         if self.synthetic == "allowed":

@@ -1,24 +1,28 @@
 """Write what is live for a sales channel: its pictures with their provenance, and its feed.
 
-What the channel would refuse is left out and listed with the reason. The feed is written after the
-pictures, so it never names a missing one.
+What the channel would refuse is left out and listed with the reason. With ``[upscale]``, pictures
+that are too small for it are enlarged, which their files and the result say. The feed is written
+after the pictures, so it never names a missing one.
 """
 
 import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Final
 
 from catalog_gen.catalog.product import Product
+from catalog_gen.diffusion.hash_cache import HashCache
 from catalog_gen.errors import StoreError
 from catalog_gen.imaging.credentials import Signer, sign
 from catalog_gen.imaging.decode import contain_on_white
 from catalog_gen.imaging.decode import read_image as decode
+from catalog_gen.imaging.encode import encode_png
 from catalog_gen.imaging.metadata import label_png, render
-from catalog_gen.imaging.provenance import Provenance
+from catalog_gen.imaging.pixels import Pixels
+from catalog_gen.imaging.provenance import Enlargement, Provenance
 from catalog_gen.judging.measurement import Signals
 from catalog_gen.judging.passports import Passport, PictureFile, Slot, load_passports
 from catalog_gen.progress import report
@@ -27,9 +31,10 @@ from catalog_gen.reporting.channels.channel import (
     SUFFIXES,
     Channel,
     ChannelProduct,
-    PictureForm,
 )
+from catalog_gen.settings import UpscaleSettings
 from catalog_gen.stages.catalog import Catalog
+from catalog_gen.stages.passports import sent_size
 from catalog_gen.stages.shop_feed import (
     channel_text,
     own_feed,
@@ -37,10 +42,12 @@ from catalog_gen.stages.shop_feed import (
     shop_facts,
     with_raw_texts,
 )
+from catalog_gen.store.enlarged import EnlargedPictures
 from catalog_gen.store.files import served_folder, write_whole
 from catalog_gen.store.images import ImageOrigin, image_origins, stored_pngs
 from catalog_gen.store.scores import newest_signals
 from catalog_gen.store.showcase import live_products
+from catalog_gen.vision.upscaler import Upscaler, upscaler_of
 
 PICTURES: Final = "images"
 
@@ -62,6 +69,16 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True)
+class Enlarged:
+    """A written file that is larger than its picture; sizes are width and height in pixels."""
+
+    file: str
+    drawn: tuple[int, int]
+    size: tuple[int, int]
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
 class Exported:
     """The result of an export: the feed, and the numbers of products and distinct pictures in it.
 
@@ -73,6 +90,7 @@ class Exported:
     images: int
     signed: bool
     refused: tuple[Refusal, ...]
+    enlarged: tuple[Enlarged, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,15 +104,49 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
+class _Enlarging:
+    """How pictures are enlarged that are smaller than the channel requires."""
+
+    settings: UpscaleSettings
+    upscaler: Upscaler
+    kept: EnlargedPictures
+
+    @classmethod
+    def of(cls, catalog: Catalog) -> "_Enlarging | None":
+        """None: they are never enlarged."""
+        settings = catalog.settings.upscale
+        if settings is None:
+            return None
+        hashes = HashCache(catalog.home.hashes)
+        upscaler = upscaler_of(settings, hashes)
+        hashes.save()
+        return cls(settings, upscaler, EnlargedPictures(catalog.home.enlarged))
+
+    def enlarge(self, sha256: str, pixels: Pixels, width: int, height: int) -> Pixels:
+        """The picture with this hash at a larger size."""
+        if not self.upscaler.slow:
+            return self.upscaler.enlarge(pixels, width, height)
+
+        def make() -> bytes:
+            return encode_png(self.upscaler.enlarge(pixels, width, height))
+
+        return decode(self.kept.kept(sha256, self.upscaler.name, width, height, make))
+
+
+@dataclass(frozen=True, slots=True)
 class _Writer:
     """Writes pictures in a channel's form, once each even if several products show them."""
 
     channel: Channel
     passport: Passport | None
     signer: Signer | None
+    enlarging: _Enlarging | None
+    day: date
     out: Path
     weights: dict[str, int] = field(default_factory=dict)
     """Sizes of the written files in bytes, by name."""
+    enlarged: dict[str, Enlarged] = field(default_factory=dict)
+    """Those of the written files that are larger than their pictures, by name."""
 
     def write(self, candidate: Candidate, *, main: bool) -> tuple[str, str]:
         """The file's name, and why the channel refuses it; '' if it was written.
@@ -103,17 +155,55 @@ class _Writer:
         """
         suffix = SUFFIXES[self.channel.form.rendition]
         name = f"{PICTURES}/{candidate.origin.image_id[:_NAME_LENGTH]}.{suffix}"
-        content = None
-        if name not in self.weights:
-            content = _rendered(candidate, self.channel.form, self.signer)
-        weight = self.weights[name] if content is None else len(content)
-        why = ""
-        if self.passport is not None:
-            why = _refusal(self.passport, candidate, self.channel, weight, main=main)
-        if content is not None and not why:
+        size = self._size(candidate.origin)
+        # What is refused at no weight is not worth being enlarged.
+        why = self._refusal(candidate, size, self.weights.get(name, 0), main=main)
+        if why or name in self.weights:
+            return name, why
+        content = self._rendered(candidate, size)
+        why = self._refusal(candidate, size, len(content), main=main)
+        if not why:
             write_whole(self.out / name, content)
-            self.weights[name] = weight
+            self.weights[name] = len(content)
+            if (enlargement := self._enlargement(candidate.origin, size)) is not None:
+                drawn = (enlargement.width, enlargement.height)
+                self.enlarged[name] = Enlarged(name, drawn, size, enlargement.by)
         return name, why
+
+    def _size(self, origin: ImageOrigin) -> tuple[int, int]:
+        upscale = self.enlarging.settings if self.enlarging else None
+        drawn = origin.width, origin.height
+        return sent_size(self.channel.form, self.passport, upscale, drawn, self.day)
+
+    def _enlargement(self, origin: ImageOrigin, size: tuple[int, int]) -> Enlargement | None:
+        if self.enlarging is None or size[0] <= origin.width:
+            return None
+        return Enlargement(origin.width, origin.height, self.enlarging.upscaler.name)
+
+    def _refusal(
+        self, candidate: Candidate, size: tuple[int, int], weight: int, *, main: bool
+    ) -> str:
+        """Why the channel refuses a file of so many bytes in this slot; '' if it does not."""
+        if self.passport is None:
+            return ""
+        file = PictureFile(self.channel.form.rendition, *size, weight, declared=True)
+        slot: Slot = "main" if main else "additional"
+        return "; ".join(self.passport.check(file, candidate.signals, self.day, slot).failures)
+
+    def _rendered(self, candidate: Candidate, size: tuple[int, int]) -> bytes:
+        """The picture in the channel's form, with provenance, signed if there is a signer."""
+        origin, form = candidate.origin, self.channel.form
+        enlargement = self._enlargement(origin, size)
+        provenance = Provenance(origin.recipe, origin.created_at, enlargement)
+        if form.rendition == "PNG" and size == (origin.width, origin.height):
+            content = label_png(candidate.png, provenance)
+        else:
+            pixels = decode(candidate.png, name=f"image {origin.image_id}")
+            if enlargement is not None and self.enlarging is not None:
+                pixels = self.enlarging.enlarge(origin.sha256, pixels, *size)
+            fitted = contain_on_white(pixels, *size)
+            content = render(fitted, form.rendition, provenance, form.quality)
+        return sign(content, form.rendition, provenance, self.signer) if self.signer else content
 
 
 def export(
@@ -130,6 +220,7 @@ def export(
 
     Raises:
         ConfigError: there is no such channel, or ``[credentials]`` can't sign.
+        ModelError: ``[upscale]`` names a model that can't be used.
         InputError: the channel takes only its own platform's feeds, and the shop's is none.
         CorruptionError: a stored picture is damaged.
         StoreError: the folder can't be written.
@@ -141,7 +232,9 @@ def export(
     signer = Signer.load(catalog.settings.credentials) if catalog.settings.credentials else None
     refused: list[Refusal] = []
     ready: list[ChannelProduct] = []
-    writer = _Writer(channel, passport, signer, out)
+    enlarging = _Enlarging.of(catalog)
+    writer = _Writer(channel, passport, signer, enlarging, datetime.now(UTC).date(), out)
+    live: set[str] = set()
     facts = shop_facts(catalog)
     texts = {} if back is not None else raw_texts(shop)
     taken: dict[str, str] = {}
@@ -149,6 +242,7 @@ def export(
         for folder in (out, out / PICTURES):
             served_folder(folder)
         for product, candidates in _live(catalog):
+            live.update(each.origin.sha256 for each in candidates)
             entry = ChannelProduct.of(product, images=())
             if back is None:
                 if why := _merged(channel, product.product_id, taken):
@@ -171,6 +265,8 @@ def export(
             write_whole(own, json.dumps(sorted(kept | _listed(own))).encode())
             write_whole(feed, text.content)
             _remove_former(out, channel.name, kept)
+        if enlarging is not None:
+            enlarging.kept.keep_only(live)
     except OSError as error:
         raise StoreError(
             str(error.filename or out),
@@ -178,7 +274,8 @@ def export(
             "Free space, or name another folder with --out.",
         ) from error
     images = {name for product in ready for name in product.images}
-    return Exported(feed, len(ready), len(images), signer is not None, tuple(refused))
+    enlarged = tuple(each for name, each in sorted(writer.enlarged.items()) if name in images)
+    return Exported(feed, len(ready), len(images), signer is not None, tuple(refused), enlarged)
 
 
 def _lacks(channel: Channel, missing: Sequence[str]) -> str:
@@ -233,32 +330,6 @@ def _write_product(
         else:
             names.append(name)
     return replace(entry, images=tuple(names)) if names else None
-
-
-def _refusal(
-    passport: Passport, candidate: Candidate, channel: Channel, weight: int, *, main: bool
-) -> str:
-    """Why the channel refuses a file of this size in this slot; '' if it does not."""
-    form, origin = channel.form, candidate.origin
-    width, height = form.fitted(origin.width, origin.height)
-    file = PictureFile(form.rendition, width, height, weight, declared=True)
-    today = datetime.now(UTC).date()
-    slot: Slot = "main" if main else "additional"
-    return "; ".join(passport.check(file, candidate.signals, today, slot).failures)
-
-
-def _rendered(candidate: Candidate, form: PictureForm, signer: Signer | None) -> bytes:
-    """The picture in the channel's form, with provenance, signed if there is a signer."""
-    origin = candidate.origin
-    provenance = Provenance(origin.recipe, origin.created_at)
-    longer = max(origin.width, origin.height)
-    if form.rendition == "PNG" and longer <= form.max_side:
-        content = label_png(candidate.png, provenance)
-    else:
-        pixels = decode(candidate.png, name=f"image {origin.image_id}")
-        fitted = contain_on_white(pixels, *form.fitted(origin.width, origin.height))
-        content = render(fitted, form.rendition, provenance, form.quality)
-    return sign(content, form.rendition, provenance, signer) if signer else content
 
 
 def _merged(channel: Channel, product_id: str, taken: dict[str, str]) -> str:

@@ -137,7 +137,7 @@ def _products(catalog: Catalog, connection: DuckDBPyConnection) -> Iterator[Gall
     while some := list(islice(products, _STAMPED)):
         slots = [_slots(each, views) for each in some]
         shown = {each for product in slots for each in product.items()}
-        stamped = stamp_pictures(connection, catalog.settings.passports, shown, today)
+        stamped = stamp_pictures(connection, catalog.settings, shown, today)
         for each, own in zip(some, slots, strict=True):
             yield _product(each, views, {name: stamped[name, own[name]] for name in own})
 

@@ -41,6 +41,7 @@ class ImageOrigin:
     """The provenance that is embedded in a picture's file. Width and height in pixels."""
 
     image_id: str
+    sha256: str
     recipe: Recipe
     width: int
     height: int
@@ -51,14 +52,14 @@ def image_origins(connection: DuckDBPyConnection) -> dict[str, ImageOrigin]:
     """The origins of all live pictures, by image id."""
     rows = connection.execute(
         """
-        SELECT image_id, recipe, width, height, created_at
+        SELECT image_id, sha256, recipe, width, height, created_at
         FROM images JOIN recipes ON recipe_id = image_id
         SEMI JOIN live_items USING (image_id)
         """
     ).fetchall()
     return {
-        image_id: ImageOrigin(image_id, Recipe.model_validate_json(recipe), *rest)
-        for image_id, recipe, *rest in rows
+        image_id: ImageOrigin(image_id, sha256, Recipe.model_validate_json(recipe), *rest)
+        for image_id, sha256, recipe, *rest in rows
     }
 
 

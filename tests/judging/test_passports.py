@@ -106,3 +106,14 @@ def test_a_broken_rule_names_its_place_and_the_facts(tmp_path: Path) -> None:
     path.write_text(text.replace('fact = "fill"', 'fact = "filling"', 1), "utf-8")
     with pytest.raises(ConfigError, match=r"google\.rules\.4: .*'filling' is not a fact.*fill"):
         load_passports(path)
+
+
+def test_the_size_that_a_channel_requires_keeps_the_proportions(
+    passports: dict[str, Passport],
+) -> None:
+    google = passports["google"]
+    assert google.large_enough(1200, 900, TODAY) == (1200, 900)
+    assert google.large_enough(64, 48, TODAY) == (134, 100)  # 100 for the shorter side, rounded up
+    assert google.large_enough(64, 48, DEADLINE) == (667, 500)
+    assert passports["amazon"].large_enough(128, 128, TODAY) == (1000, 1000)
+    assert passports["shopify"].large_enough(128, 128, TODAY) == (128, 128)

@@ -12,13 +12,15 @@ from PIL import Image
 
 from catalog_gen.errors import InputError
 from catalog_gen.imaging.metadata import read_provenance
+from catalog_gen.imaging.provenance import Enlargement
 from catalog_gen.reporting.channels.channel import CHANNELS, ChannelProduct
-from catalog_gen.settings import CredentialSettings
+from catalog_gen.settings import CredentialSettings, UpscaleSettings
 from catalog_gen.stages.catalog import Catalog
 from catalog_gen.stages.export import Exported, export
 from catalog_gen.stages.identify import identify
 from catalog_gen.stages.publication import write_channel_feeds
 from tests.pipeline.shop import Shop, open_shop
+from tests.tiny.swin2sr import write_tiny_swin2sr
 
 ROWS = (
     ("id", "title", "product_type", "color", "price", "link", "availability", "brand"),
@@ -146,6 +148,41 @@ def test_every_exported_picture_identifies_itself(shop: Shop, tmp_path: Path) ->
         pytest.raises(InputError, match="this store does not have"),
     ):
         identify(connection, str(paths[0]))
+
+
+def test_pictures_are_enlarged_to_a_channels_size_and_say_so(shop: Shop, tmp_path: Path) -> None:
+    """Meta takes 500 pixels: 104 is enlarged within 6 times, 64 is refused as ever."""
+
+    def sent(folder: Path, model: Path | None) -> Exported:
+        upscale = UpscaleSettings(model=model, at_most=6)
+        settings = shop.catalog.settings.model_copy(update={"upscale": upscale})
+        return export(Catalog(settings, shop.home), "meta", folder)
+
+    exported = sent(tmp_path / "lanczos", None)
+    assert {(each.drawn, each.size, each.by) for each in exported.enlarged} == {
+        ((104, 104), (500, 500), "Lanczos")
+    }
+    assert (exported.images, len(exported.enlarged)) == (2, 2)
+    assert {each.view for each in exported.refused if each.view} == {"small"}
+    file = tmp_path / "lanczos" / exported.enlarged[0].file
+    with Image.open(file) as picture:
+        assert picture.size == (500, 500)
+    provenance = read_provenance(file.read_bytes())
+    assert provenance.enlarged == Enlargement(104, 104, "Lanczos")
+    assert provenance.image_id.startswith(file.stem)
+
+    model = write_tiny_swin2sr(tmp_path / "model")
+    by_model = sent(tmp_path / "by-model", model)
+    (name,) = {each.by for each in by_model.enlarged}
+    assert name.startswith("Swin2SRForImageSuperResolution ")
+    kept = {path: path.stat().st_mtime_ns for path in shop.home.enlarged.iterdir()}
+    assert len(kept) == 2
+    again = sent(tmp_path / "again", model)
+    assert {path: path.stat().st_mtime_ns for path in shop.home.enlarged.iterdir()} == kept
+    for each in again.enlarged:
+        content = (tmp_path / "again" / each.file).read_bytes()
+        assert content == (tmp_path / "by-model" / each.file).read_bytes()
+        assert content != (tmp_path / "lanczos" / each.file).read_bytes()
 
 
 def test_with_a_certificate_every_picture_is_signed(shop: Shop, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ def stamped(shop: Shop, image_id: str, day: date = TODAY) -> dict[str, Stamped]:
     catalog = shop.catalog
     with catalog.store.reading() as connection:
         shown: Shown = (image_id, "main")
-        return stamp_pictures(connection, catalog.settings.passports, [shown], day)[shown]
+        return stamp_pictures(connection, catalog.settings, [shown], day)[shown]
 
 
 def test_a_changed_rule_is_reported_at_once_and_draws_nothing(tmp_path: Path) -> None:
@@ -42,6 +42,12 @@ def test_a_changed_rule_is_reported_at_once_and_draws_nothing(tmp_path: Path) ->
     coming = [check.words for check in after["google"].checks if check.outcome == "coming"]
     assert coming == ["the shorter side has 32 pixels (at least 500): will fail from 2027-01-31 on"]
     assert not stamped(shop, image_id, date(2027, 1, 31))["google"].passed
+
+    text = shop.config.read_text("utf-8").replace("[feed]", "[upscale]\nat_most = 16\n[feed]")
+    shop.config.write_text(text, "utf-8")
+    meta = stamped(shop, image_id)["meta"]
+    assert meta.passed
+    assert meta.checks[-1].words == "an export enlarges it from 32x32 ([upscale])"
 
     night = shop.night("second")
     assert (night["planned"], night["generated"]) == (0, 0)
