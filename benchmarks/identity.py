@@ -30,13 +30,13 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from likeness.claims import judged
 from likeness.curve import plot
-from likeness.drawing import CONFIG, ROOT, SIDE, Studio
+from likeness.drawing import CONFIG, SIDE, Studio
 from likeness.faults import faults
 from likeness.measures import Measured, measured, summary
 from likeness.ways import WAYS
 
-#: Of the studio model, in the form that diffusers loads.
-ADAPTER: Final = ROOT / "data" / "models" / "adapter"
+#: Of the studio model: where ``studio.training.adapter`` writes it.
+ADAPTER: Final = Path(".studio/adapter/out")
 
 
 def main() -> None:

@@ -28,14 +28,14 @@ from studio.evaluation.sheets import spread
 from studio.files import whole_file
 from studio.networks.adapter import AdapterStage, Sitting, pixel_values
 from studio.networks.sizes import ADAPTER, SIDE, AdapterSize
-from studio.photos.album import Album, caption_tokens, tokenize
+from studio.photos.album import Album, caption_tokens, scene_caption, tokenize
 from studio.photos.render import SAMPLES, Negative, develop, shoot
 from studio.photos.scene import scene_at, split_seed, turned
 from studio.training.latents import encode_album
 from studio.training.loop import TrainingBudget, train_stage
 from studio.vocabulary import Colour
 
-#: Shares of lessons without a caption, without a photo, and with neither.
+#: Shares of lessons without a caption only, without a photo only, and with neither.
 WORDLESS, BLIND, NEITHER = 0.1, 0.1, 0.05
 #: Shares of photos that show the other angle, where it was rendered, and another colour.
 TURNED, RECOLOURED = 0.5, 0.25
@@ -43,6 +43,7 @@ TURNED, RECOLOURED = 0.5, 0.25
 WHITE: Final[float] = 0.6
 #: Pixels that a product may be moved in its photo, either way.
 MOVED: Final[int] = 4
+#: Share of canonical captions; the others are the album's.
 CANONICAL: Final[float] = 0.5
 
 
@@ -114,12 +115,9 @@ class Couples:
 
     def examples(self, number: int) -> tuple[NDArray[np.uint8], list[str]]:
         """Photos (N, S, S, 3) on white, with the captions of what they were taken from."""
-        from studio.photos.album import scene_caption
-
         picks = spread(len(self._album), number).tolist()
-        photos, album = [], self._album.photos
-        for pick in picks:
-            photos.append(_on_ground(album.images[pick], album.masks[pick], np.full(3, 252)))
+        album, white = self._album.photos, np.full(3, 252)
+        photos = [_on_ground(album.images[pick], album.masks[pick], white) for pick in picks]
         told = [scene_caption(album.scenes[pick], album.colours[pick]) for pick in picks]
         return np.stack(photos), told
 
@@ -204,7 +202,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path(".studio/adapter"))
     parser.add_argument("--model", type=Path, default=Path("data/models/studio/pipeline"))
     parser.add_argument("--scorer", default="local-dir:data/models/studio/clip")
-    parser.add_argument("--out", type=Path, default=Path("data/models/adapter"))
+    parser.add_argument("--out", type=Path, default=Path(".studio/adapter/out"))
     parser.add_argument("--turned", type=count, help="scenes to render from the other angle")
     parser.add_argument("--minutes", type=minutes, default=45.0)
     given = parser.parse_args()

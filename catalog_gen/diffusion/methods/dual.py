@@ -2,7 +2,8 @@
 
 Versatile Diffusion (https://arxiv.org/abs/2211.08332) mixes in every cross-attention
 ``r * text + (1 - r) * photo``. There either was trained alone; an IP-Adapter was trained beside the
-whole prompt, so that here both have their full weight in the middle.
+whole prompt, so that here both have their full weight in the middle. At 1, without any prompt,
+small adapters may draw something else.
 """
 
 from typing import Annotated, Literal
