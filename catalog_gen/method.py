@@ -93,6 +93,10 @@ class Method(Chosen):
         """Why it can't draw with so many steps: value, rule and next step; None: it can."""
         return None
 
+    def denoiser_problem(self, config: Mapping[str, Any]) -> tuple[str, str, str] | None:
+        """Why it can't draw with a denoiser of this configuration; None: it can."""
+        return None
+
     @abstractmethod
     def draw(self, model: "LoadedModel", batch: "Batch") -> "Pictures":
         """Draw a padded batch of pictures whose recipes share this method."""

@@ -10,9 +10,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from catalog_gen.diffusion.families.family import Family
+from catalog_gen.diffusion.jobs import RecipeError
 from catalog_gen.diffusion.weights import (
     MISFITS,
     PICKLED,
@@ -30,6 +31,11 @@ from catalog_gen.settings import IpAdapterSettings
 if TYPE_CHECKING:
     import torch
 
+Focus = Literal["content", "style"]
+
+#: Principal components of a photo's patches: without the first two there is little style, after the
+#: fifth little but content.
+_STYLE, _CONTENT = 2, 5
 _CONFIG: Final = "config.json"
 _PROJECTION: Final = "image_proj."
 _ATTENTION: Final = "ip_adapter."
@@ -157,18 +163,30 @@ class LoadedIpAdapter:
         ]
         return [*attentions, self.projection, self.encoder]
 
-    def embeddings(self, photos: Sequence[Pixels], *, guided: bool) -> list["torch.Tensor"]:
+    def embeddings(
+        self, photos: Sequence[Pixels], *, guided: bool, focus: Focus | None = None
+    ) -> list["torch.Tensor"]:
         """The pipelines' argument ``ip_adapter_image_embeds`` for B photos of (H, W, 3).
 
         A photo is encoded alone, so that none depends on its neighbours. (B, 1, D), or with patches
         (B, 1, N, D); under guidance B rows of what stands for no picture come first.
+
+        Raises:
+            RecipeError: a ``focus`` is asked of an adapter that sees no patches.
         """
         import torch
 
+        if focus is not None and not self._takes_patches:
+            raise RecipeError(
+                f"focus = '{focus}'",
+                "this IP-Adapter sees a photo as a whole, not its patches",
+                "Remove it, or name an adapter of the Plus form.",
+            )
         rows: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
         for photo in photos:  # candidates of one product share theirs
             if id(photo) not in rows:
-                rows[id(photo)] = self._encoded(photo)
+                shown, nothing = self._encoded(photo)
+                rows[id(photo)] = focused(shown, focus) if focus else shown, nothing
         positive = torch.cat([rows[id(photo)][0] for photo in photos])
         if not guided:
             return [positive[:, None]]
@@ -197,22 +215,80 @@ class LoadedIpAdapter:
         return hidden
 
     @contextmanager
-    def worn(self, unet: Any, scale: float) -> Iterator[None]:
-        """Let the U-Net look at pictures during the block, ``scale`` strong."""
+    def worn(
+        self,
+        unet: Any,
+        scale: float,
+        *,
+        blocks: Sequence[str] | None = None,
+        prompt: float = 1.0,
+    ) -> Iterator[None]:
+        """Let the U-Net look at pictures during the block, ``scale`` strong.
+
+        Args:
+            unet: as it is otherwise.
+            scale: weight of what it reads in the picture.
+            blocks: those that look, as diffusers names them; None: all.
+            prompt: weight of what it reads in the prompt.
+        """
         before = dict(unet.attn_processors)
-        for processor in self.processors.values():
+        looking = None if blocks is None else tuple(map(_layers, blocks))
+        for name, processor in self.processors.items():
             if hasattr(processor, "scale"):
-                processor.scale = [scale]
+                processor.scale = [scale if looking is None or name.startswith(looking) else 0.0]
+        quieter = [] if prompt == 1 else _quieter(unet, prompt)
         try:
             unet.set_attn_processor(dict(self.processors))
             unet.encoder_hid_proj = self.projection
             unet.register_to_config(encoder_hid_dim_type="ip_image_proj")
             yield
         finally:
+            for hook in quieter:
+                hook.remove()
             # First, since a Plus projection has attentions of its own, which would be counted.
             unet.encoder_hid_proj = None
             unet.set_attn_processor(before)
             unet.register_to_config(encoder_hid_dim_type=None)
+
+
+def _layers(block: str) -> str:
+    """The beginning of the names of a block's layers: "up.block_0" is "up_blocks.0."."""
+    kind, _, number = block.partition(".block_")
+    return f"{kind}_block{'' if kind == 'mid' else 's'}.{f'{number}.' if number else ''}"
+
+
+def _quieter(unet: Any, weight: float) -> list[Any]:
+    """Hooks that multiply what the U-Net reads in the prompt: attention is linear in its values."""
+
+    def multiplied(_: Any, __: Any, values: "torch.Tensor") -> "torch.Tensor":
+        return values * weight
+
+    return [
+        unet.get_submodule(name.removesuffix("processor") + "to_v").register_forward_hook(
+            multiplied
+        )
+        for name in unet.attn_processors
+        if name.endswith(".attn2.processor")
+    ]
+
+
+def focused(tokens: "torch.Tensor", focus: Focus) -> "torch.Tensor":
+    """Patches (1, 1 + N, D) with only a photo's content left, or its style; the first is global.
+
+    Versatile Diffusion (https://arxiv.org/abs/2211.08332), section 4.3: the first principal
+    components of the patches, each without its mean, carry the style. The deviation is restored.
+    The authors sketch the components at random; these are exact, so that they are always the same.
+    """
+    import torch
+
+    first, local = tokens[:, :1], tokens[:, 1:].float()
+    means = local.mean(-1, keepdim=True)
+    left, sizes, right = torch.linalg.svd(local - means, full_matrices=False)
+    kept = torch.arange(sizes.shape[-1], device=sizes.device)
+    kept = kept >= _STYLE if focus == "content" else kept < _CONTENT
+    parts = (left * (sizes * kept)[:, None]) @ right
+    parts = parts * ((local - means).std() / parts.std().clamp(min=1e-6))
+    return torch.cat([first, (parts + means).to(tokens.dtype)], dim=1)
 
 
 def load_ip_adapters(

@@ -70,8 +70,15 @@ class LoadedModel:
 
     def problem(self, wanted: Drawable) -> Problem | None:
         """Why it can't draw a recipe, by its family and its parts."""
-        return self.family.problem(wanted) or self.family.part_problem(
-            wanted.method, {"controlnet": self.controlnets, "ip_adapter": self.ip_adapters}
+        parts: Mapping[PartKind, Any] = {
+            "controlnet": self.controlnets,
+            "ip_adapter": self.ip_adapters,
+        }
+        config: Any = self.denoiser.config
+        return (
+            self.family.problem(wanted)
+            or self.family.part_problem(wanted.method, parts)
+            or wanted.method.denoiser_problem(config)
         )
 
     @property

@@ -77,6 +77,9 @@ class ModelFiles:
         return (
             self.family.problem(wanted)
             or self.family.part_problem(wanted.method, self.part_names)
+            or wanted.method.denoiser_problem(
+                read_json(self.path / self.family.denoises / "config.json")
+            )
             or self.family.schedule_problem(wanted, own)
         )
 

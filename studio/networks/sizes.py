@@ -66,6 +66,26 @@ class JudgeSize:
 
 
 @dataclass(frozen=True)
+class AdapterSize:
+    """An IP-Adapter with the Plus form's resampler, and the ViT that looks at photos for it."""
+
+    width: int
+    """Of the image encoder."""
+    layers: int
+    heads: int
+    patch: int
+    """Side of a patch in pixels, of ``SIDE``."""
+    embedding: int
+    """Of the scorer that the encoder learns to agree with."""
+    resampler: int
+    """Width of the resampler, a multiple of 64."""
+    tokens: int
+    """How many the denoiser attends to."""
+    batch: int
+    shown: int
+
+
+@dataclass(frozen=True)
 class StudioSize:
     """The four networks together."""
 
@@ -139,4 +159,28 @@ LARGE: Final = replace(
 LARGE_MINIATURE: Final = replace(
     MINIATURE,
     vae=VaeSize(channels=(8, 8, 8, 16, 16), latent_channels=16, crop=32, batch=4),
+)
+
+ADAPTER: Final = AdapterSize(
+    width=192,
+    layers=4,
+    heads=6,
+    patch=16,
+    embedding=128,
+    resampler=128,
+    tokens=16,
+    batch=16,
+    shown=8,
+)
+
+MINIATURE_ADAPTER: Final = AdapterSize(
+    width=32,
+    layers=2,
+    heads=2,
+    patch=32,
+    embedding=128,
+    resampler=64,
+    tokens=2,
+    batch=2,
+    shown=2,
 )

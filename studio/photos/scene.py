@@ -5,7 +5,7 @@ A scene has everything but the colour: it yields a photo in every colour of the 
 """
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import product
 from typing import Final, Literal
@@ -123,3 +123,15 @@ def scene_at(seed: int) -> Scene:
 def split_seed(split: Split, index: int) -> int:
     """The seed of the ``index``-th scene of a split."""
     return SPLIT_STARTS[split] + index
+
+
+def turned(scene: Scene) -> Scene:
+    """The same products under the same light, seen from the other angle."""
+    angle: Angle = "front" if scene.angle == "three-quarter" else "three-quarter"
+    three_quarter = angle == "three-quarter"
+    return replace(
+        scene,
+        angle=angle,
+        yaw=36.0 if three_quarter else 0.0,
+        elevation=(25.0 if three_quarter else 7.0) + _LIFT.get(scene.category, 0.0),
+    )

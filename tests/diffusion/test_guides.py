@@ -11,9 +11,12 @@ from PIL import Image
 from pydantic import ValidationError
 
 from catalog_gen.diffusion.engine import Engine
+from catalog_gen.diffusion.ip_adapter import focused
 from catalog_gen.diffusion.jobs import DrawJob, Drawn, Outcome
 from catalog_gen.diffusion.loading import LoadedModel, load_model
 from catalog_gen.diffusion.methods.control import Control
+from catalog_gen.diffusion.methods.dual import Dual
+from catalog_gen.diffusion.methods.looking import Looking
 from catalog_gen.diffusion.methods.variation import Variation
 from catalog_gen.diffusion.model import model_parts, pinned_model
 from catalog_gen.diffusion.references import load_reference
@@ -34,7 +37,15 @@ EDGES = {"name": "control", "net": "edges"}
 TILE = {"name": "control", "net": "tile", "shows": "photo", "scale": 0.7, "start": 0.2, "end": 0.8}
 LOOKS = {"name": "variation", "adapter": "looks", "scale": 0.8}
 PLUS = {"name": "variation", "adapter": "plus"}
-METHODS: dict[str, dict[str, Any]] = {"edges": EDGES, "tile": TILE, "looks": LOOKS, "plus": PLUS}
+MIXED = {"name": "dual", "adapter": "plus", "mix": 0.7, "focus": "style"}
+METHODS: dict[str, dict[str, Any]] = {
+    "edges": EDGES,
+    "tile": TILE,
+    "looks": LOOKS,
+    "plus": PLUS,
+    "some blocks": LOOKS | {"blocks": ("up.block_0", "mid")},
+    "half": {"name": "dual", "adapter": "looks", "mix": 0.4},
+}
 
 Guided = dict[str, ModelSettings]
 
@@ -131,13 +142,16 @@ def _plainly(kind: str, job: DrawJob, settings: ModelSettings) -> Any:
     else:
         pipelines = (StableDiffusionPipeline, StableDiffusionXLPipeline)
     pipeline = pipelines[KINDS.index(kind)].from_pretrained(settings.id, **options)
-    if isinstance(method, Variation):
+    if isinstance(method, Looking):
         (asked,) = (each for each in settings.ip_adapters if each.name == method.adapter)
         encoder = CLIPVisionModelWithProjection.from_pretrained(asked.image_encoder)
         pictures = CLIPImageProcessor(size=32, crop_size=32)
         pipeline.register_modules(image_encoder=encoder, feature_extractor=pictures)
         pipeline.load_ip_adapter(str(asked.path.parent), subfolder="", weight_name=asked.path.name)
-        pipeline.set_ip_adapter_scale(method.scale)
+        weight: Any = method.photo_weight
+        if method.blocks:
+            weight = {"up": {"block_0": weight}, "mid": weight}
+        pipeline.set_ip_adapter_scale(weight)
         arguments = {"ip_adapter_image": Image.fromarray(photo)}
     pipeline.set_progress_bar_config(disable=True)
     drawn = pipeline(
@@ -165,7 +179,7 @@ def test_bytes_depend_on_no_order_neighbour_or_process(
     for kind, loaded in models.items():
         jobs = [
             make_job(loaded, seed, method=method, scheduler="own", guidance=guidance)
-            for method in ("text2img", *METHODS.values())
+            for method in ("text2img", *METHODS.values(), MIXED)
             for seed in range(2)
             for guidance in (1.0, 3.0)
         ]
@@ -204,6 +218,76 @@ def test_a_stronger_guide_holds_a_picture_nearer_to_itself(
         distances = [float(np.abs(each - levels[0]).mean()) for each in levels[1:]]
         assert distances[0] < 0.01
         assert 0 < distances[1] < distances[2]
+
+
+def test_dual_guidance_leads_from_the_prompt_to_the_photo(
+    models: dict[str, LoadedModel], make_job: MakeJob
+) -> None:
+    def drawn(prompt: str, method: dict[str, Any] | str) -> Any:
+        job = make_job(models["sd"], 1, method=method, prompt=prompt)
+        (picture,) = Engine(models["sd"], batch_size=1).draw([job])
+        assert isinstance(picture, Drawn), picture
+        return picture.pixels.astype(int)
+
+    def apart(one: Any, other: Any) -> float:
+        return float(np.abs(one - other).mean())
+
+    dual = {"name": "dual", "adapter": "plus"}
+    prompts = ("a red mug", "two green chairs")
+    plain = drawn(prompts[0], "text2img")
+    assert apart(drawn(prompts[0], dual | {"mix": 0.0}), plain) < 0.01
+    between = [
+        apart(*(drawn(each, dual | {"mix": mix}) for each in prompts)) for mix in (0.5, 0.8, 1.0)
+    ]
+    # At 1 nothing of the prompt is left.
+    assert between[0] > between[1] > between[2] == 0
+    assert apart(drawn(prompts[0], "text2img"), plain) == 0
+
+
+def test_a_focus_keeps_some_components_and_the_deviation() -> None:
+    tokens = torch.randn((1, 65, 32), generator=torch.Generator().manual_seed(1))
+    ranks = {}
+    for focus in ("content", "style"):
+        some = focused(tokens, focus)  # type: ignore[arg-type]
+        assert torch.equal(some[:, 0], tokens[:, 0])
+        local, own = (each[0, 1:] - each[0, 1:].mean(-1, keepdim=True) for each in (some, tokens))
+        assert torch.allclose(local.std(), own.std(), rtol=1e-3)
+        ranks[focus] = int(torch.linalg.matrix_rank(local, rtol=1e-3))
+        assert torch.allclose(some.mean(-1), tokens.mean(-1), atol=1e-5)
+    assert ranks == {"content": 29, "style": 5}
+
+
+def test_lists_are_variants_and_unset_fields_leave_a_method_as_it_was() -> None:
+    assert [each.parameters for each in Variation(adapter="a", scale=(0.2, 0.9)).variants] == [
+        {"adapter": "a", "scale": 0.2},
+        {"adapter": "a", "scale": 0.9},
+    ]
+    mixed = Dual(adapter="a", mix=(0.2, 0.9), focus="content").variants
+    assert [each.parameters["mix"] for each in mixed] == [0.2, 0.9]
+    assert all(each.parameters["focus"] == "content" for each in mixed)
+
+
+def test_blocks_and_focus_that_an_adapter_lacks_are_refused(
+    models: dict[str, LoadedModel], guided: Guided, sd_folder: Path, make_job: MakeJob
+) -> None:
+    strange = LOOKS | {"blocks": ("up.block_7", "mid")}
+    view = ViewSettings(
+        template="{{ title }}",
+        method=strange,  # type: ignore[arg-type]
+        edit_policy="unlimited",
+    )
+    problem = found(sd_folder, ip_adapters=guided["sd"].ip_adapters).problem(view)
+    assert problem is not None
+    assert problem[0] == "blocks = up.block_7"
+    jobs = [make_job(models["sd"], method=each) for each in (strange, LOOKS | {"focus": "style"})]
+    errors = [
+        each.error
+        for each in Engine(models["sd"], batch_size=1).draw(jobs)
+        if isinstance(each, Failure)
+    ]
+    assert len(errors) == 2
+    assert "up.block_7" in errors[0]
+    assert "sees a photo as a whole" in errors[1]
 
 
 def test_a_batch_that_failed_leaves_the_model_without_the_adapter(

@@ -1,42 +1,32 @@
-"""Variation: drawn from the prompt and what the product's photo shows, by an IP-Adapter.
+"""Variation: drawn from the prompt and what the product's photo shows, by an IP-Adapter."""
 
-IP-Adapter (https://arxiv.org/abs/2308.06721): the photo is another prompt; no pixel of it is kept.
-"""
-
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from catalog_gen.method import Method, Need, Task
+from catalog_gen.diffusion.methods.looking import Looking
+from catalog_gen.method import Method
 
-if TYPE_CHECKING:
-    from catalog_gen.diffusion.batch import Batch, Pictures
-    from catalog_gen.diffusion.loading import LoadedModel
+_Scale = Annotated[float, Field(ge=0, le=2)]
 
 
-class Variation(Method):
+class Variation(Looking):
     """Draws another picture of what the photo shows, as the prompt says."""
 
-    needs: ClassVar[frozenset[Need]] = frozenset({"photo"})
-    task: ClassVar[Task] = "variation"
-
     name: Literal["variation"] = "variation"
-    adapter: str = Field(description="the IP-Adapter, as model.ip_adapters names it")
-    scale: float = Field(0.6, ge=0, le=2, description="weight of the photo beside the prompt's 1")
+    scale: _Scale | tuple[_Scale, ...] = Field(
+        0.6,
+        description="weight of the photo beside the prompt's 1; a list: one picture for each of "
+        "them",
+    )
 
     @property
-    def departure(self) -> float:
-        """Unlimited: the picture may show another product of the kind."""
-        return 1.0
+    def variants(self) -> tuple[Method, ...]:
+        if isinstance(self.scale, float):
+            return (self,)
+        return tuple(self.model_copy(update={"scale": scale}) for scale in self.scale)
 
     @property
-    def part(self) -> str:
-        return self.adapter
-
-    def draw(self, model: "LoadedModel", batch: "Batch") -> "Pictures":
-        """Draw a batch of pictures of what their photos show."""
-        adapter = model.ip_adapters[self.adapter]
-        guided = model.family.is_guided(model.main, batch.key.guidance)
-        photos = adapter.embeddings(batch.photos, guided=guided)
-        with adapter.worn(model.denoiser, self.scale):
-            return batch.run(model, ip_adapter_image_embeds=photos)
+    def photo_weight(self) -> float:
+        assert isinstance(self.scale, float)  # a recipe has one
+        return self.scale
