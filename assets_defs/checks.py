@@ -10,9 +10,12 @@ from assets_defs.partitions import shard_key
 from assets_defs.picture_assets import candidate_images, prompts, verdicts
 from assets_defs.publication_assets import published_catalog
 from catalog_gen.judging.siblings import CLEARLY, swapped_siblings
+from catalog_gen.stages.captions import findings
 from catalog_gen.stages.catalog import Catalog, Stamp
+from catalog_gen.stages.drawer import Drawer
 from catalog_gen.stages.failures import grouped
 from catalog_gen.stages.picture_check import check_pictures
+from catalog_gen.stages.products import REFERENCE_HASH
 from catalog_gen.stages.review import waiting_for_a_person
 from catalog_gen.store.consistency import doubtful_siblings, outliers, uneven_groups
 from catalog_gen.store.figures import (
@@ -43,15 +46,31 @@ MOST_ROWS: Final = 500
 
 @dg.asset_check(asset=products)
 def feed_quality(catalog: CatalogResource) -> dg.AssetCheckResult:
-    """At most a fifth of the feed's rows are rejected."""
-    with catalog.open().store.reading() as connection:
+    """At most a fifth of the feed's rows are rejected, and no photo disputes what they say."""
+    opened = catalog.open()
+    with opened.store.reading() as connection:
         feed = feed_figures(connection)
     share = feed.rejected / feed.rows_read if feed.rows_read else 1.0
+    told = f"{feed.rejected} of {feed.rows_read} rows were rejected"
+    metadata: dict[str, dg.RawMetadataValue] = {
+        "rejected": feed.rejected,
+        "rows_read": feed.rows_read,
+        "share": share,
+    }
+    disputed = 0
+    if opened.settings.captions is not None:
+        found = findings(opened, Drawer.of(opened).dialect, REFERENCE_HASH)
+        disputed = sum(each.kind == "disputed" for each in found)
+        told += f"; photos dispute {disputed} values and suggest {len(found) - disputed}"
+        first = sorted(found, key=lambda each: (each.kind, each.product_id))[:SHOWN]
+        metadata["photos"] = dg.MetadataValue.md(
+            "\n".join(f"- `{each.product_id}`: {each.words}" for each in first)
+        )
     return dg.AssetCheckResult(
-        passed=share <= MOST_REJECTED,
+        passed=share <= MOST_REJECTED and not disputed,
         severity=dg.AssetCheckSeverity.WARN,
-        description=f"{feed.rejected} of {feed.rows_read} rows were rejected",
-        metadata={"rejected": feed.rejected, "rows_read": feed.rows_read, "share": share},
+        description=told,
+        metadata=metadata,
     )
 
 

@@ -219,6 +219,15 @@ class UpscaleSettings(Chosen):
     )
 
 
+class CaptionSettings(Chosen):
+    """Who says what products' photos show, as suggestions for the feed."""
+
+    model: Path = Field(description="the folder of a model that captions pictures")
+    at_least: float = Field(
+        0.9, ge=0, le=1, description="confidence from which an attribute is suggested or disputed"
+    )
+
+
 class ConceptSettings(Chosen):
     """A way to learn products from their photos."""
 
@@ -528,6 +537,7 @@ class CatalogSettings(Chosen):
     )
     critic: CriticSettings | None = Field(None, description="unset: shapes are not judged")
     cutout: CutoutSettings = CutoutSettings()
+    captions: CaptionSettings | None = Field(None, description="unset: no photo is captioned")
     upscale: UpscaleSettings | None = Field(None, description="unset: pictures are never enlarged")
     limits: LimitSettings = LimitSettings()
     publish: PublishSettings = PublishSettings()
@@ -706,6 +716,9 @@ def _with_absolute_paths(settings: CatalogSettings, folder: Path) -> CatalogSett
     upscale = settings.upscale
     if upscale is not None and upscale.model is not None:
         upscale = upscale.model_copy(update={"model": folder / upscale.model})
+    captions = settings.captions
+    if captions is not None:
+        captions = captions.model_copy(update={"model": folder / captions.model})
     experiments = {
         name: each.model_copy(update={"file": folder / each.file})
         for name, each in settings.experiments.items()
@@ -725,6 +738,7 @@ def _with_absolute_paths(settings: CatalogSettings, folder: Path) -> CatalogSett
             "store": store,
             "ray": ray,
             "cutout": cutout,
+            "captions": captions,
             "upscale": upscale,
             "credentials": credentials,
             "feed": feed,

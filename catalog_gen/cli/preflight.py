@@ -36,6 +36,7 @@ def looks(catalog: Catalog) -> tuple[Look, ...]:
         Look("scorer", lambda: _scorer(catalog)),
         Look("rubric", lambda: _rubric(catalog)),
         Look("passports", lambda: _passports(catalog)),
+        Look("captions", lambda: _captions(catalog)),
         Look("upscale", lambda: _upscale(catalog)),
         Look("lettering", lambda: _lettering(catalog)),
         Look("critic", lambda: _critic(catalog)),
@@ -153,6 +154,17 @@ def _passports(catalog: Catalog) -> str:
     from catalog_gen.judging.passports import load_passports
 
     return ", ".join(load_passports(catalog.settings.passports))
+
+
+def _captions(catalog: Catalog) -> str:
+    from catalog_gen.diffusion.hash_cache import HashCache
+    from catalog_gen.vision.captioner import Captioner
+
+    captions = catalog.settings.captions
+    if captions is None:
+        return "photos are not captioned: [captions] is not set"
+    made_by = Captioner(captions.model, HashCache(catalog.home.hashes)).made_by
+    return f"{made_by['architecture']}, {made_by['sha256'][:16]}"
 
 
 def _upscale(catalog: Catalog) -> str:

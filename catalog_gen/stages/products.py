@@ -12,6 +12,7 @@ from catalog_gen.catalog.reference import resolve_reference
 from catalog_gen.errors import FeedError, InputError
 from catalog_gen.fingerprint import sha256_file
 from catalog_gen.photos.shelf import is_shelf_name
+from catalog_gen.stages.captions import CaptionCount, caption_photos
 from catalog_gen.stages.catalog import Catalog, Stamp
 from catalog_gen.stages.cutouts import CutoutCount, cut_out, with_masks
 from catalog_gen.stages.feed import FeedFile
@@ -57,17 +58,19 @@ def record_products(catalog: Catalog, feed: FeedFile, stamp: Stamp) -> RecordedP
     """Parse the feed's copy and update the products table, completely or not at all.
 
     Photos are fetched first, where the settings list their hosts, and cut out, where a view's
-    method needs a mask. Notes ``products``, ``feed``, ``photos`` and ``cutouts`` with the run.
+    method needs a mask; then captioned, where the settings name a captioner. Notes ``products``,
+    ``feed``, ``photos``, ``cutouts`` and ``captions`` with the run.
 
     Raises:
         FeedError: the feed can't be read, or lost more products than the settings allow.
         StoreError: fetched photos can't be stored.
-        ModelError: the model that cuts photos out can't be used.
+        ModelError: the model that cuts photos out can't be used, or the captioner.
     """
     contents = _read(catalog, feed.path)
     fetched = fetch(catalog, contents.products)
     shop = _with_photos(catalog, contents)
     cut = cut_out(catalog, shop.contents.products, REFERENCE_HASH, stamp)
+    captioned = caption_photos(catalog, shop.contents.products, REFERENCE_HASH, stamp)
     shop = _with_masks(catalog, shop)
     with catalog.store.writing() as connection:
         changes = record_feed(
@@ -88,6 +91,8 @@ def record_products(catalog: Catalog, feed: FeedFile, stamp: Stamp) -> RecordedP
             note_figures(connection, stamp.run_id, "photos", photo_figures, stamp.now)
         if cut != CutoutCount():
             note_figures(connection, stamp.run_id, "cutouts", asdict(cut), stamp.now)
+        if captioned != CaptionCount():
+            note_figures(connection, stamp.run_id, "captions", asdict(captioned), stamp.now)
     return RecordedProducts(changes, shop.photos)
 
 

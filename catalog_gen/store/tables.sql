@@ -191,6 +191,20 @@ CREATE TABLE cutouts (
     PRIMARY KEY (photo_sha256, maker)
 );
 
+-- What products' photos show in a captioner's words: suggestions, never the shop's word.
+CREATE TABLE captions (
+    photo_sha256  VARCHAR NOT NULL,
+    maker         VARCHAR NOT NULL,       -- SHA-256 of made_by
+    made_by       VARCHAR NOT NULL,       -- JSON: which architecture, with which weights
+    text          VARCHAR NOT NULL,       -- empty: the photo could not be read
+    confidence    DOUBLE NOT NULL,        -- probability of the whole text, 0..1
+    pieces        VARCHAR NOT NULL,       -- JSON: [text, probability] of each token
+    problem       VARCHAR NOT NULL,       -- why the photo could not be read, or empty
+    made_at       TIMESTAMPTZ NOT NULL,
+    run_id        VARCHAR NOT NULL,
+    PRIMARY KEY (photo_sha256, maker)
+);
+
 -- What was learned about products from their photos, by lesson. A concept is a safetensors file in
 -- image_bytes, whose header has the lesson too.
 CREATE TABLE concepts (
