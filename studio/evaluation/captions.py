@@ -19,7 +19,7 @@ from catalog_gen.diffusion.hash_cache import HashCache
 from catalog_gen.vision.attributes import seen_in
 from catalog_gen.vision.captioner import Caption, Captioner
 from studio.captions import NUMBERS
-from studio.command import count, share, told_errors
+from studio.command import count, reported_errors, share
 from studio.evaluation.measures import Share, wilson
 from studio.photos.negatives import load_photos
 from studio.photos.scene import Scene
@@ -98,7 +98,7 @@ def main() -> None:
     )
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
-    with told_errors():
+    with reported_errors():
         captioner = Captioner(given.model, HashCache(given.model / "hashes.json"))
         dialect = load_dialect(given.words)
         figures = measure(captioner, given.photos, dialect, given.scenes, given.at_least)

@@ -23,7 +23,7 @@ from torch import Tensor
 
 from catalog_gen.judging.scorer import ClipScorer
 from catalog_gen.settings import ScorerSettings
-from studio.command import count, minutes, told_errors
+from studio.command import count, minutes, reported_errors
 from studio.evaluation.sheets import spread
 from studio.files import whole_file
 from studio.networks.adapter import AdapterStage, Sitting, pixel_values
@@ -206,7 +206,7 @@ def main() -> None:
     parser.add_argument("--turned", type=count, help="scenes to render from the other angle")
     parser.add_argument("--minutes", type=minutes, default=45.0)
     given = parser.parse_args()
-    with told_errors():
+    with reported_errors():
         if given.turned:
             render_turned(given.work / "turned", given.turned)
         budget = TrainingBudget(given.minutes)

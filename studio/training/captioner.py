@@ -9,7 +9,7 @@ import argparse
 from pathlib import Path
 from typing import Final
 
-from studio.command import minutes, told_errors
+from studio.command import minutes, reported_errors
 from studio.networks.captioner import SIDE, CaptionerStage, export_captioner
 from studio.photos.album import Album, has_photos
 from studio.training.loop import TrainingBudget, train_stage
@@ -30,7 +30,7 @@ def main() -> None:
     given = parser.parse_args()
     from transformers import AutoTokenizer
 
-    with told_errors():
+    with reported_errors():
         tokenizer = AutoTokenizer.from_pretrained(given.words)
         album = Album(given.photos, "train")
         shown = Album(given.photos, "held-out" if has_photos(given.photos, "held-out") else "train")
