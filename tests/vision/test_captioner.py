@@ -152,5 +152,7 @@ def test_what_the_photo_contradicts_is_disputed(studio: Dialect) -> None:
 def test_a_whole_caption_is_suggested_only_as_sure_as_all_of_its_words(studio: Dialect) -> None:
     item = Product("sku-1", "Red Mugs, set of 2")
     assert told(studio, item) == []
-    (suggested,) = told(studio, item, 0.3)
-    assert suggested.startswith("suggested description: product photo of two glossy red mugs")
+    description, material = told(studio, item, 0.3)
+    assert description.startswith("suggested description: product photo of two glossy red mugs")
+    assert description.endswith("33 %")
+    assert material == "suggested material: glossy, 80 %"
