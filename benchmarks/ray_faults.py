@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 FAULTS: Final = ("lost", "drawn_again", "missing", "different", "failed_pictures")
 PRODUCTS: Final = 8
 NIGHTLY: Final = 2 * PRODUCTS
+#: Kills in one night, at most.
+MOST_KILLS: Final = 8
 #: What is killed, and how often it is chosen.
 KINDS: Final = {"worker": 7, "driver": 2, "head": 1}
 
@@ -101,10 +103,11 @@ class Nights:
         with _cluster(self._folder) as cluster:
             usual = self._night(cluster, [])
             while figures.kills < kills and time.monotonic() < end:
-                kinds = self._chance.choices(list(KINDS), list(KINDS.values()), k=4)
+                kinds = self._chance.choices(list(KINDS), list(KINDS.values()), k=MOST_KILLS)
                 moments = [self._chance.uniform(0, usual / 2) for _ in kinds]
                 count = self._chance.randint(1, len(kinds))
-                self._night(cluster, list(zip(kinds, moments, strict=True))[:count])
+                night = self._night(cluster, list(zip(kinds, moments, strict=True))[:count])
+                usual = min(usual, night)  # the machine may be less busy by now
                 print(figures, file=sys.stderr, flush=True)
         figures.acknowledged = len(self._seen)
         self._count()
