@@ -115,9 +115,9 @@ def _unit(count: int, size: int, chance: np.random.Generator) -> np.ndarray[Any,
 
 def _embed(connection: duckdb.DuckDBPyConnection, size: int, chance: np.random.Generator) -> None:
     """Write the scores again with random embeddings: an update of a list writes rows anew, too."""
-    connection.execute("CREATE TEMP TABLE told AS FROM scores ORDER BY seq")
+    connection.execute("CREATE TEMP TABLE rewritten AS FROM scores ORDER BY seq")
     connection.execute("DELETE FROM scores")
-    (rows,) = connection.execute("SELECT count(*) FROM told").fetchall()[0]
+    (rows,) = connection.execute("SELECT count(*) FROM rewritten").fetchall()[0]
     for start in range(0, rows, _PORTION):
         count = min(_PORTION, rows - start)
         places = np.arange(0, (count + 1) * size, size, dtype=np.int32)
@@ -126,9 +126,9 @@ def _embed(connection: duckdb.DuckDBPyConnection, size: int, chance: np.random.G
         connection.execute(
             """
             INSERT INTO scores BY NAME
-            SELECT told.* EXCLUDE (place) REPLACE (lists.embedding AS embedding)
-            FROM (SELECT *, row_number() OVER (ORDER BY seq) - 1 - $start AS place FROM told)
-                AS told
+            SELECT rewritten.* EXCLUDE (place) REPLACE (lists.embedding AS embedding)
+            FROM (SELECT *, row_number() OVER (ORDER BY seq) - 1 - $start AS place FROM rewritten)
+                AS rewritten
             JOIN lists USING (place)
             """,
             {"start": start},

@@ -53,8 +53,8 @@ def _print(exported: Exported) -> None:
         soft_wrap=True,
     )
     for by, count in sorted(Counter(each.by for each in exported.enlarged).items()):
-        told = f"{counted(count, 'picture')} enlarged to the channel's size by {by}."
-        answers.print(told, markup=False, soft_wrap=True)
+        line = f"{counted(count, 'picture')} enlarged to the channel's size by {by}."
+        answers.print(line, markup=False, soft_wrap=True)
     for each in exported.refused[:SHOWN]:
         name = f"{each.product_id} {each.view}".strip()
         messages.print("[yellow]refused[/]", end=" ")

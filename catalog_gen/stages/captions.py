@@ -61,8 +61,8 @@ class Finding:
     @property
     def words(self) -> str:
         """ "suggested colour: red, 97 %", or "disputed colour: red, 97 %; the feed says blue"."""
-        told = f"{self.kind} {self.field}: {self.word}, {self.confidence:.0%}".replace("%", " %")
-        return f"{told}; the feed says {self.feed}" if self.feed else told
+        text = f"{self.kind} {self.field}: {self.word}, {self.confidence:.0%}".replace("%", " %")
+        return f"{text}; the feed says {self.feed}" if self.feed else text
 
 
 def caption_photos(
@@ -144,10 +144,10 @@ def compared(
             continue
         attribute = dialect.attributes[name]
         own = fields.get(name, "")
-        told = [own] if own else [text for text in texts if text]
+        phrases = [own] if own else [text for text in texts if text]
         # A text without a number is read as one piece, but does not say so.
         unsaid = attribute.named_in("") if isinstance(attribute, Count) and not own else ""
-        words = map(attribute.named_in, told)
+        words = map(attribute.named_in, phrases)
         said = next((word for word in words if word not in ("", unsaid)), "")
         known = (seen.word, seen.confidence)
         if said and said != seen.word:

@@ -79,7 +79,7 @@ def stamp_pictures(
             sent = PictureFile(form.rendition, width, height, file.size, declared=True)
             stamp = passport.check(sent, signals, day, slot)
             if width > file.width:
-                told = f"an export enlarges it from {file.width}x{file.height} ([upscale])"
-                stamp = replace(stamp, checks=(*stamp.checks, Check("size", "passed", told)))
+                note = f"an export enlarges it from {file.width}x{file.height} ([upscale])"
+                stamp = replace(stamp, checks=(*stamp.checks, Check("size", "passed", note)))
             stamped[image_id, slot][name] = stamp
     return stamped

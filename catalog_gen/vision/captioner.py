@@ -100,14 +100,14 @@ class Captioner:
             )
         steps = len(answer.scores)
         tokens = answer.sequences[0, -steps:].tolist()
-        told: list[Piece] = []
+        pieces: list[Piece] = []
         before = ""
         for place, (token, scores) in enumerate(zip(tokens, answer.scores, strict=True), start=1):
             text = tokenizer.decode(tokens[:place], skip_special_tokens=True)
             probability = float(scores[0].float().softmax(-1)[token])
-            told.append(Piece(text.removeprefix(before), probability))
+            pieces.append(Piece(text.removeprefix(before), probability))
             before = text
-        return Caption(tuple(told))
+        return Caption(tuple(pieces))
 
     @cached_property
     def _parts(self) -> tuple[Any, Any, Any]:

@@ -118,8 +118,8 @@ class Couples:
         picks = spread(len(self._album), number).tolist()
         album, white = self._album.photos, np.full(3, 252)
         photos = [_on_ground(album.images[pick], album.masks[pick], white) for pick in picks]
-        told = [scene_caption(album.scenes[pick], album.colours[pick]) for pick in picks]
-        return np.stack(photos), told
+        captions = [scene_caption(album.scenes[pick], album.colours[pick]) for pick in picks]
+        return np.stack(photos), captions
 
     @torch.no_grad()
     def _hidden(self, picks: Any, wordless: Any, chance: np.random.Generator) -> Tensor:
