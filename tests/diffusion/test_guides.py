@@ -44,7 +44,7 @@ METHODS: dict[str, dict[str, Any]] = {
     "looks": LOOKS,
     "plus": PLUS,
     "some blocks": LOOKS | {"blocks": ("up.block_0", "mid")},
-    "half": {"name": "dual", "adapter": "looks", "mix": 0.4},
+    "less than half": {"name": "dual", "adapter": "looks", "mix": 0.3},
 }
 
 Guided = dict[str, ModelSettings]
