@@ -3,7 +3,7 @@
 from importlib import import_module
 from typing import Final
 
-from catalog_gen.importing import many_imports
+from catalog_gen.garbage import many_imports
 
 _NAMES: Final = (
     *("dagster", "duckdb", "jinja2", "numpy", "PIL.Image", "pydantic", "rich.console", "typer"),

@@ -94,6 +94,7 @@ def _command(
     err: Path,
     first: Callable[[], None] | None,
 ) -> None:
+    assert "tests.imported" in sys.modules  # the server is silent about what it can't import
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(folder)
