@@ -51,7 +51,7 @@ def feed_quality(catalog: CatalogResource) -> dg.AssetCheckResult:
     with opened.store.reading() as connection:
         feed = feed_figures(connection)
     share = feed.rejected / feed.rows_read if feed.rows_read else 1.0
-    told = f"{feed.rejected} of {feed.rows_read} rows were rejected"
+    description = f"{feed.rejected} of {feed.rows_read} rows were rejected"
     metadata: dict[str, dg.RawMetadataValue] = {
         "rejected": feed.rejected,
         "rows_read": feed.rows_read,
@@ -61,7 +61,7 @@ def feed_quality(catalog: CatalogResource) -> dg.AssetCheckResult:
     if opened.settings.captions is not None:
         found = findings(opened, Drawer.of(opened).dialect, REFERENCE_HASH)
         disputed = sum(each.kind == "disputed" for each in found)
-        told += f"; photos dispute {disputed} values and suggest {len(found) - disputed}"
+        description += f"; photos dispute {disputed} values and suggest {len(found) - disputed}"
         first = sorted(found, key=lambda each: (each.kind, each.product_id))[:SHOWN]
         metadata["photos"] = dg.MetadataValue.md(
             "\n".join(f"- `{each.product_id}`: {each.words}" for each in first)
@@ -69,7 +69,7 @@ def feed_quality(catalog: CatalogResource) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(
         passed=share <= MOST_REJECTED and not disputed,
         severity=dg.AssetCheckSeverity.WARN,
-        description=told,
+        description=description,
         metadata=metadata,
     )
 

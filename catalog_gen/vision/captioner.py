@@ -12,11 +12,9 @@ from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from catalog_gen.diffusion.hub import READ
-from catalog_gen.diffusion.weights import read_json
-from catalog_gen.errors import ModelError
-from catalog_gen.fingerprint import canonical_json, sha256_json, sha256_text
+from catalog_gen.fingerprint import canonical_json, sha256_text
 from catalog_gen.imaging.pixels import Pixels
+from catalog_gen.vision.model_folder import ModelFolder
 
 if TYPE_CHECKING:
     from catalog_gen.diffusion.hash_cache import HashCache
@@ -68,13 +66,19 @@ class Captioner:
     """
 
     def __init__(self, folder: Path, hashes: "HashCache") -> None:
-        self._folder = folder
-        architecture = _checked(folder)
-        files = sorted(each for each in folder.iterdir() if each.suffix in READ | {".safetensors"})
+        self._folder = ModelFolder.checked(
+            folder,
+            ARCHITECTURES,
+            absent=(
+                "captions.model is a folder with a config.json, and there is none",
+                "Name the folder of a transformers model that captions pictures.",
+            ),
+            unfit="captions nothing without a question",
+        )
         self.made_by: Mapping[str, Any] = {
             "version": 1,
-            "architecture": architecture,
-            "sha256": sha256_json({each.name: hashes.sha256(each) for each in files}),
+            "architecture": self._folder.architecture,
+            "sha256": self._folder.sha256(hashes),
         }
 
     @property
@@ -110,58 +114,15 @@ class Captioner:
         return Caption(tuple(pieces))
 
     @cached_property
-    def _parts(self) -> tuple[Any, Any, Any]:
+    def _parts(self) -> tuple[Any, ...]:
         """The model, its preprocessor and its tokenizer."""
         from transformers import AutoImageProcessor, AutoModelForImageTextToText, AutoTokenizer
 
-        kind: Any = AutoModelForImageTextToText
-        prepare: Any = AutoImageProcessor
-        words: Any = AutoTokenizer
-        own: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
-        try:
-            model = kind.from_pretrained(self._folder, use_safetensors=True, dtype="float32", **own)
-            parts = (prepare, words)
-            return model.eval(), *(each.from_pretrained(self._folder, **own) for each in parts)
-        except (OSError, ValueError, RuntimeError) as error:
-            raise ModelError(
-                str(self._folder),
-                f"it can't be loaded ({' '.join(str(error).split())[:300]})",
-                "Save model, image preprocessor and tokenizer again, or take captions.model out.",
-            ) from error
-
-
-def _checked(folder: Path) -> str:
-    """The folder's architecture.
-
-    Raises:
-        ModelError: see ``Captioner``.
-    """
-    file = folder / "config.json"
-    if not file.is_file():
-        raise ModelError(
-            str(folder),
-            "captions.model is a folder with a config.json, and there is none",
-            "Name the folder of a transformers model that captions pictures.",
+        return self._folder.load(
+            AutoModelForImageTextToText,
+            AutoImageProcessor,
+            AutoTokenizer,
+            dtype="float32",
+            remedy="Save model, image preprocessor and tokenizer again, or take captions.model "
+            "out.",
         )
-    config = read_json(file)
-    if "auto_map" in config:
-        raise ModelError(
-            str(file),
-            "it needs code from its own folder, which is never run",
-            "Use a model whose class is in transformers itself.",
-        )
-    if not any(folder.glob("*.safetensors")):
-        raise ModelError(
-            str(folder),
-            "it has no safetensors weights; pickled ones can run any code",
-            "Save it with safe_serialization=True.",
-        )
-    named = config.get("architectures")
-    architecture = str(named[0]) if isinstance(named, list) and named else "not named"
-    if architecture not in ARCHITECTURES:
-        raise ModelError(
-            str(file),
-            f"its architecture is {architecture}, which captions nothing without a question",
-            f"Use one of: {', '.join(ARCHITECTURES)}.",
-        )
-    return architecture

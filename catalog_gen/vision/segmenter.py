@@ -13,12 +13,9 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from catalog_gen.diffusion.hub import READ
-from catalog_gen.diffusion.weights import read_json
-from catalog_gen.errors import ModelError
-from catalog_gen.fingerprint import sha256_json
 from catalog_gen.imaging.pixels import Pixels
 from catalog_gen.vision.cutout import Cutout, finished
+from catalog_gen.vision.model_folder import ModelFolder
 
 if TYPE_CHECKING:
     from catalog_gen.diffusion.hash_cache import HashCache
@@ -41,14 +38,28 @@ class ModelCutter:
     """
 
     def __init__(self, folder: Path, hashes: "HashCache") -> None:
-        self._folder = folder
-        self._architecture = _checked(folder)
-        files = sorted(each for each in folder.iterdir() if each.suffix in READ | {".safetensors"})
+        from transformers.models.auto.modeling_auto import (
+            MODEL_FOR_MASK_GENERATION_MAPPING_NAMES,
+            MODEL_FOR_SEMANTIC_SEGMENTATION_MAPPING_NAMES,
+        )
+
+        self._folder = ModelFolder.checked(
+            folder,
+            {
+                *MODEL_FOR_MASK_GENERATION_MAPPING_NAMES.values(),
+                *MODEL_FOR_SEMANTIC_SEGMENTATION_MAPPING_NAMES.values(),
+            },
+            absent=(
+                "cutout.model is a folder with a config.json, and there is none",
+                "Name the folder of a transformers segmentation model.",
+            ),
+            unfit="masks nothing that is known",
+        )
         self.made_by: Mapping[str, Any] = {
             "by": "model",
             "version": 1,
-            "architecture": self._architecture,
-            "sha256": sha256_json({each.name: hashes.sha256(each) for each in files}),
+            "architecture": self._folder.architecture,
+            "sha256": self._folder.sha256(hashes),
         }
 
     def cut(self, photo: Pixels) -> Cutout:
@@ -60,7 +71,7 @@ class ModelCutter:
         return finished(photo, probability > 0.5)
 
     @cached_property
-    def _parts(self) -> tuple[Any, Any]:
+    def _parts(self) -> tuple[Any, ...]:
         """The model and its preprocessor."""
         from transformers import (
             AutoImageProcessor,
@@ -76,20 +87,13 @@ class ModelCutter:
             if self._is_semantic
             else (AutoModelForMaskGeneration, AutoProcessor)
         )
-        own: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
-        try:
-            model = kind.from_pretrained(self._folder, use_safetensors=True, **own)
-            return model.eval(), prepare.from_pretrained(self._folder, **own)
-        except (OSError, ValueError, RuntimeError) as error:
-            raise ModelError(
-                str(self._folder),
-                f"it can't be loaded ({' '.join(str(error).split())[:300]})",
-                "Save model and preprocessor again, or take cutout.model out.",
-            ) from error
+        return self._folder.load(
+            kind, prepare, remedy="Save model and preprocessor again, or take cutout.model out."
+        )
 
     @property
     def _is_semantic(self) -> bool:
-        return self._architecture.endswith("ForSemanticSegmentation")
+        return self._folder.architecture.endswith("ForSemanticSegmentation")
 
     def _look(self, photo: Pixels) -> NDArray[np.float32]:
         """The probability of each pixel (H, W) to be product."""
@@ -125,49 +129,3 @@ def _background(config: Any) -> int:
     """The number of the label that stands for the background; the first, where none is named so."""
     labels = {int(number): str(name).casefold() for number, name in config.id2label.items()}
     return next((number for number, name in labels.items() if name in _BACKGROUND), 0)
-
-
-def _checked(folder: Path) -> str:
-    """The folder's architecture.
-
-    Raises:
-        ModelError: see ``ModelCutter``.
-    """
-    file = folder / "config.json"
-    if not file.is_file():
-        raise ModelError(
-            str(folder),
-            "cutout.model is a folder with a config.json, and there is none",
-            "Name the folder of a transformers segmentation model.",
-        )
-    config = read_json(file)
-    if "auto_map" in config:
-        raise ModelError(
-            str(file),
-            "it needs code from its own folder, which is never run",
-            "Use a model whose class is in transformers itself.",
-        )
-    if not any(folder.glob("*.safetensors")):
-        raise ModelError(
-            str(folder),
-            "it has no safetensors weights; pickled ones can run any code",
-            "Save it with safe_serialization=True.",
-        )
-    named = config.get("architectures")
-    architecture = str(named[0]) if isinstance(named, list) and named else ""
-    from transformers.models.auto.modeling_auto import (
-        MODEL_FOR_MASK_GENERATION_MAPPING_NAMES,
-        MODEL_FOR_SEMANTIC_SEGMENTATION_MAPPING_NAMES,
-    )
-
-    usable = {
-        *MODEL_FOR_MASK_GENERATION_MAPPING_NAMES.values(),
-        *MODEL_FOR_SEMANTIC_SEGMENTATION_MAPPING_NAMES.values(),
-    }
-    if architecture not in usable:
-        raise ModelError(
-            str(file),
-            f"its architecture is {architecture or 'not named'}, which masks nothing that is known",
-            f"Use one of: {', '.join(sorted(usable))}.",
-        )
-    return architecture

@@ -4,20 +4,17 @@ A model is a folder in transformers' form (Swin2SR, ...): configuration, preproc
 It enlarges by whole factors; what is too much is scaled back by Lanczos.
 """
 
-from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import numpy as np
 
-from catalog_gen.diffusion.hub import READ
-from catalog_gen.diffusion.weights import read_json
 from catalog_gen.errors import ModelError
-from catalog_gen.fingerprint import sha256_json
 from catalog_gen.imaging.decode import contain_on_white
 from catalog_gen.imaging.pixels import Pixels
 from catalog_gen.settings import UpscaleSettings
+from catalog_gen.vision.model_folder import ModelFolder
 
 if TYPE_CHECKING:
     from catalog_gen.diffusion.hash_cache import HashCache
@@ -73,12 +70,23 @@ class ModelUpscaler:
     slow: Final = True
 
     def __init__(self, folder: Path, hashes: "HashCache") -> None:
-        self._folder = folder
-        config = _checked(folder)
-        files = sorted(each for each in folder.iterdir() if each.suffix in READ | {".safetensors"})
-        digest = sha256_json({each.name: hashes.sha256(each) for each in files})
-        self.name = f"{config['architectures'][0]} {digest}"
-        self._factor = int(config["upscale"])
+        from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TO_IMAGE_MAPPING_NAMES
+
+        self._folder = ModelFolder.checked(
+            folder,
+            set(MODEL_FOR_IMAGE_TO_IMAGE_MAPPING_NAMES.values()),
+            absent=("there is no config.json in it", _REMEDY),
+            unfit="enlarges nothing that is known",
+        )
+        factor = self._folder.config.get("upscale")
+        if not isinstance(factor, int) or factor < 2:
+            raise ModelError(
+                str(folder / "config.json"),
+                f"its factor (upscale) is {factor}",
+                "Use one of 2 or more.",
+            )
+        self._factor = factor
+        self.name = f"{self._folder.architecture} {self._folder.sha256(hashes)}"
 
     def enlarge(self, pixels: Pixels, width: int, height: int) -> Pixels:
         while pixels.shape[1] < width or pixels.shape[0] < height:
@@ -99,57 +107,10 @@ class ModelUpscaler:
         return np.asarray(levels.round().byte().permute(1, 2, 0).contiguous().numpy())
 
     @cached_property
-    def _parts(self) -> tuple[Any, Any]:
+    def _parts(self) -> tuple[Any, ...]:
         """The model and its preprocessor."""
         from transformers import AutoImageProcessor, AutoModelForImageToImage
 
-        own: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
-        try:
-            kind: Any = AutoModelForImageToImage
-            prepare: Any = AutoImageProcessor
-            model = kind.from_pretrained(self._folder, use_safetensors=True, **own)
-            return model.eval(), prepare.from_pretrained(self._folder, **own)
-        except (OSError, ValueError, RuntimeError) as error:
-            why = " ".join(str(error).split())[:300]
-            raise ModelError(
-                str(self._folder), f"it can't be loaded ({why})", "Save model and preprocessor."
-            ) from error
-
-
-def _checked(folder: Path) -> Mapping[str, Any]:
-    """The folder's configuration.
-
-    Raises:
-        ModelError: see ``ModelUpscaler``.
-    """
-    file = folder / "config.json"
-    if not file.is_file():
-        raise ModelError(str(folder), "there is no config.json in it", _REMEDY)
-    config = read_json(file)
-    if "auto_map" in config:
-        raise ModelError(
-            str(file),
-            "it needs code from its own folder, which is never run",
-            "Use a model whose class is in transformers itself.",
+        return self._folder.load(
+            AutoModelForImageToImage, AutoImageProcessor, remedy="Save model and preprocessor."
         )
-    if not any(folder.glob("*.safetensors")):
-        raise ModelError(
-            str(folder),
-            "it has no safetensors weights; pickled ones can run any code",
-            "Save it with safe_serialization=True.",
-        )
-    from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TO_IMAGE_MAPPING_NAMES
-
-    usable = set(MODEL_FOR_IMAGE_TO_IMAGE_MAPPING_NAMES.values())
-    named = config.get("architectures")
-    architecture = str(named[0]) if isinstance(named, list) and named else "not named"
-    if architecture not in usable:
-        raise ModelError(
-            str(file),
-            f"its architecture is {architecture}, which enlarges nothing that is known",
-            f"Use one of: {', '.join(sorted(usable))}.",
-        )
-    factor = config.get("upscale")
-    if not isinstance(factor, int) or factor < 2:
-        raise ModelError(str(file), f"its factor (upscale) is {factor}", "Use one of 2 or more.")
-    return config
