@@ -69,6 +69,13 @@ class Method(Chosen):
         """What each candidate is drawn by: the method with each value of a parameter's list."""
         return (self,)
 
+    def with_each(self, parameter: str) -> "tuple[Method, ...]":
+        """The method with each value of a parameter that may be a list; itself if it is none."""
+        values = getattr(self, parameter)
+        if not isinstance(values, tuple):
+            return (self,)
+        return tuple(self.model_copy(update={parameter: value}) for value in values)
+
     @property
     def webui(self) -> Mapping[str, str]:
         """Its parameters as AUTOMATIC1111's web UI names them, for the text in exported files."""

@@ -8,20 +8,17 @@ them until the shop has written them into its feed.
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import Final, Literal
 
 from catalog_gen.catalog.product import Product
-from catalog_gen.catalog.reference import resolve_reference
 from catalog_gen.dialects.attributes import Count
 from catalog_gen.dialects.dialect import Dialect
 from catalog_gen.diffusion.hash_cache import HashCache
 from catalog_gen.errors import InputError
 from catalog_gen.fingerprint import canonical_json
-from catalog_gen.imaging.decode import read_bytes
-from catalog_gen.imaging.decoder import decode_picture
 from catalog_gen.progress import report
 from catalog_gen.stages.catalog import Catalog, Stamp
+from catalog_gen.stages.photos import unchanged_photo
 from catalog_gen.store.captions import CaptionRow, known_captions, save_captions
 from catalog_gen.store.products import PRODUCT_COLUMNS, stored_product
 from catalog_gen.vision.attributes import seen_in
@@ -170,11 +167,11 @@ def _captioned(
 ) -> CaptionRow:
     caption, problem = Caption(()), ""
     try:
-        content = read_bytes(resolve_reference(reference, catalog.photo_folders))
-        if sha256(content).hexdigest() == digest:
-            caption = captioner.caption(decode_picture(content, name=reference))
-        else:
+        seen = unchanged_photo(catalog, reference, {digest})
+        if seen is None:
             problem = "it changed while it was read. Refresh again"
+        else:
+            caption = captioner.caption(seen)
     except InputError as error:
         problem = str(error)
     return CaptionRow(

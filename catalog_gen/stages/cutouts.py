@@ -7,23 +7,20 @@ the mask's hash as an attribute, so that another mask changes it; or it says why
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
-from pathlib import Path
 from time import perf_counter
 from typing import Final
 
 from duckdb import DuckDBPyConnection
 
 from catalog_gen.catalog.product import Product
-from catalog_gen.catalog.reference import resolve_reference
 from catalog_gen.diffusion.hash_cache import HashCache
 from catalog_gen.errors import InputError
 from catalog_gen.fingerprint import canonical_json
-from catalog_gen.imaging.decode import read_bytes
-from catalog_gen.imaging.decoder import decode_picture
 from catalog_gen.imaging.encode import encode_mask
 from catalog_gen.progress import report
 from catalog_gen.settings import CatalogSettings
 from catalog_gen.stages.catalog import Catalog, Stamp
+from catalog_gen.stages.photos import unchanged_photo
 from catalog_gen.store.cutouts import CutoutRow, KnownCutout, known_cutouts, save_cutouts
 from catalog_gen.store.products import change_attribute
 from catalog_gen.vision.cutout import Cutout, Cutter, cutter_of, maker_of
@@ -93,7 +90,7 @@ def cut_out(catalog: Catalog, products: Sequence[Product], photo: str, stamp: St
             todo.setdefault(digest, product.reference)
     made = failed = 0
     waiting: list[_Done] = []
-    for number, done in enumerate(_cut(todo, cutter, catalog.photo_folders, stamp), start=1):
+    for number, done in enumerate(_cut(catalog, todo, cutter, stamp), start=1):
         waiting.append(done)
         made += bool(done.mask)
         failed += not done.mask
@@ -127,7 +124,7 @@ def change_masks(
         for product_id, digest in photos.items()
         if digest and digest not in known
     }
-    _save(connection, list(_cut(todo, cutter, catalog.photo_folders, stamp)))
+    _save(connection, list(_cut(catalog, todo, cutter, stamp)))
     known = known_cutouts(connection, maker_of(cutter))
     nothing = KnownCutout("", "")
     found = {name: known.get(digest, nothing) for name, digest in photos.items()}
@@ -145,18 +142,17 @@ def _cutter(catalog: Catalog) -> Cutter:
 
 
 def _cut(
-    todo: Mapping[str, str], cutter: Cutter, folders: Sequence[Path], stamp: Stamp
+    catalog: Catalog, todo: Mapping[str, str], cutter: Cutter, stamp: Stamp
 ) -> Iterator[_Done]:
     made_by, maker = canonical_json(dict(cutter.made_by)), maker_of(cutter)
     for digest, reference in todo.items():
         started = perf_counter()
         try:
-            content = read_bytes(resolve_reference(reference, folders))
-            changed = sha256(content).hexdigest() != digest
+            seen = unchanged_photo(catalog, reference, {digest})
             cutout = (
                 Cutout(None, "it changed while it was read. Refresh again")
-                if changed
-                else cutter.cut(decode_picture(content, name=reference))
+                if seen is None
+                else cutter.cut(seen)
             )
         except InputError as error:
             cutout = Cutout(None, str(error))

@@ -14,17 +14,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 from duckdb import DuckDBPyConnection
 
-from catalog_gen.catalog.reference import resolve_reference
 from catalog_gen.concept import Lesson
 from catalog_gen.errors import InputError
-from catalog_gen.imaging.decode import contain_on_white, read_bytes
-from catalog_gen.imaging.decoder import decode_picture
+from catalog_gen.imaging.decode import contain_on_white
 from catalog_gen.imaging.pixels import Pixels
 from catalog_gen.planning import Budget
 from catalog_gen.progress import report
 from catalog_gen.settings import CatalogSettings, Home
 from catalog_gen.stages.catalog import Catalog, Stamp
 from catalog_gen.stages.drawer import Drawer
+from catalog_gen.stages.photos import unchanged_photo
 from catalog_gen.stages.selection import WantedLesson, open_lessons
 from catalog_gen.stages.views import View, compile_views
 from catalog_gen.store.concepts import ConceptRow, learning_pace, save_concept
@@ -214,10 +213,10 @@ def _photo(catalog: Catalog, wanted: WantedLesson) -> Pixels:
         InputError: it can't be read, or has changed.
     """
     lesson, name = wanted.lesson, wanted.product.reference
-    data = read_bytes(resolve_reference(name, catalog.photo_folders))
-    if hashlib.sha256(data).hexdigest() not in lesson.photos:
+    photo = unchanged_photo(catalog, name, lesson.photos)
+    if photo is None:
         raise InputError(name, "it changed while it was read", "Refresh again.")
-    return contain_on_white(decode_picture(data, name=name), lesson.side, lesson.side)
+    return contain_on_white(photo, lesson.side, lesson.side)
 
 
 def _checkpoint(home: Home, lesson_id: str) -> Path:

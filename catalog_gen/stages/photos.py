@@ -10,8 +10,9 @@ night's pictures drawn from the last night's.
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from pathlib import PurePosixPath
 from typing import Final
 from urllib.parse import urlsplit
@@ -19,9 +20,13 @@ from urllib.parse import urlsplit
 from duckdb import DuckDBPyConnection
 
 from catalog_gen.catalog.product import Product
+from catalog_gen.catalog.reference import resolve_reference
 from catalog_gen.errors import StoreError
 from catalog_gen.hosts import AllowedHosts
+from catalog_gen.imaging.decode import read_bytes
+from catalog_gen.imaging.decoder import decode_picture
 from catalog_gen.imaging.metadata import read_provenance
+from catalog_gen.imaging.pixels import Pixels
 from catalog_gen.imaging.provenance import ProvenanceError
 from catalog_gen.photos.download import Limits, parsed
 from catalog_gen.photos.fetcher import Fetched, fetch_photos
@@ -109,6 +114,18 @@ def fetch(catalog: Catalog, products: Sequence[Product], limits: Limits | None =
             "Free space or make the folder writable, and run again; what was fetched is kept.",
         ) from error
     return outcome
+
+
+def unchanged_photo(catalog: Catalog, reference: str, hashes: Collection[str]) -> Pixels | None:
+    """The photo of a reference (H, W, 3); None if its bytes have none of these hashes any more.
+
+    Raises:
+        InputError: it can't be read.
+    """
+    content = read_bytes(resolve_reference(reference, catalog.photo_folders))
+    if sha256(content).hexdigest() not in hashes:
+        return None
+    return decode_picture(content, name=reference)
 
 
 def with_photos(

@@ -26,9 +26,7 @@ class Dual(Looking):
 
     @property
     def variants(self) -> tuple[Method, ...]:
-        if isinstance(self.mix, float):
-            return (self,)
-        return tuple(self.model_copy(update={"mix": mix}) for mix in self.mix)
+        return self.with_each("mix")
 
     @property
     def photo_weight(self) -> float:

@@ -29,9 +29,7 @@ class ImagicEdit(Method):
 
     @property
     def variants(self) -> tuple[Method, ...]:
-        if isinstance(self.eta, float):
-            return (self,)
-        return tuple(self.model_copy(update={"eta": eta}) for eta in self.eta)
+        return self.with_each("eta")
 
     @property
     def departure(self) -> float:

@@ -22,9 +22,7 @@ class Variation(Looking):
 
     @property
     def variants(self) -> tuple[Method, ...]:
-        if isinstance(self.scale, float):
-            return (self,)
-        return tuple(self.model_copy(update={"scale": scale}) for scale in self.scale)
+        return self.with_each("scale")
 
     @property
     def photo_weight(self) -> float:
