@@ -16,7 +16,7 @@ from catalog_gen.cli.output import answers, print_json
 from catalog_gen.cli.preflight import looks
 from catalog_gen.cli.storage import nights_left, storage_text
 from catalog_gen.errors import CatalogError, CorruptionError, InfrastructureError
-from catalog_gen.reporting.site_folder import torn_files
+from catalog_gen.reporting.site_folder import abandoned_files, torn_files
 from catalog_gen.settings import CatalogSettings, Home, load_settings
 from catalog_gen.stages.catalog import Catalog
 from catalog_gen.stages.plan import make_plan
@@ -185,6 +185,7 @@ def _leftovers(home: Home) -> Iterator[Finding]:
     folders = (home.root, home.feeds, home.outbox, home.pictures, home.snapshots, home.site)
     within_site = (path for path in home.site.glob("*") if path.is_dir())
     left = [path for folder in (*folders, *within_site) for path in abandoned(folder)]
+    left += abandoned_files(home.site)
     spilled = spill_folder(home.database)
     if spilled.exists() and _is_free(home):
         left.append(spilled)

@@ -6,10 +6,10 @@ What a good margin is, is set in the rubric's section for the scorer.
 import hashlib
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
-from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
@@ -74,7 +74,7 @@ class _Loaded:
     model: Any
     tokenizer: Any
     geometry: Any
-    """Resize and crop of the model's own transform, on uint8 tensors (N, 3, H, W)."""
+    """Resize and crop of the model's own transform, on Pillow's images."""
     normalize: Any
     device: str
     logit_scale: float
@@ -142,10 +142,8 @@ class ClipScorer:
         loaded = self._model()
         batches = []
         for batch in _batches(pixels, self._batch_size):
-            alike = [list(group) for _, group in groupby(batch, key=lambda each: each.shape)]
             with torch.inference_mode(), _within_memory(loaded.device, self._batch_size):
-                tensors = torch.cat([_prepared(np.stack(group), loaded) for group in alike])
-                tensors = _padded(tensors, self._batch_size).contiguous(
+                tensors = _padded(_prepared(batch, loaded), self._batch_size).contiguous(
                     memory_format=torch.channels_last
                 )
                 found = loaded.model.encode_image(tensors, normalize=True)
@@ -293,18 +291,23 @@ def _padded(batch: "torch.Tensor", size: int) -> "torch.Tensor":
     return torch.cat([batch, batch[-1:].expand(size - len(batch), *batch.shape[1:])])
 
 
-def _prepared(pictures: NDArray[np.uint8], loaded: _Loaded) -> "torch.Tensor":
-    """Preprocess pictures (N, H, W, 3) into float32 (N, 3, S, S) on the model's device.
+def _prepared(pictures: Sequence[NDArray[np.uint8]], loaded: _Loaded) -> "torch.Tensor":
+    """Preprocess pictures, each (H, W, 3), into float32 (N, 3, S, S) on the model's device.
 
-    They are transferred as bytes, a quarter of the size of floats. The steps are those of
-    open_clip's transform on tensors instead of PIL images, which is several times faster; the
-    antialiased bicubic resize differs by at most one level of 255.
+    The steps are those of open_clip's transform. Pillow resizes, outside the GIL: a picture of
+    1,024 pixels takes it 8 ms, torch's resize of uint8 tensors 18 to 23. Fitted pictures go to the
+    device as bytes, a quarter of the size of floats.
     """
     import torch
+    from PIL import Image
 
-    levels = torch.from_numpy(pictures).to(loaded.device).permute(0, 3, 1, 2)
-    resized = loaded.geometry(levels)
-    return cast("torch.Tensor", loaded.normalize(resized.float() / 255))
+    def fitted(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        return np.asarray(loaded.geometry(Image.fromarray(picture)))
+
+    with ThreadPoolExecutor() as threads:
+        levels = torch.from_numpy(np.stack(list(threads.map(fitted, pictures))))
+    floats = levels.to(loaded.device).permute(0, 3, 1, 2).float() / 255
+    return cast("torch.Tensor", loaded.normalize(floats))
 
 
 @contextmanager

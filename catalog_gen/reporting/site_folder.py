@@ -35,6 +35,7 @@ _ADDRESSED: Final = re.compile(r"images/([0-9a-f]{64})\.png")
 _OURS: Final = re.compile(
     r"images/[0-9a-f]{64}\.png|photos/[0-9a-f]{64}\.jpg|data/(index-)?[0-9a-f]{16}\.js"
 )
+_LOCK: Final = ".lock"
 _FOLDERS: Final = ("data", "images", "photos")
 
 
@@ -67,11 +68,10 @@ class SiteFolder:
     def __enter__(self) -> Self:
         for folder in (self.root, *(self.root / name for name in _FOLDERS)):
             served_folder(folder)
-        lock = self._open.enter_context((self.root / ".lock").open("w"))
+        lock = self._open.enter_context((self.root / _LOCK).open("w"))
         fcntl.flock(lock, fcntl.LOCK_EX)
-        for leftover in self.root.rglob(".*.partial"):
-            if leftover.parent == self.root or leftover.parent.name in _FOLDERS:
-                leftover.unlink(missing_ok=True)
+        for leftover in _partial_files(self.root):
+            leftover.unlink(missing_ok=True)
         with suppress(CorruptionError):
             self._before = _manifest(self.root)
         return self
@@ -162,6 +162,21 @@ class SiteFolder:
         self._wanted.add(path)
         if path not in self._listed and _is_listed(path):
             self._listed[path] = self._before.get(path) or _listed(target.read_bytes())
+
+
+def abandoned_files(root: Path) -> list[Path]:
+    """Unfinished files of killed writers of a site; none while a writer is at work."""
+    try:
+        with (root / _LOCK).open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            return _partial_files(root)
+    except OSError:
+        return []  # no site, or a writer holds the lock
+
+
+def _partial_files(root: Path) -> list[Path]:
+    folders = (root, *(root / name for name in _FOLDERS))
+    return sorted(path for folder in folders for path in folder.glob(".*.partial"))
 
 
 def _linked(file: Path, name: Path) -> bool:

@@ -47,6 +47,8 @@ def test_every_planted_fault_is_found_with_its_remedy(tmp_path: Path) -> None:
     dead.touch()
     (shop.home.site / "images").mkdir(parents=True)
     (shop.home.site / "images" / f"{'e' * 64}.png").touch()  # torn by a crash
+    (shop.home.site / ".lock").touch()
+    (shop.home.site / "images" / ".abc.partial").write_bytes(bytes(1024**2))
     killed = shop.home.snapshots / ".catalog-gen-abcdefgh.partial"  # and what it was writing
     killed.mkdir(parents=True)
     (killed / "catalog.duckdb").write_bytes(bytes(3 * 1024**2))
@@ -70,7 +72,7 @@ def test_every_planted_fault_is_found_with_its_remedy(tmp_path: Path) -> None:
     }
     assert all(found[what].remedy for what in states)
     assert run.run_id[:8] in found["Dagster runs"].message
-    assert found["leftovers"].message.endswith("left 1 unfinished files, 3.0 MiB")
+    assert found["leftovers"].message.endswith("left 2 unfinished files, 4.0 MiB")
 
 
 @pytest.mark.parametrize(("mode", "state"), [(0o644, "fault"), (0o660, "fault"), (0o640, "well")])
