@@ -84,7 +84,12 @@ def searchable(connection: DuckDBPyConnection, scorer: str, *, live: bool) -> tu
             {"scorer": scorer},
         )
     )
-    (there,) = only_row(connection.execute(f"SELECT count(*) FROM images {_searched(live)}"))
+    pictures = (
+        "count(DISTINCT image_id) FROM live_items"  # products share pictures
+        if live
+        else f"count(*) FROM images {_searched(live)}"
+    )
+    (there,) = only_row(connection.execute(f"SELECT {pictures}"))
     return int(seen), int(there)
 
 
