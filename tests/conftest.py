@@ -26,3 +26,8 @@ def pytest_collection_finish() -> None:
     gc.enable()
     if processes := sys.modules.get("tests.processes"):
         processes.start_server()
+
+
+def pytest_unconfigure() -> None:
+    """Let the interpreter collect everything as it ends, or bindings report leaks."""
+    gc.unfreeze()

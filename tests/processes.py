@@ -110,3 +110,12 @@ def _command(
     from catalog_gen.cli.main import main
 
     main()
+
+
+def runs(pid: int) -> bool:
+    """Whether a process computes, and is neither gone nor a zombie that nobody has waited for."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"

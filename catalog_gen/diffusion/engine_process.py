@@ -4,18 +4,17 @@ The owner sends jobs and receives their outcomes. Pictures come through the pipe
 files, so that only the owner acknowledges them, and a killed process loses none that was.
 """
 
-import os
 import signal
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from multiprocessing import get_context, parent_process
+from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from catalog_gen.diffusion.jobs import DrawJob, Drawn, Outcome
 from catalog_gen.errors import CatalogError
+from catalog_gen.owner import end_with_owner
 from catalog_gen.recipe import Environment, Failure
 from catalog_gen.settings import ModelSettings
 
@@ -143,7 +142,7 @@ def ready(engines: Sequence[EngineProcess]) -> Iterator[EngineProcess]:
 def _serve(setup: Setup, owner: "Connection[Any, Any]") -> None:
     """The process's main function: load, then draw what comes until the owner is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the owner's
-    Thread(target=_die_with_owner, daemon=True).start()
+    end_with_owner()
     try:
         engine = load_engine(setup)
         owner.send(engine.environment)
@@ -173,11 +172,3 @@ def load_engine(setup: Setup) -> "Engine":
         torch.cuda.set_device(int(number or 0))
     settings = setup.settings.model_copy(update={"device": kind, "devices": ()})
     return Engine(load_model(settings, setup.hashes), settings.batch_size)
-
-
-def _die_with_owner() -> None:
-    """End at once: a batch takes minutes, and nobody would receive its pictures."""
-    owner = parent_process()
-    if owner is not None:
-        wait([owner.sentinel])
-        os._exit(1)

@@ -22,6 +22,7 @@ from catalog_gen.imaging.pixels import Pixels
 from catalog_gen.judging.lettering import LetteringDetector
 from catalog_gen.judging.measurement import Signals, measure
 from catalog_gen.judging.picture import MEASURING_SIDE, Asked
+from catalog_gen.owner import end_with_owner
 
 #: Maximum number of processes: eight measure more pictures per second than any current GPU draws.
 MOST_WORKERS: Final = 8
@@ -123,7 +124,8 @@ def _one_thread_each() -> Iterator[None]:
 
 
 def _settle_down() -> None:
-    """Behind whoever draws."""
+    """Behind whoever draws, and not beyond its end."""
+    end_with_owner()
     os.nice(_NICE)
 
 

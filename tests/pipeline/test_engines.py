@@ -22,6 +22,7 @@ from catalog_gen.stages.prompts import write_prompts
 from catalog_gen.store.drawing_lock import drawing_process
 from resources.diffusion import DiffusionPipelineResource
 from tests.pipeline.shop import Shop, open_shop
+from tests.processes import runs
 
 pytestmark = pytest.mark.slow
 
@@ -113,7 +114,7 @@ def test_an_owner_that_is_killed_loses_no_acknowledged_picture_and_leaves_no_eng
     acknowledged = {path.name for path in shop.catalog.outbox.pending()}
     assert 2 <= len(acknowledged) < PICTURES // 2
     deadline = time.monotonic() + 20
-    while any(_runs(pid) for pid in engines):
+    while any(runs(pid) for pid in engines):
         assert time.monotonic() < deadline
         time.sleep(0.05)
     assert drawing_process(shop.home) is None
@@ -122,12 +123,3 @@ def test_an_owner_that_is_killed_loses_no_acknowledged_picture_and_leaves_no_eng
     assert acknowledged <= {str(batch) for batch, _ in rows}
     assert len(shop.query(IMAGES)) == PICTURES
     assert shop.query("SELECT DISTINCT status, tries FROM ledger") == [("made", 1)]
-
-
-def _runs(pid: int) -> bool:
-    """Whether a process computes, and is neither gone nor a zombie that nobody has waited for."""
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
-        return False
-    return state != "Z"

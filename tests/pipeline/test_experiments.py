@@ -210,6 +210,7 @@ def test_the_same_cells_are_the_same_experiment(shop: Shop) -> None:
     assert other.experiment_id != planned.experiment_id
 
 
+@pytest.mark.slow
 def test_the_command_asks_first_and_runs_the_asset(
     shop: Shop, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,6 +1,9 @@
 """Pictures are measured while others are drawn, with the same values as in the scoring stage."""
 
 import os
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +26,7 @@ from catalog_gen.stages.products import record_products
 from catalog_gen.stages.prompts import write_prompts
 from catalog_gen.stages.scores import score_images
 from tests.pipeline.shop import ROWS, Shop, open_shop
+from tests.processes import runs
 
 LETTERING = Path(__file__).parents[2] / "data" / "models" / "lettering.safetensors"
 
@@ -128,3 +132,36 @@ def test_processes_that_die_cost_nothing_but_time() -> None:
         assert handed[-1] is False
     finally:
         beside.close()
+
+
+MEASURE = """
+import sys
+import numpy as np
+from catalog_gen.judging.beside import Beside, Task
+from catalog_gen.judging.picture import Asked
+
+if __name__ == "__main__":
+    beside = Beside(None)
+    beside.hand_over(Task("one", Asked("red", 1)), np.full((64, 64, 3), 255, np.uint8))
+    assert len(list(beside.finished(wait=True))) == 1
+    print(*beside._pool._processes, flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.mark.slow
+def test_processes_that_measure_end_with_a_killed_owner(tmp_path: Path) -> None:
+    script = tmp_path / "measure.py"
+    script.write_text(MEASURE, "utf-8")
+    owner = subprocess.Popen(
+        [sys.executable, str(script)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert owner.stdout is not None
+    pids = [int(pid) for pid in owner.stdout.readline().split()]
+    assert pids and all(runs(pid) for pid in pids)
+    owner.kill()
+    owner.communicate()
+    deadline = time.monotonic() + 20
+    while any(runs(pid) for pid in pids):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)

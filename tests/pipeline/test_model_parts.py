@@ -29,6 +29,7 @@ def _wear(shop: Shop, weight: float) -> Shop:
     return Shop(shop.folder)  # whose engine is not loaded yet
 
 
+@pytest.mark.slow
 def test_another_weight_of_a_lora_draws_everything_anew(shop: Shop) -> None:
     pipeline = load_model(ModelSettings(id=str(shop.folder / "model"), device="cpu")).main
     lora(pipeline, shop.folder / "style.safetensors")
