@@ -3,6 +3,9 @@
 Every product has pictures of random pixels, so that nothing compresses; the best candidate of each
 goes live. A night changes some products' colours for good. Rows are stored as a refresh does.
 
+From the numbers of pictures that are kept follows what a larger shop would keep after a year of
+such nights, with one view: a line through the second half of the nights, times its products.
+
     python benchmarks/retention.py [--nights N] [--products N] [--changed N] [--keep N] [--json]
 """
 
@@ -10,6 +13,7 @@ import argparse
 import json
 import sys
 import tempfile
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -25,6 +29,9 @@ from rig.children import in_child  # noqa: E402
 #: Candidates per look, and the side of a picture in pixels: 49 KB.
 CANDIDATES: Final = 2
 SIDE: Final = 128
+#: The larger shop: its products, and the bytes of a picture of 1,024 pixels (`rig.ready.masters`).
+SHOP: Final = 50_000
+PICTURE: Final = 1.3e6
 
 
 def main() -> None:
@@ -56,6 +63,19 @@ def main() -> None:
                 f"  night {night + 1:3}: {each['pictures_mb']:7.2f} {each['database_mb']:7.2f} "
                 f"{each['kept']:5}"
             )
+        kept = year([each["kept"] for each in nights]) / arguments.products * SHOP
+        print(
+            f"  after 365 nights of {SHOP} products, {arguments.changed / arguments.products:.0%} "
+            f"changed a night: {kept:.0f} pictures of 1,024 pixels, {kept * PICTURE / 1e12:.2f} TB"
+        )
+
+
+def year(kept: Sequence[float]) -> float:
+    """Pictures kept after 365 nights, from the number after each of the nights so far."""
+    nights = np.arange(1, len(kept) + 1)
+    later = len(kept) // 2
+    slope, start = np.polyfit(nights[later:], kept[later:], 1)
+    return float(start + 365 * slope)
 
 
 def simulate(

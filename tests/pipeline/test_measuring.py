@@ -158,7 +158,8 @@ def test_processes_that_measure_end_with_a_killed_owner(tmp_path: Path) -> None:
     )
     assert owner.stdout is not None
     pids = [int(pid) for pid in owner.stdout.readline().split()]
-    assert pids and all(runs(pid) for pid in pids)
+    assert pids
+    assert all(runs(pid) for pid in pids)
     owner.kill()
     owner.communicate()
     deadline = time.monotonic() + 20
