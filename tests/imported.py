@@ -1,5 +1,7 @@
 """What processes of ``tests.processes`` find imported; importing this module imports it."""
 
+import atexit
+import gc
 from importlib import import_module
 from typing import Final
 
@@ -20,3 +22,5 @@ _NAMES: Final = (
 with many_imports():
     for name in _NAMES:
         import_module(name)
+# Or bindings report leaks as the server of processes ends.
+atexit.register(gc.unfreeze)

@@ -4,7 +4,7 @@ Nothing is written or fetched.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -38,6 +38,7 @@ from catalog_gen.store.products import (
     collapse,
     feed_diff,
     incoming_products,
+    products_among,
 )
 from catalog_gen.store.prompts import reasons_behind, unsupported_products
 from catalog_gen.store.publications import hold
@@ -121,17 +122,16 @@ def make_plan(catalog: Catalog, *, budget: Budget = NO_LIMIT) -> Plan:
     drawer = Drawer.of(catalog)
     warning = language_warning([each.title for each in contents.products], drawer.budget.count)
     views = compile_views(catalog.settings, attributes, drawer.dialect)
+    rejections = tuple(contents.rejections)
+    photos = _unread_photos(contents.products, catalog.settings)
+    platform, skipped = contents.platform, contents.skipped
+    products = list(contents.products)
+    active = len(products)
+    del contents  # a million products take half a gigabyte, and the relation has a copy
     with catalog.store.peek() as connection:
-        relation = incoming_products(connection, contents.products)
-        active = {product.product_id for product in contents.products}
-        rejections = tuple(contents.rejections)
-        photos = _unread_photos(contents.products, catalog.settings)
-        platform, skipped = contents.platform, contents.skipped
-        del contents  # a million products take a gigabyte, and the relation has a copy
+        relation = incoming_products(connection, _drained(products))
         diff = feed_diff(connection, relation)
-        changes = replace(
-            diff.changes(len(active), len(rejections)), platform=platform, skipped=skipped
-        )
+        changes = replace(diff.changes(active, len(rejections)), platform=platform, skipped=skipped)
         feed = catalog.settings.feed
         refusal = collapse(changes, str(feed.path), feed.shrink_limit)
         seconds = picture_seconds(connection, catalog, drawer)
@@ -144,7 +144,7 @@ def make_plan(catalog: Catalog, *, budget: Budget = NO_LIMIT) -> Plan:
         made = made_among(connection, wanted)
         settled = made | given_up_among(connection, wanted)
         left_over = list(_left_over(connection, catalog, drawer))
-        sharing = _sharing(connection, wishes, left_over, active)
+        sharing = _sharing(connection, wishes, left_over, relation)
         items = [
             PlanItem(
                 product_id=wish.stale.product_id,
@@ -178,10 +178,11 @@ def make_plan(catalog: Catalog, *, budget: Budget = NO_LIMIT) -> Plan:
             # A view that was removed from the settings is not drawn.
             if left.view in seconds and sharing[left.look_id] and left.recipe_id not in listed
         ]
+        there = products_among(connection, relation, unsupported)
         left_out = tuple(
             Unsupported(product_id, why)
             for product_id, why in unsupported.items()
-            if product_id in active
+            if product_id in there
         )
         gates = _gates(connection, catalog.settings, changes.active, len(left_out))
         again = _scored_again(connection, catalog)
@@ -207,6 +208,13 @@ def make_plan(catalog: Catalog, *, budget: Budget = NO_LIMIT) -> Plan:
         scored_again=again,
         lessons=lessons,
     )
+
+
+def _drained(products: list[Product]) -> Iterator[Product]:
+    """The products in their order, each forgotten as it is taken."""
+    products.reverse()
+    while products:
+        yield products.pop()
 
 
 def _scored_again(connection: DuckDBPyConnection, catalog: Catalog) -> ScoredAgain:
@@ -322,12 +330,12 @@ def _sharing(
     connection: DuckDBPyConnection,
     wishes: Sequence[DesiredPrompt],
     left_over: Sequence[_LeftOver],
-    active: Collection[str],
+    incoming: str,
 ) -> Mapping[str, set[str]]:
     """The products that would share a look, by look: those that keep asking for it, and new ones.
 
     Args:
-        active: the products of the feed.
+        incoming: the relation of the feed's products.
     """
     sharing: dict[str, set[str]] = defaultdict(set)
     replaced = {(wish.stale.product_id, wish.stale.view) for wish in wishes}
@@ -336,10 +344,14 @@ def _sharing(
             sharing[wish.look_id].add(wish.stale.product_id)
     view_of = {wish.look_id: wish.stale.view for wish in wishes if wish.look_id is not None}
     view_of |= {left.look_id: left.view for left in left_over}
-    for look_id, asking in askers(connection, view_of.keys()).items():
+    asking = askers(connection, view_of.keys())
+    there = products_among(
+        connection, incoming, {each.product_id for group in asking.values() for each in group}
+    )
+    for look_id, group in asking.items():
         sharing[look_id] |= {
             each.product_id
-            for each in asking
-            if each.product_id in active and (each.product_id, view_of[look_id]) not in replaced
+            for each in group
+            if each.product_id in there and (each.product_id, view_of[look_id]) not in replaced
         }
     return sharing

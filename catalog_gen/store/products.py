@@ -101,6 +101,20 @@ def incoming_products(
     return name
 
 
+def products_among(
+    connection: DuckDBPyConnection, relation: str, product_ids: Iterable[str]
+) -> set[str]:
+    """Those of the products that a relation with the products table's columns has."""
+    with registered(connection, "asked_products", strings(product_ids)):
+        rows = connection.execute(
+            f"""
+            SELECT product_id FROM "{relation}"
+            WHERE product_id IN (SELECT value FROM asked_products)
+            """
+        ).fetchall()
+    return {product_id for (product_id,) in rows}
+
+
 def feed_diff(connection: DuckDBPyConnection, incoming: str) -> FeedDiff:
     """Which products ``record_feed`` would add, change and retire; writes nothing.
 
