@@ -129,6 +129,7 @@ def _decoded(png: bytes) -> Any:
     return np.asarray(Image.open(io.BytesIO(png)))
 
 
+@pytest.mark.slow
 def test_another_process_draws_the_same_bytes(
     sd: LoadedModel, sd_folder: Path, make_job: MakeJob
 ) -> None:

@@ -32,7 +32,7 @@ def silhouette(**how: object) -> NDArray[np.bool_]:
     return np.asarray(black[..., 0] < 128)
 
 
-@pytest.mark.parametrize("side", [128, 700])
+@pytest.mark.parametrize("side", [128, pytest.param(700, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("background", [(255, 255, 255), (214, 214, 214)])
 def test_drawn_products_are_cut_out_to_the_pixel(
     background: tuple[int, int, int], side: int
