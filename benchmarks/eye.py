@@ -143,11 +143,13 @@ def _nested(
 
 
 def _with_least(rubric: Rubric, scorer: str, soundness: float) -> Rubric:
-    """The rubric with another soundness for one point."""
+    """The rubric with another soundness for one point of visual realism."""
 
     def changed(rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
         return tuple(
-            rule.model_copy(update={"one": soundness}) if rule.signal == "soundness" else rule
+            rule.model_copy(update={"one": soundness})
+            if (rule.criterion, rule.signal) == ("visual_realism", "soundness")
+            else rule
             for rule in rules
         )
 
