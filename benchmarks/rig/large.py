@@ -1,7 +1,4 @@
-"""A large invented catalog: planned, and recorded as a refresh does.
-
-Stages are imported where they are called, so that a plan's process loads no more than a plan needs.
-"""
+"""A large invented catalog: recorded as a refresh does, and planned."""
 
 import csv
 from collections.abc import Sequence
@@ -9,8 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from catalog_gen.fingerprint import SHARDS
+from catalog_gen.planning import NO_LIMIT
 from catalog_gen.settings import Home
 from catalog_gen.stages.catalog import Catalog, Stamp
+from catalog_gen.stages.feed import take_feed
+from catalog_gen.stages.plan import make_plan
+from catalog_gen.stages.products import record_products
+from catalog_gen.stages.prompts import write_prompts
 
 CONFIG: Final = Path(__file__).parents[2] / "data" / "catalog.toml"
 COLOURS: Final = ("red", "blue", "green", "black", "white", "yellow")
@@ -62,19 +65,11 @@ def open_catalog(
 
 def plan(catalog: Catalog) -> int:
     """Plan as `catalog-gen plan` does; the number of pictures."""
-    from catalog_gen.stages.plan import make_plan
-
     return len(make_plan(catalog).items)
 
 
 def record(catalog: Catalog) -> int:
     """Record the feed and its prompts, as a refresh does; the number of new prompts."""
-    from catalog_gen.fingerprint import SHARDS
-    from catalog_gen.planning import NO_LIMIT
-    from catalog_gen.stages.feed import take_feed
-    from catalog_gen.stages.products import record_products
-    from catalog_gen.stages.prompts import write_prompts
-
     stamp = Stamp.at_once(RUN)
     record_products(catalog, take_feed(catalog), stamp)
     return write_prompts(catalog, range(SHARDS), stamp, budget=NO_LIMIT).prompts
