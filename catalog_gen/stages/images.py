@@ -35,7 +35,7 @@ from catalog_gen.store.runs import note_figures
 
 #: Pictures drawn between two ingestions of the outbox into the database.
 INGEST_EVERY: Final = 256
-#: Pictures whose recipes and products are in memory at a time, about 5 KB each.
+#: Pictures whose recipes and products are in memory at a time, about 7 KB each.
 PORTION: Final = 20_000
 #: Bytes of concepts that are held at a time.
 _HELD: Final = 512 * 1024**2
