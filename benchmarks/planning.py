@@ -17,23 +17,18 @@ imports included, and their ratio.
 """
 
 import argparse
-import csv
 import json
-import os
-import resource
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from statistics import median
-from time import perf_counter, process_time
 from typing import Any, Final
 
+from rig.large import CHANGED, open_catalog, plan, record, write_feed
+from rig.steps import Figures, children_seconds, in_process, measured
+
+from catalog_gen.stages.catalog import Catalog
+
 ROOT: Final = Path(__file__).parent.parent
-CONFIG: Final = ROOT / "data" / "catalog.toml"
-COLOURS: Final = ("red", "blue", "green", "black", "white", "yellow")
-CATEGORIES: Final = ("mug", "bottle", "bowl", "vase", "chair", "backpack")
-CHANGED: Final = 100
 #: All that a night's judge would store, but for the criteria's words.
 JUDGED: Final = """
     INSERT INTO verdicts BY NAME
@@ -57,8 +52,9 @@ def main() -> None:
     parser.add_argument("--home", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.step:
-        step = record if arguments.step == "record" else plan
-        print(json.dumps(step(arguments.feed, arguments.home, arguments.apart)))
+        work = record_made if arguments.step == "record" else plan
+        catalog = open_catalog(arguments.feed, arguments.home / "home", apart=arguments.apart)
+        print(json.dumps(measured(lambda: work(catalog), "planned")))
         return
     if arguments.beside:
         compared = compare(arguments.products, arguments.turns, arguments.beside)
@@ -95,7 +91,7 @@ def measure(products: int, nights: int, *options: str) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         before, after = home / "before.csv", home / "after.csv"
-        write_feed(before, products, changed=0)
+        write_feed(before, products)
         write_feed(after, products, changed=CHANGED)
         recorded = _step("record", before, home, *options)
         figures = {
@@ -119,16 +115,16 @@ def compare(products: int, turns: int, checkout: Path) -> dict[str, Any]:
     """Plan an unchanged catalog here and in another checkout, in turns."""
     with tempfile.TemporaryDirectory() as folder:
         feed, sides = Path(folder) / "feed.csv", {"here": ROOT, "there": checkout}
-        write_feed(feed, products, changed=0)
+        write_feed(feed, products)
         seconds: dict[str, list[float]] = {name: [] for name in sides}
         memory: dict[str, list[float]] = {name: [] for name in sides}
         for name, root in sides.items():
             _step("record", feed, Path(folder) / name, root=root)
         for _ in range(turns):
             for name, root in sides.items():
-                before = _children_seconds()
+                before = children_seconds()
                 figures = _step("plan", feed, Path(folder) / name, root=root)
-                seconds[name].append(_children_seconds() - before)
+                seconds[name].append(children_seconds() - before)
                 memory[name].append(figures["peak_mb"])
     here, there = median(seconds["here"]), median(seconds["there"])
     return {
@@ -142,85 +138,18 @@ def compare(products: int, turns: int, checkout: Path) -> dict[str, Any]:
     }
 
 
-def _children_seconds() -> float:
-    """The processor seconds of the processes that have ended."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
-
-
-def write_feed(path: Path, products: int, *, changed: int, shift: int = 1) -> None:
-    """A feed whose prices all differ from the last one's, and whose first colours do."""
-    with path.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(("id", "title", "product_type", "color", "material", "price"))
-        for number in range(products):
-            moved = shift if number < changed else 0
-            colour = COLOURS[(number + moved) % len(COLOURS)]
-            category = CATEGORIES[number % len(CATEGORIES)]
-            price = f"{number % 90 + 9 + 0.5 * bool(changed) + 0.01 * (shift % 9):.2f} EUR"
-            title = f"{colour.title()} {category.title()} No. {number}"
-            writer.writerow((f"sku-{number:07d}", title, category, colour, "ceramic", price))
-
-
-def record(feed: Path, home: Path, apart: bool) -> dict[str, Any]:
+def record_made(catalog: Catalog) -> int:
     """Record the feed, its prompts, and the ledger's rows as made and accepted."""
-    from catalog_gen.fingerprint import SHARDS
-    from catalog_gen.planning import NO_LIMIT
-    from catalog_gen.stages.catalog import Stamp
-    from catalog_gen.stages.feed import take_feed
-    from catalog_gen.stages.products import record_products
-    from catalog_gen.stages.prompts import write_prompts
-
-    catalog = _open(feed, home, apart)
-    started = perf_counter(), process_time()
-    stamp = Stamp.at_once("benchmark")
-    record_products(catalog, take_feed(catalog), stamp)
-    write_prompts(catalog, range(SHARDS), stamp, budget=NO_LIMIT)
+    recorded = record(catalog)
     with catalog.store.writing() as connection:
         connection.execute("UPDATE ledger SET status = 'made'")
         connection.execute(JUDGED)
-    return _figures(started, 0)
+    return recorded
 
 
-def plan(feed: Path, home: Path, apart: bool) -> dict[str, Any]:
-    """Plan as `catalog-gen plan` does."""
-    from catalog_gen.stages.plan import make_plan
-
-    catalog = _open(feed, home, apart)
-    started = perf_counter(), process_time()
-    return _figures(started, len(make_plan(catalog).items))
-
-
-def _open(feed: Path, home: Path, apart: bool) -> Any:
-    from dataclasses import replace
-
-    from catalog_gen.settings import Home
-    from catalog_gen.stages.catalog import Catalog
-
-    catalog = Catalog.open(CONFIG, Home(home / "home"), feed)
-    if apart:
-        look = catalog.settings.model_copy(update={"look": ("product_id",)})
-        catalog = replace(catalog, settings=look)
-    return catalog
-
-
-def _figures(started: tuple[float, float], planned: int) -> dict[str, Any]:
-    return {
-        "seconds": perf_counter() - started[0],
-        "processor": process_time() - started[1],
-        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-        "planned": planned,
-    }
-
-
-def _step(name: str, feed: Path, home: Path, *options: str, root: Path = ROOT) -> dict[str, Any]:
+def _step(name: str, feed: Path, home: Path, *options: str, root: Path = ROOT) -> Figures:
     script = root / "benchmarks" / "planning.py"
-    command = [sys.executable, str(script), "--step", name, "--feed", str(feed)]
-    command += ["--home", str(home), *options]
-    environment = {**os.environ, "PYTHONPATH": str(root)}
-    done = subprocess.run(command, stdout=subprocess.PIPE, check=True, env=environment)
-    figures: dict[str, Any] = json.loads(done.stdout)
-    return figures
+    return in_process(script, "--step", name, "--feed", str(feed), "--home", str(home), *options)
 
 
 if __name__ == "__main__":

@@ -5,9 +5,9 @@ It does not decide what is published: a picture that one channel refuses may sui
 """
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from pathlib import Path
 from typing import Final, Literal, Self
 
@@ -69,12 +69,13 @@ class PassportRule(Chosen):
         low = -float("inf") if self.at_least is None else self.at_least
         high = float("inf") if self.at_most is None else self.at_most
         kept = low <= value <= high
-        words = f"{worded(self.says, value)} ({self._range()})"
+        words = f"{worded(self.says, value)} ({self._range})"
         if self.since is not None and day < self.since:
             fate = "will pass" if kept else "will fail"
             return Check(self.fact, "coming", f"{words}: {fate} from {self.since} on")
         return Check(self.fact, "passed" if kept else "failed", words)
 
+    @cached_property
     def _range(self) -> str:
         shown = percent if "{percent}" in self.says else number
         bounds = (("at least", self.at_least), ("at most", self.at_most))
@@ -97,12 +98,11 @@ class Passport(Chosen):
         self, file: "PictureFile", signals: Signals | None, day: date, slot: Slot = "main"
     ) -> "Stamped":
         """Check a picture for a slot on a day; without signals, their facts count as unmeasured."""
-        facts = picture_facts(file, signals)
         checks = [
             found
             for rule in self.rules
             if (slot == "main" or not rule.main_only)
-            and (found := rule.check(facts[rule.fact], day)) is not None
+            and (found := rule.check(picture_fact(rule.fact, file, signals), day)) is not None
         ]
         known = ", ".join(self.formats)
         checks.append(
@@ -187,15 +187,19 @@ class Stamped:
         return tuple(check.words for check in self.checks if check.outcome == "failed")
 
 
-def picture_facts(file: PictureFile, signals: Signals | None) -> Mapping[str, float | None]:
-    """The values of ``PASSPORT_FACTS`` for one picture; None: not measured."""
-    return {
-        **{name: signals.number(name) if signals else None for name in MEASURED},
-        "shorter_side": min(file.width, file.height),
-        "longer_side": max(file.width, file.height),
-        "megapixels": file.width * file.height / 1e6,
-        "megabytes": file.size / 1e6,
-    }
+def picture_fact(name: str, file: PictureFile, signals: Signals | None) -> float | None:
+    """The value of one of ``PASSPORT_FACTS`` for a picture; None: not measured."""
+    match name:
+        case "shorter_side":
+            return min(file.width, file.height)
+        case "longer_side":
+            return max(file.width, file.height)
+        case "megapixels":
+            return file.width * file.height / 1e6
+        case "megabytes":
+            return file.size / 1e6
+        case _:
+            return signals.number(name) if signals else None
 
 
 def load_passports(path: Path) -> dict[str, Passport]:

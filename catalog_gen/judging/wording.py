@@ -21,4 +21,9 @@ def worded(says: str, value: float, **words: str) -> str:
     Raises:
         KeyError, IndexError, ValueError: the clause holds anything else in braces.
     """
-    return says.format(value=number(value), percent=percent(value), **words)
+    # A night writes millions of clauses, and few have both.
+    if "{value" in says:
+        words["value"] = number(value)
+    if "{percent" in says:
+        words["percent"] = percent(value)
+    return says.format(**words)

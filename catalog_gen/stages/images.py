@@ -30,11 +30,13 @@ from catalog_gen.store.cutouts import stored_masks
 from catalog_gen.store.drawing_lock import drawing_lock
 from catalog_gen.store.figures import drawn_in_run
 from catalog_gen.store.images import kept_among
-from catalog_gen.store.ledger import WorkItem, open_work, record_failures
+from catalog_gen.store.ledger import WorkItem, open_recipes, record_failures, work_of
 from catalog_gen.store.runs import note_figures
 
 #: Pictures drawn between two ingestions of the outbox into the database.
 INGEST_EVERY: Final = 256
+#: Pictures whose recipes and products are in memory at a time, about 7 KB each.
+PORTION: Final = 20_000
 #: Bytes of concepts that are held at a time.
 _HELD: Final = 512 * 1024**2
 
@@ -76,6 +78,8 @@ class _Tally:
     device: str = ""
     workers: Counter[str] = field(default_factory=Counter)
     held_up: str = ""
+    total: int = 0
+    done: int = 0
     failed: int = 0
     set_aside: list[str] = field(default_factory=list)
 
@@ -92,19 +96,18 @@ def draw_missing(
 ) -> DrawResult:
     """Draw all open work of these shards; notes ``images``, ``drawing`` and ``seconds``.
 
+    The work is read in portions, so that memory doesn't grow with it.
+
     Args:
         engine: called at most once, if there is something to draw.
 
     Raises:
-        StoreBusyError: another process holds the database at the beginning or at the end; the drawn
-            pictures wait in the outbox. In between, drawing continues.
+        StoreBusyError: another process holds the database at the beginning or the end of a portion;
+            the drawn pictures wait in the outbox. In between, drawing continues.
         StoreError: the database or the outbox failed; what was drawn before is kept.
         DrawingError: the engine as a whole failed; what was drawn before is kept.
     """
-    tries = catalog.settings.limits.tries
-    return draw_found(
-        catalog, engine, lambda connection: open_work(connection, shards, tries), stamp
-    )
+    return _draw_portions(catalog, engine, lambda: _open_work(catalog, shards), stamp)
 
 
 def draw_found(
@@ -114,37 +117,86 @@ def draw_found(
     stamp: Stamp,
 ) -> DrawResult:
     """Draw the work that ``find`` finds in the database; as ``draw_missing``."""
+
+    def found() -> _Found:
+        with catalog.store.reading() as connection:
+            work = find(connection)
+        return _Found(len(work), iter([work]))
+
+    return _draw_portions(catalog, engine, found, stamp)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """Work by portions that fit into memory, and how many pictures it is in all."""
+
+    total: int
+    portions: Iterator[list[WorkItem]]
+
+
+def _open_work(catalog: Catalog, shards: Collection[int]) -> _Found:
+    with catalog.store.reading() as connection:
+        ids = open_recipes(connection, shards, catalog.settings.limits.tries)
+
+    def portions() -> Iterator[list[WorkItem]]:
+        for start in range(0, len(ids), PORTION):
+            with catalog.store.reading() as connection:
+                work = work_of(connection, ids.slice(start, PORTION), shards)
+            yield work
+
+    return _Found(len(ids), portions())
+
+
+def _draw_portions(
+    catalog: Catalog,
+    engine: Callable[[], Draws],
+    find: Callable[[], _Found],
+    stamp: Stamp,
+) -> DrawResult:
     tally = _Tally()
-    tries = catalog.settings.limits.tries
+    loaded: Draws | None = None
     with drawing_lock(catalog.home):
         # Ingest the outbox first: open work read before would include pictures already drawn.
         _take_over(catalog, stamp, tally)
-        with catalog.store.reading() as connection:
-            work = find(connection)
-        jobs, failures = _jobs(catalog, work)
-        if failures:
-            with catalog.store.writing() as connection:
-                record_failures(connection, failures, tries, stamp.run_id, stamp.now)
-        if jobs:
-            started = perf_counter()
-            loaded = engine()
-            shard_of = {item.recipe_id: item.shard for item in work}
-            beside = _beside(catalog, loaded, work, jobs)
-            try:
-                made = _draw(catalog, loaded, jobs, stamp, tally, beside)
-                tally.by_shard.update(shard_of[recipe_id] for recipe_id in made)
+        found = find()
+        tally.total = found.total
+        for work in found.portions:
+            jobs = _jobs(catalog, work, stamp, tally)
+            if not jobs:
+                continue
+            if loaded is None:
+                started = perf_counter()
+                loaded = engine()
                 tally.seconds = perf_counter() - started
-                tally.device = loaded.environment.device
-                _take_over(catalog, stamp, tally)
-                _require_all(catalog, made, tally)
-                if beside is not None:
-                    beside.store()
-            finally:
-                if beside is not None:
-                    beside.close()
+            _draw_portion(catalog, loaded, work, jobs, stamp, tally)
         with catalog.store.writing() as connection:
             result = _counted(connection, tally, stamp)
     return result
+
+
+def _draw_portion(
+    catalog: Catalog,
+    engine: Draws,
+    work: Sequence[WorkItem],
+    jobs: Sequence[DrawJob],
+    stamp: Stamp,
+    tally: _Tally,
+) -> None:
+    started = perf_counter()
+    shard_of = {item.recipe_id: item.shard for item in work}
+    beside = _beside(catalog, engine, work, jobs)
+    try:
+        made = _draw(catalog, engine, jobs, stamp, tally, beside)
+        tally.by_shard.update(shard_of[recipe_id] for recipe_id in made)
+        tally.seconds += perf_counter() - started
+        tally.device = engine.environment.device
+        _take_over(catalog, stamp, tally)
+        _require_all(catalog, made, tally)
+        if beside is not None:
+            beside.store()
+    finally:
+        if beside is not None:
+            beside.close()
 
 
 def _counted(connection: DuckDBPyConnection, tally: _Tally, stamp: Stamp) -> DrawResult:
@@ -179,7 +231,7 @@ def _counted(connection: DuckDBPyConnection, tally: _Tally, stamp: Stamp) -> Dra
     )
 
 
-def _jobs(catalog: Catalog, work: Sequence[WorkItem]) -> tuple[list[DrawJob], list[Failure]]:
+def _jobs(catalog: Catalog, work: Sequence[WorkItem], stamp: Stamp, tally: _Tally) -> list[DrawJob]:
     """Find photos and masks, but no concepts; a product whose photo may not be read fails here."""
     with catalog.store.reading() as connection:
         masks = stored_masks(connection, {each.recipe.mask_sha256 or "" for each in work})
@@ -196,7 +248,12 @@ def _jobs(catalog: Catalog, work: Sequence[WorkItem]) -> tuple[list[DrawJob], li
                 continue
         mask = masks.get(item.recipe.mask_sha256 or "")
         jobs.append(DrawJob(item.recipe_id, item.recipe, reference, mask))
-    return jobs, failures
+    if failures:
+        tally.total -= len(failures)
+        tries = catalog.settings.limits.tries
+        with catalog.store.writing() as connection:
+            record_failures(connection, failures, tries, stamp.run_id, stamp.now)
+    return jobs
 
 
 def _with_concepts(catalog: Catalog, jobs: Sequence[DrawJob]) -> Iterator[list[DrawJob]]:
@@ -252,7 +309,7 @@ def _draw(
 
     Returns the ids of the recipes that now have a picture.
     """
-    report("draw", 0, len(jobs))
+    report("draw", tally.done, tally.total, tally.note)
     made: list[str] = []
     writing: list[Future[None]] = []
     taking: list[Future[None]] = []
@@ -289,7 +346,8 @@ def _draw(
                     if all(each.done() for each in taking):
                         _finish(taking)
                         taking.append(taker.submit(_take_over_meanwhile, catalog, stamp, tally))
-                report("draw", done, len(jobs), tally.note)
+                tally.done += 1
+                report("draw", tally.done, tally.total, tally.note)
         finally:
             if batch:
                 hand_over()

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Final
 
 import numpy as np
+import pyarrow as pa
 from duckdb import DuckDBPyConnection
 from numpy.typing import NDArray
 
@@ -20,6 +21,7 @@ from catalog_gen.progress import report
 from catalog_gen.recipe import Recipe
 from catalog_gen.settings import ViewSettings
 from catalog_gen.stages.catalog import Catalog, Stamp
+from catalog_gen.store.relations import limit_memory
 from catalog_gen.store.runs import note_figures
 from catalog_gen.store.scores import likenesses
 from catalog_gen.store.verdicts import ToJudge, VerdictRow, save_verdicts, unjudged
@@ -175,6 +177,7 @@ def _twins(
     found: dict[str, Twin | None] = {}
     for view in sorted({item.view for item in todo}):
         with catalog.store.reading() as connection:
+            limit_memory(connection)
             known = likenesses(connection, scorer_hash, view)
         wanted = {item.image_id for item in todo if item.view == view}
         places = [place for place, each in enumerate(known.image_ids) if each in wanted]
@@ -190,8 +193,12 @@ def _twins(
 
 
 def _numbered(names: Sequence[str]) -> NDArray[np.int64]:
-    """Equal numbers for equal names, since comparing numbers is a hundred times faster."""
-    return np.unique(names, return_inverse=True)[1].astype(np.int64)
+    """Equal numbers for equal names, since comparing numbers is a hundred times faster.
+
+    By Arrow: NumPy would store a million prompts at the length of the longest, and sort them.
+    """
+    indices = pa.array(names, pa.string()).dictionary_encode().indices
+    return np.asarray(indices.to_numpy(), dtype=np.int64)
 
 
 def _row(

@@ -135,8 +135,15 @@ def outdated_scores(
     """
     rows = connection.execute(
         """
+        WITH otherwise AS (
+            SELECT DISTINCT image_id FROM scores
+            WHERE lookers <> $lookers OR $scorer IS NOT NULL AND scorer <> $scorer
+        ), newest AS (
+            FROM scores SEMI JOIN otherwise USING (image_id)
+            QUALIFY row_number() OVER (PARTITION BY image_id ORDER BY seq DESC) = 1
+        )
         SELECT scorer, lookers, count(*) AS pictures
-        FROM newest_scores JOIN wanted_candidates ON recipe_id = image_id AND status = 'made'
+        FROM newest JOIN wanted_candidates ON recipe_id = image_id AND status = 'made'
         JOIN images USING (image_id)
         WHERE dropped_at IS NULL AND (
             lookers <> $lookers OR $scorer IS NOT NULL AND scorer <> $scorer

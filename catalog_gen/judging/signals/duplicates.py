@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 _SIDE: Final = 32
 _KEPT: Final = 8
-#: Pictures compared with all others in one batch: 256 with 100,000 take 200 MB.
-_TOGETHER: Final = 256
+#: Comparisons of two pictures in one batch: they take about 80 MB.
+_TOGETHER: Final = 5_000_000
 _NO_BITS: Final = 65
 _DIGITS: Final = 5
 
@@ -91,8 +91,9 @@ def nearest_twins(pictures: Likenesses, asked: NDArray[np.int64]) -> list[Twin |
     Products with the same prompt are meant to look similar and are not compared.
     """
     found: list[Twin | None] = []
-    for start in range(0, len(asked), _TOGETHER):
-        own = asked[start : start + _TOGETHER, None]
+    size = max(1, _TOGETHER // max(1, len(pictures.products)))
+    for start in range(0, len(asked), size):
+        own = asked[start : start + size, None]
         related = (pictures.products[own] == pictures.products) | (
             pictures.wishes[own] == pictures.wishes
         )
