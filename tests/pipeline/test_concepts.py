@@ -24,6 +24,8 @@ from catalog_gen.planning import NO_LIMIT, Budget
 from catalog_gen.settings import Home
 from catalog_gen.stages.catalog import Catalog, Stamp
 from catalog_gen.stages.drawer import Drawer
+from catalog_gen.stages.experiment_plan import plan_experiment
+from catalog_gen.stages.experiments import draw_experiment
 from catalog_gen.stages.failures import outlook
 from catalog_gen.stages.feed import take_feed
 from catalog_gen.stages.lessons import learn_concepts, plan_lessons
@@ -170,6 +172,52 @@ def test_a_backup_has_the_concepts(taught: Shop, tmp_path: Path) -> None:
     assert any("there is none" in each for each in lost)
 
 
+def test_an_experiment_draws_with_what_was_learned(taught: Shop, tmp_path: Path) -> None:
+    file = tmp_path / "owned.toml"
+    grid = """
+[grids.owned]
+view = "owned"
+products = ["sku-1"]
+[grids.owned.axes]
+steps = [2, 3]
+method = ["learned", "text2img"]
+"""
+    file.write_text(grid, "utf-8")
+    planned = plan_experiment(taught.catalog, file)
+    ((concept, prompt),) = taught.query(
+        "SELECT DISTINCT concept_sha256, prompt FROM lineage "
+        "WHERE view = 'owned' AND product_id = 'sku-1'"
+    )
+    assert {
+        (cell.recipe.method.name, cell.recipe.concept_sha256, cell.recipe.prompt)
+        for cell in planned.cells
+    } == {("learned", concept, prompt), ("text2img", None, "red mug on wood")}
+    nights = {str(image_id) for (image_id,) in taught.query(OWNED)}
+    assert len(planned.drawn & nights) == 1  # the cell with the view's own settings
+    stamp = Stamp.at_once("experiment")
+    draw_experiment(taught.catalog, planned, lambda _: taught.engine, taught.scorer, stamp)
+    assert plan_experiment(taught.catalog, file).missing == 0
+    drawn = taught.query("SELECT count(DISTINCT sha256) FROM images WHERE run_id = 'experiment'")
+    assert drawn == [(3,)]
+
+
+@pytest.mark.parametrize(
+    ("change", "rule"),
+    [
+        (('view = "owned"', 'view = "packshot"'), "it needs a concept"),
+        (("sku-1", "sku-3"), "sku-3: was not learned.*`catalog-gen refresh` learns it"),
+    ],
+)
+def test_an_experiment_learns_nothing(
+    taught: Shop, tmp_path: Path, change: tuple[str, str], rule: str
+) -> None:
+    file = tmp_path / "owned.toml"
+    grid = '[grids.a]\nview = "owned"\nproducts = ["sku-1"]\n[grids.a.axes]\nmethod = ["learned"]\n'
+    file.write_text(grid.replace(*change), "utf-8")
+    with pytest.raises(ConfigError, match=rule):
+        plan_experiment(taught.catalog, file)
+
+
 @pytest.mark.slow
 def test_what_changes_is_learned_again_and_nothing_else(tmp_path: Path) -> None:
     shop = teaching_shop(tmp_path)
@@ -276,9 +324,9 @@ def test_a_lesson_that_was_given_up_is_learned_on_request(tmp_path: Path) -> Non
     assert "1 product could not be learned: it changed while it was read. Refresh again." in left()
     assert "given up: sku-1 word" in left()
     photo.write_bytes(content)
-    for kinds, products in ((["failed"], []), (["given up"], ["sku-2"])):
+    for kinds, others in ((["failed"], []), (["given up"], ["sku-2"])):
         stamp = Stamp.at_once("in vain")
-        again = learn_again(shop.catalog, load, kinds, stamp, products=products)
+        again = learn_again(shop.catalog, load, kinds, stamp, products=others)
         assert (again.learned, again.failed) == (0, 0)
     again = learn_again(shop.catalog, load, ["given up"], Stamp.at_once("again"))
     assert (again.learned, again.failed) == (1, 0)
