@@ -115,7 +115,7 @@ def all_drawn(catalog: CatalogResource) -> dg.AssetCheckResult:
     opened = catalog.open()
     with opened.store.reading() as connection:
         groups = grouped(open_failures(connection))
-    pictures = sum(group.pictures for group in groups)
+    pictures = sum(group.count for group in groups)
     if not pictures:
         return dg.AssetCheckResult(passed=True, description="every wanted picture was drawn")
     rows = [
@@ -137,7 +137,7 @@ def all_drawn(catalog: CatalogResource) -> dg.AssetCheckResult:
         passed=False,
         severity=dg.AssetCheckSeverity.ERROR,
         description=f"Pictures that could not be drawn: {pictures}. "
-        + " ".join(f"{group.pictures} x {group.rule}. {group.remedy}" for group in groups[:SHOWN])
+        + " ".join(f"{group.count} x {group.rule}. {group.remedy}" for group in groups[:SHOWN])
         + f" Then materialise candidate_images of shard {', '.join(map(shard_key, shards))} again, "
         "or run `catalog-gen retry`.",
         metadata={

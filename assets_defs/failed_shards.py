@@ -57,13 +57,13 @@ def is_mark(run: dg.DagsterRun) -> bool:
 def in_words(run_id: str, groups: tuple[FailureGroup, ...]) -> str:
     """Describe what failed, what to do about it, and how to draw it again."""
     lines = [
-        f"{group.pictures} x {group.rule}. {group.remedy}".rstrip()
+        f"{group.count} x {group.rule}. {group.remedy}".rstrip()
         + f" ({', '.join(f'{each.product_id} {each.view}' for each in group.failed)})"
         for group in groups[:_TOLD]
     ]
     if len(groups) > _TOLD:
         lines.append(f"{len(groups) - _TOLD} more reasons: see the check all_drawn.")
-    pictures = sum(group.pictures for group in groups)
+    pictures = sum(group.count for group in groups)
     return "\n".join(
         [
             f"Pictures that could not be drawn: {pictures}. Run {run_id[:8]} itself continued.",

@@ -14,6 +14,7 @@ from catalog_gen.stages.catalog import Stamp
 from catalog_gen.stages.images import draw_missing
 from catalog_gen.stages.mending import Kind, mend
 from catalog_gen.stages.prompts import write_prompts
+from catalog_gen.stages.relearning import learn_again
 from catalog_gen.stages.scores import score_images
 from catalog_gen.stages.verdicts import judge_images
 from catalog_gen.store.drawing_lock import drawing_process
@@ -26,9 +27,11 @@ class Again(dg.Config):
     """What a run that starts at ``candidate_images`` redraws; a whole refresh ignores it."""
 
     failed: bool = Field(
-        default=True, description="Failed pictures that the next night would try again."
+        default=True, description="Failed pictures and lessons that the next night would try again."
     )
-    given_up: bool = Field(default=True, description="Failed pictures without attempts left.")
+    given_up: bool = Field(
+        default=True, description="Failed pictures and lessons without attempts left."
+    )
     rejected: bool = Field(
         default=False,
         description="Pictures of products and views whose every candidate was rejected.",
@@ -77,17 +80,28 @@ def candidate_images(
 ) -> None:
     """Candidate pictures: draws exactly what the ledger still wants.
 
-    Materialised without the prompts, it first resets what failed, on the assumption that the cause
-    was fixed.
+    Materialised without the prompts, it first resets what failed, lessons too, on the assumption
+    that the cause was fixed.
     """
     opened = catalog.open()
     stamp = Stamp.at_once(context.run.run_id)
     wanted = shards_of(context)
     if not context.job_def.has_node_named(prompts.op.name):  # prompts are not part of this run
+        learned = learn_again(
+            opened,
+            lambda: diffusion_pipeline.model(opened),
+            config.kinds,
+            stamp,
+            shards=wanted,
+            products=config.products,
+        )
+        for problem in learned.problems:
+            context.log.warning(f"Not learned: {problem}")
         mended = mend(opened, config.kinds, stamp, shards=wanted, products=config.products)
         context.log.info(
             f"Failed pictures planned again: {mended.again}; products with a new photo: "
-            f"{mended.photos}; new candidates after rejections: {mended.rungs}"
+            f"{mended.photos}; new candidates after rejections: {mended.rungs}; products learned: "
+            f"{learned.learned}"
         )
     other = drawing_process(opened.home)
     if other is not None:

@@ -1,15 +1,18 @@
-"""Prints the pictures that could not be drawn, grouped by reason, with the next step."""
+"""Prints what could not be drawn or learned, grouped by reason, with the next step."""
 
 from rich.console import Console
 
+from catalog_gen.cli.output import counted
 from catalog_gen.stages.failures import FailureGroup, Outlook
 
 
 def print_outlook(console: Console, left: Outlook) -> None:
     """Print the failures that people must resolve, in full, with their remedies."""
     for group in left.groups:
-        _print_group(console, group)
-    if left.groups:
+        _print_group(console, "picture", "drawn", group)
+    for group in left.lessons:
+        _print_group(console, "product", "learned", group)
+    if left.groups or left.lessons:
         console.print(
             "After fixing the cause, run `catalog-gen retry` to draw it again, or materialise "
             "candidate_images of the shard in Dagster's page."
@@ -27,9 +30,8 @@ def print_outlook(console: Console, left: Outlook) -> None:
         console.print("[yellow]No product has a live picture.[/]")
 
 
-def _print_group(console: Console, group: FailureGroup) -> None:
-    noun = "picture" if group.pictures == 1 else "pictures"
-    console.print(f"[yellow]{group.pictures} {noun} could not be drawn[/]:", end=" ")
+def _print_group(console: Console, noun: str, done: str, group: FailureGroup) -> None:
+    console.print(f"[yellow]{counted(group.count, noun)} could not be {done}[/]:", end=" ")
     console.print(f"{group.rule}. {group.remedy}".strip(), markup=False)
     if group.values:
         console.print(f"  with: {', '.join(group.values)}", markup=False)

@@ -103,7 +103,7 @@ def retry(
     config: ConfigOption = DEFAULT_CONFIG,
     json: JsonOption = False,
 ) -> None:
-    """Draw failed pictures again after fixing the cause; their attempts are counted from zero."""
+    """Draw and learn again what failed, after fixing the cause; attempts count from zero."""
     from catalog_gen.cli.refresh import run_retry
 
     chosen = {"failed": failed, "given up": given_up, "rejected": rejected}

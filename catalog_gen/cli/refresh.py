@@ -81,14 +81,17 @@ def run_retry(config: Path, kinds: "Sequence[Kind]", products: Sequence[str], as
         CatalogError: what stopped the run.
     """
     from catalog_gen.stages.mending import mendable
+    from catalog_gen.stages.relearning import open_lesson_failures
 
     settings = load_settings(config)
     home = prepare(config)
     with Store(home).reading() as connection:
         failures, rejected = mendable(connection, kinds)
+        lessons = open_lesson_failures(connection, settings)
     lacking = [(each.product_ids, each.shards) for each in failures]
     lacking += [(each.product_ids, each.shards) for each in rejected]
     found = [place for ids, shards in lacking for place in zip(ids, shards, strict=True)]
+    found += [(each.product_id, each.shard) for each, kind in lessons if kind in kinds]
     if products:
         unknown = sorted(set(products) - {product_id for product_id, _ in found})
         if unknown:
@@ -154,7 +157,8 @@ def _run(
         }
         for each in failures
     ]
-    code = 1 if left.groups or summary["held_back"] or left.nothing_live else 0
+    failing = left.groups or left.lessons
+    code = 1 if failing or summary["held_back"] or left.nothing_live else 0
     if error:
         code = error.exit_code
         summary["error"] = asdict(CommandFailure.of(error))

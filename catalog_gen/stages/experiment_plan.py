@@ -13,6 +13,7 @@ from typing import Final
 from catalog_gen.broken_rules import nearest
 from catalog_gen.catalog.aliases import canonical_field
 from catalog_gen.catalog.product import CORE_FIELDS, Product
+from catalog_gen.concept import without_word
 from catalog_gen.errors import ConfigError, InputError
 from catalog_gen.experiments.definition import (
     Experiment,
@@ -32,7 +33,8 @@ from catalog_gen.stages.cutouts import MASK_HASH
 from catalog_gen.stages.drawer import Drawer
 from catalog_gen.stages.products import REFERENCE_HASH, photo_hash
 from catalog_gen.stages.prompts import DesiredPrompt, wish_for
-from catalog_gen.stages.views import View, compile_views
+from catalog_gen.stages.views import CONCEPT, CONCEPT_HASH, Teaching, View, compile_views
+from catalog_gen.store.concepts import known_concepts
 from catalog_gen.store.experiments import drawn_among
 from catalog_gen.store.figures import seconds_a_step
 from catalog_gen.store.products import products_named
@@ -42,6 +44,7 @@ from catalog_gen.store.prompts import StaleInput, known_attributes
 _NEEDED: Final = {
     "photo": (REFERENCE_HASH, "Give it a reference photo in one of feed.reference_folders."),
     "mask": (MASK_HASH, "Add a view with this method and refresh: that cuts photos out."),
+    "concept": (CONCEPT_HASH, "Name a view that draws with concepts, for its products."),
 }
 
 
@@ -179,7 +182,28 @@ class _Drawing:
         only = self.catalog.settings.model_copy(update={"views": {view: settings}})
         known = self._attributes | subject.product.attributes.keys()
         (compiled,) = compile_views(only, known, drawer.dialect)
+        if compiled.teaching is not None:
+            subject = self._taught(view, subject, compiled.teaching, drawer)
         return _wish(compiled, subject, drawer)
+
+    def _taught(self, view: str, subject: _Subject, teaching: Teaching, drawer: Drawer) -> _Subject:
+        """The subject with what a refresh has learned about it."""
+        product = subject.product
+        photo = product.attributes.get(REFERENCE_HASH, "")
+        lesson_id = teaching.lesson(product.fields(), photo, drawer).lesson_id if photo else ""
+        with self.catalog.store.peek() as connection:
+            known = known_concepts(connection, [lesson_id]).get(lesson_id)
+        if known is None or not known.concept_sha256:
+            failed = f"; it failed: {known.problem}" if known else ""
+            raise ConfigError(
+                f"views.{view} draws with concepts.{teaching.name}, and {subject.name}",
+                f"was not learned with this photo, model and these settings{failed}",
+                "`catalog-gen refresh` learns it, if the feed has the product and the view is for "
+                "it; `catalog-gen concepts` lists what was learned.",
+            )
+        learned = {CONCEPT: teaching.word, CONCEPT_HASH: known.concept_sha256}
+        attributes = {**product.attributes, **learned}
+        return replace(subject, product=replace(product, attributes=attributes))
 
     def products(self, ids: Sequence[str]) -> list[Product]:
         """Products of the newest feed, in the order of the file."""
@@ -223,7 +247,7 @@ def _planned(name: str, grid: Grid, drawing: _Drawing) -> Iterator[PlannedCell]:
         recipe = recipe_of(where, wish.recipes[0], cell.values)
         if recipe.prompt != wish.look.prompt:
             recipe = recipe.model_copy(update={"prompt": drawer.budget.fit(recipe.prompt).text})
-        recipe = _with_photo(where, recipe, subject.product)
+        recipe = _with_inputs(where, recipe, wish.stale.product)
         problem = drawer.model.problem(recipe)
         if problem is not None:
             value, rule, next_step = problem
@@ -292,21 +316,24 @@ def _supported(grid: str, wish: DesiredPrompt, subject: _Subject) -> DesiredProm
     return wish
 
 
-def _with_photo(where: str, recipe: Recipe, product: Product) -> Recipe:
-    """The recipe with the photo and the mask that its method needs, and no other."""
-    if "concept" in recipe.method.needs:
-        raise ConfigError(
-            f"{where}: method {recipe.method.name}",
-            "experiments can't draw with what was learned about products",
-            "Name a view, or a method, that draws without a concept.",
-        )
-    found: dict[str, str | None] = {"photo": None, "mask": None}
-    for need in recipe.method.needs & _NEEDED.keys():
+def _with_inputs(where: str, recipe: Recipe, product: Product) -> Recipe:
+    """The recipe with the photo, the mask and the concept that its method needs, and no other.
+
+    Without the concept its word says nothing, and is left out.
+    """
+    found: dict[str, str | None] = {"photo": None, "mask": None, "concept": None}
+    for need in recipe.method.needs:
         attribute, next_step = _NEEDED[need]
         found[need] = product.attributes.get(attribute)
         if not found[need]:
             raise ConfigError(
                 f"{where}: method {recipe.method.name}", f"it needs a {need}", next_step
             )
-    changed = {"reference_sha256": found["photo"], "mask_sha256": found["mask"]}
+    changed = {
+        "reference_sha256": found["photo"],
+        "mask_sha256": found["mask"],
+        "concept_sha256": found["concept"],
+    }
+    if not found["concept"]:
+        changed["prompt"] = without_word(recipe.prompt, product.attributes.get(CONCEPT, ""))
     return recipe.model_copy(update=changed)

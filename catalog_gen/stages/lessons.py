@@ -26,6 +26,7 @@ from catalog_gen.stages.drawer import Drawer
 from catalog_gen.stages.photos import unchanged_photo
 from catalog_gen.stages.selection import WantedLesson, open_lessons
 from catalog_gen.stages.views import View, compile_views
+from catalog_gen.store.asking import narrowed
 from catalog_gen.store.concepts import ConceptRow, learning_pace, save_concept
 from catalog_gen.store.drawing_lock import drawing_lock
 from catalog_gen.store.figures import seconds_a_step
@@ -110,12 +111,18 @@ def plan_lessons(
 
 
 def learn_concepts(
-    catalog: Catalog, model: "Callable[[], LoadedModel]", stamp: Stamp, *, budget: Budget
+    catalog: Catalog,
+    model: "Callable[[], LoadedModel]",
+    stamp: Stamp,
+    *,
+    budget: Budget,
+    products: Collection[str] = (),
 ) -> LearnResult:
     """Learn what is wanted and was not; notes ``concepts``.
 
     Args:
         model: loads the model; called at most once, if there is something to learn.
+        products: only what is wanted of these; empty: of all.
 
     Raises:
         ConfigError: a template can't be used.
@@ -129,8 +136,10 @@ def learn_concepts(
     with drawing_lock(catalog.home):
         with catalog.store.reading() as connection:
             views = compile_views(catalog.settings, known_attributes(connection), drawer.dialect)
-            plan = plan_lessons(connection, views, drawer, budget)
-        _forget(catalog.home, {each.lesson.lesson_id for each in (*plan.taken, *plan.deferred)})
+            of = narrowed(connection, "products", products, "to learn") if products else "products"
+            plan = plan_lessons(connection, views, drawer, budget, of)
+        if not products:
+            _forget(catalog.home, {each.lesson.lesson_id for each in (*plan.taken, *plan.deferred)})
         result = _learn(catalog, model, plan, stamp)
     with catalog.store.writing() as connection:
         figures = {

@@ -91,8 +91,8 @@ def mend(
             for each in lacking
             for product_id, shard in zip(each.product_ids, each.shards, strict=True)
         }
-        photos = _look_at_photos(connection, catalog, places, stamp)
-        _write_wishes(connection, catalog, drawer, photos, stamp)
+        photos = look_at_photos(connection, catalog, places, stamp)
+        write_wishes(connection, catalog, drawer, photos, stamp)
         still_wanted = {each.recipe_id for each in open_failures(connection)}
         recipe_ids = still_wanted & {each.recipe_id for each in failures}
         again = plan_again(connection, recipe_ids, stamp.run_id, stamp.now)
@@ -106,7 +106,7 @@ def mend(
     )
 
 
-def _look_at_photos(
+def look_at_photos(
     connection: DuckDBPyConnection, catalog: Catalog, product_ids: Collection[str], stamp: Stamp
 ) -> list[str]:
     """Hash these products' photos again; returns the ids of those whose photo changed."""
@@ -125,7 +125,7 @@ def _look_at_photos(
     return list(hashes)
 
 
-def _write_wishes(
+def write_wishes(
     connection: DuckDBPyConnection,
     catalog: Catalog,
     drawer: Drawer,

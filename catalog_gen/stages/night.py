@@ -72,7 +72,8 @@ def night_summary(catalog: Catalog, start: str) -> NightSummary:
             figures=run.summary,
             reasons=drawn_reasons(connection, run_id),
             troubles=tuple(
-                Trouble(group.pictures, group.rule, group.remedy) for group in left.groups
+                Trouble(group.count, group.rule, group.remedy)
+                for group in (*left.groups, *left.lessons)
             ),
             waiting=len(waiting),
             usual_seconds=usual_drawing(connection, run_id),

@@ -12,6 +12,7 @@ from catalog_gen.errors import InputError
 from catalog_gen.imaging.decoder import decode_picture
 from catalog_gen.judging.scorer import ClipScorer
 from catalog_gen.stages.catalog import Catalog
+from catalog_gen.store.search import Meaning
 from catalog_gen.store.similar import (
     SimilarPicture,
     embeddings_of,
@@ -99,6 +100,21 @@ def search(
             connection, scorer.scorer_hash, embedding, live=live, limit=limit, without=own
         )
     return Found(tuple(found), seen - len(own), there - seen)
+
+
+def meaning_of(catalog: Catalog, scorer: ClipScorer, text: str) -> Meaning:
+    """What words say, to order stored pictures by.
+
+    Raises:
+        InputError: the scorer has seen no picture; then it is not loaded.
+        ModelError: the scorer can't be loaded.
+    """
+    with catalog.store.peek() as connection:
+        seen, there = searchable(connection, scorer.scorer_hash, live=False)
+    if not seen:
+        raise _unseen(catalog.settings.scorer.id, there, live=False)
+    (embedding,) = scorer.embed_texts([text.strip()])
+    return Meaning(scorer.scorer_hash, embedding)
 
 
 def _mean(

@@ -91,6 +91,7 @@ def _changes(
         model_hash=recipe.model_hash,
         reference_sha256=recipe.reference_sha256,
         mask_sha256=recipe.mask_sha256,
+        concept_sha256=recipe.concept_sha256,
     )
     usual = usual_values(own)
     if feeds is None or feeds.photo_sha256 != trial.wish.photo_sha256:

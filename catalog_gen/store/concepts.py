@@ -39,6 +39,21 @@ class KnownConcept:
     seconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class FailedLesson:
+    """A lesson about a product's current photo of which nothing came, ``tries`` times.
+
+    ``name`` is the section of [concepts], ``product_id`` the product that first asked for it.
+    """
+
+    lesson_id: str
+    name: str
+    product_id: str
+    shard: int
+    problem: str
+    tries: int
+
+
 def save_concept(connection: DuckDBPyConnection, row: ConceptRow, content: bytes) -> None:
     """Store what came of a lesson, in place of an earlier failure; ``content`` is empty for one."""
     if content:
@@ -59,6 +74,38 @@ def known_concepts(
             """
         ).fetchall()
     return {lesson_id: KnownConcept(*rest) for lesson_id, *rest in rows}
+
+
+def failed_lessons(connection: DuckDBPyConnection, photo: str) -> list[FailedLesson]:
+    """The newest lesson of each active product and section, where it failed: by product and name.
+
+    Args:
+        photo: the attribute that has the photo's hash. Lessons about an earlier photo are past.
+    """
+    rows = connection.execute(
+        """
+        SELECT lesson_id, name, product_id, shard, problem, tries
+        FROM concepts JOIN active_products USING (product_id)
+        WHERE list_contains((lesson -> '$.photos')::VARCHAR[], attributes[$photo])
+        QUALIFY row_number() OVER (
+            PARTITION BY product_id, name ORDER BY learned_at DESC, lesson_id
+        ) = 1 AND concept_sha256 = ''
+        ORDER BY product_id, name
+        """,
+        {"photo": photo},
+    ).fetchall()
+    return [FailedLesson(*row) for row in rows]
+
+
+def forget_tries(connection: DuckDBPyConnection, lesson_ids: Collection[str]) -> None:
+    """Count the tries of failed lessons from zero."""
+    with registered(connection, "lessons_to_try", strings(lesson_ids)):
+        connection.execute(
+            """
+            UPDATE concepts SET tries = 0
+            WHERE concept_sha256 = '' AND lesson_id IN (SELECT value FROM lessons_to_try)
+            """
+        )
 
 
 def stored_concepts(connection: DuckDBPyConnection, hashes: Collection[str]) -> dict[str, bytes]:

@@ -1,10 +1,12 @@
-"""Find products and pictures: by words, prompt, seed, date, decision, view and likeness."""
+"""Find products and pictures: by words, prompt, seed, date, decision, view, likeness, meaning."""
 
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Final, Literal
 
+import numpy as np
 from duckdb import DuckDBPyConnection
+from numpy.typing import NDArray
 
 from catalog_gen.store.relations import only_row
 
@@ -20,6 +22,14 @@ class ProductName:
     title: str
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class Meaning:
+    """What words say to a scorer: a unit embedding (D,), comparable with that scorer's alone."""
+
+    scorer: str
+    embedding: NDArray[np.float32]
+
+
 @dataclass(frozen=True, slots=True)
 class Sought:
     """Search criteria; empty fields allow everything.
@@ -28,6 +38,8 @@ class Sought:
         words: all of them must occur in the product's id, title or category, or in the prompt.
         since, until: days in UTC, both included.
         like: the id of a picture; the most similar ones come first.
+        shows: the pictures that look most like it come first; in place of ``like``. Pictures that
+            its scorer has not seen come last.
     """
 
     words: str = ""
@@ -39,11 +51,12 @@ class Sought:
     until: date | None = None
     product_id: str = ""
     like: str = ""
+    shows: Meaning | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class FoundPicture:
-    """One picture among those found. ``distance`` is 1 minus the cosine to ``Sought.like``."""
+    """One picture among those found. ``distance`` is 1 minus the cosine to what is sought."""
 
     image_id: str
     product_id: str
@@ -150,7 +163,14 @@ def find_pictures(
     found = f"WITH found AS (SELECT * FROM ({_PICTURES}) WHERE {where})"
     (count,) = only_row(connection.execute(f"{found} SELECT count(*) FROM found", values))
     distance, order = "NULL", "seq DESC"
-    if sought.like:
+    if sought.shows is not None:
+        distance = """1 - list_cosine_similarity(
+            (SELECT embedding FROM scores WHERE image_id = found.image_id AND scorer = $scorer),
+            $embedding::FLOAT[])"""
+        order = "distance NULLS LAST, seq DESC"
+        values["scorer"] = sought.shows.scorer
+        values["embedding"] = sought.shows.embedding.tolist()
+    elif sought.like:
         distance = """1 - list_cosine_similarity(
             (SELECT arg_max(embedding, seq) FROM scores WHERE image_id = found.image_id),
             (SELECT arg_max(embedding, seq) FROM scores WHERE image_id = $like))"""

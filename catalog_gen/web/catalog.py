@@ -11,7 +11,14 @@ from catalog_gen.stages.review import restore
 from catalog_gen.store.history import Event, history_of
 from catalog_gen.store.images import stored_png, stored_pngs
 from catalog_gen.store.lineage import lineage_of
-from catalog_gen.store.search import Found, FoundPicture, Sought, Standing, find_pictures
+from catalog_gen.store.search import (
+    Found,
+    FoundPicture,
+    Meaning,
+    Sought,
+    Standing,
+    find_pictures,
+)
 from catalog_gen.web import parts
 from catalog_gen.web.desk import Desk, desk
 from catalog_gen.web.speaking import speak
@@ -44,21 +51,42 @@ def page() -> None:
 
 def _search(here: Desk) -> None:
     speak(here, "Say what to look for", "Search these words", "catalog", _say_words)
-    sought = _sought(list(here.catalog.settings.views))
+    shown = _shown(here)
+    sought = _sought(list(here.catalog.settings.views), shown)
     first = int(st.query_params.get("from", "0")) if sought else 0
     with here.catalog.store.reading() as connection:
         found = find_pictures(connection, sought, limit=SHOWN, offset=first)
         kept = [each.image_id for each in found.pictures if not each.dropped]
         pngs = stored_pngs(connection, here.catalog.store.pictures(connection), kept)
     last = first + len(found.pictures)
-    st.caption(f"{found.count} pictures" + (f", {first + 1} to {last} shown" if last else ""))
+    order = ", the most similar first" if sought.shows or sought.like else ""
+    st.caption(
+        f"{found.count} pictures" + (f", {first + 1} to {last} shown{order}" if last else "")
+    )
     with st.container(horizontal=True, gap="medium"):
         for each in found.pictures:
             _tile(each, pngs.get(each.image_id))
     _pages(found, first)
 
 
-def _sought(views: list[str]) -> Sought:
+def _shown(here: Desk) -> Meaning | None:
+    """What the pictures are to show; None: nothing was typed, or it can't be compared."""
+    text = st.text_input(
+        "Shows",
+        key="shows",
+        placeholder="a red glass vase on wood",
+        help="What a picture shows, in any words, as the scorer sees it: the most similar first",
+        bind="query-params",
+        on_change=_by_meaning,
+    )
+    if not text.strip():
+        return None
+    with parts.errors_shown(), st.spinner("Comparing"):
+        return here.meaning(text)
+    return None
+
+
+def _sought(views: list[str], shown: Meaning | None) -> Sought:
     """What is looked for; every input is in the address."""
     words, prompt, seed = st.columns([3, 3, 2])
     view, standing, since, until = st.columns(4)
@@ -77,11 +105,18 @@ def _sought(views: list[str]) -> Sought:
         since=since.date_input("Since", value=None, key="since", **bound),
         until=until.date_input("Until", value=None, key="until", **bound),
         like=st.query_params.get("like", ""),
+        shows=shown,
     )
 
 
 def _say_words(words: str) -> None:
     st.session_state["words"] = words
+    _from_the_start()
+
+
+def _by_meaning() -> None:
+    """Words take the place of the picture that others were to be like."""
+    st.query_params.pop("like", None)
     _from_the_start()
 
 
@@ -194,6 +229,8 @@ def _verdict(facts: dict[str, Any]) -> None:
 def _actions(here: Desk, facts: dict[str, Any]) -> None:
     with st.container(horizontal=True):
         if st.button("More like this", icon=":material/image_search:"):
+            st.session_state["shows"] = ""
+            st.query_params.pop("shows", None)
             _go(like=facts["image_id"])
         if not facts["live"] and st.button(
             "Restore",

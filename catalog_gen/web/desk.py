@@ -8,12 +8,15 @@ from threading import Lock
 from time import monotonic
 from typing import Final
 
+from catalog_gen.judging.scorer import ClipScorer
 from catalog_gen.speech.recogniser import Recogniser, recogniser_of
 from catalog_gen.speech.recording import read_recording
 from catalog_gen.stages.catalog import Catalog
 from catalog_gen.stages.drawer import Drawer
+from catalog_gen.stages.search import meaning_of
 from catalog_gen.stages.spoken import spoken_texts
 from catalog_gen.stages.trial_process import TrialProcess
+from catalog_gen.store.search import Meaning
 from catalog_gen.web.experiment_process import ExperimentProcess
 from catalog_gen.web.thumbnails import Thumbnails
 
@@ -66,6 +69,7 @@ class Desk:
     thumbnails: Thumbnails = field(default_factory=Thumbnails)
     _drawer: Drawer | None = None
     _recogniser: Recogniser | None = None
+    _scorer: ClipScorer | None = None
     _lock: Lock = field(default_factory=Lock)
     _hearing: Lock = field(default_factory=Lock)
 
@@ -80,6 +84,18 @@ class Desk:
             if self._drawer is None:
                 self._drawer = Drawer.of(self.catalog)
             return self._drawer
+
+    def meaning(self, text: str) -> Meaning:
+        """What words say to the configured scorer, which the first call loads, for all sessions.
+
+        Raises:
+            InputError: the scorer has seen no picture.
+            ModelError: it can't be loaded.
+        """
+        with self._lock:
+            if self._scorer is None:
+                self._scorer = ClipScorer(self.catalog.settings.scorer)
+        return meaning_of(self.catalog, self._scorer, text)
 
     @property
     def experiment_files(self) -> Path:

@@ -4,8 +4,10 @@ import csv
 import json
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
+from assets_defs.checks import feed_quality
 from catalog_gen.catalog.product import Product
 from catalog_gen.dialects.files import load_dialect
 from catalog_gen.imaging.encode import encode_png
@@ -13,6 +15,7 @@ from catalog_gen.stages.captions import CaptionCount, caption_photos, findings
 from catalog_gen.stages.catalog import Stamp
 from catalog_gen.stages.feed import take_feed
 from catalog_gen.stages.products import REFERENCE_HASH, record_products
+from resources.deployments import resources_for
 from tests.judging.drawn import RED, product
 from tests.pipeline.shop import ROWS, Shop, open_shop
 from tests.tiny.captioner import WORDS, write_tiny_captioner
@@ -61,6 +64,36 @@ def test_a_photo_is_captioned_once_and_changes_no_product(shop: Shop) -> None:
     assert {each.product_id for each in found} == {"sku-1"}
     assert found[0].field == "description"
     assert (found[0].kind, found[0].word) == ("suggested", good[0])
+
+
+def checked(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> dg.AssetCheckResult:
+    for name, value in shop.environment.items():
+        monkeypatch.setenv(name, value)
+    result = feed_quality(catalog=resources_for("local")["catalog"])
+    assert isinstance(result, dg.AssetCheckResult)
+    return result
+
+
+def test_the_check_of_the_feed_warns_of_what_photos_dispute(
+    shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = shop.config.read_text("utf-8")
+    words = text.replace("[model]", f'[model]\ndialect = "{WORDS.parent / "studio.json"}"')
+    shop.config.write_text(words, "utf-8")
+    record_products(shop.catalog, take_feed(shop.catalog), Stamp.at_once("first"))
+    calm = checked(shop, monkeypatch)
+    assert calm.passed
+    assert "photos dispute 0 values and suggest 1" in str(calm.description)
+
+    blue = write_tiny_captioner(tmp_path / "blue", seed=12)  # says "blue" of every photo
+    shop.config.write_text(words.replace(str(tmp_path / "captioner"), str(blue)), "utf-8")
+    record_products(shop.catalog, take_feed(shop.catalog), Stamp.at_once("second"))
+    alarmed = checked(shop, monkeypatch)
+    assert not alarmed.passed
+    assert alarmed.severity is dg.AssetCheckSeverity.WARN
+    assert "photos dispute 1 values and suggest 1" in str(alarmed.description)
+    assert "`sku-1`: disputed colour: blue" in str(alarmed.metadata["photos"].value)
+    assert "the feed says red" in str(alarmed.metadata["photos"].value)
 
 
 def test_without_the_section_nothing_is_captioned(shop: Shop) -> None:

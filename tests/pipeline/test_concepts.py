@@ -2,27 +2,37 @@
 
 import json
 import os
+from io import StringIO
 from pathlib import Path
 
 import dagster as dg
 import pytest
+from rich.console import Console
 
 from assets_defs.catalog_assets import product_feed, products
 from assets_defs.concept_assets import learned_concepts
 from catalog_gen.cli.concepts import run
+from catalog_gen.cli.failures import print_outlook
 from catalog_gen.concept import Lesson, without_word
 from catalog_gen.diffusion.concepts.course import Course
 from catalog_gen.diffusion.concepts.lessons import learned
+from catalog_gen.diffusion.loading import LoadedModel
 from catalog_gen.errors import ConfigError, InputError
+from catalog_gen.fingerprint import SHARDS
 from catalog_gen.imaging.decode import contain_on_white
 from catalog_gen.planning import NO_LIMIT, Budget
 from catalog_gen.settings import Home
 from catalog_gen.stages.catalog import Catalog, Stamp
 from catalog_gen.stages.drawer import Drawer
+from catalog_gen.stages.experiment_plan import plan_experiment
+from catalog_gen.stages.experiments import draw_experiment
+from catalog_gen.stages.failures import outlook
 from catalog_gen.stages.feed import take_feed
 from catalog_gen.stages.lessons import learn_concepts, plan_lessons
 from catalog_gen.stages.plan import make_plan
 from catalog_gen.stages.products import record_products
+from catalog_gen.stages.prompts import write_prompts
+from catalog_gen.stages.relearning import learn_again
 from catalog_gen.stages.reproduce import reproduce
 from catalog_gen.stages.selection import WantedLesson
 from catalog_gen.stages.views import compile_views
@@ -162,6 +172,52 @@ def test_a_backup_has_the_concepts(taught: Shop, tmp_path: Path) -> None:
     assert any("there is none" in each for each in lost)
 
 
+def test_an_experiment_draws_with_what_was_learned(taught: Shop, tmp_path: Path) -> None:
+    file = tmp_path / "owned.toml"
+    grid = """
+[grids.owned]
+view = "owned"
+products = ["sku-1"]
+[grids.owned.axes]
+steps = [2, 3]
+method = ["learned", "text2img"]
+"""
+    file.write_text(grid, "utf-8")
+    planned = plan_experiment(taught.catalog, file)
+    ((concept, prompt),) = taught.query(
+        "SELECT DISTINCT concept_sha256, prompt FROM lineage "
+        "WHERE view = 'owned' AND product_id = 'sku-1'"
+    )
+    assert {
+        (cell.recipe.method.name, cell.recipe.concept_sha256, cell.recipe.prompt)
+        for cell in planned.cells
+    } == {("learned", concept, prompt), ("text2img", None, "red mug on wood")}
+    nights = {str(image_id) for (image_id,) in taught.query(OWNED)}
+    assert len(planned.drawn & nights) == 1  # the cell with the view's own settings
+    stamp = Stamp.at_once("experiment")
+    draw_experiment(taught.catalog, planned, lambda _: taught.engine, taught.scorer, stamp)
+    assert plan_experiment(taught.catalog, file).missing == 0
+    drawn = taught.query("SELECT count(DISTINCT sha256) FROM images WHERE run_id = 'experiment'")
+    assert drawn == [(3,)]
+
+
+@pytest.mark.parametrize(
+    ("change", "rule"),
+    [
+        (('view = "owned"', 'view = "packshot"'), "it needs a concept"),
+        (("sku-1", "sku-3"), "sku-3: was not learned.*`catalog-gen refresh` learns it"),
+    ],
+)
+def test_an_experiment_learns_nothing(
+    taught: Shop, tmp_path: Path, change: tuple[str, str], rule: str
+) -> None:
+    file = tmp_path / "owned.toml"
+    grid = '[grids.a]\nview = "owned"\nproducts = ["sku-1"]\n[grids.a.axes]\nmethod = ["learned"]\n'
+    file.write_text(grid.replace(*change), "utf-8")
+    with pytest.raises(ConfigError, match=rule):
+        plan_experiment(taught.catalog, file)
+
+
 @pytest.mark.slow
 def test_what_changes_is_learned_again_and_nothing_else(tmp_path: Path) -> None:
     shop = teaching_shop(tmp_path)
@@ -243,6 +299,42 @@ def test_a_lesson_that_fails_is_a_row_and_is_tried_again(tmp_path: Path) -> None
     left_out = make_plan(shop.catalog).unsupported
     assert [each.product_id for each in left_out] == ["sku-1", "sku-2"]
     assert all("it can't be learned: " in each.why for each in left_out)
+
+
+def test_a_lesson_that_was_given_up_is_learned_on_request(tmp_path: Path) -> None:
+    shop = teaching_shop(tmp_path, CONCEPT + VIEW + "[limits]\ntries = 1\n")
+    first = Stamp.at_once("first")
+    record_products(shop.catalog, take_feed(shop.catalog), first)
+    photo = shop.folder / "photos" / "sku-1.png"
+    content = photo.read_bytes()
+    photo.write_bytes(b"no picture")
+
+    def load() -> LoadedModel:
+        return shop.engine.model
+
+    def left() -> str:
+        console = Console(width=500, record=True, file=StringIO())
+        with shop.catalog.store.reading() as connection:
+            print_outlook(console, outlook(connection, shop.catalog.settings))
+        return console.export_text()
+
+    result = learn_concepts(shop.catalog, load, first, budget=NO_LIMIT)
+    write_prompts(shop.catalog, range(SHARDS), first, budget=NO_LIMIT)
+    assert (result.learned, result.failed) == (1, 1)
+    assert "1 product could not be learned: it changed while it was read. Refresh again." in left()
+    assert "given up: sku-1 word" in left()
+    photo.write_bytes(content)
+    for kinds, others in ((["failed"], []), (["given up"], ["sku-2"])):
+        stamp = Stamp.at_once("in vain")
+        again = learn_again(shop.catalog, load, kinds, stamp, products=others)
+        assert (again.learned, again.failed) == (0, 0)
+    again = learn_again(shop.catalog, load, ["given up"], Stamp.at_once("again"))
+    assert (again.learned, again.failed) == (1, 0)
+    assert "learned" not in left()
+    (row,) = shop.query("SELECT problem, tries FROM concepts WHERE product_id = 'sku-1'")
+    assert row == ("", 1)
+    planned = "SELECT count(*) FROM current_prompts JOIN ledger USING (look_id) WHERE product_id = "
+    assert shop.query(f"{planned}'sku-1' AND ledger.view = 'owned'") == [(2,)]
 
 
 @pytest.mark.slow

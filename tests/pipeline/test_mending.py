@@ -229,7 +229,7 @@ def test_equal_reasons_are_reported_once_with_all_products() -> None:
             failure("sku-3", "b.png: is no picture. Replace it.", "given up"),
         ]
     )
-    assert [(each.pictures, each.rule, each.remedy, each.values) for each in groups] == [
+    assert [(each.count, each.rule, each.remedy, each.values) for each in groups] == [
         (2, "is no picture", "Replace it.", ("a.png", "b.png")),
         (1, "it took too long", "", ()),
     ]

@@ -2,16 +2,20 @@
 
 import json
 import re
+from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from catalog_gen.settings import ViewSettings
+from catalog_gen.settings import ScorerSettings, ViewSettings
 from catalog_gen.store.connection import Store
 from catalog_gen.toml_file import load_toml
-from catalog_gen.web.desk import Desk
+from catalog_gen.web.desk import Desk, open_desk
 from catalog_gen.web.serve import SCRIPT
 from tests.pipeline.shop import Shop
+from tests.tiny_clip import write_tiny_clip
 from tests.web.trying import ended
 
 PAGE = """
@@ -188,6 +192,34 @@ def test_the_catalog_is_searched_from_its_address(desk: Desk, shop: Shop) -> Non
     ((seed, image),) = shop.query("SELECT seed, image_id FROM lineage LIMIT 1")
     assert "1 pictures" in texts(opened("catalog", seed=str(seed)))
     assert "6 to" not in texts(opened("catalog", like=str(image)))
+
+
+def test_the_catalog_is_searched_by_meaning(desk: Desk, shop: Shop) -> None:
+    page = opened("catalog", shows="a blue mug")
+    assert "the most similar first" in texts(page)
+    (text,) = shop.scorer.embed_texts(["a blue mug"])
+    told = shop.query("SELECT image_id, embedding FROM scores")
+    nearest = sorted(told, key=lambda row: -float(np.dot(np.array(row[1]), text)))
+    listed = [str(each.key) for each in page.button if str(each.key).startswith("open:")]
+    assert listed == [f"open:{image_id}" for image_id, _ in nearest]
+
+    page.button(key=listed[0]).click()
+    press(ran(page), "More like this")
+    assert page.query_params["like"] == str(nearest[0][0])
+    assert "shows" not in page.query_params
+    page.text_input(key="shows").set_value("a red mug")
+    assert "like" not in ran(page).query_params
+
+
+def test_pictures_that_were_never_scored_are_not_searched_by_meaning(
+    desk: Desk, shop: Shop, tmp_path: Path
+) -> None:
+    other = write_tiny_clip(tmp_path / "clip", seed=5)
+    settings = shop.catalog.settings.model_copy(update={"scorer": ScorerSettings(id=other)})
+    with open_desk(replace(desk.catalog, settings=settings), desk.config):
+        page = opened("catalog", shows="a blue mug")
+    assert "has seen none of the" in texts(page)
+    assert "the most similar first" not in texts(page)
 
 
 def test_one_picture_has_its_history_and_can_be_restored(undecided: Desk, shop: Shop) -> None:

@@ -13,9 +13,9 @@ _NOTABLE: Final = 1.5
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """Pictures that could not be drawn for one reason, and what to do about it."""
+    """Pictures, or lessons, that failed for one reason, and what to do about it."""
 
-    pictures: int
+    count: int
     rule: str
     remedy: str
 
@@ -100,7 +100,7 @@ def _subject(night: NightSummary) -> str:
         return f"Night of {day} {night.status}: {_short(night.error)}"
     parts = [f"{night.figure('images', 'generated'):g} drawn"]
     if night.troubles:
-        parts.append(f"{sum(each.pictures for each in night.troubles)} failed")
+        parts.append(f"{sum(each.count for each in night.troubles)} failed")
     if night.waiting:
         parts.append(f"{night.waiting} wait for you")
     if night.held_back:
@@ -144,7 +144,7 @@ def _changed(night: NightSummary) -> Iterator[str]:
 
 def _failed(night: NightSummary) -> Iterator[str]:
     for each in night.troubles:
-        yield f"{each.pictures} x {each.rule}. {each.remedy}".rstrip()
+        yield f"{each.count} x {each.rule}. {each.remedy}".rstrip()
     rejected = night.figure("products", "rejected")
     if rejected:
         yield f"{rejected:g} rows of the feed were rejected: catalog-gen plan says why"

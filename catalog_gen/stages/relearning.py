@@ -1,0 +1,76 @@
+"""Learn again what could not be learned, after its cause was fixed.
+
+As with pictures, a night gives a lesson up after a number of failed attempts. On request the photos
+are hashed again, attempts are counted from zero, and what is learned is asked for at once.
+"""
+
+from collections.abc import Callable, Collection
+from typing import TYPE_CHECKING
+
+from duckdb import DuckDBPyConnection
+
+from catalog_gen.planning import NO_LIMIT
+from catalog_gen.settings import CatalogSettings
+from catalog_gen.stages.catalog import Catalog, Stamp
+from catalog_gen.stages.drawer import Drawer
+from catalog_gen.stages.lessons import LearnResult, learn_concepts
+from catalog_gen.stages.mending import Kind, look_at_photos, write_wishes
+from catalog_gen.stages.products import REFERENCE_HASH
+from catalog_gen.store.concepts import FailedLesson, failed_lessons, forget_tries
+
+if TYPE_CHECKING:
+    from catalog_gen.diffusion.loading import LoadedModel
+
+
+def open_lesson_failures(
+    connection: DuckDBPyConnection, settings: CatalogSettings
+) -> list[tuple[FailedLesson, Kind]]:
+    """Failed lessons that today's views draw with, and whether nights go on trying."""
+    taught = {view.concept for view in settings.views.values()}
+    return [
+        (each, "given up" if each.tries >= settings.limits.tries else "failed")
+        for each in failed_lessons(connection, REFERENCE_HASH)
+        if each.name in taught
+    ]
+
+
+def learn_again(
+    catalog: Catalog,
+    model: "Callable[[], LoadedModel]",
+    kinds: Collection[Kind],
+    stamp: Stamp,
+    *,
+    shards: Collection[int] | None = None,
+    products: Collection[str] = (),
+) -> LearnResult:
+    """Learn failed lessons again, and plan the pictures that wait for them.
+
+    Args:
+        model: loads the model; called at most once, if there is something to learn.
+        shards: the shards to look in; None: all.
+        products: only lessons about these products; empty: all.
+
+    Raises:
+        ConfigError: a template can't be used.
+        ModelError: the model can't be used.
+        DrawingError: the GPU failed; finished lessons and checkpoints are kept.
+        StoreBusyError: another process holds the database.
+    """
+    with catalog.store.writing() as connection:
+        failed = [
+            each
+            for each, kind in open_lesson_failures(connection, catalog.settings)
+            if kind in kinds
+            and (shards is None or each.shard in shards)
+            and (not products or each.product_id in products)
+        ]
+        if not failed:
+            return LearnResult()
+        asking = sorted({each.product_id for each in failed})
+        look_at_photos(connection, catalog, asking, stamp)
+        forget_tries(connection, [each.lesson_id for each in failed])
+    result = learn_concepts(catalog, model, stamp, budget=NO_LIMIT, products=asking)
+    drawer = Drawer.of(catalog)
+    with catalog.store.writing() as connection:
+        write_wishes(connection, catalog, drawer, asking, stamp)
+    return result
