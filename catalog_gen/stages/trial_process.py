@@ -1,8 +1,8 @@
 """One process that draws and judges trials, in turn, and says how far it is.
 
-The page's own process loads no model: a step that hangs, or a lack of memory, ends this process
-alone, and the next trial starts another. It ends by itself when nothing was tried for a while, so
-that a night has the GPU's memory to itself.
+The page's own process loads no model that draws: a step that hangs, or a lack of memory, ends this
+process alone, and the next trial starts another. It ends by itself when nothing was tried for a
+while, so that a night has the GPU's memory to itself.
 """
 
 import os
