@@ -14,7 +14,6 @@ import asyncio
 import hashlib
 import os
 import random
-import resource
 import shutil
 import signal
 import subprocess
@@ -31,6 +30,7 @@ sys.path.insert(0, str(ROOT))
 
 from rig.children import forked, sleep_while_running  # noqa: E402
 from rig.printing import print_figures  # noqa: E402
+from rig.steps import children_seconds  # noqa: E402
 
 from catalog_gen.hosts import AllowedHosts  # noqa: E402
 from catalog_gen.photos.download import Limits  # noqa: E402
@@ -75,9 +75,9 @@ def measure(folder: Path, host: str, addresses: list[str], size: int) -> dict[st
         processor[name] = process_time() - before
     whole = check(folder / "ours")
     assert (whole["kept"], whole["lost"]) == (len(addresses), 0), whole
-    before = _of_children()
+    before = children_seconds()
     seconds["curl"] = _curl(folder, addresses)
-    processor["curl"] = _of_children() - before
+    processor["curl"] = children_seconds() - before
     shutil.rmtree(folder / "curl")
     shutil.rmtree(folder / "ours")
     return {
@@ -139,12 +139,6 @@ def _is_whole(folder: Path, entry: Entry) -> bool:
     except OSError:
         return False
     return hashlib.sha256(content).hexdigest() in entry.name
-
-
-def _of_children() -> float:
-    """CPU seconds of the children that have ended."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
 
 
 def _curl(folder: Path, addresses: list[str]) -> float:

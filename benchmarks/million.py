@@ -13,14 +13,18 @@ With ``--keep`` the store and the figures stay, and what was measured is not mea
 
 import argparse
 import json
+import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from rig.large import CHANGED, open_catalog, write_feed
-from rig.stages import PREPARING, STAGES
-from rig.steps import Figures, in_process, measured
+ROOT: Final = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT))
+
+from rig.large import CHANGED, open_catalog, write_feed  # noqa: E402
+from rig.stages import PREPARING, STAGES  # noqa: E402
+from rig.steps import Figures, in_process, measured  # noqa: E402
 
 VIEWS: Final = ("packshot", "lifestyle")
 #: When a stage is measured, in this order.

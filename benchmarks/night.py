@@ -25,7 +25,6 @@ own.
 import argparse
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -34,6 +33,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from time import perf_counter, process_time
 from typing import Any, Final
+
+from rig.steps import children_seconds
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 #: Cores of the machine that is asked for.
@@ -127,7 +128,7 @@ def measure(side: int, pace: float, pictures: int, steps: int = 0) -> dict[str, 
         record_products(catalog, take_feed(catalog), stamp)
         write_prompts(catalog, shards, stamp, budget=NO_LIMIT)
         shop.scorer.embed_texts(["load it now"])
-        began, cpu, children = perf_counter(), process_time(), _children_cpu()
+        began, cpu, children = perf_counter(), process_time(), children_seconds()
         draw_missing(catalog, lambda: engine, shards, stamp)
         drawn, cpu_drawn = perf_counter(), process_time()
         score_images(catalog, shop.scorer, shards, stamp)
@@ -222,19 +223,13 @@ def _shop(folder: Path, side: int, steps: int) -> Any:
     return shop
 
 
-def _children_cpu() -> float:
-    """Processor seconds of the children that have ended."""
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime
-
-
 def _beside_cpu(before: float) -> float:
     """Processor seconds of the measuring processes, once they have ended."""
     import multiprocessing
 
     for process in multiprocessing.active_children():
         process.join(20)
-    return _children_cpu() - before
+    return children_seconds() - before
 
 
 if __name__ == "__main__":

@@ -22,10 +22,10 @@ from catalog_gen.judging.measurement import measure
 from catalog_gen.judging.picture import Asked
 from catalog_gen.judging.rubric import judge, load_rubric
 from catalog_gen.judging.scorer import ClipScore, folder_scorer_hash
-from catalog_gen.recipe import Environment
 from catalog_gen.stages.catalog import Catalog
 from catalog_gen.stages.scores import lookers_today
 from catalog_gen.store.relations import insert_row, registered_rows
+from tests.store.shop import ENVIRONMENT
 
 from .large import RUN
 from .ready import masters
@@ -37,15 +37,6 @@ _EMBEDDED: Final = 128
 _SIMILARITY: Final = 0.31
 _MARGIN: Final = 0.09
 _SOUND: Final = 0.95
-_ENVIRONMENT: Final = Environment(
-    device="cpu",
-    dtype="fp32",
-    batch_size=8,
-    threads=2,
-    compiled=False,
-    platform="Linux x86_64",
-    libraries={"torch": "2.15.0"},
-)
 
 _IMAGES: Final = f"""
     INSERT INTO images BY NAME
@@ -118,15 +109,15 @@ def store_drawn(catalog: Catalog, *, judged: bool) -> int:
             connection,
             "environments",
             {
-                "environment_id": _ENVIRONMENT.environment_id,
-                "environment": _ENVIRONMENT.canonical,
+                "environment_id": ENVIRONMENT.environment_id,
+                "environment": ENVIRONMENT.canonical,
                 "first_used": "2026-11-26T02:00:00Z",
             },
             unless_known=True,
         )
         with registered_rows(connection, "masters", _Master, found):
             connection.execute(
-                _IMAGES, {"environment": _ENVIRONMENT.environment_id, "masters": len(found)}
+                _IMAGES, {"environment": ENVIRONMENT.environment_id, "masters": len(found)}
             )
             connection.execute(_SCORES, {"scorer": scorer, "lookers": lookers})
             if judged:

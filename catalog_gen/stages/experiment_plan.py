@@ -35,8 +35,8 @@ from catalog_gen.stages.products import REFERENCE_HASH, photo_hash
 from catalog_gen.stages.prompts import DesiredPrompt, wish_for
 from catalog_gen.stages.views import CONCEPT, CONCEPT_HASH, Teaching, View, compile_views
 from catalog_gen.store.concepts import known_concepts
-from catalog_gen.store.experiments import drawn_among
 from catalog_gen.store.figures import seconds_a_step
+from catalog_gen.store.images import kept_among
 from catalog_gen.store.products import products_named
 from catalog_gen.store.prompts import StaleInput, known_attributes
 
@@ -117,7 +117,7 @@ def planned(catalog: Catalog, experiment: Experiment, file: Path) -> PlannedExpe
     cells = _each_once(each_grids)
     work: dict[str, dict[str, float]] = {}
     with catalog.store.peek() as connection:
-        drawn = frozenset(drawn_among(connection, [each.recipe_id for each in cells]))
+        drawn = frozenset(kept_among(connection, [each.recipe_id for each in cells]))
         for each in cells:
             if each.recipe_id not in drawn:
                 work.setdefault(each.recipe.model_hash, {})[each.recipe_id] = each.recipe.work

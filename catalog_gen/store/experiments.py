@@ -107,18 +107,6 @@ def save_experiment(
     )
 
 
-def drawn_among(connection: DuckDBPyConnection, recipe_ids: Sequence[str]) -> set[str]:
-    """Those of the recipes whose pictures are kept."""
-    rows = connection.execute(
-        """
-        SELECT image_id FROM images
-        WHERE dropped_at IS NULL AND image_id IN (SELECT unnest($ids::VARCHAR[]))
-        """,
-        {"ids": list(recipe_ids)},
-    ).fetchall()
-    return {image_id for (image_id,) in rows}
-
-
 def undrawn_cells(
     connection: DuckDBPyConnection, experiment_id: str, model_hash: str, max_tries: int
 ) -> list[WorkItem]:

@@ -14,7 +14,7 @@ from duckdb import DuckDBPyConnection
 from catalog_gen.errors import CorruptionError, InputError
 from catalog_gen.recipe import Environment, Recipe
 from catalog_gen.store.pictures.pictures import Pictures, is_whole
-from catalog_gen.store.relations import first_row, limit_memory, registered, strings
+from catalog_gen.store.relations import among, first_row, limit_memory, registered, strings
 
 #: Hexadecimal digits below which a prefix is more likely a mistake than an address.
 SHORTEST_PREFIX: Final = 4
@@ -211,14 +211,7 @@ def picture_addresses(connection: DuckDBPyConnection) -> list[str]:
 
 def kept_among(connection: DuckDBPyConnection, image_ids: Sequence[str]) -> set[str]:
     """Those of these pictures whose bytes are stored."""
-    with registered(connection, "pictures_asked_for", strings(image_ids)):
-        rows = connection.execute(
-            """
-            SELECT image_id FROM images
-            WHERE dropped_at IS NULL AND image_id IN (SELECT value FROM pictures_asked_for)
-            """
-        ).fetchall()
-    return {image_id for (image_id,) in rows}
+    return among(connection, image_ids, "SELECT image_id FROM images WHERE dropped_at IS NULL")
 
 
 def damaged_images(connection: DuckDBPyConnection, pictures: Pictures) -> list[str]:

@@ -18,6 +18,7 @@ from catalog_gen.recipe import Failure, Recipe
 from catalog_gen.store.looks import asking
 from catalog_gen.store.products import PRODUCT_COLUMNS, stored_product
 from catalog_gen.store.relations import (
+    among,
     columns_of,
     only_row,
     registered,
@@ -384,22 +385,13 @@ def made_among(connection: DuckDBPyConnection, recipe_ids: Iterable[str]) -> set
         UNION
         SELECT image_id FROM newest_verdicts WHERE decision = 'rejected'
     """
-    return _among(connection, recipe_ids, made)
+    return among(connection, recipe_ids, made)
 
 
 def given_up_among(connection: DuckDBPyConnection, recipe_ids: Iterable[str]) -> set[str]:
     """Those of the recipes that were given up."""
     given_up = "SELECT recipe_id FROM ledger WHERE status = 'given up'"
-    return _among(connection, recipe_ids, given_up)
-
-
-def _among(connection: DuckDBPyConnection, recipe_ids: Iterable[str], known: str) -> set[str]:
-    """Those of the recipes that ``known``, a query for ids, returns."""
-    with registered(connection, "recipes_to_find", strings(recipe_ids)):
-        rows = connection.execute(
-            f"SELECT id FROM ({known}) AS known(id) WHERE id IN (SELECT value FROM recipes_to_find)"
-        ).fetchall()
-    return {recipe_id for (recipe_id,) in rows}
+    return among(connection, recipe_ids, given_up)
 
 
 def open_failures(connection: DuckDBPyConnection) -> list[OpenFailure]:

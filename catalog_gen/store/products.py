@@ -17,6 +17,7 @@ from catalog_gen.catalog.product import FeedContents, Product, Rejection
 from catalog_gen.errors import FeedError
 from catalog_gen.fingerprint import SHARDS, sha256_json
 from catalog_gen.store.relations import (
+    among,
     arrow_stream,
     insert_row,
     only_row,
@@ -105,14 +106,7 @@ def products_among(
     connection: DuckDBPyConnection, relation: str, product_ids: Iterable[str]
 ) -> set[str]:
     """Those of the products that a relation with the products table's columns has."""
-    with registered(connection, "asked_products", strings(product_ids)):
-        rows = connection.execute(
-            f"""
-            SELECT product_id FROM "{relation}"
-            WHERE product_id IN (SELECT value FROM asked_products)
-            """
-        ).fetchall()
-    return {product_id for (product_id,) in rows}
+    return among(connection, product_ids, f'SELECT product_id FROM "{relation}"')
 
 
 def feed_diff(connection: DuckDBPyConnection, incoming: str) -> FeedDiff:

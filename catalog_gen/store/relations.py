@@ -158,6 +158,15 @@ def limit_memory(connection: DuckDBPyConnection) -> None:
     connection.execute("SET memory_limit = '512MB'")
 
 
+def among(connection: DuckDBPyConnection, ids: Iterable[str], known: str) -> set[str]:
+    """Those of the ids that ``known``, a query for ids, returns."""
+    with registered(connection, "ids_to_find", strings(ids)):
+        rows = connection.execute(
+            f"SELECT id FROM ({known}) AS known(id) WHERE id IN (SELECT value FROM ids_to_find)"
+        ).fetchall()
+    return {found for (found,) in rows}
+
+
 def strings(values: Iterable[str]) -> pa.Table:
     """A one-column table, ``value``."""
     return pa.table({"value": pa.array(list(values), TEXT)})
