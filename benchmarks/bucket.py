@@ -61,7 +61,7 @@ def measure(requests: int, faulty: float, seed: int) -> dict[str, Any]:
         return "" if chosen == "swallowed" and request["REQUEST_METHOD"] != "PUT" else chosen
 
     kept: dict[str, bytes] = {}
-    told: Counter[str] = Counter()
+    counted: Counter[str] = Counter()
     with pytest.MonkeyPatch.context() as patched, s3_server(patched) as server:
         patched.setattr(bucket, "_PATIENCE", timedelta(seconds=5))
         pictures = InBucket("s3://shop/pictures")
@@ -72,18 +72,18 @@ def measure(requests: int, faulty: float, seed: int) -> dict[str, Any]:
             try:
                 pictures.put(batch)
             except StoreError as error:
-                told[error.rule.partition(" (")[0]] += 1
+                counted[error.rule.partition(" (")[0]] += 1
             else:
                 kept |= batch
         server.fault = lambda _: ""
         lost = pictures.broken(kept)
-        injected = Counter(server.told)
+        injected = Counter(server.injected)
     return {
         "requests": answered,
         "faults": injected.total(),
         "by_kind": dict(injected),
         "batches_kept": len(kept) // _BATCH,
-        "batches_told": dict(told),
+        "batches_told": dict(counted),
         "lost": len(lost),
     }
 

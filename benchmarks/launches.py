@@ -54,7 +54,7 @@ SHARDED: Final = ("prompts", "candidate_images", "clip_scores", "verdicts")
 class Figures:
     """The results.
 
-    ``wrong`` lists runs with a wrong status, as "id: expected, told"; ``errors`` ended runs that
+    ``wrong`` lists runs with a wrong status, as "id: expected, stored"; ``errors`` ended runs that
     nobody killed.
     """
 
@@ -62,7 +62,7 @@ class Figures:
     kills: int = 0
     too_late: int = 0
     kinds: dict[str, int] = field(default_factory=dict)
-    told: dict[str, int] = field(default_factory=dict)
+    statuses: dict[str, int] = field(default_factory=dict)
     wrong: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
 
@@ -86,10 +86,8 @@ def main() -> None:
         print(json.dumps(asdict(figures), indent=2))
     else:
         print(f"{figures.launches} launches: {figures.kinds}")
-        print(
-            f"{figures.kills} killed, {figures.too_late} kills came too late; told: {figures.told}"
-        )
-        print(f"told wrongly: {len(figures.wrong)} {figures.wrong}")
+        print(f"{figures.kills} killed, {figures.too_late} kills came too late; {figures.statuses}")
+        print(f"recorded wrongly: {len(figures.wrong)} {figures.wrong}")
         for error in figures.errors:
             print(f"a run failed: {error}")
 
@@ -176,17 +174,17 @@ class Launcher:
     def _compare(self) -> None:
         """Compare the store's statuses a minute later with what happened."""
 
-        def told() -> dict[str, str]:
+        def recorded() -> dict[str, str]:
             rows = self._shop.query("SELECT run_id, status FROM runs")
             return {str(run_id): str(status) for run_id, status in rows}
 
         deadline = time.monotonic() + 90
-        while time.monotonic() < deadline and told() != self._expected:
+        while time.monotonic() < deadline and recorded() != self._expected:
             time.sleep(2)
-        statuses = told()
+        statuses = recorded()
         errors = self._shop.query("SELECT error FROM runs WHERE status = 'failed'")
         self._figures.errors = sorted({str(error) for (error,) in errors})
-        self._figures.told = dict(Counter(statuses.values()))
+        self._figures.statuses = dict(Counter(statuses.values()))
         self._figures.wrong = [
             f"{run_id}: {self._expected.get(run_id)}, {statuses.get(run_id)}"
             for run_id in sorted({*self._expected, *statuses})

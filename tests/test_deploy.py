@@ -101,8 +101,8 @@ def test_the_units_pass_systemd_s_own_check(tmp_path: Path) -> None:
         text=True,
         check=False,
     )
-    told = [line for line in done.stderr.splitlines() if "catalog-gen" in line]
-    assert (done.returncode, told) == (0, [])
+    lines = [line for line in done.stderr.splitlines() if "catalog-gen" in line]
+    assert (done.returncode, lines) == (0, [])
 
 
 def test_the_cluster_of_kuberay_is_that_of_the_lock() -> None:

@@ -100,10 +100,10 @@ def test_a_new_method_and_a_new_parameter_change_no_identity(
 
 
 def test_exports_of_an_earlier_version_are_recognised(monkeypatch: pytest.MonkeyPatch) -> None:
-    told = Provenance(Recipe(**EDIT), datetime(2026, 11, 21, tzinfo=UTC))
-    text = told.as_json()
+    written = Provenance(Recipe(**EDIT), datetime(2026, 11, 21, tzinfo=UTC))
+    text = written.as_json()
     monkeypatch.setattr(provenance, "Recipe", grown(Recipe))
-    assert Provenance.from_json(text).image_id == told.image_id
+    assert Provenance.from_json(text).image_id == written.image_id
 
 
 #: Fields of the first release that have a default and still always enter the hashes.

@@ -42,7 +42,7 @@ def test_a_hub_id_is_not_taken_for_a_path(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("addition", "told"),
+    ("addition", "message"),
     [
         ("candidate = 3", "views.packshot.candidate"),
         ("steps = 0", "views.packshot.steps"),
@@ -59,8 +59,8 @@ def test_a_hub_id_is_not_taken_for_a_path(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_a_wrong_setting_is_named(tmp_path: Path, addition: str, told: str) -> None:
-    with pytest.raises(ConfigError, match=told):
+def test_a_wrong_setting_is_named(tmp_path: Path, addition: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
         load_settings(write(tmp_path, MINIMAL.format(model="sd") + addition))
 
 
@@ -88,7 +88,7 @@ def test_settings_that_change_no_pixel_change_no_hash() -> None:
 
 
 @pytest.mark.parametrize(
-    ("addition", "line", "told"),
+    ("addition", "line", "message"),
     [
         ("candidate = 3", 12, "did you mean 'candidates'?"),
         ("steps = 0", 12, "0 can't be used: input should be greater than or equal to 1"),
@@ -104,12 +104,12 @@ def test_settings_that_change_no_pixel_change_no_hash() -> None:
     ],
 )
 def test_a_wrong_setting_is_reported_with_its_line_and_the_correction(
-    tmp_path: Path, addition: str, line: int, told: str
+    tmp_path: Path, addition: str, line: int, message: str
 ) -> None:
     with pytest.raises(ConfigError) as caught:
         load_settings(write(tmp_path, MINIMAL.format(model="sd") + addition))
     assert f"line {line}, " in caught.value.rule
-    assert told in caught.value.rule
+    assert message in caught.value.rule
 
 
 def test_all_broken_rules_are_listed_from_the_top_down(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ def run(folder: Path, as_json: bool) -> None:
     if as_json:
         print_json({"folder": str(folder.absolute()), **asdict(backup), "bytes": backup.bytes})
         return
-    answers.print(f"{_told(backup)} in {folder}", markup=False)
+    answers.print(f"{_described(backup)} in {folder}", markup=False)
 
 
 def run_restore(folder: Path, force: bool, as_json: bool) -> None:
@@ -23,12 +23,12 @@ def run_restore(folder: Path, force: bool, as_json: bool) -> None:
     if as_json:
         print_json({**asdict(restored.backup), "earlier": restored.earlier})
         return
-    answers.print(f"{_told(restored.backup)} restored, as of {restored.backup.created_at}")
+    answers.print(f"{_described(restored.backup)} restored, as of {restored.backup.created_at}")
     if restored.earlier:
         messages.print(f"The earlier store is kept in {restored.earlier}", markup=False)
     messages.print("The next refresh writes the gallery and the snapshot anew.")
 
 
-def _told(backup: Backup) -> str:
+def _described(backup: Backup) -> str:
     waiting = len(backup.files) - 1
     return f"{backup.images} pictures, {waiting} outbox files ({backup.bytes / 1e6:.1f} MB)"

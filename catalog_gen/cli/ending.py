@@ -86,7 +86,7 @@ def _run(command: Callable[[], int]) -> int:
     except KeyboardInterrupt:
         return _stopped()
     except Exception as error:
-        return _told(error)
+        return _reported(error)
     if code == INTERRUPTED and _as_json():
         print_failure(_STOPPED)
     return code
@@ -103,7 +103,7 @@ def _stopped() -> int:
     return INTERRUPTED
 
 
-def _told(error: Exception) -> int:
+def _reported(error: Exception) -> int:
     """Report the error on standard error and return its exit code."""
     from catalog_gen.cli.output import messages as console
 

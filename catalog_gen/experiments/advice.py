@@ -77,7 +77,7 @@ def advise(results: Sequence[Result]) -> Advice | None:
         best = max(better, key=lambda each: each.points.mean)
         cost = f", cost x{best.cost:.1f}" if best.cost is not None else ""
         why = (
-            f"{_told(best.settings)} is better than catalog.toml's {_told(start.settings)} by "
+            f"{_named(best.settings)} is better than catalog.toml's {_named(start.settings)} by "
             f"{best.points.mean:.1f} of 10 points (at least {best.points.low:.1f}){cost}"
         )
         return Advice(start.grid, start.settings, best.settings, why)
@@ -93,12 +93,12 @@ def advise(results: Sequence[Result]) -> Advice | None:
     if cheaper:
         best = min(cheaper, key=lambda each: each.cost or 0.0)
         why = (
-            f"{_told(best.settings)} is no more than {-(best.points.low or 0.0):.1f} points worse "
-            f"than catalog.toml's {_told(start.settings)}, and takes {best.cost or 0:.0%} of the "
+            f"{_named(best.settings)} is no more than {-(best.points.low or 0.0):.1f} points worse "
+            f"than catalog.toml's {_named(start.settings)}, and takes {best.cost or 0:.0%} of the "
             "time"
         )
         return Advice(start.grid, start.settings, best.settings, why)
-    why = f"nothing is proved better than catalog.toml's {_told(start.settings)}; keep it"
+    why = f"nothing is proved better than catalog.toml's {_named(start.settings)}; keep it"
     return Advice(start.grid, start.settings, start.settings, why)
 
 
@@ -150,5 +150,5 @@ def catalog_diff(text: str, name: str, view: str, values: Mapping[str, Level]) -
 _NO_PARAMETERS: Final = frozenset({"prompt", "seed", MODEL, WORDS})
 
 
-def _told(settings: Mapping[str, Level]) -> str:
+def _named(settings: Mapping[str, Level]) -> str:
     return ", ".join(f"{name} {level_text(value)}" for name, value in settings.items())

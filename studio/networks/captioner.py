@@ -66,10 +66,10 @@ def build_captioner(words: int, start: int, end: int, width: float = 1.0) -> Any
     )
     config = VisionEncoderDecoderConfig.from_encoder_decoder_configs(encoder, decoder)
     network = VisionEncoderDecoderModel(config=config)
-    for told in (network.config, network.generation_config):
-        told.decoder_start_token_id = start
-        told.pad_token_id = end
-        told.eos_token_id = end
+    for each in (network.config, network.generation_config):
+        each.decoder_start_token_id = start
+        each.pad_token_id = end
+        each.eos_token_id = end
     network.generation_config.max_length = LENGTH
     return network
 
@@ -131,8 +131,8 @@ class CaptionerStage:
         with torch.inference_mode():
             said = self.captioner.generate(to_signed(pictures).to(self._device), do_sample=False)
         self.captioner.train()
-        told = self._tokenizer.batch_decode(said, skip_special_tokens=True)
-        right = [plain(a) == plain(b) for a, b in zip(told, wanted, strict=True)]
+        captions = self._tokenizer.batch_decode(said, skip_special_tokens=True)
+        right = [plain(a) == plain(b) for a, b in zip(captions, wanted, strict=True)]
         wrong = [place for place, each in enumerate(right) if not each]
         return tile(pictures[wrong[:48] or [0]], 8), {"right": sum(right) / len(right)}
 

@@ -18,14 +18,14 @@ def read(name: str, **settings: object) -> FeedContents:
     return read_feed(path, FeedSettings.model_validate({"path": path, **settings}))
 
 
-def told(product: Product, *names: str) -> list[str]:
+def values_of(product: Product, *names: str) -> list[str]:
     fields = product.fields()
     return [fields.get(name, "") for name in names]
 
 
 def rows(contents: FeedContents, *names: str) -> list[list[str]]:
     assert contents.rejections == ()
-    return [told(product, *names) for product in contents.products]
+    return [values_of(product, *names) for product in contents.products]
 
 
 def test_shopify_options_variants_and_states() -> None:
@@ -87,7 +87,7 @@ def test_woocommerce() -> None:
         ["92", "Ridge Mug & Saucer - Red, L", "Mugs", "Red", "L", "ridge-mug", "14,00"],
         ["93", "Ridge Mug & Saucer", "Mugs", "Blue", "", "ridge-mug", "14,00"],
     ]
-    assert told(contents.products[0], "image_link", "brand", "description", "sku") == [
+    assert values_of(contents.products[0], "image_link", "brand", "description", "sku") == [
         "https://shop.example/r-red.jpg",
         "Ridge",
         "Two pieces.",
@@ -201,7 +201,7 @@ def test_etsy(tmp_path: Path) -> None:
     contents = read_bytes(tmp_path, "EtsyListingsDownload.csv", ETSY.encode())
     assert contents.platform == "etsy"
     mug, bowl = contents.products
-    assert told(mug, "product_id", "title", "price", "material", "image_link") == [
+    assert values_of(mug, "product_id", "title", "price", "material", "image_link") == [
         "FEN-R",
         'Mug "Fen", Red',
         "24.00 EUR",

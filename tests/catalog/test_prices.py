@@ -8,7 +8,7 @@ from catalog_gen.catalog.prices import amount_of, parse_price
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "wanted"),
     [
         ("12.99 EUR", "12.99 EUR"),
         ("EUR 12.99", "12.99 EUR"),
@@ -32,10 +32,10 @@ from catalog_gen.catalog.prices import amount_of, parse_price
         ("£1,29,900.50", "129900.50 GBP"),
     ],
 )
-def test_prices(text: str, told: str) -> None:
+def test_prices(text: str, wanted: str) -> None:
     price = parse_price(text)
     assert price is not None
-    assert price.with_currency() == told
+    assert price.with_currency() == wanted
 
 
 def test_texts_that_are_no_price() -> None:

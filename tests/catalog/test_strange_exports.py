@@ -43,8 +43,8 @@ def test_woocommerce_in_the_shops_language(tmp_path: Path, language: str) -> Non
     assert (contents.platform, contents.skipped) == ("woocommerce", {"draft": 1, "parent": 1})
     (cup,) = contents.products
     assert (cup.product_id, cup.category, cup.group_id) == ("2", "Cups", "cup")
-    told = [cup.attributes.get(name) for name in ("colour", "price", "availability", "sku")]
-    assert told == ["Red", "8,00", "out of stock", "cup-r"]
+    values = [cup.attributes.get(name) for name in ("colour", "price", "availability", "sku")]
+    assert values == ["Red", "8,00", "out of stock", "cup-r"]
 
 
 #: PrestaShop's product grid: id, picture, name, reference, category, prices, quantity, status.
@@ -79,8 +79,8 @@ def test_prestashop_in_the_shops_language(tmp_path: Path, language: str) -> None
     assert (contents.platform, contents.skipped) == ("prestashop", {"disabled": 1})
     (mug,) = contents.products
     assert (mug.product_id, mug.title, mug.category) == ("7", 'Mug "Phare"', "Mugs")
-    told = [mug.attributes.get(name) for name in ("price", "sku", "image_link", "availability")]
-    assert told == ["12,00 €", "R-7", "https://s.example/7.jpg", "in stock"]
+    values = [mug.attributes.get(name) for name in ("price", "sku", "image_link", "availability")]
+    assert values == ["12,00 €", "R-7", "https://s.example/7.jpg", "in stock"]
 
 
 def test_bigcommerce_pictures_below_and_stock_by_variant(tmp_path: Path) -> None:

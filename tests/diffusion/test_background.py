@@ -172,9 +172,9 @@ def test_without_a_mask_or_with_another_one_it_fails_as_a_row(
     other = replace(asked, recipe_id="other", mask=mask + b"x")
     outcomes = [outcome for each in (bare, other) for outcome in Engine(sd, 2).draw([each])]
     assert all(isinstance(each, Failure) for each in outcomes)
-    told = " ".join(str(each) for each in outcomes)
-    assert "needs the product's mask" in told
-    assert "not the bytes that the recipe names" in told
+    problems = " ".join(str(each) for each in outcomes)
+    assert "needs the product's mask" in problems
+    assert "not the bytes that the recipe names" in problems
 
 
 def test_a_second_pass_without_a_step_is_refused_before_anything_is_drawn() -> None:

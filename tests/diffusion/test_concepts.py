@@ -261,18 +261,18 @@ def test_what_is_not_the_recipes_is_a_failure(sd: LoadedModel) -> None:
     right = job(sd, taught(sd, "word"))
     other = DrawJob(right.recipe_id, right.recipe, concept=taught(sd, "lora"))
     none = DrawJob(right.recipe_id, right.recipe)
-    for each, told in ((other, "not the bytes"), (none, "there is none")):
+    for each, rule in ((other, "not the bytes"), (none, "there is none")):
         (outcome,) = Engine(sd, 2).draw([each])
         assert isinstance(outcome, Failure)
-        assert told in outcome.error
+        assert rule in outcome.error
 
 
 def test_a_lesson_that_can_not_be_learned_says_why(sd: LoadedModel) -> None:
     before = state(sd)
-    for learner, told in (
+    for learner, rule in (
         ({"name": "lora", "targets": ["to_z"]}, "no such layers"),
         ({"name": "textual-inversion", "rate": 1.0, "regularisation": 1e39}, "no number"),
     ):
-        with pytest.raises(LessonError, match=told):
+        with pytest.raises(LessonError, match=rule):
             learned(sd, lesson(sd, {"steps": 6, **learner}), photographs(), Course())
     assert all(torch.equal(each, before[key]) for key, each in state(sd).items())

@@ -323,12 +323,12 @@ def test_undrawable_pictures_become_rows_and_not_gpu_faults(
 def test_a_gpu_library_without_memory_for_itself_gets_a_smaller_batch(
     sd: LoadedModel, make_job: MakeJob
 ) -> None:
-    told = "CUDA error: CUBLAS_STATUS_NOT_INITIALIZED when calling `cublasCreate(handle)`"
+    message = "CUDA error: CUBLAS_STATUS_NOT_INITIALIZED when calling `cublasCreate(handle)`"
     most = 2
 
     def refuse(latents: torch.Tensor) -> None:
         if len(latents) > most:
-            raise RuntimeError(told)
+            raise RuntimeError(message)
 
     jobs = [make_job(sd, seed, steps=1) for seed in range(2)]
     with _before_each_unet_call(sd, refuse):

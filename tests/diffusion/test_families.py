@@ -43,7 +43,7 @@ class Wanted:
 
 
 @pytest.mark.parametrize(
-    ("family", "wanted", "told"),
+    ("family", "wanted", "rule"),
     [
         (StableDiffusion(), Wanted(scheduler="magic"), r"scheduler = 'magic'.*own, ddim"),
         (StableDiffusion(), Wanted(scheduler="ddmi"), r"did you mean 'ddim'\?"),
@@ -58,10 +58,10 @@ class Wanted:
         (Flux(), Wanted(scheduler="own", height=8), r"height = 8.*Set it to 16\."),
     ],
 )
-def test_a_familys_limits_are_reported(family: Family, wanted: Wanted, told: str) -> None:
+def test_a_familys_limits_are_reported(family: Family, wanted: Wanted, rule: str) -> None:
     problem = family.problem(wanted)
     assert problem is not None
-    assert re.search(told, " ".join(problem))
+    assert re.search(rule, " ".join(problem))
 
 
 def test_drawable_views_have_no_problem() -> None:
@@ -80,7 +80,7 @@ def test_the_page_of_families_is_that_of_the_code() -> None:
 
 
 @pytest.mark.parametrize(
-    ("family", "wanted", "own", "told"),
+    ("family", "wanted", "own", "rule"),
     [
         (
             StableDiffusion(),
@@ -104,9 +104,9 @@ def test_the_page_of_families_is_that_of_the_code() -> None:
     ],
 )
 def test_a_models_schedule_limits_are_reported(
-    family: Family, wanted: Wanted, own: dict[str, object], told: str
+    family: Family, wanted: Wanted, own: dict[str, object], rule: str
 ) -> None:
     problem = family.schedule_problem(wanted, own)
     assert problem is not None
-    assert told in " ".join(problem)
+    assert rule in " ".join(problem)
     assert family.schedule_problem(Wanted(scheduler=family.schedulers[1]), {}) is None

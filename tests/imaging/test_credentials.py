@@ -80,11 +80,11 @@ def shop(days: int = 30) -> Shop:
     root = certificate("Example Root", root_key, None, None)
     leaf = certificate("Example Shop Pictures", key, root, root_key, days=days)
     pem = serialization.Encoding.PEM
-    told = [each.public_bytes(pem).decode() for each in (leaf, root)]
+    chain = [each.public_bytes(pem).decode() for each in (leaf, root)]
     private = key.private_bytes(
         pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     ).decode()
-    return Shop(Signer("".join(told), private, "es256"), told[1])
+    return Shop(Signer("".join(chain), private, "es256"), chain[1])
 
 
 @pytest.fixture(scope="module")
@@ -96,13 +96,13 @@ def signing() -> Shop:
 def test_signed_pictures_verify_and_contain_their_recipe(
     rendition: Rendition, signing: Shop
 ) -> None:
-    for told in (provenance(), from_photo()):
-        signed = sign(render(pixels(), rendition, told), rendition, told, signing.signer)
+    for written in (provenance(), from_photo()):
+        signed = sign(render(pixels(), rendition, written), rendition, written, signing.signer)
         found = verify(signed, rendition, signing.root)
         assert (found.state, found.problems) == ("Trusted", ())
-        assert found.source_type == told.source_type
-        assert found.provenance == told
-        assert read_provenance(signed) == told  # unsigned metadata is still there
+        assert found.source_type == written.source_type
+        assert found.provenance == written
+        assert read_provenance(signed) == written  # unsigned metadata is still there
 
 
 def test_without_the_root_the_signature_is_valid_and_not_trusted(signing: Shop) -> None:
@@ -113,8 +113,8 @@ def test_without_the_root_the_signature_is_valid_and_not_trusted(signing: Shop) 
 
 
 def test_a_changed_pixel_is_noticed(signing: Shop) -> None:
-    told = provenance()
-    signed = bytearray(sign(render(pixels(), "JPEG", told), "JPEG", told, signing.signer))
+    written = provenance()
+    signed = bytearray(sign(render(pixels(), "JPEG", written), "JPEG", written, signing.signer))
     signed[-100] ^= 1
     found = verify(bytes(signed), "JPEG", signing.root)
     assert found.state == "Invalid"
@@ -122,8 +122,8 @@ def test_a_changed_pixel_is_noticed(signing: Shop) -> None:
 
 
 def test_a_certificate_that_cannot_sign_is_reported(signing: Shop) -> None:
-    told = provenance()
-    content = render(pixels(), "PNG", told)
+    written = provenance()
+    content = render(pixels(), "PNG", written)
     for broken in (
         Signer("no certificate", signing.signer.private_key, "es256"),
         Signer(signing.signer.certificates, "no key", "es256"),
@@ -131,7 +131,7 @@ def test_a_certificate_that_cannot_sign_is_reported(signing: Shop) -> None:
         shop(days=-30).signer,
     ):
         with pytest.raises(ConfigError, match="can't sign"):
-            sign(content, "PNG", told, broken)
+            sign(content, "PNG", written, broken)
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

@@ -65,12 +65,12 @@ def exiftool(content: bytes, folder: Path, suffix: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("rendition", RENDITIONS)
-@pytest.mark.parametrize("told", [provenance(), from_photo()], ids=["text2img", "img2img"])
-def test_every_rendition_carries_the_recipe(rendition: Rendition, told: Provenance) -> None:
-    content = render(pixels(), rendition, told)
+@pytest.mark.parametrize("written", [provenance(), from_photo()], ids=["text2img", "img2img"])
+def test_every_rendition_carries_the_recipe(rendition: Rendition, written: Provenance) -> None:
+    content = render(pixels(), rendition, written)
     found = read_provenance(content)
-    assert found == told
-    assert found.recipe.recipe_id == told.image_id
+    assert found == written
+    assert found.recipe.recipe_id == written.image_id
 
 
 @settings(max_examples=60, deadline=None)
@@ -80,8 +80,8 @@ def test_every_rendition_carries_the_recipe(rendition: Rendition, told: Provenan
     rendition=st.sampled_from(RENDITIONS),
 )
 def test_any_prompt_survives(prompt: str, negative: str, rendition: Rendition) -> None:
-    told = provenance(prompt, negative_prompt=negative)
-    assert read_provenance(render(np.zeros((8, 8, 3), np.uint8), rendition, told)) == told
+    written = provenance(prompt, negative_prompt=negative)
+    assert read_provenance(render(np.zeros((8, 8, 3), np.uint8), rendition, written)) == written
 
 
 def test_a_labelled_png_has_the_same_pixels_and_is_labelled_once() -> None:
@@ -96,12 +96,12 @@ def test_a_labelled_png_has_the_same_pixels_and_is_labelled_once() -> None:
 
 @pytest.mark.parametrize("rendition", RENDITIONS)
 def test_exiftool_reads_source_type_creator_and_date(rendition: Rendition, tmp_path: Path) -> None:
-    for told, kind in (
+    for written, kind in (
         (provenance(), "trainedAlgorithmicMedia"),
         (from_photo(), "compositeWithTrainedAlgorithmicMedia"),
     ):
         suffix = {"PNG": "png", "JPEG": "jpg", "WEBP": "webp"}[rendition]
-        found = exiftool(render(pixels(), rendition, told), tmp_path, suffix)
+        found = exiftool(render(pixels(), rendition, written), tmp_path, suffix)
         assert found["XMP-iptcExt:DigitalSourceType"] == SOURCES + kind
         assert found["XMP-xmp:CreatorTool"].startswith("catalog_gen ")
         assert found["XMP-xmp:CreateDate"] == "2026:11:21 02:03:04+00:00"
@@ -110,10 +110,10 @@ def test_exiftool_reads_source_type_creator_and_date(rendition: Rendition, tmp_p
         wrong = [found.get(f"ExifTool:{kind}", "") for kind in ("Error", "Warning")]
         assert all(not each or each.startswith("Missing required") for each in wrong), found
         mine = [value for name, value in found.items() if name.endswith(":ImageID")]
-        assert mine == [told.image_id]
+        assert mine == [written.image_id]
         parameters = found["PNG:Parameters" if rendition == "PNG" else "ExifIFD:UserComment"]
         # exiftool shows the line breaks of a text chunk as dots.
-        assert parameters.replace("\n", ".") == told.parameters().replace("\n", ".")
+        assert parameters.replace("\n", ".") == written.parameters().replace("\n", ".")
         if rendition != "PNG":
             assert found["ExifIFD:DateTimeOriginal"] == "2026:11:21 02:03:04"
             assert found["IFD0:Software"].startswith("catalog_gen ")
@@ -138,11 +138,11 @@ def test_the_parameters_are_those_that_image_tools_parse() -> None:
 
 
 def test_a_changed_recipe_is_refused() -> None:
-    told = provenance()
-    forged = told.as_json().replace("red mug", "blue mug")
+    written = provenance()
+    forged = written.as_json().replace("red mug", "blue mug")
     with pytest.raises(ProvenanceError, match="was changed"):
         Provenance.from_json(forged)
-    content = render(pixels(), "PNG", told).replace(b"red mug", b"big mug")
+    content = render(pixels(), "PNG", written).replace(b"red mug", b"big mug")
     with pytest.raises(ProvenanceError, match="damaged"):
         read_provenance(content)
 

@@ -80,7 +80,9 @@ def test_defects_are_not_accepted(defect: DefectName, good: list[Specimen], benc
     bad = [each for each in planted if each is not None]
     verdicts = appraise(bad, bench, [each.prompt for each in good])
     missed = [
-        each.prompt for each, told in zip(bad, verdicts, strict=True) if told.decision == "accepted"
+        each.prompt
+        for each, found in zip(bad, verdicts, strict=True)
+        if found.decision == "accepted"
     ]
     assert len(missed) <= 1, missed
 

@@ -96,8 +96,8 @@ def test_one_changed_pixel_rejects_and_is_counted() -> None:
     signals = measure(changed, asked=Asked(), origin=origin)
     assert signals.number("kept_changed") == 1
     assert signals["kept_of"] == proved["kept_of"]
-    (told,) = judged(signals).hard_failures
-    assert "1 of them differ from the photo's" in told
+    (failure,) = judged(signals).hard_failures
+    assert "1 of them differ from the photo's" in failure
 
 
 def test_the_critic_judges_no_product_that_is_proved_to_be_the_photos() -> None:
@@ -105,4 +105,4 @@ def test_the_critic_judges_no_product_that_is_proved_to_be_the_photos() -> None:
     signals = measured(pixels, mask).with_answers(soundness=0.05)
     assert not judged(signals).hard_failures
     without = measure(pixels, asked=Asked(), reference=pixels).with_answers(soundness=0.05)
-    assert any("form is broken" in told for told in judged(without).hard_failures)
+    assert any("form is broken" in failure for failure in judged(without).hard_failures)

@@ -128,8 +128,8 @@ def test_a_redirect_to_another_host_is_not_followed(shop: Shop, tmp_path: Path) 
         shop.other = other.url("/good/1")
         assert fetch(shop, tmp_path, "/away").failed == 1
         assert not other.asked
-        told = entry(shop, tmp_path, "/away").problem
-        assert told == f"http://{other.host} is not among feed.fetch_photos"
+        problem = entry(shop, tmp_path, "/away").problem
+        assert problem == f"http://{other.host} is not among feed.fetch_photos"
     for elsewhere in (
         "file:///etc/passwd",
         "http://169.254.169.254/",
@@ -201,10 +201,10 @@ def test_a_full_disk_ends_the_round_at_once(shop: Shop, tmp_path: Path) -> None:
 
 
 def test_progress_comes_from_every_thread(shop: Shop, tmp_path: Path) -> None:
-    told: list[int] = []
-    with reporting_to(lambda progress: told.append(progress.done)):
+    counts: list[int] = []
+    with reporting_to(lambda progress: counts.append(progress.done)):
         fetch(shop, tmp_path, *(f"/good/{number}" for number in range(12)))
-    assert told == list(range(1, 13))
+    assert counts == list(range(1, 13))
 
 
 @pytest.mark.parametrize(

@@ -98,10 +98,10 @@ def test_drawing_goes_on_and_the_next_night_takes_the_pictures_over(tmp_path: Pa
             holders.append(held.enter_context(process(HOLDING, shop.home.database)).pid)
             return shop.engine
 
-        with pytest.raises(StoreBusyError) as told:
+        with pytest.raises(StoreBusyError) as refused:
             draw_missing(catalog, engine, range(SHARDS), stamp)
-    assert f"process {holders[0]}" in str(told.value)
-    assert "3 outbox files wait" in str(told.value)
+    assert f"process {holders[0]}" in str(refused.value)
+    assert "3 outbox files wait" in str(refused.value)
     found = verify(catalog.store, catalog.outbox)
     assert (found.images, found.outbox_images, found.damaged) == (0, 6, ())
 

@@ -107,7 +107,7 @@ def test_every_picture_of_a_night_can_be_drawn_again(refreshed: Shop) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "complaint"),
     [
         (("refresh", "--config", "nowhere.toml"), "there is no such file"),
         (("refresh", "--feed", "nowhere.csv"), "nowhere.csv"),
@@ -120,11 +120,11 @@ def test_every_picture_of_a_night_can_be_drawn_again(refreshed: Shop) -> None:
     ],
 )
 def test_wrong_input_is_one_message_and_exit_code_two(
-    refreshed: Shop, arguments: tuple[str, ...], told: str
+    refreshed: Shop, arguments: tuple[str, ...], complaint: str
 ) -> None:
     done = run(refreshed, *arguments)
     assert done.returncode == 2, done.stderr
-    assert told in done.stderr.replace("\n", "")
+    assert complaint in done.stderr.replace("\n", "")
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
     as_json = run(refreshed, *arguments, "--json")
@@ -132,7 +132,7 @@ def test_wrong_input_is_one_message_and_exit_code_two(
     error = json.loads(as_json.stdout)["error"]
     assert error.keys() == {"type", "value", "rule", "next_step"}
     assert all(error.values())
-    assert told in " ".join(error.values())
+    assert complaint in " ".join(error.values())
 
 
 def test_help_imports_nothing_heavy() -> None:
@@ -154,12 +154,12 @@ def test_help_imports_nothing_heavy() -> None:
 def test_no_line_of_the_help_is_cut() -> None:
     environment = os.environ | {"COLUMNS": "80", "TERMINAL_WIDTH": "80"}
     command = [sys.executable, "-m", "catalog_gen.cli"]
-    told = subprocess.run(
+    help_text = subprocess.run(
         [*command, "--help"], env=environment, capture_output=True, text=True, check=True
     ).stdout
-    assert "..." not in told.partition("Commands:")[2]
-    assert max(map(len, told.splitlines())) <= 80
-    assert "and compare\n                byte for byte." in told
+    assert "..." not in help_text.partition("Commands:")[2]
+    assert max(map(len, help_text.splitlines())) <= 80
+    assert "and compare\n                byte for byte." in help_text
 
 
 def test_the_version_is_the_package_s() -> None:

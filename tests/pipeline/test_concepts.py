@@ -78,8 +78,8 @@ def taught(tmp_path_factory: pytest.TempPathFactory) -> Shop:
         done = dg.materialize(assets, instance=instance, resources=resources_for("local"))
         (event,) = done.asset_materializations_for_node("learned_concepts")
         metadata = event.metadata
-    told = {name: metadata[name].value for name in ("learned", "failed", "deferred")}
-    assert told == {"learned": 2, "failed": 0, "deferred": 0}
+    counts = {name: metadata[name].value for name in ("learned", "failed", "deferred")}
+    assert counts == {"learned": 2, "failed": 0, "deferred": 0}
     assert float(str(metadata["seconds"].value)) > 0
     shop.night("first")
     return shop
@@ -142,11 +142,11 @@ def test_what_was_learned_is_listed_and_written_for_other_tools(
 ) -> None:
     monkeypatch.setenv("CATALOG_HOME", str(taught.home.root))
     run([], tmp_path, as_json=True)
-    told = json.loads(capsys.readouterr().out)
-    assert [each["product_id"] for each in told["concepts"]] == ["sku-1", "sku-2"]
-    assert {Path(each).name for each in told["files"]} == {"embedding.safetensors"}
-    assert {Path(each).stat().st_size for each in told["files"]} == {
-        each["size"] for each in told["concepts"]
+    listing = json.loads(capsys.readouterr().out)
+    assert [each["product_id"] for each in listing["concepts"]] == ["sku-1", "sku-2"]
+    assert {Path(each).name for each in listing["files"]} == {"embedding.safetensors"}
+    assert {Path(each).stat().st_size for each in listing["files"]} == {
+        each["size"] for each in listing["concepts"]
     }
     run(["sku-2"], None, as_json=False)
     assert "textual-inversion" in capsys.readouterr().out
@@ -350,7 +350,7 @@ def test_lessons_take_half_of_a_budget_and_the_rest_waits(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("settings", "told"),
+    ("settings", "complaint"),
     [
         (CONCEPT + VIEW.replace('concept = "word"\n', ""), "draws with a concept"),
         (CONCEPT + VIEW.replace('"word"', '"wrod"'), "there are: word"),
@@ -363,8 +363,8 @@ def test_lessons_take_half_of_a_budget_and_the_rest_waits(tmp_path: Path) -> Non
         (CONCEPT.replace("rate = 0.05", "rank = 4") + VIEW, "rank"),
     ],
 )
-def test_wrong_settings_are_refused(tmp_path: Path, settings: str, told: str) -> None:
+def test_wrong_settings_are_refused(tmp_path: Path, settings: str, complaint: str) -> None:
     shop = teaching_shop(tmp_path, settings)
     with pytest.raises(ConfigError) as refused:
         make_plan(shop.catalog)
-    assert told in str(refused.value)
+    assert complaint in str(refused.value)

@@ -85,8 +85,8 @@ def note_connections(log: Path) -> None:
 
     def watch(event: str, arguments: Any) -> None:
         if event in ("socket.connect", "socket.getaddrinfo", "socket.gethostbyname"):
-            told = arguments[1:] if event == "socket.connect" else arguments
-            stream.write(f"{event} {told}\n")
+            detail = arguments[1:] if event == "socket.connect" else arguments
+            stream.write(f"{event} {detail}\n")
 
     sys.addaudithook(watch)
 
@@ -160,8 +160,8 @@ def write_feed(shop: Shop) -> None:
         ("=1+1", "Mug", "@mug", "blue", "1.00 EUR", "", "", ""),
     ]
     for name, reference in ESCAPES.items():
-        told = reference.format(outside=shop.folder)
-        rows.append((f"escape {name}", "Mug", "mug", "red", "1.00 EUR", told, "", ""))
+        path = reference.format(outside=shop.folder)
+        rows.append((f"escape {name}", "Mug", "mug", "red", "1.00 EUR", path, "", ""))
     for name in PHOTOS:
         rows.append((f"photo {name}", "Mug", "mug", "red", "1.00 EUR", name, "", ""))
     names = "id,title,product_type,color,price,reference,link,description,brand,availability"
@@ -176,16 +176,16 @@ def test_the_night_completes_and_reports_failures(night: Night) -> None:
     assert night.refresh.returncode == 1, night.refresh.stderr
     summary = json.loads(night.refresh.stdout)
     assert summary["products"]["rejected"] == 1
-    told = {each["product_id"]: each["error"] for each in summary["failures"]}
-    assert told.keys() == {
+    errors = {each["product_id"]: each["error"] for each in summary["failures"]}
+    assert errors.keys() == {
         *(f"escape {name}" for name in ESCAPES),
         *(f"photo {name}" for name, why in PHOTOS.items() if why),
     }
     for name, why in PHOTOS.items():
         if why:
-            assert why in told[f"photo {name}"]
-            assert name in told[f"photo {name}"]
-    assert summary["images"]["failed"] == len(told)
+            assert why in errors[f"photo {name}"]
+            assert name in errors[f"photo {name}"]
+    assert summary["images"]["failed"] == len(errors)
 
 
 def test_no_photo_from_outside_was_read(night: Night) -> None:
@@ -245,9 +245,9 @@ def test_no_cell_for_people_is_a_formula_and_no_file_leaves_the_folder(
     passports.write_text(passports.read_text("utf-8").replace("at_least = 100", "at_least = 1"))
     done = command(night.shop, "export", "--channel", channel, "--out", str(out), "--json")
     assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout)
-    assert told["images"] > 0
-    with Path(told["feed"]).open(newline="", encoding="utf-8") as stream:
+    exported = json.loads(done.stdout)
+    assert exported["images"] > 0
+    with Path(exported["feed"]).open(newline="", encoding="utf-8") as stream:
         rows = list(csv.reader(stream))
     cells = [cell for row in rows for cell in row]
     assert cells

@@ -119,6 +119,6 @@ def test_too_little_memory_is_reported_with_exit_code_three(
         ["bash", "-c", program], env=environment, capture_output=True, text=True, check=False
     )
     assert done.returncode == 3, done.stderr
-    told = json.loads(done.stdout)["error"]
-    assert "memory" in told["rule"].lower()
+    error = json.loads(done.stdout)["error"]
+    assert "memory" in error["rule"].lower()
     assert "bug in catalog_gen" not in done.stderr

@@ -77,12 +77,12 @@ def test_every_cell_is_scored_judged_and_has_its_lineage(shop: Shop) -> None:
     assert len(rows) == 4  # a prompt's control is the same picture as its cell
     assert all(value is not None for row in rows for value in row)
     with shop.catalog.store.reading() as connection:
-        told = [lineage_of(connection, str(row[0])) for row in rows]
-    assert {(each["view"], each["asked_because"], each["live"]) for each in told} == {
+        answers = [lineage_of(connection, str(row[0])) for row in rows]
+    assert {(each["view"], each["asked_because"], each["live"]) for each in answers} == {
         ("packshot", "experiment", False)
     }
-    assert {each["product_id"] for each in told} == {"sku-1", ""}
-    assert all(each["environment"] and each["model"] and each["prompt"] for each in told)
+    assert {each["product_id"] for each in answers} == {"sku-1", ""}
+    assert all(each["environment"] and each["model"] and each["prompt"] for each in answers)
 
 
 def test_nothing_of_an_experiment_is_wanted_retried_or_published(shop: Shop) -> None:
@@ -222,12 +222,12 @@ def test_the_command_asks_first_and_runs_the_asset(
         command.run(shop.config, file, yes=False, as_json=True)
     capfd.readouterr()
     assert command.run(shop.config, file, yes=True, as_json=True) == 0
-    told = json.loads(capfd.readouterr().out)
-    assert (told["cells"], told["drawn"], told["failed"]) == (6, 2, 0)
-    assert {each["grid"] for each in told["recommendations"]} == {"steps"}
-    assert [each["axis"] for each in told["effects"]] == ["steps"]
-    assert Path(told["page"]).is_file()
-    assert shop.query(f"SELECT job, status FROM runs WHERE run_id = '{told['run_id']}'") == [
+    summary = json.loads(capfd.readouterr().out)
+    assert (summary["cells"], summary["drawn"], summary["failed"]) == (6, 2, 0)
+    assert {each["grid"] for each in summary["recommendations"]} == {"steps"}
+    assert [each["axis"] for each in summary["effects"]] == ["steps"]
+    assert Path(summary["page"]).is_file()
+    assert shop.query(f"SELECT job, status FROM runs WHERE run_id = '{summary['run_id']}'") == [
         ("run_experiment", "succeeded")
     ]
     assert command.run(shop.config, file, yes=False, as_json=False) == 0  # nothing left to ask

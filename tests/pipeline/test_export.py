@@ -247,8 +247,8 @@ def test_ids_that_a_channel_would_merge_are_refused(tmp_path: Path) -> None:
         csv.writer(stream).writerows(rows)
     assert shop.night("first")["live"] == 4
     exported = export(shop.catalog, "google", tmp_path / "out", base_url="https://cdn.example")
-    told = {each.product_id: each.why for each in exported.refused if not each.view}
-    assert "differs from 'MUG-1' in upper and lower case alone" in told["mug-1"]
-    assert told["m" * 60] == told["m" * 61] == "google takes ids of at most 50 characters"
+    reasons = {each.product_id: each.why for each in exported.refused if not each.view}
+    assert "differs from 'MUG-1' in upper and lower case alone" in reasons["mug-1"]
+    assert reasons["m" * 60] == reasons["m" * 61] == "google takes ids of at most 50 characters"
     files = export(shop.catalog, "files", tmp_path / "files", base_url="https://cdn.example")
     assert files.products == 4

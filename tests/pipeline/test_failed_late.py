@@ -25,10 +25,10 @@ def test_a_failed_check_does_not_hide_finished_work(
     monkeypatch.setattr(checks, "check_pictures", fail)
     assert run(shop.config, None, None, as_json=True) == StoreError.exit_code
     output = capfd.readouterr()
-    told = json.loads(output.out)
-    assert told["published"] == {"products": 3, "coverage": 1.0}
-    assert told["images"]["generated"] == 6
-    assert "out of memory" in told["error"]["rule"]
+    summary = json.loads(output.out)
+    assert summary["published"] == {"products": 3, "coverage": 1.0}
+    assert summary["images"]["generated"] == 6
+    assert "out of memory" in summary["error"]["rule"]
     assert "out of memory" in " ".join(output.err.split())
 
     assert run(shop.config, None, None, as_json=False) == StoreError.exit_code

@@ -66,9 +66,9 @@ def test_a_full_disk_stops_the_night_and_the_next_goes_on(
     with monkeypatch.context() as patched:
         patched.setattr(Outbox, "write", fill_at_the_third)
         patched.setattr(takeover, "ingest", fill_before)
-        with pytest.raises(StoreError, match=r"No space left|full") as told:
+        with pytest.raises(StoreError, match=r"No space left|full") as refused:
             shop.night("full")
-    assert told.value.exit_code == 3
+    assert refused.value.exit_code == 3
     assert acknowledged
 
     # Everything acknowledged can be read while the disk is still full, and what is live is live.
@@ -89,8 +89,8 @@ def test_a_disk_that_turns_read_only_is_reported_and_stays_readable(shop: Shop) 
     shop.night("first")
     remount = ["mount", "-o", "remount,ro", str(shop.home.root)]
     subprocess.run(remount, check=True)
-    with pytest.raises(StoreError, match="Read-only file system") as told:
+    with pytest.raises(StoreError, match="Read-only file system") as refused:
         shop.night("second")
-    assert told.value.exit_code == 3
+    assert refused.value.exit_code == 3
     found = verify(shop.catalog.store, shop.catalog.outbox)
     assert (found.images, found.damaged) == (6, ())

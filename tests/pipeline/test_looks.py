@@ -166,9 +166,9 @@ def test_exports_and_commands_give_every_product_its_picture(shop: Shop, tmp_pat
     assert len({links[each] for each in RED}) == 1
     assert links["blue-S"] != links["red-S"]
     ((image_id,),) = shop.query("SELECT image_id FROM live_images WHERE product_id = 'red-S'")
-    told = run(shop, "lineage", str(image_id)).stdout
-    assert "of 3 products" in told
-    assert "red-L, red-M, red-S" in told
+    output = run(shop, "lineage", str(image_id)).stdout
+    assert "of 3 products" in output
+    assert "red-L, red-M, red-S" in output
     facts = json.loads(run(shop, "lineage", str(image_id), "--json").stdout)
     assert (facts["products"], facts["showing"]) == (3, ["red-L", "red-M", "red-S"])
     plan = json.loads(run(shop, "plan", "--json").stdout)

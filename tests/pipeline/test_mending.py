@@ -95,12 +95,12 @@ def test_a_refresh_repeats_the_remedy_every_night_until_retry_draws_it(tmp_path:
     )
     for _ in range(2):
         night = run(shop, "refresh")
-        told = " ".join(night.stderr.split())
-        assert night.returncode == 1, told
+        output = " ".join(night.stderr.split())
+        assert night.returncode == 1, output
         assert "Refresh ended, and needs your attention" in night.stdout
-        assert "1 picture could not be drawn" in told
-        assert "given up: sku-1 refreshed" in told
-        assert "catalog-gen retry" in told
+        assert "1 picture could not be drawn" in output
+        assert "given up: sku-1 refreshed" in output
+        assert "catalog-gen retry" in output
     status = " ".join(run(shop, "status").stdout.split())
     assert "given up: sku-1 refreshed" in status
     unknown = run(shop, "retry", "sku-2")

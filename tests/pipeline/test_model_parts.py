@@ -47,9 +47,9 @@ def test_another_weight_of_a_lora_draws_everything_anew(shop: Shop) -> None:
         ((image_id,),) = connection.execute(
             "SELECT image_id FROM lineage WHERE run_id = 'more' LIMIT 1"
         ).fetchall()
-        told = lineage_of(connection, image_id)
-    assert told["model"] == str(shop.folder / "model")
-    assert told["model_parts"]["loras"][0]["file"] == "style.safetensors"
+        answer = lineage_of(connection, image_id)
+    assert answer["model"] == str(shop.folder / "model")
+    assert answer["model_parts"]["loras"][0]["file"] == "style.safetensors"
 
 
 def test_a_lora_in_the_models_folder_is_named_by_plan_and_doctor(shop: Shop) -> None:

@@ -73,11 +73,11 @@ def test_a_budget_defers_and_a_later_night_catches_up(shop: Shop) -> None:
 def test_deferred_work_is_still_reported_with_old_and_new_value(shop: Shop) -> None:
     shop.night("first")
     shop.write_feed(ROWS | {"sku-1": ("Red Mug", "mug", "yellow", "9.00 EUR")})
-    told = {(item.view, item.reason, item.changes) for item in make_plan(shop.catalog).items}
-    assert ("packshot", "changed: colour", (Change("colour", "red", "yellow"),)) in told
+    planned = {(item.view, item.reason, item.changes) for item in make_plan(shop.catalog).items}
+    assert ("packshot", "changed: colour", (Change("colour", "red", "yellow"),)) in planned
     shop.night("second", budget=0)
     later = {(item.view, item.reason, item.changes) for item in make_plan(shop.catalog).items}
-    assert later == told
+    assert later == planned
 
 
 def test_a_budget_in_seconds_is_planned_from_what_was_measured(shop: Shop) -> None:

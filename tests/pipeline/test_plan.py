@@ -72,9 +72,9 @@ def test_products_rows_and_their_reasons(
     assert plan["stops"] == []
     assert "error" not in plan
     command.run(shop.config, tmp_path / "feed.csv", None, False)
-    told = capsys.readouterr().out
-    assert "+ 1 added   ~ 1 changed   - 1 retired" in told
-    assert "line 10 (sku-10), title '': a product needs a title" in told
+    printed = capsys.readouterr().out
+    assert "+ 1 added   ~ 1 changed   - 1 retired" in printed
+    assert "line 10 (sku-10), title '': a product needs a title" in printed
 
 
 def test_a_shrunk_feed_stops_the_plan_as_it_would_the_refresh(
@@ -152,16 +152,16 @@ def test_refresh_plan_and_doctor_refuse_alike(shop: Shop, what: str) -> None:
     config.write_text(text.replace(old, new, 1), "utf-8")
     with pytest.raises(CatalogError) as refused:
         require(Catalog.open(config, shop.home))  # what a refresh begins with
-    told = str(refused.value)
+    message = str(refused.value)
     with pytest.raises(CatalogError) as stopped:
         command.run(config, None, None, True)
-    assert str(stopped.value) == told
+    assert str(stopped.value) == message
     assert refused.value.exit_code == 2
     if what in ("cron", "time zone"):
         return  # the doctor reads the same settings and gets no further
     catalog = Catalog.open(config, shop.home)
     faults = [each for each in examine(catalog.settings, catalog.home) if each.state == "fault"]
-    assert any(each.message in told and each.remedy for each in faults)
+    assert any(each.message in message and each.remedy for each in faults)
 
 
 def test_a_deployment_is_checked(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:

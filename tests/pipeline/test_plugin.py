@@ -77,6 +77,6 @@ def test_without_the_package_its_method_is_named_with_those_that_are_there(shop:
     _mirrored(shop)
     done = _command(shop, None, "plan")
     assert done.returncode == 2
-    told = " ".join(done.stderr.split())
-    assert "views.mirrored.method: no method of this name is installed" in told
-    assert f"There are: {', '.join(METHODS.names())}" in told
+    output = " ".join(done.stderr.split())
+    assert "views.mirrored.method: no method of this name is installed" in output
+    assert f"There are: {', '.join(METHODS.names())}" in output

@@ -111,6 +111,6 @@ def test_after_a_power_cut_dead_runs_are_ended_and_the_next_begins(tmp_path: Pat
         waited_for("the next run", lambda: statuses(address)[following] == "SUCCESS")
         assert {statuses(address)[each] for each in dead} == {"FAILURE"}
     assert shop.query("SELECT count(*) FROM images") == [(6,)]
-    told = dict(shop.query("SELECT run_id, status FROM runs"))
-    assert told[following] == "succeeded"
-    assert {told[each] for each in dead} == {"interrupted"}
+    status = dict(shop.query("SELECT run_id, status FROM runs"))
+    assert status[following] == "succeeded"
+    assert {status[each] for each in dead} == {"interrupted"}

@@ -140,14 +140,14 @@ def test_drift_is_recorded_with_the_library_that_caused_it(shop: Shop) -> None:
         WHERE (environment ->> 'batch_size')::INTEGER = 2
         """
     )
-    told = json.loads(str(environment))
-    told["libraries"]["torch"] = "1.0.0"
-    new_id = sha256_text(canonical_json(told))
+    content = json.loads(str(environment))
+    content["libraries"]["torch"] = "1.0.0"
+    new_id = sha256_text(canonical_json(content))
     (victim, unexplained) = ids_of(shop, "packshot")[:2]
     other = encode_png(drawn_otherwise(shop, victim))
     with shop.catalog.store.writing() as connection:
         connection.execute(
-            "INSERT INTO environments VALUES (?, ?, now())", [new_id, canonical_json(told)]
+            "INSERT INTO environments VALUES (?, ?, now())", [new_id, canonical_json(content)]
         )
         connection.execute(
             "UPDATE images SET environment_id = ? WHERE image_id = ?", [new_id, victim]
@@ -180,9 +180,9 @@ def test_a_damaged_picture_does_not_end_the_audit(shop: Shop) -> None:
     spoil(shop.catalog.store, address, b"other")
     found = audit(shop.catalog, Stamp.at_once("damaged"), sample=18)
     assert found.causes["stored"] == 1
-    (told,) = [each for each in found.drifted if "stored" in each.causes]
-    assert (told.image_id, told.result) == (victim, "not drawn")
-    assert "Restore a backup" in told.problem
+    (lost,) = [each for each in found.drifted if "stored" in each.causes]
+    assert (lost.image_id, lost.result) == (victim, "not drawn")
+    assert "Restore a backup" in lost.problem
     spoil(shop.catalog.store, address, content)
 
 

@@ -37,12 +37,12 @@ def test_a_stored_picture_finds_itself(shop: Shop, tmp_path: Path) -> None:
 def test_words_rank_pictures_by_their_cosine(shop: Shop) -> None:
     found = search(shop.catalog, shop.scorer, Words(" blue mug "), live=False)
     (text,) = shop.scorer.embed_texts(["blue mug"])
-    told = dict(shop.query("SELECT image_id, embedding FROM scores"))
+    embeddings = dict(shop.query("SELECT image_id, embedding FROM scores"))
     assert found.searched == len(found.pictures) == 6
     scores = [each.score for each in found.pictures]
     assert scores == sorted(scores, reverse=True)
     assert scores == pytest.approx(
-        [told[each.image_id] @ text for each in found.pictures], abs=1e-5
+        [embeddings[each.image_id] @ text for each in found.pictures], abs=1e-5
     )
 
 

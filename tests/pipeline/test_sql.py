@@ -43,9 +43,9 @@ def printed(capsys: pytest.CaptureFixture[str], query: str) -> str:
 
 
 def test_narrow_rows_are_a_table(capsys: pytest.CaptureFixture[str]) -> None:
-    told = printed(capsys, "SELECT 1 AS one, 'zwei' AS two")
-    assert "┃ one ┃ two  ┃" in told
-    assert "│ 1   │ zwei │" in told
+    printout = printed(capsys, "SELECT 1 AS one, 'zwei' AS two")
+    assert "┃ one ┃ two  ┃" in printout
+    assert "│ 1   │ zwei │" in printout
 
 
 def test_wide_rows_are_printed_line_by_line(capsys: pytest.CaptureFixture[str]) -> None:
@@ -63,9 +63,9 @@ def test_wide_rows_are_printed_line_by_line(capsys: pytest.CaptureFixture[str]) 
 @pytest.mark.parametrize("padding", ["", "x" * 90])
 def test_no_value_moves_the_cursor(capsys: pytest.CaptureFixture[str], padding: str) -> None:
     query = f"SELECT chr(27) || '[31mred' || chr(155) || chr(7) || '{padding}' AS told"
-    told = printed(capsys, query)
-    assert "\\x1b[31mred\\x9b\\x07" in told
-    assert all(sign.isprintable() or sign == "\n" for sign in told)
+    printout = printed(capsys, query)
+    assert "\\x1b[31mred\\x9b\\x07" in printout
+    assert all(sign.isprintable() or sign == "\n" for sign in printout)
     run(query, 60, True)
     text = capsys.readouterr().out
     assert all(sign.isprintable() or sign == "\n" for sign in text)
@@ -108,7 +108,7 @@ def test_an_interrupt_is_130() -> None:
     with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE) as query:
         time.sleep(8)
         os.kill(query.pid, signal.SIGINT)
-        _, told = query.communicate(timeout=60)
+        _, stderr = query.communicate(timeout=60)
     assert query.returncode == 130
-    assert b"Traceback" not in told
-    assert b"bug in catalog_gen" not in told
+    assert b"Traceback" not in stderr
+    assert b"bug in catalog_gen" not in stderr

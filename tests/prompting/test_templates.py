@@ -103,7 +103,7 @@ def test_source_hash_follows_the_source() -> None:
 
 
 @pytest.mark.parametrize(
-    ("source", "told"),
+    ("source", "complaint"),
     [
         (
             "product photo of\n{{ material }} {{ colr }}, white",
@@ -119,11 +119,11 @@ def test_source_hash_follows_the_source() -> None:
         ),
     ],
 )
-def test_an_error_names_the_setting_and_marks_the_place(source: str, told: str) -> None:
+def test_an_error_names_the_setting_and_marks_the_place(source: str, complaint: str) -> None:
     with pytest.raises(ConfigError) as caught:
         compile_template(source, KNOWN, where="views.packshot.template")
     assert caught.value.value == "views.packshot.template"
-    assert caught.value.rule == told
+    assert caught.value.rule == complaint
 
 
 def test_a_long_line_is_cut_around_the_place() -> None:

@@ -65,10 +65,10 @@ def night(**changes: Any) -> NightSummary:
 
 
 def test_a_summary_lists_changes_failures_reviews_cost_and_drift() -> None:
-    told = as_text(
+    text = as_text(
         night_message(night(waiting=4, troubles=(Trouble(3, "no photo", "Add it."),)), "")
     )
-    assert told == (
+    assert text == (
         "Night of 2026-11-26: 41 drawn, 3 failed, 4 wait for you; 50 of 52 products live\n\n"
         "Changed\n"
         "  Products: 52 active, 2 added\n"
@@ -104,9 +104,9 @@ def test_a_summary_lists_changes_failures_reviews_cost_and_drift() -> None:
     ],
 )
 def test_whether_a_night_needs_someone(changes: dict[str, Any], needed: bool, subject: str) -> None:
-    told = night_message(night(**changes), "")
-    assert told.needs_someone is needed
-    assert subject in told.subject
+    sent = night_message(night(**changes), "")
+    assert sent.needs_someone is needed
+    assert subject in sent.subject
 
 
 def launched(began: float | None, ended: float | None = None, **changes: Any) -> Launched:

@@ -23,12 +23,12 @@ class Faulty:
 
     inner: Any
     fault: Callable[[dict[str, Any]], str] = lambda _: ""
-    told: list[str] = field(default_factory=list)
+    injected: list[str] = field(default_factory=list)
 
     def __call__(self, environ: dict[str, Any], start: Start) -> Iterable[bytes]:
         fault = self.fault(environ)
         if fault:
-            self.told.append(fault)
+            self.injected.append(fault)
         answers = {
             "500": ("500 Internal Server Error", b""),
             "slow down": ("503 Slow Down", SLOW_DOWN),

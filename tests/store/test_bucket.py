@@ -54,7 +54,7 @@ def test_transient_faults_are_retried(server: Faulty, fault: str) -> None:
     kept = named(36)
     pictures.put(kept)
     assert pictures.get(list(kept)) == kept
-    assert len(server.told) > 10
+    assert len(server.injected) > 10
     server.fault = lambda _: ""
     assert pictures.broken(kept) == set()
 
@@ -65,13 +65,13 @@ def test_a_bucket_that_loses_bytes_is_reported(server: Faulty) -> None:
         InBucket(PLACE).put(named(1))
 
 
-@pytest.mark.parametrize(("fault", "told"), [("denied", "credentials"), ("expired", "expired")])
+@pytest.mark.parametrize(("fault", "rule"), [("denied", "credentials"), ("expired", "expired")])
 def test_lost_credentials_are_reported_and_the_pictures_wait(
-    server: Faulty, shop: Shop, fault: str, told: str
+    server: Faulty, shop: Shop, fault: str, rule: str
 ) -> None:
     shop.place = PLACE
     server.fault = lambda _: fault
-    with pytest.raises(StoreError, match=told):
+    with pytest.raises(StoreError, match=rule):
         shop.refresh([mug(1), mug(2)])
     assert len(shop.outbox.pending()) == 1
     server.fault = lambda _: ""
@@ -110,12 +110,12 @@ def test_a_torn_listing_is_continued(server: Faulty) -> None:
     faults = iter(["truncated", "500", "truncated"])
     server.fault = lambda _: next(faults, "")
     assert dict(InBucket(PLACE).listed()) == dict.fromkeys(kept, 2_000)
-    assert server.told == ["truncated", "500", "truncated"]
+    assert server.injected == ["truncated", "500", "truncated"]
 
 
 def test_no_credentials_appear_in_messages(server: Faulty, monkeypatch: Any) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "very-secret")
     server.fault = lambda _: "denied"
-    with pytest.raises(StoreError) as told:
+    with pytest.raises(StoreError) as refused:
         InBucket(PLACE).put(named(1))
-    assert "very-secret" not in f"{told.value}{told.value.__cause__}"
+    assert "very-secret" not in f"{refused.value}{refused.value.__cause__}"

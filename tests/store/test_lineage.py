@@ -143,18 +143,26 @@ def test_lineage_of_an_image_is_complete(worked: Shop) -> None:
         image_id = connection.execute(
             "SELECT image_id FROM lineage WHERE product_id = 'mug-1' AND live"
         ).fetchall()[0][0]
-        told = lineage_of(connection, image_id)
-    assert told["product_then"] == {"category": "mug", "colour": "blue", "title": "Mug 1"}
-    assert told["attributes_now"] == {"colour": "blue"}
-    assert (told["view"], told["template_hash"], told["model_hash"]) == ("packshot", "t1", "m1")
-    assert (told["prompt"], told["recipe"]["steps"], told["steps"]) == ("t1 mug blue Mug 1", 20, 20)
-    assert told["environment"]["libraries"] == dict(ENVIRONMENT.libraries)
-    assert (told["similarity"], told["signals"]) == (0.3, {"sharpness": 0.5})
-    assert (told["decision"], told["total"], told["live"]) == ("accepted", 9, True)
-    assert told["criteria"]["realism"]["why"] == "Sharp."
-    assert told["publications"] == [{"since": 2, "until": None}]
-    assert (told["run_id"], told["asked_because"], told["tries"]) == ("run-2", "changed", 1)
-    assert None not in {key: told[key] for key in ("shard", "seed", "batch", "seconds")}.values()
+        answer = lineage_of(connection, image_id)
+    assert answer["product_then"] == {"category": "mug", "colour": "blue", "title": "Mug 1"}
+    assert answer["attributes_now"] == {"colour": "blue"}
+    assert (answer["view"], answer["template_hash"], answer["model_hash"]) == (
+        "packshot",
+        "t1",
+        "m1",
+    )
+    assert (answer["prompt"], answer["recipe"]["steps"], answer["steps"]) == (
+        "t1 mug blue Mug 1",
+        20,
+        20,
+    )
+    assert answer["environment"]["libraries"] == dict(ENVIRONMENT.libraries)
+    assert (answer["similarity"], answer["signals"]) == (0.3, {"sharpness": 0.5})
+    assert (answer["decision"], answer["total"], answer["live"]) == ("accepted", 9, True)
+    assert answer["criteria"]["realism"]["why"] == "Sharp."
+    assert answer["publications"] == [{"since": 2, "until": None}]
+    assert (answer["run_id"], answer["asked_because"], answer["tries"]) == ("run-2", "changed", 1)
+    assert None not in {key: answer[key] for key in ("shard", "seed", "batch", "seconds")}.values()
 
 
 def test_lineage_has_one_row_an_image_even_with_many_judges(shop: Shop) -> None:

@@ -89,10 +89,12 @@ def test_a_picture_lists_the_products_that_ask_for_it_and_show_it(sizes: Shop) -
             "SELECT image_id FROM live_images WHERE product_id = 'Shirt-red-S'"
         ).fetchall()
         facts = lineage_of(connection, image_id)
-        told = products_of(connection, image_id, facts["look_id"])
-        assert told.asking == told.showing == ("Shirt-red-L", "Shirt-red-M", "Shirt-red-S")
+        products = products_of(connection, image_id, facts["look_id"])
+        assert products.asking == products.showing == ("Shirt-red-L", "Shirt-red-M", "Shirt-red-S")
         found = askers(connection, [facts["look_id"], "unknown"])
-        assert found == {facts["look_id"]: [Asker(each, shard_of(each)) for each in told.asking]}
+        assert found == {
+            facts["look_id"]: [Asker(each, shard_of(each)) for each in products.asking]
+        }
 
 
 def test_a_new_size_is_drawn_already(sizes: Shop) -> None:

@@ -71,14 +71,14 @@ def test_the_last_score_and_verdict_count(put_right: Shop) -> None:
     with shop.store.reading() as connection:
         assert unscored(connection, SCORER, shop.lookers, None) == []
         assert unjudged(connection, RUBRIC, SCORER, None) == []
-        told = dict(
+        decisions = dict(
             connection.execute("SELECT product_id, rubric_decision FROM lineage").fetchall()
         )
         (first,) = connection.execute(
             "SELECT image_id FROM lineage WHERE product_id = 'mug-1'"
         ).fetchall()[0]
         signals = newest_signals(connection, [first])
-    assert told == {"mug-1": "accepted", "mug-2": "rejected"}
+    assert decisions == {"mug-1": "accepted", "mug-2": "rejected"}
     assert signals == {first: '{"sharpness":0.9}'}
 
 

@@ -29,8 +29,8 @@ def test_a_canonical_caption_is_right_and_a_wrong_word_is_noticed() -> None:
         assert all(answers.values()), (text, answers)
         other = COLOURS[(seed + 1) % len(COLOURS)]
         wrong = Caption((Piece(text.replace(f" {colour} ", f" {other} ", 1), 0.9),))
-        told = answers_of(wrong, scene, colour, dialect)
-        assert [name for name, each in told.items() if not each] == ["colour"]
+        answers = answers_of(wrong, scene, colour, dialect)
+        assert [name for name, each in answers.items() if not each] == ["colour"]
 
 
 def test_stretching_keeps_size_and_range() -> None:

@@ -174,7 +174,7 @@ def test_without_a_checkpoint_there_is_nothing_to_export(photos: Path, tmp_path:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (["--renders", "0"], "0: must be a whole number from 1 on"),
         (["--limit", "many"], "many: must be a whole number from 1 on"),
@@ -182,12 +182,12 @@ def test_without_a_checkpoint_there_is_nothing_to_export(photos: Path, tmp_path:
     ],
 )
 def test_a_wrong_argument_is_reported(
-    arguments: list[str], told: str, capsys: pytest.CaptureFixture[str]
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as ended:
         run_evaluation(arguments)
     assert ended.value.code == 2
-    assert told in capsys.readouterr().err
+    assert message in capsys.readouterr().err
 
 
 def test_a_stage_without_its_predecessor_names_what_to_train(photos: Path, tmp_path: Path) -> None:

@@ -124,35 +124,38 @@ def test_several_tokens_of_a_name_multiply(studio: Dialect) -> None:
     assert seen["category"].confidence == pytest.approx(0.9 * 0.5 * 0.8)
 
 
-def told(studio: Dialect, item: Product, at_least: float = 0.9) -> list[str]:
+def messages(studio: Dialect, item: Product, at_least: float = 0.9) -> list[str]:
     return [each.words for each in compared(item, RED_MUGS, studio, at_least)]
 
 
 def test_what_the_feed_leaves_empty_is_suggested(studio: Dialect) -> None:
     item = Product("sku-1", "Morning", description="Nice.")
-    assert told(studio, item) == ["suggested category: mug, 95 %", "suggested colour: red, 97 %"]
-    assert "suggested material: glossy, 80 %" in told(studio, item, 0.7)
+    assert messages(studio, item) == [
+        "suggested category: mug, 95 %",
+        "suggested colour: red, 97 %",
+    ]
+    assert "suggested material: glossy, 80 %" in messages(studio, item, 0.7)
 
 
 def test_a_title_that_names_it_leaves_nothing_to_suggest(studio: Dialect) -> None:
     item = Product("sku-1", "Red Mugs, set of 2", description="Nice.")
-    assert told(studio, item) == []
+    assert messages(studio, item) == []
 
 
 def test_what_the_photo_contradicts_is_disputed(studio: Dialect) -> None:
     item = Product("sku-1", "Mugs", "Mugs", "Nice.", attributes={"colour": "Navy", "count": "1"})
-    assert told(studio, item) == [
+    assert messages(studio, item) == [
         "disputed colour: red, 97 %; the feed says blue",
         "disputed count: two, 90 %; the feed says one",
     ]
     unknown = Product("sku-1", "Mugs, set of 2", "Mugs", "Nice.", attributes={"colour": "Beige"})
-    assert told(studio, unknown) == []
+    assert messages(studio, unknown) == []
 
 
 def test_a_whole_caption_is_suggested_only_as_sure_as_all_of_its_words(studio: Dialect) -> None:
     item = Product("sku-1", "Red Mugs, set of 2")
-    assert told(studio, item) == []
-    description, material = told(studio, item, 0.3)
+    assert messages(studio, item) == []
+    description, material = messages(studio, item, 0.3)
     assert description.startswith("suggested description: product photo of two glossy red mugs")
     assert description.endswith("33 %")
     assert material == "suggested material: glossy, 80 %"

@@ -97,7 +97,7 @@ def test_what_was_enlarged_is_made_once_and_forgotten_with_its_picture(tmp_path:
         return what.encode()
 
     for by, width in (("model a", 9), ("model a", 9), ("model b", 9), ("model b", 12)):
-        content = kept.kept("3f2a", by, width, 9, lambda told=f"{by} {width}": make(told))  # type: ignore[misc]
+        content = kept.kept("3f2a", by, width, 9, lambda kind=f"{by} {width}": make(kind))  # type: ignore[misc]
         assert content == f"{by} {width}".encode()
     assert made == ["model a 9", "model b 9", "model b 12"]
     kept.keep_only({"3f2a"})

@@ -202,8 +202,8 @@ class Walk:
 
     def read_the_books(self) -> None:
         """However a run was launched, the store and the command line show how it ended."""
-        told = {"SUCCESS": "succeeded", "CANCELED": "interrupted", "FAILURE": "failed"}
-        assert self.recorded() == {each["runId"]: told[each["status"]] for each in self.runs()}
+        meaning = {"SUCCESS": "succeeded", "CANCELED": "interrupted", "FAILURE": "failed"}
+        assert self.recorded() == {each["runId"]: meaning[each["status"]] for each in self.runs()}
         listed = command(self.shop, "runs")
         assert listed.returncode == 0, listed.stderr
         print(listed.stdout)

@@ -469,16 +469,16 @@ class Walk:
             for node in each["nodes"]
             if each["impact"] in ("serious", "critical")
         ]
-        for told in serious:
-            print(f"  {told}", flush=True)
+        for fault in serious:
+            print(f"  {fault}", flush=True)
         self.faults += serious
 
     def picture(self, page: Page, name: str) -> None:
         page.screenshot(path=self.pictures / f"studio-{name}.png")
 
 
-NEXT_IS_THERE: Final = """told =>
-    document.body.innerText.includes(told)
+NEXT_IS_THERE: Final = """words =>
+    document.body.innerText.includes(words)
     && document.querySelector('[data-testid="stApp"]').dataset.testScriptState === 'notRunning'
     && [...document.images].every(each => each.complete)
 """

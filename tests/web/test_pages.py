@@ -198,8 +198,8 @@ def test_the_catalog_is_searched_by_meaning(desk: Desk, shop: Shop) -> None:
     page = opened("catalog", shows="a blue mug")
     assert "the most similar first" in texts(page)
     (text,) = shop.scorer.embed_texts(["a blue mug"])
-    told = shop.query("SELECT image_id, embedding FROM scores")
-    nearest = sorted(told, key=lambda row: -float(np.dot(np.array(row[1]), text)))
+    embeddings = shop.query("SELECT image_id, embedding FROM scores")
+    nearest = sorted(embeddings, key=lambda row: -float(np.dot(np.array(row[1]), text)))
     listed = [str(each.key) for each in page.button if str(each.key).startswith("open:")]
     assert listed == [f"open:{image_id}" for image_id, _ in nearest]
 
@@ -225,9 +225,9 @@ def test_pictures_that_were_never_scored_are_not_searched_by_meaning(
 def test_one_picture_has_its_history_and_can_be_restored(undecided: Desk, shop: Shop) -> None:
     ((image,),) = shop.query("SELECT image_id FROM lineage WHERE product_id = 'sku-1' LIMIT 1")
     page = opened("catalog", image=str(image))
-    told = texts(page)
-    assert "first in the feed" in told
-    assert "drawn" in told or "review, 10 of 10" in told
+    shown = texts(page)
+    assert "first in the feed" in shown
+    assert "drawn" in shown or "review, 10 of 10" in shown
     press(page, "Restore")
     assert [row[0] for row in reviews(shop)] == ["accepted"]
     assert [each.value for each in page.success] == ["It goes live with the next refresh."]
