@@ -45,7 +45,9 @@ def _file(folder: Path, split: Split, number: int) -> Path:
     return folder / split / f"scenes-{number:05d}.npz"
 
 
-def render_split(folder: Path, split: Split, scenes: int, samples: int = SAMPLES) -> int:
+def render_split(
+    folder: Path, split: Split, scenes: int, samples: int = SAMPLES, side: int = SIDE
+) -> int:
     """Renders the first ``scenes`` scenes of a split, skipping files that exist.
 
     ``scenes`` is rounded up to whole files. Returns the number of scenes rendered by this call.
@@ -60,7 +62,7 @@ def render_split(folder: Path, split: Split, scenes: int, samples: int = SAMPLES
         seeds = [
             split_seed(split, number * SCENES_PER_FILE + place) for place in range(SCENES_PER_FILE)
         ]
-        negatives = {str(seed): shoot(scene_at(seed), samples) for seed in seeds}
+        negatives = {str(seed): shoot(scene_at(seed), samples, side) for seed in seeds}
         arrays: dict[str, Any] = {}
         for seed, negative in negatives.items():
             arrays[f"exposures {seed}"] = negative.exposures
@@ -86,8 +88,9 @@ def negatives(folder: Path, split: Split) -> Iterator[tuple[Scene, Negative]]:
         with np.load(path) as stored:
             for place in range(SCENES_PER_FILE):
                 seed = split_seed(split, number * SCENES_PER_FILE + place)
-                mask = np.unpackbits(stored[f"mask {seed}"]).reshape(SIDE, SIDE).astype(bool)
-                yield scene_at(seed), Negative(stored[f"exposures {seed}"], mask)
+                exposures = stored[f"exposures {seed}"]
+                mask = np.unpackbits(stored[f"mask {seed}"]).reshape(exposures.shape[1:3])
+                yield scene_at(seed), Negative(exposures, mask.astype(bool))
         number += 1
 
 
@@ -174,9 +177,17 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder of the photos")
     parser.add_argument("--split", choices=get_args(Split), required=True)
     parser.add_argument("--scenes", type=count, required=True, help="how many, from the first on")
+    parser.add_argument(
+        "--side",
+        type=int,
+        choices=(PHOTO_SIDE, SIDE),
+        default=SIDE,
+        help="pixels a side; the smaller ones are noisier, take a third of the time, and "
+        "do for the captioner and the adapter",
+    )
     given = parser.parse_args()
     with reported_errors():
-        render_split(given.out, given.split, given.scenes)
+        render_split(given.out, given.split, given.scenes, side=given.side)
 
 
 if __name__ == "__main__":
