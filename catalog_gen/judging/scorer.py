@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalog_gen.broken_rules import nearest
-from catalog_gen.diffusion.weights import check_safetensors, read_json
+from catalog_gen.diffusion.model_folder import refuse_code
+from catalog_gen.diffusion.weights import check_safetensors
 from catalog_gen.errors import ConfigError, InfrastructureError, ModelError
 from catalog_gen.fingerprint import sha256_file, sha256_json, sha256_text
 from catalog_gen.settings import ScorerSettings
@@ -44,7 +45,6 @@ _TOKENIZER_FILES: Final = (
 )
 #: Configurations of a scorer that can ask transformers for code, and how.
 _TRUSTING: Final = (_CONFIG, "config.json", "tokenizer_config.json")
-_CODE: Final = ("trust_remote_code", "auto_map", "custom_pipelines")
 _WEIGHTS: Final = frozenset({".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".npz"})
 _MAX_CACHED_TEXTS: Final = 20_000
 #: Texts are short: a batch holds this many times as many of them as pictures.
@@ -392,26 +392,8 @@ def _checked_folder(model_id: str) -> Path:
     check_safetensors(weights[0])
     for file in (folder / name for name in _TRUSTING):
         if file.exists():
-            _refuse_code(file)
+            refuse_code(file)
     return folder
-
-
-def _refuse_code(file: Path) -> None:
-    """Refuse a configuration that makes transformers run Python files, or ask whether to."""
-    asked: list[object] = [read_json(file)]
-    while asked:
-        value = asked.pop()
-        if isinstance(value, dict):
-            found = [name for name in _CODE if value.get(name)]
-            if found:
-                raise ModelError(
-                    str(file),
-                    f"it asks for code to be run ({found[0]}), which never happens here",
-                    "Use a scorer whose tokenizer and model are transformers' own.",
-                )
-            asked += value.values()
-        elif isinstance(value, list):
-            asked += value
 
 
 def _folder_hash(folder: Path) -> str:

@@ -4,10 +4,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from catalog_gen.dialects.text import words_in
+from catalog_gen.diffusion.model_folder import ModelFolder
 from catalog_gen.errors import ModelError
 from catalog_gen.speech.recording import RATE, Samples
 
 _TASK: Final = "automatic-speech-recognition"
+_REMEDY: Final = (
+    "Set [speech] model to a transformers folder with safetensors weights, or leave it out."
+)
 
 
 class SpeechModel:
@@ -17,13 +21,13 @@ class SpeechModel:
         """Load it, from files alone.
 
         Raises:
-            ModelError: the folder is missing, or holds no model that recognises speech.
+            ModelError: the folder is missing or incomplete, brings its own code, or holds no model
+                that recognises speech.
         """
         from transformers import pipeline
 
+        ModelFolder.checked(folder, None, absent=("it has no config.json", _REMEDY))
         try:
-            if not folder.is_dir():  # else it would be taken for a hub's id
-                raise OSError("there is no such folder")
             self._pipeline: Any = pipeline(
                 _TASK,
                 model=str(folder),
@@ -34,8 +38,7 @@ class SpeechModel:
             raise ModelError(
                 str(folder),
                 f"it can't be loaded as a speech model ({' '.join(str(error).split())[:200]})",
-                "Set [speech] model to a transformers folder with safetensors weights, or leave it "
-                "out.",
+                _REMEDY,
             ) from error
 
     @property

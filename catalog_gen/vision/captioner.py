@@ -12,9 +12,9 @@ from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from catalog_gen.diffusion.model_folder import ModelFolder
 from catalog_gen.fingerprint import canonical_json, sha256_text
 from catalog_gen.imaging.pixels import Pixels
-from catalog_gen.vision.model_folder import ModelFolder
 
 if TYPE_CHECKING:
     from catalog_gen.diffusion.hash_cache import HashCache
@@ -78,7 +78,7 @@ class Captioner:
         self.made_by: Mapping[str, Any] = {
             "version": 1,
             "architecture": self._folder.architecture,
-            "sha256": self._folder.sha256(hashes),
+            "sha256": self._folder.sha256(hashes.sha256),
         }
 
     @property

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from catalog_gen.diffusion.model_folder import ModelFolder
 from catalog_gen.imaging.pixels import Pixels
 from catalog_gen.vision.cutout import Cutout, finished
-from catalog_gen.vision.model_folder import ModelFolder
 
 if TYPE_CHECKING:
     from catalog_gen.diffusion.hash_cache import HashCache
@@ -59,7 +59,7 @@ class ModelCutter:
             "by": "model",
             "version": 1,
             "architecture": self._folder.architecture,
-            "sha256": self._folder.sha256(hashes),
+            "sha256": self._folder.sha256(hashes.sha256),
         }
 
     def cut(self, photo: Pixels) -> Cutout:

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import numpy as np
 
+from catalog_gen.diffusion.model_folder import ModelFolder
 from catalog_gen.errors import ModelError
 from catalog_gen.imaging.decode import contain_on_white
 from catalog_gen.imaging.pixels import Pixels
 from catalog_gen.settings import UpscaleSettings
-from catalog_gen.vision.model_folder import ModelFolder
 
 if TYPE_CHECKING:
     from catalog_gen.diffusion.hash_cache import HashCache
@@ -86,7 +86,7 @@ class ModelUpscaler:
                 "Use one of 2 or more.",
             )
         self._factor = factor
-        self.name = f"{self._folder.architecture} {self._folder.sha256(hashes)}"
+        self.name = f"{self._folder.architecture} {self._folder.sha256(hashes.sha256)}"
 
     def enlarge(self, pixels: Pixels, width: int, height: int) -> Pixels:
         while pixels.shape[1] < width or pixels.shape[0] < height:

@@ -112,23 +112,15 @@ def test_folders_are_checked_before_anything_is_loaded(kind: str, tmp_path: Path
     folder = make(settings.id)
     assert str(folder) in critic.check()
 
-    weights = folder / "model.safetensors"
-    whole = weights.read_bytes()
-    weights.write_bytes(whole[:-1])
-    with pytest.raises(ModelError, match="its header announces"):
-        critic.identity(sha256_file)
-    weights.rename(folder / "pytorch_model.bin")
-    with pytest.raises(ModelError, match="pickle"):
-        critic.look([product()], ["a"])
-    (folder / "pytorch_model.bin").unlink()
-    weights.write_bytes(whole)
     ask_for_code(folder)
+    with pytest.raises(ModelError, match="never run"):
+        critic.identity(sha256_file)
     with pytest.raises(ModelError, match="never run"):
         critic.look([product()], ["a"])
 
 
 def test_a_vision_language_model_is_no_preference_model(questioned: Path) -> None:
-    with pytest.raises(ModelError, match=r"type 'llava'.*critic\.kind = 'questions'"):
+    with pytest.raises(ModelError, match=r"LlavaFor.*critic\.kind = 'questions'"):
         PreferenceCritic(CriticSettings(kind="preference", id=questioned)).check()
 
 

@@ -21,6 +21,7 @@ from catalog_gen.speech.recogniser import recogniser_of
 from catalog_gen.speech.recording import RATE, read_recording
 from catalog_gen.speech.speech_model import SpeechModel
 from catalog_gen.speech.sphinx import Sphinx
+from tests.tiny_critics import tiny_preference
 
 TEXTS = (
     *("mug", "vase", "headphones", "red", "blue", "yellow", "glossy", "matte", "one", "two"),
@@ -111,5 +112,7 @@ def test_a_transformers_folder_hears_too(folder: Path) -> None:
 
 
 def test_a_folder_without_a_speech_model_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="can't be loaded as a speech model"):
+    with pytest.raises(ModelError, match=r"no config\.json"):
         SpeechModel(tmp_path)
+    with pytest.raises(ModelError, match="can't be loaded as a speech model"):
+        SpeechModel(tiny_preference(tmp_path / "clip"))

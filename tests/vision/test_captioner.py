@@ -66,20 +66,12 @@ def test_a_caption_is_the_models_own_with_its_probabilities(folder: Path, tmp_pa
     assert caption.confidence == pytest.approx(np.prod(chosen), rel=1e-2)
 
 
-@pytest.mark.parametrize(
-    ("change", "rule"),
-    [
-        ({"auto_map": {"AutoModel": "net.py"}}, "code from its own folder"),
-        ({"architectures": ["LlavaForConditionalGeneration"]}, "without a question"),
-    ],
-)
-def test_other_folders_are_refused(
-    folder: Path, tmp_path: Path, change: dict[str, object], rule: str
-) -> None:
+def test_a_model_that_answers_questions_is_refused(folder: Path, tmp_path: Path) -> None:
     config = json.loads((folder / "config.json").read_text("utf-8"))
-    (tmp_path / "config.json").write_text(json.dumps(config | change), "utf-8")
+    config["architectures"] = ["LlavaForConditionalGeneration"]
+    (tmp_path / "config.json").write_text(json.dumps(config), "utf-8")
     (tmp_path / "model.safetensors").write_bytes((folder / "model.safetensors").read_bytes())
-    with pytest.raises(ModelError, match=rule):
+    with pytest.raises(ModelError, match="without a question"):
         opened(tmp_path, tmp_path)
 
 

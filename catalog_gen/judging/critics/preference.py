@@ -6,43 +6,41 @@ level means little by itself, so no rule of the rubric that comes with catalog_g
 decides among candidates, and a critic that learns from reviews uses it.
 """
 
-import threading
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, ClassVar, Final
 
-from catalog_gen.errors import ModelError
 from catalog_gen.imaging.pixels import Pixels
-from catalog_gen.judging.critics.critic import Answer, Critic, Hashing
-from catalog_gen.judging.critics.folders import checked_folder, folder_hash, load_folder
-from catalog_gen.settings import CriticSettings
+from catalog_gen.judging.critics.critic import Answer
+from catalog_gen.judging.critics.folder_critic import FolderCritic
 
 _BATCH: Final = 16
 _DIGITS: Final = 4
 
 
-class PreferenceCritic(Critic):
+class PreferenceCritic(FolderCritic):
     """A transformers folder of a ``CLIPModel`` with its processor."""
 
     fact: ClassVar[Answer] = "preference"
-
-    def __init__(self, settings: CriticSettings) -> None:
-        super().__init__(settings)
-        self._lock = threading.Lock()
-        self._parts: tuple[Any, Any] | None = None
+    usable = frozenset({"CLIPModel"})
+    unfit = "is no CLIPModel, as a preference model is"
+    instead = (
+        "Name a CLIPModel's folder, or set critic.kind = 'questions' for a vision-language model."
+    )
 
     def check(self) -> str:
-        return f"preference model {_checked(self.settings.id)}"
+        return f"preference model {self.folder().path}"
 
-    def identity(self, hashing: Hashing) -> str:
-        return folder_hash(_checked(self.settings.id), hashing)
+    def classes(self) -> tuple[Any, Any]:
+        from transformers import CLIPModel, CLIPProcessor
+
+        return CLIPModel, CLIPProcessor
 
     def look(self, pictures: Sequence[Pixels], prompts: Sequence[str]) -> list[float]:
         """The logit of each picture and its prompt: the scaled cosine of their embeddings."""
         import torch
         from PIL import Image
 
-        model, processor = self._loaded()
+        model, processor = self.loaded()
         found: list[float] = []
         for start in range(0, len(pictures), _BATCH):
             chosen = slice(start, start + _BATCH)
@@ -60,24 +58,3 @@ class PreferenceCritic(Critic):
                 logits = cosines * model.logit_scale.exp()
             found += [round(float(each), _DIGITS) for each in logits]
         return found
-
-    def _loaded(self) -> tuple[Any, Any]:
-        from transformers import CLIPModel, CLIPProcessor
-
-        with self._lock:
-            if self._parts is None:
-                folder = _checked(self.settings.id)
-                self._parts = load_folder(folder, CLIPModel, CLIPProcessor)
-            return self._parts
-
-
-def _checked(folder: Path) -> Path:
-    found = checked_folder(folder).get("model_type")
-    if found != "clip":
-        raise ModelError(
-            str(folder),
-            f"is a model of type '{found}', and a preference model is a 'clip'",
-            "Name a CLIPModel's folder, or set critic.kind = 'questions' for a vision-language "
-            "model.",
-        )
-    return folder

@@ -6,19 +6,15 @@ image-to-text generation", 2024, arXiv:2404.01291); nothing is generated. A pict
 its worst answer.
 """
 
-import threading
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import Any, ClassVar, Final
 
 from catalog_gen.errors import ModelError
 from catalog_gen.fingerprint import sha256_json
 from catalog_gen.imaging.pixels import Pixels
-from catalog_gen.judging.critics.critic import Answer, Critic, Hashing
-from catalog_gen.judging.critics.folders import checked_folder, folder_hash, load_folder
+from catalog_gen.judging.critics.critic import Answer, Hashing
+from catalog_gen.judging.critics.folder_critic import FolderCritic
 from catalog_gen.settings import CriticSettings
-
-if TYPE_CHECKING:
-    pass
 
 #: What is asked where the settings have no questions.
 QUESTIONS: Final = (
@@ -30,7 +26,7 @@ _NO: Final = ("no", "No", "NO")
 _DIGITS: Final = 4
 
 
-class QuestionsCritic(Critic):
+class QuestionsCritic(FolderCritic):
     """A transformers folder that ``AutoModelForImageTextToText`` loads, with a chat template."""
 
     fact: ClassVar[Answer] = "preference"
@@ -39,20 +35,23 @@ class QuestionsCritic(Critic):
     def __init__(self, settings: CriticSettings) -> None:
         super().__init__(settings)
         self._questions = settings.questions or QUESTIONS
-        self._lock = threading.Lock()
-        self._parts: tuple[Any, Any] | None = None
 
     def check(self) -> str:
-        checked_folder(self.settings.id)
-        return f"{len(self._questions)} questions to {self.settings.id}"
+        return f"{len(self._questions)} questions to {self.folder().path}"
 
     def identity(self, hashing: Hashing) -> str:
-        folder = folder_hash(self.settings.id, hashing)
+        folder = super().identity(hashing)
         return sha256_json({"folder": folder, "questions": self._questions})
+
+    def classes(self) -> tuple[Any, Any]:
+        from transformers import AutoModelForImageTextToText, AutoProcessor
+
+        return AutoModelForImageTextToText, AutoProcessor
 
     def look(self, pictures: Sequence[Pixels], prompts: Sequence[str]) -> list[float]:
         """The least probability of a yes among the questions, 0..1, for each picture."""
-        model, processor = self._loaded()
+        model, processor = self.loaded()
+        self._check_template(processor)
         yes, no = _ids(processor, _YES, self), _ids(processor, _NO, self)
         return [
             min(
@@ -62,20 +61,13 @@ class QuestionsCritic(Critic):
             for picture, prompt in zip(pictures, prompts, strict=True)
         ]
 
-    def _loaded(self) -> tuple[Any, Any]:
-        from transformers import AutoModelForImageTextToText, AutoProcessor
-
-        with self._lock:
-            if self._parts is None:
-                parts = load_folder(self.settings.id, AutoModelForImageTextToText, AutoProcessor)
-                if getattr(parts[1], "chat_template", None) is None:
-                    raise ModelError(
-                        str(self.settings.id),
-                        "has no chat template, without which a question can't be put",
-                        "Choose a model that was tuned to instructions.",
-                    )
-                self._parts = parts
-            return self._parts
+    def _check_template(self, processor: Any) -> None:
+        if getattr(processor, "chat_template", None) is None:
+            raise ModelError(
+                str(self.settings.id),
+                "has no chat template, without which a question can't be put",
+                "Choose a model that was tuned to instructions.",
+            )
 
 
 def _ids(processor: Any, words: Sequence[str], critic: QuestionsCritic) -> list[int]:

@@ -3,18 +3,25 @@
 Nothing in them runs: neither code that comes with a model nor pickled weights.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Final
 
 from catalog_gen.diffusion.hub import READ
-from catalog_gen.diffusion.weights import read_json
+from catalog_gen.diffusion.weights import check_component, read_json
 from catalog_gen.errors import ModelError
 from catalog_gen.fingerprint import sha256_json
 
-if TYPE_CHECKING:
-    from catalog_gen.diffusion.hash_cache import HashCache
+#: Files that can name code of their own.
+_CONFIGS: Final = (
+    "config.json",
+    "processor_config.json",
+    "preprocessor_config.json",
+    "tokenizer_config.json",
+)
+#: Their keys that do.
+_CODE: Final = ("trust_remote_code", "auto_map", "custom_pipelines")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,48 +34,49 @@ class ModelFolder:
 
     @classmethod
     def checked(
-        cls, path: Path, usable: Collection[str], *, absent: tuple[str, str], unfit: str
+        cls,
+        path: Path,
+        usable: Collection[str] | None,
+        *,
+        absent: tuple[str, str],
+        unfit: str = "",
+        instead: str = "",
     ) -> "ModelFolder":
         """The folder, if it has configuration and safetensors weights of a usable architecture.
 
         Args:
+            usable: transformers' names of the architectures; None: what loads will do.
             absent: the rule and the next step where there is no ``config.json``.
             unfit: what models of other architectures don't do, such as "enlarges nothing".
+            instead: the next step then; without it, the usable architectures are listed.
 
         Raises:
-            ModelError: it is missing or incomplete, brings its own code, or is another kind.
+            ModelError: it is missing or incomplete, brings its own code, its weights are pickled or
+                cut off, or it is another kind.
         """
         file = path / "config.json"
         if not file.is_file():
             raise ModelError(str(path), *absent)
+        for name in _CONFIGS:
+            if (path / name).is_file():
+                refuse_code(path / name)
+        check_component(path, None)
         config = read_json(file)
-        if "auto_map" in config:
-            raise ModelError(
-                str(file),
-                "it needs code from its own folder, which is never run",
-                "Use a model whose class is in transformers itself.",
-            )
-        if not any(path.glob("*.safetensors")):
-            raise ModelError(
-                str(path),
-                "it has no safetensors weights; pickled ones can run any code",
-                "Save it with safe_serialization=True.",
-            )
         named = config.get("architectures")
         architecture = str(named[0]) if isinstance(named, list) and named else "not named"
-        if architecture not in usable:
+        if usable is not None and architecture not in usable:
             raise ModelError(
                 str(file),
                 f"its architecture is {architecture}, which {unfit}",
-                f"Use one of: {', '.join(sorted(usable))}.",
+                instead or f"Use one of: {', '.join(sorted(usable))}.",
             )
         return cls(path, architecture, config)
 
-    def sha256(self, hashes: "HashCache") -> str:
-        """SHA-256 over the files that are read."""
+    def sha256(self, hashing: Callable[[Path], str]) -> str:
+        """SHA-256 over the files that are read; ``hashing`` gives that of one."""
         suffixes = READ | {".safetensors"}
         files = sorted(each for each in self.path.iterdir() if each.suffix in suffixes)
-        return sha256_json({each.name: hashes.sha256(each) for each in files})
+        return sha256_json({each.name: hashing(each) for each in files})
 
     def load(self, model_class: Any, *others: Any, remedy: str, **options: Any) -> tuple[Any, ...]:
         """The model in evaluation mode, on the CPU, and what stands beside it in the folder.
@@ -86,6 +94,28 @@ class ModelFolder:
         try:
             model = model_class.from_pretrained(self.path, use_safetensors=True, **options, **own)
             return model.eval(), *(each.from_pretrained(self.path, **own) for each in others)
-        except (OSError, ValueError, RuntimeError) as error:
+        except (OSError, ValueError, RuntimeError, KeyError, TypeError, ImportError) as error:
             why = " ".join(str(error).split())[:300]
             raise ModelError(str(self.path), f"it can't be loaded ({why})", remedy) from error
+
+
+def refuse_code(file: Path) -> None:
+    """Refuse a configuration that makes transformers run Python files, or ask whether to.
+
+    Raises:
+        ModelError: it does, at any depth.
+    """
+    asked: list[object] = [read_json(file)]
+    while asked:
+        value = asked.pop()
+        if isinstance(value, dict):
+            found = [name for name in _CODE if value.get(name)]
+            if found:
+                raise ModelError(
+                    str(file),
+                    f"asks for code that comes with the model ({found[0]}), which is never run",
+                    "Use a model whose classes are transformers' own.",
+                )
+            asked += value.values()
+        elif isinstance(value, list):
+            asked += value
