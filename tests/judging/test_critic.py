@@ -10,7 +10,7 @@ from catalog_gen.judging.critics.critic import critic_of
 from catalog_gen.judging.critics.denoiser import DenoiserCritic, DenoiserFeatures, save_critic
 from catalog_gen.judging.probe import Probe
 from catalog_gen.settings import CriticSettings, load_settings
-from studio.evaluation.eye import read_table
+from studio.evaluation.eye import read_table, wish_of
 from tests.judging.drawn import BLUE, product
 from tests.tiny_models import tiny_sd
 
@@ -75,3 +75,11 @@ def test_the_labels_combine_two_judges() -> None:
     assert both[("fine", "soft")] == "fine"
     assert both[("soft", "soft")] == "soft"
     assert both[("fine", "wrong")] == "soft"
+
+
+def test_nothing_held_out_was_learned() -> None:
+    learned = {wish_of(row.prompt) for row in read_table(DATA / "eye" / "labels.csv")}
+    held_out = read_table(DATA / "eye" / "held-out.csv")
+    assert len({wish_of(row.prompt) for row in held_out} - learned) == 120
+    assert all(len(row.words) == 2 for row in held_out)
+    assert len(held_out) == 240
