@@ -32,7 +32,7 @@ from assets_defs.replay_assets import (
     replay_audit,
     replay_audit_job,
 )
-from catalog_gen.settings import load_settings
+from catalog_gen.settings.catalog import load_settings
 from resources.catalog import config_from_environment
 from resources.deployments import resources_for
 

@@ -12,7 +12,7 @@ from assets_defs.run_progress import progress_in_run_log
 from assets_defs.stage_asset import stage_asset
 from catalog_gen.errors import ConfigError
 from catalog_gen.experiments.sentences import sentence
-from catalog_gen.settings import ExperimentSettings
+from catalog_gen.settings.nights import ExperimentSettings
 from catalog_gen.stages.catalog import Catalog, Stamp
 from catalog_gen.stages.experiment_plan import plan_experiment
 from catalog_gen.stages.experiments import draw_experiment, write_experiment

@@ -6,7 +6,7 @@ from typing import Final
 
 import dagster as dg
 
-from catalog_gen.settings import Home
+from catalog_gen.home import Home
 from resources.internals import forget_run
 
 #: Runs that are deleted at a time: a refresh must not wait for a year's worth.

@@ -12,7 +12,7 @@ from assets_defs.publication_assets import (
     lineage_snapshot,
     published_catalog,
 )
-from catalog_gen.settings import ScheduleSettings
+from catalog_gen.settings.nights import ScheduleSettings
 
 ASSETS = [
     product_feed,

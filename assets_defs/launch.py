@@ -14,8 +14,9 @@ from assets_defs.partitions import ALL_SHARDS, shard_range
 from assets_defs.stale_runs import end_stale_runs
 from catalog_gen.errors import ConfigError, StoreError
 from catalog_gen.garbage import many_imports
+from catalog_gen.home import Home
 from catalog_gen.planning import NO_LIMIT, Budget
-from catalog_gen.settings import Home, load_settings
+from catalog_gen.settings.catalog import load_settings
 from catalog_gen.stages.mending import Kind
 from catalog_gen.store.nights import NIGHTLY
 from catalog_gen.store.run_lock import run_lock

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import dagster as dg
 
 from assets_defs.launch import dagster_instance
-from catalog_gen.settings import Home
+from catalog_gen.home import Home
 from resources.internals import ahead_of_the_clock, taken_pools
 
 _UNFINISHED = (

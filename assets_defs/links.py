@@ -4,7 +4,7 @@ import os
 
 import dagster as dg
 
-from catalog_gen.settings import Home
+from catalog_gen.home import Home
 
 
 def gallery_link(home: Home, show: str = "") -> dg.MetadataValue:

@@ -4,7 +4,8 @@ import dagster as dg
 
 from assets_defs.history import forget_old_runs
 from assets_defs.stale_runs import end_stale_runs
-from catalog_gen.settings import Home, load_settings
+from catalog_gen.home import Home
+from catalog_gen.settings.catalog import load_settings
 from resources.catalog import config_from_environment
 
 

@@ -16,12 +16,13 @@ import dagster as dg
 
 from assets_defs.failed_shards import is_mark
 from catalog_gen.errors import CatalogError
+from catalog_gen.home import Home
 from catalog_gen.reporting.nights.delivery import Delivery, Messenger, sent_in
 from catalog_gen.reporting.nights.lateness import Launched, Patience, late_nights
 from catalog_gen.reporting.nights.message import Message, Section
 from catalog_gen.reporting.nights.senders import senders_of
 from catalog_gen.reporting.nights.summary import night_message
-from catalog_gen.settings import CatalogSettings, Home
+from catalog_gen.settings.catalog import CatalogSettings
 from catalog_gen.stages.catalog import Catalog
 from catalog_gen.stages.night import night_summary
 from catalog_gen.stages.runs import End

@@ -4,7 +4,7 @@ import dagster as dg
 
 from assets_defs.publication_assets import published_catalog
 from assets_defs.stage_asset import stage_asset
-from catalog_gen.settings import AuditSettings
+from catalog_gen.settings.nights import AuditSettings
 from catalog_gen.stages.catalog import Stamp
 from catalog_gen.stages.replay import audit
 from catalog_gen.store.replays import unexplained_drift

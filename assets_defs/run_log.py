@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from assets_defs.launch import dagster_instance
-from catalog_gen.settings import Home
+from catalog_gen.home import Home
 from resources.internals import log_entries
 
 #: Events about the run itself; the others are internal to Dagster.

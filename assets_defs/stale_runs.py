@@ -12,7 +12,7 @@ import dagster as dg
 
 from assets_defs.failed_shards import is_mark
 from catalog_gen.errors import StoreBusyError
-from catalog_gen.settings import Home
+from catalog_gen.home import Home
 from catalog_gen.stages.runs import End, record_ends
 from catalog_gen.store.connection import Store
 from catalog_gen.store.outbox import Outbox

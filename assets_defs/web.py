@@ -11,8 +11,8 @@ from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
 from assets_defs.launch import WORKSPACE, dagster_instance
+from catalog_gen.home import Home
 from catalog_gen.same_origin import SameOriginOnly
-from catalog_gen.settings import Home
 from resources.internals import web_application
 
 

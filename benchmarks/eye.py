@@ -31,7 +31,7 @@ from catalog_gen.judging.lettering import LetteringDetector
 from catalog_gen.judging.probe import fit_probe, folds_of, held_out_probabilities
 from catalog_gen.judging.rubric import Rubric, Rule, Verdict, judge, load_rubric
 from catalog_gen.judging.scorer import ClipScorer
-from catalog_gen.settings import CatalogSettings, load_settings
+from catalog_gen.settings.catalog import CatalogSettings, load_settings
 from studio.attributes import Wish, every_wish
 from studio.evaluation.appraise import Bench, Examined, examine
 from studio.evaluation.defects import Specimen

@@ -74,7 +74,7 @@ def _in_process(way: str, path: Path) -> dict[str, Any]:
 def _read(way: str, path: Path) -> dict[str, Any]:
     from catalog_gen.catalog.feeds import read_feed
     from catalog_gen.catalog.readers.reader import READERS
-    from catalog_gen.settings import FeedSettings
+    from catalog_gen.settings.feed import FeedSettings
 
     READERS.items()  # modules are loaded once a process, whatever is read
     before = _memory("VmRSS")

@@ -189,7 +189,7 @@ def read_bomb(path: Path) -> dict[str, Any]:
 
     from catalog_gen.catalog.feeds import read_feed
     from catalog_gen.errors import FeedError
-    from catalog_gen.settings import FeedSettings
+    from catalog_gen.settings.feed import FeedSettings
 
     before = _memory("VmRSS")
     Path("/proc/self/clear_refs").write_text("5")  # the peak begins here

@@ -177,7 +177,7 @@ def _several_engines(size: "Size") -> Figure:
     from catalog_gen.diffusion.engine import Engine
     from catalog_gen.diffusion.engines import Engines
     from catalog_gen.diffusion.loading import load_model
-    from catalog_gen.settings import ModelSettings
+    from catalog_gen.settings.model import ModelSettings
 
     cards = torch.cuda.device_count()
     devices = [f"cuda:{number}" for number in range(cards)] or ["cpu"]

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from catalog_gen.judging.scorer import ClipScorer
-from catalog_gen.settings import load_settings
+from catalog_gen.settings.catalog import load_settings
 from studio.command import count
 from studio.photos.pairs import Pair, pairs
 from studio.photos.render import SAMPLES

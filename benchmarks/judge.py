@@ -23,7 +23,8 @@ from catalog_gen.judging.lettering import LetteringDetector
 from catalog_gen.judging.rubric import Verdict, load_rubric
 from catalog_gen.judging.scorer import ClipScorer
 from catalog_gen.recipe import Recipe
-from catalog_gen.settings import CatalogSettings, ViewSettings, load_settings
+from catalog_gen.settings.catalog import CatalogSettings, load_settings
+from catalog_gen.settings.views import ViewSettings
 from studio.evaluation.appraise import Bench, appraise
 from studio.evaluation.defects import Specimen
 from studio.evaluation.measures import wilson

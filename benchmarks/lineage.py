@@ -63,7 +63,7 @@ def main() -> None:
 
 def measure(folder: Path, images: int, repeats: int) -> dict[str, Any]:
     """Synthesise the store if it is not there, then ask each question of the page."""
-    from catalog_gen.settings import Home
+    from catalog_gen.home import Home
     from catalog_gen.store.connection import Store
     from catalog_gen.store.snapshot import publish_snapshot
 

@@ -25,7 +25,9 @@ from rig.printing import print_figures  # noqa: E402
 
 from catalog_gen.diffusion.engine_process import Setup  # noqa: E402
 from catalog_gen.diffusion.jobs import DrawJob  # noqa: E402
-from catalog_gen.settings import Home, ModelSettings, RaySettings  # noqa: E402
+from catalog_gen.home import Home  # noqa: E402
+from catalog_gen.settings.model import ModelSettings  # noqa: E402
+from catalog_gen.settings.workers import RaySettings  # noqa: E402
 from resources.ray_pool import RayPool  # noqa: E402
 from resources.ray_workers import DrawingOrders  # noqa: E402
 

@@ -122,7 +122,7 @@ def import_all() -> float:
 
 def planned_recipes(feed: Path, home: Path) -> list[dict[str, Any]]:
     """The recipes that a first refresh of the feed would draw from text alone."""
-    from catalog_gen.settings import Home
+    from catalog_gen.home import Home
     from catalog_gen.stages.catalog import Catalog
     from catalog_gen.stages.drawer import Drawer
     from catalog_gen.stages.products import read_products

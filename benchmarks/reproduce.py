@@ -88,8 +88,8 @@ def draw(config: Path) -> dict[str, Any]:
     from catalog_gen.diffusion.engine import Engine
     from catalog_gen.diffusion.loading import load_model
     from catalog_gen.fingerprint import SHARDS
+    from catalog_gen.home import Home
     from catalog_gen.planning import NO_LIMIT
-    from catalog_gen.settings import Home
     from catalog_gen.stages.catalog import Catalog, Stamp
     from catalog_gen.stages.feed import take_feed
     from catalog_gen.stages.images import draw_missing

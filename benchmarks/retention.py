@@ -82,7 +82,8 @@ def simulate(
     folder: Path, nights: int, products: int, changed: int, keep: int | None
 ) -> list[dict[str, float]]:
     """What is on the disk after each night."""
-    from catalog_gen.settings import Home, load_settings
+    from catalog_gen.home import Home
+    from catalog_gen.settings.catalog import load_settings
     from catalog_gen.stages.catalog import Catalog, Stamp
     from catalog_gen.stages.retention import drop_old_pictures
     from catalog_gen.store.connection import Store

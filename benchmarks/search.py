@@ -33,7 +33,7 @@ _LOADING: Final = """
 from time import perf_counter
 started = perf_counter()
 from catalog_gen.judging.scorer import ClipScorer
-from catalog_gen.settings import ScorerSettings
+from catalog_gen.settings.judge import ScorerSettings
 scorer = ClipScorer(ScorerSettings(id="local-dir:data/models/studio/clip"))
 scorer.embed_texts(["red glass vase"])
 loaded = perf_counter()
@@ -70,7 +70,7 @@ def main() -> None:
 
 def measure(folder: Path, images: int, size: int, repeats: int) -> dict[str, Any]:
     """Synthesise the store and search it; see ``main``."""
-    from catalog_gen.settings import Home
+    from catalog_gen.home import Home
     from catalog_gen.store.connection import Store
     from catalog_gen.store.similar import searchable, similar_pictures
 

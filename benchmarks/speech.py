@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import Final
 
 from catalog_gen.fingerprint import SHARDS
+from catalog_gen.home import Home
 from catalog_gen.planning import Budget
-from catalog_gen.settings import Home, SpeechSettings
+from catalog_gen.settings.speech import SpeechSettings
 from catalog_gen.speech.recogniser import Recogniser, recogniser_of
 from catalog_gen.speech.recording import RATE, read_recording
 from catalog_gen.stages.catalog import Catalog, Stamp

@@ -143,7 +143,7 @@ def _take_over(root: Path, known: int, turn: int, place: str) -> float:
 
 
 def _shop(root: Path, pictures: int, new: int) -> Any:
-    from catalog_gen.settings import Home
+    from catalog_gen.home import Home
     from catalog_gen.store.connection import Store
     from catalog_gen.store.outbox import Outbox
     from tests.store.shop import Shop
@@ -177,7 +177,7 @@ def _drawn(recipes: Sequence[str], size: int) -> Iterator[Any]:
 
 
 def _check(root: Path) -> None:
-    from catalog_gen.settings import Home
+    from catalog_gen.home import Home
     from catalog_gen.store.connection import Store
     from catalog_gen.store.images import damaged_images
 
@@ -189,7 +189,7 @@ def _check(root: Path) -> None:
 
 
 def _verify(root: Path) -> None:
-    from catalog_gen.settings import Home
+    from catalog_gen.home import Home
     from catalog_gen.store.connection import Store
     from catalog_gen.store.outbox import Outbox
     from catalog_gen.store.verify import verify
@@ -200,7 +200,7 @@ def _verify(root: Path) -> None:
 
 
 def _gallery(root: Path) -> None:
-    from catalog_gen.settings import Home
+    from catalog_gen.home import Home
     from catalog_gen.stages.catalog import Catalog
     from catalog_gen.stages.gallery import write_catalog_gallery
 
@@ -209,7 +209,7 @@ def _gallery(root: Path) -> None:
 
 
 def _backup(root: Path) -> None:
-    from catalog_gen.settings import Home
+    from catalog_gen.home import Home
     from catalog_gen.store.backup import back_up
 
     target = root.parent / "backup"

@@ -36,7 +36,7 @@ from catalog_gen.diffusion.jobs import DrawJob, Drawn
 from catalog_gen.diffusion.loading import wrap_pipeline
 from catalog_gen.judging.scorer import ClipScorer
 from catalog_gen.recipe import Recipe
-from catalog_gen.settings import ScorerSettings
+from catalog_gen.settings.judge import ScorerSettings
 from catalog_gen.store.outbox import Outbox
 from catalog_gen.store.outbox_file import DrawnImage
 

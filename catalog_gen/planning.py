@@ -9,7 +9,7 @@ from itertools import accumulate
 from typing import Final
 
 from catalog_gen.recipe import Recipe, candidate_seed
-from catalog_gen.settings import ViewSettings
+from catalog_gen.settings.views import ViewSettings
 
 #: The parts of a view's spec in the order in which a change is reported.
 SPEC_PARTS: Final = ("model", "template", "settings")

@@ -16,7 +16,8 @@ Shape = TypeVar("Shape")
 def load_toml(path: Path, shape: type[Shape], how_to_name: str) -> Shape:
     """Load the file as ``shape``, a pydantic model or a dictionary of models.
 
-    ``how_to_name`` says which option or setting selects another file.
+    Validators find the file's own folder in their context, as "folder". ``how_to_name`` says which
+    option or setting selects another file.
 
     Raises:
         ConfigError: the file is missing, is not TOML, or breaks a rule of ``shape``.
@@ -45,7 +46,8 @@ def checked_toml(text: str, path: Path, shape: type[Shape]) -> Shape:
     if _has_nul(content):
         raise ConfigError(str(path), "a value has the character NUL (\\u0000)", "Take it out.")
     try:
-        return TypeAdapter(shape).validate_python(content)
+        folder = path.absolute().parent
+        return TypeAdapter(shape).validate_python(content, context={"folder": folder})
     except ValidationError as error:
         raise _refused(path, text, broken_rules(error, shape)) from error
 

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from assets_defs.launch import MODULE, dagster_instance
-from catalog_gen.settings import Home
+from catalog_gen.home import Home
 from resources.internals import restart_schedules_ahead
 
 PORT = "4000"

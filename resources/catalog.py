@@ -9,8 +9,9 @@ from typing import Any, Final
 import dagster as dg
 from pydantic import Field, PrivateAttr
 
+from catalog_gen.home import Home
 from catalog_gen.planning import Budget
-from catalog_gen.settings import MAX_BUDGET, Home
+from catalog_gen.settings.types import MAX_BUDGET
 from catalog_gen.stages.catalog import Catalog
 from catalog_gen.store.run_lock import run_lock
 from resources.run_ends import record_own_end

@@ -9,7 +9,7 @@ import dagster as dg
 
 from catalog_gen.diffusion.jobs import Draws
 from catalog_gen.errors import ConfigError
-from catalog_gen.settings import ModelSettings
+from catalog_gen.settings.model import ModelSettings
 from catalog_gen.stages.catalog import Catalog
 
 if TYPE_CHECKING:

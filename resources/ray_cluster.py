@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import Any
 
 from catalog_gen.errors import ConfigError, DrawingError
-from catalog_gen.settings import RaySettings
+from catalog_gen.settings.workers import RaySettings
 
 
 def described(settings: RaySettings) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 from catalog_gen.diffusion.engine_process import Broken
 from catalog_gen.diffusion.jobs import DEADLINE
 from catalog_gen.errors import DrawingError
-from catalog_gen.settings import RaySettings
+from catalog_gen.settings.workers import RaySettings
 from resources.ray_cluster import connect, gpus_each, room_for
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import Final
 
 from catalog_gen.errors import DrawingError
 from catalog_gen.judging.looking import Looked, Sight
-from catalog_gen.settings import RaySettings
+from catalog_gen.settings.workers import RaySettings
 from resources.ray_crew import AT_A_TIME, MOST_LOSSES, Crew, Lost
 from resources.ray_workers import LookingOrders, LookingWorker, files_of
 

@@ -16,7 +16,7 @@ from catalog_gen.diffusion.batching import BatchKey, Pending
 from catalog_gen.diffusion.jobs import Delivered, DrawJob, Outcome
 from catalog_gen.errors import StoreBusyError
 from catalog_gen.recipe import Environment, Failure
-from catalog_gen.settings import RaySettings
+from catalog_gen.settings.workers import RaySettings
 from resources.ray_crew import MOST_LOSSES, Crew, Loaded, Lost
 from resources.ray_workers import DrawingOrders, DrawingWorker, files_of
 

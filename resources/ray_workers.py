@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 from catalog_gen.diffusion.engine_process import Broken, Setup, load_engine
 from catalog_gen.diffusion.jobs import Delivered, DrawJob, Drawn
 from catalog_gen.errors import CatalogError, ModelError
-from catalog_gen.settings import CriticSettings, Home, ScorerSettings
+from catalog_gen.home import Home
+from catalog_gen.settings.judge import CriticSettings, ScorerSettings
 from catalog_gen.stages.outgoing import acknowledge
 from catalog_gen.store.workers_outbox import workers_outbox
 from resources.ray_crew import Loaded

@@ -6,7 +6,7 @@ from typing import Final
 import dagster as dg
 
 from catalog_gen.errors import StoreError
-from catalog_gen.settings import Home
+from catalog_gen.home import Home
 from catalog_gen.stages.runs import End, record_ends
 from catalog_gen.store.connection import Store
 from catalog_gen.store.outbox import Outbox

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from catalog_gen.settings import ScorerSettings
+from catalog_gen.settings.judge import ScorerSettings
 from catalog_gen.stages.catalog import Catalog
 
 if TYPE_CHECKING:

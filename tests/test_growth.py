@@ -15,7 +15,8 @@ from catalog_gen.imaging.provenance import Provenance
 from catalog_gen.judging.rubric import Rubric
 from catalog_gen.method import METHODS, Method, Task
 from catalog_gen.recipe import Environment, Recipe
-from catalog_gen.settings import CatalogSettings, ViewSettings
+from catalog_gen.settings.catalog import CatalogSettings
+from catalog_gen.settings.views import ViewSettings
 
 RECIPE: dict[str, Any] = {
     "method": "text2img",

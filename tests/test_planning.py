@@ -18,7 +18,7 @@ from catalog_gen.planning import (
     recipes_for,
     within_budget,
 )
-from catalog_gen.settings import ViewSettings
+from catalog_gen.settings.views import ViewSettings
 
 SPEC = {"template": "t1", "model": "m1", "settings": "s1"}
 RED = {"title": "Mug", "colour": "red"}

@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from catalog_gen.errors import ConfigError
-from catalog_gen.settings import Home, ViewSettings, load_settings
+from catalog_gen.home import Home
+from catalog_gen.settings.catalog import load_settings
+from catalog_gen.settings.views import ViewSettings
 
 MINIMAL = """
 rubric = "rubric.toml"

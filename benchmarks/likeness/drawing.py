@@ -16,7 +16,8 @@ from catalog_gen.diffusion.jobs import DrawJob, Drawn
 from catalog_gen.diffusion.loading import load_model
 from catalog_gen.imaging.encode import encode_mask, encode_png
 from catalog_gen.recipe import Recipe
-from catalog_gen.settings import IpAdapterSettings, load_settings
+from catalog_gen.settings.catalog import load_settings
+from catalog_gen.settings.model import IpAdapterSettings
 from catalog_gen.vision.cutout import BackdropCutter
 from likeness.requests import Request, photos_of, requests
 from likeness.ways import ADAPTER, Way

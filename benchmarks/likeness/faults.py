@@ -12,7 +12,7 @@ from catalog_gen.diffusion.references import Origin
 from catalog_gen.judging.measurement import Signals, measure
 from catalog_gen.judging.picture import Asked
 from catalog_gen.judging.rubric import Rubric, load_rubric
-from catalog_gen.settings import load_settings
+from catalog_gen.settings.catalog import load_settings
 from catalog_gen.vision.cutout import BackdropCutter
 from likeness.drawing import CONFIG, SIDE
 from studio.evaluation.measures import wilson

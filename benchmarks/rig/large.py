@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Final
 
 from catalog_gen.fingerprint import SHARDS
+from catalog_gen.home import Home
 from catalog_gen.planning import NO_LIMIT
-from catalog_gen.settings import Home
 from catalog_gen.stages.catalog import Catalog, Stamp
 from catalog_gen.stages.feed import take_feed
 from catalog_gen.stages.plan import make_plan

@@ -28,7 +28,7 @@ from catalog_gen.catalog.unknown_tables import require_one_kind, require_product
 from catalog_gen.catalog.validation import Validator
 from catalog_gen.errors import FeedError
 from catalog_gen.garbage import uncollected
-from catalog_gen.settings import FeedSettings
+from catalog_gen.settings.feed import FeedSettings
 
 #: The reader of tables that no platform claims, and the reader of Google's XML.
 PLAIN: Final = "plain"

@@ -21,7 +21,7 @@ from catalog_gen.catalog.product import Product, Rejection
 from catalog_gen.catalog.readers.record import Record, reject
 from catalog_gen.catalog.text import clean_text, html_to_text
 from catalog_gen.redaction import without_credentials
-from catalog_gen.settings import FeedSettings
+from catalog_gen.settings.feed import FeedSettings
 
 MAX_ID: Final = 200
 

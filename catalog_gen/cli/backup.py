@@ -4,7 +4,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from catalog_gen.cli.output import answers, messages, print_json
-from catalog_gen.settings import Home
+from catalog_gen.home import Home
 from catalog_gen.store.backup import Backup, back_up, restore
 
 

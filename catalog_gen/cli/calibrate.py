@@ -10,12 +10,12 @@ from rich.table import Table
 
 from catalog_gen.cli.output import answers, duration, messages, print_json
 from catalog_gen.errors import InputError
+from catalog_gen.home import Home
 from catalog_gen.judging.calibration import Labelled
 from catalog_gen.judging.rubric import CutRecord
 from catalog_gen.judging.rubric_file import write_cut
 from catalog_gen.judging.scorer import ClipScorer
 from catalog_gen.reporting.calibration_plot import calibration_plot
-from catalog_gen.settings import Home
 from catalog_gen.stages.calibration import (
     Findings,
     find_cut,

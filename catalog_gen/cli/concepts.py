@@ -11,7 +11,7 @@ from rich.table import Table
 
 from catalog_gen.cli.output import answers, counted, duration, print_json
 from catalog_gen.errors import InputError
-from catalog_gen.settings import Home
+from catalog_gen.home import Home
 from catalog_gen.store.concepts import ConceptRow, stored_concepts, stored_lessons
 from catalog_gen.store.connection import Store
 from catalog_gen.store.files import write_whole

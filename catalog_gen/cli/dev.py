@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Final
 
 from catalog_gen.cli.output import messages
-from catalog_gen.settings import Home, load_settings
+from catalog_gen.home import Home
+from catalog_gen.settings.catalog import load_settings
 
 #: Seconds that the two servers have to end; then a run that the daemon launched is interrupted.
 _PATIENCE: Final = 30.0

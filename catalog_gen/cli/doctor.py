@@ -16,8 +16,9 @@ from catalog_gen.cli.output import answers, print_json
 from catalog_gen.cli.preflight import looks
 from catalog_gen.cli.storage import nights_left, storage_text
 from catalog_gen.errors import CatalogError, CorruptionError, InfrastructureError
+from catalog_gen.home import Home
 from catalog_gen.reporting.site_folder import abandoned_files, torn_files
-from catalog_gen.settings import CatalogSettings, Home, load_settings
+from catalog_gen.settings.catalog import CatalogSettings, load_settings
 from catalog_gen.stages.catalog import Catalog
 from catalog_gen.stages.plan import make_plan
 from catalog_gen.store.connection import Store

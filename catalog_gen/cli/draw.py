@@ -8,10 +8,10 @@ from pydantic import ValidationError
 from catalog_gen.broken_rules import broken_rules
 from catalog_gen.cli.output import answers, print_json
 from catalog_gen.errors import InputError
+from catalog_gen.home import Home
 from catalog_gen.imaging.metadata import label_png
 from catalog_gen.imaging.provenance import Provenance
 from catalog_gen.recipe import Recipe
-from catalog_gen.settings import Home
 from catalog_gen.stages.catalog import Catalog
 from catalog_gen.stages.trials import draw_recipe
 from catalog_gen.store.files import write_whole

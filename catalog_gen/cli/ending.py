@@ -143,7 +143,7 @@ def _is_usage_error(error: Exception) -> bool:
 
 def _crash_details() -> str:
     """Save the traceback to a file and return a sentence saying where, or why it failed."""
-    from catalog_gen.settings import Home
+    from catalog_gen.home import Home
 
     try:
         folder = Home.from_environment().root

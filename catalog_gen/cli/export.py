@@ -7,8 +7,8 @@ from pathlib import Path
 import typer
 
 from catalog_gen.cli.output import answers, counted, messages, print_json, progress_bars
+from catalog_gen.home import Home
 from catalog_gen.reporting.channels.channel import CHANNELS
-from catalog_gen.settings import Home
 from catalog_gen.stages.catalog import Catalog
 from catalog_gen.stages.export import Exported, export
 

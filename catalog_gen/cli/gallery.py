@@ -4,7 +4,7 @@ import webbrowser
 from pathlib import Path
 
 from catalog_gen.cli.output import answers
-from catalog_gen.settings import Home
+from catalog_gen.home import Home
 from catalog_gen.stages.catalog import Catalog
 from catalog_gen.stages.gallery import write_catalog_gallery
 

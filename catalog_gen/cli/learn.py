@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from catalog_gen.cli.output import answers, messages, print_json
+from catalog_gen.home import Home
 from catalog_gen.judging.scorer import ClipScorer
-from catalog_gen.settings import Home
 from catalog_gen.stages.catalog import Catalog
 from catalog_gen.stages.learning import keep, learn_from_reviews
 

@@ -10,9 +10,10 @@ from rich.markup import escape
 from rich.tree import Tree
 
 from catalog_gen.cli.output import answers, print_json
+from catalog_gen.home import Home
 from catalog_gen.judging.passports import Outcome, Slot, Stamped
 from catalog_gen.method import described
-from catalog_gen.settings import Home, load_settings
+from catalog_gen.settings.catalog import load_settings
 from catalog_gen.stages.identify import identify
 from catalog_gen.stages.passports import stamp_pictures
 from catalog_gen.store.connection import Store

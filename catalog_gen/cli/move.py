@@ -4,7 +4,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from catalog_gen.cli.output import answers, counted, print_json, progress_bars
-from catalog_gen.settings import Home, load_settings
+from catalog_gen.home import Home
+from catalog_gen.settings.catalog import load_settings
 from catalog_gen.store.connection import Store
 from catalog_gen.store.pictures.move import move_pictures
 

@@ -15,8 +15,8 @@ from catalog_gen.cli.budget import parse_budget
 from catalog_gen.cli.ending import CommandFailure
 from catalog_gen.cli.output import answers, counted, duration, feed_line, print_json
 from catalog_gen.cli.preflight import require
+from catalog_gen.home import Home
 from catalog_gen.planning import Budget, PlanItem
-from catalog_gen.settings import Home
 from catalog_gen.stages.catalog import Catalog
 from catalog_gen.stages.photos import PhotoCount
 from catalog_gen.stages.plan import Plan, make_plan

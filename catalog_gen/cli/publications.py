@@ -8,7 +8,7 @@ from rich.table import Table
 
 from catalog_gen.cli.output import answers, messages, print_json
 from catalog_gen.errors import InputError
-from catalog_gen.settings import Home
+from catalog_gen.home import Home
 from catalog_gen.stages.catalog import Catalog, Stamp
 from catalog_gen.stages.gallery import write_catalog_gallery
 from catalog_gen.stages.publication import release, roll_back, write_channel_feeds

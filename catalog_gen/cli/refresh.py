@@ -22,9 +22,10 @@ from catalog_gen.cli.output import answers, duration, feed_line, messages, print
 from catalog_gen.cli.preflight import require
 from catalog_gen.errors import CatalogError, InfrastructureError, InputError, StoreError
 from catalog_gen.garbage import many_imports
+from catalog_gen.home import Home
 from catalog_gen.planning import Budget
 from catalog_gen.reporting.nights.senders import senders_of
-from catalog_gen.settings import CatalogSettings, Home, load_settings
+from catalog_gen.settings.catalog import CatalogSettings, load_settings
 from catalog_gen.stages.catalog import Catalog
 from catalog_gen.stages.failures import Outlook, outlook
 from catalog_gen.store.connection import Store

@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.markup import escape
 
 from catalog_gen.cli.output import answers, print_json, progress_bars
-from catalog_gen.settings import Home
+from catalog_gen.home import Home
 from catalog_gen.stages.catalog import Catalog
 from catalog_gen.stages.reproduce import Reproduction, Result, reproduce
 

@@ -10,7 +10,8 @@ from rich.table import Table
 
 from catalog_gen.cli.output import answers, print_json
 from catalog_gen.decision import PersonsDecision
-from catalog_gen.settings import Home, load_settings
+from catalog_gen.home import Home
+from catalog_gen.settings.catalog import load_settings
 from catalog_gen.stages.identify import identify
 from catalog_gen.stages.review import decide, waiting_for_a_person
 from catalog_gen.store.connection import Store

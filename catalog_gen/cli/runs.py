@@ -7,7 +7,7 @@ from rich.markup import escape
 
 from catalog_gen.cli.output import answers, duration, print_json
 from catalog_gen.errors import InputError
-from catalog_gen.settings import Home
+from catalog_gen.home import Home
 from catalog_gen.store.connection import Store
 from catalog_gen.store.runs import Run, last_runs, runs_like
 

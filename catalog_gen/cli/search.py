@@ -5,8 +5,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from catalog_gen.cli.output import answers, counted, messages, print_json
+from catalog_gen.home import Home
 from catalog_gen.judging.scorer import ClipScorer
-from catalog_gen.settings import Home
 from catalog_gen.stages.catalog import Catalog
 from catalog_gen.stages.search import Found, LikePicture, LikeProduct, Words, search
 from catalog_gen.store.pictures.place import recorded_place

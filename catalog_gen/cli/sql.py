@@ -8,7 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from catalog_gen.cli.output import answers, harmless, print_json
-from catalog_gen.settings import Home
+from catalog_gen.home import Home
 from catalog_gen.store.snapshot import QueryLimits, QueryResult, query_snapshot
 
 

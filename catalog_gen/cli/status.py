@@ -9,7 +9,8 @@ from catalog_gen.cli.failures import print_outlook
 from catalog_gen.cli.output import answers, counted, print_json
 from catalog_gen.cli.runs import run_line
 from catalog_gen.cli.storage import storage_text
-from catalog_gen.settings import Home, load_settings
+from catalog_gen.home import Home
+from catalog_gen.settings.catalog import load_settings
 from catalog_gen.stages.failures import outlook
 from catalog_gen.stages.review import waiting_for_a_person
 from catalog_gen.store.connection import Store

@@ -14,7 +14,7 @@ from typing import Final
 from catalog_gen.diffusion.families.family import Family
 from catalog_gen.diffusion.weights import Shapes, kind_of, tensor_shapes
 from catalog_gen.errors import ModelError
-from catalog_gen.settings import EmbeddingSettings, LoraSettings
+from catalog_gen.settings.model import EmbeddingSettings, LoraSettings
 
 #: A layer's name in a LoRA file, before the suffixes of the two factors.
 _PART: Final = re.compile(

@@ -18,7 +18,7 @@ from catalog_gen.diffusion.weights import (
     read_json,
 )
 from catalog_gen.errors import ModelError
-from catalog_gen.settings import ControlNetSettings
+from catalog_gen.settings.model import ControlNetSettings
 
 if TYPE_CHECKING:
     import torch

@@ -16,7 +16,7 @@ from catalog_gen.diffusion.jobs import DrawJob, Drawn, Outcome
 from catalog_gen.errors import CatalogError
 from catalog_gen.owner import end_with_owner
 from catalog_gen.recipe import Environment, Failure
-from catalog_gen.settings import ModelSettings
+from catalog_gen.settings.model import ModelSettings
 
 if TYPE_CHECKING:
     from catalog_gen.diffusion.engine import Engine

@@ -15,7 +15,7 @@ from catalog_gen.diffusion.engine_process import EngineProcess, Setup, ready
 from catalog_gen.diffusion.jobs import DrawJob, Outcome
 from catalog_gen.errors import CatalogError, ConfigError, DrawingError
 from catalog_gen.recipe import Environment
-from catalog_gen.settings import ModelSettings
+from catalog_gen.settings.model import ModelSettings
 
 #: Batches that an engine is given at a time, so that it prepares one while it draws another; near
 #: the end fewer, so that all engines finish together.

@@ -26,7 +26,7 @@ from catalog_gen.diffusion.weights import (
 )
 from catalog_gen.errors import ModelError
 from catalog_gen.imaging.pixels import Pixels
-from catalog_gen.settings import IpAdapterSettings
+from catalog_gen.settings.model import IpAdapterSettings
 
 if TYPE_CHECKING:
     import torch

@@ -24,7 +24,7 @@ from catalog_gen.diffusion.precision import TF32, Dtypes, settle_gpu
 from catalog_gen.errors import ConfigError
 from catalog_gen.method import Task
 from catalog_gen.recipe import Environment
-from catalog_gen.settings import ModelSettings
+from catalog_gen.settings.model import ModelSettings
 
 Dtype = Literal["fp32", "fp16", "bf16"]
 

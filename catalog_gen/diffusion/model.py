@@ -36,7 +36,7 @@ from catalog_gen.diffusion.weights import (
 )
 from catalog_gen.errors import ConfigError, ModelError
 from catalog_gen.fingerprint import sha256_json
-from catalog_gen.settings import ModelSettings
+from catalog_gen.settings.model import ModelSettings
 
 #: Suffixes of the class names of components without weights.
 _WEIGHTLESS: Final = ("Tokenizer", "TokenizerFast", "Scheduler", "Processor", "FeatureExtractor")

@@ -24,7 +24,7 @@ from catalog_gen.experiments.effects import (
 )
 from catalog_gen.experiments.recipes import MODEL, WORDS
 from catalog_gen.experiments.results import CONTROL, Result, by_settings
-from catalog_gen.settings import ViewSettings
+from catalog_gen.settings.views import ViewSettings
 
 #: Points of 10 that cheaper settings may be worse by, at the interval's lower end.
 TOLERATED: Final = 0.5

@@ -19,7 +19,7 @@ from catalog_gen import __version__
 from catalog_gen.errors import ConfigError
 from catalog_gen.imaging.encode import Rendition
 from catalog_gen.imaging.provenance import Provenance
-from catalog_gen.settings import CredentialSettings, SigningAlgorithm
+from catalog_gen.settings.publishing import CredentialSettings, SigningAlgorithm
 
 MIME_TYPES: Final[dict[Rendition, str]] = {
     "PNG": "image/png",

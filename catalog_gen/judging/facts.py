@@ -11,7 +11,7 @@ from typing import Final, Literal
 from catalog_gen.judging.measurement import Signals
 from catalog_gen.judging.scorer import ClipScore
 from catalog_gen.judging.signals.signal import SIGNALS
-from catalog_gen.settings import EditPolicy
+from catalog_gen.settings.views import EditPolicy
 
 #: Facts that are not signals.
 _OTHERS: Final[Mapping[str, str]] = {

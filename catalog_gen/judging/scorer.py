@@ -21,7 +21,7 @@ from catalog_gen.diffusion.model_folder import refuse_code
 from catalog_gen.diffusion.weights import check_safetensors
 from catalog_gen.errors import ConfigError, InfrastructureError, ModelError
 from catalog_gen.fingerprint import sha256_file, sha256_json, sha256_text
-from catalog_gen.settings import ScorerSettings
+from catalog_gen.settings.judge import ScorerSettings
 
 if TYPE_CHECKING:
     import torch

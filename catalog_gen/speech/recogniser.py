@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Protocol
 
-from catalog_gen.settings import SpeechSettings
+from catalog_gen.settings.speech import SpeechSettings
 from catalog_gen.speech.recording import Samples
 
 

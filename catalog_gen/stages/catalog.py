@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
-from catalog_gen.settings import CatalogSettings, Home, load_settings
+from catalog_gen.home import Home
+from catalog_gen.settings.catalog import CatalogSettings, load_settings
 from catalog_gen.store.connection import Store
 from catalog_gen.store.outbox import Outbox
 

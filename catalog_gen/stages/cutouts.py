@@ -18,7 +18,7 @@ from catalog_gen.errors import InputError
 from catalog_gen.fingerprint import canonical_json
 from catalog_gen.imaging.encode import encode_mask
 from catalog_gen.progress import report
-from catalog_gen.settings import CatalogSettings
+from catalog_gen.settings.catalog import CatalogSettings
 from catalog_gen.stages.catalog import Catalog, Stamp
 from catalog_gen.stages.photos import unchanged_photo
 from catalog_gen.store.cutouts import CutoutRow, KnownCutout, known_cutouts, save_cutouts

@@ -9,7 +9,7 @@ from catalog_gen.diffusion.families.family import PromptLimit
 from catalog_gen.diffusion.model import ModelFiles, pinned_model
 from catalog_gen.errors import ConfigError
 from catalog_gen.prompting.budget import TokenBudget
-from catalog_gen.settings import CatalogSettings
+from catalog_gen.settings.catalog import CatalogSettings
 from catalog_gen.stages.catalog import Catalog
 
 

@@ -27,7 +27,7 @@ from catalog_gen.experiments.recipes import MODEL, WORDS, recipe_of, usual_value
 from catalog_gen.fingerprint import sha256_json, shard_of
 from catalog_gen.planning import UNMEASURED_SECONDS
 from catalog_gen.recipe import Recipe
-from catalog_gen.settings import ModelSettings
+from catalog_gen.settings.model import ModelSettings
 from catalog_gen.stages.catalog import Catalog
 from catalog_gen.stages.cutouts import MASK_HASH
 from catalog_gen.stages.drawer import Drawer

@@ -32,7 +32,7 @@ from catalog_gen.reporting.channels.channel import (
     Channel,
     ChannelProduct,
 )
-from catalog_gen.settings import UpscaleSettings
+from catalog_gen.settings.publishing import UpscaleSettings
 from catalog_gen.stages.catalog import Catalog
 from catalog_gen.stages.passports import sent_size
 from catalog_gen.stages.shop_feed import (

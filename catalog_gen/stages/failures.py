@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from duckdb import DuckDBPyConnection
 
-from catalog_gen.settings import CatalogSettings
+from catalog_gen.settings.catalog import CatalogSettings
 from catalog_gen.stages.relearning import open_lesson_failures
 from catalog_gen.stages.retries import out_of_retries
 from catalog_gen.store.figures import coverage_figures

@@ -14,7 +14,7 @@ from typing import Final
 
 from catalog_gen.errors import FeedError, InputError, StoreError
 from catalog_gen.fingerprint import sha256_file
-from catalog_gen.settings import Home
+from catalog_gen.home import Home
 from catalog_gen.stages.catalog import Catalog
 from catalog_gen.store.files import write_whole
 from catalog_gen.store.unfinished import sweep, unfinished_folder

@@ -16,11 +16,12 @@ from duckdb import DuckDBPyConnection
 
 from catalog_gen.concept import Lesson
 from catalog_gen.errors import InputError
+from catalog_gen.home import Home
 from catalog_gen.imaging.decode import contain_on_white
 from catalog_gen.imaging.pixels import Pixels
 from catalog_gen.planning import Budget
 from catalog_gen.progress import report
-from catalog_gen.settings import CatalogSettings, Home
+from catalog_gen.settings.catalog import CatalogSettings
 from catalog_gen.stages.catalog import Catalog, Stamp
 from catalog_gen.stages.drawer import Drawer
 from catalog_gen.stages.photos import unchanged_photo

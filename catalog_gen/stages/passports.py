@@ -16,7 +16,8 @@ from catalog_gen.judging.passports import (
     load_passports,
 )
 from catalog_gen.reporting.channels.channel import CHANNELS, PictureForm
-from catalog_gen.settings import CatalogSettings, UpscaleSettings
+from catalog_gen.settings.catalog import CatalogSettings
+from catalog_gen.settings.publishing import UpscaleSettings
 from catalog_gen.store.images import image_files
 from catalog_gen.store.scores import newest_signals
 

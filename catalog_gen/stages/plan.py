@@ -19,7 +19,7 @@ from catalog_gen.judging.rubric import load_rubric
 from catalog_gen.judging.scorer import folder_scorer_hash
 from catalog_gen.planning import NO_LIMIT, Budget, Change, Costed, PlanItem, within_budget
 from catalog_gen.prompting.language import language_warning
-from catalog_gen.settings import CatalogSettings
+from catalog_gen.settings.catalog import CatalogSettings
 from catalog_gen.stages.catalog import Catalog
 from catalog_gen.stages.drawer import Drawer
 from catalog_gen.stages.lessons import NO_LESSONS, LessonPlan, plan_lessons

@@ -9,7 +9,7 @@ from duckdb import DuckDBPyConnection
 from catalog_gen.errors import InputError
 from catalog_gen.judging.rubric import load_rubric
 from catalog_gen.reporting.channels.channel import CHANNELS, ChannelProduct
-from catalog_gen.settings import PublishSettings
+from catalog_gen.settings.publishing import PublishSettings
 from catalog_gen.stages.catalog import Catalog, Stamp
 from catalog_gen.stages.shop_feed import (
     channel_text,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from duckdb import DuckDBPyConnection
 
 from catalog_gen.planning import NO_LIMIT
-from catalog_gen.settings import CatalogSettings
+from catalog_gen.settings.catalog import CatalogSettings
 from catalog_gen.stages.catalog import Catalog, Stamp
 from catalog_gen.stages.drawer import Drawer
 from catalog_gen.stages.lessons import LearnResult, learn_concepts

@@ -13,7 +13,8 @@ from duckdb import DuckDBPyConnection
 from catalog_gen.planning import recipes_for
 from catalog_gen.prompting.budget import TokenBudget
 from catalog_gen.recipe import MAX_GUIDANCE
-from catalog_gen.settings import CatalogSettings, ViewSettings
+from catalog_gen.settings.catalog import CatalogSettings
+from catalog_gen.settings.views import ViewSettings
 from catalog_gen.stages.cutouts import MASK_HASH
 from catalog_gen.stages.products import REFERENCE_HASH
 from catalog_gen.stages.views import CONCEPT_HASH

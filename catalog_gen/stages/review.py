@@ -17,7 +17,7 @@ from catalog_gen.decision import PersonsDecision
 from catalog_gen.errors import InputError
 from catalog_gen.imaging.decode import read_bytes
 from catalog_gen.imaging.decoder import decode_picture
-from catalog_gen.settings import CatalogSettings
+from catalog_gen.settings.catalog import CatalogSettings
 from catalog_gen.stages.catalog import Catalog
 from catalog_gen.stages.retries import out_of_retries
 from catalog_gen.store.connection import Store

@@ -27,7 +27,7 @@ from catalog_gen.reporting.channels.channel import (
     ShopFacts,
     picture_links,
 )
-from catalog_gen.settings import FeedSettings
+from catalog_gen.settings.feed import FeedSettings
 from catalog_gen.stages.catalog import Catalog
 from catalog_gen.stages.feed import current_feed
 from catalog_gen.store.figures import feed_platform

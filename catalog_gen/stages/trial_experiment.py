@@ -8,7 +8,7 @@ from catalog_gen.experiments.definition import Experiment, Grid, PhotoPrompt
 from catalog_gen.experiments.recipes import usual_values
 from catalog_gen.experiments.writing import experiment_toml
 from catalog_gen.planning import recipes_for
-from catalog_gen.settings import ViewSettings
+from catalog_gen.settings.views import ViewSettings
 from catalog_gen.stages.catalog import Catalog
 from catalog_gen.stages.cutouts import MASK_HASH
 from catalog_gen.stages.drawer import Drawer

@@ -32,7 +32,7 @@ from catalog_gen.judging.scorer import ClipScorer
 from catalog_gen.method import Need
 from catalog_gen.planning import recipes_for
 from catalog_gen.recipe import Environment, Failure, Recipe, candidate_seed
-from catalog_gen.settings import ViewSettings
+from catalog_gen.settings.views import ViewSettings
 from catalog_gen.stages.catalog import Catalog, Stamp
 from catalog_gen.stages.cutouts import MASK_HASH
 from catalog_gen.stages.drawer import Drawer

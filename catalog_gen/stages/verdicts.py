@@ -19,7 +19,7 @@ from catalog_gen.judging.shop_critic import ShopCritic, load_shop_critic
 from catalog_gen.judging.signals.duplicates import Likenesses, Twin, as_bits, nearest_twins
 from catalog_gen.progress import report
 from catalog_gen.recipe import Recipe
-from catalog_gen.settings import ViewSettings
+from catalog_gen.settings.views import ViewSettings
 from catalog_gen.stages.catalog import Catalog, Stamp
 from catalog_gen.store.relations import limit_memory
 from catalog_gen.store.runs import note_figures

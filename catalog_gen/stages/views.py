@@ -12,7 +12,8 @@ from catalog_gen.dialects.dialect import Dialect
 from catalog_gen.errors import ConfigError
 from catalog_gen.prompting.templates import PromptTemplate, compile_template
 from catalog_gen.prompting.wishes import WishTemplates, compile_wishes
-from catalog_gen.settings import CatalogSettings, ConceptSettings, ViewSettings
+from catalog_gen.settings.catalog import CatalogSettings
+from catalog_gen.settings.views import ConceptSettings, ViewSettings
 from catalog_gen.stages.cutouts import MASK_HASH
 from catalog_gen.stages.drawer import Drawer
 from catalog_gen.stages.products import REFERENCE_HASH

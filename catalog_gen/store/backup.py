@@ -22,8 +22,8 @@ import duckdb
 
 from catalog_gen.errors import CorruptionError, InputError, StoreBusyError, StoreError
 from catalog_gen.fingerprint import sha256_file
+from catalog_gen.home import Home
 from catalog_gen.picture_place import IN_DATABASE, IN_HOME
-from catalog_gen.settings import Home
 from catalog_gen.store.compaction import copy_database
 from catalog_gen.store.connection import Store
 from catalog_gen.store.drawing_lock import drawing_lock

@@ -23,8 +23,8 @@ import duckdb
 from duckdb import DuckDBPyConnection
 
 from catalog_gen.errors import CorruptionError, StoreBusyError, StoreError
+from catalog_gen.home import Home
 from catalog_gen.picture_place import IN_HOME
-from catalog_gen.settings import Home
 from catalog_gen.store.engine import attach, engine, spill_folder
 from catalog_gen.store.pictures.pictures import Pictures
 from catalog_gen.store.pictures.place import pictures_at, recorded_place

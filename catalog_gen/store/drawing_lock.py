@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from catalog_gen.errors import StoreBusyError
-from catalog_gen.settings import Home
+from catalog_gen.home import Home
 
 
 @contextmanager

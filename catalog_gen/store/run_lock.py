@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from catalog_gen.settings import Home
+from catalog_gen.home import Home
 
 #: The locks of this process: held first by the command that runs a job, then by its resources.
 _held: Final[set[Path]] = set()

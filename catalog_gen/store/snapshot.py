@@ -18,7 +18,7 @@ import duckdb
 from duckdb import DuckDBPyConnection
 
 from catalog_gen.errors import InputError, StoreError
-from catalog_gen.settings import Home
+from catalog_gen.home import Home
 from catalog_gen.store.connection import Store
 from catalog_gen.store.files import sync_file, sync_folder
 from catalog_gen.store.relations import only_row

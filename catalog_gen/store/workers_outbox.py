@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+from catalog_gen.home import Home
 from catalog_gen.picture_place import IN_HOME, is_bucket
-from catalog_gen.settings import Home
 from catalog_gen.store.bucket import Bucket
 from catalog_gen.store.outbox import BatchFiles, Outbox
 from catalog_gen.store.outbox_file import SUFFIX, hashes_to_its_name

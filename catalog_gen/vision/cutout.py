@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from catalog_gen.fingerprint import canonical_json, sha256_text
 from catalog_gen.imaging.pixels import Pixels
 from catalog_gen.judging.signals.colour import srgb_to_lab
-from catalog_gen.settings import CutoutSettings
+from catalog_gen.settings.feed import CutoutSettings
 from catalog_gen.vision.backdrop import find_product
 from catalog_gen.vision.matting import soft_edges
 

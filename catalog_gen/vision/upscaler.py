@@ -14,7 +14,7 @@ from catalog_gen.diffusion.model_folder import ModelFolder
 from catalog_gen.errors import ModelError
 from catalog_gen.imaging.decode import contain_on_white
 from catalog_gen.imaging.pixels import Pixels
-from catalog_gen.settings import UpscaleSettings
+from catalog_gen.settings.publishing import UpscaleSettings
 
 if TYPE_CHECKING:
     from catalog_gen.diffusion.hash_cache import HashCache

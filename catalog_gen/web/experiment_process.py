@@ -13,7 +13,7 @@ from threading import Lock
 from typing import Final, Literal
 
 from catalog_gen.errors import InputError
-from catalog_gen.settings import Home
+from catalog_gen.home import Home
 
 #: Seconds that a process has to end by itself, which finishes its batch; then it is killed.
 _GRACE: Final = 20.0

@@ -6,9 +6,9 @@ from typing import Final
 from starlette.middleware import Middleware
 from streamlit.starlette import App
 
+from catalog_gen.home import Home
 from catalog_gen.same_origin import App as Application
 from catalog_gen.same_origin import Receive, SameOriginOnly, Scope, Send
-from catalog_gen.settings import Home
 from catalog_gen.stages.catalog import Catalog
 from catalog_gen.web.desk import open_desk
 from catalog_gen.web.theme import THEME

@@ -10,7 +10,8 @@ from catalog_gen.imaging.decoder import decode_picture
 from catalog_gen.imaging.formats import FORMATS
 from catalog_gen.method import METHODS, Method
 from catalog_gen.recipe import Recipe
-from catalog_gen.settings import CatalogSettings, ViewSettings
+from catalog_gen.settings.catalog import CatalogSettings
+from catalog_gen.settings.views import ViewSettings
 from catalog_gen.stages.catalog import Catalog
 from catalog_gen.stages.drawer import Drawer
 from catalog_gen.stages.products import REFERENCE_HASH

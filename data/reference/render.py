@@ -14,7 +14,7 @@ from catalog_gen.catalog.product import Product
 from catalog_gen.dialects.files import dialect_of
 from catalog_gen.errors import InputError
 from catalog_gen.fingerprint import sha256_text
-from catalog_gen.settings import load_settings
+from catalog_gen.settings.catalog import load_settings
 from catalog_gen.stages.views import View, compile_views
 from studio.photos.scene import BLOCK, SPLIT_STARTS, Scene, scene_at
 from studio.phrasing import count_of

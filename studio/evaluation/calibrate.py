@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Final
 
 from catalog_gen.cli.calibrate import Bound, Origin, settle
+from catalog_gen.home import Home
 from catalog_gen.judging.calibration import Labelled
 from catalog_gen.judging.lettering import LetteringDetector
 from catalog_gen.judging.rubric import Verdict, load_rubric
 from catalog_gen.judging.scorer import ClipScorer
-from catalog_gen.settings import Home
 from catalog_gen.stages.calibration import Ceiling
 from catalog_gen.stages.catalog import Catalog
 from studio.command import count, reported_errors, share

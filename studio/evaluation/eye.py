@@ -21,7 +21,7 @@ from catalog_gen.errors import InputError
 from catalog_gen.fingerprint import sha256_text
 from catalog_gen.imaging.pixels import Pixels
 from catalog_gen.recipe import Failure, Recipe
-from catalog_gen.settings import ModelSettings
+from catalog_gen.settings.model import ModelSettings
 
 Word = Literal["fine", "soft", "wrong"]
 

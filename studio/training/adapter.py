@@ -22,7 +22,7 @@ from scipy import ndimage
 from torch import Tensor
 
 from catalog_gen.judging.scorer import ClipScorer
-from catalog_gen.settings import ScorerSettings
+from catalog_gen.settings.judge import ScorerSettings
 from studio.command import count, minutes, reported_errors
 from studio.evaluation.sheets import spread
 from studio.files import whole_file

@@ -14,7 +14,7 @@ import numpy as np
 
 from catalog_gen.judging.critics.denoiser import DenoiserFeatures, save_critic
 from catalog_gen.judging.probe import fit_probe, held_out_probabilities
-from catalog_gen.settings import load_settings
+from catalog_gen.settings.catalog import load_settings
 from studio.command import reported_errors
 from studio.evaluation.eye import WEIGHTS, Seen, draw_again, read_table, wish_of
 from studio.evaluation.measures import auroc

@@ -21,7 +21,7 @@ from catalog_gen.catalog.readers.record import SHOWN_CHARACTERS
 from catalog_gen.catalog.text import clean_text
 from catalog_gen.catalog.validation import MAX_ID
 from catalog_gen.errors import FeedError
-from catalog_gen.settings import FeedSettings
+from catalog_gen.settings.feed import FeedSettings
 from tests.catalog.feed_files import (
     ATOM,
     BIGCOMMERCE,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from catalog_gen.catalog.feeds import read_feed
 from catalog_gen.catalog.product import FeedContents
-from catalog_gen.settings import FeedSettings
+from catalog_gen.settings.feed import FeedSettings
 
 HEADER = ("id", "title", "product_type", "description", "color", "price")
 ROWS = (

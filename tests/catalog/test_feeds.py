@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from catalog_gen.catalog.feeds import read_feed
 from catalog_gen.catalog.product import FeedContents
 from catalog_gen.errors import FeedError
-from catalog_gen.settings import FeedSettings
+from catalog_gen.settings.feed import FeedSettings
 from tests.catalog.feed_files import (
     ATOM,
     GOOGLE_XML,

@@ -14,7 +14,7 @@ from catalog_gen.catalog.readers.record import Record
 from catalog_gen.catalog.text import clean_text, html_to_text
 from catalog_gen.catalog.validation import ID_TWICE, TITLE_MISSING, Validator
 from catalog_gen.redaction import without_credentials
-from catalog_gen.settings import FeedSettings
+from catalog_gen.settings.feed import FeedSettings
 
 LIMIT = 40
 NAMES = (

@@ -15,7 +15,7 @@ from catalog_gen.catalog.product import FeedContents
 from catalog_gen.catalog.readers.lines import MAX_LINE
 from catalog_gen.catalog.readers.record import MAX_FIELDS
 from catalog_gen.errors import FeedError
-from catalog_gen.settings import FeedSettings
+from catalog_gen.settings.feed import FeedSettings
 from tests.catalog.enemies import SEEDS, Change, changes, damaged, read_enemy
 from tests.catalog.feed_files import read_bytes
 

@@ -13,7 +13,7 @@ from catalog_gen.diffusion.model import ModelFiles, find_model
 from catalog_gen.fingerprint import sha256_file
 from catalog_gen.imaging.encode import encode_png
 from catalog_gen.recipe import Recipe
-from catalog_gen.settings import ModelSettings
+from catalog_gen.settings.model import ModelSettings
 from tests.tiny_models import tiny_sd, tiny_sdxl
 
 MakeJob = Callable[..., DrawJob]

@@ -7,7 +7,7 @@ import torch
 from catalog_gen.diffusion.engine import Engine
 from catalog_gen.diffusion.jobs import DrawJob, Drawn
 from catalog_gen.diffusion.loading import load_model
-from catalog_gen.settings import ModelSettings
+from catalog_gen.settings.model import ModelSettings
 from tests.processes import result_of
 
 

@@ -16,7 +16,7 @@ from catalog_gen.diffusion.loading import LoadedModel, load_model
 from catalog_gen.diffusion.model import model_hash, model_parts, pinned_model
 from catalog_gen.errors import ConfigError, ModelError
 from catalog_gen.prompting.budget import TokenBudget
-from catalog_gen.settings import EmbeddingSettings, LoraSettings, ModelSettings
+from catalog_gen.settings.model import EmbeddingSettings, LoraSettings, ModelSettings
 from tests.tiny import tiny
 from tests.tiny.added import lora, quantised, word
 from tests.tiny.checkpoint import checkpoint

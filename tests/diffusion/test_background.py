@@ -19,7 +19,8 @@ from catalog_gen.diffusion.methods.inpaint import Inpaint
 from catalog_gen.diffusion.references import load_mask, load_reference
 from catalog_gen.imaging.encode import encode_png
 from catalog_gen.recipe import Failure
-from catalog_gen.settings import ModelSettings, ViewSettings
+from catalog_gen.settings.model import ModelSettings
+from catalog_gen.settings.views import ViewSettings
 from tests.tiny import tiny
 from tests.tiny_models import tiny_sd, tiny_sdxl
 

@@ -20,7 +20,7 @@ from catalog_gen.diffusion.engines import Engines
 from catalog_gen.diffusion.jobs import DrawJob, Drawn
 from catalog_gen.diffusion.loading import LoadedModel
 from catalog_gen.recipe import Failure, Recipe
-from catalog_gen.settings import ModelSettings
+from catalog_gen.settings.model import ModelSettings
 
 PHOTOS = ("a" * 64, "b" * 64)
 #: Every learner in miniature, with the method that draws with it.

@@ -23,7 +23,7 @@ from catalog_gen.errors import DrawingError
 from catalog_gen.fingerprint import sha256_file
 from catalog_gen.imaging.encode import encode_png
 from catalog_gen.recipe import Failure
-from catalog_gen.settings import ModelSettings
+from catalog_gen.settings.model import ModelSettings
 
 from .conftest import MakeJob, photo_edit
 from .elsewhere import drawn_elsewhere

@@ -15,7 +15,7 @@ from catalog_gen.diffusion.jobs import DrawJob, Drawn, Outcome
 from catalog_gen.diffusion.loading import LoadedModel
 from catalog_gen.errors import ConfigError, DrawingError, ModelError
 from catalog_gen.recipe import Failure
-from catalog_gen.settings import ModelSettings
+from catalog_gen.settings.model import ModelSettings
 
 from .conftest import MakeJob, photo_edit
 

@@ -19,7 +19,8 @@ from catalog_gen.diffusion.engine import Engine
 from catalog_gen.diffusion.jobs import DrawJob, Drawn
 from catalog_gen.diffusion.loading import LoadedModel, load_model
 from catalog_gen.diffusion.methods.img2img import ImageToImage
-from catalog_gen.settings import ModelSettings, ViewSettings
+from catalog_gen.settings.model import ModelSettings
+from catalog_gen.settings.views import ViewSettings
 from tests.tiny import tiny
 from tests.tiny_models import tiny_sd, tiny_sdxl
 

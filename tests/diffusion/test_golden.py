@@ -22,7 +22,7 @@ from catalog_gen.diffusion.loading import LoadedModel, load_model
 from catalog_gen.diffusion.references import load_reference
 from catalog_gen.fingerprint import sha256_file
 from catalog_gen.recipe import Recipe
-from catalog_gen.settings import ModelSettings
+from catalog_gen.settings.model import ModelSettings
 from tests.tiny import tiny
 
 from .conftest import photo_edit

@@ -23,7 +23,8 @@ from catalog_gen.diffusion.references import load_reference
 from catalog_gen.errors import ModelError
 from catalog_gen.imaging.edges import canny
 from catalog_gen.recipe import Failure
-from catalog_gen.settings import ModelSettings, ViewSettings
+from catalog_gen.settings.model import ModelSettings
+from catalog_gen.settings.views import ViewSettings
 from tests.tiny import tiny
 from tests.tiny.guides import controlnet, image_encoder, ip_adapter
 

@@ -91,7 +91,7 @@ import json, sys
 from catalog_gen.diffusion.model import find_model, model_hash
 from catalog_gen.errors import CatalogError
 from catalog_gen.progress import reporting_to
-from catalog_gen.settings import ModelSettings
+from catalog_gen.settings.model import ModelSettings
 told = []
 try:
     with reporting_to(lambda each: told.append([each.stage, each.done, each.total, each.note])):
@@ -161,7 +161,7 @@ def test_the_configuration_of_a_checkpoint_file_comes_without_weights(
     hub: Hub, tmp_path: Path
 ) -> None:
     from catalog_gen.diffusion.loading import load_model
-    from catalog_gen.settings import ModelSettings
+    from catalog_gen.settings.model import ModelSettings
     from tests.tiny.checkpoint import checkpoint
 
     whole = load_model(ModelSettings(id=str(hub.folder), device="cpu"))

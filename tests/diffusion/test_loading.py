@@ -6,7 +6,7 @@ import torch
 from catalog_gen.diffusion.loading import LoadedModel, load_model
 from catalog_gen.diffusion.model import model_hash
 from catalog_gen.errors import ConfigError
-from catalog_gen.settings import ModelSettings
+from catalog_gen.settings.model import ModelSettings
 from tests.tiny import tiny
 
 from .conftest import found

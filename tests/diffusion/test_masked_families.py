@@ -16,7 +16,8 @@ from catalog_gen.diffusion.methods.inpaint import Inpaint
 from catalog_gen.diffusion.methods.text2img import TextToImage
 from catalog_gen.diffusion.references import load_reference
 from catalog_gen.errors import ModelError
-from catalog_gen.settings import ModelSettings, ViewSettings
+from catalog_gen.settings.model import ModelSettings
+from catalog_gen.settings.views import ViewSettings
 from tests.tiny import tiny
 
 from .conftest import MakeJob, found

@@ -7,7 +7,7 @@ import torch
 from catalog_gen.diffusion.families.family import FAMILIES
 from catalog_gen.diffusion.loading import LoadedModel, load_model
 from catalog_gen.diffusion.prompts import TOGETHER, PromptEncoder
-from catalog_gen.settings import ModelSettings
+from catalog_gen.settings.model import ModelSettings
 from tests.tiny import tiny
 
 

@@ -11,7 +11,7 @@ from catalog_gen.errors import ConfigError
 from catalog_gen.imaging.credentials import Signer, sign, verify
 from catalog_gen.imaging.encode import Rendition
 from catalog_gen.imaging.metadata import read_provenance, render
-from catalog_gen.settings import CredentialSettings
+from catalog_gen.settings.publishing import CredentialSettings
 from tests.imaging.test_provenance import RENDITIONS, from_photo, pixels, provenance
 
 pytest.importorskip("c2pa", reason="c2pa-python is not installed (extra: credentials)")

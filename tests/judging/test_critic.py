@@ -9,7 +9,8 @@ from catalog_gen.errors import ModelError
 from catalog_gen.judging.critics.critic import critic_of
 from catalog_gen.judging.critics.denoiser import DenoiserCritic, DenoiserFeatures, save_critic
 from catalog_gen.judging.probe import Probe
-from catalog_gen.settings import CriticSettings, load_settings
+from catalog_gen.settings.catalog import load_settings
+from catalog_gen.settings.judge import CriticSettings
 from studio.evaluation.eye import read_table, wish_of
 from tests.judging.drawn import BLUE, product
 from tests.tiny_models import tiny_sd

@@ -10,7 +10,7 @@ from catalog_gen.fingerprint import sha256_file
 from catalog_gen.judging.critics.critic import CRITICS, critic_of
 from catalog_gen.judging.critics.preference import PreferenceCritic
 from catalog_gen.judging.critics.questions import QuestionsCritic
-from catalog_gen.settings import CriticSettings
+from catalog_gen.settings.judge import CriticSettings
 from tests.judging.drawn import BLUE, product
 from tests.tiny_critics import ask_for_code, tiny_preference, tiny_questioned
 

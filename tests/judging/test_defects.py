@@ -17,7 +17,7 @@ from catalog_gen.judging.rubric import load_rubric
 from catalog_gen.judging.scorer import ClipScorer
 from catalog_gen.judging.signals.colour import srgb_to_lab
 from catalog_gen.judging.signals.subject import subject_mask
-from catalog_gen.settings import CatalogSettings, load_settings
+from catalog_gen.settings.catalog import CatalogSettings, load_settings
 from catalog_gen.stages.views import compile_views
 from studio.evaluation.appraise import Bench, appraise
 from studio.evaluation.defects import DEFECTS, DefectName, Specimen, plant

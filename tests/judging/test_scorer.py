@@ -6,7 +6,7 @@ from PIL import Image
 
 from catalog_gen.errors import ModelError
 from catalog_gen.judging.scorer import ClipScorer, check_scorer, sampled_prompts
-from catalog_gen.settings import ScorerSettings
+from catalog_gen.settings.judge import ScorerSettings
 from tests.tiny_clip import write_tiny_clip
 
 

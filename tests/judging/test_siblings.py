@@ -6,10 +6,10 @@ import pytest
 from duckdb import DuckDBPyConnection
 
 from catalog_gen.catalog.product import Product
+from catalog_gen.home import Home
 from catalog_gen.imaging.pixels import Pixels
 from catalog_gen.judging.measurement import Asked, measure
 from catalog_gen.judging.siblings import CLEARLY, swapped_siblings
-from catalog_gen.settings import Home
 from catalog_gen.store.connection import Store
 from catalog_gen.store.consistency import (
     Outlier,

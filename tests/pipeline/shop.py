@@ -13,9 +13,9 @@ from dagster import DagsterInstance, DagsterRun
 from catalog_gen.diffusion.engine import Engine
 from catalog_gen.diffusion.loading import load_model
 from catalog_gen.fingerprint import SHARDS
+from catalog_gen.home import Home
 from catalog_gen.judging.scorer import ClipScorer
 from catalog_gen.planning import Budget
-from catalog_gen.settings import Home
 from catalog_gen.stages.catalog import Catalog, Stamp
 from catalog_gen.stages.feed import take_feed
 from catalog_gen.stages.images import draw_missing

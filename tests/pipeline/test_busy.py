@@ -15,8 +15,8 @@ from catalog_gen.diffusion.engine import Engine
 from catalog_gen.diffusion.jobs import DrawJob, Outcome
 from catalog_gen.errors import StoreBusyError
 from catalog_gen.fingerprint import SHARDS
+from catalog_gen.home import Home
 from catalog_gen.planning import Budget
-from catalog_gen.settings import Home
 from catalog_gen.stages import images, takeover
 from catalog_gen.stages.catalog import Stamp
 from catalog_gen.stages.feed import take_feed
@@ -40,7 +40,7 @@ sys.stdin.read()
 DRAWING = """
 import sys, time
 from pathlib import Path
-from catalog_gen.settings import Home
+from catalog_gen.home import Home
 from catalog_gen.store.drawing_lock import drawing_lock
 with drawing_lock(Home(Path(sys.argv[1]))):
     print("drawing", flush=True)

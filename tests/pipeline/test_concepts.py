@@ -19,9 +19,9 @@ from catalog_gen.diffusion.concepts.lessons import learned
 from catalog_gen.diffusion.loading import LoadedModel
 from catalog_gen.errors import ConfigError, InputError
 from catalog_gen.fingerprint import SHARDS
+from catalog_gen.home import Home
 from catalog_gen.imaging.decode import contain_on_white
 from catalog_gen.planning import NO_LIMIT, Budget
-from catalog_gen.settings import Home
 from catalog_gen.stages.catalog import Catalog, Stamp
 from catalog_gen.stages.drawer import Drawer
 from catalog_gen.stages.experiment_plan import plan_experiment

@@ -14,7 +14,7 @@ from catalog_gen.diffusion.jobs import Draws
 from catalog_gen.errors import ConfigError, DrawingError, InputError
 from catalog_gen.fingerprint import SHARDS
 from catalog_gen.planning import Budget
-from catalog_gen.settings import load_settings
+from catalog_gen.settings.catalog import load_settings
 from catalog_gen.stages.catalog import Catalog, Stamp
 from catalog_gen.stages.experiment_plan import PlannedExperiment, plan_experiment
 from catalog_gen.stages.experiments import WrittenExperiment, draw_experiment, write_experiment

@@ -14,7 +14,7 @@ from catalog_gen.errors import InputError
 from catalog_gen.imaging.metadata import read_provenance
 from catalog_gen.imaging.provenance import Enlargement
 from catalog_gen.reporting.channels.channel import CHANNELS, ChannelProduct
-from catalog_gen.settings import CredentialSettings, UpscaleSettings
+from catalog_gen.settings.publishing import CredentialSettings, UpscaleSettings
 from catalog_gen.stages.catalog import Catalog
 from catalog_gen.stages.export import Exported, export
 from catalog_gen.stages.identify import identify

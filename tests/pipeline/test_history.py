@@ -6,7 +6,7 @@ import dagster as dg
 
 from assets_defs.history import forget_old_runs
 from assets_defs.launch import dagster_instance
-from catalog_gen.settings import Home
+from catalog_gen.home import Home
 
 
 @dg.asset

@@ -9,7 +9,7 @@ import pytest
 
 from catalog_gen.errors import ConfigError
 from catalog_gen.fingerprint import shard_of
-from catalog_gen.settings import Home
+from catalog_gen.home import Home
 from catalog_gen.stages.catalog import Catalog, Stamp
 from catalog_gen.stages.export import export
 from catalog_gen.stages.mending import mend

@@ -8,7 +8,7 @@ import pytest
 from catalog_gen.cli.doctor import examine
 from catalog_gen.diffusion.loading import load_model
 from catalog_gen.errors import ConfigError
-from catalog_gen.settings import ModelSettings
+from catalog_gen.settings.model import ModelSettings
 from catalog_gen.stages.plan import make_plan
 from catalog_gen.store.lineage import lineage_of
 from tests.pipeline.shop import Shop, open_shop

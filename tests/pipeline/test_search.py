@@ -8,7 +8,7 @@ import pytest
 from catalog_gen.cli.search import run
 from catalog_gen.errors import InputError
 from catalog_gen.imaging.decode import PictureError
-from catalog_gen.settings import ScorerSettings
+from catalog_gen.settings.judge import ScorerSettings
 from catalog_gen.stages.search import LikePicture, LikeProduct, Words, search
 from tests.pipeline.shop import Shop, open_shop
 from tests.tiny_clip import write_tiny_clip

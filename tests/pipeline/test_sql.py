@@ -13,7 +13,7 @@ import pytest
 from catalog_gen.cli import output
 from catalog_gen.cli.sql import run
 from catalog_gen.errors import InputError
-from catalog_gen.settings import Home
+from catalog_gen.home import Home
 from catalog_gen.store.connection import Store
 from catalog_gen.store.snapshot import QueryLimits, publish_snapshot, query_snapshot
 

@@ -13,7 +13,7 @@ from dagster._core.events import JobFailureData, RunFailureReason
 from assets_defs import stale_runs
 from assets_defs.launch import dagster_instance
 from assets_defs.stale_runs import end_stale_runs
-from catalog_gen.settings import Home
+from catalog_gen.home import Home
 from catalog_gen.store.connection import Store
 from catalog_gen.store.run_lock import dead_runs, is_alive, run_lock
 from catalog_gen.store.runs import finish_run, last_runs, start_run

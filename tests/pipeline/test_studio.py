@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from catalog_gen.settings import Home
+from catalog_gen.home import Home
 from catalog_gen.store.connection import Store
 from catalog_gen.store.pictures.in_folder import InFolder
 from tests.processes import run_command

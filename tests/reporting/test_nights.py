@@ -15,7 +15,7 @@ from catalog_gen.reporting.nights.lateness import Launched, Patience, late_night
 from catalog_gen.reporting.nights.message import Album, Message, Picture, Section, as_text
 from catalog_gen.reporting.nights.senders import Files, Mail, SendingError, Webhook, senders_of
 from catalog_gen.reporting.nights.summary import Drift, NightSummary, Trouble, night_message
-from catalog_gen.settings import MailSettings, ReportSettings
+from catalog_gen.settings.nights import MailSettings, ReportSettings
 from tests.reporting.servers import Inbox, knows_password, smtp_server, webhook
 
 NOW = datetime(2026, 11, 26, 3, 0, tzinfo=UTC)

@@ -9,7 +9,7 @@ import pytest
 from catalog_gen.catalog.feeds import open_feed
 from catalog_gen.catalog.readers.reader import READERS
 from catalog_gen.reporting.channels.channel import CHANNELS, ChannelProduct, ShopFacts
-from catalog_gen.settings import FeedSettings
+from catalog_gen.settings.feed import FeedSettings
 from catalog_gen.stages.shop_feed import ShopFeed, given_back, raw_texts, with_raw_texts
 from tests.catalog.test_platforms import AMAZON
 

@@ -16,7 +16,7 @@ from transformers import (
 )
 
 from catalog_gen.errors import ModelError
-from catalog_gen.settings import SpeechSettings
+from catalog_gen.settings.speech import SpeechSettings
 from catalog_gen.speech.recogniser import recogniser_of
 from catalog_gen.speech.recording import RATE, read_recording
 from catalog_gen.speech.speech_model import SpeechModel

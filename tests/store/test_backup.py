@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from catalog_gen.errors import CorruptionError, InputError, StoreBusyError, StoreError
-from catalog_gen.settings import Home
+from catalog_gen.home import Home
 from catalog_gen.store.backup import back_up, check_backup, restore
 from catalog_gen.store.connection import Store
 from catalog_gen.store.drawing_lock import drawing_lock, drawing_process

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from catalog_gen.errors import InputError
-from catalog_gen.settings import Home
+from catalog_gen.home import Home
 from catalog_gen.store.connection import Store
 from catalog_gen.store.snapshot import publish_snapshot, query_snapshot
 

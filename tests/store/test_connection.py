@@ -10,7 +10,7 @@ import duckdb
 import pytest
 
 from catalog_gen.errors import CorruptionError, StoreBusyError, StoreError
-from catalog_gen.settings import Home
+from catalog_gen.home import Home
 from catalog_gen.store.connection import Store
 from catalog_gen.store.images import damaged_images
 from catalog_gen.store.relations import limit_memory
@@ -212,7 +212,7 @@ import os, signal, sys
 from datetime import UTC, datetime
 from pathlib import Path
 import duckdb
-from catalog_gen.settings import Home
+from catalog_gen.home import Home
 from catalog_gen.store.connection import Store
 from catalog_gen.store.outbox import Outbox, ingest
 from catalog_gen.store.runs import start_run

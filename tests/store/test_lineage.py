@@ -10,8 +10,8 @@ import pytest
 
 from catalog_gen.catalog.product import Rejection
 from catalog_gen.errors import CatalogError, InputError
+from catalog_gen.home import Home
 from catalog_gen.recipe import Recipe
-from catalog_gen.settings import Home
 from catalog_gen.store.connection import Store
 from catalog_gen.store.figures import (
     coverage_figures,

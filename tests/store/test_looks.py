@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from catalog_gen.catalog.product import Product
 from catalog_gen.fingerprint import SHARDS, shard_of
-from catalog_gen.settings import Home
+from catalog_gen.home import Home
 from catalog_gen.store.connection import Store
 from catalog_gen.store.consistency import doubtful_siblings, outliers, uneven_groups
 from catalog_gen.store.figures import coverage_figures, verdict_figures

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from catalog_gen.catalog.product import Rejection
-from catalog_gen.settings import Home
+from catalog_gen.home import Home
 from catalog_gen.stages.catalog import Catalog
 from catalog_gen.stages.feed import KEPT_COPIES, current_feed, take_feed
 from catalog_gen.store import snapshot as snapshot_module

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from catalog_gen.errors import CorruptionError, StoreBusyError, StoreError
+from catalog_gen.home import Home
 from catalog_gen.recipe import Failure
-from catalog_gen.settings import Home
 from catalog_gen.store import outbox as outbox_module
 from catalog_gen.store.connection import Store
 from catalog_gen.store.images import damaged_images, stored_png
@@ -26,7 +26,7 @@ from tests.store.shop import ENVIRONMENT, Shop, drawn, mug, png_of
 DYING = """
 import os, signal, sys
 from pathlib import Path
-from catalog_gen.settings import Home
+from catalog_gen.home import Home
 from catalog_gen.store import outbox as module
 from catalog_gen.store.connection import Store
 from catalog_gen.store.outbox import Outbox, ingest

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from catalog_gen.errors import ConfigError, CorruptionError, StoreError
+from catalog_gen.home import Home
 from catalog_gen.picture_place import checked_place
-from catalog_gen.settings import Home
 from catalog_gen.store.compaction import compact
 from catalog_gen.store.connection import open_memory
 from catalog_gen.store.images import picture_addresses

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from catalog_gen.settings import Home
+from catalog_gen.home import Home
 from catalog_gen.stages.catalog import Catalog
 from catalog_gen.stages.feed import take_feed
 from catalog_gen.store.backup import back_up, restore
@@ -30,7 +30,7 @@ def halt(*arguments, **options):
     sys.stdin.read()
 setattr(importlib.import_module(module), name, halt)
 from pathlib import Path
-from catalog_gen.settings import Home
+from catalog_gen.home import Home
 from catalog_gen.store.connection import Store
 home = Home(Path(sys.argv[4]))
 exec(code)

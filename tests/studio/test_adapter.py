@@ -9,7 +9,8 @@ import torch
 
 from catalog_gen.diffusion.loading import load_model
 from catalog_gen.judging.scorer import ClipScorer
-from catalog_gen.settings import IpAdapterSettings, ModelSettings, ScorerSettings
+from catalog_gen.settings.judge import ScorerSettings
+from catalog_gen.settings.model import IpAdapterSettings, ModelSettings
 from studio.networks.adapter import AdapterStage, pixel_values, published
 from studio.networks.sizes import MINIATURE_ADAPTER, SIDE
 from studio.photos.album import Album

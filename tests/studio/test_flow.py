@@ -19,7 +19,7 @@ from catalog_gen.errors import InputError
 from catalog_gen.fingerprint import sha256_file
 from catalog_gen.judging.critics.denoiser import DenoiserFeatures
 from catalog_gen.recipe import Failure, Recipe
-from catalog_gen.settings import ModelSettings
+from catalog_gen.settings.model import ModelSettings
 from studio.networks.objective import FlowMatching
 from studio.networks.sizes import LARGE, LARGE_MINIATURE, MINIATURE, STANDARD
 from studio.photos.pack import pack

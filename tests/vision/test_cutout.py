@@ -12,7 +12,7 @@ from catalog_gen.diffusion.hash_cache import HashCache
 from catalog_gen.errors import ModelError
 from catalog_gen.imaging.decode import read_image
 from catalog_gen.imaging.encode import encode_mask
-from catalog_gen.settings import CutoutSettings
+from catalog_gen.settings.feed import CutoutSettings
 from catalog_gen.vision.cutout import BackdropCutter, cutter_of, maker_of
 from studio.evaluation.photographs import OUTLINES, _outline, cut_out, find, read_manifest
 from tests.judging.drawn import BLUE, RED, product

@@ -9,7 +9,7 @@ import pytest
 from catalog_gen.diffusion.hash_cache import HashCache
 from catalog_gen.errors import ModelError
 from catalog_gen.imaging.decode import contain_on_white
-from catalog_gen.settings import UpscaleSettings
+from catalog_gen.settings.publishing import UpscaleSettings
 from catalog_gen.store.enlarged import EnlargedPictures
 from catalog_gen.vision.upscaler import Upscaler, upscaler_of
 from tests.judging.drawn import RED, product

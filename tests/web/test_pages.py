@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from catalog_gen.settings import ScorerSettings, ViewSettings
+from catalog_gen.settings.judge import ScorerSettings
+from catalog_gen.settings.views import ViewSettings
 from catalog_gen.store.connection import Store
 from catalog_gen.toml_file import load_toml
 from catalog_gen.web.desk import Desk, open_desk

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from catalog_gen.errors import InputError
-from catalog_gen.settings import ViewSettings
+from catalog_gen.settings.views import ViewSettings
 from catalog_gen.stages.trial_process import State, TrialProcess
 from catalog_gen.stages.trials import Trial, free_wish, trial_of, wish_of
 from catalog_gen.web.desk import Desk

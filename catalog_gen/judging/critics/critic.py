@@ -12,7 +12,7 @@ from typing import ClassVar, Final, Literal
 from catalog_gen.errors import ConfigError
 from catalog_gen.imaging.pixels import Pixels
 from catalog_gen.registry import Registry
-from catalog_gen.settings import CriticSettings
+from catalog_gen.settings.judge import CriticSettings
 
 #: SHA-256 of a file, from a cache where there is one.
 Hashing = Callable[[Path], str]

@@ -22,7 +22,8 @@ from catalog_gen.fingerprint import sha256_file, sha256_json
 from catalog_gen.imaging.pixels import Pixels
 from catalog_gen.judging.critics.critic import Answer, Critic, Hashing
 from catalog_gen.judging.probe import Floats, Probe
-from catalog_gen.settings import CriticSettings, ModelSettings
+from catalog_gen.settings.judge import CriticSettings
+from catalog_gen.settings.model import ModelSettings
 
 if TYPE_CHECKING:
     import torch

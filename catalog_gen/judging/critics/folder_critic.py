@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Final
 
 from catalog_gen.diffusion.model_folder import ModelFolder
 from catalog_gen.judging.critics.critic import Critic, Hashing
-from catalog_gen.settings import CriticSettings
+from catalog_gen.settings.judge import CriticSettings
 
 _REMEDY: Final = (
     "Set critic.id to a folder that save_pretrained of the transformers library wrote, with model "

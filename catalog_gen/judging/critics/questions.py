@@ -14,7 +14,7 @@ from catalog_gen.fingerprint import sha256_json
 from catalog_gen.imaging.pixels import Pixels
 from catalog_gen.judging.critics.critic import Answer, Hashing
 from catalog_gen.judging.critics.folder_critic import FolderCritic
-from catalog_gen.settings import CriticSettings
+from catalog_gen.settings.judge import CriticSettings
 
 #: What is asked where the settings have no questions.
 QUESTIONS: Final = (

@@ -17,7 +17,7 @@ from typing import Any, Final, Protocol
 
 from catalog_gen.errors import ConfigError, InfrastructureError
 from catalog_gen.reporting.nights.message import Message, Picture, as_html, as_text
-from catalog_gen.settings import MailSettings, ReportSettings
+from catalog_gen.settings.nights import MailSettings, ReportSettings
 from catalog_gen.store.files import served_folder, write_whole
 
 WEBHOOK_URL: Final = "CATALOG_WEBHOOK_URL"

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from catalog_gen.errors import StoreBusyError
-from catalog_gen.settings import Home
+from catalog_gen.home import Home
 
 
 @contextmanager

@@ -9,8 +9,8 @@ from pathlib import Path
 from duckdb import DuckDBPyConnection
 
 from catalog_gen.errors import ConfigError
+from catalog_gen.home import Home
 from catalog_gen.picture_place import IN_DATABASE, IN_HOME, is_bucket
-from catalog_gen.settings import Home
 from catalog_gen.store.pictures.in_database import InDatabase
 from catalog_gen.store.pictures.in_folder import InFolder
 from catalog_gen.store.pictures.pictures import Pictures
