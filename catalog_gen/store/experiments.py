@@ -14,7 +14,7 @@ from duckdb import DuckDBPyConnection
 from catalog_gen.catalog.product import Product
 from catalog_gen.fingerprint import canonical_json
 from catalog_gen.recipe import Recipe
-from catalog_gen.store.ledger import PlannedItem, WorkItem, save_plan
+from catalog_gen.store.ledger import PlannedItem, WorkItem, save_plan, work_item
 from catalog_gen.store.prompts import PromptRow
 from catalog_gen.store.relations import insert_row, registered, registered_rows, strings
 from catalog_gen.store.scores import ToScore
@@ -130,7 +130,7 @@ def undrawn_cells(
         """,
         {"id": experiment_id, "model": model_hash, "tries": max_tries},
     ).fetchall()
-    return [_work_item(row) for row in rows]
+    return [work_item(row, _subject) for row in rows]
 
 
 def unscored_cells(
@@ -162,7 +162,7 @@ def unscored_cells(
             inputs,
             asked,
             Recipe.model_validate_json(recipe),
-            _subject(*facts),
+            _subject(facts),
             words=words,
         )
         for image_id, view, prompt_id, inputs, asked, recipe, words, *facts in rows
@@ -206,26 +206,7 @@ def _known(connection: DuckDBPyConnection, recipe_ids: Sequence[str]) -> set[str
     return {recipe_id for (recipe_id,) in rows}
 
 
-def _subject(product_id: str, subject: str, reference: str) -> Product:
+def _subject(facts: Sequence[Any]) -> Product:
     """What stands for the product of a cell; '' is the id of one that no feed has."""
+    product_id, subject, reference = facts
     return Product(product_id, subject, reference=reference)
-
-
-def _work_item(row: tuple[Any, ...]) -> WorkItem:
-    recipe_id, recipe, look_id, prompt_id, shard, view, candidate, attempt, *rest = row
-    reason, tries, error, deferred, *facts = rest
-    return WorkItem(
-        recipe_id=recipe_id,
-        recipe=Recipe.model_validate_json(recipe),
-        look_id=look_id,
-        prompt_id=prompt_id,
-        shard=shard,
-        view=view,
-        candidate=candidate,
-        attempt=attempt,
-        reason=reason,
-        tries=tries,
-        error=error,
-        deferred=deferred,
-        product=_subject(*facts),
-    )

@@ -5,7 +5,7 @@ a row here, with its error and the number of tries, never an exception. ``planni
 plan.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -238,7 +238,7 @@ def open_work(
             "include_deferred": include_deferred,
         },
     ).fetchall()
-    return [_work_item(row) for row in rows]
+    return [work_item(row) for row in rows]
 
 
 def open_recipes(
@@ -271,7 +271,7 @@ def work_of(
             """,
             {"shards": shard_list(shards)},
         ).fetchall()
-    return [_work_item(row) for row in rows]
+    return [work_item(row) for row in rows]
 
 
 def open_candidates(
@@ -423,7 +423,11 @@ def ledger_counts(connection: DuckDBPyConnection) -> LedgerCounts:
     return LedgerCounts(*row)
 
 
-def _work_item(row: tuple[Any, ...]) -> WorkItem:
+def work_item(
+    row: tuple[Any, ...], product_of: Callable[[Sequence[Any]], Product] = stored_product
+) -> WorkItem:
+    """The item of a row: recipe_id, recipe, look_id, prompt_id, shard, view, candidate, attempt,
+    reason, tries, error, deferred, and then the product's columns."""
     recipe_id, recipe, look_id, prompt_id, shard, view, candidate, attempt, *rest = row
     reason, tries, error, deferred, *columns = rest
     return WorkItem(
@@ -439,7 +443,7 @@ def _work_item(row: tuple[Any, ...]) -> WorkItem:
         tries=tries,
         error=error,
         deferred=deferred,
-        product=stored_product(columns),
+        product=product_of(columns),
     )
 
 
