@@ -92,13 +92,13 @@ from catalog_gen.diffusion.model import find_model, model_hash
 from catalog_gen.errors import CatalogError
 from catalog_gen.progress import reporting_to
 from catalog_gen.settings.model import ModelSettings
-told = []
+reports = []
 try:
-    with reporting_to(lambda each: told.append([each.stage, each.done, each.total, each.note])):
+    with reporting_to(lambda each: reports.append([each.stage, each.done, each.total, each.note])):
         model = find_model(ModelSettings.model_validate(json.loads(sys.argv[1])))
-    print(json.dumps({"hash": model_hash(model), "told": told, "warnings": model.warnings}))
+    print(json.dumps({"hash": model_hash(model), "reports": reports, "warnings": model.warnings}))
 except CatalogError as error:
-    print(json.dumps({"error": str(error), "told": told}))
+    print(json.dumps({"error": str(error), "reports": reports}))
 """
 
 
@@ -133,7 +133,7 @@ def test_a_models_components_are_fetched_and_nothing_else(hub: Hub, tmp_path: Pa
     assert not any(".fp16." in name for name in hub.fetched)
     assert answer["hash"] == model_hash(found(hub.folder))
     size = sum((hub.folder / name).stat().st_size for name in hub.fetched if "safetensors" in name)
-    assert answer["told"] == [
+    assert answer["reports"] == [
         ["fetch", 0, size, f"shop/tiny, {size / 1e9:.1f} GB"],
         ["fetch", size, size, ""],
     ]

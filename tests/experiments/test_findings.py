@@ -136,7 +136,7 @@ def test_another_scheduler_is_timed_and_steps_are_counted() -> None:
     assert only_effect(busy).cost == 2
 
 
-def test_accepted_shares_are_told_where_they_clearly_differ() -> None:
+def test_accepted_shares_are_reported_where_they_clearly_differ() -> None:
     results = [
         result(8, seed, accepted=accepted, strength=strength)
         for seed in range(6)

@@ -148,7 +148,7 @@ def test_a_file_is_refused_with_its_lines(tmp_path: Path) -> None:
         load_experiment(file)
 
 
-def test_levels_are_told() -> None:
+def test_levels_are_put_in_words() -> None:
     levels: list[Any] = [
         7.5,
         15,

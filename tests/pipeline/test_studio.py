@@ -107,7 +107,7 @@ def test_every_command_of_the_readme_runs(sample: Sample) -> None:
         assert done.stdout.strip(), line
 
 
-def test_what_the_model_cannot_draw_is_told_and_not_drawn(sample: Sample) -> None:
+def test_what_the_model_cannot_draw_is_reported_and_not_drawn(sample: Sample) -> None:
     rows = sample.query("SELECT product_id, unsupported FROM prompts WHERE unsupported <> ''")
     assert rows
     assert all("model.id" in why for _, why in rows)

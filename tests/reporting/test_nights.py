@@ -1,4 +1,4 @@
-"""What is told of a night, when it counts as late, and that it arrives."""
+"""What is reported of a night, when it counts as late, and that it arrives."""
 
 import ssl
 from datetime import UTC, datetime, timedelta

@@ -57,7 +57,7 @@ def test_the_catalogs_words_are_heard(sphinx: Sphinx, words: str) -> None:
     assert sphinx.words(spoken(words)) == words
 
 
-def test_words_that_the_dictionary_lacks_are_told(sphinx: Sphinx) -> None:
+def test_words_that_the_dictionary_lacks_are_reported(sphinx: Sphinx) -> None:
     assert sphinx.unknown == ("hearthside", "ml")
 
 

@@ -80,10 +80,10 @@ UNLOCKING = (
 @pytest.mark.parametrize("sql", [*READING, *CHANGING, *UNLOCKING])
 def test_nothing_but_the_snapshot_is_read_and_nothing_written(home: Home, sql: str) -> None:
     before = {path: path.stat().st_mtime_ns for path in home.root.rglob("*")}
-    with pytest.raises(InputError) as told:
+    with pytest.raises(InputError) as refused:
         query_snapshot(home, sql.format(root=home.root))
-    assert SECRET not in str(told.value)
-    assert told.value.next_step
+    assert SECRET not in str(refused.value)
+    assert refused.value.next_step
     assert {path: path.stat().st_mtime_ns for path in home.root.rglob("*")} == before
 
 

@@ -147,7 +147,7 @@ def test_cells_that_are_not_drawn_wait_and_pictures_on_their_way_are_shown(
     assert (whole.count("<img"), whole.count("waiting")) == (6, 0)
 
 
-def test_an_unknown_experiment_is_told(desk: Desk) -> None:
+def test_an_unknown_experiment_is_reported(desk: Desk) -> None:
     assert "no such experiment" in texts(opened("experiments", experiment="zzz"))
 
 

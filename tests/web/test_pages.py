@@ -131,7 +131,7 @@ def desk_store(desk: Desk) -> Store:
     return desk.catalog.store
 
 
-def test_a_decision_that_can_not_be_stored_is_told_and_the_picture_stays(
+def test_a_decision_that_can_not_be_stored_is_reported_and_the_picture_stays(
     undecided: Desk, shop: Shop
 ) -> None:
     page = named(opened("review"), " ")
