@@ -219,6 +219,7 @@ class LoadedIpAdapter:
         self,
         unet: Any,
         scale: float,
+        photos: int,
         *,
         blocks: Sequence[str] | None = None,
         prompt: float = 1.0,
@@ -228,6 +229,7 @@ class LoadedIpAdapter:
         Args:
             unet: as it is otherwise.
             scale: weight of what it reads in the picture.
+            photos: how many there are, one for each picture of the batch.
             blocks: those that look, as diffusers names them; None: all.
             prompt: weight of what it reads in the prompt.
         """
@@ -236,14 +238,15 @@ class LoadedIpAdapter:
         for name, processor in self.processors.items():
             if hasattr(processor, "scale"):
                 processor.scale = [scale if looking is None or name.startswith(looking) else 0.0]
-        quieter = [] if prompt == 1 else _quieter(unet, prompt)
+        hooks = [] if prompt == 1 else _quieter(unet, prompt)
+        hooks.append(_each_its_own(self.projection, photos))
         try:
             unet.set_attn_processor(dict(self.processors))
             unet.encoder_hid_proj = self.projection
             unet.register_to_config(encoder_hid_dim_type="ip_image_proj")
             yield
         finally:
-            for hook in quieter:
+            for hook in hooks:
                 hook.remove()
             # First, since a Plus projection has attentions of its own, which would be counted.
             unet.encoder_hid_proj = None
@@ -270,6 +273,25 @@ def _quieter(unet: Any, weight: float) -> list[Any]:
         for name in unet.attn_processors
         if name.endswith(".attn2.processor")
     ]
+
+
+def _each_its_own(projection: Any, photos: int) -> Any:
+    """A hook that takes back a repetition: (G * photos * photos, ...) to (G * photos, ...).
+
+    The pipelines expect one photo for all prompts, so each of the G parts, of which guidance has
+    two, comes once for every picture. Left so, every picture would look at all photos of its batch.
+    """
+
+    def first(_: Any, arguments: tuple[list["torch.Tensor"]]) -> tuple[list["torch.Tensor"]]:
+        (parts,) = arguments
+        return (
+            [
+                each.reshape(-1, photos, photos, *each.shape[1:])[:, 0].flatten(0, 1)
+                for each in parts
+            ],
+        )
+
+    return projection.register_forward_pre_hook(first)
 
 
 def focused(tokens: "torch.Tensor", focus: Focus) -> "torch.Tensor":

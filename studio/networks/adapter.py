@@ -183,18 +183,23 @@ class AdapterStage:
         """Photos above what is drawn of them, by the weights as they are."""
         photos, prompts = self._examples(self._shown)
         encoder: Any = self.parts["encoder"]
-        values = pixel_values(photos)
-        both = torch.cat([torch.zeros_like(values), values])
-        seen = encoder(both, output_hidden_states=True).hidden_states[-2][:, None]
-        drawn = self._pipeline(
-            prompts,
-            num_inference_steps=STEPS,
-            guidance_scale=GUIDANCE,
-            generator=[torch.Generator().manual_seed(place) for place in range(len(prompts))],
-            ip_adapter_image_embeds=[seen],
-            output_type="pt",
-        ).images
-        pictures = to_bytes(drawn * 2 - 1)
+        drawn = []
+        # Alone: the pipeline shows every picture of a batch all photos of the batch.
+        for place, (photo, prompt) in enumerate(zip(photos, prompts, strict=True)):
+            values = pixel_values(photo[None])
+            both = torch.cat([torch.zeros_like(values), values])
+            seen = encoder(both, output_hidden_states=True).hidden_states[-2][:, None]
+            drawn.append(
+                self._pipeline(
+                    prompt,
+                    num_inference_steps=STEPS,
+                    guidance_scale=GUIDANCE,
+                    generator=torch.Generator().manual_seed(place),
+                    ip_adapter_image_embeds=[seen],
+                    output_type="pt",
+                ).images
+            )
+        pictures = to_bytes(torch.cat(drawn) * 2 - 1)
         return tile(np.concatenate([photos, pictures]), len(photos)), {}
 
     def export(self, folder: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 from pydantic import ValidationError
 
 from catalog_gen.diffusion.engine import Engine
@@ -21,6 +21,7 @@ from catalog_gen.diffusion.methods.variation import Variation
 from catalog_gen.diffusion.model import model_parts, pinned_model
 from catalog_gen.diffusion.references import load_reference
 from catalog_gen.errors import ModelError
+from catalog_gen.fingerprint import sha256_file
 from catalog_gen.imaging.edges import canny
 from catalog_gen.recipe import Failure
 from catalog_gen.settings.model import ModelSettings
@@ -219,6 +220,29 @@ def test_a_stronger_guide_holds_a_picture_nearer_to_itself(
         distances = [float(np.abs(each - levels[0]).mean()) for each in levels[1:]]
         assert distances[0] < 0.01
         assert 0 < distances[1] < distances[2]
+
+
+@pytest.mark.parametrize("method", ["edges", "tile", "looks", "plus", "less than half"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_photo_leads_its_own_picture_and_no_other_of_the_batch(
+    kind: str,
+    method: str,
+    models: dict[str, LoadedModel],
+    make_job: MakeJob,
+    tmp_path: Path,
+) -> None:
+    first = make_job(models[kind], 1, method=METHODS[method])
+    assert first.reference is not None
+    other = tmp_path / "other.png"
+    with Image.open(first.reference) as photo:
+        ImageOps.invert(photo.convert("RGB").rotate(90)).save(other)
+    recipe = first.recipe.model_copy(update={"reference_sha256": sha256_file(other)})
+    second = DrawJob(recipe.recipe_id, recipe, other)
+    engine = Engine(models[kind], batch_size=2)
+    together = _shas(list(engine.draw([first, second])))
+    alone = [_shas(list(engine.draw([job]))) for job in (first, second)]
+    assert together == alone[0] | alone[1]
+    assert len(set(together.values())) == 2
 
 
 def test_dual_guidance_leads_from_the_prompt_to_the_photo(

@@ -77,6 +77,10 @@ class Looking(Method):
         guided = model.family.is_guided(model.main, batch.key.guidance)
         photos = adapter.embeddings(batch.photos, guided=guided, focus=self.focus)
         with adapter.worn(
-            model.denoiser, self.photo_weight, blocks=self.blocks, prompt=self.prompt_weight
+            model.denoiser,
+            self.photo_weight,
+            len(batch.photos),
+            blocks=self.blocks,
+            prompt=self.prompt_weight,
         ):
             return batch.run(model, ip_adapter_image_embeds=photos)
