@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_matrix
 from scipy.sparse.linalg import spsolve
 
-#: How fast a step becomes unlikely with the colour difference that it crosses, per CIELAB unit.
+#: How fast a step becomes unlikely with the colour difference that it crosses, per CIELAB unit
+#: beyond what noise and soft shadows change.
 _BETA: Final = 1.0
+_SOFT: Final = 2.0
 #: Weight of the steepest edge: with none at all, a region without a certain pixel has no solution.
 _LEAST: Final = 1e-4
 
@@ -43,7 +45,7 @@ def subject_probability(
         (np.s_[:-1, :], np.s_[1:, :]),
     ):
         step = np.linalg.norm(lab[one] - lab[other], axis=2).astype(np.float64)
-        weight = np.exp(-_BETA * step) + _LEAST
+        weight = np.exp(-_BETA * np.maximum(0.0, step - _SOFT)) + _LEAST
         for here, there in ((one, other), (other, one)):
             at, to = number[here], number[there]
             inside = at >= 0

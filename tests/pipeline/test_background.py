@@ -73,7 +73,7 @@ def test_a_night_cuts_out_draws_and_proves(shop: Shop) -> None:
     cutouts = shop.query("SELECT area, problem, made_by, run_id FROM cutouts ORDER BY problem")
     assert [0.1 < float(str(area)) < 0.4 for area, *_ in cutouts] == [True, True, False]
     assert "no plain backdrop" in str(cutouts[2][1])
-    assert json.loads(str(cutouts[0][2])) == {"by": "backdrop", "version": 1}
+    assert json.loads(str(cutouts[0][2])) == {"by": "backdrop", "version": 2}
     ((summary,),) = shop.query("SELECT summary FROM runs")
     assert json.loads(str(summary))["cutouts"] == {"made": 2, "failed": 1}
 
