@@ -5,12 +5,13 @@ the other angle and in another colour, which are the true answers to three edits
 these, and the photo itself, from the photo or with what it learned from it, with the same prompts
 and seeds; ``likeness.ways`` lists them, ``likeness.claims`` what papers say of them. ``--faults``
 measures the cutout against the true masks, and the signals for the four faults of kept products on
-true photos and on the same with one fault planted. What was rendered, learned and drawn is kept in
-``--work``, so that a run which was stopped goes on. A way is left out of a product whose photo it
-can't use.
+true photos and on the same with one fault planted; ``--speed`` measures how fast pictures with
+concepts are drawn. What was rendered, learned and drawn is kept in ``--work``, so that a run which
+was stopped goes on. A way is left out of a product whose photo it can't use.
 
-    python benchmarks/identity.py [--work DIR] [--first N] [--scenes N] [--pictures N] [--faults]
-        [--ways NAME ...] [--main] [--adapter DIR] [--steps N] [--curve FILE] [--json]
+    python benchmarks/identity.py [--work DIR] [--first N] [--scenes N] [--pictures N]
+        [--faults | --speed] [--ways NAME ...] [--main] [--adapter DIR] [--steps N]
+        [--curve FILE] [--json]
 """
 
 import argparse
@@ -33,6 +34,7 @@ from likeness.curve import plot
 from likeness.drawing import CONFIG, SIDE, Studio
 from likeness.faults import faults
 from likeness.measures import Measured, measured, summary
+from likeness.speed import speed
 from likeness.ways import WAYS
 
 #: Of the studio model: where ``studio.training.adapter`` writes it.
@@ -48,16 +50,21 @@ def main() -> None:
     parser.add_argument("--pictures", type=count, default=64, help="of each request")
     parser.add_argument("--samples", type=count, default=SAMPLES, help="paths a pixel of renders")
     parser.add_argument("--faults", action="store_true")
+    parser.add_argument("--speed", action="store_true")
     parser.add_argument("--ways", nargs="+", choices=tuple(WAYS), default=tuple(WAYS))
     parser.add_argument("--main", action="store_true", help="none that only claims need")
     parser.add_argument("--adapter", type=Path, default=ADAPTER)
     parser.add_argument("--steps", type=count, help="of each learner's phases; none: its own")
-    parser.add_argument("--curve", type=Path, help="an SVG of reconstruction and editability")
+    parser.add_argument(
+        "--curve", type=Path, help="an SVG or PNG of reconstruction and editability"
+    )
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
     scenes = pairs(given.work / "scenes", given.scenes, given.samples, given.first)
     if given.faults:
         figures = faults(scenes)
+    elif given.speed:
+        figures = speed(scenes, Studio(given.work, given.pictures, given.adapter), SIDE)
     else:
         studio = Studio(given.work, given.pictures, given.adapter, given.steps)
         names = [name for name in given.ways if not (given.main and WAYS[name].extra)]
@@ -66,7 +73,7 @@ def main() -> None:
             plot(figures["ways"], given.curve)
     if given.json:
         print(json.dumps(figures, indent=2))
-    elif given.faults:
+    elif given.faults or given.speed:
         for name, row in figures.items():
             print(f"{name:<24}{', '.join(f'{key} {value}' for key, value in row.items())}")
     else:

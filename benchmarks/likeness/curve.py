@@ -14,10 +14,11 @@ LINES: Final = (
 
 
 def plot(ways: Mapping[str, Mapping[str, Any]], path: Path) -> None:
-    """Write an SVG with a point a way, further right and up is better."""
+    """Write an SVG or a PNG with a point a way, further right and up is better."""
     import matplotlib
 
-    matplotlib.use("svg")
+    vector = path.suffix == ".svg"
+    matplotlib.use("svg" if vector else "agg")
     matplotlib.rcParams["svg.hashsalt"] = "likeness"
     from matplotlib import pyplot
 
@@ -34,10 +35,24 @@ def plot(ways: Mapping[str, Mapping[str, Any]], path: Path) -> None:
     for name, (x, y) in places.items():
         plain = "," not in name
         axes.scatter([x], [y], s=22 if plain else 12, color="#1f5fa8" if plain else "#8a8a8a")
-        axes.annotate(name, (x, y), (4, 3), textcoords="offset points", fontsize=7)
+    for name in _legible(places):
+        axes.annotate(name, places[name], (4, 3), textcoords="offset points", fontsize=7)
     axes.set_xlabel("reconstruction: cosine with the photo")
     axes.set_ylabel("editability: cosine with the edit's prompt")
     axes.spines[["top", "right"]].set_visible(False)
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, metadata={"Date": None}, bbox_inches="tight")
+    undated = {"Date": None} if vector else {"Software": None}
+    figure.savefig(path, metadata=undated, bbox_inches="tight", dpi=110)
     pyplot.close(figure)
+
+
+def _legible(places: Mapping[str, tuple[float, ...]]) -> list[str]:
+    """Those whose names don't lie over the name of an earlier one, the plain ways first."""
+    wide, high = (max(each) - min(each) for each in zip(*places.values(), strict=True))
+    found: list[str] = []
+    for name in sorted(places, key=lambda name: "," in name):
+        x, y = places[name]
+        taken = (places[other] for other in found)
+        if not any(abs(x - a) < 0.2 * wide and abs(y - b) < 0.03 * high for a, b in taken):
+            found.append(name)
+    return found

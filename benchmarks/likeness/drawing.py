@@ -44,6 +44,14 @@ class Picture:
     bytes_kept: int | None = None
 
 
+@dataclass(frozen=True)
+class Order:
+    """The pictures of one request: their jobs, and the file of the concept that they share."""
+
+    jobs: tuple[DrawJob, ...]
+    concept: Path | None
+
+
 class Studio:
     """The studio model, loaded when something is to be learned or drawn.
 
@@ -78,26 +86,40 @@ class Studio:
 
     def drawn(self, pair: Pair, way: Way) -> dict[str, list[Picture]] | None:
         """Its pictures by request; None: the way needs a mask, and the photo can't be cut out."""
-        engine = self.looking if way.looks else self.plain
+        orders = self.orders(pair, way)
+        if orders is None:
+            return None
+        self._draw(self.engine(way), [job for each in orders.values() for job in each.jobs])
+        return {
+            name: [self._picture(job, each.concept) for job in each.jobs]
+            for name, each in orders.items()
+        }
+
+    def engine(self, way: Way) -> Engine:
+        """What draws a way's pictures."""
+        return self.looking if way.looks else self.plain
+
+    def orders(self, pair: Pair, way: Way) -> dict[str, Order] | None:
+        """What is to be drawn, by request, learned where it has to be; None as above."""
         photo = self._work / "photos" / f"{pair.number:04d}.png"
         if not photo.is_file():
             with whole_file(photo) as stream:
                 stream.write(encode_png(pair.photos["white"]))
-        jobs: dict[str, list[DrawJob]] = {}
-        concepts: dict[str, Path] = {}
+        orders: dict[str, Order] = {}
         for request in requests(pair):
             if way.only is not None and request.name not in way.only:
                 continue
             base: dict[str, Any] = {}
             given: dict[str, Any] = {}
+            concept: Path | None = None
             prompt = request.phrasing.prompt
             if way.learner is not None:
                 lesson = self._lesson(way, pair, request)
-                concepts[request.name] = self._learned(lesson, way, pair)
-                given["concept"] = concepts[request.name].read_bytes()
+                concept = self._learned(lesson, way, pair)
+                given["concept"] = concept.read_bytes()
                 base["concept_sha256"] = hashlib.sha256(given["concept"]).hexdigest()
                 prompt = _with_word(prompt, lesson.learner.spelling, pair)
-            recipe = _recipe(way, engine.model.model_hash, prompt, pair.number)
+            recipe = _recipe(way, self.engine(way).model.model_hash, prompt, pair.number)
             if "photo" in recipe.method.needs:
                 base["reference_sha256"] = hashlib.sha256(photo.read_bytes()).hexdigest()
                 given["reference"] = photo
@@ -109,12 +131,9 @@ class Studio:
                 base["mask_sha256"] = hashlib.sha256(given["mask"]).hexdigest()
             seeds = [1000 * pair.number + place for place in range(self._pictures)]
             recipes = [recipe.model_copy(update={"seed": seed, **base}) for seed in seeds]
-            jobs[request.name] = [DrawJob(each.recipe_id, each, **given) for each in recipes]
-        self._draw(engine, [job for each in jobs.values() for job in each])
-        return {
-            name: [self._picture(job, concepts.get(name)) for job in each]
-            for name, each in jobs.items()
-        }
+            jobs = tuple(DrawJob(each.recipe_id, each, **given) for each in recipes)
+            orders[request.name] = Order(jobs, concept)
+        return orders
 
     def _draw(self, engine: Engine, jobs: Sequence[DrawJob]) -> None:
         missing = [job for job in jobs if not self._file(job).is_file()]

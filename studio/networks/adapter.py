@@ -26,6 +26,8 @@ from studio.training.loop import warmed_average
 
 #: Weight of the encoder's disagreement with the scorer, in cosine distance.
 AGREEMENT: Final[float] = 0.1
+#: Share of the text's values that the photo's begin with.
+QUIET: Final[float] = 0.1
 #: The names that the resampler's layers have in published files, by diffusers' own.
 _PUBLISHED: Final = (
     (".ln0.", ".0.norm1."),
@@ -130,9 +132,10 @@ class AdapterStage:
             own = unet.get_submodule(name.removesuffix(".processor"))
             beside: Any = IPAdapterAttnProcessor2_0
             added = beside(own.to_k.out_features, context, num_tokens=(size.tokens,))
-            # As in the paper: the second attention begins as a copy of the first.
+            # As in the paper, the second attention begins as a copy of the first; but quietly, so
+            # that the model draws nearly as it did and little has to be repaired.
             added.to_k_ip[0].weight.data.copy_(own.to_k.weight)
-            added.to_v_ip[0].weight.data.copy_(own.to_v.weight)
+            added.to_v_ip[0].weight.data.copy_(own.to_v.weight * QUIET)
             processors[name] = attentions[str(2 * len(attentions) + 1)] = added
         self.parts = nn.ModuleDict(
             {"encoder": build_encoder(size), "resampler": resampler, "attentions": attentions}

@@ -67,6 +67,19 @@ def _joined(parts: Sequence[Photos]) -> Photos:
     )
 
 
+def _of_each_scene(photos: Photos, colours: int) -> Photos:
+    """``colours`` photos of each scene; the first one moves on by one from scene to scene."""
+    places: dict[int, list[int]] = {}
+    for place, scene in enumerate(photos.scenes):
+        places.setdefault(scene.seed, []).append(place)
+    known = []
+    for number, own in enumerate(places.values()):
+        step = max(1, len(own) // colours)
+        picks = {(number + step * each) % len(own) for each in range(colours)}
+        known += [own[pick] for pick in sorted(picks)]
+    return _chosen(photos, known)
+
+
 def _without_held_out(photos: Photos) -> Photos:
     pairs = zip(photos.scenes, photos.colours, strict=True)
     known = [
@@ -74,6 +87,10 @@ def _without_held_out(photos: Photos) -> Photos:
         for place, (scene, colour) in enumerate(pairs)
         if (scene.category, colour) not in HELD_OUT_PAIRS
     ]
+    return _chosen(photos, known)
+
+
+def _chosen(photos: Photos, known: list[int]) -> Photos:
     if len(known) == len(photos.scenes):
         return photos
     return Photos(
@@ -100,15 +117,18 @@ class Album:
         *splits: Split,
         limit: int | None = None,
         known_pairs: bool = False,
+        colours: int | None = None,
         side: int = PHOTO_SIDE,
     ) -> None:
         """``photos`` is a folder of negatives or a pack of photos; ``side`` is the pictures' own.
 
         ``limit`` keeps the first photos of each split, ``known_pairs`` only those whose category
-        and colour are not held out.
+        and colour are not held out, ``colours`` so many of each scene, others of the next scene.
         """
         read = read_pack if photos.is_file() else load_photos
         parts = [read(photos, split, limit, side) for split in splits]
+        if colours is not None:
+            parts = [_of_each_scene(each, colours) for each in parts]
         self.photos: Photos = _joined(
             [_without_held_out(each) for each in parts] if known_pairs else parts
         )

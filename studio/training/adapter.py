@@ -43,6 +43,9 @@ TURNED, RECOLOURED = 0.5, 0.25
 WHITE: Final[float] = 0.6
 #: Pixels that a product may be moved in its photo, either way.
 MOVED: Final[int] = 4
+#: Colours that a scene is drawn in. Scenes teach forms, colours are in the captions, and every
+#: photo has to be encoded first.
+COLOURS_OF_A_SCENE: Final[int] = 2
 #: Share of canonical captions; the others are the album's.
 CANONICAL: Final[float] = 0.5
 
@@ -187,7 +190,7 @@ def train(
     for part in (pipeline.vae, pipeline.text_encoder):
         part.requires_grad_(False)
     eyes = ClipScorer(ScorerSettings(id=scorer, device="cpu", batch_size=size.batch))
-    album = Album(photos, "train")
+    album = Album(photos, "train", colours=COLOURS_OF_A_SCENE)
     couples = Couples(album, work / "turned", pipeline, eyes, work)
     stage = AdapterStage(size, pipeline, couples, couples.examples)
     steps = train_stage(stage, budget, work)

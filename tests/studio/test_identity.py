@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.identity import SIDE, WAYS, Studio, compare, faults, judged, plot
+from benchmarks.identity import SIDE, WAYS, Studio, compare, faults, judged, plot, speed
 from studio.evaluation.standing_defects import STANDING_DEFECTS
 from studio.photos.pairs import EDITS, Pair, pairs
 
@@ -46,6 +46,11 @@ def test_methods_are_compared_and_nothing_is_drawn_twice(work: Path) -> None:
     assert {path: path.stat().st_mtime_ns for path in (work / "drawn").iterdir()} == drawn
     plot(figures["ways"], work / "curve.svg")
     assert "img2img 0.35" in (work / "curve.svg").read_text()
+    plot(figures["ways"], work / "curve.png")
+    assert (work / "curve.png").read_bytes().startswith(b"\x89PNG")
+    paces = speed(scene(work), Studio(work, 1, work, 2), SIDE)
+    assert paces["text2img"]["of text2img"] == 1
+    assert all(0 < each["of text2img"] < 10 for each in paces.values())
 
 
 def _product(structure: float) -> dict[str, dict[str, float]]:
