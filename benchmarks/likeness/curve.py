@@ -53,6 +53,6 @@ def _legible(places: Mapping[str, tuple[float, ...]]) -> list[str]:
     for name in sorted(places, key=lambda name: "," in name):
         x, y = places[name]
         taken = (places[other] for other in found)
-        if not any(abs(x - a) < 0.2 * wide and abs(y - b) < 0.03 * high for a, b in taken):
+        if not any(abs(x - a) < 0.15 * wide and abs(y - b) < 0.03 * high for a, b in taken):
             found.append(name)
     return found
