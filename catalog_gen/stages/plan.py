@@ -16,7 +16,7 @@ from catalog_gen.errors import CatalogError, InputError
 from catalog_gen.judging.critics.critic import critic_of
 from catalog_gen.judging.lookers import changed_parts
 from catalog_gen.judging.rubric import load_rubric
-from catalog_gen.judging.scorer import folder_scorer_hash
+from catalog_gen.judging.scorer_files import folder_scorer_hash
 from catalog_gen.planning import NO_LIMIT, Budget, Change, Costed, PlanItem, within_budget
 from catalog_gen.prompting.language import language_warning
 from catalog_gen.settings.catalog import CatalogSettings
