@@ -14,8 +14,9 @@ from catalog_gen.fingerprint import sha256_json
 from catalog_gen.look import Look
 from catalog_gen.recipe import Environment, Failure, Recipe, candidate_seed
 from catalog_gen.store.connection import Store
+from catalog_gen.store.ingestion import Ingested, ingest
 from catalog_gen.store.ledger import PlannedItem, PlanResult, open_work, save_plan
-from catalog_gen.store.outbox import Ingested, Outbox, ingest
+from catalog_gen.store.outbox import Outbox
 from catalog_gen.store.outbox_file import DrawnImage
 from catalog_gen.store.products import FeedChanges, record_feed
 from catalog_gen.store.prompts import PromptRow, StaleInput, ViewSpec, save_prompts, stale_inputs
