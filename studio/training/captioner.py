@@ -16,7 +16,7 @@ from studio.training.loop import TrainingBudget, train_stage
 
 #: Side of the pictures that it learns from first, and for which share of the time.
 SMALL: Final[int] = SIDE // 2
-SHARE: Final[float] = 0.7
+SHARE: Final[float] = 0.5
 
 
 def main() -> None:
