@@ -24,8 +24,9 @@ from studio.photos.album import Album, scene_caption, to_signed, tokenize
 from studio.training.augment import augment
 from studio.training.hardware import mixed_precision, training_device
 
-#: Side of the photos that it looks at, in pixels.
-SIDE: Final[int] = 128
+#: Side in pixels that photos are reduced to before it looks at them. It learns from four times as
+#: many in the same time as with 128.
+SIDE: Final[int] = 64
 #: Tokens of a caption, with its start and end.
 LENGTH: Final[int] = 24
 #: Photos of the sheet and its figure.
@@ -79,11 +80,7 @@ def build_captioner(words: int, start: int, end: int, width: float = 1.0) -> Any
 
 
 class CaptionerStage:
-    """The captioner and its classifiers in training; see ``loop.Stage``.
-
-    ``side`` is that of the pictures it learns from: the encoder has no embeddings of places, so
-    that it can learn most from small ones, at a quarter of the time.
-    """
+    """The captioner and its classifiers in training; see ``loop.Stage``."""
 
     name = "captioner"
     learning_rate = 2e-3
@@ -103,7 +100,6 @@ class CaptionerStage:
         self._album, self._unseen, self._tokenizer = album, unseen, tokenizer
         self._labels = labels_of(album.photos.scenes, album.photos.colours)
         self._tokens = canonical_tokens(album, tokenizer)
-        self.side = SIDE
 
     def network(self) -> nn.Module:
         return self._parts
@@ -113,7 +109,7 @@ class CaptionerStage:
 
     def losses(self, size: int, generator: torch.Generator) -> dict[str, Tensor]:
         picks = torch.randint(len(self._tokens), (size,), generator=generator)
-        pictures = to_signed(self._album.pictures(picks.tolist()), self.side)
+        pictures = to_signed(self._album.pictures(picks.tolist()), SIDE)
         pictures = augment(stretched(pictures, generator), generator).to(self._device)
         tokens = self._tokens[picks].to(self._device)
         with mixed_precision(self._device):
@@ -145,7 +141,9 @@ class CaptionerStage:
         pictures = self._unseen.pictures(picks)
         self.captioner.eval()
         with torch.inference_mode():
-            said = self.captioner.generate(to_signed(pictures).to(self._device), do_sample=False)
+            said = self.captioner.generate(
+                to_signed(pictures, SIDE).to(self._device), do_sample=False
+            )
         self.captioner.train()
         captions = self._tokenizer.batch_decode(said, skip_special_tokens=True)
         right = [plain(a) == plain(b) for a, b in zip(captions, wanted, strict=True)]
