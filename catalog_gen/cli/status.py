@@ -12,6 +12,7 @@ from catalog_gen.cli.storage import storage_text
 from catalog_gen.home import Home
 from catalog_gen.settings.catalog import load_settings
 from catalog_gen.stages.failures import outlook
+from catalog_gen.stages.relearning import open_lesson_failures
 from catalog_gen.stages.review import waiting_for_a_person
 from catalog_gen.store.connection import Store
 from catalog_gen.store.figures import (
@@ -36,6 +37,7 @@ def run(config: Path, as_json: bool) -> None:
         verdicts = verdict_figures(connection)
         coverage = coverage_figures(connection)
         failures = open_failures(connection)
+        lessons = open_lesson_failures(connection, settings)
         left = outlook(connection, settings)
         reviews = waiting_for_a_person(connection, settings)
         runs = last_runs(connection, 5)
@@ -56,6 +58,17 @@ def run(config: Path, as_json: bool) -> None:
                 "verdicts": asdict(verdicts),
                 "images": asdict(open_work),
                 "open_failures": [asdict(failure) for failure in failures],
+                "failed_lessons": [
+                    {
+                        "product_id": each.product_id,
+                        "concept": each.name,
+                        "status": kind,
+                        "tries": each.tries,
+                        "error": each.problem,
+                        "lesson_id": each.lesson_id,
+                    }
+                    for each, kind in lessons
+                ],
                 "needs_review": [asdict(each) for each in left.rejected],
                 "waiting_for_a_person": [each.image_id for each in reviews],
                 "outbox": {"pictures": waiting},

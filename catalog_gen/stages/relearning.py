@@ -5,18 +5,29 @@ are hashed again, attempts are counted from zero, and what is learned is asked f
 """
 
 from collections.abc import Callable, Collection
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from duckdb import DuckDBPyConnection
 
+from catalog_gen.catalog.aliases import CANONICAL_ATTRIBUTES
+from catalog_gen.catalog.product import CORE_FIELDS
+from catalog_gen.dialects.files import dialect_of
+from catalog_gen.errors import ConfigError, ModelError
 from catalog_gen.planning import NO_LIMIT
+from catalog_gen.prompting.templates import compile_template
 from catalog_gen.settings.catalog import CatalogSettings
+from catalog_gen.settings.views import ViewSettings
 from catalog_gen.stages.catalog import Catalog, Stamp
 from catalog_gen.stages.drawer import Drawer
 from catalog_gen.stages.lessons import LearnResult, learn_concepts
 from catalog_gen.stages.mending import Kind, look_at_photos, write_wishes
 from catalog_gen.stages.products import REFERENCE_HASH
+from catalog_gen.stages.selection import chosen_by
+from catalog_gen.store.asking import narrowed
 from catalog_gen.store.concepts import FailedLesson, failed_lessons, forget_tries
+from catalog_gen.store.prompts import known_attributes
 
 if TYPE_CHECKING:
     from catalog_gen.diffusion.loading import LoadedModel
@@ -25,13 +36,44 @@ if TYPE_CHECKING:
 def open_lesson_failures(
     connection: DuckDBPyConnection, settings: CatalogSettings
 ) -> list[tuple[FailedLesson, Kind]]:
-    """Failed lessons that today's views draw with, and whether nights go on trying."""
-    taught = {view.concept for view in settings.views.values()}
-    return [
-        (each, "given up" if each.tries >= settings.limits.tries else "failed")
-        for each in failed_lessons(connection, REFERENCE_HASH)
-        if each.name in taught
-    ]
+    """Failed lessons that today's views draw with, and whether nights go on trying.
+
+    A lesson belongs to the first product with its photo that such a view's ``only`` selects. A view
+    whose ``only`` can't be used selects all of them: the next night says what is wrong with it.
+    """
+    found: list[tuple[FailedLesson, Kind]] = []
+    for failed in failed_lessons(connection, REFERENCE_HASH):
+        ours = [view for view in settings.views.items() if view[1].concept == failed.name]
+        asking = {
+            product_id
+            for name, view in ours
+            for product_id in _selected(connection, settings, name, view, failed)
+        }
+        if asking:
+            first = failed.product_id if failed.product_id in asking else min(asking)
+            given_up = failed.tries >= settings.limits.tries
+            found.append((replace(failed, product_id=first), "given up" if given_up else "failed"))
+    return found
+
+
+def _selected(
+    connection: DuckDBPyConnection,
+    settings: CatalogSettings,
+    name: str,
+    view: ViewSettings,
+    failed: FailedLesson,
+) -> Collection[str]:
+    """Those of the products with a lesson's photo that the view is for."""
+    if not view.only:
+        return failed.shards
+    known = {*CORE_FIELDS, *CANONICAL_ATTRIBUTES, *known_attributes(connection)}
+    relation = narrowed(connection, "products", failed.shards, "of a failed lesson")
+    try:
+        dialect = dialect_of(Path(settings.model.id), settings.model.dialect)
+        only = compile_template(view.only, known, dialect, f"views.{name}.only")
+        return chosen_by(connection, only, relation)
+    except (ConfigError, ModelError):
+        return failed.shards
 
 
 def learn_again(

@@ -12,10 +12,18 @@ from duckdb import DuckDBPyConnection
 
 from catalog_gen.catalog.product import Product
 from catalog_gen.concept import Lesson
+from catalog_gen.prompting.templates import PromptTemplate
 from catalog_gen.stages.drawer import Drawer
 from catalog_gen.stages.photos import REFERENCE_LINK
 from catalog_gen.stages.products import REFERENCE_HASH
-from catalog_gen.stages.views import CONCEPT, CONCEPT_HASH, CONCEPT_PROBLEM, Teaching, View
+from catalog_gen.stages.views import (
+    CONCEPT,
+    CONCEPT_HASH,
+    CONCEPT_PROBLEM,
+    Teaching,
+    View,
+    selects,
+)
 from catalog_gen.store.asking import Extra, alike, narrowed, photographed, with_extras
 from catalog_gen.store.concepts import KnownConcept, known_concepts
 
@@ -49,13 +57,22 @@ def selected(connection: DuckDBPyConnection, view: View, relation: str) -> str:
     """
     if view.only is None:
         return relation
-    chosen = [
+    chosen = chosen_by(connection, view.only, relation)
+    return narrowed(connection, relation, chosen, f"{_plain(view)} only")
+
+
+def chosen_by(connection: DuckDBPyConnection, only: PromptTemplate, relation: str) -> list[str]:
+    """The ids of a relation's active products that ``only`` selects.
+
+    Raises:
+        ConfigError: it fails on a product.
+    """
+    return [
         product_id
-        for values, product_ids in alike(connection, view.only.fields, relation)
-        if view.is_for(values)
+        for values, product_ids in alike(connection, only.fields, relation)
+        if selects(only, values)
         for product_id in product_ids
     ]
-    return narrowed(connection, relation, chosen, f"{_plain(view)} only")
 
 
 def open_lessons(

@@ -99,7 +99,7 @@ class View:
         Raises:
             ConfigError: the template fails on this product.
         """
-        return self.only is None or self.only.render(fields) not in _NO
+        return self.only is None or selects(self.only, fields)
 
     def spec(self, drawer: Drawer) -> ViewSpec:
         """The fields that the view reads, and the hashes of everything else that affects it."""
@@ -118,6 +118,15 @@ class View:
             },
             needs_reference=self.needs_reference,
         )
+
+
+def selects(only: PromptTemplate, fields: Mapping[str, str]) -> bool:
+    """Whether what ``only`` says of a product with these fields is a yes.
+
+    Raises:
+        ConfigError: the template fails on this product.
+    """
+    return only.render(fields) not in _NO
 
 
 def compile_views(

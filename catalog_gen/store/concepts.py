@@ -43,15 +43,21 @@ class KnownConcept:
 class FailedLesson:
     """A lesson about a product's current photo of which nothing came, ``tries`` times.
 
-    ``name`` is the section of [concepts], ``product_id`` the product that first asked for it.
+    ``name`` is the section of [concepts]; ``shards`` are those of all active products with that
+    photo, by id, the product that first asked for it among them; ``product_id`` is that one.
     """
 
     lesson_id: str
     name: str
     product_id: str
-    shard: int
     problem: str
     tries: int
+    shards: Mapping[str, int]
+
+    @property
+    def shard(self) -> int:
+        """The product's."""
+        return self.shards[self.product_id]
 
 
 def save_concept(connection: DuckDBPyConnection, row: ConceptRow, content: bytes) -> None:
@@ -84,7 +90,10 @@ def failed_lessons(connection: DuckDBPyConnection, photo: str) -> list[FailedLes
     """
     rows = connection.execute(
         """
-        SELECT lesson_id, name, product_id, shard, problem, tries
+        SELECT lesson_id, name, product_id, problem, tries, (
+            SELECT map(list(alike.product_id), list(alike.shard)) FROM active_products AS alike
+            WHERE alike.attributes[$photo] = active_products.attributes[$photo]
+        )
         FROM concepts JOIN active_products USING (product_id)
         WHERE list_contains((lesson -> '$.photos')::VARCHAR[], attributes[$photo])
         QUALIFY row_number() OVER (

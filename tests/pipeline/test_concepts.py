@@ -13,6 +13,7 @@ from assets_defs.catalog_assets import product_feed, products
 from assets_defs.concept_assets import learned_concepts
 from catalog_gen.cli.concepts import run
 from catalog_gen.cli.failures import print_outlook
+from catalog_gen.cli.status import run as status
 from catalog_gen.concept import Lesson, without_word
 from catalog_gen.diffusion.concepts.course import Course
 from catalog_gen.diffusion.concepts.lessons import learned
@@ -335,6 +336,35 @@ def test_a_lesson_that_was_given_up_is_learned_on_request(tmp_path: Path) -> Non
     assert row == ("", 1)
     planned = "SELECT count(*) FROM current_prompts JOIN ledger USING (look_id) WHERE product_id = "
     assert shop.query(f"{planned}'sku-1' AND ledger.view = 'owned'") == [(2,)]
+
+
+def test_a_failed_lesson_is_in_status_as_long_as_a_view_asks_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shop = teaching_shop(tmp_path, CONCEPT + VIEW + "[limits]\ntries = 2\n")
+    monkeypatch.setenv("CATALOG_HOME", str(shop.home.root))
+    stamp = Stamp.at_once("first")
+    record_products(shop.catalog, take_feed(shop.catalog), stamp)
+    for name in ("sku-1", "sku-2"):
+        (shop.folder / "photos" / f"{name}.png").write_bytes(b"no picture")
+
+    def failed() -> list[dict[str, object]]:
+        status(shop.config, as_json=True)
+        found: list[dict[str, object]] = json.loads(capsys.readouterr().out)["failed_lessons"]
+        return found
+
+    assert failed() == []
+    learn_concepts(shop.catalog, lambda: shop.engine.model, stamp, budget=NO_LIMIT)
+    first, second = failed()
+    assert (first["product_id"], second["product_id"]) == ("sku-1", "sku-2")
+    assert (first["concept"], first["status"], first["tries"]) == ("word", "failed", 1)
+    assert "it changed while it was read" in str(first["error"])
+    change(shop, "{{ category == 'mug' }}", "{{ product_id == 'sku-2' }}")
+    assert failed() == [second]
+    change(shop, "{{ product_id == 'sku-2' }}", "{{ nothing }}")  # the next night complains
+    assert failed() == [first, second]
+    change(shop, "{{ nothing }}", "{{ category == 'vase' }}")
+    assert failed() == []
 
 
 @pytest.mark.slow
