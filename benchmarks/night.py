@@ -190,7 +190,7 @@ def _real_engine(shop: Any) -> Any:
 
     from catalog_gen.diffusion.engine import Engine
     from catalog_gen.diffusion.loading import wrap_pipeline
-    from catalog_gen.diffusion.model import pinned_model
+    from catalog_gen.diffusion.model_hash import pinned_model
 
     _, identity = pinned_model(shop.catalog.settings.model)
     shape = next(iter(SHAPES["full"].values()))

@@ -88,8 +88,9 @@ def simulate(
     from catalog_gen.stages.retention import drop_old_pictures
     from catalog_gen.store.connection import Store
     from catalog_gen.store.gates import Gate, save_gates
+    from catalog_gen.store.ingestion import ingest
     from catalog_gen.store.ledger import open_work
-    from catalog_gen.store.outbox import Outbox, ingest
+    from catalog_gen.store.outbox import Outbox
     from catalog_gen.store.pictures.in_folder import InFolder
     from tests.store.shop import ENVIRONMENT, Shop, mug
 

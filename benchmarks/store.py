@@ -107,7 +107,7 @@ def _measured(reader: Callable[[Path], None], home: Path) -> dict[str, float]:
 
 def _fill(root: Path, pictures: int, size: int, place: str) -> int:
     """A night that drew so many pictures, judged and published them."""
-    from catalog_gen.store.outbox import ingest
+    from catalog_gen.store.ingestion import ingest
     from tests.store.shop import ENVIRONMENT
 
     shop = _shop(root, pictures, 0)
@@ -125,7 +125,7 @@ def _fill(root: Path, pictures: int, size: int, place: str) -> int:
 
 def _take_over(root: Path, known: int, turn: int, place: str) -> float:
     """Seconds to ingest new pictures into a store that was filled with ``known`` others."""
-    from catalog_gen.store.outbox import ingest
+    from catalog_gen.store.ingestion import ingest
     from tests.store.shop import ENVIRONMENT
 
     new = _NEW * (turn + 1)

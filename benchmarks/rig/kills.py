@@ -358,6 +358,7 @@ def _mark_phases(marks: mmap.mmap, log: Path) -> None:
     import assets_defs.picture_assets as picture_assets
     import assets_defs.publication_assets as publication_assets
     import catalog_gen.store.connection as connection
+    import catalog_gen.store.ingestion as ingestion
     import catalog_gen.store.outbox as outbox
     from catalog_gen.diffusion.engine import Engine
 
@@ -387,7 +388,7 @@ def _mark_phases(marks: mmap.mmap, log: Path) -> None:
     mark(picture_assets, "write_prompts", "prompts")
     mark(Engine, "_next_batch", "draw")
     mark(outbox.Outbox, "write", "outbox", after=note)
-    mark(outbox, "_ingest_group", "ingest")
+    mark(ingestion, "_ingest_group", "ingest")
     mark(connection, "_checkpoint", "checkpoint")
     mark(picture_assets, "score_images", "score")
     mark(picture_assets, "judge_images", "judge")

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Final
 
 from catalog_gen.fingerprint import SHARDS
+from catalog_gen.reporting.picture_folder import PICTURES
 from catalog_gen.stages.catalog import Catalog, Stamp
-from catalog_gen.stages.export import PICTURES, export
+from catalog_gen.stages.export import export
 from catalog_gen.stages.gallery import write_catalog_gallery
 from catalog_gen.stages.publication import publish_best, write_channel_feeds
 from catalog_gen.stages.verdicts import judge_images

@@ -6,26 +6,28 @@ are streamed; only products and rejections are kept. Nothing is written or fetch
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, groupby
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 from catalog_gen.catalog.aliases import Naming
+from catalog_gen.catalog.contents import FeedContents
 from catalog_gen.catalog.parents import without_parents
-from catalog_gen.catalog.product import FeedContents, Product, Rejection
+from catalog_gen.catalog.product import Rejection
+from catalog_gen.catalog.product_columns import Products
 from catalog_gen.catalog.readers.delimited import header_candidates, read_table
 from catalog_gen.catalog.readers.encodings import find_encoding
 from catalog_gen.catalog.readers.google_xml import read_google_xml, xml_encoding
 from catalog_gen.catalog.readers.jsonl import read_jsonl
 from catalog_gen.catalog.readers.parquet import parquet_names, read_parquet
 from catalog_gen.catalog.readers.reader import READERS, Reader, fold
-from catalog_gen.catalog.readers.record import MAX_FIELDS, Record, Row, Skipped, Table
+from catalog_gen.catalog.readers.record import MAX_FIELDS, Block, Record, Row, Skipped, Table
 from catalog_gen.catalog.readers.reports import report_kind
 from catalog_gen.catalog.readers.source import FeedSource, inspect_source
 from catalog_gen.catalog.unknown_tables import require_one_kind, require_products, shorten_columns
-from catalog_gen.catalog.validation import Validator
+from catalog_gen.catalog.validation import Judged, Validator
 from catalog_gen.errors import FeedError
 from catalog_gen.garbage import uncollected
 from catalog_gen.settings.feed import FeedSettings
@@ -87,36 +89,57 @@ def _read(path: Path, feed: OpenFeed, settings: FeedSettings) -> FeedContents:
     if feed.platform == PLAIN:
         require_one_kind(path, feed.table)
     validator = Validator(settings, feed.naming)
-    products: list[Product] = []
+    products: list[Products] = []
     rejections: list[Rejection] = []
     skipped: Counter[str] = Counter()
     rows_read = 0
-    for rows in batches(feed.reader.rows(feed.table, feed.naming)):
-        rows_read += len(rows)
-        judged = iter(validator.judge([row for row in rows if isinstance(row, Record)]))
-        for row in rows:
-            if isinstance(row, Skipped):
-                skipped[row.why] += 1
-                continue
-            result = row if isinstance(row, Rejection) else next(judged)
-            if isinstance(result, Product):
-                products.append(result)
-            else:
-                rejections.append(result)
+    for part in _parts(feed.reader.blocks(feed.table, feed.naming)):
+        if isinstance(part, Block):
+            judged = validator.judge_block(part)
+            rows_read += len(part)
+            rejections += judged.refused.values()
+        else:
+            judged = validator.judge([row for row in part if isinstance(row, Record)])
+            rows_read += len(part)
+            rejections += _rejections(part, judged)
+            skipped.update(row.why for row in part if isinstance(row, Skipped))
+        products.append(judged.products)
     if feed.platform == PLAIN:
         require_products(path, feed.table, rejections, rows_read)
-    kept = without_parents(products)
-    if len(kept) < len(products):
-        skipped["parent"] += len(products) - len(kept)
+    found = Products.joined(products)
+    kept = without_parents(found)
+    if len(kept) < len(found):
+        skipped["parent"] += len(found) - len(kept)
     return FeedContents(
         format=feed.table.format,
         encoding=feed.table.encoding,
         rows_read=rows_read,
-        products=tuple(kept),
+        products=kept,
         rejections=tuple(rejections),
         platform=feed.platform,
         skipped=dict(sorted(skipped.items())),
     )
+
+
+def _parts(parts: Iterable[Block | Row]) -> Iterator[Block | list[Row]]:
+    """Blocks, and the rows between them in batches."""
+    for alike, run in groupby(parts, lambda part: isinstance(part, Block)):
+        if alike:
+            yield from cast(Iterator[Block], run)
+        else:
+            yield from batches(cast(Iterator[Row], run))
+
+
+def _rejections(rows: Sequence[Row], judged: Judged) -> Iterator[Rejection]:
+    """The rows that could not be read, and the records that are no products, in their order."""
+    place = 0
+    for row in rows:
+        if isinstance(row, Rejection):
+            yield row
+        elif isinstance(row, Record):
+            if place in judged.refused:
+                yield judged.refused[place]
+            place += 1
 
 
 def batches(rows: Iterable[Row]) -> Iterator[list[Row]]:

@@ -12,7 +12,6 @@ from typing import Final
 
 from catalog_gen.catalog.aliases import Column
 from catalog_gen.catalog.product import CORE_FIELDS
-from catalog_gen.catalog.readers.record import Record
 from catalog_gen.catalog.text import clean_text
 from catalog_gen.redaction import without_credentials
 
@@ -45,17 +44,16 @@ class FieldColumns:
     longest: int
 
     @classmethod
-    def of(cls, records: Sequence[Record], plan: Sequence[Column], limit: int) -> "FieldColumns":
-        """The fields of one or more records that share their names.
+    def of(cls, columns: Sequence[Values], plan: Sequence[Column], limit: int) -> "FieldColumns":
+        """The fields of one or more records, given column by column.
 
         Where several columns can fill a field, the best one with a value does in each record, and
         the others become attributes under their own names.
 
         Args:
-            plan: the columns of these names, best first for every field.
+            plan: the columns of the records' names, best first for every field.
             limit: the most characters of an attribute; longer ones are left out.
         """
-        columns = list(zip(*(record.values for record in records), strict=True))
         core: dict[str, Values] = {}
         attributes: dict[str, Values] = {}
         for column in plan:
@@ -102,11 +100,11 @@ def cleaned(values: Values, clean: Callable[[str], str]) -> Values:
     """
     text = f"|{'|'.join(values)}|"
     needless = text.isascii() and text.isprintable() and not any(map(text.__contains__, _SUSPECT))
-    return each_distinct(str if needless else clean, values)
+    return values if needless else each_distinct(clean, values)
 
 
 def each_distinct(function: Callable[[str], str], values: Values) -> Values:
-    """A function of each value; equal values are computed once, and share the result's memory."""
+    """A function of each value; equal values are computed once."""
     results = {value: function(value) for value in set(values)}
     return list(map(results.__getitem__, values))
 

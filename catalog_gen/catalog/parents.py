@@ -4,28 +4,28 @@ A row is a parent, and not for sale, if other rows name its id as their group an
 it has none.
 """
 
-from collections.abc import Sequence
+import pyarrow.compute as pc
 
+from catalog_gen.arrow_text import bool_array
 from catalog_gen.catalog.prices import amount_of
-from catalog_gen.catalog.product import Product
+from catalog_gen.catalog.product_columns import Products
 
 
-def without_parents(products: Sequence[Product]) -> Sequence[Product]:
-    """The products without the parents among them; the same sequence where there are none."""
-    groups: dict[str, bool] = {}
-    for product in products:
-        group = product.group_id
-        if group and group != product.product_id:
-            groups[group] = groups.get(group, False) or _is_priced(product)
-    if not groups:
+def without_parents(products: Products) -> Products:
+    """The products without the parents among them; the same ones where there are none."""
+    ids, group_ids = products.column("product_id"), products.column("group_id")
+    others = pc.and_(products.having("group_id"), pc.not_equal(group_ids, ids))
+    if not pc.any(others).as_py():
         return products
-    return [
-        product
-        for product in products
-        if not groups.get(product.product_id, False) or _is_priced(product)
-    ]
+    prices = products.column("price").to_pylist()
+    is_priced = {price: _is_priced(price) for price in set(prices)}
+    priced = bool_array([is_priced[price] for price in prices])
+    variants = pc.and_(others, priced)
+    groups = pc.unique(group_ids.filter(variants))
+    parents = pc.and_(pc.is_in(ids, groups), pc.invert(priced))
+    return products.only(pc.invert(parents))
 
 
-def _is_priced(product: Product) -> bool:
-    amount = amount_of(product.attributes.get("price", ""))
+def _is_priced(price: str | None) -> bool:
+    amount = amount_of(price or "")
     return amount is not None and amount > 0

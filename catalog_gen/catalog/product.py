@@ -1,4 +1,4 @@
-"""A product, a rejected row, and the contents of a feed."""
+"""A product, and a rejected row."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -40,21 +40,3 @@ class Rejection:
     value: str
     rule: str
     product_id: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class FeedContents:
-    """The contents of a feed.
-
-    ``len(products) + len(rejections) + sum(skipped.values()) == rows_read``, always. ``platform``
-    is the name of the reader that recognised it. ``skipped`` counts valid rows that are not for
-    sale, by reason: draft, archived, parent, translation, ...
-    """
-
-    format: str
-    encoding: str
-    rows_read: int
-    products: tuple[Product, ...]
-    rejections: tuple[Rejection, ...]
-    platform: str = "plain"
-    skipped: Mapping[str, int] = field(default_factory=dict)

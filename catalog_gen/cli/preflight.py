@@ -133,7 +133,7 @@ def _model(catalog: Catalog) -> str:
 
 
 def _scorer(catalog: Catalog) -> str:
-    from catalog_gen.judging.scorer import check_scorer
+    from catalog_gen.judging.scorer_files import check_scorer
 
     return check_scorer(catalog.settings.scorer.id)
 

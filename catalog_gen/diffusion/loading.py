@@ -19,7 +19,7 @@ from catalog_gen.diffusion.assembly import assembled
 from catalog_gen.diffusion.controlnet import load_controlnets
 from catalog_gen.diffusion.families.family import Drawable, Family, PartKind, Problem, family_of
 from catalog_gen.diffusion.ip_adapter import LoadedIpAdapter, load_ip_adapters
-from catalog_gen.diffusion.model import pinned_model
+from catalog_gen.diffusion.model_hash import pinned_model
 from catalog_gen.diffusion.precision import TF32, Dtypes, settle_gpu
 from catalog_gen.errors import ConfigError
 from catalog_gen.method import Task

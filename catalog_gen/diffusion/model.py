@@ -1,18 +1,23 @@
-"""Find, check and hash the configured model without loading it: no torch, no tensors in memory.
+"""Find and check the configured model without loading it: no torch, no tensors in memory.
 
 A model is a diffusers folder (``model_index.json`` and one folder per component), the id of one on
 a hub, or one checkpoint file with such a folder for its configuration. The settings can add a
 denoiser in a separate file, LoRAs, learned words, ControlNets and IP-Adapters. Unsafe or broken
-files are refused before any work starts. The model's identity is one hash over the contents of its
-files.
+files are refused before any work starts.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from catalog_gen.diffusion.additions import Embedding, Lora, check_embedding, check_lora
+from catalog_gen.diffusion.checkpoint import (
+    check_channels,
+    check_denoiser,
+    checkpoint_shapes,
+    config_of,
+)
 from catalog_gen.diffusion.controlnet import ControlNet, check_controlnet
 from catalog_gen.diffusion.families.family import (
     Drawable,
@@ -21,7 +26,6 @@ from catalog_gen.diffusion.families.family import (
     Problem,
     family_of,
 )
-from catalog_gen.diffusion.hash_cache import HashCache
 from catalog_gen.diffusion.hub import CARD, READ, hub_file, hub_folder
 from catalog_gen.diffusion.ip_adapter import IpAdapter, check_ip_adapter
 from catalog_gen.diffusion.licences import licence_warning
@@ -29,13 +33,11 @@ from catalog_gen.diffusion.weights import (
     Shapes,
     check_component,
     common_variant,
-    gguf_shapes,
     kind_of,
     read_json,
     tensor_shapes,
 )
 from catalog_gen.errors import ConfigError, ModelError
-from catalog_gen.fingerprint import sha256_json
 from catalog_gen.settings.model import ModelSettings
 
 #: Suffixes of the class names of components without weights.
@@ -117,123 +119,11 @@ def find_model(settings: ModelSettings) -> ModelFiles:
             f"model.id '{settings.id}' is no checkpoint file, and has a configuration of its own",
             "Remove model.config, or set model.id to the file.",
         )
-    name = settings.id if checkpoint is None else _config_of(checkpoint, settings)
+    name = settings.id if checkpoint is None else config_of(checkpoint, settings)
     folder = Path(name)
     if not folder.is_dir():
         folder = _from_hub(name, settings, whole=checkpoint is None)
     return _checked(folder.absolute(), settings, checkpoint)
-
-
-def pinned_model(settings: ModelSettings, cache: Path | None = None) -> tuple[ModelFiles, str]:
-    """Find and check the configured model, and hash it.
-
-    Raises:
-        ModelError: as for ``find_model``; or ``model.sha256`` pins other files.
-    """
-    model = find_model(settings)
-    found = model_hash(model, cache)
-    if settings.sha256 not in (None, found):
-        raise ModelError(
-            settings.id,
-            f"its files hash to {found[:12]}, but model.sha256 pins {str(settings.sha256)[:12]}: "
-            "weights or configuration were changed",
-            "Fetch the model again; or, if you chose another one, pin its hash or remove "
-            "model.sha256: every picture will then be redrawn.",
-        )
-    return model, found
-
-
-def model_hash(model: ModelFiles, cache: Path | None = None) -> str:
-    """The identity of a model: SHA-256 over the names and hashes of the files that affect pixels.
-
-    These are ``model_index.json``, the files that are loaded for each component that it lists
-    (weights, configuration, vocabulary, chat template, schedule), and whatever the settings add
-    (see ``model_parts``).
-
-    Args:
-        model: as ``find_model`` found it.
-        cache: a small JSON file that remembers each file's hash by path, size and times, so that
-            gigabytes are read only once.
-    """
-    hashes = HashCache(cache)
-    parts: dict[str, object] = {
-        file.relative_to(model.path).as_posix(): hashes.sha256(file) for file in model.files
-    }
-    for name, added in _additions(model, hashes).items():
-        # No file of a diffusers folder has this name. The added files' own names are not hashed.
-        parts[f"+{name}"] = added
-    hashes.save()
-    return sha256_json(parts)
-
-
-def model_parts(model: ModelFiles, cache: Path | None = None) -> dict[str, Any]:
-    """The parts of a model for lineage, as JSON values with the files' names."""
-    hashes = HashCache(cache)
-    parts: dict[str, Any] = {"pipeline": model.pipeline_class}
-    named: dict[str, list[Path | None]] = {
-        "checkpoint": [model.checkpoint],
-        "denoiser": [model.denoiser],
-        "loras": [each.path for each in model.loras],
-        "embeddings": [each.path for each in model.embeddings],
-        "controlnets": [each.path for each in model.controlnets],
-        "ip_adapters": [each.path for each in model.ip_adapters],
-    }
-    for name, added in _additions(model, hashes).items():
-        files = [file.name for file in named[name] if file is not None]
-        parts[name] = [{"file": file} | each for file, each in zip(files, added, strict=True)]
-    hashes.save()
-    return parts
-
-
-def _additions(model: ModelFiles, hashes: HashCache) -> dict[str, list[dict[str, object]]]:
-    """What the settings add to a folder, by kind; empty kinds are left out."""
-    added: dict[str, list[dict[str, object]]] = {
-        "checkpoint": [{"sha256": hashes.sha256(model.checkpoint)}] if model.checkpoint else [],
-        "denoiser": [{"sha256": hashes.sha256(model.denoiser)}] if model.denoiser else [],
-        "loras": [
-            {"sha256": hashes.sha256(each.path), "weight": each.weight} for each in model.loras
-        ],
-        "embeddings": [
-            {"sha256": hashes.sha256(each.path), "token": each.token} for each in model.embeddings
-        ],
-        # Named, since recipes name them.
-        "controlnets": [
-            {"sha256": _folder_hash(each.files, hashes), "name": each.name}
-            for each in model.controlnets
-        ],
-        "ip_adapters": [
-            {
-                "sha256": hashes.sha256(each.path),
-                "image_encoder": _folder_hash(each.encoder_files, hashes),
-                "name": each.name,
-            }
-            for each in model.ip_adapters
-        ],
-    }
-    return {name: each for name, each in added.items() if each}
-
-
-def _folder_hash(files: Iterable[Path], hashes: HashCache) -> str:
-    """SHA-256 over the names and hashes of a folder's files."""
-    return sha256_json({file.name: hashes.sha256(file) for file in files})
-
-
-def _config_of(checkpoint: Path, settings: ModelSettings) -> str:
-    """The folder or hub id that a checkpoint file takes its configuration from."""
-    if checkpoint.suffix != ".safetensors":
-        raise ModelError(
-            str(checkpoint),
-            "a checkpoint is one safetensors file; a pickled one can run any code",
-            "Name a .safetensors file; set model.denoiser for a .gguf file.",
-        )
-    if settings.config is None:
-        raise ConfigError(
-            f"model.id = '{checkpoint}'",
-            "a checkpoint file contains no tokenizers and no schedule",
-            "Set model.config to a diffusers folder or hub id of the same kind (only its "
-            "configuration is read, not its weights).",
-        )
-    return settings.config
 
 
 def _from_hub(model_id: str, settings: ModelSettings, *, whole: bool) -> Path:
@@ -265,14 +155,14 @@ def _checked(path: Path, settings: ModelSettings, checkpoint: Path | None) -> Mo
         files += _component_files(path / name, variant, weighted=name in weighted)
     shapes: Shapes = {}
     if checkpoint is not None:
-        shapes = _checkpoint_shapes(checkpoint, pipeline, family)
+        shapes = checkpoint_shapes(checkpoint, pipeline, family)
     elif settings.denoiser is None:
         for file in files:
             if file.parent == path / family.denoises and file.suffix == ".safetensors":
                 shapes = {**shapes, **tensor_shapes(file)}
-    _check_channels(path, pipeline, family, shapes if checkpoint else {})
+    check_channels(path, pipeline, family, shapes if checkpoint else {})
     if settings.denoiser is not None:
-        _check_denoiser(settings.denoiser)
+        check_denoiser(settings.denoiser)
     return ModelFiles(
         path=path,
         pipeline_class=pipeline,
@@ -359,81 +249,6 @@ def _component_files(folder: Path, variant: str | None, *, weighted: bool) -> li
     texts = [each for each in folder.iterdir() if each.is_file() and each.suffix in READ]
     weights = check_component(folder, variant) if weighted else []
     return sorted(weights + texts)
-
-
-def _checkpoint_shapes(checkpoint: Path, pipeline: str, family: Family) -> Shapes:
-    """The shapes of a checkpoint file, which must hold all parts of the family's checkpoints.
-
-    Raises:
-        ModelError: the file is truncated or holds something else.
-    """
-    if not family.checkpoint:
-        raise ModelError(
-            str(checkpoint),
-            f"a {pipeline} does not come as one file with all its parts",
-            "Set model.id to its diffusers folder, and model.denoiser to this file.",
-        )
-    shapes = tensor_shapes(checkpoint)
-    missing = [
-        component
-        for component, begins in family.checkpoint.items()
-        if not any(name.startswith(begins) for name in shapes)
-    ]
-    if missing:
-        kind = kind_of(shapes)
-        remedy = {
-            "LoRA": "Name it in model.loras.",
-            "embedding": "Name it in model.embeddings.",
-            "other": "Name a whole checkpoint, or set model.config to a model of its kind.",
-        }[kind]
-        found = f"it is a{'n' if kind == 'embedding' else ''} {kind}; " if kind != "other" else ""
-        raise ModelError(
-            str(checkpoint), f"{found}it has no {', '.join(missing)} for a {pipeline}", remedy
-        )
-    return shapes
-
-
-def _check_denoiser(file: Path) -> None:
-    if file.suffix == ".gguf":
-        gguf_shapes(file)
-    elif file.suffix == ".safetensors":
-        tensor_shapes(file)
-    else:
-        raise ModelError(
-            str(file),
-            "a denoiser in a file of its own is a .gguf or a .safetensors",
-            "Name such a file as model.denoiser; a pickled one can run any code.",
-        )
-
-
-def _check_channels(path: Path, pipeline: str, family: Family, checkpoint: Shapes) -> None:
-    """Check the denoiser's input channels against the VAE's latents before anything is drawn.
-
-    This detects an inpainting UNet that is labelled as an ordinary one. A number missing from a
-    configuration is the class's default and is not checked.
-    """
-    file = path / family.denoises / "config.json"
-    vae = read_json(path / "vae" / "config.json")
-    latent = vae.get("latent_channels", vae.get("z_dim"))
-    found: object = read_json(file).get("in_channels")
-    first = checkpoint.get(family.first_layer)
-    remedy = (
-        f"Write the pipeline class that the weights were made for into {INDEX} "
-        "(inpainting models have one of their own), or fetch the model again."
-    )
-    if first is not None and len(first) > 1:
-        file, found = path / INDEX, first[1]
-        remedy = "Set model.config to a folder of the checkpoint's kind."
-    if not isinstance(latent, int) or not isinstance(found, int):
-        return
-    fitting = family.input_channels(latent)
-    if found not in fitting:
-        raise ModelError(
-            str(file),
-            f"{'the checkpoint' if first else 'it'} takes {found} channels, and that of a "
-            f"{pipeline} takes {' or '.join(map(str, sorted(fitting)))}",
-            remedy,
-        )
 
 
 def _unasked(path: Path, settings: ModelSettings) -> Iterator[str]:

@@ -3,25 +3,27 @@
 What a good margin is, is set in the rubric's section for the scorer.
 """
 
-import hashlib
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from catalog_gen.broken_rules import nearest
-from catalog_gen.diffusion.model_folder import refuse_code
-from catalog_gen.diffusion.weights import check_safetensors
 from catalog_gen.errors import ConfigError, InfrastructureError, ModelError
-from catalog_gen.fingerprint import sha256_file, sha256_json, sha256_text
+from catalog_gen.fingerprint import sha256_text
+from catalog_gen.judging.scorer_files import (
+    REMEDY,
+    checked_folder,
+    folder_hash,
+    name_and_tag,
+    tensor_hash,
+)
 from catalog_gen.settings.judge import ScorerSettings
+from catalog_gen.settings.types import LOCAL_SCORER
 
 if TYPE_CHECKING:
     import torch
@@ -32,27 +34,9 @@ MAX_OTHERS: Final = 512
 #: The rival prompt if there are no other products: the empty text.
 NO_PROMPT: Final = ""
 
-_LOCAL: Final = "local-dir:"
-_HUB: Final = "hf-hub:"
-_CONFIG: Final = "open_clip_config.json"
-_TOKENIZER_FILES: Final = (
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "vocab.json",
-    "merges.txt",
-    "vocab.txt",
-)
-#: Configurations of a scorer that can ask transformers for code, and how.
-_TRUSTING: Final = (_CONFIG, "config.json", "tokenizer_config.json")
-_WEIGHTS: Final = frozenset({".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".npz"})
 _MAX_CACHED_TEXTS: Final = 20_000
 #: Texts are short: a batch holds this many times as many of them as pictures.
 _TEXTS_A_PICTURE: Final = 4
-_REMEDY: Final = (
-    "Set scorer.id to 'local-dir:FOLDER' with an open_clip folder, to 'hf-hub:OWNER/NAME', "
-    "or to 'ARCHITECTURE:TAG' as open_clip.list_pretrained() names them."
-)
 
 Item = TypeVar("Item")
 
@@ -106,10 +90,10 @@ class ClipScorer:
             ModelError: the model doesn't exist, or its weights are not safetensors.
         """
         if self._hash is None:
-            if self._id.startswith(_LOCAL):
-                self._hash = _folder_hash(_checked_folder(self._id))
+            if self._id.startswith(LOCAL_SCORER):
+                self._hash = folder_hash(checked_folder(self._id))
             else:
-                self._hash = _tensor_hash(self._model().model.state_dict())
+                self._hash = tensor_hash(self._model().model.state_dict())
         return self._hash
 
     @property
@@ -235,41 +219,6 @@ class ClipScorer:
             return self._loaded
 
 
-def folder_scorer_hash(model_id: str) -> str | None:
-    """The hash of a scorer in a folder; None for another, whose hash takes loading it.
-
-    Raises:
-        ModelError: the folder can't be used.
-    """
-    return _folder_hash(_checked_folder(model_id)) if model_id.startswith(_LOCAL) else None
-
-
-def check_scorer(model_id: str) -> str:
-    """Check a scorer by its files or its name, and describe it, without loading or fetching it.
-
-    Raises:
-        ModelError: the folder doesn't exist, its safetensors are incomplete, or open_clip doesn't
-            know the architecture.
-    """
-    if model_id.startswith(_LOCAL):
-        return f"{model_id}, {_folder_hash(_checked_folder(model_id))[:16]}"
-    name, tag = _name_and_tag(model_id)
-    if tag is not None:
-        known = {each.stem for each in _architectures()}
-        if name.replace("/", "-") not in known:
-            near = nearest(name, known)
-            hint = f"; did you mean '{near}:{tag}'?" if near else ""
-            raise ModelError(model_id, f"open_clip has no architecture '{name}'{hint}", _REMEDY)
-    return f"{model_id}, not loaded yet"
-
-
-def _architectures() -> Iterator[Path]:
-    """The configuration files inside open_clip, found without its import of ten seconds."""
-    package = find_spec("open_clip")
-    for folder in (package.submodule_search_locations or ()) if package else ():
-        yield from (Path(folder) / "model_configs").glob("*.json")
-
-
 def sampled_prompts(prompts: Iterable[str], limit: int = MAX_OTHERS) -> list[str]:
     """The distinct prompts, at most ``limit``: those with the lowest SHA-256.
 
@@ -338,16 +287,14 @@ def _load(model_id: str, wanted: str) -> _Loaded:
             "Set it to 'auto' or 'cpu', or repair the driver (nvidia-smi shows whether it works).",
         )
     device = "cuda" if available and wanted != "cpu" else "cpu"
-    name, pretrained = _name_and_tag(model_id)
+    name, pretrained = name_and_tag(model_id)
     try:
         model = open_clip.create_model(
             name, pretrained=pretrained, device=device, require_pretrained=True
         )
         tokenizer = open_clip.get_tokenizer(name)
     except (OSError, RuntimeError, ValueError, KeyError, TypeError) as error:
-        raise ModelError(
-            model_id, f"open_clip can't load this scorer ({error})", _REMEDY
-        ) from error
+        raise ModelError(model_id, f"open_clip can't load this scorer ({error})", REMEDY) from error
     # Convolutions over pictures take about half the time in this order (measured on CPUs).
     model.eval().to(memory_format=torch.channels_last)
     transform = image_transform_v2(PreprocessCfg(**model.visual.preprocess_cfg), is_train=False)
@@ -361,53 +308,3 @@ def _load(model_id: str, wanted: str) -> _Loaded:
         device=device,
         logit_scale=float(model.logit_scale.detach().exp()),
     )
-
-
-def _name_and_tag(model_id: str) -> tuple[str, str | None]:
-    """The model's name in open_clip and its pretrained tag."""
-    if model_id.startswith(_LOCAL):
-        _checked_folder(model_id)
-        return model_id, None
-    if model_id.startswith(_HUB):
-        return model_id, None
-    name, _, tag = model_id.partition(":")
-    if not tag:
-        raise ModelError(model_id, "names no pretrained weights for this architecture", _REMEDY)
-    return name, tag
-
-
-def _checked_folder(model_id: str) -> Path:
-    """The model's folder; it must hold a configuration, one safetensors file and no pickles."""
-    folder = Path(model_id.removeprefix(_LOCAL))
-    if not (folder / _CONFIG).is_file():
-        raise ModelError(str(folder), f"is not an open_clip folder: it has no {_CONFIG}", _REMEDY)
-    weights = [each for each in sorted(folder.iterdir()) if each.suffix in _WEIGHTS]
-    if [each.suffix for each in weights] != [".safetensors"]:
-        found = ", ".join(each.name for each in weights) or "none"
-        raise ModelError(
-            str(folder),
-            f"must hold its weights in one safetensors file and no other format; found: {found}",
-            "Convert pickled weights to safetensors, and delete the rest.",
-        )
-    check_safetensors(weights[0])
-    for file in (folder / name for name in _TRUSTING):
-        if file.exists():
-            refuse_code(file)
-    return folder
-
-
-def _folder_hash(folder: Path) -> str:
-    names = {_CONFIG, *_TOKENIZER_FILES}
-    files = sorted(
-        each for each in folder.iterdir() if each.name in names or each.suffix == ".safetensors"
-    )
-    return sha256_json({each.name: sha256_file(each) for each in files})
-
-
-def _tensor_hash(tensors: Mapping[str, "torch.Tensor"]) -> str:
-    digest = hashlib.sha256()
-    for name in sorted(tensors):
-        values = tensors[name].detach().cpu().contiguous().float().numpy()
-        digest.update(f"{name} {values.shape}".encode())
-        digest.update(values.tobytes())
-    return digest.hexdigest()

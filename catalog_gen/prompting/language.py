@@ -8,13 +8,15 @@ model's small vocabulary about 40 %; of German, French, Spanish and Polish ones 
 
 import re
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Final, TypeVar
 
 #: Below this share of words that the tokenizer knows whole, it was trained on another language.
 LEAST_KNOWN: Final = 0.2
 #: Titles sampled evenly from the feed, and the fewest words for a meaningful share.
 _TITLES: Final = 200
 _LEAST_WORDS: Final = 20
+
+Title = TypeVar("Title")
 
 _WORD: Final = re.compile(r"[^\W\d_]{4,40}")
 
@@ -24,14 +26,18 @@ REMEDY: Final = (
 )
 
 
+def sampled(titles: Sequence[Title]) -> Sequence[Title]:
+    """Some hundred of them, evenly; of a sample all."""
+    return titles[:: max(1, len(titles) // _TITLES)]
+
+
 def known_words(titles: Sequence[str], count: Callable[[str], int]) -> float | None:
     """The share of words of four letters and more that are one token, 0..1; None: too few words.
 
     ``count`` gives the number of tokens of a text, start and end tokens included.
     """
     empty = count("")
-    step = max(1, len(titles) // _TITLES)
-    words = [word for title in titles[::step] for word in _WORD.findall(title.lower())]
+    words = [word for title in sampled(titles) for word in _WORD.findall(title.lower())]
     if len(words) < _LEAST_WORDS:
         return None
     known = {word: count(word) - empty <= 1 for word in set(words)}

@@ -16,7 +16,7 @@ MAX_SIDE: Final = 8192
 MAX_BUDGET: Final = 1_000_000_000
 
 #: The beginning of a scorer's id that is a folder, as open_clip writes it.
-_LOCAL: Final = "local-dir:"
+LOCAL_SCORER: Final = "local-dir:"
 
 
 def _beside(path: Path, info: ValidationInfo) -> Path:
@@ -34,9 +34,9 @@ def _place_beside(place: str, info: ValidationInfo) -> str:
 
 
 def _folder_beside(name: str, info: ValidationInfo) -> str:
-    if not name.startswith(_LOCAL):
+    if not name.startswith(LOCAL_SCORER):
         return name
-    return f"{_LOCAL}{_beside(Path(name.removeprefix(_LOCAL)), info)}"
+    return f"{LOCAL_SCORER}{_beside(Path(name.removeprefix(LOCAL_SCORER)), info)}"
 
 
 #: A path, relative to the folder of the file that names it.

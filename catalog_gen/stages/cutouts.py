@@ -13,6 +13,7 @@ from typing import Final
 from duckdb import DuckDBPyConnection
 
 from catalog_gen.catalog.product import Product
+from catalog_gen.catalog.product_columns import Products
 from catalog_gen.diffusion.hash_cache import HashCache
 from catalog_gen.errors import InputError
 from catalog_gen.fingerprint import canonical_json
@@ -54,7 +55,7 @@ def needs_masks(settings: CatalogSettings) -> bool:
     return any("mask" in view.method.needs for view in settings.views.values())
 
 
-def with_masks(catalog: Catalog, products: Sequence[Product], photo: str) -> tuple[Product, ...]:
+def with_masks(catalog: Catalog, products: Products, photo: str) -> Products:
     """The products with what is known of their masks; nothing is cut out.
 
     Args:
@@ -64,11 +65,13 @@ def with_masks(catalog: Catalog, products: Sequence[Product], photo: str) -> tup
         ModelError: the configured model's folder can't be used.
     """
     if not needs_masks(catalog.settings):
-        return tuple(products)
+        return products
     maker = maker_of(_cutter(catalog))
     with catalog.store.peek() as connection:
         known = known_cutouts(connection, maker)
-    return tuple(_with_mask(each, each.attributes.get(photo, ""), known) for each in products)
+    return products.changed(
+        products.having(photo), lambda each: _with_mask(each, each.attributes[photo], known)
+    )
 
 
 def cut_out(catalog: Catalog, products: Sequence[Product], photo: str, stamp: Stamp) -> CutoutCount:
@@ -177,8 +180,6 @@ def _save(connection: DuckDBPyConnection, done: Sequence[_Done]) -> None:
 
 
 def _with_mask(product: Product, digest: str, known: Mapping[str, KnownCutout]) -> Product:
-    if not digest:
-        return product
     cutout = known.get(digest, KnownCutout(NOT_YET, ""))
     facts = {MASK_HASH: cutout.mask_sha256}
     if cutout.problem:

@@ -6,7 +6,8 @@ from functools import cached_property
 from catalog_gen.dialects.dialect import Dialect
 from catalog_gen.dialects.files import dialect_of
 from catalog_gen.diffusion.families.family import PromptLimit
-from catalog_gen.diffusion.model import ModelFiles, pinned_model
+from catalog_gen.diffusion.model import ModelFiles
+from catalog_gen.diffusion.model_hash import pinned_model
 from catalog_gen.errors import ConfigError
 from catalog_gen.prompting.budget import TokenBudget
 from catalog_gen.settings.catalog import CatalogSettings

@@ -9,7 +9,7 @@ from pathlib import Path
 from duckdb import DuckDBPyConnection
 
 from catalog_gen.diffusion.jobs import Draws
-from catalog_gen.diffusion.model import model_parts
+from catalog_gen.diffusion.model_hash import model_parts
 from catalog_gen.experiments.page import ExperimentPage, render_page
 from catalog_gen.experiments.recipes import WORDS
 from catalog_gen.experiments.sheet import sheet_png, sheets_of

@@ -5,8 +5,6 @@ that are too small for it are enlarged, which their files and the result say. Th
 after the pictures, so it never names a missing one.
 """
 
-import json
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
@@ -14,8 +12,10 @@ from pathlib import Path
 from typing import Final
 
 from catalog_gen.catalog.product import Product
+from catalog_gen.code_version import code_version
 from catalog_gen.diffusion.hash_cache import HashCache
 from catalog_gen.errors import StoreError
+from catalog_gen.fingerprint import sha256_json, sha256_text
 from catalog_gen.imaging.credentials import Signer, sign
 from catalog_gen.imaging.decode import contain_on_white
 from catalog_gen.imaging.decode import read_image as decode
@@ -32,6 +32,7 @@ from catalog_gen.reporting.channels.channel import (
     Channel,
     ChannelProduct,
 )
+from catalog_gen.reporting.picture_folder import NAME_LENGTH, PICTURES, PictureFolder
 from catalog_gen.settings.publishing import UpscaleSettings
 from catalog_gen.stages.catalog import Catalog
 from catalog_gen.stages.passports import sent_size
@@ -43,20 +44,14 @@ from catalog_gen.stages.shop_feed import (
     with_raw_texts,
 )
 from catalog_gen.store.enlarged import EnlargedPictures
-from catalog_gen.store.files import served_folder, write_whole
+from catalog_gen.store.files import write_whole
 from catalog_gen.store.images import ImageOrigin, image_origins, stored_pngs
 from catalog_gen.store.scores import newest_signals
 from catalog_gen.store.showcase import live_products
 from catalog_gen.vision.upscaler import Upscaler, upscaler_of
 
-PICTURES: Final = "images"
-
 #: Number of products whose pictures are in memory at a time.
 _PORTION: Final = 64
-
-#: Digits of the image id in a file name: enough to find the picture, and never the same twice.
-_NAME_LENGTH: Final = 32
-_PICTURE: Final = re.compile(rf"{PICTURES}/[0-9a-f]{{{_NAME_LENGTH}}}\.[a-z]{{3,4}}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +90,7 @@ class Exported:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A live picture on its way to a channel."""
+    """A live picture on its way to a channel; ``png`` is empty if its file needs not be written."""
 
     view: str
     origin: ImageOrigin
@@ -142,7 +137,9 @@ class _Writer:
     signer: Signer | None
     enlarging: _Enlarging | None
     day: date
-    out: Path
+    folder: PictureFolder
+    made_by: str
+    """The hash of what determines the bytes of every file."""
     weights: dict[str, int] = field(default_factory=dict)
     """Sizes of the written files in bytes, by name."""
     enlarged: dict[str, Enlarged] = field(default_factory=dict)
@@ -153,9 +150,9 @@ class _Writer:
 
         The channel is asked for every product, since products may show a picture in other slots.
         """
-        suffix = SUFFIXES[self.channel.form.rendition]
-        name = f"{PICTURES}/{candidate.origin.image_id[:_NAME_LENGTH]}.{suffix}"
-        size = self._size(candidate.origin)
+        name, size = self._name(candidate.origin), self._size(candidate.origin)
+        if name not in self.weights and (weight := self._kept(candidate.origin)) is not None:
+            self._note(name, candidate.origin, size, weight)
         # What is refused at no weight is not worth being enlarged.
         why = self._refusal(candidate, size, self.weights.get(name, 0), main=main)
         if why or name in self.weights:
@@ -163,12 +160,34 @@ class _Writer:
         content = self._rendered(candidate, size)
         why = self._refusal(candidate, size, len(content), main=main)
         if not why:
-            write_whole(self.out / name, content)
-            self.weights[name] = len(content)
-            if (enlargement := self._enlargement(candidate.origin, size)) is not None:
-                drawn = (enlargement.width, enlargement.height)
-                self.enlarged[name] = Enlarged(name, drawn, size, enlargement.by)
+            self.folder.put(name, self._made_of(candidate.origin, size), content)
+            self._note(name, candidate.origin, size, len(content))
         return name, why
+
+    def needs(self, origin: ImageOrigin) -> bool:
+        """Whether a picture's file is to be written."""
+        return self._kept(origin) is None
+
+    def _kept(self, origin: ImageOrigin) -> int | None:
+        made_of = self._made_of(origin, self._size(origin))
+        return self.folder.keeps(self._name(origin), made_of)
+
+    def _name(self, origin: ImageOrigin) -> str:
+        suffix = SUFFIXES[self.channel.form.rendition]
+        return f"{PICTURES}/{origin.image_id[:NAME_LENGTH]}.{suffix}"
+
+    def _made_of(self, origin: ImageOrigin, size: tuple[int, int]) -> str:
+        """The hash of everything that determines a file's bytes; the image's id is its recipe's."""
+        drawn = f"{origin.image_id} {origin.sha256} {origin.created_at.isoformat()}"
+        enlargement = self._enlargement(origin, size)
+        by = "" if enlargement is None else enlargement.by
+        return sha256_text(f"{self.made_by} {drawn} {origin.width} {size[0]} {size[1]} {by}")
+
+    def _note(self, name: str, origin: ImageOrigin, size: tuple[int, int], weight: int) -> None:
+        self.weights[name] = weight
+        if (enlargement := self._enlargement(origin, size)) is not None:
+            drawn = (enlargement.width, enlargement.height)
+            self.enlarged[name] = Enlarged(name, drawn, size, enlargement.by)
 
     def _size(self, origin: ImageOrigin) -> tuple[int, int]:
         upscale = self.enlarging.settings if self.enlarging else None
@@ -212,8 +231,8 @@ def export(
     """Write the live pictures and the feed of a channel below ``out``.
 
     A feed that came from the channel's platform is given back row by row, with other pictures.
-    Pictures that a former export for this channel wrote and that are no longer live are removed;
-    ``CHANNEL.pictures.json`` lists them.
+    Pictures that a former export for this channel wrote stay if they were made from the same, and
+    are removed if they are no longer live; ``CHANNEL.pictures.json`` lists them.
 
     Args:
         base_url: where ``out`` will be served from; the settings' by default.
@@ -233,38 +252,36 @@ def export(
     refused: list[Refusal] = []
     ready: list[ChannelProduct] = []
     enlarging = _Enlarging.of(catalog)
-    writer = _Writer(channel, passport, signer, enlarging, datetime.now(UTC).date(), out)
+    today, folder = datetime.now(UTC).date(), PictureFolder(out, channel.name)
+    made_by = _made_by(channel, signer)
+    writer = _Writer(channel, passport, signer, enlarging, today, folder, made_by)
     live: set[str] = set()
     facts = shop_facts(catalog)
     texts = {} if back is not None else raw_texts(shop)
     taken: dict[str, str] = {}
     try:
-        for folder in (out, out / PICTURES):
-            served_folder(folder)
-        for product, candidates in _live(catalog):
-            live.update(each.origin.sha256 for each in candidates)
-            entry = ChannelProduct.of(product, images=())
-            if back is None:
-                if why := _merged(channel, product.product_id, taken):
-                    refused.append(Refusal(product.product_id, "", why))
-                    continue
-                entry = with_raw_texts(entry, texts)
-                if missing := channel.missing(entry, facts):
-                    refused.append(Refusal(product.product_id, "", _lacks(channel, missing)))
-                    continue
-            written = _write_product(entry, candidates, writer, refused)
-            if written is not None:
-                ready.append(written)
-        url = catalog.settings.publish.base_url if base_url is None else base_url
-        text = channel_text(channel, back, ready, url, facts)
-        feed = out / f"{channel.name}.{text.suffix}"
-        if ready:
-            kept = {name for product in ready for name in product.images}
-            own = _manifest(out, channel.name)
-            # Until the others are deleted it lists both, so that a kill leaves none without owner.
-            write_whole(own, json.dumps(sorted(kept | _listed(own))).encode())
-            write_whole(feed, text.content)
-            _remove_former(out, channel.name, kept)
+        with folder:
+            for product, candidates in _live(catalog, writer):
+                live.update(each.origin.sha256 for each in candidates)
+                entry = ChannelProduct.of(product, images=())
+                if back is None:
+                    if why := _merged(channel, product.product_id, taken):
+                        refused.append(Refusal(product.product_id, "", why))
+                        continue
+                    entry = with_raw_texts(entry, texts)
+                    if missing := channel.missing(entry, facts):
+                        refused.append(Refusal(product.product_id, "", _lacks(channel, missing)))
+                        continue
+                written = _write_product(entry, candidates, writer, refused)
+                if written is not None:
+                    ready.append(written)
+            url = catalog.settings.publish.base_url if base_url is None else base_url
+            text = channel_text(channel, back, ready, url, facts)
+            feed = out / f"{channel.name}.{text.suffix}"
+            if ready:
+                folder.announce()
+                write_whole(feed, text.content)
+                folder.finish({name for product in ready for name in product.images})
         if enlarging is not None:
             enlarging.kept.keep_only(live)
     except OSError as error:
@@ -285,8 +302,15 @@ def _lacks(channel: Channel, missing: Sequence[str]) -> str:
     )
 
 
-def _live(catalog: Catalog) -> Iterator[tuple[Product, list[Candidate]]]:
-    """Each product with its live pictures, main one first.
+def _made_by(channel: Channel, signer: Signer | None) -> str:
+    """The hash of what determines the bytes of all of a channel's files, but for the pictures."""
+    form = channel.form
+    signed = None if signer is None else [signer.certificates, signer.algorithm]
+    return sha256_json([code_version(), form.rendition, form.quality, signed])
+
+
+def _live(catalog: Catalog, writer: _Writer) -> Iterator[tuple[Product, list[Candidate]]]:
+    """Each product with its live pictures, main one first. Those whose file is there are not read.
 
     The database is released while pictures are written, so that a refresh can run meanwhile.
     """
@@ -298,7 +322,8 @@ def _live(catalog: Catalog) -> Iterator[tuple[Product, list[Candidate]]]:
         portion = live[start : start + _PORTION]
         with catalog.store.reading() as connection:
             wanted = sorted({name for each in portion for name in each.image_ids.values()})
-            pictures = stored_pngs(connection, catalog.store.pictures(connection), wanted)
+            needed = [image_id for image_id in wanted if writer.needs(origins[image_id])]
+            pictures = stored_pngs(connection, catalog.store.pictures(connection), needed)
             signals = {
                 image_id: Signals.from_json(text)
                 for image_id, text in newest_signals(connection, wanted).items()
@@ -308,7 +333,12 @@ def _live(catalog: Catalog) -> Iterator[tuple[Product, list[Candidate]]]:
             yield (
                 each.product,
                 [
-                    Candidate(view, origins[ids[view]], pictures[ids[view]], signals.get(ids[view]))
+                    Candidate(
+                        view,
+                        origins[ids[view]],
+                        pictures.get(ids[view], b""),
+                        signals.get(ids[view]),
+                    )
                     for view in each.ordered_views(views)
                 ],
             )
@@ -345,26 +375,3 @@ def _merged(channel: Channel, product_id: str, taken: dict[str, str]) -> str:
     return (
         f"its id differs from '{other}' in upper and lower case alone, which is one product there"
     )
-
-
-def _manifest(out: Path, channel: str) -> Path:
-    return out / f"{channel}.pictures.json"
-
-
-def _listed(manifest: Path) -> set[str]:
-    """The pictures that a channel's exports into this folder wrote; none where nothing says so."""
-    try:
-        listed = json.loads(manifest.read_text("utf-8"))
-    except (OSError, ValueError):
-        return set()
-    names = listed if isinstance(listed, list) else []
-    return {each for each in names if isinstance(each, str) and _PICTURE.fullmatch(each)}
-
-
-def _remove_former(out: Path, channel: str, kept: set[str]) -> None:
-    """Delete what this channel's former export listed, unless another channel lists it, too."""
-    own = _manifest(out, channel)
-    others = (_listed(path) for path in out.glob("*.pictures.json") if path != own)
-    for name in _listed(own) - kept - set().union(*others):
-        (out / name).unlink(missing_ok=True)
-    write_whole(own, json.dumps(sorted(kept)).encode())

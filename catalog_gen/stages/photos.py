@@ -91,6 +91,8 @@ def fetch(catalog: Catalog, products: Sequence[Product], limits: Limits | None =
     Raises:
         StoreError: the catalog's folder has no room, or can't be written.
     """
+    if not catalog.settings.feed.fetch_photos:
+        return Fetched()
     hosts = AllowedHosts(catalog.settings.feed.fetch_photos)
     addresses = {
         address

@@ -10,15 +10,16 @@ from typing import Final
 
 from duckdb import DuckDBPyConnection
 
-from catalog_gen.catalog.product import Product, Rejection
+from catalog_gen.catalog.product import Rejection
+from catalog_gen.catalog.product_columns import Products
 from catalog_gen.catalog.reference import resolve_reference
 from catalog_gen.errors import CatalogError, InputError
 from catalog_gen.judging.critics.critic import critic_of
 from catalog_gen.judging.lookers import changed_parts
 from catalog_gen.judging.rubric import load_rubric
-from catalog_gen.judging.scorer import folder_scorer_hash
+from catalog_gen.judging.scorer_files import folder_scorer_hash
 from catalog_gen.planning import NO_LIMIT, Budget, Change, Costed, PlanItem, within_budget
-from catalog_gen.prompting.language import language_warning
+from catalog_gen.prompting.language import language_warning, sampled
 from catalog_gen.settings.catalog import CatalogSettings
 from catalog_gen.stages.catalog import Catalog
 from catalog_gen.stages.drawer import Drawer
@@ -116,22 +117,21 @@ def make_plan(catalog: Catalog, *, budget: Budget = NO_LIMIT) -> Plan:
         InputError: the feed, a template or the model can't be used.
     """
     shop = read_products(catalog, catalog.settings.feed.path)
-    contents, photo_count = shop.contents, shop.photos
-    del shop
-    attributes = {name for product in contents.products for name in product.attributes}
+    contents = shop.contents
+    products, rejections = contents.products, contents.rejections
     drawer = Drawer.of(catalog)
-    warning = language_warning([each.title for each in contents.products], drawer.budget.count)
-    views = compile_views(catalog.settings, attributes, drawer.dialect)
-    rejections = tuple(contents.rejections)
-    photos = _unread_photos(contents.products, catalog.settings)
-    platform, skipped = contents.platform, contents.skipped
-    products = list(contents.products)
-    active = len(products)
-    del contents  # a million products take half a gigabyte, and the relation has a copy
+    titles = [each.title for each in sampled(products)]
+    warning = language_warning(titles, drawer.budget.count)
+    views = compile_views(catalog.settings, products.attribute_names(), drawer.dialect)
+    photos = _unread_photos(products, catalog.settings)
     with catalog.store.peek() as connection:
-        relation = incoming_products(connection, _drained(products))
+        relation = incoming_products(connection, products)
         diff = feed_diff(connection, relation)
-        changes = replace(diff.changes(active, len(rejections)), platform=platform, skipped=skipped)
+        changes = replace(
+            diff.changes(len(products), len(rejections)),
+            platform=contents.platform,
+            skipped=contents.skipped,
+        )
         feed = catalog.settings.feed
         refusal = collapse(changes, str(feed.path), feed.shrink_limit)
         seconds = picture_seconds(connection, catalog, drawer)
@@ -204,17 +204,10 @@ def make_plan(catalog: Catalog, *, budget: Budget = NO_LIMIT) -> Plan:
             *drawer.model.warnings,
             *_compilation(catalog.settings, items),
         ),
-        photo_count=photo_count,
+        photo_count=shop.photos,
         scored_again=again,
         lessons=lessons,
     )
-
-
-def _drained(products: list[Product]) -> Iterator[Product]:
-    """The products in their order, each forgotten as it is taken."""
-    products.reverse()
-    while products:
-        yield products.pop()
 
 
 def _scored_again(connection: DuckDBPyConnection, catalog: Catalog) -> ScoredAgain:
@@ -228,17 +221,15 @@ def _scored_again(connection: DuckDBPyConnection, catalog: Catalog) -> ScoredAga
     return ScoredAgain(sum(each.pictures for each in found), tuple(sorted(changed)))
 
 
-def _unread_photos(
-    products: Sequence[Product], settings: CatalogSettings
-) -> tuple[Unsupported, ...]:
+def _unread_photos(products: Products, settings: CatalogSettings) -> tuple[Unsupported, ...]:
     """Products with an unreadable photo that a view needs."""
     needs = frozenset[str]().union(*(view.method.needs for view in settings.views.values()))
     if needs.isdisjoint({"photo", "concept"}):
         return ()
     found = []
-    for product in products:
+    for product in products.only(products.having("reference")):
         facts = product.attributes
-        if not product.reference or facts.get(REFERENCE_HASH):
+        if facts.get(REFERENCE_HASH):
             continue
         if problem := facts.get(REFERENCE_PROBLEM):
             found.append(Unsupported(product.product_id, f"{product.reference} {problem}"))

@@ -6,8 +6,10 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from catalog_gen.catalog.contents import FeedContents
 from catalog_gen.catalog.feeds import read_feed
-from catalog_gen.catalog.product import FeedContents, Product
+from catalog_gen.catalog.product import Product
+from catalog_gen.catalog.product_columns import Products
 from catalog_gen.catalog.reference import resolve_reference
 from catalog_gen.errors import FeedError, InputError
 from catalog_gen.fingerprint import sha256_file
@@ -108,9 +110,11 @@ def _with_photos(catalog: Catalog, contents: FeedContents) -> ShopProducts:
         with catalog.store.peek() as connection:
             former = former_photos(connection)
         found = with_photos(catalog, products, former)
-        products, count = found.products, found.count
+        products, count = Products.of(found.products), found.count
     folders = catalog.photo_folders
-    hashed = tuple(_with_reference_hash(product, folders) for product in products)
+    hashed = products.changed(
+        products.having("reference"), lambda each: _with_reference_hash(each, folders)
+    )
     return ShopProducts(replace(contents, products=hashed), count)
 
 
@@ -148,7 +152,5 @@ def photo_hash(product: Product, folders: Sequence[Path]) -> str:
 
 
 def _with_reference_hash(product: Product, folders: Sequence[Path]) -> Product:
-    if not product.reference:
-        return product
     digest = photo_hash(product, folders)
     return replace(product, attributes={**product.attributes, REFERENCE_HASH: digest})

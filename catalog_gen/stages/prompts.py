@@ -12,7 +12,7 @@ from typing import Final
 
 from duckdb import DuckDBPyConnection
 
-from catalog_gen.diffusion.model import model_parts
+from catalog_gen.diffusion.model_hash import model_parts
 from catalog_gen.fingerprint import sha256_json
 from catalog_gen.look import COLOUR, Look
 from catalog_gen.planning import (

@@ -77,10 +77,9 @@ class ShopFeed:
         validator = Validator(self.settings, self.feed.naming)
         for rows in batches(self.feed.reader.rows(self.feed.table, self.feed.naming)):
             records = [row for row in rows if isinstance(row, Record)]
-            judged, raw = validator.judge(records), validator.raw(records)
-            for product, record, fields in zip(judged, records, raw, strict=True):
-                if isinstance(product, Product):
-                    yield product, record, fields
+            judged = validator.judge(records)
+            sold = [each for place, each in enumerate(records) if place not in judged.refused]
+            yield from zip(judged.products, sold, validator.raw(sold), strict=True)
 
 
 def own_feed(catalog: Catalog, channel: Channel) -> ShopFeed | None:

@@ -12,7 +12,7 @@ from catalog_gen.picture_place import IN_HOME
 from catalog_gen.stages.catalog import Catalog, Stamp
 from catalog_gen.store.connection import Store
 from catalog_gen.store.images import kept_among
-from catalog_gen.store.outbox import Ingested, ingest
+from catalog_gen.store.ingestion import Ingested, ingest
 from catalog_gen.store.workers_outbox import fetch, workers_outbox
 
 #: Seconds that a drawing run, and its GPU, wait for the database between two batches.

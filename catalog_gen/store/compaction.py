@@ -9,12 +9,13 @@ from typing import Final
 import pyarrow as pa
 from duckdb import DuckDBPyConnection
 
+from catalog_gen.arrow_text import TEXT
 from catalog_gen.errors import StoreError
 from catalog_gen.store.connection import Store
 from catalog_gen.store.files import sync_file, sync_folder
 from catalog_gen.store.pictures.in_database import InDatabase
 from catalog_gen.store.pictures.pictures import portions
-from catalog_gen.store.relations import TEXT, limit_memory, only_row, registered
+from catalog_gen.store.relations import limit_memory, only_row, registered
 from catalog_gen.store.unfinished import unfinished_folder
 
 #: The table of pictures' bytes; a scan of it holds 2,048 pictures at a time.

@@ -13,12 +13,13 @@ from typing import Any, Final
 import pyarrow as pa
 from duckdb import DuckDBPyConnection
 
-from catalog_gen.catalog.product import FeedContents, Product, Rejection
+from catalog_gen.catalog.contents import FeedContents
+from catalog_gen.catalog.product import Product, Rejection
+from catalog_gen.catalog.product_columns import Products
 from catalog_gen.errors import FeedError
 from catalog_gen.fingerprint import SHARDS, sha256_json
 from catalog_gen.store.relations import (
     among,
-    arrow_stream,
     insert_row,
     only_row,
     registered,
@@ -81,14 +82,14 @@ class FeedDiff:
 
 
 def incoming_products(
-    connection: DuckDBPyConnection, products: Iterable[Product], name: str = "incoming"
+    connection: DuckDBPyConnection, products: Products, name: str = "incoming"
 ) -> str:
     """Make products that are not stored readable as ``name``, with the products table's columns.
 
-    They are copied to a temporary table: reading Python's rows takes longer than any query, and
-    hashing them as long. It lives as long as the connection. Returns the name.
+    They are copied to a temporary table, so that their rows are hashed once. It lives as long as
+    the connection. Returns the name.
     """
-    with registered(connection, f"{name}_rows", arrow_stream(Product, products)):
+    with registered(connection, f"{name}_rows", products.table):
         connection.execute(
             f"""
             CREATE OR REPLACE TEMP TABLE "{name}" AS

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from functools import cache
-from itertools import accumulate, islice
+from itertools import islice
 from operator import attrgetter
 from typing import Any, Final, Literal, TypeVar, cast, get_args, get_origin, get_type_hints
 
@@ -20,15 +20,13 @@ import numpy as np
 import pyarrow as pa
 from duckdb import DuckDBPyConnection
 
+from catalog_gen.arrow_text import TEXT, TEXT_MAP, text_array, text_maps
 from catalog_gen.fingerprint import SHARDS
 
 Row = TypeVar("Row")
 
 #: Rows that are converted to Arrow at a time; bounds the Python objects in memory.
 CHUNK: Final = 50_000
-
-TEXT: Final = pa.string()
-TEXT_MAP: Final = pa.map_(pa.string(), pa.string())
 
 _COLUMN_TYPES: Final[Mapping[object, pa.DataType]] = {
     str: TEXT,
@@ -169,7 +167,7 @@ def among(connection: DuckDBPyConnection, ids: Iterable[str], known: str) -> set
 
 def strings(values: Iterable[str]) -> pa.Table:
     """A one-column table, ``value``."""
-    return pa.table({"value": pa.array(list(values), TEXT)})
+    return pa.table({"value": text_array(list(values))})
 
 
 def shard_list(shards: Iterable[int] | None) -> list[int] | None:
@@ -201,32 +199,17 @@ def _column_type(hint: Any) -> pa.DataType:
 
 def _array(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
     if pa.types.is_map(kind):
-        return _map_array(values, kind)
+        return text_maps(values)
+    if kind == TEXT and None not in values:
+        return text_array(values)
     try:
         return pa.array(values, kind)
     except UnicodeEncodeError:
-        # Lone surrogates are legal in JSON but not in the database: they become question marks.
         return pa.array([_without_surrogates(value) for value in values], kind)
 
 
-def _map_array(values: Sequence[Mapping[str, str]], kind: pa.MapType) -> pa.Array:
-    """Mappings as an Arrow array, sorted by key: equal mappings are equal in the database."""
-    offsets = [0, *accumulate(map(len, values))]
-    keys: list[str] = []
-    texts: list[str] = []
-    for mapping in values:
-        for key in sorted(mapping):
-            keys.append(key)
-            texts.append(mapping[key])
-    return pa.MapArray.from_arrays(
-        pa.array(offsets, pa.int32()),
-        _array(keys, kind.key_type),
-        _array(texts, kind.item_type),
-        type=kind,
-    )
-
-
 def _without_surrogates(value: Any) -> Any:
+    """The value with lone surrogates as question marks."""
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode("utf-8")
     if isinstance(value, tuple | list):

@@ -5,6 +5,7 @@ Models that caption without being asked anything load: an encoder with a decoder
 likeliest tokens, one by one, each with the probability that the model gave it.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -27,6 +28,8 @@ ARCHITECTURES: Final = (
 )
 #: Tokens of a caption, at most.
 _LONGEST: Final = 48
+_CLOSE: Final = re.compile(r" ([,.;:!?])")
+_JOINED: Final = re.compile(r"(?<=\w) - (?=\w)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +48,9 @@ class Caption:
 
     @property
     def text(self) -> str:
-        """The caption, without blanks around it."""
-        return "".join(each.text for each in self.pieces).strip()
+        """The caption as it is written: tokenizers of words put blanks before commas, too."""
+        spoken = "".join(each.text for each in self.pieces).strip()
+        return _JOINED.sub("-", _CLOSE.sub(r"\1", spoken))
 
     @property
     def confidence(self) -> float:
@@ -118,7 +122,7 @@ class Captioner:
         """The model, its preprocessor and its tokenizer."""
         from transformers import AutoImageProcessor, AutoModelForImageTextToText, AutoTokenizer
 
-        return self._folder.load(
+        model, *others = self._folder.load(
             AutoModelForImageTextToText,
             AutoImageProcessor,
             AutoTokenizer,
@@ -126,3 +130,5 @@ class Captioner:
             remedy="Save model, image preprocessor and tokenizer again, or take captions.model "
             "out.",
         )
+        model.generation_config.max_length = None  # else it is warned of beside max_new_tokens
+        return model, *others

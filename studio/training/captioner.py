@@ -7,16 +7,11 @@ photos. ``python -m studio.evaluation.captions`` measures it on scenes that nobo
 
 import argparse
 from pathlib import Path
-from typing import Final
 
 from studio.command import minutes, reported_errors
-from studio.networks.captioner import SIDE, CaptionerStage, export_captioner
+from studio.networks.captioner import CaptionerStage, export_captioner
 from studio.photos.album import Album, has_photos
 from studio.training.loop import TrainingBudget, train_stage
-
-#: Side of the pictures that it learns from first, and for which share of the time.
-SMALL: Final[int] = SIDE // 2
-SHARE: Final[float] = 0.7
 
 
 def main() -> None:
@@ -35,8 +30,7 @@ def main() -> None:
         album = Album(given.photos, "train")
         shown = Album(given.photos, "held-out" if has_photos(given.photos, "held-out") else "train")
         stage = CaptionerStage(album, shown, tokenizer)
-        for stage.side, until in ((SMALL, SHARE * given.minutes), (SIDE, given.minutes)):
-            train_stage(stage, TrainingBudget(given.minutes), given.work, until)
+        train_stage(stage, TrainingBudget(given.minutes), given.work)
         export_captioner(stage.captioner, tokenizer, given.out)
 
 

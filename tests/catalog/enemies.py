@@ -15,8 +15,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from hypothesis import strategies as st
 
+from catalog_gen.catalog.contents import FeedContents
 from catalog_gen.catalog.feeds import read_feed
-from catalog_gen.catalog.product import FeedContents
 from catalog_gen.catalog.readers.record import SHOWN_CHARACTERS
 from catalog_gen.catalog.text import clean_text
 from catalog_gen.catalog.validation import MAX_ID

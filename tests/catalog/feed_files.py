@@ -7,8 +7,8 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from catalog_gen.catalog.contents import FeedContents
 from catalog_gen.catalog.feeds import read_feed
-from catalog_gen.catalog.product import FeedContents
 from catalog_gen.settings.feed import FeedSettings
 
 HEADER = ("id", "title", "product_type", "description", "color", "price")

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from catalog_gen.catalog.contents import FeedContents
 from catalog_gen.catalog.feeds import read_feed
-from catalog_gen.catalog.product import FeedContents, Product
+from catalog_gen.catalog.product import Product
 from catalog_gen.errors import FeedError
 from catalog_gen.settings.feed import FeedSettings
 from tests.catalog.feed_files import BIGCOMMERCE, BIGCOMMERCE_OLDER, ETSY, META, read_bytes

@@ -13,7 +13,7 @@ from catalog_gen.diffusion.assembly import assembled
 from catalog_gen.diffusion.engine import Engine
 from catalog_gen.diffusion.jobs import Drawn
 from catalog_gen.diffusion.loading import LoadedModel, load_model
-from catalog_gen.diffusion.model import model_hash, model_parts, pinned_model
+from catalog_gen.diffusion.model_hash import model_hash, model_parts, pinned_model
 from catalog_gen.errors import ConfigError, ModelError
 from catalog_gen.prompting.budget import TokenBudget
 from catalog_gen.settings.model import EmbeddingSettings, LoraSettings, ModelSettings

@@ -18,7 +18,7 @@ from catalog_gen.diffusion.methods.control import Control
 from catalog_gen.diffusion.methods.dual import Dual
 from catalog_gen.diffusion.methods.looking import Looking
 from catalog_gen.diffusion.methods.variation import Variation
-from catalog_gen.diffusion.model import model_parts, pinned_model
+from catalog_gen.diffusion.model_hash import model_parts, pinned_model
 from catalog_gen.diffusion.references import load_reference
 from catalog_gen.errors import ModelError
 from catalog_gen.fingerprint import sha256_file

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from catalog_gen.diffusion.model import model_hash
+from catalog_gen.diffusion.model_hash import model_hash
 from tests.tiny_models import tiny_sd
 
 from .conftest import found
@@ -88,7 +88,8 @@ def hub(tmp_path: Path) -> Iterator[Hub]:
 
 ASK = """
 import json, sys
-from catalog_gen.diffusion.model import find_model, model_hash
+from catalog_gen.diffusion.model import find_model
+from catalog_gen.diffusion.model_hash import model_hash
 from catalog_gen.errors import CatalogError
 from catalog_gen.progress import reporting_to
 from catalog_gen.settings.model import ModelSettings

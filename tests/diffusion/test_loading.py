@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from catalog_gen.diffusion.loading import LoadedModel, load_model
-from catalog_gen.diffusion.model import model_hash
+from catalog_gen.diffusion.model_hash import model_hash
 from catalog_gen.errors import ConfigError
 from catalog_gen.settings.model import ModelSettings
 from tests.tiny import tiny

@@ -8,7 +8,7 @@ import pytest
 
 from catalog_gen.diffusion.families.stable_diffusion import StableDiffusion
 from catalog_gen.diffusion.loading import load_model
-from catalog_gen.diffusion.model import model_hash, pinned_model
+from catalog_gen.diffusion.model_hash import model_hash, pinned_model
 from catalog_gen.errors import ModelError
 from catalog_gen.settings.model import ModelSettings
 from tests.tiny_models import tiny_sd

@@ -233,11 +233,71 @@ def test_an_export_deletes_only_its_own_pictures(shop: Shop, tmp_path: Path) -> 
     (tmp_path / former).write_bytes(b"of an export that listed it")
     manifest = tmp_path / "google.pictures.json"
     listed = json.loads(manifest.read_text())
-    manifest.write_text(json.dumps([*listed, former, "../feed.csv", "images/../../feed.csv"]))
+    (any_file, *_) = listed.values()
+    strange = dict.fromkeys((former, "../feed.csv", "images/../../feed.csv"), any_file)
+    manifest.write_text(json.dumps({**listed, **strange}))
     export(shop.catalog, "google", tmp_path, base_url="https://cdn.example")
     assert {path.name for path in (tmp_path / "images").iterdir()} == before | {stranger.name}
     assert (shop.folder / "feed.csv").exists()
-    assert json.loads(manifest.read_text()) == listed
+    assert json.loads(manifest.read_text()).keys() == listed.keys()
+
+
+def files_below(out: Path) -> dict[str, tuple[bytes, int]]:
+    """The pictures' bytes and times by name."""
+    paths = (out / "images").glob("*")
+    return {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in paths}
+
+
+def test_files_that_are_made_from_the_same_stay(shop: Shop, tmp_path: Path) -> None:
+    first = export(shop.catalog, "google", tmp_path)
+    before, text = files_below(tmp_path), first.feed.read_text()
+    again = export(shop.catalog, "google", tmp_path)
+    assert files_below(tmp_path) == before
+    assert (again, again.feed.read_text()) == (first, text)
+
+    copied = min((tmp_path / "images").iterdir())
+    os.utime(copied)  # as after a copy or a restore
+    export(shop.catalog, "google", tmp_path)
+    assert {name: content for name, (content, _) in files_below(tmp_path).items()} == {
+        name: content for name, (content, _) in before.items()
+    }
+    assert copied.stat().st_mtime_ns != before[copied.name][1]
+
+
+@pytest.mark.parametrize("damage", ["cut off", "zeros", "gone"])
+def test_a_torn_file_is_written_again(shop: Shop, tmp_path: Path, damage: str) -> None:
+    export(shop.catalog, "files", tmp_path)
+    before = files_below(tmp_path)
+    torn = min((tmp_path / "images").iterdir())
+    size = torn.stat().st_size
+    if damage == "gone":
+        torn.unlink()
+    else:
+        torn.write_bytes(b"\0" * (size if damage == "zeros" else size // 2))
+    export(shop.catalog, "files", tmp_path)
+    after = files_below(tmp_path)
+    assert after.pop(torn.name)[0] == before.pop(torn.name)[0]
+    assert after == before
+
+
+def test_files_are_written_again_if_anything_that_makes_them_changes(
+    shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def rewritten() -> set[str]:
+        before = files_below(tmp_path)
+        export(shop.catalog, "files", tmp_path)
+        after = files_below(tmp_path)
+        return {name for name in after if after[name] != before.get(name)}
+
+    every = rewritten()
+    assert len(every) == 6
+    assert rewritten() == set()
+    manifest = tmp_path / "files.pictures.json"
+    manifest.write_text(json.dumps(list(json.loads(manifest.read_text()))))  # an older version's
+    assert rewritten() == every
+    monkeypatch.setattr("catalog_gen.stages.export.code_version", lambda: "of another day")
+    assert rewritten() == every
+    assert rewritten() == set()
 
 
 def test_ids_that_a_channel_would_merge_are_refused(tmp_path: Path) -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from catalog_gen.catalog.contents import FeedContents
 from catalog_gen.catalog.feeds import read_feed
-from catalog_gen.catalog.product import FeedContents
 from catalog_gen.dialects.files import dialect_of
 from catalog_gen.settings.catalog import CatalogSettings, load_settings
 from catalog_gen.stages.views import View, compile_views

@@ -9,13 +9,16 @@ from hashlib import sha256
 import numpy as np
 from duckdb import DuckDBPyConnection
 
-from catalog_gen.catalog.product import FeedContents, Product, Rejection
+from catalog_gen.catalog.contents import FeedContents
+from catalog_gen.catalog.product import Product, Rejection
+from catalog_gen.catalog.product_columns import Products
 from catalog_gen.fingerprint import sha256_json
 from catalog_gen.look import Look
 from catalog_gen.recipe import Environment, Failure, Recipe, candidate_seed
 from catalog_gen.store.connection import Store
+from catalog_gen.store.ingestion import Ingested, ingest
 from catalog_gen.store.ledger import PlannedItem, PlanResult, open_work, save_plan
-from catalog_gen.store.outbox import Ingested, Outbox, ingest
+from catalog_gen.store.outbox import Outbox
 from catalog_gen.store.outbox_file import DrawnImage
 from catalog_gen.store.products import FeedChanges, record_feed
 from catalog_gen.store.prompts import PromptRow, StaleInput, ViewSpec, save_prompts, stale_inputs
@@ -63,7 +66,7 @@ def mug(number: int, colour: str = "red", **attributes: str) -> Product:
 
 
 def feed_of(products: Iterable[Product], rejections: Sequence[Rejection] = ()) -> FeedContents:
-    rows = tuple(products)
+    rows = Products.of(products)
     return FeedContents("csv", "utf-8", len(rows) + len(rejections), rows, tuple(rejections))
 
 

@@ -11,7 +11,8 @@ from catalog_gen.home import Home
 from catalog_gen.store.backup import back_up, check_backup, restore
 from catalog_gen.store.connection import Store
 from catalog_gen.store.drawing_lock import drawing_lock, drawing_process
-from catalog_gen.store.outbox import Outbox, ingest
+from catalog_gen.store.ingestion import ingest
+from catalog_gen.store.outbox import Outbox
 from catalog_gen.store.verify import verify
 from tests.store.shop import ENVIRONMENT, Shop, drawn, mug, spoil
 

@@ -214,7 +214,8 @@ from pathlib import Path
 import duckdb
 from catalog_gen.home import Home
 from catalog_gen.store.connection import Store
-from catalog_gen.store.outbox import Outbox, ingest
+from catalog_gen.store.ingestion import ingest
+from catalog_gen.store.outbox import Outbox
 from catalog_gen.store.runs import start_run
 from tests.store.shop import ENVIRONMENT, drawn
 

@@ -14,11 +14,12 @@ from hypothesis import strategies as st
 from catalog_gen.errors import CorruptionError, StoreBusyError, StoreError
 from catalog_gen.home import Home
 from catalog_gen.recipe import Failure
-from catalog_gen.store import outbox as outbox_module
+from catalog_gen.store import ingestion
 from catalog_gen.store.connection import Store
 from catalog_gen.store.images import damaged_images, stored_png
+from catalog_gen.store.ingestion import Ingested, ingest
 from catalog_gen.store.ledger import open_failures
-from catalog_gen.store.outbox import Ingested, Outbox, ingest
+from catalog_gen.store.outbox import Outbox
 from catalog_gen.store.outbox_file import read_batch
 from tests.store.shop import ENVIRONMENT, Shop, drawn, mug, png_of
 
@@ -27,9 +28,10 @@ DYING = """
 import os, signal, sys
 from pathlib import Path
 from catalog_gen.home import Home
-from catalog_gen.store import outbox as module
+from catalog_gen.store import ingestion as module
 from catalog_gen.store.connection import Store
-from catalog_gen.store.outbox import Outbox, ingest
+from catalog_gen.store.ingestion import ingest
+from catalog_gen.store.outbox import Outbox
 from tests.store.shop import ENVIRONMENT, drawn
 
 def die(*_):
@@ -184,7 +186,7 @@ def test_an_outbox_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
 def test_many_files_go_in_group_by_group(
     store: Store, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(outbox_module, "GROUP_BYTES", 1)
+    monkeypatch.setattr(ingestion, "GROUP_BYTES", 1)
     for each in IDS:
         outbox.write([drawn(each)], [], ENVIRONMENT)
     assert take(store, outbox) == Ingested(images=3)

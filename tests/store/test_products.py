@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from catalog_gen.catalog.product import Product, Rejection
+from catalog_gen.catalog.product_columns import Products
 from catalog_gen.errors import FeedError
 from catalog_gen.fingerprint import shard_of
 from catalog_gen.store.connection import Store, open_memory
@@ -134,7 +135,7 @@ def test_recording_a_feed_twice_changes_nothing(shop: Shop) -> None:
 
 def test_incoming_products_look_like_the_table() -> None:
     with open_memory() as connection:
-        name = incoming_products(connection, [mug(number) for number in range(200)])
+        name = incoming_products(connection, Products.of(map(mug, range(200))))
         shards = connection.execute(f"SELECT product_id, shard FROM {name}").fetchall()
         columns = [
             [row[0] for row in connection.execute(f"DESCRIBE {relation}").fetchall()]

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from catalog_gen.catalog.product import Product
+from catalog_gen.catalog.product_columns import Products
 from catalog_gen.fingerprint import sha256_text, shard_of
 from catalog_gen.store.products import incoming_products
 from catalog_gen.store.prompts import (
@@ -37,7 +38,7 @@ def test_the_fingerprint_in_sql_is_the_one_in_python(
     memory: DuckDBPyConnection, product: Product, fields: list[str], spec: dict[str, str]
 ) -> None:
     view = ViewSpec("v", tuple(fields), spec, needs_reference=False)
-    relation = incoming_products(memory, [product])
+    relation = incoming_products(memory, Products.of([product]))
     (stale,) = stale_inputs(memory, view, relation=relation)
     assert stale.fingerprint == view.fingerprint(product.fields())
     assert stale.inputs == {name: product.fields().get(name, "") for name in fields}
@@ -151,7 +152,9 @@ def test_a_plan_of_a_feed_that_is_not_stored(shop: Shop) -> None:
     shop.record([mug(1), mug(2)])
     shop.plan()
     with shop.store.peek() as connection:
-        relation = incoming_products(connection, [mug(1), mug(2, colour="blue"), mug(3)])
+        relation = incoming_products(
+            connection, Products.of([mug(1), mug(2, colour="blue"), mug(3)])
+        )
         stale = list(stale_inputs(connection, PACKSHOT, relation=relation))
         assert [each.product_id for each in stale] == ["mug-2", "mug-3"]
         assert known_attributes(connection) == ["colour"]

@@ -16,7 +16,8 @@ from catalog_gen.stages.feed import take_feed
 from catalog_gen.store.backup import back_up, restore
 from catalog_gen.store.connection import Store
 from catalog_gen.store.files import write_whole
-from catalog_gen.store.outbox import Outbox, ingest
+from catalog_gen.store.ingestion import ingest
+from catalog_gen.store.outbox import Outbox
 from catalog_gen.store.snapshot import publish_snapshot, query_snapshot
 from catalog_gen.store.unfinished import abandoned, sweep, unfinished_file, unfinished_folder
 from tests.store.shop import ENVIRONMENT, Shop, drawn, mug

@@ -6,7 +6,8 @@ import pytest
 
 from catalog_gen.errors import StoreError
 from catalog_gen.picture_place import IN_HOME
-from catalog_gen.store.outbox import Ingested, Outbox, ingest
+from catalog_gen.store.ingestion import Ingested, ingest
+from catalog_gen.store.outbox import Outbox
 from catalog_gen.store.workers_outbox import fetch, workers_outbox
 from tests.store.bucket import s3_server
 from tests.store.shop import ENVIRONMENT, Shop, drawn

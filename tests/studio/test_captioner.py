@@ -46,7 +46,7 @@ def test_it_learns_is_exported_and_measured(photos: Path, tmp_path: Path) -> Non
     tokenizer = AutoTokenizer.from_pretrained(WORDS)
     album = Album(photos, "train", limit=4)
     stage = CaptionerStage(album, album, tokenizer, width=0.25)
-    stage.batch, stage.side = 8, 32
+    stage.batch = 8
     first = float(stage.losses(8, torch.Generator().manual_seed(0))["loss"].detach())
     assert train_stage(stage, TrainingBudget(steps=60), tmp_path) == 60
     last = float(stage.losses(8, torch.Generator().manual_seed(0))["loss"].detach())

@@ -11,13 +11,15 @@ from catalog_gen.dialects.dialect import GENERIC, Dialect
 from catalog_gen.dialects.files import load_dialect
 from catalog_gen.diffusion.hash_cache import HashCache
 from catalog_gen.errors import ModelError
+from catalog_gen.imaging.decode import read_image
 from catalog_gen.stages.captions import compared
 from catalog_gen.vision.attributes import seen_in
 from catalog_gen.vision.captioner import Caption, Captioner, Piece
 from tests.judging.drawn import RED, product
 from tests.tiny.captioner import write_tiny_captioner
 
-WORDS = Path(__file__).parents[2] / "data" / "models" / "studio" / "studio.json"
+DATA = Path(__file__).parents[2] / "data"
+WORDS = DATA / "models" / "studio" / "studio.json"
 PHOTO = product(RED, side=40)
 
 
@@ -64,6 +66,32 @@ def test_a_caption_is_the_models_own_with_its_probabilities(folder: Path, tmp_pa
     probabilities = [each.probability for each in caption.pieces]
     assert probabilities == pytest.approx(chosen, rel=1e-3)
     assert caption.confidence == pytest.approx(np.prod(chosen), rel=1e-2)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("HS-MUG-RED", ("mug", "red", "glossy")),
+        ("LU-VAS-BLU", ("vase", "blue", "glass")),
+        ("VN-WCH-BLK", ("watch", "black", "metallic")),
+    ],
+)
+def test_the_captioner_of_the_sample_names_what_its_photos_show(
+    studio: Dialect, tmp_path: Path, name: str, words: tuple[str, ...]
+) -> None:
+    photo = read_image(DATA / "reference" / f"{name}.png")
+    caption = opened(DATA / "models" / "captioner", tmp_path).caption(photo)
+    assert "three-quarter view, white background" in caption.text
+    seen = seen_in(caption, studio)
+    assert tuple(seen[each].word for each in ("category", "colour", "material")) == words
+    assert seen["colour"].confidence > 0.9
+
+
+def test_a_caption_is_written_without_the_blanks_of_tokenizers() -> None:
+    text = said(
+        ("one red mug ", 1.0), (", three ", 1.0), ("- quarter view , t ", 1.0), ("- 5", 1.0)
+    )
+    assert text.text == "one red mug, three-quarter view, t-5"
 
 
 def test_a_model_that_answers_questions_is_refused(folder: Path, tmp_path: Path) -> None:

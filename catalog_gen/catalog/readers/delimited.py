@@ -8,14 +8,30 @@ text of a broken cell never becomes a product.
 """
 
 import csv
+import io
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 from catalog_gen.catalog.product import Rejection
-from catalog_gen.catalog.readers.lines import MAX_LINE, TOO_LONG, Line, read_lines
-from catalog_gen.catalog.readers.record import RawRow, Record, Table, WrittenRow, reject
+from catalog_gen.catalog.readers.lines import (
+    MAX_LINE,
+    TOO_LONG,
+    Line,
+    TextLines,
+    read_lines,
+    text_lines,
+)
+from catalog_gen.catalog.readers.record import (
+    Block,
+    RawRow,
+    Record,
+    Table,
+    WrittenRow,
+    reject,
+)
 from catalog_gen.catalog.readers.source import FeedSource, half_written
 from catalog_gen.errors import FeedError
 
@@ -93,6 +109,7 @@ def read_table(source: FeedSource, encoding: str, header: HeaderCandidate) -> Ta
         line_end=header.line_end,
         header=header.cells,
         written=lambda: _written(source, encoding, header),
+        in_blocks=lambda: _blocks(source, encoding, header),
     )
 
 
@@ -115,15 +132,34 @@ def _declared_delimiter(text: str) -> str:
 
 
 def _rows(source: FeedSource, encoding: str, header: HeaderCandidate) -> Iterator[RawRow]:
-    lines = _Lines(read_lines(source, encoding))
-    _pass_header(lines, header)
-    half = 0  # the line of the last row, where it is cut off
-    for row in _rows_below(lines, header):
-        if isinstance(row, Record):
-            half = 0
-        elif lines.is_over and lines.short:
-            half = row.line
-        yield row
+    for part in _blocks(source, encoding, header):
+        if isinstance(part, Block):
+            yield from part.records()
+        else:
+            yield part
+
+
+def _blocks(source: FeedSource, encoding: str, header: HeaderCandidate) -> Iterator[Block | RawRow]:
+    with text_lines(source, encoding) as text:
+        lines = _Lines(text)
+        _pass_header(lines, header)
+        rows = _Rows(header)
+        half = 0  # the line of the last row, where it is cut off
+        while True:
+            if block := rows.block(text, lines):
+                half = 0
+                yield block
+                continue
+            line = lines.take()
+            if line is None:
+                break
+            row = rows.row(line, lines)
+            if isinstance(row, Record):
+                half = 0
+            elif row is not None and lines.is_over and lines.short:
+                half = row.line
+            if row is not None:
+                yield row
     if half:
         raise half_written(source, half)
 
@@ -160,26 +196,96 @@ def _pass_header(lines: "_Lines", header: HeaderCandidate) -> None:
 
 
 def _rows_below(lines: "_Lines", header: HeaderCandidate) -> Iterator[RawRow]:
-    delimiter, names, width = header.delimiter, header.names, len(header.names)
-    usual = _UsualCells(width)
-    doubted = 0  # the line up to which a broken quote may have reached
-    endless = False  # it reached beyond the bound on a record's size
+    rows = _Rows(header)
     for line in lines:
+        if (row := rows.row(line, lines)) is not None:
+            yield row
+
+
+class _Rows:
+    """What the lines below a header are.
+
+    After a broken quote, lines are in doubt up to the one that it may have reached.
+    """
+
+    def __init__(self, header: HeaderCandidate) -> None:
+        self._names, self._delimiter = header.names, header.delimiter
+        self._width = len(header.names)
+        self._usual = _UsualCells(self._width)
+        self._doubted = 0  # the line up to which a broken quote may have reached
+        self._endless = False  # it reached beyond the bound on a record's size
+
+    def row(self, line: Line, lines: "_Lines") -> RawRow | None:
+        """The row that starts with a line, None for a line that is none."""
         if not line.text.strip(" ") and not line.fault:
-            continue
-        cells = _parse(line, lines, delimiter, width)
-        if line.number < doubted or endless:
-            if not usual.fits(line.text, cells, delimiter):
-                continue
-            endless = endless and line.number <= doubted
+            return None
+        cells = _parse(line, lines, self._delimiter, self._width)
+        if line.number < self._doubted or self._endless:
+            if not self._usual.fits(line.text, cells, self._delimiter):
+                return None
+            self._endless = self._endless and line.number <= self._doubted
         if isinstance(cells, Rejection):
             if lines.reached > line.number:
-                doubted, endless = max(doubted, lines.reached), lines.cut
-            if not _is_comment(line.text.split(delimiter)):
-                yield cells
-        elif any(cells) and not _is_comment(cells):
-            usual.learn(cells)
-            yield Record(line.number, names, cells)
+                self._doubted = max(self._doubted, lines.reached)
+                self._endless = lines.cut
+            return None if _is_comment(line.text.split(self._delimiter)) else cells
+        if not any(cells) or _is_comment(cells):
+            return None
+        self._usual.learn(cells)
+        return Record(line.number, self._names, cells)
+
+    def block(self, text: TextLines, lines: "_Lines") -> Block | None:
+        """The next lines' rows, as many at once as possible.
+
+        None if no line is left, or one of the next is in doubt, no row, or a row of another width:
+        ``row`` finds out which.
+        """
+        first = text.next_number
+        if lines.has_again or first < self._doubted or self._endless or self._width < 2:
+            return None
+        written = text.take_block()
+        if not written:
+            return None
+        block = self._block(written, first)
+        if block is None:
+            text.give_back(written)
+        return block
+
+    def _block(self, written: str, first: int) -> Block | None:
+        split = self._quoted if '"' in written else self._unquoted
+        block = split(written, first)
+        if block is None:
+            return None
+        ids = block.columns[0]
+        if not all(ids) and not all(map(any, zip(*block.columns, strict=True))):
+            return None
+        if "#" in "".join(ids) and any(_is_comment(each.values) for each in block.records()):
+            return None
+        for record in islice(block.records(), _LEARNED_ROWS):
+            self._usual.learn(record.values)
+        return block
+
+    def _unquoted(self, written: str, first: int) -> Block | None:
+        lines = written.replace("\r\n", "\n").removesuffix("\n").split("\n")
+        if any(line.count(self._delimiter) != self._width - 1 for line in lines):
+            return None
+        cells = self._delimiter.join(lines).split(self._delimiter)
+        columns = [cells[index :: self._width] for index in range(self._width)]
+        return Block(self._names, range(first, first + len(lines)), columns)
+
+    def _quoted(self, written: str, first: int) -> Block | None:
+        lines = io.StringIO(written, newline="")
+        reader = csv.reader(lines, delimiter=self._delimiter, strict=True)
+        rows, starts = [], [first]
+        try:
+            for row in reader:
+                rows.append(row)
+                starts.append(first + reader.line_num)
+        except csv.Error:
+            return None
+        if set(map(len, rows)) != {self._width}:
+            return None
+        return Block(self._names, starts[:-1], list(zip(*rows, strict=True)))
 
 
 def _is_comment(cells: Sequence[str]) -> bool:
@@ -312,6 +418,11 @@ class _Lines:
         if line is not None:
             self.is_over = not line.end
         return line
+
+    @property
+    def has_again(self) -> bool:
+        """Whether lines are to be read again."""
+        return bool(self._again)
 
     def give_back(self, lines: list[Line]) -> None:
         self._again.extendleft(reversed(lines))

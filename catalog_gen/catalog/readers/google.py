@@ -8,7 +8,7 @@ package uses the same names, so the rows pass unchanged.
 from typing import ClassVar, Final
 
 from catalog_gen.catalog.aliases import Naming, snake_case
-from catalog_gen.catalog.readers.plain import if_for_sale
+from catalog_gen.catalog.readers.plain import IfForSale
 from catalog_gen.catalog.readers.reader import Reader, Understand
 from catalog_gen.catalog.readers.record import Table
 
@@ -70,4 +70,4 @@ class Google(Reader):
         return super().score(known) if {"id", "title"} <= known else 0
 
     def understand(self, table: Table, naming: Naming) -> Understand:
-        return if_for_sale()
+        return IfForSale()

@@ -8,7 +8,7 @@ from typing import ClassVar, Final
 
 from catalog_gen.catalog.aliases import Naming
 from catalog_gen.catalog.readers.google import SHARED_MARKS, Google, merchant_names
-from catalog_gen.catalog.readers.plain import if_for_sale
+from catalog_gen.catalog.readers.plain import IfForSale
 from catalog_gen.catalog.readers.reader import Reader, Translation, Understand, record_of
 from catalog_gen.catalog.readers.record import Record, Row, Table
 
@@ -48,7 +48,7 @@ class Meta(Reader):
             {name: self.columns[name] for name in ("image_link", "additional_image_link", "style")},
             naming,
         )
-        if_sold = if_for_sale()
+        if_sold = IfForSale()
 
         def understood(record: Record) -> Row:
             row = if_sold(record)

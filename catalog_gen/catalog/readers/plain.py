@@ -1,12 +1,11 @@
 """A table of products that no platform claims: its columns are recognised by name only."""
 
-from collections.abc import Callable
 from typing import ClassVar, Final
 
 from catalog_gen.catalog.aliases import Naming, snake_case
 from catalog_gen.catalog.column_plans import ColumnPlans
-from catalog_gen.catalog.readers.reader import Reader, Understand
-from catalog_gen.catalog.readers.record import Record, Skipped, Table
+from catalog_gen.catalog.readers.reader import Passing, Reader, Understand
+from catalog_gen.catalog.readers.record import Block, Record, Skipped, Table
 from catalog_gen.catalog.readers.states import is_no, not_for_sale
 
 #: Columns that give the product's status as a word.
@@ -29,16 +28,24 @@ SWITCHES: Final = {
 }
 
 
-def if_for_sale() -> Callable[[Record], Record | Skipped]:
+class IfForSale(Passing):
     """Records unchanged, except that those with a status not for sale are skipped."""
-    places = ColumnPlans(_places)
 
-    def understood(record: Record) -> Record | Skipped:
-        found = places.of(record.names)
-        why = _why(record, found) if found else ""
-        return Skipped(record.line, why) if why else record
+    def __init__(self) -> None:
+        self._places = ColumnPlans(_places)
 
-    return understood
+    def __call__(self, record: Record) -> Record | Skipped:
+        for index, off in self._places.of(record.names):
+            if why := _why(record.values[index], off):
+                return Skipped(record.line, why)
+        return record
+
+    def passes(self, block: Block) -> bool:
+        return not any(
+            _why(value, off)
+            for index, off in self._places.of(block.names)
+            for value in set(block.columns[index])
+        )
 
 
 def _places(names: tuple[str, ...]) -> list[tuple[int, str]]:
@@ -50,12 +57,9 @@ def _places(names: tuple[str, ...]) -> list[tuple[int, str]]:
     ]
 
 
-def _why(record: Record, places: list[tuple[int, str]]) -> str:
-    for index, off in places:
-        value = record.values[index]
-        if value and (why := not_for_sale(value) or (off if is_no(value) else "")):
-            return why
-    return ""
+def _why(value: str, off: str) -> str:
+    """Why a status is not for sale, '' if it is."""
+    return value and (not_for_sale(value) or (off if is_no(value) else ""))
 
 
 class Plain(Reader):
@@ -70,4 +74,4 @@ class Plain(Reader):
         return 0
 
     def understand(self, table: Table, naming: Naming) -> Understand:
-        return if_for_sale()
+        return IfForSale()

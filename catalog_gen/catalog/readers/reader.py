@@ -15,7 +15,7 @@ from typing import ClassVar, Final
 from catalog_gen.catalog.aliases import Naming
 from catalog_gen.catalog.column_plans import ColumnPlans
 from catalog_gen.catalog.product import Rejection
-from catalog_gen.catalog.readers.record import Record, Row, Table
+from catalog_gen.catalog.readers.record import Block, RawRow, Record, Row, Table
 from catalog_gen.registry import Registry
 
 _SPACES: Final = re.compile(r"\s+")
@@ -32,6 +32,18 @@ _IDLE_CATEGORIES: Final = frozenset(
 
 #: What a record is; see ``Reader.understand``.
 Understand = Callable[[Record], Row | None]
+
+
+class Passing(ABC):
+    """An ``Understand`` that takes most records as they are, and sees it from a whole block."""
+
+    @abstractmethod
+    def __call__(self, record: Record) -> Row | None:
+        """What one record is."""
+
+    @abstractmethod
+    def passes(self, block: Block) -> bool:
+        """Whether every record of the block is taken as it is."""
 
 
 class Reader(ABC):
@@ -66,12 +78,26 @@ class Reader(ABC):
 
     def rows(self, table: Table, naming: Naming) -> Iterator[Row]:
         """All rows of a table, understood; those that could not be read pass as they are."""
+        return _understood(self.understand(table, naming), table.read())
+
+    def blocks(self, table: Table, naming: Naming) -> Iterator[Block | Row]:
+        """The same rows, many records at a time where they are taken as they are."""
         understand = self.understand(table, naming)
-        for row in table.read():
-            if isinstance(row, Rejection):
-                yield row
-            elif (understood := understand(row)) is not None:
-                yield understood
+        for part in table.blocks():
+            if not isinstance(part, Block):
+                yield from _understood(understand, (part,))
+            elif isinstance(understand, Passing) and understand.passes(part):
+                yield part
+            else:
+                yield from _understood(understand, part.records())
+
+
+def _understood(understand: Understand, rows: Iterable[RawRow]) -> Iterator[Row]:
+    for row in rows:
+        if isinstance(row, Rejection):
+            yield row
+        elif (understood := understand(row)) is not None:
+            yield understood
 
 
 READERS: Final[Registry[type[Reader]]] = Registry("reader", "catalog_gen.readers")

@@ -5,6 +5,7 @@ Records are not products yet: ``aliases`` maps the names, ``validation`` checks 
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Final, NamedTuple
 
 from catalog_gen.catalog.product import Rejection
@@ -27,6 +28,23 @@ class Record(NamedTuple):
     line: int
     names: tuple[str, ...]
     values: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Records of the same names, column by column, and the lines on which they start."""
+
+    names: tuple[str, ...]
+    lines: Sequence[int]
+    columns: Sequence[Sequence[str]]
+
+    def __len__(self) -> int:
+        return len(self.lines)
+
+    def records(self) -> Iterator[Record]:
+        """The records one by one."""
+        rows = zip(*self.columns, strict=True) if self.columns else repeat((), len(self))
+        return map(Record, self.lines, repeat(self.names), rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +87,8 @@ class Table:
         header: the columns of a csv or tsv as they are written, blanks at their edges included.
         written: the records of a csv or tsv as they are written; the first has no record, and
             below it stands what follows the header.
+        in_blocks: the same rows as ``read``, many records at a time where nothing about them needs
+            care; None if the format has no such blocks.
     """
 
     format: str
@@ -80,6 +100,11 @@ class Table:
     line_end: str = "\n"
     header: tuple[str, ...] = ()
     written: Callable[[], Iterator[WrittenRow]] | None = None
+    in_blocks: Callable[[], Iterator[Block | RawRow]] | None = None
+
+    def blocks(self) -> Iterator[Block | RawRow]:
+        """The rows from the start, in blocks where the format has them."""
+        return (self.in_blocks or self.read)()
 
     def records(self) -> Iterator[Record]:
         """The rows that could be read, from the start."""

@@ -9,8 +9,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import pyarrow as pa
 from duckdb import DuckDBPyConnection
 
+from catalog_gen.arrow_text import TEXT
 from catalog_gen.store.pictures.pictures import Pictures, is_whole
-from catalog_gen.store.relations import TEXT, first_row, registered, streaming, strings
+from catalog_gen.store.relations import first_row, registered, streaming, strings
 
 #: Rows fetched into Python at a time.
 _FETCHED = 10_000
