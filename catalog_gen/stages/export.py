@@ -52,7 +52,7 @@ from catalog_gen.vision.upscaler import Upscaler, upscaler_of
 
 #: Number of products whose pictures are in memory at a time.
 _PORTION: Final = 64
-#: Number of products whose signals are: every time all scores are gone through.
+#: Number of products whose recipes and signals are: every time all scores are gone through.
 _LOOKED_AT: Final = 5_000
 
 
@@ -318,12 +318,12 @@ def _live(catalog: Catalog, writer: _Writer) -> Iterator[tuple[Product, list[Can
     """
     with catalog.store.reading() as connection:
         live = live_products(connection)
-        origins = image_origins(connection)
     views = list(catalog.settings.views)
     for start in range(0, len(live), _LOOKED_AT):
         some = live[start : start + _LOOKED_AT]
         wanted = _pictures_of(some)
         with catalog.store.reading() as connection:
+            origins = image_origins(connection, wanted)
             signals = {
                 image_id: Signals.from_json(text)
                 for image_id, text in newest_signals(connection, wanted).items()
