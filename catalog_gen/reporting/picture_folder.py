@@ -6,18 +6,17 @@ from the same and has its size and time is left alone; after another program wro
 counts. Other channels may share the folder: only what no other one lists is deleted.
 """
 
-import os
 import re
 from contextlib import ExitStack
 from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Final, NamedTuple, Self
+from typing import Final, NamedTuple, Self
 
 from pydantic import TypeAdapter, ValidationError
 
 from catalog_gen.fingerprint import sha256_file
-from catalog_gen.store.files import served_folder, sync_folder, write_whole
+from catalog_gen.store.files import served_folder, sync_files, sync_folder, write_whole
 from catalog_gen.store.unfinished import unfinished_file
 
 PICTURES: Final = "images"
@@ -26,7 +25,7 @@ NAME_LENGTH: Final = 32
 
 _PICTURE: Final = re.compile(rf"{PICTURES}/[0-9a-f]{{{NAME_LENGTH}}}\.[a-z]{{3,4}}")
 #: Files synced in one batch, so that their writes overlap.
-_PENDING: Final = 128
+_PENDING: Final = 256
 
 
 class Written(NamedTuple):
@@ -58,7 +57,7 @@ class PictureFolder:
         self._manifest = out / f"{channel}.pictures.json"
         self._former = _listed(self._manifest)
         self._written: dict[str, Written] = {}
-        self._pending: list[tuple[str, Written, IO[bytes], Path]] = []
+        self._pending: list[tuple[str, Written, Path]] = []
         self._open = ExitStack()
 
     def __enter__(self) -> Self:
@@ -103,16 +102,16 @@ class PictureFolder:
         stream.write(content)
         stream.flush()
         written = Written(made_of, sha256(content).hexdigest(), len(content), 0)
-        self._pending.append((name, written, stream, partial))
+        self._pending.append((name, written, partial))
         if len(self._pending) == _PENDING:
             self.settle()
 
     def settle(self) -> None:
         """Sync and rename all files written so far."""
-        for name, written, stream, partial in self._pending:
+        sync_files([partial for _, _, partial in self._pending])
+        for name, written, partial in self._pending:
             partial.chmod(0o644)
-            os.fsync(stream.fileno())
-            modified = os.fstat(stream.fileno()).st_mtime_ns
+            modified = partial.stat().st_mtime_ns
             partial.replace(self._out / name)
             self._written[name] = written._replace(modified=modified)
         if self._pending:

@@ -22,7 +22,7 @@ from typing import Final, Self
 from pydantic import TypeAdapter, ValidationError
 
 from catalog_gen.errors import CorruptionError
-from catalog_gen.store.files import served_folder, sync_file, sync_folder
+from catalog_gen.store.files import served_folder, sync_files, sync_folder
 
 PAGE: Final = "index.html"
 MANIFEST: Final = "manifest.json"
@@ -133,8 +133,7 @@ class SiteFolder:
     def settle(self) -> None:
         """Sync and rename all files written so far."""
         folders = {target.parent for _, target in self._pending}
-        for partial, _ in self._pending:
-            sync_file(partial)
+        sync_files([partial for partial, _ in self._pending])
         while self._pending:
             partial, target = self._pending[-1]
             os.replace(partial, target)

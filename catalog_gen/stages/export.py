@@ -47,11 +47,13 @@ from catalog_gen.store.enlarged import EnlargedPictures
 from catalog_gen.store.files import write_whole
 from catalog_gen.store.images import ImageOrigin, image_origins, stored_pngs
 from catalog_gen.store.scores import newest_signals
-from catalog_gen.store.showcase import live_products
+from catalog_gen.store.showcase import LiveProduct, live_products
 from catalog_gen.vision.upscaler import Upscaler, upscaler_of
 
 #: Number of products whose pictures are in memory at a time.
 _PORTION: Final = 64
+#: Number of products whose recipes and signals are: every time all scores are gone through.
+_LOOKED_AT: Final = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,33 +318,40 @@ def _live(catalog: Catalog, writer: _Writer) -> Iterator[tuple[Product, list[Can
     """
     with catalog.store.reading() as connection:
         live = live_products(connection)
-        origins = image_origins(connection)
     views = list(catalog.settings.views)
-    for start in range(0, len(live), _PORTION):
-        portion = live[start : start + _PORTION]
+    for start in range(0, len(live), _LOOKED_AT):
+        some = live[start : start + _LOOKED_AT]
+        wanted = _pictures_of(some)
         with catalog.store.reading() as connection:
-            wanted = sorted({name for each in portion for name in each.image_ids.values()})
-            needed = [image_id for image_id in wanted if writer.needs(origins[image_id])]
-            pictures = stored_pngs(connection, catalog.store.pictures(connection), needed)
+            origins = image_origins(connection, wanted)
             signals = {
                 image_id: Signals.from_json(text)
                 for image_id, text in newest_signals(connection, wanted).items()
             }
-        for done, each in enumerate(portion, start=start + 1):
-            ids = each.image_ids
-            yield (
-                each.product,
-                [
-                    Candidate(
-                        view,
-                        origins[ids[view]],
-                        pictures.get(ids[view], b""),
-                        signals.get(ids[view]),
-                    )
+        for first in range(0, len(some), _PORTION):
+            portion = some[first : first + _PORTION]
+            needed = [each for each in _pictures_of(portion) if writer.needs(origins[each])]
+            pictures = _pngs(catalog, needed)
+            for done, each in enumerate(portion, start=start + first + 1):
+                candidates = [
+                    Candidate(view, origins[name], pictures.get(name, b""), signals.get(name))
                     for view in each.ordered_views(views)
-                ],
-            )
-            report("export", done, len(live))
+                    for name in (each.image_ids[view],)
+                ]
+                yield each.product, candidates
+                report("export", done, len(live))
+
+
+def _pictures_of(products: Sequence[LiveProduct]) -> list[str]:
+    """The ids of the products' live pictures, each once."""
+    return sorted({image_id for each in products for image_id in each.image_ids.values()})
+
+
+def _pngs(catalog: Catalog, image_ids: Sequence[str]) -> dict[str, bytes]:
+    if not image_ids:
+        return {}
+    with catalog.store.reading() as connection:
+        return stored_pngs(connection, catalog.store.pictures(connection), image_ids)
 
 
 def _write_product(

@@ -123,15 +123,13 @@ def make_plan(catalog: Catalog, *, budget: Budget = NO_LIMIT) -> Plan:
     titles = [each.title for each in sampled(products)]
     warning = language_warning(titles, drawer.budget.count)
     views = compile_views(catalog.settings, products.attribute_names(), drawer.dialect)
-    photos = _unread_photos(products, catalog.settings)
+    photos, photo_count = _unread_photos(products, catalog.settings), shop.photos
+    active, platform, skipped = len(products), contents.platform, contents.skipped
     with catalog.store.peek() as connection:
         relation = incoming_products(connection, products)
+        del shop, contents, products  # the relation is a copy
         diff = feed_diff(connection, relation)
-        changes = replace(
-            diff.changes(len(products), len(rejections)),
-            platform=contents.platform,
-            skipped=contents.skipped,
-        )
+        changes = replace(diff.changes(active, len(rejections)), platform=platform, skipped=skipped)
         feed = catalog.settings.feed
         refusal = collapse(changes, str(feed.path), feed.shrink_limit)
         seconds = picture_seconds(connection, catalog, drawer)
@@ -204,7 +202,7 @@ def make_plan(catalog: Catalog, *, budget: Budget = NO_LIMIT) -> Plan:
             *drawer.model.warnings,
             *_compilation(catalog.settings, items),
         ),
-        photo_count=shop.photos,
+        photo_count=photo_count,
         scored_again=again,
         lessons=lessons,
     )

@@ -48,14 +48,17 @@ class ImageOrigin:
     created_at: datetime
 
 
-def image_origins(connection: DuckDBPyConnection) -> dict[str, ImageOrigin]:
-    """The origins of all live pictures, by image id."""
+def image_origins(
+    connection: DuckDBPyConnection, image_ids: Sequence[str]
+) -> dict[str, ImageOrigin]:
+    """The origins of these pictures, by image id."""
     rows = connection.execute(
         """
         SELECT image_id, sha256, recipe, width, height, created_at
         FROM images JOIN recipes ON recipe_id = image_id
-        SEMI JOIN live_items USING (image_id)
-        """
+        WHERE image_id IN (SELECT unnest($ids::VARCHAR[]))
+        """,
+        {"ids": list(image_ids)},
     ).fetchall()
     return {
         image_id: ImageOrigin(image_id, sha256, Recipe.model_validate_json(recipe), *rest)

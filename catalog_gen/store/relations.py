@@ -158,7 +158,10 @@ def limit_memory(connection: DuckDBPyConnection) -> None:
 
 def among(connection: DuckDBPyConnection, ids: Iterable[str], known: str) -> set[str]:
     """Those of the ids that ``known``, a query for ids, returns."""
-    with registered(connection, "ids_to_find", strings(ids)):
+    wanted = strings(ids)
+    if not wanted.num_rows:
+        return set()  # without going through all that are known
+    with registered(connection, "ids_to_find", wanted):
         rows = connection.execute(
             f"SELECT id FROM ({known}) AS known(id) WHERE id IN (SELECT value FROM ids_to_find)"
         ).fetchall()

@@ -210,6 +210,9 @@ def _lay_out_lineage(path: Path) -> None:
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute("SET enable_progress_bar = false")
         connection.execute(f"SET memory_limit = '{_MEMORY}'")
+        # Two million pictures' rows don't fit otherwise: every thread holds parts of every join.
+        connection.execute("SET threads = 1")
+        connection.execute("SET preserve_insertion_order = false")
         (description,) = only_row(
             connection.execute("SELECT comment FROM duckdb_views() WHERE view_name = 'lineage'")
         )
