@@ -7,6 +7,7 @@ would cost more the longer the shop's history is.
 """
 
 import tempfile
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -33,7 +34,9 @@ LATEST: Final = "latest.duckdb"
 _BYTES: Final = "image_bytes"
 
 #: Memory limit while writing a snapshot; DuckDB spills the rest into a folder beside it.
-_MEMORY: Final = "2GB"
+_MEMORY: Final = "1GB"
+#: Pictures whose lineage is laid out at a time: two million at once took more than 2 GB.
+_PORTION: Final = 125_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +191,7 @@ def _copy_rows(connection: DuckDBPyConnection, path: Path) -> None:
     """
     quoted = str(path).replace("'", "''")
     (live,) = only_row(connection.execute("SELECT current_database()"))
+    connection.execute(f"SET memory_limit = '{_MEMORY}'")
     tables = connection.execute(
         "SELECT table_name FROM duckdb_tables() WHERE database_name = ?", [live]
     ).fetchall()
@@ -210,9 +214,6 @@ def _lay_out_lineage(path: Path) -> None:
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute("SET enable_progress_bar = false")
         connection.execute(f"SET memory_limit = '{_MEMORY}'")
-        # Two million pictures' rows don't fit otherwise: every thread holds parts of every join.
-        connection.execute("SET threads = 1")
-        connection.execute("SET preserve_insertion_order = false")
         (description,) = only_row(
             connection.execute("SELECT comment FROM duckdb_views() WHERE view_name = 'lineage'")
         )
@@ -222,7 +223,13 @@ def _lay_out_lineage(path: Path) -> None:
             WHERE table_name = 'lineage' AND comment IS NOT NULL
             """
         ).fetchall()
-        connection.execute("CREATE TABLE lineage_rows AS FROM lineage")
+        connection.execute("CREATE TABLE lineage_rows AS FROM lineage LIMIT 0")
+        (pictures,) = only_row(connection.execute("SELECT count(*) FROM images"))
+        for least, below in _ranges(-(-pictures // _PORTION)):
+            connection.execute(
+                "INSERT INTO lineage_rows FROM lineage WHERE image_id >= ? AND image_id < ?",
+                [least, below],
+            )
         connection.execute("DROP VIEW lineage")
         connection.execute("ALTER TABLE lineage_rows RENAME TO lineage")
         connection.execute(f"COMMENT ON TABLE lineage IS {_literal(description)}")
@@ -232,6 +239,13 @@ def _lay_out_lineage(path: Path) -> None:
     finally:
         with suppress(duckdb.Error):  # closing it after a fatal error raises again
             connection.close()
+
+
+def _ranges(parts: int) -> Iterator[tuple[str, str]]:
+    """Equal ranges of hashes in hexadecimal: from the first text on, below the second."""
+    for part in range(parts):
+        least, below = (65_536 * each // parts for each in (part, part + 1))
+        yield f"{least:04x}", f"{below:04x}" if below < 65_536 else "g"
 
 
 def _literal(text: str) -> str:
