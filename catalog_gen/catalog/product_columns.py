@@ -1,5 +1,4 @@
-"""Products as columns: a feed of a million is read, compared and stored without a Python object
-for each."""
+"""Products as columns: a million of them without a Python object for each."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
