@@ -177,7 +177,7 @@ def _twins(
     found: dict[str, Twin | None] = {}
     for view in sorted({item.view for item in todo}):
         with catalog.store.reading() as connection:
-            limit_memory(connection)
+            limit_memory(connection, "1GB")
             known = likenesses(connection, scorer_hash, view)
         wanted = {item.image_id for item in todo if item.view == view}
         places = [place for place, each in enumerate(known.image_ids) if each in wanted]

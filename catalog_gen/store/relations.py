@@ -27,6 +27,8 @@ Row = TypeVar("Row")
 
 #: Rows that are converted to Arrow at a time; bounds the Python objects in memory.
 CHUNK: Final = 50_000
+#: Pictures whose rows are joined and sorted at a time.
+PORTION: Final = 125_000
 
 _COLUMN_TYPES: Final[Mapping[object, pa.DataType]] = {
     str: TEXT,
@@ -151,9 +153,20 @@ def streaming(connection: DuckDBPyConnection) -> Iterator[DuckDBPyConnection]:
         yield cursor
 
 
-def limit_memory(connection: DuckDBPyConnection) -> None:
+def limit_memory(connection: DuckDBPyConnection, limit: str = "512MB") -> None:
     """Limit the database's memory, so that it caches few pictures and sorts on disk."""
-    connection.execute("SET memory_limit = '512MB'")
+    connection.execute(f"SET memory_limit = '{limit}'")
+
+
+def id_ranges(rows: int) -> Iterator[tuple[str, str]]:
+    """Equal ranges of ids that are hashes: from the first text on, below the second.
+
+    Queries over one range at a time join at most ``PORTION`` of the rows, and sort them, in memory.
+    """
+    parts = -(-rows // PORTION)
+    for part in range(parts):
+        least, below = (65_536 * each // parts for each in (part, part + 1))
+        yield f"{least:04x}", f"{below:04x}" if below < 65_536 else "g"
 
 
 def among(connection: DuckDBPyConnection, ids: Iterable[str], known: str) -> set[str]:

@@ -7,7 +7,6 @@ would cost more the longer the shop's history is.
 """
 
 import tempfile
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from catalog_gen.errors import InputError, StoreError
 from catalog_gen.home import Home
 from catalog_gen.store.connection import Store
 from catalog_gen.store.files import sync_file, sync_folder
-from catalog_gen.store.relations import only_row
+from catalog_gen.store.relations import id_ranges, only_row
 from catalog_gen.store.unfinished import unfinished_folder
 
 #: How many of the newest snapshots are kept.
@@ -35,8 +34,6 @@ _BYTES: Final = "image_bytes"
 
 #: Memory limit while writing a snapshot; DuckDB spills the rest into a folder beside it.
 _MEMORY: Final = "1GB"
-#: Pictures whose lineage is laid out at a time: two million at once took more than 2 GB.
-_PORTION: Final = 125_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,8 +221,9 @@ def _lay_out_lineage(path: Path) -> None:
             """
         ).fetchall()
         connection.execute("CREATE TABLE lineage_rows AS FROM lineage LIMIT 0")
+        # Two million pictures' rows at once took more than 2 GB.
         (pictures,) = only_row(connection.execute("SELECT count(*) FROM images"))
-        for least, below in _ranges(-(-pictures // _PORTION)):
+        for least, below in id_ranges(pictures):
             connection.execute(
                 "INSERT INTO lineage_rows FROM lineage WHERE image_id >= ? AND image_id < ?",
                 [least, below],
@@ -239,13 +237,6 @@ def _lay_out_lineage(path: Path) -> None:
     finally:
         with suppress(duckdb.Error):  # closing it after a fatal error raises again
             connection.close()
-
-
-def _ranges(parts: int) -> Iterator[tuple[str, str]]:
-    """Equal ranges of hashes in hexadecimal: from the first text on, below the second."""
-    for part in range(parts):
-        least, below = (65_536 * each // parts for each in (part, part + 1))
-        yield f"{least:04x}", f"{below:04x}" if below < 65_536 else "g"
 
 
 def _literal(text: str) -> str:
