@@ -33,7 +33,7 @@ class Written(NamedTuple):
 
     Attributes:
         made_of: the hash of everything that determines its bytes.
-        sha256: of its bytes; '' if an older version listed it, which wrote down its name alone.
+        sha256: of its bytes.
         size: in bytes.
         modified: nanoseconds since 1970.
     """
@@ -45,8 +45,6 @@ class Written(NamedTuple):
 
 
 _LISTING: Final = TypeAdapter(dict[str, Written])
-_NAMES: Final = TypeAdapter(list[str])
-_UNKNOWN: Final = Written("", "", -1, -1)
 
 
 class PictureFolder:
@@ -77,8 +75,8 @@ class PictureFolder:
         """The size of a file that needs not be written, since it was made from the same."""
         if name in self._written:
             return self._written[name].size
-        former = self._former.get(name, _UNKNOWN)
-        if former.made_of != made_of:
+        former = self._former.get(name)
+        if former is None or former.made_of != made_of:
             return None
         path = self._out / name
         try:
@@ -139,14 +137,7 @@ class PictureFolder:
 def _listed(manifest: Path) -> dict[str, Written]:
     """The pictures that a channel's exports into this folder wrote; none where nothing says so."""
     try:
-        content = manifest.read_bytes()
-    except OSError:
+        found = _LISTING.validate_json(manifest.read_bytes())
+    except (OSError, ValidationError):
         return {}
-    try:
-        found = _LISTING.validate_json(content)
-    except ValidationError:
-        try:
-            found = dict.fromkeys(_NAMES.validate_json(content), _UNKNOWN)
-        except ValidationError:
-            return {}
     return {name: each for name, each in found.items() if _PICTURE.fullmatch(name)}
