@@ -1,15 +1,14 @@
 """Fixtures of the studio's tests."""
 
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from studio.networks.tokenizer import caption_corpus, train_tokenizer
-from studio.photos.render import SIDE, shoot
-from studio.photos.scene import Split, split_seed
+from studio.photos.render import SIDE, Negative, shoot
+from studio.photos.scene import Scene, Split, split_seed
 
 SPLITS: tuple[Split, ...] = ("train", "scorer", "judge", "held-out")
 #: Scenes of a split, each in ten colours.
@@ -55,6 +54,9 @@ def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def half_sides(monkeypatch: pytest.MonkeyPatch) -> int:
     """Negatives with half as many pixels a side, for a quarter of the time."""
-    monkeypatch.setattr("studio.photos.negatives.SIDE", SIDE // 2)
-    monkeypatch.setattr("studio.photos.negatives.shoot", partial(shoot, side=SIDE // 2))
+
+    def smaller(scene: Scene, samples: int, side: int) -> Negative:
+        return shoot(scene, samples, side // 2)
+
+    monkeypatch.setattr("studio.photos.negatives.shoot", smaller)
     return SIDE // 2
