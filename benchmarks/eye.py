@@ -112,21 +112,20 @@ class Looked:
     def prompts(self) -> list[str]:
         return [row.prompt for row in self.rows]
 
-    def counts(self) -> dict[str, float]:
-        """How many there are of each kind."""
-        return {
+    def figures(self, sound: Floats) -> dict[str, float]:
+        """How many there are, and agreement and shares of verdicts, with these soundnesses too."""
+        without: list[float | None] = [None] * len(self.rows)
+        figures: dict[str, float] = {
             "pictures": len(self.rows),
             "wrong": int((self.wrong == 1).sum()),
             "fine": int((self.wrong == 0).sum()),
         }
-
-    def figures(self, name: str, sound: Sequence[float | None]) -> dict[str, float]:
-        """Agreement and shares of verdicts with these soundnesses."""
-        verdicts = _verdicts(self.found, sound, self.rubric)
-        return {
-            **_agreement(f"total {name}", _totals(verdicts), self.wrong, self.categories),
-            **_shares(name, verdicts, self.wrong),
-        }
+        for name, answers in (("without the critic", without), ("with the critic", sound.tolist())):
+            verdicts = _verdicts(self.found, answers, self.rubric)
+            figures |= _agreement(
+                f"total {name}", _totals(verdicts), self.wrong, self.categories
+            ) | _shares(name, verdicts, self.wrong)
+        return figures | _agreement("soundness", sound, self.wrong, self.categories)
 
 
 def unseen(looked: Looked) -> dict[str, float]:
@@ -134,13 +133,7 @@ def unseen(looked: Looked) -> dict[str, float]:
     critic = critic_of(looked.settings.critic)
     if critic is None:
         raise SystemExit(f"{CONFIG} names no critic.")
-    sound = critic.look(looked.pictures, looked.prompts)
-    return {
-        **looked.counts(),
-        **looked.figures("without the critic", [None] * len(looked.rows)),
-        **looked.figures("with the critic", sound),
-        **_agreement("soundness", np.array(sound), looked.wrong, looked.categories),
-    }
+    return looked.figures(np.array(critic.look(looked.pictures, looked.prompts)))
 
 
 def learned(looked: Looked) -> dict[str, float]:
@@ -149,13 +142,7 @@ def learned(looked: Looked) -> dict[str, float]:
     groups = [wish_of(prompt) for prompt in looked.prompts]
     sound = 1 - held_out_probabilities(features, looked.wrong, groups)
     nested = _nested(looked.found, features, looked.wrong, groups, looked.rubric)
-    return {
-        **looked.counts(),
-        **looked.figures("without the critic", [None] * len(looked.rows)),
-        **looked.figures("with the critic", sound.tolist()),
-        **_agreement("soundness", sound, looked.wrong, looked.categories),
-        **_shares("nested", nested, looked.wrong),
-    }
+    return looked.figures(sound) | _shares("nested", nested, looked.wrong)
 
 
 def _verdicts(

@@ -6,6 +6,7 @@ order or on the machine. ``chosen`` defines what belongs to an identity.
 
 import hashlib
 import json
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
 
@@ -38,6 +39,11 @@ def sha256_file(path: Path) -> str:
     """SHA-256 of a file's bytes, read in blocks."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def sha256_files(files: Iterable[Path], hashing: Callable[[Path], str]) -> str:
+    """SHA-256 over the names of a folder's files and their hashes, as ``hashing`` gives them."""
+    return sha256_json({file.name: hashing(file) for file in files})
 
 
 def shard_of(product_id: str) -> int:

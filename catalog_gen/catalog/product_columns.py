@@ -117,8 +117,12 @@ class Products(Sequence[Product]):
         others = pc.invert(where)
         changed = Products.of(map(change, self.only(where)))
         places = pc.indices_nonzero(others).to_pylist() + pc.indices_nonzero(where).to_pylist()
-        back = sorted(range(len(places)), key=places.__getitem__)
-        return Products.joined([self.only(others), changed]).take(back)
+        return Products.joined([self.only(others), changed]).take(order_of(places))
+
+
+def order_of(places: Sequence[int]) -> list[int]:
+    """The indices that bring items back into their order: each is at one of these places there."""
+    return sorted(range(len(places)), key=places.__getitem__)
 
 
 def _batch(core: Sequence[pa.Array], attributes: pa.Array) -> pa.RecordBatch:

@@ -24,7 +24,7 @@ from catalog_gen.catalog.field_columns import (
     without_long,
 )
 from catalog_gen.catalog.product import Rejection
-from catalog_gen.catalog.product_columns import Products
+from catalog_gen.catalog.product_columns import Products, order_of
 from catalog_gen.catalog.readers.record import Block, Record, reject
 from catalog_gen.catalog.text import clean_text, html_to_text
 from catalog_gen.redaction import without_credentials
@@ -70,8 +70,7 @@ class Validator:
         blocks = list(_blocks(records))
         if len(blocks) == 1:
             return self.judge_block(blocks[0][1])
-        places = [place for own, _ in blocks for place in own]
-        back = sorted(range(len(places)), key=places.__getitem__)
+        back = order_of([place for own, _ in blocks for place in own])
         clean = [self._clean(block) for _, block in blocks]
         products = Products.joined([each.products for each in clean]).take(back)
         longest = max((each.longest for each in clean), default=0)

@@ -3,7 +3,7 @@
 Nothing in them runs: neither code that comes with a model nor pickled weights.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -11,7 +11,7 @@ from typing import Any, Final
 from catalog_gen.diffusion.hub import READ
 from catalog_gen.diffusion.weights import check_component, read_json
 from catalog_gen.errors import ModelError
-from catalog_gen.fingerprint import sha256_json
+from catalog_gen.fingerprint import sha256_files
 
 #: Files that can name code of their own.
 _CONFIGS: Final = (
@@ -57,9 +57,7 @@ class ModelFolder:
         file = path / "config.json"
         if not file.is_file():
             raise ModelError(str(path), *absent)
-        for name in _CONFIGS:
-            if (path / name).is_file():
-                refuse_code(path / name)
+        refuse_code(path, _CONFIGS)
         check_component(path, None)
         config = read_json(file)
         named = config.get("architectures")
@@ -76,7 +74,7 @@ class ModelFolder:
         """SHA-256 over the files that are read; ``hashing`` gives that of one."""
         suffixes = READ | {".safetensors"}
         files = sorted(each for each in self.path.iterdir() if each.suffix in suffixes)
-        return sha256_json({each.name: hashing(each) for each in files})
+        return sha256_files(files, hashing)
 
     def load(self, model_class: Any, *others: Any, remedy: str, **options: Any) -> tuple[Any, ...]:
         """The model in evaluation mode, on the CPU, and what stands beside it in the folder.
@@ -99,23 +97,24 @@ class ModelFolder:
             raise ModelError(str(self.path), f"it can't be loaded ({why})", remedy) from error
 
 
-def refuse_code(file: Path) -> None:
-    """Refuse a configuration that makes transformers run Python files, or ask whether to.
+def refuse_code(folder: Path, names: Iterable[str]) -> None:
+    """Refuse configurations that make transformers run Python files, or ask whether to.
 
     Raises:
-        ModelError: it does, at any depth.
+        ModelError: one of a folder's files of these names does, at any depth.
     """
-    asked: list[object] = [read_json(file)]
-    while asked:
-        value = asked.pop()
-        if isinstance(value, dict):
-            found = [name for name in _CODE if value.get(name)]
-            if found:
-                raise ModelError(
-                    str(file),
-                    f"asks for code that comes with the model ({found[0]}), which is never run",
-                    "Use a model whose classes are transformers' own.",
-                )
-            asked += value.values()
-        elif isinstance(value, list):
-            asked += value
+    for file in (folder / name for name in names):
+        asked: list[object] = [read_json(file)] if file.is_file() else []
+        while asked:
+            value = asked.pop()
+            if isinstance(value, dict):
+                found = [name for name in _CODE if value.get(name)]
+                if found:
+                    raise ModelError(
+                        str(file),
+                        f"asks for code that comes with the model ({found[0]}), which is never run",
+                        "Use a model whose classes are transformers' own.",
+                    )
+                asked += value.values()
+            elif isinstance(value, list):
+                asked += value

@@ -1,13 +1,12 @@
 """The identity of a model: one hash over the contents of its files, and its parts for lineage."""
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from catalog_gen.diffusion.hash_cache import HashCache
 from catalog_gen.diffusion.model import ModelFiles, find_model
 from catalog_gen.errors import ModelError
-from catalog_gen.fingerprint import sha256_json
+from catalog_gen.fingerprint import sha256_files, sha256_json
 from catalog_gen.settings.model import ModelSettings
 
 
@@ -85,21 +84,16 @@ def _additions(model: ModelFiles, hashes: HashCache) -> dict[str, list[dict[str,
         ],
         # Named, since recipes name them.
         "controlnets": [
-            {"sha256": _folder_hash(each.files, hashes), "name": each.name}
+            {"sha256": sha256_files(each.files, hashes.sha256), "name": each.name}
             for each in model.controlnets
         ],
         "ip_adapters": [
             {
                 "sha256": hashes.sha256(each.path),
-                "image_encoder": _folder_hash(each.encoder_files, hashes),
+                "image_encoder": sha256_files(each.encoder_files, hashes.sha256),
                 "name": each.name,
             }
             for each in model.ip_adapters
         ],
     }
     return {name: each for name, each in added.items() if each}
-
-
-def _folder_hash(files: Iterable[Path], hashes: HashCache) -> str:
-    """SHA-256 over the names and hashes of a folder's files."""
-    return sha256_json({file.name: hashes.sha256(file) for file in files})

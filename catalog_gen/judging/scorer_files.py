@@ -10,7 +10,7 @@ from catalog_gen.broken_rules import nearest
 from catalog_gen.diffusion.model_folder import refuse_code
 from catalog_gen.diffusion.weights import check_safetensors
 from catalog_gen.errors import ModelError
-from catalog_gen.fingerprint import sha256_file, sha256_json
+from catalog_gen.fingerprint import sha256_file, sha256_files
 from catalog_gen.settings.types import LOCAL_SCORER
 
 if TYPE_CHECKING:
@@ -97,9 +97,7 @@ def checked_folder(model_id: str) -> Path:
             "Convert pickled weights to safetensors, and delete the rest.",
         )
     check_safetensors(weights[0])
-    for file in (folder / name for name in _TRUSTING):
-        if file.exists():
-            refuse_code(file)
+    refuse_code(folder, _TRUSTING)
     return folder
 
 
@@ -109,7 +107,7 @@ def folder_hash(folder: Path) -> str:
     files = sorted(
         each for each in folder.iterdir() if each.name in names or each.suffix == ".safetensors"
     )
-    return sha256_json({each.name: sha256_file(each) for each in files})
+    return sha256_files(files, sha256_file)
 
 
 def tensor_hash(tensors: Mapping[str, "torch.Tensor"]) -> str:

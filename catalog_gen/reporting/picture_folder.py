@@ -16,7 +16,7 @@ from typing import Final, NamedTuple, Self
 from pydantic import TypeAdapter, ValidationError
 
 from catalog_gen.fingerprint import sha256_file
-from catalog_gen.store.files import served_folder, sync_files, sync_folder, write_whole
+from catalog_gen.store.files import put_in_place, served_folder, write_whole
 from catalog_gen.store.unfinished import unfinished_file
 
 PICTURES: Final = "images"
@@ -99,6 +99,7 @@ class PictureFolder:
         stream, partial = self._open.enter_context(unfinished_file(self._out / PICTURES))
         stream.write(content)
         stream.flush()
+        partial.chmod(0o644)
         written = Written(made_of, sha256(content).hexdigest(), len(content), 0)
         self._pending.append((name, written, partial))
         if len(self._pending) == _PENDING:
@@ -106,14 +107,12 @@ class PictureFolder:
 
     def settle(self) -> None:
         """Sync and rename all files written so far."""
-        sync_files([partial for _, _, partial in self._pending])
-        for name, written, partial in self._pending:
-            partial.chmod(0o644)
-            modified = partial.stat().st_mtime_ns
-            partial.replace(self._out / name)
-            self._written[name] = written._replace(modified=modified)
-        if self._pending:
-            sync_folder(self._out / PICTURES)
+        settled = {
+            name: written._replace(modified=partial.stat().st_mtime_ns)
+            for name, written, partial in self._pending
+        }
+        put_in_place([(partial, self._out / name) for name, _, partial in self._pending])
+        self._written |= settled
         self._pending.clear()
         self._open.close()
 

@@ -22,7 +22,7 @@ from typing import Final, Self
 from pydantic import TypeAdapter, ValidationError
 
 from catalog_gen.errors import CorruptionError
-from catalog_gen.store.files import served_folder, sync_files, sync_folder
+from catalog_gen.store.files import put_in_place, served_folder
 
 PAGE: Final = "index.html"
 MANIFEST: Final = "manifest.json"
@@ -132,14 +132,8 @@ class SiteFolder:
 
     def settle(self) -> None:
         """Sync and rename all files written so far."""
-        folders = {target.parent for _, target in self._pending}
-        sync_files([partial for partial, _ in self._pending])
-        while self._pending:
-            partial, target = self._pending[-1]
-            os.replace(partial, target)
-            self._pending.pop()
-        for folder in folders:
-            sync_folder(folder)
+        put_in_place(self._pending)
+        self._pending.clear()
 
     def finish(self, content: bytes) -> Path:
         """Write the manifest, then the page, and delete what the page does not name."""

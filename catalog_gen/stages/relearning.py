@@ -5,6 +5,7 @@ are hashed again, attempts are counted from zero, and what is learned is asked f
 """
 
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +19,6 @@ from catalog_gen.errors import ConfigError, ModelError
 from catalog_gen.planning import NO_LIMIT
 from catalog_gen.prompting.templates import compile_template
 from catalog_gen.settings.catalog import CatalogSettings
-from catalog_gen.settings.views import ViewSettings
 from catalog_gen.stages.catalog import Catalog, Stamp
 from catalog_gen.stages.drawer import Drawer
 from catalog_gen.stages.lessons import LearnResult, learn_concepts
@@ -41,39 +41,39 @@ def open_lesson_failures(
     A lesson belongs to the first product with its photo that such a view's ``only`` selects. A view
     whose ``only`` can't be used selects all of them: the next night says what is wrong with it.
     """
+    failed = failed_lessons(connection, REFERENCE_HASH)
+    asked = _asked(
+        connection, settings, {product_id for each in failed for product_id in each.shards}
+    )
     found: list[tuple[FailedLesson, Kind]] = []
-    for failed in failed_lessons(connection, REFERENCE_HASH):
-        ours = [view for view in settings.views.items() if view[1].concept == failed.name]
-        asking = {
-            product_id
-            for name, view in ours
-            for product_id in _selected(connection, settings, name, view, failed)
-        }
-        if asking:
-            first = failed.product_id if failed.product_id in asking else min(asking)
-            given_up = failed.tries >= settings.limits.tries
-            found.append((replace(failed, product_id=first), "given up" if given_up else "failed"))
+    for each in failed:
+        if asking := asked.get(each.name, set()) & each.shards.keys():
+            first = each.product_id if each.product_id in asking else min(asking)
+            given_up = each.tries >= settings.limits.tries
+            found.append((replace(each, product_id=first), "given up" if given_up else "failed"))
     return found
 
 
-def _selected(
-    connection: DuckDBPyConnection,
-    settings: CatalogSettings,
-    name: str,
-    view: ViewSettings,
-    failed: FailedLesson,
-) -> Collection[str]:
-    """Those of the products with a lesson's photo that the view is for."""
-    if not view.only:
-        return failed.shards
+def _asked(
+    connection: DuckDBPyConnection, settings: CatalogSettings, product_ids: set[str]
+) -> dict[str, set[str]]:
+    """Those of the products that today's views are for, by the section of [concepts]."""
+    if not product_ids:
+        return {}
     known = {*CORE_FIELDS, *CANONICAL_ATTRIBUTES, *known_attributes(connection)}
-    relation = narrowed(connection, "products", failed.shards, "of a failed lesson")
-    try:
-        dialect = dialect_of(Path(settings.model.id), settings.model.dialect)
-        only = compile_template(view.only, known, dialect, f"views.{name}.only")
-        return chosen_by(connection, only, relation)
-    except (ConfigError, ModelError):
-        return failed.shards
+    relation = narrowed(connection, "products", product_ids, "of failed lessons")
+    found: dict[str, set[str]] = {}
+    for name, view in settings.views.items():
+        if view.concept is None:
+            continue
+        chosen: Collection[str] = product_ids
+        if view.only:
+            with suppress(ConfigError, ModelError):
+                dialect = dialect_of(Path(settings.model.id), settings.model.dialect)
+                only = compile_template(view.only, known, dialect, f"views.{name}.only")
+                chosen = chosen_by(connection, only, relation)
+        found.setdefault(view.concept, set()).update(chosen)
+    return found
 
 
 def learn_again(

@@ -189,7 +189,7 @@ def likenesses(connection: DuckDBPyConnection, scorer: str, view: str) -> Likene
     for least, below in id_ranges(scored):
         ranged = {"scorer": scorer, "view": view, "least": least, "below": below}
         table = connection.sql(query, params=ranged).to_arrow_table()
-        for known, column in zip(facts, table.columns, strict=False):
+        for known, column in zip(facts, table.columns[:-1], strict=True):
             known += column.to_pylist()
         if table.num_rows:
             numbers = table["embedding"].combine_chunks().flatten().to_numpy(zero_copy_only=False)

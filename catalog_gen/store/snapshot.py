@@ -21,7 +21,7 @@ from catalog_gen.errors import InputError, StoreError
 from catalog_gen.home import Home
 from catalog_gen.store.connection import Store
 from catalog_gen.store.files import sync_file, sync_folder
-from catalog_gen.store.relations import id_ranges, only_row
+from catalog_gen.store.relations import id_ranges, limit_memory, only_row
 from catalog_gen.store.unfinished import unfinished_folder
 
 #: How many of the newest snapshots are kept.
@@ -188,7 +188,7 @@ def _copy_rows(connection: DuckDBPyConnection, path: Path) -> None:
     """
     quoted = str(path).replace("'", "''")
     (live,) = only_row(connection.execute("SELECT current_database()"))
-    connection.execute(f"SET memory_limit = '{_MEMORY}'")
+    limit_memory(connection, _MEMORY)
     tables = connection.execute(
         "SELECT table_name FROM duckdb_tables() WHERE database_name = ?", [live]
     ).fetchall()
@@ -210,7 +210,7 @@ def _lay_out_lineage(path: Path) -> None:
     try:
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute("SET enable_progress_bar = false")
-        connection.execute(f"SET memory_limit = '{_MEMORY}'")
+        limit_memory(connection, _MEMORY)
         (description,) = only_row(
             connection.execute("SELECT comment FROM duckdb_views() WHERE view_name = 'lineage'")
         )

@@ -24,14 +24,7 @@ from catalog_gen.catalog.readers.lines import (
     read_lines,
     text_lines,
 )
-from catalog_gen.catalog.readers.record import (
-    Block,
-    RawRow,
-    Record,
-    Table,
-    WrittenRow,
-    reject,
-)
+from catalog_gen.catalog.readers.record import Block, RawRow, Record, Table, WrittenRow, reject
 from catalog_gen.catalog.readers.source import FeedSource, half_written
 from catalog_gen.errors import FeedError
 
@@ -103,13 +96,12 @@ def read_table(source: FeedSource, encoding: str, header: HeaderCandidate) -> Ta
         format="tsv" if header.delimiter == "\t" else "csv",
         encoding=encoding,
         names=header.names,
-        read=lambda: _rows(source, encoding, header),
+        blocks=lambda: _blocks(source, encoding, header),
         delimiter=header.delimiter,
         preamble=header.preamble,
         line_end=header.line_end,
         header=header.cells,
         written=lambda: _written(source, encoding, header),
-        in_blocks=lambda: _blocks(source, encoding, header),
     )
 
 
@@ -129,14 +121,6 @@ def _declared_delimiter(text: str) -> str:
     """The delimiter of a spreadsheet's line ``sep=;``; '' for any other line."""
     bare = text.strip(' "')
     return bare[4:5] if bare[:4].lower() == "sep=" and len(bare) == 5 else ""
-
-
-def _rows(source: FeedSource, encoding: str, header: HeaderCandidate) -> Iterator[RawRow]:
-    for part in _blocks(source, encoding, header):
-        if isinstance(part, Block):
-            yield from part.records()
-        else:
-            yield part
 
 
 def _blocks(source: FeedSource, encoding: str, header: HeaderCandidate) -> Iterator[Block | RawRow]:

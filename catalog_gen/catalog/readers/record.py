@@ -80,31 +80,33 @@ class Table:
     Attributes:
         format: csv, tsv, jsonl, parquet or xml.
         names: the columns; for JSONL those of the first object, for XML none.
-        read: returns an iterator over the rows from the start, on every call.
+        blocks: returns an iterator over the rows from the start, on every call; many records at a
+            time where nothing about them needs care.
         delimiter: between the cells of a csv or tsv.
         preamble: the lines above the header, unchanged, including ``sep=;`` and comments.
         line_end: how the header's line ends.
         header: the columns of a csv or tsv as they are written, blanks at their edges included.
         written: the records of a csv or tsv as they are written; the first has no record, and
             below it stands what follows the header.
-        in_blocks: the same rows as ``read``, many records at a time where nothing about them needs
-            care; None if the format has no such blocks.
     """
 
     format: str
     encoding: str
     names: tuple[str, ...]
-    read: Callable[[], Iterator[RawRow]]
+    blocks: Callable[[], Iterator[Block | RawRow]]
     delimiter: str = ""
     preamble: tuple[str, ...] = ()
     line_end: str = "\n"
     header: tuple[str, ...] = ()
     written: Callable[[], Iterator[WrittenRow]] | None = None
-    in_blocks: Callable[[], Iterator[Block | RawRow]] | None = None
 
-    def blocks(self) -> Iterator[Block | RawRow]:
-        """The rows from the start, in blocks where the format has them."""
-        return (self.in_blocks or self.read)()
+    def read(self) -> Iterator[RawRow]:
+        """The rows one by one, from the start."""
+        for part in self.blocks():
+            if isinstance(part, Block):
+                yield from part.records()
+            else:
+                yield part
 
     def records(self) -> Iterator[Record]:
         """The rows that could be read, from the start."""

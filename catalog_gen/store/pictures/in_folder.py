@@ -7,19 +7,15 @@ written again, so that it can be read-only and have hard links, such as the gall
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from hashlib import file_digest
 from pathlib import Path
 from typing import Final
 
 from catalog_gen.errors import StoreError
-from catalog_gen.store.files import sync_file, sync_folder
+from catalog_gen.store.files import put_in_place, sync_folder
 from catalog_gen.store.pictures.pictures import Pictures
 from catalog_gen.store.unfinished import unfinished_folder
-
-#: Files that are synced at the same time: the file system's journal combines them.
-_SYNCING: Final = 8
 
 _NAME: Final = re.compile(r"[0-9a-f]{64}\.png")
 
@@ -87,20 +83,14 @@ class InFolder(Pictures):
             return ""
 
     def _write(self, pictures: Mapping[str, bytes]) -> None:
-        """Write all files, then sync all, then rename all: many syncs at once cost little more."""
         with unfinished_folder(self.root) as temporary:
-            partial = {address: temporary / address for address in pictures}
-            for address, content in pictures.items():
-                partial[address].write_bytes(content)
-                partial[address].chmod(0o444)
-            with ThreadPoolExecutor(_SYNCING, "sync") as threads:
-                list(threads.map(sync_file, partial.values()))
-            folders = {self._path(address).parent for address in pictures}
-            for folder in folders:
-                folder.mkdir(exist_ok=True)
-            for address, written in partial.items():
-                written.rename(self._path(address))
-            for folder in (*folders, self.root, self.root.parent):
+            files = [(temporary / address, self._path(address)) for address in pictures]
+            for (written, target), content in zip(files, pictures.values(), strict=True):
+                written.write_bytes(content)
+                written.chmod(0o444)
+                target.parent.mkdir(exist_ok=True)
+            put_in_place(files)
+            for folder in (self.root, self.root.parent):
                 sync_folder(folder)
 
     @contextmanager
