@@ -49,7 +49,7 @@ walk-studio: $(READY) ## every page of the studio in a real Chromium, by keyboar
 	@$(BIN)/python -m tests.walk.studio
 
 check: $(READY) ## ruff, strict types, import contracts
-	@$(BIN)/ruff check .
+	@$(BIN)/ruff check --no-cache .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports

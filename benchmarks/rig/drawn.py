@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from catalog_gen.judging.scorer_files import folder_scorer_hash
 
 from catalog_gen.fingerprint import canonical_json
 from catalog_gen.imaging.decode import read_image
@@ -23,6 +22,7 @@ from catalog_gen.judging.measurement import measure
 from catalog_gen.judging.picture import Asked
 from catalog_gen.judging.rubric import judge, load_rubric
 from catalog_gen.judging.scorer import ClipScore
+from catalog_gen.judging.scorer_files import folder_scorer_hash
 from catalog_gen.stages.catalog import Catalog
 from catalog_gen.stages.scores import lookers_today
 from catalog_gen.store.relations import insert_row, registered_rows

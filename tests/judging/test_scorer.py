@@ -2,11 +2,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from catalog_gen.judging.scorer_files import check_scorer
 from PIL import Image
 
 from catalog_gen.errors import ModelError
 from catalog_gen.judging.scorer import ClipScorer, sampled_prompts
+from catalog_gen.judging.scorer_files import check_scorer
 from catalog_gen.settings.judge import ScorerSettings
 from tests.tiny_clip import write_tiny_clip
 
