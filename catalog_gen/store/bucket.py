@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 _TRIES: Final = 6
 #: How long all tries of a request may take.
 _PATIENCE: Final = timedelta(seconds=60)
+#: Where a server other than the provider's may be named; one on this machine needs no TLS.
+_ENDPOINTS: Final = ("AWS_ENDPOINT_URL", "AZURE_STORAGE_ENDPOINT")
 
 _Result = TypeVar("_Result")
 
@@ -86,8 +88,14 @@ class Bucket:
 
     def delete(self, paths: Sequence[str]) -> None:
         """Delete objects; unknown ones are ignored."""
-        if paths:
+        if not paths:
+            return
+        try:
             self._tried(lambda: self._objects.delete(paths))
+        except FileNotFoundError:  # Azure's answer to a batch with an unknown object in it
+            if len(paths) > 1:
+                for path in paths:
+                    self.delete([path])
 
     @cached_property
     def _objects(self) -> "ObjectStore":
@@ -101,7 +109,8 @@ class Bucket:
             ) from None
 
         options: Any = {"timeout": "30s", "connect_timeout": "10s"}
-        if os.environ.get("AWS_ENDPOINT_URL", "").startswith("http://127.0.0.1:"):
+        endpoints = [os.environ.get(name, "") for name in _ENDPOINTS]
+        if any(each.startswith("http://127.0.0.1:") for each in endpoints):
             options["allow_http"] = True
         store: ObjectStore = from_url(
             self.place,

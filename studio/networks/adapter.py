@@ -28,6 +28,8 @@ from studio.training.loop import warmed_average
 AGREEMENT: Final[float] = 0.1
 #: Share of the text's values that the photo's begin with.
 QUIET: Final[float] = 0.1
+#: Pictures whose error is compared with their own photo and with another product's.
+COMPARED: Final[int] = 64
 #: The names that the resampler's layers have in published files, by diffusers' own.
 _PUBLISHED: Final = (
     (".ln0.", ".0.norm1."),
@@ -154,19 +156,10 @@ class AdapterStage:
     def losses(self, size: int, generator: torch.Generator) -> dict[str, Tensor]:
         sitting = self._sitting(size, generator)
         noise = torch.randn(sitting.latents.shape, generator=generator)
-        strata = (torch.arange(size) + torch.rand(size, generator=generator)) / size
-        exercise = self._objective.exercise(sitting.latents, noise, strata)
-        encoder: Any = self.parts["encoder"]
-        seen = encoder(sitting.photos, output_hidden_states=True)
-        drawn = self._pipeline.unet(
-            exercise.noisy,
-            timestep=exercise.times,
-            encoder_hidden_states=sitting.hidden,
-            added_cond_kwargs={"image_embeds": [seen.hidden_states[-2][:, None]]},
-        ).sample
-        error = (drawn - exercise.wanted).square().mean((1, 2, 3))
+        moments = torch.rand(size, generator=generator)
+        error, embedded = self._errors(sitting, sitting.photos, noise, moments)
         known = sitting.embeddings.any(1)
-        apart = 1 - cosine_similarity(seen.image_embeds, sitting.embeddings)
+        apart = 1 - cosine_similarity(embedded, sitting.embeddings)
         apart = (apart * known).sum() / known.sum().clamp(min=1)
         drawing = error.mean()
         third = max(1, size // 3)
@@ -178,12 +171,43 @@ class AdapterStage:
             "apart": apart,
         }
 
+    def _errors(
+        self, sitting: Sitting, photos: Tensor, noise: Tensor, moments: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Squared errors (B,), and the photos as the encoder sees them (B, E).
+
+        The batch is spread over the times of the noise from 0 to 1 in order; ``moments`` (B,), 0
+        to 1, are each one's place in its share of them.
+        """
+        size = len(noise)
+        strata = (torch.arange(size) + moments) / size
+        exercise = self._objective.exercise(sitting.latents, noise, strata)
+        encoder: Any = self.parts["encoder"]
+        seen = encoder(photos, output_hidden_states=True)
+        drawn = self._pipeline.unet(
+            exercise.noisy,
+            timestep=exercise.times,
+            encoder_hidden_states=sitting.hidden,
+            added_cond_kwargs={"image_embeds": [seen.hidden_states[-2][:, None]]},
+        ).sample
+        return (drawn - exercise.wanted).square().mean((1, 2, 3)), seen.image_embeds
+
+    def _attention_paid(self) -> dict[str, float]:
+        """How much more the error is with another product's photo than with the own one."""
+        generator = torch.Generator().manual_seed(11)
+        sitting = self._sitting(COMPARED, generator)
+        noise = torch.randn(sitting.latents.shape, generator=generator)
+        moments = torch.full((COMPARED,), 0.5)
+        own, _ = self._errors(sitting, sitting.photos, noise, moments)
+        other, _ = self._errors(sitting, sitting.photos.roll(1, 0), noise, moments)
+        return {"own photo": float(own.mean()), "another photo": float(other.mean())}
+
     def stepped(self, step: int) -> None:
         self._average.update_parameters(self.parts)
 
     @torch.no_grad()
     def sheet(self) -> tuple[Image.Image, dict[str, float]]:
-        """Photos above what is drawn of them, by the weights as they are."""
+        """Photos above what is drawn of them, by the weights as they are; errors by photo."""
         photos, prompts = self._examples(self._shown)
         encoder: Any = self.parts["encoder"]
         drawn = []
@@ -203,7 +227,8 @@ class AdapterStage:
                 ).images
             )
         pictures = to_bytes(torch.cat(drawn) * 2 - 1)
-        return tile(np.concatenate([photos, pictures]), len(photos)), {}
+        sheet = tile(np.concatenate([photos, pictures]), len(photos))
+        return sheet, self._attention_paid()
 
     def export(self, folder: Path) -> None:
         """Write ``ip-adapter.safetensors`` and ``image_encoder``, in fp16."""

@@ -5,6 +5,7 @@ import random
 from collections.abc import Iterator
 from datetime import timedelta
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from catalog_gen.store import bucket
 from catalog_gen.store.pictures.in_bucket import InBucket
 from catalog_gen.store.pictures.move import move_pictures
 from catalog_gen.store.verify import verify
+from tests.store.azure import PROGRAM, azure_server
 from tests.store.bucket import Faulty, s3_server
 from tests.store.shop import Shop, mug
 
@@ -33,7 +35,10 @@ def named(count: int, size: int = 2_000) -> dict[str, bytes]:
 
 
 def test_a_bucket_keeps_lists_and_drops(server: Faulty) -> None:
-    pictures = InBucket(PLACE)
+    check_keeping(InBucket(PLACE))
+
+
+def check_keeping(pictures: InBucket) -> None:
     kept = named(12)
     first = next(iter(kept))
     assert pictures.get(list(kept)) == {}
@@ -44,6 +49,21 @@ def test_a_bucket_keeps_lists_and_drops(server: Faulty) -> None:
     assert pictures.broken(kept) == pictures.absent(kept) == set()
     pictures.drop([first, "f" * 64])
     assert pictures.broken(kept) == pictures.absent(kept) == {first}
+
+
+def test_unknown_objects_of_a_batch_are_ignored_where_a_provider_refuses_it(tmp_path: Path) -> None:
+    (tmp_path / "bucket").mkdir()
+    kept = bucket.Bucket(f"file://{tmp_path}/bucket")
+    for name in ("one", "two", "three"):
+        kept.put(name, name.encode())
+    kept.delete(["one", "unknown", "three"])
+    assert dict(kept.listed()) == {"two": 3}
+
+
+@pytest.mark.skipif(PROGRAM is None, reason="needs Azurite: npm install --global azurite")
+def test_azure_keeps_lists_and_drops(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    with azure_server(monkeypatch, tmp_path):
+        check_keeping(InBucket("az://shop/pictures"))
 
 
 @pytest.mark.parametrize("fault", ["500", "slow down", "truncated", "wrong etag", "flipped"])
