@@ -73,6 +73,24 @@ def auroc(right: Floats, wrong: Floats) -> float:
     return float(statistic) / (len(right) * len(wrong))
 
 
+def kernel_distance(some: NDArray[np.float32], others: NDArray[np.float32]) -> float:
+    """How far apart two sets of embeddings (N, E) and (M, E) are; 0 is the same distribution.
+
+    The squared maximum mean discrepancy under the kernel (1 + x * y)^3 of unit vectors, without
+    bias by the number of pictures (Binkowski et al. 2018, arXiv:1801.01401), so it may be negative.
+    """
+
+    def kernel(x: NDArray[np.float32], y: NDArray[np.float32]) -> Floats:
+        product: Floats = (1 + x.astype(np.float64) @ y.astype(np.float64).T) ** 3
+        return product
+
+    def within(x: NDArray[np.float32]) -> float:
+        inner, n = kernel(x, x), len(x)
+        return float((inner.sum() - np.trace(inner)) / (n * (n - 1)))
+
+    return within(some) + within(others) - 2 * float(kernel(some, others).mean())
+
+
 def gradient_energy(picture: NDArray[np.uint8], mask: NDArray[np.bool_]) -> float:
     """Mean squared luma gradient inside ``mask`` (H, W) of a uint8 picture (H, W, 3).
 

@@ -142,6 +142,7 @@ class GeneratorStage:
     name = "unet"
     learning_rate = 2e-3
     weight_decay = 1e-3
+    guidance = GUIDANCE
 
     def __init__(
         self,
@@ -237,7 +238,14 @@ class GeneratorStage:
     def draw(self, vae: Any, prompts: list[str], seeds: list[int]) -> NDArray[np.uint8]:
         """Pictures (N, S, S, 3) by the averaged weights, decoded by ``vae``."""
         return sample(
-            self.average, self._objective, vae, self._tokenizer, prompts, seeds, STEPS, GUIDANCE
+            self.average,
+            self._objective,
+            vae,
+            self._tokenizer,
+            prompts,
+            seeds,
+            STEPS,
+            self.guidance,
         )
 
     def sheet(self) -> tuple[Image.Image, dict[str, float]]:
