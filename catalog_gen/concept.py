@@ -33,10 +33,10 @@ class Learner(Chosen):
     """A way to learn a product, and its settings.
 
     A subclass fixes ``name``, names its settings as fields, learns, and puts what was learned on a
-    model. ``method`` is the drawing method for what it learns.
+    model. ``methods`` are the drawing methods for what it learns.
     """
 
-    method: ClassVar[str] = "learned"
+    methods: ClassVar[tuple[str, ...]] = ("learned", "learned-img2img")
 
     name: str
 

@@ -42,6 +42,10 @@ _IMAGIC: Final = {"name": "imagic", "targets": TARGETS}
 _VARIATION: Final = {"name": "variation", "adapter": ADAPTER, "scale": 1.0}
 
 
+def _from_photo(strength: float) -> Way:
+    return replace(_LORA, method={"name": "learned-img2img", "strength": strength})
+
+
 def _inverted(photos: tuple[str, ...] = ("white",), **settings: Any) -> Way:
     return Way(_LEARNED, {"name": "textual-inversion", **settings}, photos, extra=True)
 
@@ -64,6 +68,8 @@ WAYS: Final[Mapping[str, Way]] = {
     "background": Way({"name": "background"}),
     "inversion": _WORD,
     "LoRA": _LORA,
+    "LoRA, img2img 0.60": _from_photo(0.60),
+    "LoRA, img2img 0.85": _from_photo(0.85),
     "pivotal": _PIVOTAL,
     "Imagic 0.3": _imagic(0.3),
     "Imagic 0.7": _imagic(0.7),

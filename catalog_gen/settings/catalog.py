@@ -74,10 +74,11 @@ class CatalogSettings(Chosen):
                 raise ValueError(
                     f"views.{name}: [concepts] has no '{view.concept}'; there are: {there}"
                 )
-            if concept.learner.method != view.method.name:
+            methods = concept.learner.methods
+            if view.method.name not in methods:
                 raise ValueError(
                     f"views.{name}: what '{concept.learner.name}' learns is drawn by method "
-                    f"'{concept.learner.method}', not by '{view.method.name}'"
+                    f"{' or '.join(map(repr, methods))}, not by '{view.method.name}'"
                 )
         return self
 

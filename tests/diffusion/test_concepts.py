@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from catalog_gen.diffusion.engine import Engine
 from catalog_gen.diffusion.engines import Engines
 from catalog_gen.diffusion.jobs import DrawJob, Drawn
 from catalog_gen.diffusion.loading import LoadedModel
+from catalog_gen.imaging.encode import encode_png
 from catalog_gen.recipe import Failure, Recipe
 from catalog_gen.settings.model import ModelSettings
 
@@ -76,7 +78,7 @@ def taught(model: LoadedModel, name: str, colour: tuple[int, int, int] = (200, 3
 def job(model: LoadedModel, concept: bytes | None, seed: int = 1, **changes: Any) -> DrawJob:
     known = None if concept is None else read(concept).lesson
     values: dict[str, Any] = {
-        "method": "text2img" if known is None else known.learner.method,
+        "method": "text2img" if known is None else known.learner.methods[0],
         "model_hash": model.model_hash,
         "prompt": f"{'' if known is None else known.learner.spelling} mug on wood".strip(),
         "negative_prompt": "",
@@ -135,6 +137,29 @@ def test_concepts_never_leak_into_each_other(sd: LoadedModel) -> None:
         alone |= drawn(sd, [each])
     assert len(set(alone.values())) == len(jobs)
     assert drawn(sd, jobs[::2] + jobs[1::2]) == alone
+    assert drawn(sd, jobs[::-1]) == alone
+
+
+def test_a_photo_is_redrawn_with_what_was_learned(sd: LoadedModel, tmp_path: Path) -> None:
+    """Two products side by side: neither the photo alone nor the concept alone decides."""
+    jobs = []
+    for colour in ((200, 30, 20), (20, 30, 200)):
+        photo = tmp_path / f"{colour[0]}.png"
+        photo.write_bytes(encode_png(photographs(colour)[0]))
+        for concept in (taught(sd, "lora", colour), None):
+            name = "img2img" if concept is None else "learned-img2img"
+            asked = job(
+                sd,
+                concept,
+                method={"name": name, "strength": 0.6},
+                steps=4,
+                reference_sha256=hashlib.sha256(photo.read_bytes()).hexdigest(),
+            )
+            jobs.append(replace(asked, reference=photo))
+    alone: dict[str, str] = {}
+    for each in jobs:
+        alone |= drawn(sd, [each])
+    assert len(set(alone.values())) == len(jobs)
     assert drawn(sd, jobs[::-1]) == alone
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 class Imagic(Learner):
     """Learns a photo as the embedding of a text, and tunes the model to draw it from that."""
 
-    method: ClassVar[str] = "imagic"
+    methods: ClassVar[tuple[str, ...]] = ("imagic",)
 
     name: Literal["imagic"] = "imagic"
     embedding_steps: int = Field(100, ge=1, le=100_000)
