@@ -37,13 +37,10 @@ class Way:
 _LEARNED: Final = {"name": "learned"}
 _WORD: Final = Way(_LEARNED, {"name": "textual-inversion"})
 _LORA: Final = Way(_LEARNED, {"name": "lora", "targets": TARGETS})
+_REDRAWN: Final = Way({"name": "learned-img2img", "strength": 0.85}, _LORA.learner, guidance=1.5)
 _PIVOTAL: Final = Way(_LEARNED, {"name": "pivotal", "targets": TARGETS})
 _IMAGIC: Final = {"name": "imagic", "targets": TARGETS}
 _VARIATION: Final = {"name": "variation", "adapter": ADAPTER, "scale": 1.0}
-
-
-def _from_photo(strength: float) -> Way:
-    return replace(_LORA, method={"name": "learned-img2img", "strength": strength})
 
 
 def _inverted(photos: tuple[str, ...] = ("white",), **settings: Any) -> Way:
@@ -68,8 +65,8 @@ WAYS: Final[Mapping[str, Way]] = {
     "background": Way({"name": "background"}),
     "inversion": _WORD,
     "LoRA": _LORA,
-    "LoRA, img2img 0.60": _from_photo(0.60),
-    "LoRA, img2img 0.85": _from_photo(0.85),
+    "LoRA, guidance 1.5": replace(_LORA, guidance=1.5),
+    "LoRA, img2img 0.85": _REDRAWN,
     "pivotal": _PIVOTAL,
     "Imagic 0.3": _imagic(0.3),
     "Imagic 0.7": _imagic(0.7),
