@@ -33,7 +33,7 @@ from likeness.claims import judged
 from likeness.curve import plot
 from likeness.drawing import CONFIG, SIDE, Studio
 from likeness.faults import faults
-from likeness.measures import Measured, measured, summary
+from likeness.measures import Measured, measured, of_true_photos, summary
 from likeness.speed import speed
 from likeness.ways import WAYS
 
@@ -87,6 +87,7 @@ def compare(scenes: Iterator[Pair], studio: Studio, names: Sequence[str]) -> dic
     """
     scorer = ClipScorer(load_settings(CONFIG).scorer)
     products: dict[str, list[Measured]] = {name: [] for name in names}
+    true: list[Measured] = []
     refused = 0
     for whole in scenes:
         pair = whole.reduced(SIDE)
@@ -100,10 +101,12 @@ def compare(scenes: Iterator[Pair], studio: Studio, names: Sequence[str]) -> dic
         if len(rows) < len(names):
             refused += 1
             continue
+        true.append(of_true_photos(pair, scorer))
         for name, row in rows.items():
             products[name].append(row)
-    used = len(next(iter(products.values())))
+    used = len(true)
     return {
+        "true": summary(true) if used else {},
         "ways": {name: summary(each) for name, each in products.items() if each},
         "claims": judged(products) if used else [],
         "photos": {"used": used, "refused": refused},
@@ -118,7 +121,7 @@ def _tables(figures: Mapping[str, Any]) -> Iterator[str]:
         yield f"\n{request}\n"
         yield f"| method | {' | '.join(names)} |"
         yield "|---" * (len(names) + 1) + "|"
-        for way, row in ways.items():
+        for way, row in {**ways, "true photo": figures["true"]}.items():
             if request not in row:
                 continue
             cells = (_cell(name, row[request].get(name)) for name in names)

@@ -62,6 +62,14 @@ def measured(pair: Pair, drawn: Mapping[str, list[Picture]], scorer: ClipScorer)
     return rows
 
 
+def of_true_photos(pair: Pair, scorer: ClipScorer) -> Measured:
+    """What the scorer sees in the true answers: how far to trust it."""
+    return {
+        request.name: _right(request, scorer.embed_images([request.true]), scorer)
+        for request in requests(pair)
+    }
+
+
 def _right(request: Request, embeddings: Any, scorer: ClipScorer) -> dict[str, float]:
     """Share of pictures in which the scorer sees each attribute that was asked for."""
     found = contrasts_of(embeddings, [request.phrasing] * len(embeddings), scorer)

@@ -36,6 +36,7 @@ def test_methods_are_compared_and_nothing_is_drawn_twice(work: Path) -> None:
         row = figures["ways"][name]
         assert set(row) == {"itself", *EDITS, "way"}
         assert all(0 < row[each]["silhouette"]["mean"] <= 1 for each in EDITS)
+    assert figures["true"]["background"]["right colour"]["mean"] == 1
     # The weakest edit is nearest to the photo, and leaves the white ground that was to be wood.
     weak, free = (figures["ways"][name] for name in ("img2img 0.35", "text2img"))
     assert weak["way"]["reconstruction"]["mean"] > free["way"]["reconstruction"]["mean"]
