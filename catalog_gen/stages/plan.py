@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+import pyarrow as pa
 from duckdb import DuckDBPyConnection
 
 from catalog_gen.catalog.product import Rejection
@@ -43,6 +44,7 @@ from catalog_gen.store.products import (
 )
 from catalog_gen.store.prompts import reasons_behind, unsupported_products
 from catalog_gen.store.publications import hold
+from catalog_gen.store.relations import forget_blocks
 from catalog_gen.store.scores import outdated_scores
 
 ALL_SHARDS: Final = None
@@ -128,17 +130,21 @@ def make_plan(catalog: Catalog, *, budget: Budget = NO_LIMIT) -> Plan:
     with catalog.store.peek() as connection:
         relation = incoming_products(connection, products)
         del shop, contents, products  # the relation is a copy
+        pa.default_memory_pool().release_unused()
         diff = feed_diff(connection, relation)
+        forget_blocks(connection)
         changes = replace(diff.changes(active, len(rejections)), platform=platform, skipped=skipped)
         feed = catalog.settings.feed
         refusal = collapse(changes, str(feed.path), feed.shrink_limit)
         seconds = picture_seconds(connection, catalog, drawer)
+        forget_blocks(connection)
         lessons = plan_lessons(connection, views, drawer, budget, relation)
         learned = {each.lesson.lesson_id for each in lessons.taken}
         wishes = list(
             desired_prompts(connection, views, drawer, relation=relation, planned=learned)
         )
         wanted = [recipe.recipe_id for wish in wishes for recipe in wish.recipes]
+        forget_blocks(connection)
         made = made_among(connection, wanted)
         settled = made | given_up_among(connection, wanted)
         left_over = list(_left_over(connection, catalog, drawer))

@@ -10,14 +10,15 @@ from itertools import islice
 from statistics import median
 from typing import Final
 
+import pyarrow as pa
 from duckdb import DuckDBPyConnection
 
 from catalog_gen.diffusion.model_hash import model_parts
 from catalog_gen.fingerprint import sha256_json
 from catalog_gen.look import COLOUR, Look
 from catalog_gen.planning import (
+    NO_LIMIT,
     Budget,
-    Budgeted,
     Costed,
     Pace,
     Reason,
@@ -54,11 +55,12 @@ from catalog_gen.store.prompts import (
     stale_inputs,
     unsupported_products,
 )
+from catalog_gen.store.relations import limit_memory
 from catalog_gen.store.retention import plan_dropped
 from catalog_gen.store.runs import note_figures
 
 #: Wishes stored in one batch.
-SAVED: Final = 20_000
+SAVED: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +150,7 @@ def write_prompts(
     taken = take_over(catalog, stamp)
     parts = model_parts(drawer.model, catalog.home.hashes)
     with catalog.store.writing() as connection:
+        limit_memory(connection, "1GB")  # the indexes of a first night take half of it
         save_model(connection, drawer.hash, catalog.settings.model.id, parts, stamp.now)
         views = compile_views(catalog.settings, known_attributes(connection), drawer.dialect)
         retire_prompts(
@@ -167,14 +170,14 @@ def write_prompts(
         reused -= min(reused, plan_dropped(connection, stamp.run_id, stamp.now))
         unsupported = len(unsupported_products(connection))
         left = budget.after(seconds_of_lessons(connection, stamp.run_id))
-        cut = _cut(connection, catalog, drawer, shards, stamp, left)
+        planned, deferred = _cut(connection, catalog, drawer, shards, stamp, left)
         result = PromptsResult(
             prompts=stored.prompts,
             trimmed=stored.trimmed,
             unsupported=unsupported,
-            planned=len(cut.taken),
+            planned=planned,
             reused=reused,
-            deferred=len(cut.deferred),
+            deferred=deferred,
             set_aside=taken.corrupt,
         )
         _note(connection, result, stamp)
@@ -228,21 +231,26 @@ def _cut(
     shards: Collection[int],
     stamp: Stamp,
     budget: Budget,
-) -> Budgeted:
-    """Defer what exceeds the budget; the positions are those of the open work."""
+) -> tuple[int, int]:
+    """Defer what exceeds the budget; the numbers of pictures to draw and of deferred ones."""
     work = open_candidates(connection, shards, catalog.settings.limits.tries)
-    seconds = picture_seconds(connection, catalog, drawer)
-    cut = within_budget(
-        [Costed(reason, seconds.get(view, 0.0)) for _, view, reason in work], budget
-    )
-    apply_budget(
-        connection,
-        [work[place][0] for place in cut.taken],
-        [work[place][0] for place in cut.deferred],
-        stamp.run_id,
-        stamp.now,
-    )
-    return cut
+    recipe_ids = work["recipe_id"]
+    taken, deferred = recipe_ids, recipe_ids.slice(0, 0)
+    if budget != NO_LIMIT:
+        seconds = picture_seconds(connection, catalog, drawer)
+        reasons, views = work["reason"].to_pylist(), work["view"].to_pylist()
+        cut = within_budget(
+            [
+                Costed(reason, seconds.get(view, 0.0))
+                for reason, view in zip(reasons, views, strict=True)
+            ],
+            budget,
+        )
+        taken, deferred = (
+            recipe_ids.take(pa.array(places, pa.int64())) for places in (cut.taken, cut.deferred)
+        )
+    apply_budget(connection, taken, deferred, stamp.run_id, stamp.now)
+    return len(taken), len(deferred)
 
 
 def picture_seconds(

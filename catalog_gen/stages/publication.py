@@ -12,27 +12,29 @@ from catalog_gen.reporting.channels.channel import CHANNELS, ChannelProduct
 from catalog_gen.settings.publishing import PublishSettings
 from catalog_gen.stages.catalog import Catalog, Stamp
 from catalog_gen.stages.shop_feed import (
-    channel_text,
+    feed_name,
     own_feed,
     raw_texts,
     shop_facts,
-    with_raw_texts,
+    with_raw_text,
+    write_feed,
 )
 from catalog_gen.store.figures import coverage_figures, verdict_figures
-from catalog_gen.store.files import served_folder, write_whole
+from catalog_gen.store.files import give_name, served_folder
 from catalog_gen.store.gates import Gate, save_gates
+from catalog_gen.store.live_products import list_live
 from catalog_gen.store.publications import (
     Publication,
-    candidates_for_publication,
-    damaged_among,
     hold,
     publications,
     publish,
     release_hold,
     rollback_to,
 )
+from catalog_gen.store.relations import limit_memory
 from catalog_gen.store.runs import note_figures
-from catalog_gen.store.showcase import live_products
+from catalog_gen.store.selection import best_pictures, damaged_among, selection_figures
+from catalog_gen.store.unfinished import unfinished_file, unfinished_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +71,10 @@ def publish_best(catalog: Catalog, scorer_hash: str, stamp: Stamp) -> PublishRes
     """
     rubric = load_rubric(catalog.settings.rubric)
     with catalog.store.writing() as connection:
-        selection = candidates_for_publication(connection, rubric.rubric_hash(scorer_hash))
+        limit_memory(connection, "1GB")  # 512 MB are too few for a million verdicts
+        selection = best_pictures(connection, rubric.rubric_hash(scorer_hash))
         figures = coverage_figures(connection)
-        products = len({image.product_id for image in selection})
+        products = selection_figures(connection, selection).products
         coverage = products / figures.active if figures.active else 0.0
         pictures = catalog.store.pictures(connection)
         damaged = damaged_among(connection, pictures, selection, only_new=True)
@@ -113,6 +116,7 @@ def roll_back(catalog: Catalog, publication_id: int | None, stamp: Stamp) -> Pub
         CorruptionError: a picture of it is gone or damaged.
     """
     with catalog.store.writing() as connection:
+        limit_memory(connection)
         if publication_id is None:
             standing = _standing(publications(connection))
             if len(standing) < 2:
@@ -203,26 +207,32 @@ def write_channel_feeds(catalog: Catalog) -> ChannelFeed:
     The feed has all of them, with the gallery's pictures; only an export leaves out what Google
     would refuse. If the shop's feed is Google's, its rows are written back, as in an export.
     """
-    views = list(catalog.settings.views)
-    with catalog.store.reading() as connection:
-        products = [
-            ChannelProduct.of(
-                each.product,
-                (f"images/{each.images[view]}.png" for view in each.ordered_views(views)),
-            )
-            for each in live_products(connection)
-        ]
-    path = catalog.home.site / "feeds" / "google.csv"
-    for folder in (catalog.home.site, path.parent):
-        served_folder(folder)
+    folder = catalog.home.site / "feeds"
+    for each in (catalog.home.site, folder):
+        served_folder(each)
     channel = CHANNELS.get("google")()
     shop = own_feed(catalog, channel)
     back = shop if shop is not None and shop.belongs_to(channel) else None
-    texts = {} if back is not None else raw_texts(shop)
-    products = [with_raw_texts(product, texts) for product in products]
+    path = folder / feed_name(channel, back)
+    views, facts = list(catalog.settings.views), shop_facts(catalog)
     base_url = catalog.settings.publish.base_url
-    text = channel_text(channel, back, products, base_url, shop_facts(catalog))
-    path = path.with_suffix(f".{text.suffix}")
-    if products:
-        write_whole(path, text.content)
-    return ChannelFeed(path, len(products))
+    with (
+        unfinished_folder(catalog.home.root) as scratch,
+        unfinished_file(folder) as (stream, partial),
+    ):
+        with catalog.store.reading() as connection:
+            live = list_live(connection, scratch, () if back is not None else raw_texts(shop))
+        products = (
+            with_raw_text(
+                ChannelProduct.of(
+                    each.product,
+                    (f"images/{each.images[view]}.png" for view in each.ordered_views(views)),
+                ),
+                each.raw,
+            )
+            for each in live
+        )
+        write_feed(stream, channel, back, products, base_url, facts)
+        if live:
+            give_name(stream, partial, path)
+    return ChannelFeed(path, len(live))

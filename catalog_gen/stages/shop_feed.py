@@ -5,11 +5,12 @@ values that the catalog does not store, such as the HTML of descriptions and who
 """
 
 import csv
-import io
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Final
+from io import TextIOWrapper
+from typing import IO, Final, TextIO
 
 from catalog_gen.catalog.feeds import OpenFeed, batches, open_feed
 from catalog_gen.catalog.product import Product
@@ -31,6 +32,7 @@ from catalog_gen.settings.feed import FeedSettings
 from catalog_gen.stages.catalog import Catalog
 from catalog_gen.stages.feed import current_feed
 from catalog_gen.store.figures import feed_platform
+from catalog_gen.store.live_products import RawText
 
 #: Feeds with a header; the columns of the others are those that their rows have.
 _TABULAR: Final = frozenset({"csv", "tsv", "parquet"})
@@ -40,14 +42,6 @@ _AGAIN: Final = "\0"
 _PLACE: Final = "\0line"
 #: Channels that take feeds of any platform.
 _BUILDING: Final = ("google", "meta", "shopify", "woocommerce", "files")
-
-
-@dataclass(frozen=True, slots=True)
-class FeedText:
-    """A feed to be written: its bytes, and its file suffix."""
-
-    content: bytes
-    suffix: str = "csv"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,45 +110,58 @@ def shop_facts(catalog: Catalog) -> ShopFacts:
     return ShopFacts(publish.shop_url, publish.availability, publish.currency)
 
 
-def raw_texts(feed: ShopFeed | None) -> dict[str, tuple[str, str]]:
-    """The feed's unchanged description and whole category path, by product."""
+def raw_texts(feed: ShopFeed | None) -> Iterator[RawText]:
+    """The feed's unchanged descriptions and whole category paths."""
     if feed is None:
-        return {}
-    return {
-        product.product_id: (raw.get("description", ""), without_entities(raw.get("category", "")))
-        for product, _, raw in feed.products()
-    }
+        return
+    for product, _, raw in feed.products():
+        category = without_entities(raw.get("category", ""))
+        yield RawText(product.product_id, raw.get("description", ""), category)
 
 
-def with_raw_texts(product: ChannelProduct, texts: Mapping[str, tuple[str, str]]) -> ChannelProduct:
+def with_raw_text(product: ChannelProduct, raw: RawText | None) -> ChannelProduct:
     """The product with the values that the catalog does not store."""
-    description, category = texts.get(product.product_id, ("", ""))
-    number = category.isdecimal()  # a bare number of Google's taxonomy
+    if raw is None:
+        return product
+    number = raw.category.isdecimal()  # a bare number of Google's taxonomy
     return replace(
         product,
-        description=description or product.description,
-        category=product.category if number or not category else category,
+        description=raw.description or product.description,
+        category=product.category if number or not raw.category else raw.category,
     )
 
 
-def channel_text(
+def feed_name(channel: Channel, back: ShopFeed | None) -> str:
+    """The name of the channel's feed: the suffix is that of the shop's rows, if it has them."""
+    tabs = back is not None and back.feed.table.delimiter == "\t"
+    return f"{channel.name}.{'tsv' if tabs else 'csv'}"
+
+
+def write_feed(
+    stream: IO[bytes],
     channel: Channel,
     back: ShopFeed | None,
-    products: Sequence[ChannelProduct],
+    products: Iterable[ChannelProduct],
     base_url: str,
     facts: ShopFacts,
-) -> FeedText:
-    """The channel's feed: the shop's own rows with new pictures, or newly built rows."""
+) -> None:
+    """Write the channel's feed: the shop's own rows with new pictures, or newly built rows."""
     if back is not None:
         images = {product.product_id: product.images for product in products}
-        return given_back(channel, back, images, base_url)
-    return FeedText(channel.feed(products, base_url, facts).encode("utf-8", "replace"))
+        give_back(stream, channel, back, images, base_url)
+        return
+    with _as_text(stream, "utf-8", "replace") as text:
+        channel.write_feed(text, products, base_url, facts)
 
 
-def given_back(
-    channel: Channel, shop: ShopFeed, images: Mapping[str, tuple[str, ...]], base_url: str
-) -> FeedText:
-    """Every row of the shop's feed unchanged, except for the pictures of these products.
+def give_back(
+    stream: IO[bytes],
+    channel: Channel,
+    shop: ShopFeed,
+    images: Mapping[str, tuple[str, ...]],
+    base_url: str,
+) -> None:
+    """Write every row of the shop's feed unchanged, except for the pictures of these products.
 
     The dialect stays: delimiter, encoding, line ends, column order, quotes; so do the lines that
     are no rows, above the header and below it. XML becomes CSV, and fields of several parts as
@@ -168,23 +175,34 @@ def given_back(
             lines[record.line] = (product.title, links)
     columns = _columns(shop)
     added = channel.added_columns(columns, more=any(len(links) > 1 for _, links in lines.values()))
-    written = _Written(table, columns, added)
-    for row in channel.give_back(_rows(channel, written, lines)):
-        written.write(row)
     encoding = table.encoding if table.format in ("csv", "tsv", "jsonl") else "utf-8"
-    content = written.text().encode(encoding, "surrogateescape")
-    return FeedText(content, "tsv" if table.delimiter == "\t" else "csv")
+    with _as_text(stream, encoding, "surrogateescape") as text:
+        written = _Written(text, table, columns, added)
+        for row in channel.give_back(_rows(channel, written, lines)):
+            written.write(row)
+
+
+@contextmanager
+def _as_text(stream: IO[bytes], encoding: str, errors: str) -> Iterator[TextIO]:
+    """The stream for text, which stays open at the end."""
+    text = TextIOWrapper(stream, encoding, errors, newline="")
+    try:
+        yield text
+    finally:
+        text.detach()
 
 
 class _Written:
     """The feed as it is written: unchanged cells, and lines that are no rows, as they were."""
 
-    def __init__(self, table: Table, columns: tuple[str, ...], added: tuple[str, ...]) -> None:
+    def __init__(
+        self, stream: TextIO, table: Table, columns: tuple[str, ...], added: tuple[str, ...]
+    ) -> None:
+        self._stream = stream
         self._table = table
         self._columns = columns
         self._delimiter = table.delimiter or ","
         self._added = added
-        self._stream = io.StringIO(newline="")
         self._writer = csv.writer(
             self._stream, delimiter=self._delimiter, lineterminator=table.line_end
         )
@@ -225,9 +243,6 @@ class _Written:
             self._put(*self._rows.pop(place), values)
         else:
             self._writer.writerow(values)
-
-    def text(self) -> str:
-        return self._stream.getvalue()
 
     def _put(self, row: WrittenRow, before: list[str], after: list[str]) -> None:
         body = row.text.rstrip("\r\n")

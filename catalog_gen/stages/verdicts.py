@@ -7,23 +7,30 @@ from typing import Final
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from duckdb import DuckDBPyConnection
 from numpy.typing import NDArray
 
+from catalog_gen.arrow_text import text_array
 from catalog_gen.fingerprint import canonical_json
 from catalog_gen.judging.facts import JudgingContext
 from catalog_gen.judging.measurement import Signals
 from catalog_gen.judging.rubric import Rubric, Verdict, judge, load_rubric
 from catalog_gen.judging.scorer import ClipScore
 from catalog_gen.judging.shop_critic import ShopCritic, load_shop_critic
-from catalog_gen.judging.signals.duplicates import Likenesses, Twin, as_bits, nearest_twins
+from catalog_gen.judging.signals.duplicates import Likenesses, Twin, TwinSearch, as_bits
 from catalog_gen.progress import report
 from catalog_gen.recipe import Recipe
 from catalog_gen.settings.views import ViewSettings
 from catalog_gen.stages.catalog import Catalog, Stamp
+from catalog_gen.store.likenesses import (
+    Likeness,
+    likenesses,
+    likenesses_of,
+    scored_ranges,
+)
 from catalog_gen.store.relations import limit_memory
 from catalog_gen.store.runs import note_figures
-from catalog_gen.store.scores import likenesses
 from catalog_gen.store.verdicts import ToJudge, VerdictRow, save_verdicts, unjudged
 
 #: Number of pictures between two reports of progress.
@@ -65,6 +72,7 @@ def judge_found(
     """Judge what ``find`` finds in the database, given the rubric; as ``judge_images``."""
     rubric = load_rubric(catalog.settings.rubric)
     with catalog.store.reading() as connection:
+        limit_memory(connection)
         todo = find(connection, rubric.rubric_hash(scorer_hash))
     if not todo:
         return JudgeResult(0, 0, 0)
@@ -101,17 +109,14 @@ def judge_unstored(
         StoreBusyError: another process holds the database.
     """
     judging = _Judging.of(catalog, scorer_hash, load_rubric(catalog.settings.rubric))
-    with catalog.store.reading() as connection:
-        known = likenesses(connection, scorer_hash, item.view)
-    measured, twin = Signals.from_json(item.signals), None
-    if known.image_ids:
-        pictures = Likenesses(
-            products=_numbered([*known.look_ids, ""]),
-            wishes=_numbered([*known.prompts, item.recipe.prompt]),
-            hashes=as_bits([*known.hashes, measured.text("perceptual_hash")]),
-            embeddings=np.vstack([known.embeddings, item.embedding]),
-        )
-        (twin,) = nearest_twins(pictures, np.array([len(known.image_ids)], dtype=np.int64))
+    asked = Likeness(
+        image_ids=[item.image_id],
+        look_ids=text_array([""]),
+        prompts=text_array([item.recipe.prompt]),
+        hashes=[Signals.from_json(item.signals).text("perceptual_hash")],
+        embeddings=item.embedding[None],
+    )
+    (twin,) = _nearest(catalog, scorer_hash, item.view, asked)
     return judging.row(item, view, twin, stamp)
 
 
@@ -176,29 +181,47 @@ def _twins(
     """
     found: dict[str, Twin | None] = {}
     for view in sorted({item.view for item in todo}):
+        wanted = [item.image_id for item in todo if item.view == view]
         with catalog.store.reading() as connection:
-            limit_memory(connection, "1GB")
-            known = likenesses(connection, scorer_hash, view)
-        wanted = {item.image_id for item in todo if item.view == view}
-        places = [place for place, each in enumerate(known.image_ids) if each in wanted]
-        pictures = Likenesses(
-            products=_numbered(known.look_ids),
-            wishes=_numbered(known.prompts),
-            hashes=as_bits(known.hashes),
-            embeddings=known.embeddings,
-        )
-        twins = nearest_twins(pictures, np.array(places, dtype=np.int64))
-        found.update(zip((known.image_ids[place] for place in places), twins, strict=True))
+            limit_memory(connection)
+            asked = likenesses_of(connection, scorer_hash, view, wanted)
+        twins = _nearest(catalog, scorer_hash, view, asked)
+        found.update(zip(asked.image_ids, twins, strict=True))
     return found
 
 
-def _numbered(names: Sequence[str]) -> NDArray[np.int64]:
-    """Equal numbers for equal names, since comparing numbers is a hundred times faster.
+def _nearest(catalog: Catalog, scorer_hash: str, view: str, asked: Likeness) -> list[Twin | None]:
+    """The twins of pictures among all of a view that are in use.
 
-    By Arrow: NumPy would store a million prompts at the length of the longest, and sort them.
+    These are read in portions, so that memory does not grow with their number, and the database is
+    free while they are compared.
     """
-    indices = pa.array(names, pa.string()).dictionary_encode().indices
-    return np.asarray(indices.to_numpy(), dtype=np.int64)
+    looks, prompts = asked.look_ids.unique(), asked.prompts.unique()
+
+    def prepared(known: Likeness) -> Likenesses:
+        return Likenesses(
+            products=_numbered(known.look_ids, looks),
+            wishes=_numbered(known.prompts, prompts),
+            hashes=as_bits(known.hashes),
+            embeddings=known.embeddings,
+        )
+
+    search = TwinSearch(prepared(asked))
+    with catalog.store.reading() as connection:
+        ranges = list(scored_ranges(connection, scorer_hash))
+    for least, below in ranges:
+        with catalog.store.reading() as connection:
+            limit_memory(connection)
+            known = likenesses(connection, scorer_hash, view, least, below)
+        if known.image_ids:
+            search.compare(prepared(known))
+    return search.twins()
+
+
+def _numbered(names: pa.Array, among: pa.Array) -> NDArray[np.int64]:
+    """The places of names ``among`` others, -1 for none: comparing numbers is faster than text."""
+    places = pc.index_in(names, value_set=among).fill_null(-1)
+    return np.asarray(places.to_numpy(zero_copy_only=False), dtype=np.int64)
 
 
 def _row(

@@ -4,7 +4,7 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 from catalog_gen.store.unfinished import sweep, unfinished_file
 
@@ -19,9 +19,14 @@ def write_whole(path: Path, content: bytes) -> None:
     """
     with unfinished_file(path.parent) as (stream, partial):
         stream.write(content)
-        stream.flush()
-        partial.chmod(0o644)
-        partial.replace(path)
+        give_name(stream, partial, path)
+
+
+def give_name(stream: IO[bytes], partial: Path, path: Path) -> None:
+    """Rename an unfinished file that is written completely, as ``write_whole`` does."""
+    stream.flush()
+    partial.chmod(0o644)
+    partial.replace(path)
 
 
 def served_folder(path: Path) -> None:

@@ -25,7 +25,7 @@ from catalog_gen.store.relations import (
 )
 
 #: Stale inputs held in memory at once.
-FETCHED: Final = 20_000
+FETCHED: Final = 10_000
 #: How many values of an attribute are sampled per view, at most.
 MAX_VALUES: Final = 64
 

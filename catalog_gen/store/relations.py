@@ -158,12 +158,23 @@ def limit_memory(connection: DuckDBPyConnection, limit: str = "512MB") -> None:
     connection.execute(f"SET memory_limit = '{limit}'")
 
 
-def id_ranges(rows: int) -> Iterator[tuple[str, str]]:
+def forget_blocks(connection: DuckDBPyConnection) -> None:
+    """Free what DuckDB has cached of the database's file, which it keeps as long as it may.
+
+    For connections that may not spill, where a limit could make a query fail. Outside of a
+    transaction.
+    """
+    with suppress(duckdb.OutOfMemoryException):  # temporary tables stay, and exceed any limit
+        connection.execute("SET memory_limit = '1KB'")
+    connection.execute("RESET memory_limit")
+
+
+def id_ranges(rows: int, portion: int = PORTION) -> Iterator[tuple[str, str]]:
     """Equal ranges of ids that are hashes: from the first text on, below the second.
 
-    Queries over one range at a time join at most ``PORTION`` of the rows, and sort them, in memory.
+    Queries over one range at a time join about ``portion`` of the rows, and sort them, in memory.
     """
-    parts = -(-rows // PORTION)
+    parts = -(-rows // portion)
     for part in range(parts):
         least, below = (65_536 * each // parts for each in (part, part + 1))
         yield f"{least:04x}", f"{below:04x}" if below < 65_536 else "g"

@@ -13,7 +13,7 @@ from catalog_gen.concept import without_word
 from catalog_gen.recipe import Recipe
 from catalog_gen.store.looks import asking
 from catalog_gen.store.products import PRODUCT_COLUMNS, stored_product
-from catalog_gen.store.relations import id_ranges, only_row, registered_rows, shard_list
+from catalog_gen.store.relations import only_row, registered_rows, shard_list
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,50 +153,6 @@ def outdated_scores(
         {"scorer": scorer, "lookers": lookers},
     ).fetchall()
     return [Outdated(*row) for row in rows]
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class Likeness:
-    """The columns by which N scored pictures of a view are compared."""
-
-    image_ids: list[str]
-    look_ids: list[str]
-    prompts: list[str]
-    hashes: list[str]
-    """Perceptual hashes, as the signals hold them."""
-    embeddings: NDArray[np.float32]
-    """(N, D), of unit length."""
-
-
-def likenesses(connection: DuckDBPyConnection, scorer: str, view: str) -> Likeness:
-    """All pictures of a view that this scorer has seen and active products ask for."""
-    (scored,) = only_row(
-        connection.execute("SELECT count(*) FROM scores WHERE scorer = ?", [scorer])
-    )
-    query = """
-        SELECT scores.image_id, ledger.look_id, recipes.recipe ->> 'prompt' AS prompt,
-            scores.signals ->> 'perceptual_hash' AS hash, scores.embedding
-        FROM scores
-        JOIN wanted_candidates AS ledger
-            ON ledger.recipe_id = scores.image_id AND ledger.status = 'made'
-        JOIN recipes ON recipes.recipe_id = scores.image_id
-        WHERE scores.scorer = $scorer AND ledger.view = $view
-            AND scores.image_id >= $least AND scores.image_id < $below
-        ORDER BY scores.image_id
-        """
-    facts: tuple[list[str], ...] = ([], [], [], [])
-    embeddings: list[NDArray[np.float32]] = []
-    for least, below in id_ranges(scored):
-        ranged = {"scorer": scorer, "view": view, "least": least, "below": below}
-        table = connection.sql(query, params=ranged).to_arrow_table()
-        for known, column in zip(facts, table.columns[:-1], strict=True):
-            known += column.to_pylist()
-        if table.num_rows:
-            numbers = table["embedding"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
-            embeddings.append(numbers.astype(np.float32).reshape(table.num_rows, -1))
-    image_ids, look_ids, prompts, hashes = facts
-    joined = np.concatenate(embeddings) if embeddings else np.empty((0, 0), np.float32)
-    return Likeness(image_ids, look_ids, prompts, hashes, joined)
 
 
 def newest_scorer(connection: DuckDBPyConnection) -> str | None:

@@ -1,7 +1,6 @@
 """The catalog as the gallery shows it: active products with their pictures and failures."""
 
 import json
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Final, Generic, TypeVar
@@ -74,19 +73,6 @@ class ShownProduct:
 
 
 Part = TypeVar("Part", ShownPicture, Trouble)
-
-
-@dataclass(frozen=True, slots=True)
-class LiveProduct:
-    """An active product with the SHA-256 and the id of its live picture by view."""
-
-    product: Product
-    images: dict[str, str]
-    image_ids: dict[str, str]
-
-    def ordered_views(self, views: Sequence[str]) -> list[str]:
-        """The views with a picture in the order of ``views``; views not among them come last."""
-        return _ordered(self.images, views)
 
 
 def _ordered(shown: Iterable[str], views: Sequence[str]) -> list[str]:
@@ -215,24 +201,3 @@ def newest_rejections(connection: DuckDBPyConnection) -> list[Rejection]:
         """
     ).fetchall()
     return [Rejection(*row) for row in rows]
-
-
-def live_products(connection: DuckDBPyConnection) -> list[LiveProduct]:
-    """Active products with at least one live picture, by id."""
-    rows = connection.execute(
-        """
-        SELECT product_id, view, sha256, image_id
-        FROM live_items JOIN images USING (image_id)
-        ORDER BY product_id, view
-        """
-    ).fetchall()
-    images: dict[str, dict[str, str]] = defaultdict(dict)
-    ids: dict[str, dict[str, str]] = defaultdict(dict)
-    for product_id, view, sha256, image_id in rows:
-        images[product_id][view] = sha256
-        ids[product_id][view] = image_id
-    return [
-        LiveProduct(product, images[product.product_id], ids[product.product_id])
-        for product in active_products(connection)
-        if product.product_id in images
-    ]

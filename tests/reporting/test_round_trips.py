@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,8 @@ from catalog_gen.catalog.feeds import open_feed
 from catalog_gen.catalog.readers.reader import READERS
 from catalog_gen.reporting.channels.channel import CHANNELS, ChannelProduct, ShopFacts
 from catalog_gen.settings.feed import FeedSettings
-from catalog_gen.stages.shop_feed import ShopFeed, given_back, raw_texts, with_raw_texts
+from catalog_gen.stages.shop_feed import ShopFeed, raw_texts, with_raw_text
+from catalog_gen.stages.shop_feed import give_back as write_back
 from tests.catalog.test_platforms import AMAZON
 
 CASES = Path(__file__).parents[1] / "catalog" / "platforms"
@@ -36,6 +38,12 @@ def shop_feed(path: Path) -> ShopFeed:
     return ShopFeed(open_feed(path, settings), settings)
 
 
+def given_back(channel: str, shop: ShopFeed, images: Mapping[str, tuple[str, ...]]) -> bytes:
+    stream = io.BytesIO()
+    write_back(stream, CHANNELS.get(channel)(), shop, images, URL)
+    return stream.getvalue()
+
+
 def give_back(path: Path, channel: str, *also: str) -> tuple[ShopFeed, list[dict[str, str]], str]:
     """The feed written back with a new picture ``ID.jpg`` (and these others) per product."""
     shop = shop_feed(path)
@@ -44,8 +52,7 @@ def give_back(path: Path, channel: str, *also: str) -> tuple[ShopFeed, list[dict
         product.product_id: (f"{product.product_id}.jpg", *also)
         for product, _, _ in shop.products()
     }
-    written = given_back(CHANNELS.get(channel)(), shop, images, URL)
-    text = written.content.decode(
+    text = given_back(channel, shop, images).decode(
         "utf-8" if shop.feed.table.format == "xml" else shop.feed.table.encoding
     )
     lines = text.splitlines(keepends=True)[len(shop.feed.table.preamble) :]
@@ -168,11 +175,11 @@ def test_an_older_encoding_and_its_delimiter_stay(tmp_path: Path) -> None:
 def built(case: str, channel: str, facts: ShopFacts) -> list[tuple[dict[str, str], list[str]]]:
     """Rows for another platform, with the values that they lack."""
     shop = shop_feed(CASES / case)
-    texts = raw_texts(shop)
+    texts = {each.product_id: each for each in raw_texts(shop)}
     target = CHANNELS.get(channel)()
     found = []
     for product, _, _ in shop.products():
-        entry = with_raw_texts(ChannelProduct.of(product, ["1.jpg"]), texts)
+        entry = with_raw_text(ChannelProduct.of(product, ["1.jpg"]), texts[product.product_id])
         (row, *_) = target.rows(entry, ["https://cdn.example/1.jpg"], facts)
         found.append((row, target.missing(entry, facts)))
     return found
@@ -324,7 +331,7 @@ def test_every_other_character_stays(
     assert shop.feed.platform == platform
     ((made, _, _),) = [each for each in shop.products() if each[0].title == "Mug"]
     images = {made.product_id: ("new.jpg",)}
-    written = given_back(CHANNELS.get(platform)(), shop, images, URL).content
+    written = given_back(platform, shop, images)
     assert written == data.replace(b"OLD", f"{URL}/new.jpg".encode())
 
 

@@ -22,8 +22,10 @@ from catalog_gen.store.outbox import Outbox
 from catalog_gen.store.outbox_file import DrawnImage
 from catalog_gen.store.products import FeedChanges, record_feed
 from catalog_gen.store.prompts import PromptRow, StaleInput, ViewSpec, save_prompts, stale_inputs
-from catalog_gen.store.publications import Publication, candidates_for_publication, publish
+from catalog_gen.store.publications import LiveImage, Publication, publish
+from catalog_gen.store.relations import registered_rows
 from catalog_gen.store.scores import ScoreRow, save_scores, unscored
+from catalog_gen.store.selection import best_pictures
 from catalog_gen.store.verdicts import Decision, VerdictRow, save_verdicts, unjudged
 
 NIGHT = datetime(2026, 11, 20, 2, 0, tzinfo=UTC)
@@ -107,6 +109,20 @@ def recipe_of(stale: StaleInput, candidate: int = 0, attempt: int = 0) -> Recipe
         width=128,
         height=128,
     )
+
+
+def best(connection: DuckDBPyConnection, rubric: str = RUBRIC) -> list[LiveImage]:
+    """What a night would publish, by product and view."""
+    selection = best_pictures(connection, rubric)
+    rows = connection.execute(f'FROM "{selection}" ORDER BY product_id, view').fetchall()
+    return [LiveImage(*row) for row in rows]
+
+
+def selected(connection: DuckDBPyConnection, images: Sequence[LiveImage]) -> str:
+    """The name of a relation with these pictures."""
+    with registered_rows(connection, "images_to_select", LiveImage, images):
+        connection.execute("CREATE OR REPLACE TEMP TABLE selected AS FROM images_to_select")
+    return "selected"
 
 
 def spoil(store: Store, address: str, content: bytes | None) -> None:
@@ -220,8 +236,8 @@ class Shop:
 
     def publish(self) -> Publication:
         with self.store.writing() as connection:
-            chosen = candidates_for_publication(connection, RUBRIC)
-            return publish(connection, chosen, coverage=1.0, run_id=self.run_id, now=self.now)
+            selection = best_pictures(connection, RUBRIC)
+            return publish(connection, selection, coverage=1.0, run_id=self.run_id, now=self.now)
 
     def refresh(self, products: Iterable[Product]) -> Publication:
         """A whole night."""

@@ -13,7 +13,7 @@ from catalog_gen.errors import CorruptionError, StoreBusyError, StoreError
 from catalog_gen.home import Home
 from catalog_gen.store.connection import Store
 from catalog_gen.store.images import damaged_images
-from catalog_gen.store.relations import limit_memory
+from catalog_gen.store.relations import forget_blocks, limit_memory
 
 HOLD = """
 import sys, duckdb
@@ -165,6 +165,25 @@ def test_a_block_leaves_no_limit_and_no_database_to_the_next(store: Store, tmp_p
         assert known.fetchall() == [(str(other.path),)]
         tables = connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()
         assert ("scratch",) not in tables
+
+
+def test_cached_blocks_are_forgotten_and_temporary_tables_stay(store: Store) -> None:
+    cached = "SELECT sum(memory_usage_bytes) FROM duckdb_memory() WHERE tag = 'BASE_TABLE'"
+    limit = "SELECT current_setting('memory_limit')"
+    with store.writing(checkpoint=True) as connection:
+        connection.execute("CREATE TABLE numbers AS SELECT range, hash(range) FROM range(500000)")
+    with store.peek() as connection:
+        usual = connection.execute(limit).fetchall()
+        connection.execute("CREATE TEMP TABLE kept AS FROM numbers")
+        ((before,),) = connection.execute(cached).fetchall()
+        forget_blocks(connection)
+        ((after,),) = connection.execute(cached).fetchall()
+        assert before > 1_000_000 > after
+        assert connection.execute("SELECT count(*) FROM kept").fetchall() == [(500_000,)]
+        assert connection.execute("SELECT count(*) FROM numbers").fetchall() == [(500_000,)]
+        assert connection.execute(limit).fetchall() == usual
+    with store.reading() as connection:
+        forget_blocks(connection)  # without temporary tables, too
 
 
 def test_spill_files_are_deleted_with_their_folder(store: Store) -> None:

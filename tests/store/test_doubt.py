@@ -4,11 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from catalog_gen.store.publications import candidates_for_publication
 from catalog_gen.store.retries import all_rejected, doubtful
 from catalog_gen.store.scores import Outdated, outdated_scores, unscored
 from catalog_gen.store.verdicts import save_review, unjudged
-from tests.store.shop import RUBRIC, SCORER, Shop, mug
+from tests.store.shop import RUBRIC, SCORER, Shop, best, mug
 
 LATER = '{"critic":"1","lettering":null,"signals":"0"}'
 
@@ -81,7 +80,7 @@ def test_the_critics_answer_decides_between_equal_totals(shop: Shop, fact: str) 
             connection.execute(
                 f"UPDATE verdicts SET {fact} = ? WHERE image_id = ?", [value, image_id]
             )
-        (chosen,) = candidates_for_publication(connection, RUBRIC)
+        (chosen,) = best(connection)
     assert chosen.image_id == ids[1]
 
 

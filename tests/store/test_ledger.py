@@ -1,5 +1,8 @@
 from dataclasses import replace
 
+import pyarrow as pa
+
+from catalog_gen.arrow_text import text_array
 from catalog_gen.fingerprint import SHARDS, shard_of
 from catalog_gen.recipe import Failure
 from catalog_gen.store.figures import drawn_in_run
@@ -17,6 +20,11 @@ from catalog_gen.store.ledger import (
 from catalog_gen.store.prompts import retire_prompts, stale_inputs
 from catalog_gen.store.showcase import shown_products
 from tests.store.shop import PACKSHOT, Shop, mug, recipe_of
+
+
+def ids(*recipe_ids: str) -> pa.ChunkedArray:
+    """As ``open_candidates`` gives them."""
+    return pa.chunked_array([text_array(recipe_ids)])
 
 
 def work_of(shop: Shop, *, include_deferred: bool = False) -> list[WorkItem]:
@@ -95,12 +103,12 @@ def test_a_budget_defers_and_a_later_one_takes(shop: Shop) -> None:
     shop.plan()
     first, second = [item.recipe_id for item in work_of(shop)]
     with shop.store.writing() as connection:
-        apply_budget(connection, [first], [second], "run-x", shop.now)
+        apply_budget(connection, ids(first), ids(second), "run-x", shop.now)
     assert [item.product_id for item in work_of(shop)] == ["mug-1"]
     later = [item for item in work_of(shop, include_deferred=True) if item.deferred]
     assert [item.product_id for item in later] == ["mug-2"]
     with shop.store.writing() as connection:
-        apply_budget(connection, [first, second], [], "run-y", shop.now)
+        apply_budget(connection, ids(first, second), ids(), "run-y", shop.now)
     assert [item.product_id for item in work_of(shop)] == ["mug-1", "mug-2"]
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from duckdb import DuckDBPyConnection
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -16,11 +17,12 @@ from catalog_gen.store.consistency import doubtful_siblings, outliers, uneven_gr
 from catalog_gen.store.figures import coverage_figures, verdict_figures
 from catalog_gen.store.ledger import ledger_counts, open_failures, open_work
 from catalog_gen.store.lineage import lineage_of, products_of
+from catalog_gen.store.live_products import list_live
 from catalog_gen.store.looks import Asker, askers
 from catalog_gen.store.outbox import Outbox
 from catalog_gen.store.prompts import retire_prompts
 from catalog_gen.store.retries import all_rejected
-from catalog_gen.store.showcase import live_products, shown_products
+from catalog_gen.store.showcase import shown_products
 from catalog_gen.store.verdicts import save_review, unreviewed
 from tests.store.shop import Shop
 
@@ -34,6 +36,12 @@ def shirt(size: str, colour: str = "red", title: str = "Shirt", group: str = "sh
         group_id=group,
         attributes={"colour": colour, "size": size},
     )
+
+
+def shown_live(store: Store, connection: DuckDBPyConnection) -> dict[str, dict[str, str]]:
+    """The ids of the live pictures by product and view."""
+    live = list_live(connection, store.home.root)
+    return {each.product.product_id: each.image_ids for each in live}
 
 
 SIZES = tuple(shirt(size) for size in "SML")
@@ -51,7 +59,7 @@ def test_sizes_share_their_pictures(sizes: Shop) -> None:
     with sizes.store.reading() as connection:
         assert ledger_counts(connection).made == 4
         assert [each.reason for each in open_work(connection, None, 3)] == []
-        live = {each.product.product_id: each.image_ids for each in live_products(connection)}
+        live = shown_live(sizes.store, connection)
         red = {live[each.product_id]["packshot"] for each in SIZES}
         assert len(red) == 1
         assert live["Shirt-blue-S"]["packshot"] not in red
@@ -101,17 +109,17 @@ def test_a_new_size_is_drawn_already(sizes: Shop) -> None:
     sizes.refresh([*SIZES, shirt("XL"), shirt("S", "blue")])
     with sizes.store.reading() as connection:
         assert ledger_counts(connection).made == 4
-        live = {each.product.product_id: each.image_ids for each in live_products(connection)}
+        live = shown_live(sizes.store, connection)
     assert live["Shirt-red-XL"] == live["Shirt-red-S"]
 
 
 def test_one_size_in_another_colour_leaves_and_the_others_stay(sizes: Shop) -> None:
     with sizes.store.reading() as connection:
-        before = {each.product.product_id: each.image_ids for each in live_products(connection)}
+        before = shown_live(sizes.store, connection)
     changed = Product("Shirt-red-M", "Shirt", "shirt", "", "shirt", "", {"colour": "green"})
     sizes.refresh([shirt("S"), changed, shirt("L"), shirt("S", "blue")])
     with sizes.store.reading() as connection:
-        after = {each.product.product_id: each.image_ids for each in live_products(connection)}
+        after = shown_live(sizes.store, connection)
         assert ledger_counts(connection).made == 6
     assert after["Shirt-red-M"] != before["Shirt-red-M"]
     assert all(after[name] == before[name] for name in before if name != "Shirt-red-M")

@@ -14,14 +14,14 @@ from catalog_gen.store import snapshot as snapshot_module
 from catalog_gen.store.figures import feed_figures, verdict_figures
 from catalog_gen.store.gates import Gate, last_gates, save_gates
 from catalog_gen.store.prompts import reasons_behind
-from catalog_gen.store.publications import candidates_for_publication, newest_publication
+from catalog_gen.store.publications import newest_publication
 from catalog_gen.store.replays import ReplayRow, next_to_replay, save_replays, unexplained_drift
 from catalog_gen.store.runs import last_runs, start_run
 from catalog_gen.store.scores import newest_signals, unscored
 from catalog_gen.store.showcase import newest_rejections
 from catalog_gen.store.snapshot import KEPT, publish_snapshot, query_snapshot
 from catalog_gen.store.verdicts import save_review, unjudged
-from tests.store.shop import NIGHT, RUBRIC, SCORER, Shop, mug
+from tests.store.shop import NIGHT, RUBRIC, SCORER, Shop, best, mug
 
 #: The clock is ahead by so much, until it is put right.
 AHEAD = timedelta(days=20)
@@ -40,14 +40,10 @@ def put_right(shop: Shop) -> Shop:
 
 def test_the_last_word_of_a_person_counts(put_right: Shop) -> None:
     with put_right.store.writing() as connection:
-        (image_id,) = {
-            each.image_id
-            for each in candidates_for_publication(connection, RUBRIC)
-            if each.product_id == "mug-2"
-        }
+        (image_id,) = {each.image_id for each in best(connection) if each.product_id == "mug-2"}
         for decision, now in (("accepted", NIGHT + AHEAD), ("rejected", NIGHT)):
             save_review(connection, image_id, decision, reviewer="Ana", note="", now=now)
-        chosen = candidates_for_publication(connection, RUBRIC)
+        chosen = best(connection)
         assert "mug-2" not in {each.product_id for each in chosen}
         assert verdict_figures(connection).rejected == 1
         decided = "SELECT decision FROM lineage WHERE product_id = 'mug-2'"

@@ -10,14 +10,13 @@ from catalog_gen.store.figures import verdict_figures
 from catalog_gen.store.pictures.in_database import InDatabase
 from catalog_gen.store.publications import (
     LiveImage,
-    candidates_for_publication,
     live_at,
     publications,
     publish,
     rollback_to,
 )
 from catalog_gen.store.verdicts import save_review, unjudged
-from tests.store.shop import NIGHT, RUBRIC, SCORER, Shop, mug, rolled_back
+from tests.store.shop import NIGHT, RUBRIC, SCORER, Shop, best, mug, rolled_back, selected
 
 selections = st.dictionaries(
     st.tuples(st.sampled_from("abc"), st.sampled_from(["packshot", "lifestyle"])),
@@ -44,7 +43,8 @@ def test_the_live_set_of_every_past_moment_can_be_queried(
         )
         for number, chosen in enumerate(sets):
             now = NIGHT + timedelta(days=number)
-            made = publish(memory, chosen, coverage=number / 10, run_id="run", now=now)
+            selection = selected(memory, chosen)
+            made = publish(memory, selection, coverage=number / 10, run_id="run", now=now)
             shown = {image.image_id for image in chosen}
             assert (made.publication_id, made.images) == (number + 1, len(shown))
         for number, chosen in enumerate(sets):
@@ -87,13 +87,13 @@ def test_people_overrule_the_rubric(shop: Shop) -> None:
     shop.decisions = {"mug-2": "rejected"}
     shop.refresh([mug(1), mug(2)])
     with shop.store.writing() as connection:
-        (chosen,) = candidates_for_publication(connection, RUBRIC)
+        (chosen,) = best(connection)
         bad = connection.execute(
             "SELECT image_id FROM lineage WHERE product_id = 'mug-2' ORDER BY candidate"
         ).fetchall()[1][0]
         save_review(connection, chosen.image_id, "rejected", reviewer="Ana", note="", now=shop.now)
         save_review(connection, bad, "accepted", reviewer="Ana", note="fine", now=shop.now)
-        first, second = candidates_for_publication(connection, RUBRIC)
+        first, second = best(connection)
     assert (first.product_id, second.product_id) == ("mug-1", "mug-2")
     assert first.image_id != chosen.image_id
     assert second.image_id == bad
@@ -102,11 +102,11 @@ def test_people_overrule_the_rubric(shop: Shop) -> None:
 def test_only_this_rubric_and_current_wishes_count(shop: Shop) -> None:
     shop.refresh([mug(1), mug(2)])
     with shop.store.reading() as connection:
-        assert candidates_for_publication(connection, "another rubric") == []
+        assert best(connection, "another rubric") == []
     shop.record([mug(1, colour="green")])
     shop.plan()
     with shop.store.reading() as connection:
-        assert candidates_for_publication(connection, RUBRIC) == []
+        assert best(connection) == []
 
 
 def test_rolling_back_to_nothing_known(shop: Shop) -> None:

@@ -57,7 +57,7 @@ def hamming(one: str, other: str) -> int:
 
 
 def as_bits(hashes: Sequence[str]) -> NDArray[np.uint64]:
-    """Hashes as (N,) integers, for ``nearest_twins``."""
+    """Hashes as (N,) integers, for ``TwinSearch``."""
     return np.array([int(each, 16) for each in hashes], dtype=np.uint64)
 
 
@@ -85,34 +85,47 @@ class Twin:
     """1 minus the cosine of the embeddings, 0..2: 0 the same."""
 
 
-def nearest_twins(pictures: Likenesses, asked: NDArray[np.int64]) -> list[Twin | None]:
-    """The twins of the pictures with indices ``asked``; None: no other product to compare with.
+class TwinSearch:
+    """The twins of the pictures of ``asked`` among others, which may come in portions.
 
     Products with the same prompt are meant to look similar and are not compared.
     """
-    found: list[Twin | None] = []
-    size = max(1, _TOGETHER // max(1, len(pictures.products)))
-    for start in range(0, len(asked), size):
-        own = asked[start : start + size, None]
-        related = (pictures.products[own] == pictures.products) | (
-            pictures.wishes[own] == pictures.wishes
-        )
-        bits = np.bitwise_count(pictures.hashes[own] ^ pictures.hashes)
-        nearest_bits = np.where(related, _NO_BITS, bits).min(axis=1)
-        cosines = pictures.embeddings[own[:, 0]] @ pictures.embeddings.T
-        nearest = 1 - np.where(related, -np.inf, cosines).max(axis=1)
-        found += [
-            None if alone else Twin(int(fewest), round(max(0.0, float(distance)), _DIGITS))
-            for alone, fewest, distance in zip(
-                related.all(axis=1), nearest_bits, nearest, strict=True
+
+    def __init__(self, asked: Likenesses) -> None:
+        self._asked = asked
+        count = len(asked.products)
+        self._bits = np.full(count, _NO_BITS, dtype=np.int64)
+        self._cosines = np.full(count, -np.inf, dtype=np.float32)
+
+    def compare(self, others: Likenesses) -> None:
+        """Look among further pictures; those asked for may be among them."""
+        asked = self._asked
+        size = max(1, _TOGETHER // max(1, len(others.products)))
+        for start in range(0, len(asked.products), size):
+            own = slice(start, start + size)
+            related = (asked.products[own, None] == others.products) | (
+                asked.wishes[own, None] == others.wishes
             )
+            bits = np.bitwise_count(asked.hashes[own, None] ^ others.hashes)
+            bits = np.where(related, _NO_BITS, bits).min(axis=1, initial=_NO_BITS)
+            self._bits[own] = np.minimum(self._bits[own], bits)
+            cosines = asked.embeddings[own] @ others.embeddings.T
+            nearest = np.where(related, -np.inf, cosines).max(axis=1, initial=-np.inf)
+            self._cosines[own] = np.maximum(self._cosines[own], nearest)
+
+    def twins(self) -> list[Twin | None]:
+        """The twins so far; None: no other product to compare with."""
+        return [
+            None
+            if fewest == _NO_BITS
+            else Twin(int(fewest), round(max(0.0, float(distance)), _DIGITS))
+            for fewest, distance in zip(self._bits, 1 - self._cosines, strict=True)
         ]
-    return found
 
 
 def _measure(picture: "Picture") -> dict[str, Value]:
     return {"perceptual_hash": perceptual_hash(picture.luma)}
 
 
-#: It has no facts: near-duplicates are found by comparing pictures, see ``nearest_twins``.
+#: It has no facts: near-duplicates are found by comparing pictures, see ``TwinSearch``.
 SIGNAL: Final = Signal(facts={}, measure=_measure)

@@ -7,12 +7,11 @@ rules are those that the channels publish; passports have the rules for a pictur
 """
 
 import csv
-import io
 import re
 from abc import ABC
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar, Final
+from typing import ClassVar, Final, TextIO
 from urllib.parse import quote
 
 from catalog_gen.catalog.product import Product
@@ -148,26 +147,28 @@ class Channel(ABC):
         """The required values that a product's first row lacks."""
         return [name for name in self.required if not row.get(name)]
 
-    def feed(
-        self, products: Iterable[ChannelProduct], base_url: str, shop: ShopFacts | None = None
-    ) -> str:
-        """The feed as CSV, ordered by product id, so the same catalog gives the same text.
+    def write_feed(
+        self,
+        stream: TextIO,
+        products: Iterable[ChannelProduct],
+        base_url: str,
+        shop: ShopFacts | None = None,
+    ) -> None:
+        """Write the feed as CSV, with the products in their order.
 
         Raises:
             ValueError: a product has no picture; a channel would reject it.
         """
-        text = io.StringIO(newline="")
-        writer = csv.DictWriter(text, self.columns, restval="", lineterminator="\n")
+        writer = csv.DictWriter(stream, self.columns, restval="", lineterminator="\n")
         writer.writeheader()
         cell = safe_cell if self.for_people else one_line
-        for product in sorted(products, key=lambda each: each.product_id):
+        for product in products:
             if not product.images:
                 name = product.product_id
                 raise ValueError(f"product {name!r} has no picture; leave it out of the feed")
             links = picture_links(base_url, product.images)
             for row in self.rows(product, links, shop or ShopFacts()):
                 writer.writerow({name: cell(value) for name, value in row.items()})
-        return text.getvalue()
 
     def added_columns(self, names: Sequence[str], *, more: bool = False) -> tuple[str, ...]:
         """The picture columns that the shop's own feed lacks.

@@ -45,10 +45,6 @@ class Pictures(ABC):
         """The file on this machine that contains only this picture; None: there is none."""
         return None
 
-    def absent(self, addresses: Iterable[str]) -> set[str]:
-        """Those of these pictures that are gone, found without reading their bytes."""
-        return set(addresses).difference(address for address, _ in self.listed())
-
     def broken(self, addresses: Iterable[str]) -> set[str]:
         """Those of these pictures whose bytes are gone, or do not hash to their address.
 
