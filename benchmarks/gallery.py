@@ -14,7 +14,8 @@ import resource
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -24,11 +25,14 @@ from typing import Any, Final
 
 import numpy as np
 
+from catalog_gen.fingerprint import sha256_text
 from catalog_gen.imaging.encode import encode, encode_png
-from catalog_gen.reporting.gallery import write_gallery
+from catalog_gen.reporting.gallery import Differences, WantedPicture, write_gallery
 from catalog_gen.reporting.gallery_data import (
+    GalleryCounts,
     GalleryData,
     GalleryImage,
+    GalleryPart,
     GalleryPassport,
     GalleryProduct,
     GalleryView,
@@ -39,18 +43,43 @@ CATEGORIES: Final = ("mug", "bottle", "bowl", "vase", "chair", "backpack")
 VIEWS: Final = ("packshot", "lifestyle")
 CHANGED: Final = 100
 OPENED: Final = 3
+#: Products of a data file.
+_PART: Final = 16
 _WHY: Final = "It shows what was asked for, with a similarity of 0.312 and a margin of 0.087."
 _CHECK: Final = ("passed", "The product fills 78 % of the picture; at least 75 % is asked for.")
 
 
+@dataclass(frozen=True, slots=True)
 class Drawn:
-    """One small picture for each colour, shared by the products."""
+    """Products in parts of sixteen, and one small picture for each colour, which they share."""
 
-    def png(self, image: GalleryImage) -> bytes:
+    count: int
+    changed: int
+
+    def parts(self) -> list[GalleryPart]:
+        """The parts; those with a changed product are made of something else."""
+        return [
+            GalleryPart(number, sha256_text(f"{number} {number * _PART < self.changed}"))
+            for number in range(-(-self.count // _PART))
+        ]
+
+    def products(self, parts: Sequence[GalleryPart]) -> Iterator[list[GalleryProduct]]:
+        """Made-up products."""
+        for part in parts:
+            start = part.number * _PART
+            numbers = range(start, min(start + _PART, self.count))
+            yield [_product(number, changed=number < self.changed) for number in numbers]
+
+    def differences(self, present: Iterator[tuple[str, int]]) -> Differences:
+        """All pictures that are not there."""
+        found = dict(present)
+        return Differences([WantedPicture("", name) for name in PICTURES if name not in found], ())
+
+    def png(self, picture: WantedPicture) -> bytes:
         """The PNG of a picture."""
-        return PICTURES[image.sha256]
+        return PICTURES[picture.sha256]
 
-    def file(self, image: GalleryImage) -> Path | None:
+    def file(self, picture: WantedPicture) -> Path | None:
         """There is none: the pictures are in memory."""
         return None
 
@@ -75,18 +104,16 @@ def _pictures() -> dict[str, bytes]:
 PICTURES: Final = _pictures()
 
 
-def products(count: int, changed: int = 0) -> Iterator[GalleryProduct]:
-    """Made-up products by id, the first of them changed."""
-    for number in range(count):
-        colour = COLOURS[(number + (number < changed)) % len(COLOURS)]
-        category = CATEGORIES[number % len(CATEGORIES)]
-        yield GalleryProduct(
-            f"sku-{number:07d}",
-            f"{colour.title()} {category.title()} of glazed stoneware, 350 ml, No. {number}",
-            category,
-            tuple(_view(number, view, colour, category) for view in range(len(VIEWS))),
-            {"colour": colour, "material": "stoneware", "price": f"{number % 90 + 9}.00 EUR"},
-        )
+def _product(number: int, *, changed: bool) -> GalleryProduct:
+    colour = COLOURS[(number + changed) % len(COLOURS)]
+    category = CATEGORIES[number % len(CATEGORIES)]
+    return GalleryProduct(
+        f"sku-{number:07d}",
+        f"{colour.title()} {category.title()} of glazed stoneware, 350 ml, No. {number}",
+        category,
+        tuple(_view(number, view, colour, category) for view in range(len(VIEWS))),
+        {"colour": colour, "material": "stoneware", "price": f"{number % 90 + 9}.00 EUR"},
+    )
 
 
 def _view(number: int, view: int, colour: str, category: str) -> GalleryView:
@@ -191,6 +218,7 @@ def _write(count: int, changed: int, folder: Path) -> tuple[float, int]:
     """Seconds, and how many data files were written."""
     before = {file.name: file.stat().st_mtime_ns for file in folder.glob("data/*.js")}
     started = perf_counter()
+    source = Drawn(count, changed)
     data = GalleryData(
         title="Benchmark",
         # The same page, byte for byte, as long as the products are.
@@ -199,9 +227,10 @@ def _write(count: int, changed: int, folder: Path) -> tuple[float, int]:
         publication_id=1,
         coverage=0.9,
         views=VIEWS,
-        products=products(count, changed),
+        counts=GalleryCounts(count, 0, 0, 0, 0, 0),
+        parts=source.parts(),
     )
-    write_gallery(data, folder, Drawn())
+    write_gallery(data, folder, source)
     seconds = perf_counter() - started
     return seconds, sum(
         before.get(file.name) != file.stat().st_mtime_ns for file in folder.glob("data/*.js")

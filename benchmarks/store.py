@@ -167,7 +167,7 @@ def _planned(shop: Any, products: int) -> list[str]:
 
 def _drawn(recipes: Sequence[str], size: int) -> Iterator[Any]:
     """Pictures of incompressible bytes between a PNG's first and last."""
-    from catalog_gen.reporting.gallery import PNG_END
+    from catalog_gen.reporting.site_folder import PNG_END
     from catalog_gen.store.outbox_file import DrawnImage
 
     start = b"\x89PNG\r\n\x1a\n"

@@ -17,7 +17,7 @@ from catalog_gen.cli.preflight import looks
 from catalog_gen.cli.storage import nights_left, storage_text
 from catalog_gen.errors import CatalogError, CorruptionError, InfrastructureError
 from catalog_gen.home import Home
-from catalog_gen.reporting.site_folder import abandoned_files, torn_files
+from catalog_gen.reporting.site_checks import abandoned_files, torn_files
 from catalog_gen.settings.catalog import CatalogSettings, load_settings
 from catalog_gen.stages.catalog import Catalog
 from catalog_gen.stages.plan import make_plan

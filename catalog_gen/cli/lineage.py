@@ -15,7 +15,7 @@ from catalog_gen.judging.passports import Outcome, Slot, Stamped
 from catalog_gen.method import described
 from catalog_gen.settings.catalog import load_settings
 from catalog_gen.stages.identify import identify
-from catalog_gen.stages.passports import stamp_pictures
+from catalog_gen.stages.passports import Stamper, stamp_picture
 from catalog_gen.store.connection import Store
 from catalog_gen.store.lineage import ProductsOf, lineage_of, products_of
 from catalog_gen.store.showcase import live_views
@@ -46,9 +46,8 @@ def run(image: str, config: Path, as_json: bool) -> None:
         if facts["live"]:
             views = live_views(connection, products.showing[0], views)
         slot: Slot = "main" if facts["view"] == views[0] else "additional"
-        shown = (facts["image_id"], slot)
-        today = datetime.now(UTC).date()
-        stamped = stamp_pictures(connection, settings, [shown], today)[shown]
+        stamper = Stamper.of(settings, datetime.now(UTC).date())
+        stamped = stamp_picture(connection, stamper, facts["image_id"], slot)
     if as_json:
         passports = {
             name: {**asdict(each), "passed": each.passed} for name, each in stamped.items()

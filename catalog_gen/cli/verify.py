@@ -5,7 +5,7 @@ from dataclasses import asdict
 from catalog_gen.cli.output import answers, print_json
 from catalog_gen.errors import CorruptionError
 from catalog_gen.home import Home
-from catalog_gen.reporting.site_folder import damaged_files
+from catalog_gen.reporting.site_checks import damaged_files
 from catalog_gen.store.connection import Store
 from catalog_gen.store.outbox import Outbox
 from catalog_gen.store.verify import verify

@@ -21,6 +21,7 @@ from catalog_gen.toml_file import load_toml
 ImageFormat = Literal["PNG", "JPEG", "WEBP"]
 Outcome = Literal["passed", "failed", "coming", "not measured"]
 Slot = Literal["main", "additional"]
+Phase = Literal["coming", "in force", "over"]
 
 #: Facts that rules may use: those of the signals, then those of the file.
 MEASURED: Final = frozenset(
@@ -55,14 +56,16 @@ class PassportRule(Chosen):
             raise ValueError(f"{self.says!r} may hold {{value}} and {{percent}} only") from error
         return self
 
-    def holds(self, day: date) -> bool:
-        """Whether the rule is in force."""
-        begun = self.since is None or day >= self.since
-        return begun and (self.until is None or day < self.until)
+    def phase(self, day: date) -> Phase:
+        """All that a day decides about the rule's results."""
+        if self.until is not None and day >= self.until:
+            return "over"
+        return "coming" if self.since is not None and day < self.since else "in force"
 
     def check(self, value: float | None, day: date) -> "Check | None":
         """Apply the rule to a value on a day; None if it has expired."""
-        if self.until is not None and day >= self.until:
+        phase = self.phase(day)
+        if phase == "over":
             return None
         if value is None:
             return Check(self.fact, "not measured", f"{self.fact} was not measured")
@@ -70,7 +73,7 @@ class PassportRule(Chosen):
         high = float("inf") if self.at_most is None else self.at_most
         kept = low <= value <= high
         words = f"{worded(self.says, value)} ({self._range})"
-        if self.since is not None and day < self.since:
+        if phase == "coming":
             fate = "will pass" if kept else "will fail"
             return Check(self.fact, "coming", f"{words}: {fate} from {self.since} on")
         return Check(self.fact, "passed" if kept else "failed", words)
@@ -123,7 +126,7 @@ class Passport(Chosen):
         """
         factors = [1.0]
         for rule in self.rules:
-            if rule.at_least is None or not rule.holds(day):
+            if rule.at_least is None or rule.phase(day) != "in force":
                 continue
             if rule.fact in ("shorter_side", "longer_side"):
                 side = min(width, height) if rule.fact == "shorter_side" else max(width, height)

@@ -2,14 +2,14 @@
 
 The folder needs no network and no server. ``index.html`` holds style and script, ``data/`` the
 products (see ``gallery_script``), ``images/`` the pictures and ``photos/`` the reference photos
-that edits began with. Products stream through: memory is for one data file of them, the index, and
-the names of the pictures.
+that edits began with. Products are shown in parts, a data file each, and a part whose file was made
+from the same is not looked at: its rows are taken from the former index. Memory is for one part,
+the index, and a line for each data file.
 """
 
 import base64
 import hashlib
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from importlib import resources
@@ -22,27 +22,48 @@ from markupsafe import Markup
 from catalog_gen.reporting.gallery_data import (
     GalleryData,
     GalleryImage,
+    GalleryPart,
     GalleryProduct,
 )
-from catalog_gen.reporting.gallery_script import GalleryIndex, chunked, data_file
+from catalog_gen.reporting.gallery_former import FormerData
+from catalog_gen.reporting.gallery_script import GalleryIndex, data_file, index_rows
 from catalog_gen.reporting.site_folder import SiteFolder
+from catalog_gen.reporting.site_manifest import DataFile
 
 #: Longest value of a rejected row that is shown; a feed can hold a whole page in one field.
 _LONGEST_VALUE: Final = 160
-#: The final bytes of complete files: PNG's chunk IEND and its checksum, JPEG's marker EOI.
-PNG_END: Final = b"IEND\xaeB`\x82"
-JPEG_END: Final = b"\xff\xd9"
 #: Rows of each list below the grid: they are in the page itself.
 LISTED: Final = 200
 
 
-class PictureSource(Protocol):
-    """Where the files beside the page come from; called only for missing files."""
+class WantedPicture(NamedTuple):
+    """A picture that the page shows, by its id and the SHA-256 of its PNG."""
 
-    def png(self, image: GalleryImage) -> bytes:
+    image_id: str
+    sha256: str
+
+
+class Differences(NamedTuple):
+    """How the pictures that are there differ from those that the page shows."""
+
+    missing: Iterable[WantedPicture]
+    surplus: Sequence[str]
+    """Addresses."""
+
+
+class GallerySource(Protocol):
+    """What the page shows, asked for only where it is to be written."""
+
+    def products(self, parts: Sequence[GalleryPart]) -> Iterator[Sequence[GalleryProduct]]:
+        """The products of each of these parts, in order."""
+
+    def differences(self, present: Iterator[tuple[str, int]]) -> Differences:
+        """Compare pictures that are there, by address and size, with those that products show."""
+
+    def png(self, picture: WantedPicture) -> bytes:
         """The picture's PNG, checked."""
 
-    def file(self, image: GalleryImage) -> Path | None:
+    def file(self, picture: WantedPicture) -> Path | None:
         """A file with the same bytes that never changes, to be linked; None: there is none."""
 
     def photo(self, product: GalleryProduct, sha256: str) -> bytes | None:
@@ -52,110 +73,113 @@ class PictureSource(Protocol):
         """What was cut out of that photo, likewise; None, too, if the mask is gone."""
 
 
-class Trouble(NamedTuple):
-    """A view that could not be drawn."""
-
-    product: GalleryProduct
-    view: str
-    kind: str
-    words: str
-
-
-class _Counts:
-    """The figures at the top of the page. A picture that products share counts once."""
-
-    def __init__(self) -> None:
-        self.by_name = Counter[str]()
-        self._shared: set[tuple[str, bool]] = set()
-
-    def add(self, product: GalleryProduct) -> None:
-        self.by_name["products"] += 1
-        for view in product.views:
-            self.by_name["failed"] += bool(view.failures)
-            self.by_name["troubles"] += len(view.failures) + bool(view.unsupported)
-            for image in view.images:
-                self.by_name[image.decision] += self._is_new(image, live=False)
-                self.by_name["live"] += image.live and self._is_new(image, live=True)
-
-    def _is_new(self, image: GalleryImage, *, live: bool) -> bool:
-        if image.products == 1:
-            return True
-        key = image.image_id, live
-        known = key in self._shared
-        self._shared.add(key)
-        return not known
-
-
-def write_gallery(data: GalleryData, folder: Path, source: PictureSource) -> Path:
-    """Write the page into ``folder`` with all that it shows; returns the page's path.
-
-    The page is replaced atomically, after its data and pictures; files that it no longer shows are
-    deleted afterwards. Files that have the right bytes are left alone; torn ones are written anew.
+def write_gallery(data: GalleryData, folder: Path, source: GallerySource) -> Path:
+    """Write the page, its data and missing pictures below ``folder``; returns the page's path.
 
     Raises:
         OSError: the folder can't be written.
     """
-    index, counts = GalleryIndex(data.views), _Counts()
-    listed: list[Trouble] = []
     with SiteFolder(folder) as site:
-        for products in chunked(data.products):
-            shown = [_with_files(product, site, source) for product in products]
-            name, content = data_file(shown)
-            site.put(f"data/{name}.js", content)
-            index.add(name, shown)
-            for product in shown:
-                counts.add(product)
-                listed += list(_troubles(product))[: LISTED - len(listed)]
+        index = _write_data(data, site, source)
         path, content = index.file()
         site.put(path, content)
-        page = _render(data, path, counts.by_name, listed)
-        return site.finish(page.encode("utf-8", "replace"))
+        _write_pictures(site, source)
+        page = _render(data, path).encode("utf-8", "replace")
+        return site.finish(page, index=path, data=index.files)
 
 
-def _with_files(product: GalleryProduct, site: SiteFolder, source: PictureSource) -> GalleryProduct:
-    """Put the product's pictures and photos into the folder; photos that are gone are left out."""
-
-    def with_photo(image: GalleryImage) -> GalleryImage:
-        path = f"images/{image.sha256}.png"
-        if not site.keeps(path, PNG_END):
-            site.put(path, source.png(image), same=source.file(image))
-        if not image.photo_sha256:
-            return image
-        path = f"photos/{image.photo_sha256}.jpg"
-        if not site.keeps(path, JPEG_END):
-            photo = source.photo(product, image.photo_sha256)
-            if photo is None:
-                return replace(image, photo_sha256="", mask_sha256="")
-            site.put(path, photo)
-        return with_cutout(image)
-
-    def with_cutout(image: GalleryImage) -> GalleryImage:
-        path = f"photos/{image.mask_sha256}.jpg"
-        if not image.mask_sha256 or site.keeps(path, JPEG_END):
-            return image
-        cutout = source.cutout(product, image)
-        if cutout is None:
-            return replace(image, mask_sha256="")
-        site.put(path, cutout)
-        return image
-
-    return replace(
-        product,
-        views=tuple(
-            replace(view, images=tuple(map(with_photo, view.images))) for view in product.views
-        ),
+def _write_data(data: GalleryData, site: SiteFolder, source: GallerySource) -> GalleryIndex:
+    """Write the data files of parts that changed, and collect the index."""
+    index, former = GalleryIndex(data.views), FormerData(site)
+    files = [former.kept(part.made_of) for part in data.parts]
+    products = source.products(
+        [part for part, file in zip(data.parts, files, strict=True) if file is None]
     )
+    for part, file in zip(data.parts, files, strict=True):
+        if file is not None:
+            index.add(file, former.rows(file))
+        else:
+            index.add(*_write_part(part, next(products), data.views, site, source))
+    return index
 
 
-def _troubles(product: GalleryProduct) -> Iterator[Trouble]:
-    for view in product.views:
-        if view.unsupported:
-            yield Trouble(product, view.name, "not supported", view.unsupported)
-        for failure in view.failures:
-            yield Trouble(product, view.name, "failed", failure)
+def _write_part(
+    part: GalleryPart,
+    products: Sequence[GalleryProduct],
+    views: Sequence[str],
+    site: SiteFolder,
+    source: GallerySource,
+) -> tuple[DataFile, bytes]:
+    """Write a part's data file and its photos; returns it with its rows of the index."""
+    shown = _WithPhotos(site, source)
+    products = [shown.of(product) for product in products]
+    path, content = data_file(products)
+    site.put(path, content)
+    rows, categories = index_rows(products, views)
+    made_of = "" if shown.lacking else part.made_of
+    photos = tuple(sorted(shown.photos))
+    return DataFile(made_of, path, len(products), len(rows), categories, photos), rows
 
 
-def _render(data: GalleryData, index: str, counts: Counter[str], listed: list[Trouble]) -> str:
+class _WithPhotos:
+    """Puts products' photos into the folder; photos that are gone are left out.
+
+    Attributes:
+        photos: paths of those that are shown.
+        lacking: whether any is gone.
+    """
+
+    def __init__(self, site: SiteFolder, source: GallerySource) -> None:
+        self._site = site
+        self._source = source
+        self.photos: set[str] = set()
+        self.lacking = False
+
+    def of(self, product: GalleryProduct) -> GalleryProduct:
+        """The product with the photos that it has."""
+        return replace(
+            product,
+            views=tuple(
+                replace(view, images=tuple(self._image(product, each) for each in view.images))
+                for view in product.views
+            ),
+        )
+
+    def _image(self, product: GalleryProduct, image: GalleryImage) -> GalleryImage:
+        def photo() -> bytes | None:
+            return self._source.photo(product, image.photo_sha256)
+
+        def cutout() -> bytes | None:
+            return self._source.cutout(product, image)
+
+        if not self._shows(image.photo_sha256, photo):
+            return replace(image, photo_sha256="", mask_sha256="")
+        return image if self._shows(image.mask_sha256, cutout) else replace(image, mask_sha256="")
+
+    def _shows(self, sha256: str, make: Callable[[], bytes | None]) -> bool:
+        """Whether the photo is in the folder now; True if the picture has none."""
+        if not sha256:
+            return True
+        path = f"photos/{sha256}.jpg"
+        if not self._site.keeps(path):
+            content = make()
+            if content is None:
+                self.lacking = True
+                return False
+            self._site.put(path, content)
+        self.photos.add(path)
+        return True
+
+
+def _write_pictures(site: SiteFolder, source: GallerySource) -> None:
+    missing, surplus = source.differences(site.pictures())
+    site.drop(surplus)
+    for picture in missing:
+        path = f"images/{picture.sha256}.png"
+        site.put(path, source.png(picture), same=source.file(picture))
+
+
+def _render(data: GalleryData, index: str) -> str:
     """The page as HTML. All product text is data in it, never markup or script."""
     style, script = _asset("gallery.css"), _asset("gallery.js")
     return (
@@ -164,8 +188,6 @@ def _render(data: GalleryData, index: str, counts: Counter[str], listed: list[Tr
         .render(
             data=data,
             index=index,
-            counts=counts,
-            troubles=listed,
             rejections=data.rejections[:LISTED],
             longest=_LONGEST_VALUE,
             style=Markup(style),

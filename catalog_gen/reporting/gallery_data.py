@@ -1,6 +1,6 @@
 """What the gallery shows, as plain values."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -92,8 +92,45 @@ class GalleryRejection:
 
 
 @dataclass(frozen=True, slots=True)
+class GalleryPart:
+    """Some neighbouring products, which share a data file.
+
+    ``made_of`` is the hash of everything that determines what the page shows of them.
+    """
+
+    number: int
+    """0, 1, ...: in the order of ids."""
+    made_of: str
+
+
+@dataclass(frozen=True, slots=True)
+class GalleryTrouble:
+    """Why a picture that a product wants does not exist."""
+
+    product_id: str
+    title: str
+    view: str
+    kind: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class GalleryCounts:
+    """The figures at the top of the page. A picture that products share counts once."""
+
+    products: int
+    live: int
+    review: int
+    rejected: int
+    failed: int
+    """Products' views of which a picture could not be drawn."""
+    troubles: int
+    """All of which ``GalleryData.troubles`` has the first."""
+
+
+@dataclass(frozen=True, slots=True)
 class GalleryData:
-    """The whole gallery. ``products`` is read once, in the order in which they are shown."""
+    """The whole gallery; what it shows of the products comes from a ``GallerySource``."""
 
     title: str
     written_at: datetime
@@ -104,5 +141,7 @@ class GalleryData:
     """Share of active products with a live picture, 0..1."""
     views: tuple[str, ...]
     """The views' names in the settings' order."""
-    products: Iterable[GalleryProduct]
-    rejections: tuple[GalleryRejection, ...] = ()
+    counts: GalleryCounts
+    parts: Sequence[GalleryPart]
+    troubles: Sequence[GalleryTrouble] = ()
+    rejections: Sequence[GalleryRejection] = ()

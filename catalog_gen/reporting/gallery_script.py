@@ -7,80 +7,86 @@ digits of the content's SHA-256, so a page never loads data of another night.
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from io import BytesIO
 from typing import Any, Final
-from zlib import crc32
 
 from catalog_gen.reporting.gallery_data import (
     GalleryImage,
     GalleryProduct,
     GalleryView,
 )
+from catalog_gen.reporting.site_manifest import DataFile
 
 #: Bits of a view's state in the index; gallery.js has the same.
 LIVE, WAITING, ALL_REJECTED, FAILED, UNSUPPORTED, UNJUDGED, PRESENT = (1 << n for n in range(7))
 
+#: The index begins with it; then rows follow, a line each.
+HEAD: Final = b"galleryIndex=[[\n"
 #: UTF-8 bytes of a title in the index. 50,000 titles of a shop's longest (150) would weigh 7.5 MB.
 TITLE_BYTES: Final = 56
-#: A file ends after a product whose id hashes to 0 modulo this, so an added or removed product
-#: changes one file only; it also ends after a maximum number.
-_USUAL: Final = 16
-_LONGEST: Final = 48
 
 
 class GalleryIndex:
-    """Collects the rows of the index, about 60 bytes each, while products stream by."""
+    """Collects the rows of the index, about 60 bytes each, while data files stream by."""
 
     def __init__(self, views: Iterable[str]) -> None:
         self._views = list(views)
-        self._categories: dict[str, int] = {}
-        self._chunks: list[tuple[str, int]] = []
-        self._rows = BytesIO()
+        self._files: list[DataFile] = []
+        self._content = BytesIO()
+        self._content.write(HEAD)
 
-    def add(self, name: str, products: list[GalleryProduct]) -> None:
-        """Note the products of one data file."""
-        self._chunks.append((name, len(products)))
-        for product in products:
-            self._rows.write(_script(self._row(product)) + b",\n")
+    def add(self, file: DataFile, rows: bytes) -> None:
+        """Note a data file, with its rows as ``index_rows`` or an earlier index has them."""
+        self._files.append(file)
+        self._content.write(rows)
 
-    def file(self) -> tuple[str, bytes]:
-        """The path and the content of the index."""
-        tail = {"categories": list(self._categories), "views": self._views, "chunks": self._chunks}
-        content = b"".join(
-            (b"galleryIndex=[[\n", self._rows.getvalue(), b"],\n", _script(tail), b"];\n")
-        )
+    @property
+    def files(self) -> Sequence[DataFile]:
+        """The data files noted so far."""
+        return self._files
+
+    def file(self) -> tuple[str, memoryview]:
+        """The path and the content of the index, once all data files are noted."""
+        categories = sorted({name for file in self._files for name in file.categories})
+        numbers = {name: number for number, name in enumerate(categories)}
+        chunks = [
+            (_stem(file.path), file.products, [numbers[name] for name in file.categories])
+            for file in self._files
+        ]
+        tail = {"categories": categories, "views": self._views, "chunks": chunks}
+        self._content.write(b"],\n" + _script(tail) + b"];\n")
+        content = self._content.getbuffer()
         return f"data/index-{_name(content)}.js", content
 
-    def _row(self, product: GalleryProduct) -> list[Any]:
-        category = self._categories.setdefault(product.category, len(self._categories))
+
+def index_rows(
+    products: Sequence[GalleryProduct], views: Sequence[str]
+) -> tuple[bytes, tuple[str, ...]]:
+    """The rows of one data file's products, and their categories.
+
+    A row has the category's number among these, so that it stays the same whatever other files
+    have.
+    """
+    categories: dict[str, int] = {}
+    rows = BytesIO()
+    for product in products:
+        category = categories.setdefault(product.category, len(categories))
         row: list[Any] = [product.product_id, _shortened(product.title), category]
         shown = {view.name: view for view in product.views}
-        for name in self._views:
+        for name in views:
             view = shown.get(name)
             row += [view_state(view), _total(view)] if view else [0, -1]
-        return row
+        rows.write(_script(row) + b",\n")
+    return rows.getvalue(), tuple(categories)
 
 
-def data_file(products: list[GalleryProduct]) -> tuple[str, bytes]:
-    """The name and the content of the data file of these products."""
+def data_file(products: Sequence[GalleryProduct]) -> tuple[str, bytes]:
+    """The path and the content of the data file of these products."""
     content = _script([_product(product) for product in products])
     name = _name(content)
-    return name, b'galleryChunk("' + name.encode() + b'",' + content + b");\n"
-
-
-def chunked(products: Iterable[GalleryProduct]) -> Iterator[list[GalleryProduct]]:
-    """Split products into lists; only neighbouring ids decide the boundaries, up to a size."""
-    chunk: list[GalleryProduct] = []
-    for product in products:
-        chunk.append(product)
-        ends = crc32(product.product_id.encode("utf-8", "replace")) % _USUAL == 0
-        if ends or len(chunk) == _LONGEST:
-            yield chunk
-            chunk = []
-    if chunk:
-        yield chunk
+    return f"data/{name}.js", b'galleryChunk("' + name.encode() + b'",' + content + b");\n"
 
 
 def view_state(view: GalleryView) -> int:
@@ -172,7 +178,11 @@ def _shortened(title: str) -> str:
     return content[: TITLE_BYTES - 3].decode("utf-8", "ignore") + "…"
 
 
-def _name(content: bytes) -> str:
+def _stem(path: str) -> str:
+    return path.removeprefix("data/").removesuffix(".js")
+
+
+def _name(content: bytes | memoryview) -> str:
     return sha256(content).hexdigest()[:16]
 
 

@@ -1,53 +1,51 @@
 """A folder of static files that a browser reads from disk or a web server serves unchanged.
 
 Files are written under a temporary name, synced, then renamed. Files that already have the right
-bytes are left alone, so a copy to a host sends only what changed. ``damaged_files`` checks data and
-photos against ``manifest.json`` (size and SHA-256), pictures against their names (SHA-256), and the
-page's end. The manifest is renamed before the page, so after a crash in between the old page is
-still complete.
+bytes are left alone, so a copy to a host sends only what changed. The manifest is renamed before
+the page, so after a crash in between the old page is still complete.
+
+A file that has its size, and that nothing touched since the manifest was written, is as it was: its
+change time, which no program can set, is earlier. One that was touched is read. So a night opens
+only what changed, and keeps no times of two million pictures. What changed while a clock was behind
+is left to ``site_checks``: a file that was deleted is written anew in any case.
 """
 
 import fcntl
 import os
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
-
-from pydantic import TypeAdapter, ValidationError
+from typing import BinaryIO, Final, Self
 
 from catalog_gen.errors import CorruptionError
-from catalog_gen.store.files import put_in_place, served_folder
+from catalog_gen.fingerprint import sha256_file
+from catalog_gen.reporting.site_manifest import (
+    MANIFEST,
+    DataFile,
+    Listed,
+    Manifest,
+    read_manifest,
+    to_json,
+)
+from catalog_gen.store.files import put_in_place, readable_folder, served_folder
 
 PAGE: Final = "index.html"
-MANIFEST: Final = "manifest.json"
+#: A writer holds it.
+LOCK: Final = ".lock"
+_FOLDERS: Final = ("data", "images", "photos")
+#: The final bytes of a complete PNG: the chunk IEND and its checksum.
+PNG_END: Final = b"IEND\xaeB`\x82"
+#: Pictures: the name is the SHA-256 of the bytes.
+ADDRESSED: Final = re.compile(r"([0-9a-f]{64})\.png")
+#: The files in ``data`` and ``photos`` that this class writes and may therefore delete; all others
+#: belong to the user.
+_OURS: Final = re.compile(r"photos/[0-9a-f]{64}\.jpg|data/(index-)?[0-9a-f]{16}\.js")
 #: Files synced and renamed in one batch, so that their writes overlap.
 _PENDING: Final = 128
-_PNG_END: Final = b"IEND\xaeB`\x82"
-#: Pictures: the name is the SHA-256 of the bytes.
-_ADDRESSED: Final = re.compile(r"images/([0-9a-f]{64})\.png")
-#: Files that this class writes and may therefore delete; all others belong to the user.
-_OURS: Final = re.compile(
-    r"images/[0-9a-f]{64}\.png|photos/[0-9a-f]{64}\.jpg|data/(index-)?[0-9a-f]{16}\.js"
-)
-_LOCK: Final = ".lock"
-_FOLDERS: Final = ("data", "images", "photos")
-
-
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """A file as it was written: bytes, and their hash."""
-
-    size: int
-    sha256: str
-
-
-_LISTING: Final = TypeAdapter(dict[str, Listed])
 
 
 class SiteFolder:
@@ -55,25 +53,31 @@ class SiteFolder:
 
     Use it as a context manager. Leaving it after an error removes files that were not renamed yet;
     renamed files are not used by the old page, and the next writer deletes them.
+
+    Attributes:
+        former: what the last writer listed; nothing if its list can't be read.
     """
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self._wanted: set[str] = set()
+        self.former = Manifest()
+        self._settled_at = 0
         self._listed: dict[str, Listed] = {}
-        self._before: dict[str, Listed] = {}
+        self._dropped: list[str] = []
         self._pending: list[tuple[Path, Path]] = []
         self._open = ExitStack()
 
     def __enter__(self) -> Self:
-        for folder in (self.root, *(self.root / name for name in _FOLDERS)):
-            served_folder(folder)
-        lock = self._open.enter_context((self.root / _LOCK).open("w"))
+        served_folder(self.root)
+        for name in _FOLDERS:
+            readable_folder(self.root / name)
+        lock = self._open.enter_context((self.root / LOCK).open("w"))
         fcntl.flock(lock, fcntl.LOCK_EX)
-        for leftover in _partial_files(self.root):
+        for leftover in partial_files(self.root):
             leftover.unlink(missing_ok=True)
-        with suppress(CorruptionError):
-            self._before = _manifest(self.root)
+        with suppress(CorruptionError, FileNotFoundError):
+            self.former = read_manifest(self.root)
+            self._settled_at = (self.root / MANIFEST).stat().st_ctime_ns
         return self
 
     def __exit__(
@@ -87,25 +91,35 @@ class SiteFolder:
         self._pending.clear()
         self._open.close()
 
-    def keeps(self, path: str, ending: bytes) -> bool:
-        """Keep ``path`` if it exists and ends with these bytes; returns whether it does.
-
-        A file torn by a power cut is empty, too short, or ends in zeros.
-        """
-        if path in self._wanted:
-            return True
-        target = self.root / path
+    def is_whole(self, path: str) -> bool:
+        """Whether data or a photo is there as the last writer listed it."""
+        listed, file = self.former.files.get(path), self.root / path
+        if listed is None:
+            return False
         try:
-            with target.open("rb") as stream:
-                stream.seek(-len(ending), os.SEEK_END)
-                whole = stream.read() == ending
+            found = file.stat()
+            if found.st_size != listed.size:
+                return False
+            if found.st_ctime_ns >= self._settled_at and sha256_file(file) != listed.sha256:
+                return False
+            _make_readable(file, found)
         except OSError:
             return False
-        if whole:
-            self._keep(path, target)
-        return whole
+        return True
 
-    def put(self, path: str, content: bytes, *, same: Path | None = None) -> None:
+    def opened(self, path: str) -> BinaryIO:
+        """A file of the site, open for reading until the writer leaves."""
+        return self._open.enter_context((self.root / path).open("rb"))
+
+    def keeps(self, *paths: str) -> bool:
+        """Keep data and photos if all of them are whole; returns whether they are."""
+        others = [path for path in paths if path not in self._listed]
+        if not all(self.is_whole(path) for path in others):
+            return False
+        self._listed |= {path: self.former.files[path] for path in others}
+        return True
+
+    def put(self, path: str, content: bytes | memoryview, *, same: Path | None = None) -> None:
         """Write these bytes to ``path``, at the latest in ``settle``.
 
         Args:
@@ -113,14 +127,17 @@ class SiteFolder:
                 second copy, where the file system has such links.
         """
         target = self.root / path
-        if _is_listed(path):
-            self._listed[path] = _listed(content)
-        with suppress(OSError):
-            if target.stat().st_size == len(content) and target.read_bytes() == content:
-                self._keep(path, target)
+        if path.startswith(("data/", "photos/")):
+            listed = Listed(len(content), sha256(content).hexdigest())
+            self._listed[path] = listed
+            if listed == self.former.files.get(path) and self.is_whole(path):
                 return
-        self._wanted.add(path)
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=".", suffix=".partial")
+        with suppress(OSError):
+            found = target.stat()
+            if found.st_size == len(content) and target.read_bytes() == content:
+                _make_readable(target, found)
+                return
+        handle, name = tempfile.mkstemp(dir=self.root, prefix=".", suffix=".partial")
         os.close(handle)
         partial = Path(name)
         self._pending.append((partial, target))
@@ -130,46 +147,72 @@ class SiteFolder:
         if len(self._pending) >= _PENDING:
             self.settle()
 
+    def pictures(self) -> Iterator[tuple[str, int]]:
+        """Addresses and sizes in bytes of the pictures that are there, in any order; 0: torn.
+
+        Of those that were touched the end is read: a picture torn by a power cut is empty, too
+        short, or ends in zeros.
+        """
+        with os.scandir(self.root / "images") as entries:
+            for entry in entries:
+                if not (named := ADDRESSED.fullmatch(entry.name)):
+                    continue
+                found = entry.stat()
+                _make_readable(entry.path, found)
+                untouched = found.st_ctime_ns < self._settled_at
+                whole = untouched or read_end(entry.path, len(PNG_END)) == PNG_END
+                yield named[1], found.st_size if whole else 0
+
+    def drop(self, addresses: Iterable[str]) -> None:
+        """Delete these pictures, once the page that shows them is replaced."""
+        self._dropped += addresses
+
     def settle(self) -> None:
         """Sync and rename all files written so far."""
         put_in_place(self._pending)
         self._pending.clear()
 
-    def finish(self, content: bytes) -> Path:
-        """Write the manifest, then the page, and delete what the page does not name."""
+    def finish(self, page: bytes, *, index: str = "", data: Sequence[DataFile] = ()) -> Path:
+        """Write the manifest, then the page, and delete what the page does not name.
+
+        Args:
+            index: the path of the page's index, if it has one.
+            data: the data files that it lists, in order.
+        """
         self.settle()
-        self.put(MANIFEST, _LISTING.dump_json(dict(sorted(self._listed.items())), indent=0))
+        self.put(MANIFEST, to_json(Manifest(dict(sorted(self._listed.items())), index, data)))
         self.settle()
-        self.put(PAGE, content)
+        os.utime(self.root / MANIFEST)
+        self.put(PAGE, page)
         self.settle()
-        for name in _FOLDERS:
+        for name in ("data", "photos"):
             for file in (self.root / name).iterdir():
                 inside = f"{name}/{file.name}"
-                if _OURS.fullmatch(inside) and inside not in self._wanted:
+                if _OURS.fullmatch(inside) and inside not in self._listed:
                     file.unlink(missing_ok=True)
+        for address in self._dropped:
+            (self.root / "images" / f"{address}.png").unlink(missing_ok=True)
         return self.root / PAGE
 
-    def _keep(self, path: str, target: Path) -> None:
-        if target.stat().st_mode & 0o444 != 0o444:
-            target.chmod(0o644)
-        self._wanted.add(path)
-        if path not in self._listed and _is_listed(path):
-            self._listed[path] = self._before.get(path) or _listed(target.read_bytes())
+
+def partial_files(root: Path) -> list[Path]:
+    """Files of a site that a writer has not renamed yet: none is in a folder of millions."""
+    return sorted(root.glob(".*.partial"))
 
 
-def abandoned_files(root: Path) -> list[Path]:
-    """Unfinished files of killed writers of a site; none while a writer is at work."""
+def read_end(file: Path | str, size: int) -> bytes:
+    """The last bytes of a file, at most ``size``; none if it can't be read."""
     try:
-        with (root / _LOCK).open() as lock:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            return _partial_files(root)
+        with open(file, "rb") as stream:
+            stream.seek(-min(size, os.fstat(stream.fileno()).st_size), os.SEEK_END)
+            return stream.read()
     except OSError:
-        return []  # no site, or a writer holds the lock
+        return b""
 
 
-def _partial_files(root: Path) -> list[Path]:
-    folders = (root, *(root / name for name in _FOLDERS))
-    return sorted(path for folder in folders for path in folder.glob(".*.partial"))
+def _make_readable(file: Path | str, found: os.stat_result) -> None:
+    if found.st_mode & 0o444 != 0o444:
+        os.chmod(file, 0o644)
 
 
 def _linked(file: Path, name: Path) -> bool:
@@ -181,85 +224,3 @@ def _linked(file: Path, name: Path) -> bool:
         name.touch()
         return False
     return True
-
-
-def damaged_files(root: Path) -> Iterator[tuple[str, str]]:
-    """Files of a written site that are missing or changed, with the rule that they break.
-
-    A folder without a manifest has no finished site, so nothing in it counts as damaged.
-    """
-    try:
-        listed = _manifest(root)
-    except CorruptionError as error:
-        yield MANIFEST, error.rule
-        return
-    page = root / PAGE
-    if listed and not (page.exists() and page.read_bytes().rstrip().endswith(b"</html>")):
-        yield PAGE, "it is not whole"
-    for path, expected in sorted(listed.items()):
-        problem = _problem(root / path, expected.sha256)
-        if problem:
-            yield path, problem
-    for file in sorted((root / "images").glob("*.png")):
-        if address := _ADDRESSED.fullmatch(f"images/{file.name}"):
-            problem = _problem(file, address[1])
-            if problem:
-                yield f"images/{file.name}", problem
-
-
-def torn_files(root: Path) -> Iterator[str]:
-    """Files of a written site that a crash tore, by their sizes and ends: nothing is hashed."""
-    try:
-        listed = _manifest(root)
-    except CorruptionError:
-        yield MANIFEST
-        return
-    if listed and _end_of(root / PAGE, 64).rstrip()[-7:] != b"</html>":
-        yield PAGE
-    for path, expected in sorted(listed.items()):
-        file = root / path
-        if not file.is_file() or file.stat().st_size != expected.size:
-            yield path
-    for file in sorted((root / "images").glob("*.png")):
-        if _end_of(file, len(_PNG_END)) != _PNG_END:
-            yield f"images/{file.name}"
-
-
-def _end_of(file: Path, size: int) -> bytes:
-    try:
-        with file.open("rb") as stream:
-            stream.seek(-min(size, os.fstat(stream.fileno()).st_size), os.SEEK_END)
-            return stream.read()
-    except OSError:
-        return b""
-
-
-def _is_listed(path: str) -> bool:
-    return path.startswith(("data/", "photos/"))
-
-
-def _listed(content: bytes) -> Listed:
-    return Listed(len(content), sha256(content).hexdigest())
-
-
-def _manifest(root: Path) -> dict[str, Listed]:
-    try:
-        content = (root / MANIFEST).read_bytes()
-    except FileNotFoundError:
-        return {}
-    try:
-        return _LISTING.validate_json(content)
-    except ValidationError:
-        raise CorruptionError(
-            str(root / MANIFEST), "it is not a list of files", "Run `catalog-gen gallery`."
-        ) from None
-
-
-def _problem(file: Path, expected: str) -> str:
-    try:
-        found = sha256(file.read_bytes()).hexdigest()
-    except FileNotFoundError:
-        return "it is gone"
-    except OSError as error:
-        return f"it can't be read ({error.strerror})"
-    return "" if found == expected else "its bytes are not those that were written"

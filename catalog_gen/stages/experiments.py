@@ -135,6 +135,7 @@ def write_experiment(
         with SiteFolder(folder) as site:
             for address, png in pngs.items():
                 site.put(f"images/{address}.png", png)
+            site.drop(address for address, _ in site.pictures() if address not in pngs)
             site.put("sheet.png", sheet)
             path = site.finish(render_page(page).encode("utf-8", "replace"))
     return WrittenExperiment(path, folder / "sheet.png", found)

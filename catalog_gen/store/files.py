@@ -34,11 +34,16 @@ def served_folder(path: Path) -> None:
 
     What killed processes left unfinished in it is deleted.
     """
+    readable_folder(path)
+    sweep(path)
+
+
+def readable_folder(path: Path) -> None:
+    """The same for a folder in which nothing is ever unfinished; it is not gone through."""
     path.mkdir(parents=True, exist_ok=True)
     mode = path.stat().st_mode
     if mode & 0o755 != 0o755:
         path.chmod(mode | 0o755)
-    sweep(path)
 
 
 def sync_file(path: Path) -> None:

@@ -127,6 +127,15 @@ def stored_pngs(
     }
 
 
+def png_at(pictures: Pictures, image_id: str, address: str) -> bytes:
+    """The bytes of a picture's PNG file, for one whose address is known.
+
+    Raises:
+        CorruptionError: its bytes are gone, or no longer hash to their address.
+    """
+    return _checked(image_id, address, pictures.get([address]).get(address))
+
+
 def _checked(image_id: str, address: str, content: bytes | None) -> bytes:
     """Return a picture's bytes after checking their hash."""
     if content is None or not is_whole(address, content):

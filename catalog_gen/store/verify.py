@@ -61,7 +61,7 @@ _REMEDIES: Final[dict[Kind, str]] = {
     "recipe": "Restore a backup: `catalog-gen restore DIR --force`.",
     "live picture": "Restore a backup, or `catalog-gen rollback` to an earlier set.",
     "outbox file": "Nothing: the next refresh sets it aside and draws its pictures again.",
-    "gallery file": "Run `catalog-gen gallery`: it writes the file anew.",
+    "gallery file": "Delete it and run `catalog-gen gallery`: it writes the file anew.",
 }
 
 

@@ -48,7 +48,7 @@ def test_every_planted_fault_is_found_with_its_remedy(tmp_path: Path) -> None:
     (shop.home.site / "images").mkdir(parents=True)
     (shop.home.site / "images" / f"{'e' * 64}.png").touch()  # torn by a crash
     (shop.home.site / ".lock").touch()
-    (shop.home.site / "images" / ".abc.partial").write_bytes(bytes(1024**2))
+    (shop.home.site / ".abc.partial").write_bytes(bytes(1024**2))
     killed = shop.home.snapshots / ".catalog-gen-abcdefgh.partial"  # and what it was writing
     killed.mkdir(parents=True)
     (killed / "catalog.duckdb").write_bytes(bytes(3 * 1024**2))

@@ -4,7 +4,7 @@ from datetime import date
 from pathlib import Path
 
 from catalog_gen.judging.passports import Stamped
-from catalog_gen.stages.passports import Shown, stamp_pictures
+from catalog_gen.stages.passports import Stamper, stamp_picture
 from tests.pipeline.shop import Shop, open_shop
 
 TODAY = date(2026, 11, 21)
@@ -20,8 +20,7 @@ says = "the shorter side has {value} pixels"
 def stamped(shop: Shop, image_id: str, day: date = TODAY) -> dict[str, Stamped]:
     catalog = shop.catalog
     with catalog.store.reading() as connection:
-        shown: Shown = (image_id, "main")
-        return stamp_pictures(connection, catalog.settings, [shown], day)[shown]
+        return stamp_picture(connection, Stamper.of(catalog.settings, day), image_id, "main")
 
 
 def test_a_changed_rule_is_reported_at_once_and_draws_nothing(tmp_path: Path) -> None:

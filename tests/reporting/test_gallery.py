@@ -1,6 +1,7 @@
 import json
 import os
 import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -12,12 +13,16 @@ from bs4 import BeautifulSoup
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalog_gen.reporting.gallery import JPEG_END, LISTED, PNG_END, write_gallery
+from catalog_gen.fingerprint import sha256_text
+from catalog_gen.reporting.gallery import LISTED, Differences, WantedPicture, write_gallery
 from catalog_gen.reporting.gallery_data import (
+    GalleryCounts,
     GalleryData,
     GalleryImage,
+    GalleryPart,
     GalleryProduct,
     GalleryRejection,
+    GalleryTrouble,
     GalleryView,
 )
 from catalog_gen.reporting.gallery_script import (
@@ -25,12 +30,12 @@ from catalog_gen.reporting.gallery_script import (
     LIVE,
     TITLE_BYTES,
     WAITING,
-    GalleryIndex,
-    chunked,
     data_file,
+    index_rows,
     view_state,
 )
-from catalog_gen.reporting.site_folder import damaged_files, torn_files
+from catalog_gen.reporting.site_checks import damaged_files, torn_files
+from catalog_gen.reporting.site_folder import PAGE, PNG_END, SiteFolder
 
 HOSTILE = "</script><script>alert(1)</script><!--<img src=x onerror=alert(1)> & \u2028 \"'"
 
@@ -61,7 +66,15 @@ def image(number: int = 0, *, live: bool = True, **changes: object) -> GalleryIm
     return replace(base, **changes)  # type: ignore[arg-type]
 
 
-def catalog(*products: GalleryProduct, **changes: object) -> GalleryData:
+@dataclass(frozen=True)
+class Shown:
+    """A page, and its products: each has a data file of its own."""
+
+    data: GalleryData
+    products: tuple[GalleryProduct, ...]
+
+
+def catalog(*products: GalleryProduct, **changes: object) -> Shown:
     base = GalleryData(
         title="Sample shop",
         written_at=datetime(2026, 11, 21, 2, 4, tzinfo=UTC),
@@ -69,9 +82,13 @@ def catalog(*products: GalleryProduct, **changes: object) -> GalleryData:
         publication_id=3,
         coverage=0.5,
         views=("packshot",),
-        products=products,
+        counts=GalleryCounts(len(products), 0, 0, 0, 0, 0),
+        parts=[
+            GalleryPart(number, sha256_text(repr(product)))
+            for number, product in enumerate(products)
+        ],
     )
-    return replace(base, **changes)  # type: ignore[arg-type]
+    return Shown(replace(base, **changes), products)  # type: ignore[arg-type]
 
 
 def mug(*images: GalleryImage, **changes: object) -> GalleryProduct:
@@ -81,16 +98,33 @@ def mug(*images: GalleryImage, **changes: object) -> GalleryProduct:
 
 @dataclass
 class Source:
-    """Made-up files; ``asked`` has the numbers of the pictures that were fetched."""
+    """Made-up files; ``asked`` and ``read`` have the numbers of what was fetched."""
 
-    photo_bytes: bytes | None = b"a photo" + JPEG_END
+    photo_bytes: bytes | None = b"a photo"
     asked: list[int] = field(default_factory=list)
+    read: list[int] = field(default_factory=list)
+    shown: tuple[GalleryProduct, ...] = ()
 
-    def png(self, image: GalleryImage) -> bytes:
-        self.asked.append(image.number)
-        return png_of(image.number)
+    def products(self, parts: Sequence[GalleryPart]) -> Iterator[list[GalleryProduct]]:
+        self.read += [part.number for part in parts]
+        return ([self.shown[part.number]] for part in parts)
 
-    def file(self, image: GalleryImage) -> Path | None:
+    def differences(self, present: Iterator[tuple[str, int]]) -> Differences:
+        images = [each for product in self.shown for view in product.views for each in view.images]
+        wanted = {each.sha256: each for each in images}
+        sizes = dict(present)
+        missing = [
+            WantedPicture(each.image_id, address)
+            for address, each in sorted(wanted.items())
+            if sizes.get(address) != len(png_of(each.number))
+        ]
+        return Differences(missing, sorted(sizes.keys() - wanted))
+
+    def png(self, picture: WantedPicture) -> bytes:
+        self.asked.append(int(picture.image_id, 16))
+        return png_of(self.asked[-1])
+
+    def file(self, picture: WantedPicture) -> Path | None:
         return None
 
     def photo(self, product: GalleryProduct, sha256: str) -> bytes | None:
@@ -100,8 +134,14 @@ class Source:
         return self.photo_bytes
 
 
-def written(data: GalleryData, folder: Path) -> str:
-    return write_gallery(data, folder, Source()).read_text("utf-8")
+def write(shown: Shown, folder: Path, source: Source | None = None) -> Path:
+    source = source or Source()
+    source.shown = shown.products
+    return write_gallery(shown.data, folder, source)
+
+
+def written(shown: Shown, folder: Path) -> str:
+    return write(shown, folder).read_text("utf-8")
 
 
 def data_of(content: str) -> list[Any]:
@@ -116,14 +156,14 @@ def products_in(folder: Path) -> list[dict[str, Any]]:
     chunks = data_of(re.sub(r",\n\],", "],", index))[1]["chunks"]
     return [
         product
-        for name, _ in chunks
+        for name, *_ in chunks
         for product in data_of((folder / "data" / f"{name}.js").read_text("utf-8"))
     ]
 
 
 def test_the_page_and_its_pictures(tmp_path: Path) -> None:
     source = Source()
-    page = write_gallery(catalog(mug(image(0), image(1, live=False))), tmp_path, source)
+    page = write(catalog(mug(image(0), image(1, live=False))), tmp_path, source)
     assert page == tmp_path / "index.html"
     (product,) = products_in(tmp_path)
     first, second = product["views"][0]["images"]
@@ -143,17 +183,18 @@ def test_the_live_picture_comes_first_then_those_that_wait(tmp_path: Path) -> No
 
 def test_the_second_night_writes_new_files_and_deletes_old_ones(tmp_path: Path) -> None:
     source = Source()
-    write_gallery(catalog(mug(image(0), image(1, live=False))), tmp_path, source)
+    write(catalog(mug(image(0), image(1, live=False))), tmp_path, source)
     (tmp_path / "images" / "notes.txt").write_text("someone's own file")
-    (tmp_path / "data" / ".killed.partial").write_text("half a file")
+    (tmp_path / ".killed.partial").write_text("half a file")
     source.asked.clear()
-    write_gallery(catalog(mug(image(0), image(2, live=False))), tmp_path, source)
+    write(catalog(mug(image(0), image(2, live=False))), tmp_path, source)
     assert source.asked == [2]
     assert {each.name for each in (tmp_path / "images").iterdir()} == {
         f"{image(0).sha256}.png",
         f"{image(2).sha256}.png",
         "notes.txt",
     }
+    assert not (tmp_path / ".killed.partial").exists()
     assert len(list((tmp_path / "data").iterdir())) == 2
 
 
@@ -173,7 +214,7 @@ def test_cutouts_are_shown_beside_existing_photos(tmp_path: Path) -> None:
     assert {each.stem for each in (tmp_path / "photos").iterdir()} == {"e" * 64, "f" * 64}
     (shown,) = products_in(tmp_path)[0]["views"][0]["images"]
     assert shown["cutout"] == f"photos/{'f' * 64}.jpg"
-    write_gallery(catalog(kept), tmp_path / "gone", Source(photo_bytes=None))
+    write(catalog(kept), tmp_path / "gone", Source(photo_bytes=None))
     (shown,) = products_in(tmp_path / "gone")[0]["views"][0]["images"]
     assert (shown["photo"], shown["cutout"]) == ("", "")
 
@@ -213,21 +254,48 @@ def test_a_failed_write_leaves_the_old_page_whole(tmp_path: Path) -> None:
     before = (tmp_path / "index.html").read_bytes()
 
     class Broken(Source):
-        def png(self, image: GalleryImage) -> bytes:
+        def png(self, picture: WantedPicture) -> bytes:
             raise OSError("the disk is gone")
 
     with pytest.raises(OSError, match="disk"):
-        write_gallery(catalog(mug(image(5))), tmp_path, Broken())
+        write(catalog(mug(image(5))), tmp_path, Broken())
     assert (tmp_path / "index.html").read_bytes() == before
     assert list(damaged_files(tmp_path)) == []
     assert not list(tmp_path.rglob("*.partial"))
 
 
+def test_killed_before_the_page_the_old_one_is_whole_and_the_next_is_right(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, new = catalog(mug(image(0))), catalog(mug(image(1), title="Green mug"))
+    put = SiteFolder.put
+
+    def killed(self: SiteFolder, path: str, content: bytes, **rest: Any) -> None:
+        if path == PAGE:
+            raise KeyboardInterrupt
+        put(self, path, content, **rest)
+
+    written(old, tmp_path)
+    with monkeypatch.context() as patched:
+        patched.setattr(SiteFolder, "put", killed)
+        with pytest.raises(KeyboardInterrupt):
+            written(new, tmp_path)
+    (product,) = products_in(tmp_path)
+    assert product["title"] == "Red mug"
+    assert (tmp_path / product["views"][0]["images"][0]["file"]).read_bytes() == png_of(0)
+    source = Source()
+    write(new, tmp_path, source)
+    assert source.read == []
+    assert products_in(tmp_path)[0]["title"] == "Green mug"
+    assert len(list((tmp_path / "data").iterdir())) == 2
+    assert len(list((tmp_path / "images").iterdir())) == 1
+
+
 def test_a_photo_stands_beside_its_edit_unless_it_is_gone(tmp_path: Path) -> None:
     edited = catalog(mug(image(0, photo_sha256="e" * 64)))
-    write_gallery(edited, tmp_path, Source(photo_bytes=None))
+    write(edited, tmp_path, Source(photo_bytes=None))
     assert products_in(tmp_path)[0]["views"][0]["images"][0]["photo"] == ""
-    write_gallery(edited, tmp_path, Source())
+    write(edited, tmp_path, Source())
     path = products_in(tmp_path)[0]["views"][0]["images"][0]["photo"]
     assert (tmp_path / path).read_bytes() == Source().photo_bytes
 
@@ -264,10 +332,8 @@ def test_every_title_reaches_the_browser_as_it_is(title: str) -> None:
 
 @given(st.text(min_size=1))
 def test_a_long_title_is_cut_in_the_index_between_characters(title: str) -> None:
-    index = GalleryIndex(["packshot"])
-    index.add("a" * 16, [mug(image(0), title=title * 60)])
-    _, content = index.file()
-    row = json.loads(content.decode().split("\n")[1].removesuffix(","))
+    content, _ = index_rows([mug(image(0), title=title * 60)], ["packshot"])
+    row = json.loads(content.decode().removesuffix(",\n"))
     assert len(row[1].encode()) <= TITLE_BYTES
     assert (title * 60).startswith(row[1].removesuffix("…"))
 
@@ -278,13 +344,19 @@ def test_the_index_marks_the_states_of_the_filters() -> None:
     assert not view_state(GalleryView("packshot", (image(0),))) & (WAITING | FAILED)
 
 
-def test_a_new_product_changes_one_data_file() -> None:
-    products = [mug(product_id=f"sku-{number:04d}") for number in range(400)]
-    before = {data_file(chunk)[0] for chunk in chunked(products)}
-    products.insert(200, mug(product_id="sku-0199a"))
-    after = {data_file(chunk)[0] for chunk in chunked(products)}
-    assert len(before) > 10
-    assert len(after - before) <= 3
+def test_a_part_is_read_only_if_it_changed_and_its_rows_stay(tmp_path: Path) -> None:
+    products = [
+        mug(image(number), product_id=f"sku-{number}", category=f"kind {number % 3}")
+        for number in range(9)
+    ]
+    written(catalog(*products), tmp_path)
+    products[4] = replace(products[4], category="a new kind", title="Another")
+    source = Source()
+    write(catalog(*products), tmp_path, source)
+    assert source.read == [4]
+    written(catalog(*products), tmp_path / "anew")
+    names = {path.name for path in (tmp_path / "data").iterdir()}
+    assert names == {path.name for path in (tmp_path / "anew" / "data").iterdir()}
 
 
 def test_nothing_is_loaded_from_the_network(tmp_path: Path) -> None:
@@ -311,16 +383,14 @@ def test_the_policy_allows_exactly_the_own_script_and_style(tmp_path: Path) -> N
 
 
 def test_counts_failures_and_rejected_rows_are_shown(tmp_path: Path) -> None:
-    failed = GalleryProduct(
-        "SKU-2", "Hose", "hose", (GalleryView("packshot", (), ("it was black",), ""),)
-    )
-    unknown = GalleryProduct(
-        "SKU-3", "Rake", "rake", (GalleryView("packshot", (), (), "no word for rake"),)
-    )
+    troubles = [
+        GalleryTrouble("SKU-2", "Hose", "packshot", "failed", "it was black"),
+        GalleryTrouble("SKU-3", "Rake", "packshot", "not supported", "no word for rake"),
+    ]
     rejection = GalleryRejection(12, "SKU-9", "title", "", "a product needs a title")
-    review = image(1, live=False, decision="review")
     rows = (rejection,) * (LISTED + 1)
-    data = catalog(mug(image(0), review), failed, unknown, rejections=rows)
+    counts = GalleryCounts(products=3, live=1, review=1, rejected=0, failed=1, troubles=2)
+    data = catalog(mug(image(0)), counts=counts, troubles=troubles, rejections=rows)
     soup = BeautifulSoup(written(data, tmp_path), "html.parser")
     figures = {
         each.dt.text: each.dd.text for each in soup.select(".figures div") if each.dt and each.dd
@@ -331,25 +401,12 @@ def test_counts_failures_and_rejected_rows_are_shown(tmp_path: Path) -> None:
     assert figures["to review"] == "1"
     assert figures["failed"] == "1"
     assert figures["rejected rows"] == str(LISTED + 1)
-    troubles = soup.select("#troubles tbody tr")
-    assert "it was black" in troubles[0].text
-    assert "no word for rake" in troubles[1].text
+    listed = soup.select("#troubles tbody tr")
+    assert "it was black" in listed[0].text
+    assert "no word for rake" in listed[1].text
     rejections = soup.select("#rejections tbody tr")
     assert len(rejections) == LISTED
     assert "a product needs a title" in rejections[0].text
-
-
-def test_a_picture_that_sizes_share_is_counted_once(tmp_path: Path) -> None:
-    shared = (image(0, products=2), image(1, products=2, live=False, decision="review"))
-    large = GalleryProduct("SKU-1-L", "Mug, large", "mug", (GalleryView("packshot", shared),))
-    page = written(catalog(mug(*shared), large), tmp_path)
-    shown = {
-        each.dt.text: each.dd.text
-        for each in BeautifulSoup(page, "html.parser").select(".figures div")
-        if each.dt and each.dd
-    }
-    assert shown["products"] == "2"
-    assert (shown["live pictures"], shown["to review"]) == ("1", "1")
 
 
 def test_an_empty_catalog_is_a_page_too(tmp_path: Path) -> None:
@@ -364,13 +421,13 @@ def test_a_picture_of_this_disk_gets_another_name_and_no_second_copy(tmp_path: P
     kept.chmod(0o444)
 
     class OnDisk(Source):
-        def file(self, image: GalleryImage) -> Path | None:
-            return kept if image.number == 0 else tmp_path / "gone.png"
+        def file(self, picture: WantedPicture) -> Path | None:
+            return kept if int(picture.image_id, 16) == 0 else tmp_path / "gone.png"
 
-    page = write_gallery(catalog(mug(image(0), image(1))), tmp_path / "site", OnDisk())
+    page = write(catalog(mug(image(0), image(1))), tmp_path / "site", OnDisk())
     linked, copied = (page.parent / "images" / f"{image(number).sha256}.png" for number in (0, 1))
     assert linked.samefile(kept)
     assert copied.read_bytes() == png_of(1)
-    write_gallery(catalog(mug(image(1))), tmp_path / "site", OnDisk())
+    write(catalog(mug(image(1))), tmp_path / "site", OnDisk())
     assert not linked.exists()
     assert kept.read_bytes() == png_of(0)

@@ -26,6 +26,8 @@ from catalog_gen.store.publications import LiveImage, Publication, publish
 from catalog_gen.store.relations import registered_rows
 from catalog_gen.store.scores import ScoreRow, save_scores, unscored
 from catalog_gen.store.selection import best_pictures
+from catalog_gen.store.shown import ShownCatalog
+from catalog_gen.store.shown_products import ShownProduct, products_of_parts
 from catalog_gen.store.verdicts import Decision, VerdictRow, save_verdicts, unjudged
 
 NIGHT = datetime(2026, 11, 20, 2, 0, tzinfo=UTC)
@@ -138,6 +140,14 @@ def spoil(store: Store, address: str, content: bytes | None) -> None:
         path.unlink()
         if content is not None:
             path.write_bytes(content)
+
+
+def shown_products(
+    connection: DuckDBPyConnection, views: Sequence[str] = ("packshot",)
+) -> list[ShownProduct]:
+    """The active products as the gallery shows them, by id."""
+    parts = range(len(ShownCatalog.of(connection, views).states()))
+    return [product for part in products_of_parts(connection, parts) for product in part]
 
 
 @dataclass

@@ -18,8 +18,7 @@ from catalog_gen.store.ledger import (
     record_failures,
 )
 from catalog_gen.store.prompts import retire_prompts, stale_inputs
-from catalog_gen.store.showcase import shown_products
-from tests.store.shop import PACKSHOT, Shop, mug, recipe_of
+from tests.store.shop import PACKSHOT, Shop, mug, recipe_of, shown_products
 
 
 def ids(*recipe_ids: str) -> pa.ChunkedArray:

@@ -22,9 +22,8 @@ from catalog_gen.store.looks import Asker, askers
 from catalog_gen.store.outbox import Outbox
 from catalog_gen.store.prompts import retire_prompts
 from catalog_gen.store.retries import all_rejected
-from catalog_gen.store.showcase import shown_products
 from catalog_gen.store.verdicts import save_review, unreviewed
-from tests.store.shop import Shop
+from tests.store.shop import Shop, shown_products
 
 
 def shirt(size: str, colour: str = "red", title: str = "Shirt", group: str = "shirt") -> Product:
@@ -173,7 +172,7 @@ def test_a_failure_is_one_and_names_all_that_lack_the_picture(shop: Shop) -> Non
             names, shown_products(connection), strict=True
         )]  # fmt: skip
         assert [[(t.product_id, t.errors) for t in each] for _, each in troubles] == [
-            [(name, ("the picture is black",))] for name in names
+            [(name, ["the picture is black"])] for name in names
         ]
 
 

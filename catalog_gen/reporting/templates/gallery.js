@@ -38,8 +38,11 @@
   }
   const [rows, { categories, views, chunks }] = galleryIndex;
   const fileOf = new Uint32Array(rows.length), placeOf = new Uint8Array(rows.length);
-  chunks.reduce((start, [, length], number) => {
-    for (let place = 0; place < length; place++) { fileOf[start + place] = number; placeOf[start + place] = place; }
+  chunks.reduce((start, [, length, numbers], number) => {
+    for (let place = 0, at = start; place < length; place++, at++) {
+      fileOf[at] = number; placeOf[at] = place;
+      rows[at][2] = numbers[rows[at][2]];  // a file numbers the categories that it has
+    }
     return start + length;
   }, 0);
   const bitsOf = (row, view) => row[3 + 2 * view], totalOf = (row, view) => row[4 + 2 * view];
