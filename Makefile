@@ -73,6 +73,7 @@ studio-model: $(READY) debian ## render the photos, train the studio model, meas
 	@$(STUDIO).training.train
 	@$(STUDIO).evaluation.evaluate
 	@$(STUDIO).training.lettering
+	@$(STUDIO).training.cutout
 	@echo "Label pictures of the new model (data/eye/README.md), then: $(STUDIO).training.critic"
 
 lock: ## resolve the dependencies again

@@ -4,10 +4,10 @@ Held-out scenes are photographed on white, which is the shop's photo, and on a w
 the other angle and in another colour, which are the true answers to three edits. Each method draws
 these, and the photo itself, from the photo or with what it learned from it, with the same prompts
 and seeds; ``likeness.ways`` lists them, ``likeness.claims`` what papers say of them. ``--faults``
-measures the cutout against the true masks, and the signals for the four faults of kept products on
-true photos and on the same with one fault planted; ``--speed`` measures how fast pictures with
-concepts are drawn. What was rendered, learned and drawn is kept in ``--work``, so that a run which
-was stopped goes on. A way is left out of a product whose photo it can't use.
+measures the signals for the four faults of kept products on true photos and on the same with one
+fault planted; ``--speed`` measures how fast pictures with concepts are drawn. What was rendered,
+learned and drawn is kept in ``--work``, so that a run which was stopped goes on. A way is left out
+of a product whose photo it can't use.
 
     python benchmarks/identity.py [--work DIR] [--first N] [--scenes N] [--pictures N]
         [--faults | --speed] [--ways NAME ...] [--main] [--adapter DIR] [--steps N]

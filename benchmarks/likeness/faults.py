@@ -1,4 +1,4 @@
-"""The cutout against true masks, and the signals for the four faults of kept products."""
+"""Error rates of the signals for the four faults of kept products, with a fault and without."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -13,7 +13,6 @@ from catalog_gen.judging.measurement import Signals, measure
 from catalog_gen.judging.picture import Asked
 from catalog_gen.judging.rubric import Rubric, load_rubric
 from catalog_gen.settings.catalog import load_settings
-from catalog_gen.vision.cutout import BackdropCutter
 from likeness.drawing import CONFIG, SIDE
 from studio.evaluation.measures import wilson
 from studio.evaluation.standing_defects import STANDING_DEFECTS, StandingDefect, plant_standing
@@ -31,23 +30,10 @@ SEEN_BY: Final[Mapping[StandingDefect, str]] = {
 
 
 def faults(scenes: Iterator[Pair]) -> dict[str, Any]:
-    """The cutout's overlap with true masks, and the error rates of the signals.
-
-    Cutout and thresholds were set on scenes 0 to 127: measure them on others.
-    """
+    """The error rates of the signals, whose thresholds were set on scenes 0 to 127."""
     rubric = load_rubric(load_settings(CONFIG).rubric)
-    overlaps: dict[str, list[float]] = defaultdict(list)
-    refused: dict[str, int] = defaultdict(int)
     lost: dict[str, list[bool]] = defaultdict(list)
     for whole in scenes:
-        for background in ("white", "grey"):
-            cutout = BackdropCutter().cut(whole.photos[background])
-            if cutout.mask is None:
-                refused[background] += 1
-                continue
-            found = cutout.mask > 127
-            union = (found | whole.mask).sum()
-            overlaps[background].append(float((found & whole.mask).sum() / union))
         pair = whole.reduced(SIDE)
         mask = pair.mask.astype(np.uint8) * 255
         for photo in pair.photos.values():
@@ -57,21 +43,10 @@ def faults(scenes: Iterator[Pair]) -> dict[str, Any]:
                 bad = _standing(*plant_standing(defect, photo, mask, draw))
                 lost[f"{defect}, planted"].append(_loses(rubric, bad, SEEN_BY[defect]))
                 lost[f"{defect}, none"].append(_loses(rubric, good, SEEN_BY[defect]))
-    figures: dict[str, Any] = {
-        f"cutout on {name}": {
-            "mean": round(float(np.mean(values)), 4),
-            "median": round(float(np.median(values)), 4),
-            "at least 0.98": round(float(np.mean(np.array(values) >= 0.98)), 3),
-            "n": len(values),
-            "refused": refused[name],
-        }
-        for name, values in overlaps.items()
-    }
-    figures |= {
+    return {
         name: {key: round(value, 4) for key, value in asdict(wilson(sum(each), len(each))).items()}
         for name, each in lost.items()
     }
-    return figures
 
 
 def _standing(pixels: NDArray[np.uint8], mask: NDArray[np.uint8]) -> Signals:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from catalog_gen.diffusion.hash_cache import HashCache
 
 #: Longer side, in pixels, at which a photo is looked at: the walker's system grows with its area.
-_WALKED: Final = 384
+WALKED: Final = 384
 #: And at which its outline is refined.
 _REFINED: Final = 1024
 #: A mask below or above these shares of the photo shows no product, or everything.
@@ -75,7 +75,7 @@ class BackdropCutter:
 
     def cut(self, photo: Pixels) -> Cutout:
         """About 50 ms for a photo of 256 pixels, a quarter of a second for larger ones."""
-        found = find_product(srgb_to_lab(scaled(photo, _WALKED)))
+        found = find_product(srgb_to_lab(scaled(photo, WALKED)))
         if found.problem:
             return Cutout(None, f"{found.problem}. {found.remedy}")
         return finished(photo, found.mask)
@@ -98,7 +98,7 @@ def finished(photo: Pixels, mask: NDArray[np.bool_]) -> Cutout:
         shares = Image.fromarray(mask.astype(np.uint8) * 255)
         shares = shares.resize((width, height), Image.Resampling.BILINEAR)
         mask = np.asarray(shares) > 127
-    reach = max(1, round(max(height, width) / _WALKED))
+    reach = max(1, round(max(height, width) / WALKED))
     coverage = soft_edges(srgb_to_lab(refined), mask, reach)
     levels = Image.fromarray(np.asarray(np.round(coverage * 255), dtype=np.uint8))
     whole = levels.resize((photo.shape[1], photo.shape[0]), Image.Resampling.BILINEAR)

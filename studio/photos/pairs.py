@@ -72,14 +72,20 @@ class Pair:
         )
 
 
+def shop_photo(number: int) -> tuple[Scene, Colour]:
+    """What a shop's photo shows: a held-out scene on white, and the product's colour."""
+    scene = replace(scene_at(split_seed("held-out", number)), background="white")
+    return scene, COLOURS[(7 * number + 3) % len(COLOURS)]
+
+
 def pairs(
     folder: Path, count: int, samples: int = SAMPLES, first: int = 0, side: int = SIDE
 ) -> Iterator[Pair]:
     """``count`` pairs from number ``first`` on; those not in the folder are rendered, 5 s each."""
     folder.mkdir(parents=True, exist_ok=True)
     for number in range(first, first + count):
-        scene = replace(scene_at(split_seed("held-out", number)), background="white")
-        colour, other = (COLOURS[(7 * number + start) % len(COLOURS)] for start in (3, 8))
+        scene, colour = shop_photo(number)
+        other = COLOURS[(COLOURS.index(colour) + 5) % len(COLOURS)]
         path = folder / f"{number:04d}.npz"
         if not _is_whole(path):
             _render(path, scene, colour, other, samples, side)
