@@ -1,5 +1,6 @@
 """A shop that was refreshed once, for the tests of a module."""
 
+import os
 import shutil
 from collections.abc import Iterator
 
@@ -22,11 +23,12 @@ def first_night(tmp_path_factory: pytest.TempPathFactory) -> Shop:
 
 @pytest.fixture(scope="module")
 def refreshed(first_night: Shop, tmp_path_factory: pytest.TempPathFactory) -> Shop:
-    """A shop after its first night."""
+    """A shop after its first night, to which the environment points."""
     shop = Shop(tmp_path_factory.mktemp("refreshed") / "shop")
     shutil.copytree(first_night.folder, shop.folder, symlinks=True)
     text = first_night.config.read_text("utf-8")
     shop.config.write_text(text.replace(str(first_night.folder), str(shop.folder)), "utf-8")
+    os.environ |= shop.environment
     return shop
 
 

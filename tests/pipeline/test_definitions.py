@@ -15,7 +15,6 @@ from tests.pipeline.shop import Shop
 
 @pytest.fixture(scope="module")
 def defs(refreshed: Shop) -> dg.Definitions:
-    os.environ |= refreshed.environment
     from assets_defs.definitions import defs
 
     return defs
