@@ -20,7 +20,6 @@ from catalog_gen.stages.cutouts import CutoutCount, cut_out, with_masks
 from catalog_gen.stages.feed import FeedFile
 from catalog_gen.stages.photos import NO_PHOTOS, PhotoCount, fetch, former_photos, with_photos
 from catalog_gen.store.products import FeedChanges, record_feed
-from catalog_gen.store.relations import limit_memory
 from catalog_gen.store.runs import note_figures
 
 #: The attribute with the hash of a product's reference photo. A new photo under the old name thus
@@ -76,7 +75,6 @@ def record_products(catalog: Catalog, feed: FeedFile, stamp: Stamp) -> RecordedP
     captioned = caption_photos(catalog, shop.contents.products, REFERENCE_HASH, stamp)
     shop = _with_masks(catalog, shop)
     with catalog.store.writing() as connection:
-        limit_memory(connection)
         changes = record_feed(
             connection,
             shop.contents,

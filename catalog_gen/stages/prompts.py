@@ -55,7 +55,6 @@ from catalog_gen.store.prompts import (
     stale_inputs,
     unsupported_products,
 )
-from catalog_gen.store.relations import limit_memory
 from catalog_gen.store.retention import plan_dropped
 from catalog_gen.store.runs import note_figures
 
@@ -150,7 +149,6 @@ def write_prompts(
     taken = take_over(catalog, stamp)
     parts = model_parts(drawer.model, catalog.home.hashes)
     with catalog.store.writing() as connection:
-        limit_memory(connection, "1GB")  # the indexes of a first night take half of it
         save_model(connection, drawer.hash, catalog.settings.model.id, parts, stamp.now)
         views = compile_views(catalog.settings, known_attributes(connection), drawer.dialect)
         retire_prompts(

@@ -31,7 +31,7 @@ from catalog_gen.store.publications import (
     release_hold,
     rollback_to,
 )
-from catalog_gen.store.relations import limit_memory
+from catalog_gen.store.relations import limit_memory, memory_for_rows
 from catalog_gen.store.runs import note_figures
 from catalog_gen.store.selection import best_pictures, damaged_among, selection_figures
 from catalog_gen.store.unfinished import unfinished_file, unfinished_folder
@@ -71,7 +71,7 @@ def publish_best(catalog: Catalog, scorer_hash: str, stamp: Stamp) -> PublishRes
     """
     rubric = load_rubric(catalog.settings.rubric)
     with catalog.store.writing() as connection:
-        limit_memory(connection, "1GB")  # 512 MB are too few for a million verdicts
+        limit_memory(connection, memory_for_rows(connection, "ledger"))
         selection = best_pictures(connection, rubric.rubric_hash(scorer_hash))
         figures = coverage_figures(connection)
         products = selection_figures(connection, selection).products
@@ -116,7 +116,7 @@ def roll_back(catalog: Catalog, publication_id: int | None, stamp: Stamp) -> Pub
         CorruptionError: a picture of it is gone or damaged.
     """
     with catalog.store.writing() as connection:
-        limit_memory(connection)
+        limit_memory(connection, memory_for_rows(connection, "publication_items"))
         if publication_id is None:
             standing = _standing(publications(connection))
             if len(standing) < 2:

@@ -158,6 +158,15 @@ def limit_memory(connection: DuckDBPyConnection, limit: str = "512MB") -> None:
     connection.execute(f"SET memory_limit = '{limit}'")
 
 
+def memory_for_rows(connection: DuckDBPyConnection, table: str) -> str:
+    """A limit for writing as many rows as a table has: indexes grow with them and can't be spilled.
+
+    1 GB, which was enough for two million pictures, and half a kilobyte for each row beyond them.
+    """
+    (rows,) = only_row(connection.execute(f'SELECT count(*) FROM "{table}"'))
+    return f"{max(1000, rows // 2000)}MB"
+
+
 def forget_blocks(connection: DuckDBPyConnection) -> None:
     """Free what DuckDB has cached of the database's file, which it keeps as long as it may.
 
