@@ -29,7 +29,6 @@ from catalog_gen.fingerprint import sha256_text
 from catalog_gen.imaging.encode import encode, encode_png
 from catalog_gen.reporting.gallery import Differences, WantedPicture, write_gallery
 from catalog_gen.reporting.gallery_data import (
-    GalleryCounts,
     GalleryData,
     GalleryImage,
     GalleryPart,
@@ -37,6 +36,7 @@ from catalog_gen.reporting.gallery_data import (
     GalleryProduct,
     GalleryView,
 )
+from catalog_gen.store.shown import ShownCounts
 
 COLOURS: Final = ("red", "blue", "green", "black", "white", "yellow")
 CATEGORIES: Final = ("mug", "bottle", "bowl", "vase", "chair", "backpack")
@@ -227,7 +227,7 @@ def _write(count: int, changed: int, folder: Path) -> tuple[float, int]:
         publication_id=1,
         coverage=0.9,
         views=VIEWS,
-        counts=GalleryCounts(count, 0, 0, 0, 0, 0),
+        counts=ShownCounts(count, 0, 0, 0, 0, 0),
         parts=source.parts(),
     )
     write_gallery(data, folder, source)

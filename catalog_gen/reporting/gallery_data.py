@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from catalog_gen.decision import ShownDecision
+from catalog_gen.store.shown import ShownCounts
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,20 +116,6 @@ class GalleryTrouble:
 
 
 @dataclass(frozen=True, slots=True)
-class GalleryCounts:
-    """The figures at the top of the page. A picture that products share counts once."""
-
-    products: int
-    live: int
-    review: int
-    rejected: int
-    failed: int
-    """Products' views of which a picture could not be drawn."""
-    troubles: int
-    """All of which ``GalleryData.troubles`` has the first."""
-
-
-@dataclass(frozen=True, slots=True)
 class GalleryData:
     """The whole gallery; what it shows of the products comes from a ``GallerySource``."""
 
@@ -141,7 +128,8 @@ class GalleryData:
     """Share of active products with a live picture, 0..1."""
     views: tuple[str, ...]
     """The views' names in the settings' order."""
-    counts: GalleryCounts
+    counts: ShownCounts
     parts: Sequence[GalleryPart]
     troubles: Sequence[GalleryTrouble] = ()
+    """The first of ``counts.troubles``."""
     rejections: Sequence[GalleryRejection] = ()

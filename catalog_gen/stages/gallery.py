@@ -1,7 +1,7 @@
 """Write the gallery page from the store."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256 as hash_of
 from pathlib import Path
@@ -24,7 +24,6 @@ from catalog_gen.judging.passports import Slot, Stamped
 from catalog_gen.method import described
 from catalog_gen.reporting.gallery import LISTED, Differences, WantedPicture, write_gallery
 from catalog_gen.reporting.gallery_data import (
-    GalleryCounts,
     GalleryData,
     GalleryImage,
     GalleryPart,
@@ -74,7 +73,7 @@ def write_catalog_gallery(catalog: Catalog, now: datetime | None = None) -> Path
             publication_id=published.publication_id if published else None,
             coverage=figures.live / figures.active if figures.active else 0.0,
             views=tuple(catalog.settings.views),
-            counts=GalleryCounts(**asdict(shown.counts())),
+            counts=shown.counts(),
             parts=_parts(shown, stamper),
             troubles=_troubles(shown.first_troubles(LISTED)),
             rejections=tuple(

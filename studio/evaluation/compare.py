@@ -197,7 +197,8 @@ def compare(comparison: Comparison) -> dict[str, Any]:
     judge = load_judge(path, comparison.studio.size.judge)
     vae = studio.finished_vae()
     asked = draw_arms(stages, vae, judge, balanced_wishes(comparison.wishes))
-    unseen = draw_arms(stages, vae, judge, held_out_wishes(max(12, comparison.wishes // 4)))
+    asking = {name: stage for name, stage in stages.items() if ARMS[name].captions}
+    unseen = draw_arms(asking, vae, judge, held_out_wishes(max(12, comparison.wishes // 4)))
     album = studio.unseen
     picks = spread(len(album), RENDERS).tolist()
     originals = album.pictures(picks)
@@ -208,7 +209,7 @@ def compare(comparison: Comparison) -> dict[str, Any]:
         arms[name] = _training_figures(comparison, name, stages[name])
         arms[name] |= looks.figures(drawn)
         arms[name]["images per second"] = round(len(drawn.wishes) / drawn.seconds, 3)
-        if ARMS[name].captions:
+        if name in unseen:
             arms[name] |= drawing_figures(drawn, unseen[name])
             arms[name]["sharpness"] = sharpness(drawn, originals, backgrounds)
         save_sheet(drawn.pictures[:SHOWN], comparison.work / f"{name}.jpg")

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pytest
@@ -232,38 +232,31 @@ def a_product_that_no_longer_shares_pictures(case: Case) -> None:
     case.refresh()
 
 
-def a_verdict(case: Case) -> None:
-    row = VerdictRow(
-        image_id=case.picture(5),
-        rubric="rubric-2",
-        decision="review",
-        total=6,
-        criteria=SHARP,
-        hard_failures=("it is cut off",),
-        soundness=None,
-        preference=None,
-        judged_at=NIGHT,
-        run_id="run",
-    )
+def say(case: Case, **said: Any) -> None:
+    """Save a verdict about a picture: that of its night, but for what is said."""
+    row: dict[str, Any] = {
+        "image_id": case.picture(5),
+        "rubric": "rubric-1",
+        "decision": "accepted",
+        "total": 9,
+        "criteria": SHARP,
+        "hard_failures": (),
+        "soundness": None,
+        "preference": None,
+        "judged_at": NIGHT,
+        "run_id": "run",
+    }
     with case.shop.store.writing() as connection:
-        save_verdicts(connection, [row])
+        save_verdicts(connection, [VerdictRow(**row | said)])
+
+
+def a_verdict(case: Case) -> None:
+    failures = ("it is cut off",)
+    say(case, rubric="rubric-2", decision="review", total=6, hard_failures=failures)
 
 
 def the_same_verdict_in_other_words(case: Case) -> None:
-    row = VerdictRow(
-        image_id=case.picture(5),
-        rubric="rubric-1",
-        decision="accepted",
-        total=9,
-        criteria=SHARP.replace("Sharp", "Very sharp"),
-        hard_failures=(),
-        soundness=None,
-        preference=None,
-        judged_at=NIGHT,
-        run_id="run",
-    )
-    with case.shop.store.writing() as connection:
-        save_verdicts(connection, [row])
+    say(case, criteria=SHARP.replace("Sharp", "Very sharp"))
 
 
 def a_review(case: Case) -> None:

@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 from catalog_gen.fingerprint import sha256_text
 from catalog_gen.reporting.gallery import LISTED, Differences, WantedPicture, write_gallery
 from catalog_gen.reporting.gallery_data import (
-    GalleryCounts,
     GalleryData,
     GalleryImage,
     GalleryPart,
@@ -36,6 +35,7 @@ from catalog_gen.reporting.gallery_script import (
 )
 from catalog_gen.reporting.site_checks import damaged_files, torn_files
 from catalog_gen.reporting.site_folder import PAGE, PNG_END, SiteFolder
+from catalog_gen.store.shown import ShownCounts
 
 HOSTILE = "</script><script>alert(1)</script><!--<img src=x onerror=alert(1)> & \u2028 \"'"
 
@@ -82,7 +82,7 @@ def catalog(*products: GalleryProduct, **changes: object) -> Shown:
         publication_id=3,
         coverage=0.5,
         views=("packshot",),
-        counts=GalleryCounts(len(products), 0, 0, 0, 0, 0),
+        counts=ShownCounts(len(products), 0, 0, 0, 0, 0),
         parts=[
             GalleryPart(number, sha256_text(repr(product)))
             for number, product in enumerate(products)
@@ -389,7 +389,7 @@ def test_counts_failures_and_rejected_rows_are_shown(tmp_path: Path) -> None:
     ]
     rejection = GalleryRejection(12, "SKU-9", "title", "", "a product needs a title")
     rows = (rejection,) * (LISTED + 1)
-    counts = GalleryCounts(products=3, live=1, review=1, rejected=0, failed=1, troubles=2)
+    counts = ShownCounts(products=3, live=1, review=1, rejected=0, failed=1, troubles=2)
     data = catalog(mug(image(0)), counts=counts, troubles=troubles, rejections=rows)
     soup = BeautifulSoup(written(data, tmp_path), "html.parser")
     figures = {

@@ -14,6 +14,7 @@ from catalog_gen.imaging.decode import read_image
 from catalog_gen.imaging.encode import encode_mask
 from catalog_gen.settings.feed import CutoutSettings
 from catalog_gen.vision.cutout import BackdropCutter, Cutter, cutter_of, maker_of
+from studio.evaluation import cutouts
 from studio.evaluation.photographs import OUTLINES, _outline, cut_out, find, read_manifest
 from tests.judging.drawn import BLUE, RED, product
 
@@ -23,8 +24,7 @@ CUTTER = BackdropCutter()
 
 def overlap(mask: NDArray[np.uint8] | None, true: NDArray[np.bool_]) -> float:
     assert mask is not None
-    found = mask > 127
-    return float((found & true).sum() / (found | true).sum())
+    return cutouts.overlap(mask > 127, true)
 
 
 def silhouette(**how: object) -> NDArray[np.bool_]:
