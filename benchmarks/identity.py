@@ -21,8 +21,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from catalog_gen.judging.scorer import ClipScorer
-from catalog_gen.settings.catalog import load_settings
 from studio.command import count
 from studio.photos.pairs import Pair, pairs
 from studio.photos.render import SAMPLES
@@ -31,9 +29,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from likeness.claims import judged
 from likeness.curve import plot
-from likeness.drawing import CONFIG, SIDE, Studio
+from likeness.drawing import SIDE, Studio
 from likeness.faults import faults
-from likeness.measures import Measured, measured, of_true_photos, summary
+from likeness.measures import Measured, Readers, measured, of_true_photos, summary
 from likeness.speed import speed
 from likeness.ways import WAYS
 
@@ -68,7 +66,7 @@ def main() -> None:
     else:
         studio = Studio(given.work, given.pictures, given.adapter, given.steps)
         names = [name for name in given.ways if not (given.main and WAYS[name].extra)]
-        figures = compare(scenes, studio, names)
+        figures = compare(scenes, studio, names, Readers(given.work))
         if given.curve:
             plot(figures["ways"], given.curve)
     if given.json:
@@ -80,12 +78,13 @@ def main() -> None:
         print("\n".join(_tables(figures)))
 
 
-def compare(scenes: Iterator[Pair], studio: Studio, names: Sequence[str]) -> dict[str, Any]:
+def compare(
+    scenes: Iterator[Pair], studio: Studio, names: Sequence[str], readers: Readers
+) -> dict[str, Any]:
     """Draw every way's pictures, and measure them; see the module's docstring.
 
     Products whose photo can't be cut out are left out of all ways, and counted.
     """
-    scorer = ClipScorer(load_settings(CONFIG).scorer)
     products: dict[str, list[Measured]] = {name: [] for name in names}
     true: list[Measured] = []
     refused = 0
@@ -96,12 +95,12 @@ def compare(scenes: Iterator[Pair], studio: Studio, names: Sequence[str]) -> dic
             drawn = studio.drawn(pair, WAYS[name])
             if drawn is None:
                 break
-            rows[name] = measured(pair, drawn, scorer)
+            rows[name] = measured(pair, drawn, readers)
             print(f"scene {pair.number}: {name}", file=sys.stderr, flush=True)
         if len(rows) < len(names):
             refused += 1
             continue
-        true.append(of_true_photos(pair, scorer))
+        true.append(of_true_photos(pair, readers))
         for name, row in rows.items():
             products[name].append(row)
     used = len(true)
@@ -140,7 +139,7 @@ def _tables(figures: Mapping[str, Any]) -> Iterator[str]:
 def _cell(name: str, value: Mapping[str, float] | None) -> str:
     if value is None:
         return ""
-    if name.startswith("right") or name == "identical":
+    if name.startswith(("right", "read")) or name == "identical":
         return f"{100 * value['mean']:.0f} %"
     digits = 1 if name in ("colour", "ground", "seconds", "learning", "kB") else 3
     return f"{value['mean']:.{digits}f} ± {value['half']:.{digits}f}"

@@ -110,6 +110,15 @@ def canonical_caption(
     )
 
 
+def bare_caption(scene: Scene) -> str:
+    """The canonical caption without colour and material, which a photo beside it has to tell."""
+    noun = SYNONYMS[scene.category][0][scene.count - 1]
+    return (
+        f"product photo of {NUMBERS[scene.count]} {noun}, "
+        f"{scene.angle} view, {scene.background} background"
+    )
+
+
 def captions(scene: Scene, colour: Colour, generator: random.Random) -> list[str]:
     """Five captions of the scene in ``colour``; the first is the canonical one.
 

@@ -4,20 +4,30 @@ Reconstruction and editability are those of Textual Inversion (https://arxiv.org
 section 5.1), by the studio's CLIP in place of ViT-B/32: the mean cosine between pictures of the
 request for the photo itself and the photos; and the cosine between the average embedding of the
 pictures of an edit and its prompt without the learned word, averaged over the edits.
+
+Whether attributes are right is asked twice: of the scorer, which chooses among candidates in every
+refresh, and of the captioner, which no way was chosen by, and which knows materials better.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 import numpy as np
 from scipy import stats
 
+from catalog_gen.dialects.files import load_dialect
+from catalog_gen.diffusion.hash_cache import HashCache
 from catalog_gen.diffusion.references import load_mask, load_reference
 from catalog_gen.imaging.decode import read_image
+from catalog_gen.imaging.pixels import Pixels
 from catalog_gen.judging.contrasts import contrasts_of
 from catalog_gen.judging.scorer import ClipScorer
-from likeness.drawing import Picture
+from catalog_gen.settings.catalog import load_settings
+from catalog_gen.vision.attributes import seen_in
+from catalog_gen.vision.captioner import Captioner
+from likeness.drawing import CONFIG, ROOT, Picture
 from likeness.requests import ITSELF, Request, photos_of, requests
 from studio.evaluation.likeness import likeness
 from studio.photos.pairs import EDITS, Pair
@@ -25,9 +35,41 @@ from studio.photos.pairs import EDITS, Pair
 #: Measures of one product, by request.
 Measured = dict[str, dict[str, float]]
 
+_MODELS: Final = ROOT / "data" / "models"
 
-def measured(pair: Pair, drawn: Mapping[str, list[Picture]], scorer: ClipScorer) -> Measured:
+
+class Readers:
+    """The models that read a picture: the scorer of the sample's settings, and the captioner."""
+
+    def __init__(self, work: Path) -> None:
+        """``work`` remembers the hashes of the captioner's files."""
+        self.scorer = ClipScorer(load_settings(CONFIG).scorer)
+        hashes = HashCache(work / "hashes.json")
+        self._captioner = Captioner(_MODELS / "captioner", hashes)
+        self._dialect = load_dialect(_MODELS / "studio" / "studio.json")
+
+    def right(
+        self, request: Request, pictures: Sequence[Pixels], embeddings: Any
+    ) -> dict[str, float]:
+        """Share of pictures in which each reader sees each attribute that was asked for.
+
+        ``embeddings`` (N, E) are the scorer's of the pictures.
+        """
+        found = contrasts_of(embeddings, [request.phrasing] * len(pictures), self.scorer)
+        captions = [seen_in(self._captioner.caption(each), self._dialect) for each in pictures]
+        shares = {}
+        for name in request.wanted:
+            answers = [each[name].seen == each[name].asked for each in found]
+            shares[f"right {name}"] = float(np.mean(answers))
+        for name, word in request.wanted.items():
+            read = [name in each and each[name].word == word for each in captions]
+            shares[f"read {name}"] = float(np.mean(read))
+        return shares
+
+
+def measured(pair: Pair, drawn: Mapping[str, list[Picture]], readers: Readers) -> Measured:
     """A way's measures of one product: those of each request, and of the way as ``"way"``."""
+    scorer = readers.scorer
     rows: Measured = {}
     average: dict[str, Any] = {}
     asked = [request for request in requests(pair) if request.name in drawn]
@@ -40,7 +82,7 @@ def measured(pair: Pair, drawn: Mapping[str, list[Picture]], scorer: ClipScorer)
         each = [asdict(likeness(one, request.true, request.mask)) for one in pixels]
         row = {name: float(np.mean([one[name] for one in each])) for name in each[0]}
         row["embedding"] = float(np.mean(embeddings @ true))
-        row |= _right(request, embeddings, scorer)
+        row |= readers.right(request, pixels, embeddings)
         if (identical := _identical(pictures)) is not None:
             row["identical"] = identical
         rows[request.name] = row
@@ -62,20 +104,13 @@ def measured(pair: Pair, drawn: Mapping[str, list[Picture]], scorer: ClipScorer)
     return rows
 
 
-def of_true_photos(pair: Pair, scorer: ClipScorer) -> Measured:
-    """What the scorer sees in the true answers: how far to trust it."""
+def of_true_photos(pair: Pair, readers: Readers) -> Measured:
+    """What the readers see in the true answers: how far to trust them."""
     return {
-        request.name: _right(request, scorer.embed_images([request.true]), scorer)
+        request.name: readers.right(
+            request, [request.true], readers.scorer.embed_images([request.true])
+        )
         for request in requests(pair)
-    }
-
-
-def _right(request: Request, embeddings: Any, scorer: ClipScorer) -> dict[str, float]:
-    """Share of pictures in which the scorer sees each attribute that was asked for."""
-    found = contrasts_of(embeddings, [request.phrasing] * len(embeddings), scorer)
-    return {
-        f"right {name}": float(np.mean([each[name].seen == each[name].asked for each in found]))
-        for name in ("category", "colour", "material")
     }
 
 

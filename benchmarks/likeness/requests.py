@@ -1,5 +1,6 @@
 """What is asked of every way about every product, and the true answers."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +21,8 @@ class Request:
 
     name: str
     phrasing: Phrasing
+    wanted: Mapping[str, str]
+    """The product's category, colour and material, in the studio's words."""
     true: Pixels
     mask: NDArray[np.bool_]
 
@@ -28,7 +31,7 @@ def requests(pair: Pair) -> list[Request]:
     """The photo on white itself, and its edits."""
     itself = Answer(pair.scene, pair.colour, pair.photos["white"], pair.mask)
     return [
-        Request(name, _phrasing(answer), answer.photo, answer.mask)
+        Request(name, _phrasing(answer), _wanted(answer), answer.photo, answer.mask)
         for name, answer in ((ITSELF, itself), *pair.answers.items())
     ]
 
@@ -36,6 +39,11 @@ def requests(pair: Pair) -> list[Request]:
 def photos_of(pair: Pair) -> dict[str, Pixels]:
     """The photos that may be learned from."""
     return {**pair.photos, "turned": pair.answers["angle"].photo}
+
+
+def _wanted(answer: Answer) -> dict[str, str]:
+    scene = answer.scene
+    return {"category": scene.category, "colour": answer.colour, "material": scene.material}
 
 
 def _phrasing(answer: Answer) -> Phrasing:

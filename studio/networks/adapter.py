@@ -3,7 +3,8 @@
 IP-Adapter (https://arxiv.org/abs/2308.06721) in its Plus form: an image encoder turns a photo into
 local tokens, a resampler those into a few, and beside each cross-attention to the text stands
 another one to these. Unlike there, the image encoder is trained along, since no large one is at
-hand: it also learns to agree with the studio's scorer. The pipeline is not changed.
+hand: it also learns to agree with the studio's scorer, and tokens learn to recall the photo. The
+pipeline is not changed.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,7 +16,7 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor, nn
-from torch.nn.functional import cosine_similarity
+from torch.nn.functional import adaptive_avg_pool2d, cosine_similarity
 
 from studio.evaluation.sheets import tile, to_bytes
 from studio.files import whole_file
@@ -26,6 +27,10 @@ from studio.training.loop import warmed_average
 
 #: Weight of the encoder's disagreement with the scorer, in cosine distance.
 AGREEMENT: Final[float] = 0.1
+#: Weight of the error of the photo as it is recalled from the tokens.
+RECALL: Final[float] = 0.2
+#: Side of the recalled photo in cells, and of a cell in pixels.
+CELLS, CELL = 8, 4
 #: Share of the text's values that the photo's begin with.
 QUIET: Final[float] = 0.1
 #: Pictures whose error is compared with their own photo and with another product's.
@@ -85,6 +90,34 @@ def pixel_values(photos: Any) -> Tensor:
     return (values - mean) / deviation
 
 
+class Recall(nn.Module):
+    """The photo from the resampler's tokens, reduced; it is there for training only.
+
+    The denoiser's error says little about a photo: noise and caption decide most of it. Painting
+    the photo again asks for colour and form of its every part, so that tokens hold them early.
+    """
+
+    def __init__(self, width: int, heads: int) -> None:
+        """``width`` is that of a token."""
+        super().__init__()
+        self.cells = nn.Parameter(torch.randn(CELLS**2, width) * 0.1)
+        self.look = nn.MultiheadAttention(width, heads, batch_first=True)
+        self.paint = nn.Sequential(
+            nn.LayerNorm(width),
+            nn.Linear(width, 2 * width),
+            nn.GELU(),
+            nn.Linear(2 * width, 3 * CELL**2),
+        )
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """(B, T, W) to (B, 3, S, S) with a side S of ``CELLS * CELL``."""
+        cells = self.cells.expand(len(tokens), -1, -1)
+        seen, _ = self.look(cells, tokens, tokens, need_weights=False)
+        painted: Tensor = self.paint(cells + seen)
+        painted = painted.reshape(-1, CELLS, CELLS, 3, CELL, CELL).permute(0, 3, 1, 4, 2, 5)
+        return painted.flatten(4, 5).flatten(2, 3)
+
+
 class AdapterStage:
     """Encoder, resampler and attentions in training; see ``loop.Stage``."""
 
@@ -140,7 +173,12 @@ class AdapterStage:
             added.to_v_ip[0].weight.data.copy_(own.to_v.weight * QUIET)
             processors[name] = attentions[str(2 * len(attentions) + 1)] = added
         self.parts = nn.ModuleDict(
-            {"encoder": build_encoder(size), "resampler": resampler, "attentions": attentions}
+            {
+                "encoder": build_encoder(size),
+                "resampler": resampler,
+                "attentions": attentions,
+                "recall": Recall(context, size.resampler // 64),
+            }
         )
         self._average = torch.optim.swa_utils.AveragedModel(self.parts, avg_fn=warmed_average)
         unet.set_attn_processor(processors)
@@ -157,24 +195,28 @@ class AdapterStage:
         sitting = self._sitting(size, generator)
         noise = torch.randn(sitting.latents.shape, generator=generator)
         moments = torch.rand(size, generator=generator)
-        error, embedded = self._errors(sitting, sitting.photos, noise, moments)
+        error, seen = self._errors(sitting, sitting.photos, noise, moments)
         known = sitting.embeddings.any(1)
-        apart = 1 - cosine_similarity(embedded, sitting.embeddings)
-        apart = (apart * known).sum() / known.sum().clamp(min=1)
+        share = known / known.sum().clamp(min=1)
+        apart = share @ (1 - cosine_similarity(seen.image_embeds, sitting.embeddings))
+        painted = self.parts["recall"](self.parts["resampler"](seen.hidden_states[-2]))
+        reduced = adaptive_avg_pool2d(sitting.photos, CELLS * CELL)
+        recalled = share @ (painted - reduced).square().mean((1, 2, 3))
         drawing = error.mean()
         third = max(1, size // 3)
         return {
-            "loss": drawing + AGREEMENT * apart,
+            "loss": drawing + AGREEMENT * apart + RECALL * recalled,
             "drawing": drawing,
             "early": error[:third].mean(),
             "late": error[-third:].mean(),
             "apart": apart,
+            "recalled": recalled,
         }
 
     def _errors(
         self, sitting: Sitting, photos: Tensor, noise: Tensor, moments: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Squared errors (B,), and the photos as the encoder sees them (B, E).
+    ) -> tuple[Tensor, Any]:
+        """Squared errors (B,), and what the encoder says of the photos.
 
         The batch is spread over the times of the noise from 0 to 1 in order; ``moments`` (B,), 0
         to 1, are each one's place in its share of them.
@@ -190,7 +232,7 @@ class AdapterStage:
             encoder_hidden_states=sitting.hidden,
             added_cond_kwargs={"image_embeds": [seen.hidden_states[-2][:, None]]},
         ).sample
-        return (drawn - exercise.wanted).square().mean((1, 2, 3)), seen.image_embeds
+        return (drawn - exercise.wanted).square().mean((1, 2, 3)), seen
 
     def _attention_paid(self) -> dict[str, float]:
         """How much more the error is with another product's photo than with the own one."""

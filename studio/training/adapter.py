@@ -3,9 +3,9 @@
 A lesson is a couple of pictures of one product: a photo to look at, and another one to draw, with
 its caption. The photo shows the product alone, before a plain ground of any colour, or from the
 other angle (rendered here, ``--turned`` scenes of them), and sometimes in another colour than the
-one to draw; so the photo has to say what the product is, and the caption the rest. Scenes are of
-the split "train". It resumes from its checkpoint under ``--work``; running it again with more
-photos or a larger budget goes on.
+one to draw; so the photo has to say what the product is, and the caption the rest: many captions
+leave out what the photo shows. Scenes are of the split "train". It resumes from its checkpoint
+under ``--work``; running it again with more photos or a larger budget goes on.
 """
 
 import argparse
@@ -23,6 +23,7 @@ from torch import Tensor
 
 from catalog_gen.judging.scorer import ClipScorer
 from catalog_gen.settings.judge import ScorerSettings
+from studio.captions import bare_caption
 from studio.command import count, minutes, reported_errors
 from studio.evaluation.sheets import spread
 from studio.files import whole_file
@@ -35,9 +36,10 @@ from studio.training.latents import encode_album
 from studio.training.loop import TrainingBudget, train_stage
 from studio.vocabulary import Colour
 
-#: Shares of lessons without a caption only, without a photo only, and with neither. A caption says
-#: nearly all that the error depends on: only without one is there much to learn from a photo.
-WORDLESS, BLIND, NEITHER = 0.5, 0.05, 0.05
+#: Shares of lessons without a caption, with one that leaves out colour and material, without a
+#: photo only, and with neither. A whole caption says nearly all that the error depends on: only
+#: where it is silent is there much to learn from a photo.
+WORDLESS, BARE, BLIND, NEITHER = 0.25, 0.4, 0.05, 0.05
 #: Shares of photos that show the other angle, where it was rendered, and another colour.
 TURNED, RECOLOURED = 0.5, 0.25
 #: Share of plain grounds that are nearly white, as shops' photos are.
@@ -83,6 +85,8 @@ class Couples:
         self._latents = encode_album(pipeline.vae, album, work / "latents")
         self._latents *= pipeline.vae.config.scaling_factor
         self._tokens = caption_tokens(album, pipeline.tokenizer)
+        bare = [bare_caption(scene) for scene in album.photos.scenes]
+        self._bare = tokenize(pipeline.tokenizer, bare)
         self._empty = tokenize(pipeline.tokenizer, [""])[0]
         scenes, colours = album.photos.scenes, album.photos.colours
         self._places: dict[int, list[int]] = {}
@@ -102,10 +106,11 @@ class Couples:
         flips = chance.random(size) < 0.5
         fate = chance.random(size)
         wordless = (fate < WORDLESS) | (fate > 1 - NEITHER)
+        bare = ~wordless & (fate < WORDLESS + BARE)
         blind = fate > 1 - NEITHER - BLIND
         photos = np.stack(
             [
-                self._photo(int(pick), bool(flip), not wordless[place], chance)
+                self._photo(int(pick), bool(flip), not (wordless | bare)[place], chance)
                 for place, (pick, flip) in enumerate(zip(picks, flips, strict=True))
             ]
         )
@@ -114,7 +119,10 @@ class Couples:
         embeddings[blind] = 0
         latents = torch.from_numpy(self._latents[picks, flips.astype(int)]).float()
         return Sitting(
-            latents, self._hidden(picks, wordless, chance), values, torch.from_numpy(embeddings)
+            latents,
+            self._hidden(picks, wordless, bare, chance),
+            values,
+            torch.from_numpy(embeddings),
         )
 
     def examples(self, number: int) -> tuple[NDArray[np.uint8], list[str]]:
@@ -126,11 +134,12 @@ class Couples:
         return np.stack(photos), captions
 
     @torch.no_grad()
-    def _hidden(self, picks: Any, wordless: Any, chance: np.random.Generator) -> Tensor:
+    def _hidden(self, picks: Any, wordless: Any, bare: Any, chance: np.random.Generator) -> Tensor:
         wordings = chance.integers(1, self._tokens.shape[1], size=len(picks))
         wordings[chance.random(len(picks)) < CANONICAL] = 0
         tokens = self._tokens[picks, wordings].clone()
         tokens[torch.from_numpy(wordless)] = self._empty
+        tokens[torch.from_numpy(bare)] = self._bare[picks[bare]]
         hidden: Tensor = self._pipeline.text_encoder(tokens).last_hidden_state
         return hidden
 

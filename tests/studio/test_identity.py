@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.identity import SIDE, WAYS, Studio, compare, faults, judged, plot, speed
+from benchmarks.identity import SIDE, WAYS, Readers, Studio, compare, faults, judged, plot, speed
 from studio.evaluation.standing_defects import STANDING_DEFECTS
 from studio.photos.pairs import EDITS, Pair, pairs
 
@@ -29,21 +29,22 @@ def scene(work: Path) -> Iterator[Pair]:
 @pytest.mark.slow
 def test_methods_are_compared_and_nothing_is_drawn_twice(work: Path) -> None:
     studio = Studio(work, pictures=1, adapter=work, steps=2)
-    figures = compare(scene(work), studio, SOME)
+    figures = compare(scene(work), studio, SOME, Readers(work))
     assert figures["photos"] == {"used": 1, "refused": 0}
     assert figures["ways"]["background"]["background"]["identical"]["mean"] == 1.0
     for name in SOME:
         row = figures["ways"][name]
         assert set(row) == {"itself", *EDITS, "way"}
         assert all(0 < row[each]["silhouette"]["mean"] <= 1 for each in EDITS)
-    assert figures["true"]["background"]["right colour"]["mean"] == 1
+    for reader in ("right", "read"):
+        assert figures["true"]["background"][f"{reader} colour"]["mean"] == 1
     # The weakest edit is nearest to the photo, and leaves the white ground that was to be wood.
     weak, free = (figures["ways"][name] for name in ("img2img 0.35", "text2img"))
     assert weak["way"]["reconstruction"]["mean"] > free["way"]["reconstruction"]["mean"]
     assert weak["background"]["ground"]["mean"] > free["background"]["ground"]["mean"]
     drawn = {path: path.stat().st_mtime_ns for path in (work / "drawn").iterdir()}
     assert len(drawn) == 2 * 4 * len(SOME)
-    assert compare(scene(work), Studio(work, 1, work, 2), SOME) == figures
+    assert compare(scene(work), Studio(work, 1, work, 2), SOME, Readers(work)) == figures
     assert {path: path.stat().st_mtime_ns for path in (work / "drawn").iterdir()} == drawn
     plot(figures["ways"], work / "curve.svg")
     assert "img2img 0.35" in (work / "curve.svg").read_text()
