@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from catalog_gen.fingerprint import SHARDS
-from catalog_gen.reporting.picture_folder import PICTURES
+from catalog_gen.reporting.picture_listing import PICTURES
 from catalog_gen.stages.catalog import Catalog, Stamp
 from catalog_gen.stages.export import export
 from catalog_gen.stages.gallery import write_catalog_gallery

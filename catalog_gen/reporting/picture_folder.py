@@ -1,66 +1,45 @@
 """The pictures of a channel's export, and which of them can stay as they are.
 
-``CHANNEL.pictures.json`` lists what the channel's exports wrote, and what each file was made from.
-A file is listed once it is synced, so that a crash tears none that is listed. One that was made
-from the same and has its size and time is left alone; after another program wrote it, its hash
-counts. Other channels may share the folder: only what no other one lists is deleted.
+A file that was made from the same as it would be now, and has its size and time, is left alone;
+after another program wrote it, its hash counts. Several channels may share a folder: only what no
+other one lists is deleted.
 """
 
-import re
 from contextlib import ExitStack
 from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
-from typing import Final, NamedTuple, Self
-
-from pydantic import TypeAdapter, ValidationError
+from typing import Final, Self
 
 from catalog_gen.fingerprint import sha256_file
-from catalog_gen.store.files import put_in_place, served_folder, write_whole
+from catalog_gen.reporting.picture_listing import PICTURES, PictureListing, Written
+from catalog_gen.store.files import put_in_place, readable_folder, served_folder
 from catalog_gen.store.unfinished import unfinished_file
 
-PICTURES: Final = "images"
-#: Digits of the image id in a file name: enough to find the picture, and never the same twice.
-NAME_LENGTH: Final = 32
-
-_PICTURE: Final = re.compile(rf"{PICTURES}/[0-9a-f]{{{NAME_LENGTH}}}\.[a-z]{{3,4}}")
 #: Files synced in one batch, so that their writes overlap.
 _PENDING: Final = 256
 
 
-class Written(NamedTuple):
-    """A file as it was written.
+class PictureFolder:
+    """Writes one export's pictures below ``out``; use it as a context manager.
 
-    Attributes:
-        made_of: the hash of everything that determines its bytes.
-        sha256: of its bytes.
-        size: in bytes.
-        modified: nanoseconds since 1970.
+    Its methods raise an ``OSError`` or a ``StoreError`` if the folder can't be written, entering
+    it also if another export for the channel is running there.
     """
 
-    made_of: str
-    sha256: str
-    size: int
-    modified: int
-
-
-_LISTING: Final = TypeAdapter(dict[str, Written])
-
-
-class PictureFolder:
-    """Writes one export's pictures below ``out``; use it as a context manager."""
-
     def __init__(self, out: Path, channel: str) -> None:
-        self._out = out
-        self._manifest = out / f"{channel}.pictures.json"
-        self._former = _listed(self._manifest)
-        self._written: dict[str, Written] = {}
-        self._pending: list[tuple[str, Written, Path]] = []
+        self._out, self._channel = out, channel
+        self._shown: set[int] = set()
+        self._pending: dict[str, tuple[Written, Path]] = {}
+        self._partials = ExitStack()
         self._open = ExitStack()
 
     def __enter__(self) -> Self:
-        for folder in (self._out, self._out / PICTURES):
-            served_folder(folder)
+        served_folder(self._out)
+        readable_folder(self._out / PICTURES)
+        self._listing = PictureListing(self._out, self._channel)
+        self._open.callback(self._listing.close)
+        self._open.enter_context(self._partials)
         return self
 
     def __exit__(
@@ -71,72 +50,67 @@ class PictureFolder:
     ) -> None:
         self._open.close()
 
+    def __len__(self) -> int:
+        """How many files the export shows so far."""
+        return len(self._shown) + len(self._pending)
+
     def keeps(self, name: str, made_of: str) -> int | None:
         """The size of a file that needs not be written, since it was made from the same."""
-        if name in self._written:
-            return self._written[name].size
-        former = self._former.get(name)
-        if former is None or former.made_of != made_of:
+        if name in self._pending:
+            return self._pending[name][0].size
+        found = self._listing.find(name)
+        if found is None or found[1].made_of != made_of:
             return None
-        path = self._out / name
+        listed, path = found[1], self._out / name
         try:
-            found = path.stat()
-            if found.st_size != former.size:
+            state = path.stat()
+            if state.st_size != listed.size:
                 return None
-            if found.st_mtime_ns != former.modified:
-                if sha256_file(path) != former.sha256:
+            if state.st_mtime_ns != listed.modified:
+                if sha256_file(path) != listed.sha256:
                     return None
-                former = former._replace(modified=found.st_mtime_ns)
+                self._listing.put({name: listed._replace(modified=state.st_mtime_ns)})
         except OSError:
             return None
-        if found.st_mode & 0o444 != 0o444:
+        if state.st_mode & 0o444 != 0o444:
             path.chmod(0o644)
-        self._written[name] = former
-        return former.size
+        return listed.size
+
+    def show(self, name: str) -> None:
+        """Count a kept file among those that the export shows: ``finish`` leaves it."""
+        if name not in self._pending:
+            found = self._listing.find(name)
+            assert found is not None, name
+            self._shown.add(found[0])
 
     def put(self, name: str, made_of: str, content: bytes) -> None:
-        """Write a file, at the latest in ``settle``: readers see the old file or the new one."""
-        stream, partial = self._open.enter_context(unfinished_file(self._out / PICTURES))
+        """Write a file to be shown, at the latest in ``settle``: readers see the old or the new."""
+        stream, partial = self._partials.enter_context(unfinished_file(self._out))
         stream.write(content)
         stream.flush()
         partial.chmod(0o644)
-        written = Written(made_of, sha256(content).hexdigest(), len(content), 0)
-        self._pending.append((name, written, partial))
+        modified = partial.stat().st_mtime_ns
+        written = Written(made_of, sha256(content).hexdigest(), len(content), modified)
+        self._pending[name] = written, partial
         if len(self._pending) == _PENDING:
             self.settle()
 
     def settle(self) -> None:
-        """Sync and rename all files written so far."""
-        settled = {
-            name: written._replace(modified=partial.stat().st_mtime_ns)
-            for name, written, partial in self._pending
-        }
-        put_in_place([(partial, self._out / name) for name, _, partial in self._pending])
-        self._written |= settled
+        """List all files written so far, then sync and rename them."""
+        self._listing.put({name: written for name, (written, _) in self._pending.items()})
+        self._listing.commit()
+        put_in_place([(partial, self._out / name) for name, (_, partial) in self._pending.items()])
+        names = list(self._pending)
         self._pending.clear()
-        self._open.close()
+        self._partials.close()
+        for name in names:
+            self.show(name)
 
-    def announce(self) -> None:
-        """List all files, the former export's as well: a kill leaves none without an owner."""
+    def finish(self) -> None:
+        """Delete the channel's files that are not shown, but for those that other channels list."""
         self.settle()
-        self._list({**self._former, **self._written})
-
-    def finish(self, kept: set[str]) -> None:
-        """Delete the channel's files but for ``kept`` and those that another channel lists."""
-        manifests = self._out.glob("*.pictures.json")
-        others = (_listed(path).keys() for path in manifests if path != self._manifest)
-        for name in {*self._former, *self._written} - kept - set().union(*others):
+        gone = self._listing.all_but(self._shown)
+        for name in self._listing.own(gone):
             (self._out / name).unlink(missing_ok=True)
-        self._list({name: self._written[name] for name in kept})
-
-    def _list(self, files: dict[str, Written]) -> None:
-        write_whole(self._manifest, _LISTING.dump_json(dict(sorted(files.items()))))
-
-
-def _listed(manifest: Path) -> dict[str, Written]:
-    """The pictures that a channel's exports into this folder wrote; none where nothing says so."""
-    try:
-        found = _LISTING.validate_json(manifest.read_bytes())
-    except (OSError, ValidationError):
-        return {}
-    return {name: each for name, each in found.items() if _PICTURE.fullmatch(name)}
+        self._listing.remove(gone)
+        self._listing.commit()

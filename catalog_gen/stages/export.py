@@ -84,7 +84,8 @@ def export(
 
     A feed that came from the channel's platform is given back row by row, with other pictures.
     Pictures that a former export for this channel wrote stay if they were made from the same, and
-    are removed if they are no longer live; ``CHANNEL.pictures.json`` lists them.
+    are removed if they are no longer live; ``CHANNEL.pictures.sqlite`` lists them. An export that
+    was killed is gone on with.
 
     Args:
         base_url: where ``out`` will be served from; the settings' by default.
@@ -94,7 +95,7 @@ def export(
         ModelError: ``[upscale]`` names a model that can't be used.
         InputError: the channel takes only its own platform's feeds, and the shop's is none.
         CorruptionError: a stored picture is damaged.
-        StoreError: the folder can't be written.
+        StoreError: the folder can't be written, or another process exports into it.
     """
     channel = CHANNELS.get(channel_name)()
     shop = own_feed(catalog, channel)
@@ -116,10 +117,10 @@ def export(
             unfinished_file(out) as (stream, partial),
         ):
             write_feed(stream, channel, back, entries.ready(scratch), url, facts)
-            if entries.files:
-                folder.announce()
+            if entries.products:
+                folder.settle()
                 give_name(stream, partial, feed)
-                folder.finish(entries.files)
+                folder.finish()
         if enlarging is not None:
             enlarging.kept.keep_only(entries.live)
     except OSError as error:
@@ -128,16 +129,13 @@ def export(
             f"the export can't be written ({error.strerror})",
             "Free space, or name another folder with --out.",
         ) from error
-    enlarged = tuple(
-        each for name, each in sorted(writer.enlarged.items()) if name in entries.files
-    )
     return Exported(
         feed,
         entries.products,
-        len(entries.files),
+        len(folder),
         signer is not None,
         tuple(entries.refused),
-        enlarged,
+        tuple(each for _, each in sorted(writer.enlarged.items())),
     )
 
 
@@ -148,7 +146,6 @@ class _Entries:
     Attributes:
         building: whether the feed's rows are newly built, not the shop's own.
         products: how many are in the feed so far.
-        files: the names of their pictures.
         live: the hashes of all live pictures, if some may be enlarged.
     """
 
@@ -158,7 +155,6 @@ class _Entries:
     shop: ShopFeed | None
     facts: ShopFacts
     products: int = 0
-    files: set[str] = field(default_factory=set)
     live: set[str] = field(default_factory=set)
     refused: list[Refusal] = field(default_factory=list)
 
@@ -180,7 +176,6 @@ class _Entries:
             names = self._written(entry, candidates)
             if names:
                 self.products += 1
-                self.files.update(names)
                 yield replace(entry, images=names)
 
     def _why_not(self, entry: ChannelProduct, taken: dict[str, str]) -> str:

@@ -19,7 +19,8 @@ from catalog_gen.imaging.provenance import Enlargement, Provenance
 from catalog_gen.judging.measurement import Signals
 from catalog_gen.judging.passports import Passport, PictureFile, Slot
 from catalog_gen.reporting.channels.channel import SUFFIXES, Channel
-from catalog_gen.reporting.picture_folder import NAME_LENGTH, PICTURES, PictureFolder
+from catalog_gen.reporting.picture_folder import PictureFolder
+from catalog_gen.reporting.picture_listing import NAME_LENGTH, PICTURES
 from catalog_gen.settings.publishing import UpscaleSettings
 from catalog_gen.stages.catalog import Catalog
 from catalog_gen.stages.passports import sent_size
@@ -90,29 +91,32 @@ class PictureWriter:
     folder: PictureFolder
     made_by: str
     """The hash of what determines the bytes of every file."""
-    weights: dict[str, int] = field(default_factory=dict)
-    """Sizes of the written files in bytes, by name."""
     enlarged: dict[str, Enlarged] = field(default_factory=dict)
-    """Those of the written files that are larger than their pictures, by name."""
+    """Those of the shown files that are larger than their pictures, by name."""
 
     def write(self, candidate: Candidate, *, main: bool) -> tuple[str, str]:
         """The file's name, and why the channel refuses it; '' if it was written.
 
         The channel is asked for every product, since products may show a picture in other slots.
         """
-        name, size = self._name(candidate.origin), self._size(candidate.origin)
-        if name not in self.weights and (weight := self._kept(candidate.origin)) is not None:
-            self._note(name, candidate.origin, size, weight)
+        origin = candidate.origin
+        name, size = self._name(origin), self._size(origin)
+        weight = self._kept(origin)
         # What is refused at no weight is not worth being enlarged.
-        why = self._refusal(candidate, size, self.weights.get(name, 0), main=main)
-        if why or name in self.weights:
+        why = self._refusal(candidate, size, weight or 0, main=main)
+        if why:
             return name, why
-        content = self._rendered(candidate, size)
-        why = self._refusal(candidate, size, len(content), main=main)
-        if not why:
-            self.folder.put(name, self._made_of(candidate.origin, size), content)
-            self._note(name, candidate.origin, size, len(content))
-        return name, why
+        if weight is None:
+            content = self._rendered(candidate, size)
+            if why := self._refusal(candidate, size, len(content), main=main):
+                return name, why
+            self.folder.put(name, self._made_of(origin, size), content)
+        else:
+            self.folder.show(name)
+        if (enlargement := self._enlargement(origin, size)) is not None:
+            drawn = (enlargement.width, enlargement.height)
+            self.enlarged[name] = Enlarged(name, drawn, size, enlargement.by)
+        return name, ""
 
     def needs(self, origin: ImageOrigin) -> bool:
         """Whether a picture's file is to be written."""
@@ -132,12 +136,6 @@ class PictureWriter:
         enlargement = self._enlargement(origin, size)
         by = "" if enlargement is None else enlargement.by
         return sha256_text(f"{self.made_by} {drawn} {origin.width} {size[0]} {size[1]} {by}")
-
-    def _note(self, name: str, origin: ImageOrigin, size: tuple[int, int], weight: int) -> None:
-        self.weights[name] = weight
-        if (enlargement := self._enlargement(origin, size)) is not None:
-            drawn = (enlargement.width, enlargement.height)
-            self.enlarged[name] = Enlarged(name, drawn, size, enlargement.by)
 
     def _size(self, origin: ImageOrigin) -> tuple[int, int]:
         upscale = self.enlarging.settings if self.enlarging else None

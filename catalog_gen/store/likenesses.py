@@ -18,13 +18,10 @@ _LIKENESSES: Final = """
     WITH own AS MATERIALIZED (
         SELECT recipe_id AS image_id, look_id FROM ledger
         WHERE status = 'made' AND view = $view AND {searched}
-    ), asking AS MATERIALIZED (
-        SELECT look_id, product_id FROM prompts
-        WHERE current AND look_id IN (SELECT look_id FROM own)
+    ), asked AS MATERIALIZED (
+        SELECT look_id FROM current_prompts WHERE look_id IN (SELECT look_id FROM own)
     ), wanted AS MATERIALIZED (
-        FROM own WHERE look_id IN (
-            SELECT look_id FROM asking SEMI JOIN active_products USING (product_id)
-        )
+        FROM own WHERE look_id IN (FROM asked)
     ), prompted AS (
         SELECT recipe_id AS image_id, recipe ->> 'prompt' AS prompt FROM recipes WHERE {searched}
     ), seen AS (

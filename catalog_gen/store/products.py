@@ -277,7 +277,10 @@ def _changes(connection: DuckDBPyConnection, name: str, rejected: int) -> FeedCh
 
 
 def _write(connection: DuckDBPyConnection, name: str, feed_id: str, now: datetime) -> None:
-    """Merge the feed's rows into the products table, leaving unchanged rows alone."""
+    """Merge the feed's rows into the products table, leaving unchanged rows alone.
+
+    The prompts of products that leave end with them, so that current ones are of active products.
+    """
     connection.execute(
         f"""
         MERGE INTO products USING (
@@ -295,6 +298,15 @@ def _write(connection: DuckDBPyConnection, name: str, feed_id: str, now: datetim
             THEN UPDATE SET retired_at = $now, feed_id = $feed
         """,
         {"feed": feed_id, "now": now},
+    )
+    connection.execute(
+        """
+        UPDATE prompts SET current = false
+        WHERE current AND product_id IN (
+            SELECT product_id FROM products WHERE retired_at IS NOT NULL AND feed_id = $feed
+        )
+        """,
+        {"feed": feed_id},
     )
 
 

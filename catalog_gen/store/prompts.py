@@ -212,7 +212,7 @@ def retire_prompts(
     *,
     needing_reference: Collection[str] = (),
 ) -> int:
-    """End the prompts of retired products and of views that no longer exist; returns how many.
+    """End the prompts of views that no longer exist; returns how many.
 
     Args:
         views: the views in the settings.
@@ -228,7 +228,6 @@ def retire_prompts(
             UPDATE prompts SET current = false
             WHERE current AND (
                 view NOT IN (SELECT value FROM kept_views)
-                OR product_id NOT IN (SELECT product_id FROM active_products)
                 OR (view IN (SELECT value FROM photo_views) AND product_id IN
                     (SELECT product_id FROM products WHERE reference = ''))
             )
@@ -315,9 +314,8 @@ def asked_values(connection: DuckDBPyConnection) -> dict[str, dict[str, list[str
     rows = connection.execute(
         """
         WITH wishes AS (
-            SELECT view, unnest(map_entries(asked)) AS entry FROM prompts
-            SEMI JOIN (SELECT product_id FROM products WHERE retired_at IS NULL) USING (product_id)
-            WHERE current AND unsupported = ''
+            SELECT view, unnest(map_entries(asked)) AS entry FROM current_prompts
+            WHERE unsupported = ''
         ),
         found AS (
             SELECT DISTINCT view, entry.key AS attribute, entry.value AS value

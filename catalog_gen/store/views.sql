@@ -12,11 +12,9 @@ FROM products WHERE retired_at IS NULL;
 COMMENT ON VIEW active_products IS 'products that the newest feed has';
 
 CREATE VIEW current_prompts AS
-SELECT prompts.* FROM prompts
-SEMI JOIN active_products ON active_products.product_id = prompts.product_id
-WHERE prompts.current;
+FROM prompts WHERE current;
 
-COMMENT ON VIEW current_prompts IS 'current prompts of active products';
+COMMENT ON VIEW current_prompts IS 'current prompts, all of active products';
 
 CREATE VIEW wanted_candidates AS
 SELECT ledger.* FROM ledger

@@ -2,7 +2,6 @@
 
 import csv
 import io
-import json
 import os
 import shutil
 from pathlib import Path
@@ -14,6 +13,7 @@ from catalog_gen.errors import InputError
 from catalog_gen.imaging.metadata import read_provenance
 from catalog_gen.imaging.provenance import Enlargement
 from catalog_gen.reporting.channels.channel import CHANNELS, ChannelProduct
+from catalog_gen.reporting.picture_listing import PictureListing, Written
 from catalog_gen.settings.publishing import CredentialSettings, UpscaleSettings
 from catalog_gen.stages.catalog import Catalog
 from catalog_gen.stages.export import Exported, export
@@ -60,8 +60,8 @@ def feed_of(exported: Exported) -> list[dict[str, str]]:
 def test_a_web_server_can_read_files_written_under_a_strict_umask(
     shop: Shop, tmp_path: Path
 ) -> None:
-    left = tmp_path / "out" / "images" / ".catalog-gen-abcdefgh.partial"
-    left.parent.mkdir(parents=True, mode=0o700)
+    left = tmp_path / "out" / ".catalog-gen-abcdefgh.partial"
+    left.parent.mkdir(mode=0o700)
     left.write_bytes(b"of an export that was killed")
     before = os.umask(0o077)
     try:
@@ -233,15 +233,16 @@ def test_an_export_deletes_only_its_own_pictures(shop: Shop, tmp_path: Path) -> 
     stranger, former = tmp_path / "images" / f"{'0' * 32}.jpg", f"images/{'1' * 32}.jpg"
     stranger.write_bytes(b"not ours")
     (tmp_path / former).write_bytes(b"of an export that listed it")
-    manifest = tmp_path / "google.pictures.json"
-    listed = json.loads(manifest.read_text())
-    (any_file, *_) = listed.values()
-    strange = dict.fromkeys((former, "../feed.csv", "images/../../feed.csv"), any_file)
-    manifest.write_text(json.dumps({**listed, **strange}))
+    listing = PictureListing(tmp_path, "google")
+    listed = listing.all_but(())
+    strange = (former, "../feed.csv", "images/../../feed.csv")
+    listing.put(dict.fromkeys(strange, Written("", "", 0, 0)))
+    listing.commit()
+    listing.close()
     export(shop.catalog, "google", tmp_path, base_url="https://cdn.example")
     assert {path.name for path in (tmp_path / "images").iterdir()} == before | {stranger.name}
     assert (shop.folder / "feed.csv").exists()
-    assert json.loads(manifest.read_text()).keys() == listed.keys()
+    assert PictureListing(tmp_path, "google").all_but(()) == listed
 
 
 def files_below(out: Path) -> dict[str, tuple[bytes, int]]:
@@ -294,8 +295,8 @@ def test_files_are_written_again_if_anything_that_makes_them_changes(
     every = rewritten()
     assert len(every) == 6
     assert rewritten() == set()
-    manifest = tmp_path / "files.pictures.json"
-    manifest.write_text(manifest.read_text()[:-9])  # damaged: nothing says what is whole
+    listing = tmp_path / "files.pictures.sqlite"
+    os.truncate(listing, listing.stat().st_size // 2)  # damaged: nothing says what is whole
     assert rewritten() == every
     monkeypatch.setattr("catalog_gen.stages.picture_writer.code_version", lambda: "of another day")
     assert rewritten() == every

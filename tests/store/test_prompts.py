@@ -98,7 +98,10 @@ def test_prompts_of_retired_products_and_dropped_views_end(shop: Shop) -> None:
     shop.night = 1
     shop.record([mug(1)])
     with shop.store.writing() as connection:
-        assert retire_prompts(connection, ["packshot"]) == 3
+        held = "SELECT product_id, view FROM prompts WHERE current ORDER BY view"
+        rows = connection.execute(held).fetchall()
+        assert rows == [("mug-1", "lifestyle"), ("mug-1", "packshot")]
+        assert retire_prompts(connection, ["packshot"]) == 1
         assert current_prompts(connection) == {"packshot": ["t1 mug red Mug 1"]}
     shop.views = (PACKSHOT,)
     shop.record([mug(1), mug(2)])
