@@ -130,7 +130,7 @@ def _opened(path: Path) -> sqlite3.Connection:
         if connection.execute("PRAGMA quick_check(1)").fetchone() == ("ok",):
             return connection
     except sqlite3.DatabaseError as error:
-        if error.sqlite_errorcode not in _DAMAGED:
+        if _code(error) not in _DAMAGED:
             connection.close()
             raise
     connection.close()
@@ -151,9 +151,14 @@ def _unlisted(path: Path, names: list[str]) -> list[str]:
         try:
             return [name for name in names if listing.execute(listed, [name]).fetchone() is None]
         except sqlite3.DatabaseError as error:
-            if error.sqlite_errorcode in _DAMAGED:
+            if _code(error) in _DAMAGED:
                 return []
             raise
+
+
+def _code(error: sqlite3.DatabaseError) -> int:
+    """SQLite's primary result code, without what an extended one adds."""
+    return error.sqlite_errorcode & 0xFF
 
 
 @contextmanager
@@ -162,7 +167,7 @@ def _told(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.DatabaseError as error:
-        if error.sqlite_errorcode == sqlite3.SQLITE_BUSY:
+        if _code(error) == sqlite3.SQLITE_BUSY:
             raise StoreError(
                 str(path),
                 "another export for this channel into this folder is running",

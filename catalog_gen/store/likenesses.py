@@ -11,9 +11,7 @@ from numpy.typing import NDArray
 
 from catalog_gen.store.relations import PORTION, id_ranges, only_row, registered, strings
 
-#: From the few pictures searched up: joining all current prompts with active products, as their
-#: view does, takes two gigabytes of a million products. ``recipe_id`` and
-#: ``image_id`` are the same.
+#: From the few pictures searched up. ``recipe_id`` and ``image_id`` are the same.
 _LIKENESSES: Final = """
     WITH own AS MATERIALIZED (
         SELECT recipe_id AS image_id, look_id FROM ledger
