@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Final
 
 from catalog_gen.fingerprint import SHARDS
-from catalog_gen.reporting.picture_listing import PICTURES
 from catalog_gen.stages.catalog import Catalog, Stamp
 from catalog_gen.stages.export import export
 from catalog_gen.stages.gallery import write_catalog_gallery
@@ -62,11 +61,8 @@ def write_gallery(catalog: Catalog) -> int:
 
 
 def write_export(catalog: Catalog) -> int:
-    """The number of pictures' files written."""
-    out = catalog.home.root / "export"
-    before = _files(out / PICTURES)
-    export(catalog, CHANNEL, out)
-    return len(_files(out / PICTURES) - before)
+    """The number of pictures in the export; how many of their files are new is not counted."""
+    return export(catalog, CHANNEL, catalog.home.root / "export").images
 
 
 def write_snapshot(catalog: Catalog) -> int:
