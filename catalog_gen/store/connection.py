@@ -219,10 +219,17 @@ def _checkpoint(connection: DuckDBPyConnection) -> None:
     connection.execute("CHECKPOINT")
 
 
+#: Rows of a join's smaller side up to which DuckDB looks them up by the index of the other, in place
+#: of going through it; more than 2,048 (``index_scan_max_count``) it never looks up.
+_LOOKED_UP: Final = 2_000
+
+
 def _configure(connection: DuckDBPyConnection) -> None:
     connection.execute("SET TimeZone = 'UTC'")
     # DuckDB must not look for a missing table among our Python variables.
     connection.execute("SET python_enable_replacements = false")
+    # 128 of two million pictures: 4 ms instead of 70.
+    connection.execute(f"SET dynamic_or_filter_threshold = {_LOOKED_UP}")
     # A library's progress bars on standard error would garble ours.
     connection.execute("SET enable_progress_bar = false")
 
