@@ -42,6 +42,9 @@ PATIENCE: Final = 20.0
 #: Seconds between two attempts: the first pause, and the longest.
 FIRST_PAUSE: Final = 0.02
 LONGEST_PAUSE: Final = 1.0
+#: Rows of a join's smaller side up to which DuckDB looks them up by the index of the larger one,
+#: instead of going through it. More than 2,048 (``index_scan_max_count``) it never looks up.
+_LOOKED_UP: Final = 2_000
 
 #: By another process, or by a thread of this one through another ``Store``.
 _HELD: Final = re.compile("Could not set lock|is already attached")
@@ -217,11 +220,6 @@ def open_memory() -> Iterator[DuckDBPyConnection]:
 
 def _checkpoint(connection: DuckDBPyConnection) -> None:
     connection.execute("CHECKPOINT")
-
-
-#: Rows of a join's smaller side up to which DuckDB looks them up by the index of the other, in place
-#: of going through it; more than 2,048 (``index_scan_max_count``) it never looks up.
-_LOOKED_UP: Final = 2_000
 
 
 def _configure(connection: DuckDBPyConnection) -> None:
