@@ -75,6 +75,8 @@ WAYS: Final[Mapping[str, Way]] = {
     "dual 0.3": _dual(0.3),
     "dual 0.7": _dual(0.7),
     "dual 1.0": _dual(1.0),
+    "variation, guidance 1.5": Way(_VARIATION, guidance=1.5),
+    "variation, scale 1.5": Way({**_VARIATION, "scale": 1.5}, guidance=1.5),
     "variation, content": Way({**_VARIATION, "focus": "content"}, extra=True),
     "variation, style": Way({**_VARIATION, "focus": "style"}, extra=True),
     "variation, down": Way({**_VARIATION, "blocks": ("down",)}, extra=True),
