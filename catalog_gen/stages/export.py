@@ -44,6 +44,7 @@ from catalog_gen.stages.shop_feed import (
 from catalog_gen.store.files import give_name
 from catalog_gen.store.images import image_origins, stored_pngs
 from catalog_gen.store.live_products import LiveProduct, list_live
+from catalog_gen.store.relations import limit_memory
 from catalog_gen.store.scores import newest_signals
 from catalog_gen.store.unfinished import unfinished_file, unfinished_folder
 
@@ -210,11 +211,10 @@ class _Entries:
         while some := list(islice(products, _LOOKED_AT)):
             wanted = _pictures_of(some)
             with store.reading() as connection:
+                limit_memory(connection)
                 origins = image_origins(connection, wanted)
-                signals = {
-                    image_id: Signals.from_json(text)
-                    for image_id, text in newest_signals(connection, wanted).items()
-                }
+                measured = newest_signals(connection, wanted) if self.writer.passport else {}
+            signals = {image_id: Signals.from_json(text) for image_id, text in measured.items()}
             for first in range(0, len(some), _PORTION):
                 portion = some[first : first + _PORTION]
                 needed = [

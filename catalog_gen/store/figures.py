@@ -151,7 +151,7 @@ def coverage_figures(connection: DuckDBPyConnection) -> CoverageFigures:
         SELECT
             (SELECT count(*) FROM active_products),
             (SELECT count(DISTINCT product_id) FROM live_items
-                SEMI JOIN active_products USING (product_id)),
+                JOIN (SELECT product_id FROM active_products) USING (product_id)),
             (SELECT count(DISTINCT image_id) FROM live_items),
             (SELECT count(*) FROM open_failures WHERE status = 'failed'),
             (SELECT count(*) FROM open_failures WHERE status = 'given up')

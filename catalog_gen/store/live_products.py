@@ -82,6 +82,9 @@ def list_live(
 ) -> LiveProducts:
     """List the active products with at least one live picture in files of a folder.
 
+    Inner joins spill to the disk. A semi-join, which DuckDB turns round by its guess of sizes, does
+    not: once a night has ended live pictures, it failed with two million of them.
+
     Args:
         texts: what the shop's feed says of them, at most once each.
     """
@@ -92,13 +95,14 @@ def list_live(
         _PRODUCTS: f"""
             SELECT {PRODUCT_COLUMNS}, raw.description AS raw_description,
                 raw.category AS raw_category
-            FROM active_products AS products SEMI JOIN live_items USING (product_id)
+            FROM active_products AS products
+            JOIN (SELECT DISTINCT product_id FROM live_items) USING (product_id)
             LEFT JOIN raw_texts AS raw USING (product_id)
             ORDER BY product_id
         """,
         _PICTURES: """
             SELECT product_id, view, sha256, image_id
-            FROM live_items SEMI JOIN active_products USING (product_id)
+            FROM live_items JOIN (SELECT product_id FROM active_products) USING (product_id)
             JOIN images USING (image_id)
             ORDER BY product_id, view
         """,

@@ -30,7 +30,7 @@ _SHOWN: Final = """
         FROM current_prompts AS wish JOIN ledger USING (look_id)
         UNION ALL
         SELECT product_id, image_id, view, true AS live
-        FROM live_items SEMI JOIN active_products USING (product_id)
+        FROM live_items JOIN (SELECT product_id FROM active_products) USING (product_id)
     )
     SEMI JOIN shown_views USING (view)
     GROUP BY product_id, image_id
