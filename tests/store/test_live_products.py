@@ -6,6 +6,7 @@ import pytest
 
 from catalog_gen.store import live_products
 from catalog_gen.store.live_products import RawText, list_live
+from catalog_gen.store.relations import limit_memory
 from tests.store.shop import Shop, best, mug
 
 
@@ -41,3 +42,38 @@ def test_nothing_is_live(shop: Shop, tmp_path: Path) -> None:
     with shop.store.reading() as connection:
         live = list_live(connection, tmp_path)
     assert (len(live), list(live)) == (0, [])
+
+
+#: Products with two live pictures each, a hundred of which had others before, and the memory that
+#: the semi-join of a former version did not fit into.
+MANY, MEMORY = 150_000, "120MB"
+
+CATALOG = f"""
+    INSERT INTO products BY NAME
+    SELECT 'product-' || i AS product_id, 0 AS shard, '' AS title, '' AS category,
+        '' AS description, '' AS group_id, '' AS reference, MAP {{}} AS attributes, '' AS row_hash,
+        '' AS feed_id, now() AS first_seen, now() AS changed_at
+    FROM range({MANY}) AS numbers(i);
+    INSERT INTO images BY NAME
+    SELECT sha256(i::VARCHAR) AS image_id, sha256(i::VARCHAR) AS sha256, '' AS prompt_id,
+        '' AS environment_id, 0 AS width, 0 AS height, 0 AS size, 0 AS seconds, '' AS batch,
+        now() AS created_at, '' AS run_id
+    FROM range(2 * {MANY} + 100) AS numbers(i);
+    INSERT INTO publication_items BY NAME
+    SELECT 'product-' || i % {MANY} AS product_id, (i // {MANY})::VARCHAR AS view,
+        sha256(i::VARCHAR) AS image_id, 1 AS since, if(i < 2 * {MANY}, NULL, 2) AS until
+    FROM range(2 * {MANY} + 100) AS numbers(i);
+"""
+
+
+def test_listing_spills_once_a_night_has_ended_live_pictures(
+    shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with shop.store.writing() as connection:
+        connection.execute(CATALOG)
+    monkeypatch.setattr(
+        live_products, "limit_memory", lambda connection: limit_memory(connection, MEMORY)
+    )
+    with shop.store.reading() as connection:
+        connection.execute("SET threads = 2")
+        assert len(list_live(connection, tmp_path)) == MANY
