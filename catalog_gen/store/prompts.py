@@ -251,25 +251,31 @@ def retire_others(connection: DuckDBPyConnection, view: str, relation: str) -> N
 def reasons_behind(
     connection: DuckDBPyConnection, prompt_ids: Collection[str]
 ) -> dict[str, Reason]:
-    """Work out again why each of these prompts replaced the one before it."""
+    """Work out again why each of these prompts replaced the one before it.
+
+    Their products are found first: DuckDB joins all prompts' inputs with what it takes for many.
+    """
     with registered(connection, "prompts_to_explain", strings(prompt_ids)):
-        rows = connection.execute(
-            """
-            WITH asked AS (
-                SELECT DISTINCT product_id, view FROM prompts
-                SEMI JOIN prompts_to_explain ON prompt_id = value
-            ),
-            history AS (
-                SELECT prompt_id, inputs::JSON AS inputs, spec,
-                    lag(inputs::JSON) OVER earlier AS previous_inputs,
-                    lag(spec) OVER earlier AS previous_spec
-                FROM prompts SEMI JOIN asked USING (product_id, view)
-                WHERE reason <> 'experiment'
-                WINDOW earlier AS (PARTITION BY product_id, view ORDER BY seq)
-            )
-            SELECT * FROM history SEMI JOIN prompts_to_explain ON prompt_id = value
-            """
+        found = connection.execute(
+            "SELECT DISTINCT product_id FROM prompts "
+            "WHERE prompt_id IN (SELECT value FROM prompts_to_explain)"
         ).fetchall()
+        with registered(connection, "products_asked", strings(row[0] for row in found)):
+            rows = connection.execute(
+                """
+                WITH history AS (
+                    SELECT prompt_id, inputs::JSON AS inputs, spec,
+                        lag(inputs::JSON) OVER earlier AS previous_inputs,
+                        lag(spec) OVER earlier AS previous_spec
+                    FROM prompts
+                    WHERE product_id IN (SELECT value FROM products_asked)
+                        AND reason <> 'experiment'
+                    WINDOW earlier AS (PARTITION BY product_id, view ORDER BY seq)
+                )
+                SELECT * FROM history
+                WHERE prompt_id IN (SELECT value FROM prompts_to_explain)
+                """
+            ).fetchall()
     return {
         prompt_id: reason_for(
             json.loads(inputs),
