@@ -11,9 +11,10 @@ import numpy as np
 from playwright.sync_api import Page, Request
 
 from catalog_gen.imaging.encode import encode, encode_png
-from catalog_gen.reporting.gallery import write_gallery
-from catalog_gen.reporting.gallery_data import GalleryImage, GalleryProduct, GalleryView
-from tests.reporting.test_gallery import catalog, image
+from catalog_gen.reporting.gallery import WantedPicture
+from catalog_gen.reporting.gallery_data import GalleryProduct, GalleryView
+from catalog_gen.store.shown import ShownCounts
+from tests.reporting.test_gallery import Source, catalog, image, write
 
 PRODUCTS: Final = 120
 COLOURS: Final = {"red": (190, 40, 40), "green": (40, 140, 60), "blue": (40, 70, 180)}
@@ -28,16 +29,12 @@ def _png(colour: str) -> bytes:
 PNGS: Final = {sha256(_png(colour)).hexdigest(): _png(colour) for colour in COLOURS}
 
 
-class Source:
+class Coloured(Source):
     """Small pictures in three colours, and one photo."""
 
-    def png(self, image: GalleryImage) -> bytes:
+    def png(self, picture: WantedPicture) -> bytes:
         """The picture's PNG."""
-        return PNGS[image.sha256]
-
-    def file(self, image: GalleryImage) -> Path | None:
-        """There is none: the pictures are in memory."""
-        return None
+        return PNGS[picture.sha256]
 
     def photo(self, product: GalleryProduct, sha256: str) -> bytes | None:
         """A grey photo."""
@@ -77,8 +74,10 @@ class GalleryWalk:
     """The steps, each one a thing that a person does."""
 
     def __init__(self, folder: Path, page: Page, pictures: Path) -> None:
-        data = catalog(*products(), views=("packshot", "refreshed"))
-        self.address = write_gallery(data, folder, Source()).as_uri()
+        tenth = PRODUCTS // 10
+        counts = ShownCounts(PRODUCTS, PRODUCTS, tenth, 0, tenth, 2 * tenth)
+        shown = catalog(*products(), views=("packshot", "refreshed"), counts=counts)
+        self.address = write(shown, folder, Coloured()).as_uri()
         self.page, self.pictures = page, pictures
         self.errors: list[str] = []
         page.on("pageerror", lambda error: self.errors.append(str(error)))
