@@ -103,19 +103,22 @@ def canonical_caption(
     >>> canonical_caption("mug", "red", "matte", "white", "three-quarter", 1)
     'product photo of one matte red mug, three-quarter view, white background'
     """
-    noun = SYNONYMS[category][0][count - 1]
-    return (
-        f"product photo of {NUMBERS[count]} {material} {colour} {noun}, "
-        f"{angle} view, {background} background"
-    )
+    return _in_form(f"{material} {colour} ", category, background, angle, count)
 
 
 def bare_caption(scene: Scene) -> str:
     """The canonical caption without colour and material, which a photo beside it has to tell."""
-    noun = SYNONYMS[scene.category][0][scene.count - 1]
+    return _in_form("", scene.category, scene.background, scene.angle, scene.count)
+
+
+def _in_form(
+    described: str, category: Category, background: Background, angle: Angle, count: int
+) -> str:
+    """The form of the default template; ``described`` ends with a blank, if it is not empty."""
+    noun = SYNONYMS[category][0][count - 1]
     return (
-        f"product photo of {NUMBERS[scene.count]} {noun}, "
-        f"{scene.angle} view, {scene.background} background"
+        f"product photo of {NUMBERS[count]} {described}{noun}, "
+        f"{angle} view, {background} background"
     )
 
 

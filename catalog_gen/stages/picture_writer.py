@@ -101,7 +101,8 @@ class PictureWriter:
         """
         origin = candidate.origin
         name, size = self._name(origin), self._size(origin)
-        weight = self._kept(origin)
+        made_of = self._made_of(origin, size)
+        weight = self.folder.keeps(name, made_of)
         # What is refused at no weight is not worth being enlarged.
         why = self._refusal(candidate, size, weight or 0, main=main)
         if why:
@@ -110,7 +111,7 @@ class PictureWriter:
             content = self._rendered(candidate, size)
             if why := self._refusal(candidate, size, len(content), main=main):
                 return name, why
-            self.folder.put(name, self._made_of(origin, size), content)
+            self.folder.put(name, made_of, content)
         else:
             self.folder.show(name)
         if (enlargement := self._enlargement(origin, size)) is not None:
@@ -120,11 +121,8 @@ class PictureWriter:
 
     def needs(self, origin: ImageOrigin) -> bool:
         """Whether a picture's file is to be written."""
-        return self._kept(origin) is None
-
-    def _kept(self, origin: ImageOrigin) -> int | None:
         made_of = self._made_of(origin, self._size(origin))
-        return self.folder.keeps(self._name(origin), made_of)
+        return self.folder.keeps(self._name(origin), made_of) is None
 
     def _name(self, origin: ImageOrigin) -> str:
         suffix = SUFFIXES[self.channel.form.rendition]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from duckdb import DuckDBPyConnection
 
 from catalog_gen.recipe import Recipe
+from catalog_gen.store.live_products import SHOWN_ITEMS
 from catalog_gen.store.relations import first_row, only_row
 
 
@@ -147,11 +148,10 @@ def coverage_figures(connection: DuckDBPyConnection) -> CoverageFigures:
     """How much of the catalog is live, and what could not be drawn."""
     row = only_row(
         connection.execute(
-            """
+            f"""
         SELECT
             (SELECT count(*) FROM active_products),
-            (SELECT count(DISTINCT product_id) FROM live_items
-                JOIN (SELECT product_id FROM active_products) USING (product_id)),
+            (SELECT count(DISTINCT product_id) FROM {SHOWN_ITEMS}),
             (SELECT count(DISTINCT image_id) FROM live_items),
             (SELECT count(*) FROM open_failures WHERE status = 'failed'),
             (SELECT count(*) FROM open_failures WHERE status = 'given up')

@@ -19,6 +19,13 @@ from catalog_gen.store.products import PRODUCT_COLUMNS, stored_product
 from catalog_gen.store.relations import arrow_stream, limit_memory, registered
 from catalog_gen.store.showcase import place_of
 
+#: SQL: the live items of active products. Its inner join spills to the disk. A semi-join, which
+#: DuckDB turns round by its guess of sizes, does not: once a night had ended live pictures, it
+#: failed with two million of them.
+SHOWN_ITEMS: Final = """
+    (FROM live_items JOIN (SELECT product_id FROM active_products) USING (product_id))
+"""
+
 #: Rows read into Python at a time, and in a row group of a file.
 PORTION: Final = 2_000
 _PRODUCTS: Final = "products.parquet"
@@ -82,8 +89,7 @@ def list_live(
 ) -> LiveProducts:
     """List the active products with at least one live picture in files of a folder.
 
-    Inner joins spill to the disk. A semi-join, which DuckDB turns round by its guess of sizes, does
-    not: once a night has ended live pictures, it failed with two million of them.
+    All joins are inner or left ones, so that they spill to the disk.
 
     Args:
         texts: what the shop's feed says of them, at most once each.
@@ -100,10 +106,9 @@ def list_live(
             LEFT JOIN raw_texts AS raw USING (product_id)
             ORDER BY product_id
         """,
-        _PICTURES: """
+        _PICTURES: f"""
             SELECT product_id, view, sha256, image_id
-            FROM live_items JOIN (SELECT product_id FROM active_products) USING (product_id)
-            JOIN images USING (image_id)
+            FROM {SHOWN_ITEMS} JOIN images USING (image_id)
             ORDER BY product_id, view
         """,
     }

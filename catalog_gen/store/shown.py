@@ -12,6 +12,7 @@ from typing import Final, Self
 
 from duckdb import DuckDBPyConnection
 
+from catalog_gen.store.live_products import SHOWN_ITEMS
 from catalog_gen.store.relations import only_row, registered_rows
 
 #: A part ends after a product of the first shard, so that an added or removed product changes one
@@ -22,7 +23,7 @@ _FETCHED: Final = 20_000
 
 #: A picture that a product asks for or shows. After a rollback, and while a gate holds a night
 #: back, what is live is no longer wanted.
-_SHOWN: Final = """
+_SHOWN: Final = f"""
     CREATE OR REPLACE TEMP TABLE shown AS
     SELECT product_id, image_id, any_value(view) AS view, bool_or(live) AS live
     FROM (
@@ -30,7 +31,7 @@ _SHOWN: Final = """
         FROM current_prompts AS wish JOIN ledger USING (look_id)
         UNION ALL
         SELECT product_id, image_id, view, true AS live
-        FROM live_items JOIN (SELECT product_id FROM active_products) USING (product_id)
+        FROM {SHOWN_ITEMS}
     )
     SEMI JOIN shown_views USING (view)
     GROUP BY product_id, image_id

@@ -30,15 +30,11 @@ PNGS: Final = {sha256(_png(colour)).hexdigest(): _png(colour) for colour in COLO
 
 
 class Coloured(Source):
-    """Small pictures in three colours, and one photo."""
+    """Small pictures in three colours."""
 
     def png(self, picture: WantedPicture) -> bytes:
         """The picture's PNG."""
         return PNGS[picture.sha256]
-
-    def photo(self, product: GalleryProduct, sha256: str) -> bytes | None:
-        """A grey photo."""
-        return encode(np.full((128, 128, 3), 190, np.uint8), "JPEG")
 
 
 def products() -> Iterator[GalleryProduct]:
@@ -77,7 +73,8 @@ class GalleryWalk:
         tenth = PRODUCTS // 10
         counts = ShownCounts(PRODUCTS, PRODUCTS, tenth, 0, tenth, 2 * tenth)
         shown = catalog(*products(), views=("packshot", "refreshed"), counts=counts)
-        self.address = write(shown, folder, Coloured()).as_uri()
+        photo = encode(np.full((128, 128, 3), 190, np.uint8), "JPEG")
+        self.address = write(shown, folder, Coloured(photo)).as_uri()
         self.page, self.pictures = page, pictures
         self.errors: list[str] = []
         page.on("pageerror", lambda error: self.errors.append(str(error)))
