@@ -255,7 +255,7 @@ def test_no_cell_for_people_is_a_formula_and_no_file_leaves_the_folder(
         assert not re.match(r"[\s\W_]*?[=+\-@\uff1d\uff0b\uff0d\uff20]", cell[:1])
         assert cell.isprintable()
     for path in out.rglob("*"):
-        ours = r"[0-9a-f]{32}\.(png|jpg|webp)|\w+\.csv|\w+\.pictures\.json"
+        ours = r"[0-9a-f]{32}\.(png|jpg|webp)|\w+\.csv|\w+\.pictures\.sqlite"
         assert path.is_dir() or re.fullmatch(ours, path.name)
 
 
