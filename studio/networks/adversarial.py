@@ -86,7 +86,7 @@ class AdversarialStage(GeneratorStage):
         self._average = torch.optim.swa_utils.AveragedModel(self.parts, avg_fn=warmed_average)
 
     def losses(self, size: int, generator: torch.Generator) -> dict[str, Tensor]:
-        latents, tokens = self._batch(size, generator)
+        latents, tokens, _ = self._batch(size, generator)
         noise = torch.randn(latents.shape, generator=generator).to(self._device)
         hidden = self.parts["text_encoder"](tokens).last_hidden_state
         drawn = drawn_at_once(self.parts["unet"], noise, hidden)

@@ -116,6 +116,10 @@ class Lessons:
     """(N, 2, C, 16, 16); see ``latents.encode_album``."""
     tokens: Tensor
     """(N, 1 + K, ``CONTEXT``), the canonical caption first; see ``album.caption_tokens``."""
+    weights: NDArray[np.float16]
+    """(N, 2, 16, 16), mean 1: how much each place of the latents counts; see ``emphasis``."""
+    shares: Tensor
+    """(N,), how often each photo is shown, relative to the others; see ``emphasis``."""
 
 
 def sheet_prompts(count: int) -> list[str]:
@@ -200,19 +204,21 @@ class GeneratorStage:
     def modules(self) -> Mapping[str, nn.Module]:
         return {"parts": self.parts, "average": self._average}
 
-    def _batch(self, size: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    def _batch(self, size: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
         lessons = self._lessons
-        picks = torch.randint(len(lessons.latents), (size,), generator=generator)
+        picks = torch.multinomial(lessons.shares, size, replacement=True, generator=generator)
         sides = torch.randint(2, (size,), generator=generator)
-        latents = torch.from_numpy(lessons.latents[picks.numpy(), sides.numpy()]).float()
+        chosen = picks.numpy(), sides.numpy()
+        latents = torch.from_numpy(lessons.latents[chosen]).float()
+        weights = torch.from_numpy(lessons.weights[chosen]).float()[:, None]
         wordings = torch.randint(1, lessons.tokens.shape[1], (size,), generator=generator)
         wordings[torch.rand(size, generator=generator) < CANONICAL_SHARE] = 0
         tokens = lessons.tokens[picks, wordings].clone()
         tokens[torch.rand(size, generator=generator) < CAPTION_DROPOUT] = self._empty
-        return latents.to(self._device), tokens.to(self._device)
+        return latents.to(self._device), tokens.to(self._device), weights.to(self._device)
 
     def losses(self, size: int, generator: torch.Generator) -> dict[str, Tensor]:
-        latents, tokens = self._batch(size, generator)
+        latents, tokens, weights = self._batch(size, generator)
         noise = torch.randn(latents.shape, generator=generator).to(self._device)
         # One timestep from each of ``size`` equal strata, which reduces the loss's variance.
         strata = (torch.arange(size) + torch.rand(size, generator=generator)) / size
@@ -225,7 +231,7 @@ class GeneratorStage:
                 timestep=exercise.times,
                 encoder_hidden_states=hidden,
             ).sample
-        error = (drawn.float() - exercise.wanted).square().mean((1, 2, 3))
+        error = (weights * (drawn.float() - exercise.wanted).square()).mean((1, 2, 3))
         third = size // 3
         figures = {"loss": error.mean()}
         if third:

@@ -14,6 +14,10 @@ from torch import Tensor
 ObjectiveName = Literal["v", "flow"]
 
 TIMES: Final[int] = 1000
+#: Power of the quantiles that v's timesteps follow. Evenly spread (1), half of them would lie at
+#: signal-to-noise ratios below 0.3, which decide on layouts; materials are decided on above
+#: that. With 1.5 they lie about where flow matching has its own, and all times still occur.
+EARLINESS: Final[float] = 1.5
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,7 @@ def build_scheduler() -> Any:
 
 
 class VPrediction:
-    """v (Salimans & Ho 2022, arXiv:2202.00512), evenly over the timesteps of ``build_scheduler``.
+    """v (Salimans & Ho 2022, arXiv:2202.00512), at the timesteps of ``build_scheduler``.
 
     The schedule ends in pure noise (Lin et al. 2023, arXiv:2305.08891), which is what makes a white
     background white. Drawn with DDIM.
@@ -76,7 +80,7 @@ class VPrediction:
     def exercise(self, latents: Tensor, noise: Tensor, places: Tensor) -> Exercise:
         # A place just below 1 may have been rounded up to 1.
         last = len(self._levels) - 1
-        times = (places * len(self._levels)).long().clamp(max=last).to(latents.device)
+        times = (places**EARLINESS * len(self._levels)).long().clamp(max=last).to(latents.device)
         level = self._levels.to(latents.device)[times].view(-1, 1, 1, 1)
         signal, spread = level.sqrt(), (1.0 - level).sqrt()
         noisy = signal * latents + spread * noise

@@ -72,12 +72,18 @@ def training_device() -> torch.device:
 
 
 def mixed_precision(device: torch.device) -> AbstractContextManager[None]:
-    """Autocast to bfloat16 if the hardware multiplies it in matrix units.
+    """Autocast to bfloat16 if the hardware multiplies it faster than fp32.
 
-    CUDA does, and so do CPUs with AMX tiles: two cores of one gave 160 GFLOP/s on a 3x3 convolution
-    in fp32 and 990 in bf16. Without AMX, bf16 is far slower than fp32, so nothing is cast.
+    CUDA does, and so do CPUs with AMX tiles (two cores of one gave 160 GFLOP/s on a 3x3 convolution
+    in fp32 and 990 in bf16) or with AVX-512's bf16 products (24 pictures of a UNet's training step
+    took one core of an EPYC 1.01 s in fp32, 0.54 in bf16). Elsewhere bf16 is far slower than fp32,
+    so nothing is cast.
     """
-    fast = device.type == "cuda" or torch.cpu._is_amx_tile_supported()
+    fast = (
+        device.type == "cuda"
+        or torch.cpu._is_amx_tile_supported()
+        or torch.cpu._is_avx512_bf16_supported()
+    )
     return torch.autocast(device.type, torch.bfloat16, enabled=fast)
 
 

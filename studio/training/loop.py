@@ -167,7 +167,7 @@ def train_stage(
             for parameter, gradient in zip(parameters, gradients, strict=True):
                 parameter.grad = gradient
             nn.utils.clip_grad_norm_(parameters, 1.0)
-            optimizer.step()
+            optimizer.step_in(pool.map)
             step += 1
             stage.stepped(step)
             seconds += min(PAUSE_SECONDS, time.monotonic() - started)

@@ -5,11 +5,14 @@ momentum of a matrix; a convolution counts as a matrix of its output channels. S
 matched to AdamW's as in Moonlight (Liu et al. 2025, arXiv:2502.16982), so one rate serves both.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
+
+#: A parameter and its group.
+_Change = tuple[nn.Parameter, dict[str, Any]]
 
 MOMENTUM: Final[float] = 0.95
 #: Coefficients of the quintic Newton-Schulz step that drives singular values towards 1.
@@ -50,19 +53,31 @@ class MuonAdamW(torch.optim.Optimizer):
             {"lr": lr, "weight_decay": weight_decay},
         )
 
-    @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> None:  # type: ignore[override]
         """Changes every parameter that has a gradient."""
-        for group in self.param_groups:
-            rate, decay = group["lr"], group["weight_decay"]
-            for parameter in group["params"]:
-                if parameter.grad is None:
-                    continue
-                parameter.mul_(1.0 - rate * decay)
-                if group["muon"]:
-                    self._muon(parameter, parameter.grad, rate)
-                else:
-                    self._adam(parameter, parameter.grad, rate)
+        self.step_in(map)
+
+    def step_in(self, run: Callable[[Callable[[_Change], None], Iterable[_Change]], Any]) -> None:
+        """``step`` by way of ``run``, a pool's ``map``: no parameter depends on another."""
+        changes = [
+            (parameter, group)
+            for group in self.param_groups
+            for parameter in group["params"]
+            if parameter.grad is not None
+        ]
+        list(run(self._change, changes))
+
+    @torch.no_grad()
+    def _change(self, change: _Change) -> None:
+        parameter, group = change
+        rate, gradient = group["lr"], parameter.grad
+        if gradient is None:
+            return
+        parameter.mul_(1.0 - rate * group["weight_decay"])
+        if group["muon"]:
+            self._muon(parameter, gradient, rate)
+        else:
+            self._adam(parameter, gradient, rate)
 
     def _muon(self, parameter: Tensor, gradient: Tensor, rate: float) -> None:
         state = self.state[parameter]

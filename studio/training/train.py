@@ -25,7 +25,7 @@ from studio.command import minutes, reported_errors
 from studio.files import save_weights, whole_file
 from studio.networks.clip import ScorerStage, export_clip
 from studio.networks.decoder import DecoderStage
-from studio.networks.diffusion import GeneratorStage, Lessons
+from studio.networks.diffusion import FURTHER_RATE, GeneratorStage, Lessons
 from studio.networks.judge import JudgeStage
 from studio.networks.objective import OBJECTIVES, ObjectiveName
 from studio.networks.sizes import LARGE, SIDE, STANDARD, StudioSize
@@ -34,6 +34,7 @@ from studio.networks.vae import VaeStage
 from studio.photos.album import Album, caption_tokens, has_photos
 from studio.photos.scene import Split
 from studio.training.checkpoint import load_checkpoint
+from studio.training.emphasis import difficulties, form_weights
 from studio.training.export import export_pipeline, export_words, weigh
 from studio.training.hardware import MEANS, this_machine, training_device
 from studio.training.latents import encode_album, normalise_latents
@@ -217,9 +218,15 @@ class Studio:
         encode_album(self.vae, self.lessons_album, self._plan.work / "latents")
 
     def lessons(self) -> Lessons:
-        """Latents and caption tokens of all training photos."""
+        """All training photos as the generator sees them."""
         latents = encode_album(self.vae, self.lessons_album, self._plan.work / "latents")
-        return Lessons(latents, caption_tokens(self.lessons_album, self.tokenizer))
+        photos = self.lessons_album.photos
+        return Lessons(
+            latents,
+            caption_tokens(self.lessons_album, self.tokenizer),
+            form_weights(photos.masks),
+            difficulties(photos),
+        )
 
     def _unet_stage(self) -> GeneratorStage:
         stage = GeneratorStage(
@@ -238,13 +245,16 @@ class Studio:
         self._train(self._unet_stage())
 
     def _decoder_stage(self) -> DecoderStage:
-        return DecoderStage(
+        stage = DecoderStage(
             self.vae,
             max(1, self._plan.size.vae.batch // 4),
             self.lessons_album,
             self.unseen,
             self.lessons(),
         )
+        if self._started is not None:
+            stage.learning_rate = FURTHER_RATE
+        return stage
 
     def _train_decoder(self) -> None:
         self._train(self._decoder_stage())

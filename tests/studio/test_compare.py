@@ -127,7 +127,9 @@ def gan(tokenizer: Path) -> AdversarialStage:
 
     words = CLIPTokenizer.from_pretrained(tokenizer)
     tokens = tokenize(words, ["one red mug"] * 16).reshape(8, 2, CONTEXT)
-    lessons = Lessons(np.ones((8, 2, 8, LATENT_SIDE, LATENT_SIDE), np.float16), tokens)
+    places = (LATENT_SIDE, LATENT_SIDE)
+    latents, weights = np.ones((8, 2, 8, *places), np.float16), np.ones((8, 2, *places), np.float16)
+    lessons = Lessons(latents, tokens, weights, torch.ones(8))
     return AdversarialStage(MINIATURE.generator, build_vae(MINIATURE.vae), words, lessons)
 
 

@@ -1,7 +1,9 @@
 """The whole training recipe in miniature, and the arithmetic behind its figures."""
 
+import copy
 import json
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -42,7 +44,7 @@ from studio.networks.vae import (
 from studio.photos.album import Album
 from studio.training.checkpoint import load_checkpoint
 from studio.training.loop import TrainingBudget, learning_rate_share, train_stage
-from studio.training.optimizer import orthogonalise
+from studio.training.optimizer import MuonAdamW, orthogonalise
 from studio.training.train import STAGES, Studio, TrainingPlan
 from studio.vocabulary import HELD_OUT_PAIRS
 
@@ -364,6 +366,23 @@ def test_picture_measures_have_known_values() -> None:
     assert white_border(white)
     white[0, 3] = (255, 255, 249)
     assert not white_border(white)
+
+
+def test_a_pool_steps_to_the_same_weights() -> None:
+    torch.manual_seed(0)
+    alone = torch.nn.Sequential(torch.nn.Conv2d(8, 16, 3), torch.nn.GroupNorm(4, 16))
+    pooled = copy.deepcopy(alone)
+    optimizers = [MuonAdamW(each, 1e-2, 1e-2) for each in (alone, pooled)]
+    with ThreadPoolExecutor(2) as pool:
+        for _ in range(3):
+            pictures = torch.randn(2, 8, 6, 6)
+            for network in (alone, pooled):
+                network.zero_grad()
+                network(pictures).square().mean().backward()
+            optimizers[0].step()
+            optimizers[1].step_in(pool.map)
+    for one, other in zip(alone.parameters(), pooled.parameters(), strict=True):
+        assert torch.equal(one, other)
 
 
 def test_orthogonalised_matrices_have_singular_values_near_one() -> None:
