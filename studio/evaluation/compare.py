@@ -130,7 +130,7 @@ def untrained(comparison: Comparison) -> tuple[Studio, dict[str, GeneratorStage]
     """All arms untrained, with the same training data, tokenizer and decoder."""
     size = comparison.studio.size.generator
     studio = Studio(comparison.studio)
-    lessons, vae = studio.lessons(), studio.finished_vae()
+    lessons, vae = studio.lessons, studio.finished_vae()
     stages = {
         name: ARMS[name].stage(size, vae, studio.tokenizer, lessons) for name in comparison.arms
     }

@@ -53,9 +53,15 @@ def weigh_frame(weights: Tensor) -> None:
 
 def edge_energy(pictures: Tensor, weights: Tensor) -> Tensor:
     """Weighted gradient energy (N,) of pictures (N, 3, H, W), with weights (N, 1, H, W)."""
-    across = pictures.diff(dim=3).square() * weights[..., 1:]
-    down = pictures.diff(dim=2).square() * weights[..., 1:, :]
-    return across.mean((1, 2, 3)) + down.mean((1, 2, 3))
+    across, down = pictures.diff(dim=3).square(), pictures.diff(dim=2).square()
+    return _weighted_edges(across, down, weights)
+
+
+def _weighted_edges(across: Tensor, down: Tensor, weights: Tensor) -> Tensor:
+    """Sums (N,) of the weighted means of planes (N, 3, H, W-1) and (N, 3, H-1, W)."""
+    return (across * weights[..., 1:]).mean((1, 2, 3)) + (down * weights[..., 1:, :]).mean(
+        (1, 2, 3)
+    )
 
 
 class DecoderStage:
@@ -107,13 +113,12 @@ class DecoderStage:
         parts: Any = self._parts
         with mixed_precision(self._device):
             drawn = parts["decoder"](parts["post_quant_conv"](latents))
-        level, across, down = error_planes(drawn.float(), wanted)
-        edges = (across * weights[..., 1:]).mean() + (down * weights[..., 1:, :]).mean()
+        drawn = drawn.float()
+        level, across, down = error_planes(drawn, wanted)
+        edges = _weighted_edges(across, down, weights).mean()
         weighted, squared = (level * weights).mean(), (level.square() * weights).mean()
-        energies = [
-            edge_energy(each, weights) + _FAINT for each in (drawn.float().clamp(-1, 1), wanted)
-        ]
-        ratio = (energies[0] / energies[1]).log()
+        made, true = (edge_energy(each, weights) + _FAINT for each in (drawn.clamp(-1, 1), wanted))
+        ratio = (made / true).log()
         unsharp = ratio.square().mean()
         loss = weighted + EDGE_WEIGHT * edges + SQUARE_WEIGHT * squared + SHARPNESS_WEIGHT * unsharp
         return {

@@ -15,8 +15,8 @@ ObjectiveName = Literal["v", "flow"]
 
 TIMES: Final[int] = 1000
 #: Power of the quantiles that v's timesteps follow. Evenly spread (1), half of them would lie at
-#: signal-to-noise ratios below 0.3, which decide on layouts; materials are decided on above
-#: that. With 1.5 they lie about where flow matching has its own, and all times still occur.
+#: signal-to-noise ratios below 0.3, where the layout is decided, and not the material. With 1.5
+#: they lie about where flow matching has its own, and all times still occur.
 EARLINESS: Final[float] = 1.5
 
 

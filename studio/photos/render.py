@@ -375,7 +375,8 @@ def shoot(scene: Scene, samples: int = SAMPLES, side: int = SIDE) -> Negative:
         triples = [levels]
     picture, mask = _trace(scene, arrange(scene), triples, samples, side)
     exposures = np.moveaxis(picture.reshape(side, side, len(levels), -1), 2, 0)
-    return Negative(exposures.astype(np.float16), mask)
+    # In order, as a file gives it back: sums over another layout round differently.
+    return Negative(exposures.astype(np.float16, order="C"), mask)
 
 
 def render_direct(

@@ -58,7 +58,7 @@ def form_weights(masks: NDArray[np.bool_]) -> NDArray[np.float16]:
         # What an opening by a square removes is narrower than it.
         kept = -F.max_pool2d(-mask, width, 1, width // 2)
         kept = F.max_pool2d(kept, width, 1, width // 2)
-        pixels = 1 + (PRODUCT - 1) * mask + (THIN - PRODUCT) * (mask - kept).clamp_min(0)
+        pixels = 1 + (PRODUCT - 1) * mask + (THIN - PRODUCT) * (mask - kept)
         places = F.avg_pool2d(pixels, side // LATENT_SIDE)[:, 0]
         places /= places.mean((1, 2), keepdim=True)
         parts.append(torch.stack([places, places.flip(2)], 1).numpy().astype(np.float16))

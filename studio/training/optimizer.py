@@ -11,8 +11,8 @@ from typing import Any, Final
 import torch
 from torch import Tensor, nn
 
-#: A parameter and its group.
-_Change = tuple[nn.Parameter, dict[str, Any]]
+#: A parameter, its gradient and its group.
+_Change = tuple[nn.Parameter, Tensor, dict[str, Any]]
 
 MOMENTUM: Final[float] = 0.95
 #: Coefficients of the quintic Newton-Schulz step that drives singular values towards 1.
@@ -60,7 +60,7 @@ class MuonAdamW(torch.optim.Optimizer):
     def step_in(self, run: Callable[[Callable[[_Change], None], Iterable[_Change]], Any]) -> None:
         """``step`` by way of ``run``, a pool's ``map``: no parameter depends on another."""
         changes = [
-            (parameter, group)
+            (parameter, parameter.grad, group)
             for group in self.param_groups
             for parameter in group["params"]
             if parameter.grad is not None
@@ -69,10 +69,8 @@ class MuonAdamW(torch.optim.Optimizer):
 
     @torch.no_grad()
     def _change(self, change: _Change) -> None:
-        parameter, group = change
-        rate, gradient = group["lr"], parameter.grad
-        if gradient is None:
-            return
+        parameter, gradient, group = change
+        rate = group["lr"]
         parameter.mul_(1.0 - rate * group["weight_decay"])
         if group["muon"]:
             self._muon(parameter, gradient, rate)

@@ -217,6 +217,7 @@ class Studio:
     def _encode(self) -> None:
         encode_album(self.vae, self.lessons_album, self._plan.work / "latents")
 
+    @cached_property
     def lessons(self) -> Lessons:
         """All training photos as the generator sees them."""
         latents = encode_album(self.vae, self.lessons_album, self._plan.work / "latents")
@@ -233,7 +234,7 @@ class Studio:
             self._plan.size.generator,
             self.vae,
             self.tokenizer,
-            self.lessons(),
+            self.lessons,
             objective=OBJECTIVES[self._plan.objective](),
             compiled=self._plan.compiled,
         )
@@ -250,7 +251,7 @@ class Studio:
             max(1, self._plan.size.vae.batch // 4),
             self.lessons_album,
             self.unseen,
-            self.lessons(),
+            self.lessons,
         )
         if self._started is not None:
             stage.learning_rate = FURTHER_RATE
