@@ -14,7 +14,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.func import functional_call
 from torch.nn.functional import leaky_relu, softplus
 
 from studio.evaluation.sheets import to_bytes
@@ -91,15 +90,16 @@ class AdversarialStage(GeneratorStage):
         hidden = self.parts["text_encoder"](tokens).last_hidden_state
         drawn = drawn_at_once(self.parts["unet"], noise, hidden)
         critic = self.parts["critic"]
-        # Each side's loss must not change the other: what is drawn is fixed for the critic, and
-        # the critic's weights are for the generator.
         photos, copies = latents.requires_grad_(), drawn.detach().requires_grad_()
         real, false = critic(photos, hidden), critic(copies, hidden)
         slopes = _slope(real, photos) + _slope(false, copies)
         rating = softplus(false - real).mean() + PENALTY / 2 * slopes
-        weights = {name: value.detach() for name, value in critic.named_parameters()}
-        rated = functional_call(critic, weights, (drawn, hidden.detach()))
-        drawing = softplus(real.detach() - rated).mean()
+        # Each side's loss must not change the other: the critic rates copies, and the generator
+        # learns from the loss's gradient at them alone. Other threads use the critic meanwhile, so
+        # its weights can't be frozen for that.
+        behind = softplus(real.detach() - false).mean()
+        (wanted,) = torch.autograd.grad(behind, copies, retain_graph=True)
+        drawing = _valued(behind.detach(), (drawn * wanted).sum())
         return {
             "loss": drawing + rating,
             "drawing": drawing,
@@ -124,6 +124,11 @@ def drawn_at_once(unet: Any, noise: Tensor, hidden: Tensor) -> Tensor:
     noisy = noise.contiguous(memory_format=torch.channels_last)
     drawn: Tensor = unet(noisy, timestep=times, encoder_hidden_states=hidden).sample
     return drawn
+
+
+def _valued(value: Tensor, slope: Tensor) -> Tensor:
+    """A scalar with one tensor's value and another's gradient."""
+    return value + slope - slope.detach()
 
 
 def _slope(ratings: Tensor, latents: Tensor) -> Tensor:

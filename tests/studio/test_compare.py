@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -145,7 +146,7 @@ def test_a_gan_learns_what_its_photos_look_like(gan: AdversarialStage) -> None:
 
     before = away()
     optimizer = torch.optim.Adam(gan.network().parameters(), lr=2e-3, betas=(0.0, 0.99))
-    for step in range(60):
+    for step in range(100):
         optimizer.zero_grad()
         gan.losses(4, torch.Generator().manual_seed(step))["loss"].backward()  # type: ignore[no-untyped-call]
         optimizer.step()
@@ -164,6 +165,18 @@ def test_neither_side_of_a_gan_is_trained_by_the_others_loss(gan: AdversarialSta
     assert not any(each is not None for each in gradients("rating", unet))
     assert any(each is not None for each in gradients("drawing", unet))
     assert any(each is not None for each in gradients("rating", critic))
+
+
+def test_parts_of_a_gans_batch_are_learned_side_by_side(gan: AdversarialStage) -> None:
+    def drawing(seed: int) -> float:
+        return float(gan.losses(4, torch.Generator().manual_seed(seed))["drawing"].detach())
+
+    parameters = list(gan.network().parameters())
+    alone = [drawing(seed) for seed in range(40)]
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(drawing, range(40))) == pytest.approx(alone)
+    after = list(gan.network().parameters())
+    assert [id(each) for each in after] == [id(each) for each in parameters]
 
 
 def test_the_same_pictures_are_at_no_distance() -> None:
