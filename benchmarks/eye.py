@@ -7,7 +7,7 @@ pictures of the same category.
 "Held-out" figures are those of the critic and the rubric as they are, on pictures that neither was
 fitted or tuned on. The others are of the pictures that the critic learned from: their soundness
 comes from a probe that was fitted on other wishes (cross-validation). The rubric's thresholds were
-chosen on these labels; "nested" figures choose that of soundness again for each tenth of the
+chosen on these labels; "nested" figures choose those of soundness again for each tenth of the
 wishes, on the other nine.
 
     python benchmarks/eye.py [--held-out FILE | --labels FILE] [--json]
@@ -16,8 +16,9 @@ wishes, on the other nine.
 import argparse
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -35,7 +36,7 @@ from catalog_gen.settings.catalog import CatalogSettings, load_settings
 from studio.attributes import Wish, every_wish
 from studio.evaluation.appraise import Bench, Examined, examine
 from studio.evaluation.defects import Specimen
-from studio.evaluation.eye import Seen, draw_again, read_table, wish_of
+from studio.evaluation.labels import Seen, draw_again, read_table, wish_of
 from studio.evaluation.measures import auroc
 from studio.phrasing import canonical_phrasing
 from studio.training.critic import LABELS, targets
@@ -46,10 +47,16 @@ CONFIG: Final = ROOT / "data" / "catalog.toml"
 HELD_OUT: Final = "data/eye/held-out.csv"
 #: Number of pictures judged at a time.
 CHUNK: Final = 96
-#: Least soundnesses for one point that the nested choice tries, and what it must keep on the wishes
-#: that it chooses on: shares of wrong among accepted and among those with 10 of 10.
-SOUNDNESSES: Final = (0.6, 0.55, 0.5)
-MOST_WRONG, MOST_WRONG_OF_TEN = 0.045, 0.015
+#: Least soundnesses for two points and one, of each criterion that counts it, which the nested
+#: choice tries; and what it must keep on the wishes that it chooses on: the shares of wrong among
+#: accepted and among those with 10 of 10, at most, and the accepted share of fine, at least.
+LADDERS: Final = tuple(
+    {"visual_realism": (two, one), "artifacts": lower}
+    for two in (0.7, 0.8, 0.9)
+    for one in (0.5, 0.55, 0.6)
+    for lower in ((0.5, 0.3), (0.6, 0.5), (0.7, 0.5))
+)
+MOST_WRONG, MOST_WRONG_OF_TEN, LEAST_FINE = 0.045, 0.015, 0.82
 
 Floats = NDArray[np.float64]
 
@@ -142,7 +149,8 @@ def learned(looked: Looked) -> dict[str, float]:
     groups = [wish_of(prompt) for prompt in looked.prompts]
     sound = 1 - held_out_probabilities(features, looked.wrong, groups)
     nested = _nested(looked.found, features, looked.wrong, groups, looked.rubric)
-    return looked.figures(sound) | _shares("nested", nested, looked.wrong)
+    agreement = _agreement("total nested", _totals(nested), looked.wrong, looked.categories)
+    return looked.figures(sound) | agreement | _shares("nested", nested, looked.wrong)
 
 
 def _verdicts(
@@ -163,11 +171,12 @@ def _nested(
 ) -> list[Verdict]:
     """Verdicts by probes and thresholds that were chosen without the picture's wish.
 
-    Where no threshold keeps the bounds, the strictest holds.
+    Of the ladders that keep the bounds, the one whose totals agree best with people holds.
     """
     fold = folds_of(groups, 10)
-    verdicts: dict[int, Verdict] = {}
     scorer = found[0].context.scorer_hash
+    rubrics = [_with_ladder(rubric, scorer, ladder) for ladder in LADDERS]
+    verdicts: dict[int, Verdict] = {}
     for number in range(fold.max() + 1):
         inside = np.flatnonzero(fold != number).tolist()
         outside = np.flatnonzero(fold == number).tolist()
@@ -175,13 +184,7 @@ def _nested(
         sound = 1 - held_out_probabilities(
             inputs[inside], wrong[inside], [groups[place] for place in inside], 5
         )
-        best, chosen = 0.0, _with_least(rubric, scorer, SOUNDNESSES[0])
-        for least in SOUNDNESSES:
-            tried = _with_least(rubric, scorer, least)
-            shares = _shares("", _verdicts(seen, sound.tolist(), tried), wrong[inside])
-            _, bad, bad_of_ten, fine = shares.values()
-            if bad <= MOST_WRONG and bad_of_ten <= MOST_WRONG_OF_TEN and fine > best:
-                best, chosen = fine, tried
+        chosen = max(rubrics, key=partial(_merit, seen, sound.tolist(), wrong[inside]))
         probe = fit_probe(inputs[inside], wrong[inside])
         answers = (1 - probe.probabilities(inputs[outside])).tolist()
         held = _verdicts([found[place] for place in outside], answers, chosen)
@@ -189,13 +192,26 @@ def _nested(
     return [verdicts[place] for place in range(len(found))]
 
 
-def _with_least(rubric: Rubric, scorer: str, soundness: float) -> Rubric:
-    """The rubric with another soundness for one point of visual realism."""
+def _merit(
+    found: Sequence[Examined], answers: Sequence[float], wrong: Floats, rubric: Rubric
+) -> tuple[bool, float]:
+    """Whether a rubric keeps the bounds, and the AUROC of its totals; more is better."""
+    verdicts = _verdicts(found, answers, rubric)
+    _, bad, bad_of_ten, fine = _shares("", verdicts, wrong).values()
+    totals = _totals(verdicts)
+    return (
+        bad <= MOST_WRONG and bad_of_ten <= MOST_WRONG_OF_TEN and fine >= LEAST_FINE,
+        auroc(totals[wrong == 0], totals[wrong == 1]),
+    )
+
+
+def _with_ladder(rubric: Rubric, scorer: str, ladder: Mapping[str, tuple[float, float]]) -> Rubric:
+    """The rubric with other soundnesses for two points and one, by criterion."""
 
     def changed(rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
         return tuple(
-            rule.model_copy(update={"one": soundness})
-            if (rule.criterion, rule.signal) == ("visual_realism", "soundness")
+            rule.model_copy(update=dict(zip(("two", "one"), ladder[rule.criterion], strict=True)))
+            if rule.signal == "soundness"
             else rule
             for rule in rules
         )

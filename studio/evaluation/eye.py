@@ -1,148 +1,214 @@
-"""Drawn pictures with people's verdicts on their form: read the table, redraw, make sheets.
+"""``python -m studio.evaluation.eye``: sheets of drawn pictures for two judges, and their verdicts.
 
-A table of labels holds abbreviated recipes instead of pictures, since the engine redraws the same
-bytes. The verdicts are "fine", "soft" and "wrong", as defined in ``data/eye/README.md``.
+``sheets`` draws the pictures of tables that nobody judged yet, and writes numbered sheets for the
+judges a and b, who see them in opposite orders: ``a-01.png`` to the last, ``b-01.png`` to the last,
+and ``pictures.json``, which tells what is where. A judge writes one or more files ``a-*.csv`` or
+``b-*.csv`` beside them, with the columns sheet, number, word and why, and opens nothing else.
+``verdicts`` puts what both said into the tables. ``data/eye/README.md`` defines the words.
 """
 
+import argparse
 import csv
-from collections.abc import Sequence
-from dataclasses import dataclass
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Final, Literal, get_args
+from typing import Final
 
-import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from catalog_gen.diffusion.engine import Engine
-from catalog_gen.diffusion.jobs import DrawJob
-from catalog_gen.diffusion.loading import load_model
-from catalog_gen.diffusion.methods.text2img import TextToImage
 from catalog_gen.errors import InputError
 from catalog_gen.fingerprint import sha256_text
 from catalog_gen.imaging.pixels import Pixels
-from catalog_gen.recipe import Failure, Recipe
-from catalog_gen.settings.model import ModelSettings
+from catalog_gen.settings.catalog import load_settings
+from studio.command import reported_errors
+from studio.evaluation.labels import (
+    JUDGES,
+    Opinion,
+    Seen,
+    checked_word,
+    draw_again,
+    read_table,
+    write_table,
+)
+from studio.files import whole_file
 
-Word = Literal["fine", "soft", "wrong"]
-
-#: How wrong a picture is, by verdict.
-WEIGHTS: Final[dict[Word, float]] = {"fine": 0.0, "soft": 0.5, "wrong": 1.0}
-#: Steps, guidance and side of every picture in a table.
-STEPS, GUIDANCE, SIDE = 20, 3.0, 128
 #: A sheet's pictures across and down, their side on it, and the height of the words below.
 ACROSS, DOWN, SHOWN, CAPTION = 5, 4, 224, 34
+ON_A_SHEET: Final = ACROSS * DOWN
+
+#: Of each judge, the pictures on each of the sheets, in order.
+Places = Mapping[str, Sequence[Sequence[str]]]
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """One picture's row."""
-
-    picture: str
-    prompt: str
-    view: str
-    seed: int
-    words: tuple[Word, ...]
-    """One of each judge; empty before anybody looked."""
-    why: str = ""
-
-    @property
-    def verdict(self) -> Word:
-        """The combined verdict of all judges.
-
-        Wrong if one judge says wrong and none says fine; fine if the mean is at most a quarter and
-        none says wrong; otherwise soft.
-        """
-        if "wrong" in self.words and "fine" not in self.words:
-            return "wrong"
-        mean = np.mean([WEIGHTS[word] for word in self.words])
-        return "fine" if mean <= 0.25 and "wrong" not in self.words else "soft"
+def blind_order(pictures: Sequence[str]) -> list[str]:
+    """Names of pictures in an order that reveals nothing about them."""
+    return sorted(pictures, key=sha256_text)
 
 
-def read_table(path: Path) -> list[Seen]:
-    """The rows of a table of wishes or labels.
-
-    Raises:
-        InputError: there is no such file, or a verdict is not one of the three words.
-    """
-    try:
-        with path.open(newline="", encoding="utf-8") as stream:
-            return [_seen(row, path) for row in csv.DictReader(stream)]
-    except FileNotFoundError as error:
-        raise InputError(str(path), "is not there", "Name a table of labels.") from error
+def places_of(pictures: Sequence[str]) -> Places:
+    """Where each picture is, for both judges: the second sees them in the opposite order."""
+    first = blind_order(pictures)
+    orders = dict(zip(JUDGES, (first, first[::-1]), strict=True))
+    return {
+        judge: [order[start : start + ON_A_SHEET] for start in range(0, len(order), ON_A_SHEET)]
+        for judge, order in orders.items()
+    }
 
 
-def _seen(row: dict[str, str], path: Path) -> Seen:
-    words = [row[name] for name in ("eye_a", "eye_b") if row.get(name)]
-    for word in words:
-        if word not in get_args(Word):
-            raise InputError(
-                f"{path}, picture {row['picture']}: {word!r}",
-                "is no verdict",
-                f"Use one of {', '.join(get_args(Word))}.",
-            )
-    why = "; ".join(row[name] for name in ("why_a", "why_b") if row.get(name))
-    return Seen(
-        picture=row["picture"],
-        prompt=row["prompt"],
-        view=row["view"],
-        seed=int(row["seed"]),
-        words=tuple(words),  # type: ignore[arg-type]
-        why=why,
-    )
-
-
-def draw_again(rows: Sequence[Seen], model: ModelSettings) -> list[Pixels]:
-    """The rows' pictures (SIDE, SIDE, 3), in order, as a refresh draws them.
-
-    Raises:
-        ModelError: the model can't be loaded.
-        InputError: the engine refuses a picture.
-    """
-    loaded = load_model(model)
-    engine = Engine(loaded, model.batch_size)
-    recipes = [
-        Recipe(
-            model_hash=loaded.model_hash,
-            method=TextToImage(),
-            prompt=row.prompt,
-            negative_prompt="",
-            seed=row.seed,
-            scheduler="ddim",
-            steps=STEPS,
-            guidance=GUIDANCE,
-            width=SIDE,
-            height=SIDE,
-        )
-        for row in rows
-    ]
-    found: dict[str, Pixels] = {}
-    for outcome in engine.draw([DrawJob(recipe.recipe_id, recipe) for recipe in recipes]):
-        if isinstance(outcome, Failure):
-            raise InputError(outcome.recipe_id, outcome.error, "Draw with the sample's settings.")
-        found[outcome.recipe_id] = outcome.pixels
-    return [found[recipe.recipe_id] for recipe in recipes]
-
-
-def wish_of(prompt: str) -> str:
-    """The product that a prompt asks for, whatever the view; wishes are split by it."""
-    return prompt.partition(", ")[0]
-
-
-def blind_order(rows: Sequence[Seen]) -> list[int]:
-    """Indices of the rows in an order that reveals nothing about them."""
-    return sorted(range(len(rows)), key=lambda place: sha256_text(rows[place].picture))
-
-
-def sheet(rows: Sequence[Seen], pictures: Sequence[Pixels]) -> Image.Image:
-    """Up to 20 numbered pictures, enlarged, with only their wishes below."""
+def sheet(prompts: Sequence[str], pictures: Sequence[Pixels]) -> Image.Image:
+    """Up to ``ON_A_SHEET`` numbered pictures, enlarged, with only their wishes below."""
     page = Image.new("RGB", (ACROSS * SHOWN, DOWN * (SHOWN + CAPTION)), "white")
     pen = ImageDraw.Draw(page)
     face = ImageFont.load_default(12)
-    for place, (row, pixels) in enumerate(zip(rows, pictures, strict=True)):
+    for place, (prompt, pixels) in enumerate(zip(prompts, pictures, strict=True)):
         x, y = place % ACROSS * SHOWN, place // ACROSS * (SHOWN + CAPTION)
         large = Image.fromarray(pixels).resize((SHOWN, SHOWN), Image.Resampling.LANCZOS)
         page.paste(large, (x, y))
-        thing, _, scene = row.prompt.removeprefix("product photo of ").partition(", ")
+        thing, _, scene = prompt.removeprefix("product photo of ").partition(", ")
         pen.text((x + 3, y + SHOWN + 2), f"{place + 1}: {thing}", fill="black", font=face)
         pen.text((x + 3, y + SHOWN + 16), scene, fill="black", font=face)
     return page
+
+
+def write_sheets(rows: Sequence[Seen], pictures: Sequence[Pixels], folder: Path) -> Places:
+    """Write both judges' sheets of pictures (H, W, 3), and ``pictures.json``.
+
+    Raises:
+        InputError: the folder is not empty: verdicts on other sheets would count for these.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    if any(folder.iterdir()):
+        raise InputError(str(folder), "is not empty", "Name another --folder, or empty it.")
+    prompts = {row.picture: row.prompt for row in rows}
+    pixels = {row.picture: drawn for row, drawn in zip(rows, pictures, strict=True)}
+    places = places_of(list(prompts))
+    for judge, sheets in places.items():
+        for number, names in enumerate(sheets, 1):
+            page = sheet([prompts[name] for name in names], [pixels[name] for name in names])
+            page.save(folder / f"{judge}-{number:02d}.png")
+    with whole_file(folder / "pictures.json") as stream:
+        stream.write(json.dumps(places, indent=1).encode())
+    return places
+
+
+def read_opinions(folder: Path) -> dict[str, tuple[Opinion, ...]]:
+    """What the judges said of each picture on the sheets of a folder.
+
+    Raises:
+        InputError: the folder has no sheets; a line names no picture or no verdict, or a picture
+            that was judged before; or a picture was not judged.
+    """
+    path = folder / "pictures.json"
+    try:
+        places: Places = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise InputError(
+            str(path), "is not there", "Make sheets: python -m studio.evaluation.eye sheets."
+        ) from error
+    said = {judge: _opinions_of(judge, sheets, folder) for judge, sheets in places.items()}
+    for judge, sheets in places.items():
+        unseen = [
+            f"{number} on sheet {page}"
+            for page, names in enumerate(sheets, 1)
+            for number, name in enumerate(names, 1)
+            if name not in said[judge]
+        ]
+        if unseen:
+            raise InputError(
+                f"judge {judge}: picture {unseen[0]}",
+                f"has no verdict, as {len(unseen) - 1} more" if unseen[1:] else "has no verdict",
+                f"Add them to a file {judge}-*.csv in {folder}; nothing was changed.",
+            )
+    return {
+        name: tuple(said[judge][name] for judge in places)
+        for sheets in places.values()
+        for names in sheets
+        for name in names
+    }
+
+
+def _opinions_of(judge: str, sheets: Sequence[Sequence[str]], folder: Path) -> dict[str, Opinion]:
+    said: dict[str, Opinion] = {}
+    for path in sorted(folder.glob(f"{judge}-*.csv")):
+        with path.open(newline="", encoding="utf-8") as stream:
+            for number, row in enumerate(csv.DictReader(stream, restval=""), 2):
+                where = f"{path}, line {number}"
+                try:
+                    page, place = int(row["sheet"]), int(row["number"])
+                    opinion = Opinion(checked_word(row["word"], where), row["why"])
+                except (KeyError, TypeError, ValueError) as error:
+                    raise InputError(
+                        where, "is no verdict", "Give each line a sheet, number, word and why."
+                    ) from error
+                if not (0 < page <= len(sheets) and 0 < place <= len(sheets[page - 1])):
+                    raise InputError(
+                        f"{where}: number {place} on sheet {page}",
+                        "is no picture",
+                        f"Sheets run from 1 to {len(sheets)}, numbers from 1 as they stand there.",
+                    )
+                name = sheets[page - 1][place - 1]
+                if name in said:
+                    raise InputError(
+                        f"{where}: number {place} on sheet {page}",
+                        "was judged before",
+                        "Keep the first verdict.",
+                    )
+                said[name] = opinion
+    return said
+
+
+def with_opinions(rows: Sequence[Seen], opinions: Mapping[str, tuple[Opinion, ...]]) -> list[Seen]:
+    """The rows, those that were on the sheets with the new opinions."""
+    return [replace(row, opinions=opinions.get(row.picture, row.opinions)) for row in rows]
+
+
+def report(rows: Sequence[Seen]) -> str:
+    """How many pictures have which verdict, and how far the judges agree."""
+    words = [tuple(opinion.word for opinion in row.opinions) for row in rows]
+    verdicts = Counter(row.verdict for row in rows)
+    counts = ", ".join(f"{verdicts[word]} {word}" for word in ("fine", "soft", "wrong"))
+    agree = sum(len(set(each)) == 1 for each in words)
+    contrary = sum({"fine", "wrong"} <= set(each) for each in words)
+    return (
+        f"{len(rows)} pictures: {counts}; the judges agree on {agree}, "
+        f"and say fine against wrong of {contrary}"
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command line; see the module's docstring."""
+    parser = argparse.ArgumentParser(description="Sheets for two judges, and their verdicts.")
+    parser.add_argument("what", choices=("sheets", "verdicts"))
+    parser.add_argument("tables", nargs="+", type=Path, help="such as data/eye/labels.csv")
+    parser.add_argument("--folder", type=Path, default=Path(".studio/eye"), help="of the sheets")
+    parser.add_argument("--again", action="store_true", help="sheets of judged pictures, too")
+    parser.add_argument("--config", type=Path, default=Path("data/catalog.toml"))
+    given = parser.parse_args(arguments)
+    with reported_errors():
+        tables = {path: read_table(path) for path in given.tables}
+        if given.what == "verdicts":
+            opinions = read_opinions(given.folder)
+            known = {row.picture for rows in tables.values() for row in rows}
+            if missing := sorted(opinions.keys() - known):
+                raise InputError(
+                    f"picture {missing[0]}", "is in none of the tables", "Name its table, too."
+                )
+            for path, rows in tables.items():
+                seen = with_opinions(rows, opinions)
+                print(f"{path}: {report([row for row in seen if row.picture in opinions])}")
+                write_table(path, seen)
+            return
+        rows = [row for rows in tables.values() for row in rows if given.again or not row.opinions]
+        if not rows:
+            raise InputError(
+                ", ".join(map(str, tables)), "have no unjudged picture", "Add wishes, or --again."
+            )
+        model = load_settings(given.config).model
+        places = write_sheets(rows, draw_again(rows, model), given.folder)
+        print(f"{len(rows)} pictures; sheets a judge: {len(places[JUDGES[0]])}; in {given.folder}")
+
+
+if __name__ == "__main__":
+    main()

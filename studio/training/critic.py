@@ -16,7 +16,7 @@ from catalog_gen.judging.critics.denoiser import DenoiserFeatures, save_critic
 from catalog_gen.judging.probe import fit_probe, held_out_probabilities
 from catalog_gen.settings.catalog import load_settings
 from studio.command import reported_errors
-from studio.evaluation.eye import WEIGHTS, Seen, draw_again, read_table, wish_of
+from studio.evaluation.labels import WEIGHTS, Seen, draw_again, read_table, wish_of
 from studio.evaluation.measures import auroc
 
 LABELS: Final = Path("data/eye/labels.csv")

@@ -11,7 +11,7 @@ from catalog_gen.judging.critics.denoiser import DenoiserCritic, DenoiserFeature
 from catalog_gen.judging.probe import Probe
 from catalog_gen.settings.catalog import load_settings
 from catalog_gen.settings.judge import CriticSettings
-from studio.evaluation.eye import Seen, read_table, wish_of
+from studio.evaluation.labels import Opinion, Seen, read_table, wish_of
 from tests.judging.drawn import BLUE, product
 from tests.tiny_models import tiny_sd
 
@@ -71,16 +71,17 @@ def test_the_sample_has_a_critic_for_its_model() -> None:
 def test_the_labels_combine_two_judges() -> None:
     rows = read_table(DATA / "eye" / "labels.csv")
     assert len(rows) == 650
-    both = {(*sorted(row.words),): row.verdict for row in rows if len(row.words) == 2}
+    both = {(*sorted(each.word for each in row.opinions),): row.verdict for row in rows}
     assert both[("soft", "wrong")] == "wrong"
     assert both[("fine", "soft")] == "fine"
     assert both[("soft", "soft")] == "soft"
-    assert Seen("x001", "a mug", "packshot", 1, ("fine", "wrong")).verdict == "soft"
+    contrary = (Opinion("fine"), Opinion("wrong"))
+    assert Seen("x001", "a mug", "packshot", 1, contrary).verdict == "soft"
 
 
 def test_nothing_held_out_was_learned() -> None:
     learned = {wish_of(row.prompt) for row in read_table(DATA / "eye" / "labels.csv")}
     held_out = read_table(DATA / "eye" / "held-out.csv")
     assert len({wish_of(row.prompt) for row in held_out} - learned) == 120
-    assert all(len(row.words) == 2 for row in held_out)
-    assert len(held_out) == 240
+    assert all(len(row.opinions) == 2 for row in held_out)
+    assert len(held_out) == 480
