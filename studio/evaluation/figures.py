@@ -156,7 +156,8 @@ def copying_figures(
     return {
         "drawn rms": round(float(np.median(away)), 2),
         "drawn least rms": round(float(away.min()), 2),
+        "drawn n": len(away),
         "new renders rms": round(float(np.median(away_new)), 2),
         "new renders least rms": round(float(away_new.min()), 2),
-        "n": len(drawn),
+        "new renders n": len(away_new),
     }
