@@ -39,7 +39,7 @@ from studio.evaluation.defects import Specimen
 from studio.evaluation.labels import Seen, draw_again, read_table, wish_of
 from studio.evaluation.measures import auroc
 from studio.phrasing import canonical_phrasing
-from studio.training.critic import LABELS, targets
+from studio.training.critic import LABELS, PENALTY, targets
 
 ROOT: Final = Path(__file__).parent.parent
 CONFIG: Final = ROOT / "data" / "catalog.toml"
@@ -54,7 +54,7 @@ LADDERS: Final = tuple(
     {"visual_realism": (two, one), "artifacts": lower}
     for two in (0.7, 0.8, 0.9)
     for one in (0.5, 0.55, 0.6)
-    for lower in ((0.5, 0.3), (0.6, 0.5), (0.7, 0.5))
+    for lower in ((0.5, 0.3), (0.6, 0.5), (0.65, 0.5), (0.7, 0.5))
 )
 MOST_WRONG, MOST_WRONG_OF_TEN, LEAST_FINE = 0.045, 0.015, 0.82
 
@@ -147,7 +147,7 @@ def learned(looked: Looked) -> dict[str, float]:
     """The figures of pictures that the critic learned from, cross-validated."""
     features = DenoiserFeatures(Path(looked.settings.model.id)).of(looked.pictures, looked.prompts)
     groups = [wish_of(prompt) for prompt in looked.prompts]
-    sound = 1 - held_out_probabilities(features, looked.wrong, groups)
+    sound = 1 - held_out_probabilities(features, looked.wrong, groups, penalty=PENALTY)
     nested = _nested(looked.found, features, looked.wrong, groups, looked.rubric)
     agreement = _agreement("total nested", _totals(nested), looked.wrong, looked.categories)
     return looked.figures(sound) | agreement | _shares("nested", nested, looked.wrong)
@@ -182,10 +182,10 @@ def _nested(
         outside = np.flatnonzero(fold == number).tolist()
         seen = [found[place] for place in inside]
         sound = 1 - held_out_probabilities(
-            inputs[inside], wrong[inside], [groups[place] for place in inside], 5
+            inputs[inside], wrong[inside], [groups[place] for place in inside], 5, PENALTY
         )
         chosen = max(rubrics, key=partial(_merit, seen, sound.tolist(), wrong[inside]))
-        probe = fit_probe(inputs[inside], wrong[inside])
+        probe = fit_probe(inputs[inside], wrong[inside], PENALTY)
         answers = (1 - probe.probabilities(inputs[outside])).tolist()
         held = _verdicts([found[place] for place in outside], answers, chosen)
         verdicts |= dict(zip(outside, held, strict=True))

@@ -70,7 +70,7 @@ def test_the_sample_has_a_critic_for_its_model() -> None:
 
 def test_the_labels_combine_two_judges() -> None:
     rows = read_table(DATA / "eye" / "labels.csv")
-    assert len(rows) == 650
+    assert len(rows) == 1190
     both = {(*sorted(each.word for each in row.opinions),): row.verdict for row in rows}
     assert both[("soft", "wrong")] == "wrong"
     assert both[("fine", "soft")] == "fine"
@@ -84,4 +84,4 @@ def test_nothing_held_out_was_learned() -> None:
     held_out = read_table(DATA / "eye" / "held-out.csv")
     assert len({wish_of(row.prompt) for row in held_out} - learned) == 120
     assert all(len(row.opinions) == 2 for row in held_out)
-    assert len(held_out) == 480
+    assert len(held_out) == 720

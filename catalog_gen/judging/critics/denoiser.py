@@ -1,16 +1,18 @@
 """Soundness: the probability that a person finds the product's form sound.
 
 The drawing model's denoiser has learned what products look like. A picture is encoded, noised by a
-fixed amount, and passed to the U-Net with the picture's own prompt; the features are the mean and
-the standard deviation of every channel of the middle and up blocks, which represent objects' parts
-(D. Baranchuk et al., "Label-efficient semantic segmentation with diffusion models", 2022,
-arXiv:2112.03126). A linear probe, fitted to people's verdicts, turns them into a probability. It is
-valid only for the model whose pictures people judged, and refused for any other.
+fixed amount, and passed to the U-Net with the picture's own prompt. The features are the mean, the
+standard deviation and the means of the four quarters of every channel of the middle and up blocks,
+which represent objects' parts (D. Baranchuk et al., "Label-efficient semantic segmentation with
+diffusion models", 2022, arXiv:2112.03126), and how far the prediction is from the truth. A linear
+probe, fitted to people's verdicts, turns them into a probability. It is valid only for the model
+whose pictures people judged, and refused for any other.
 """
 
 import json
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
@@ -190,13 +192,13 @@ def _checked(weights: Path, denoiser_hash: str) -> Probe:
 
 
 def _features(parts: Any, pictures: Sequence[Pixels], prompts: Sequence[str]) -> Floats:
-    """Mean and deviation of every channel of the U-Net's middle and up blocks, (N, F)."""
+    """What the U-Net's middle and up blocks hold, and how far its prediction is off, (N, F)."""
     import torch
 
     seen: list[torch.Tensor] = []
 
     def keep(_module: object, _given: object, made: "torch.Tensor") -> None:
-        seen.append(torch.cat([made.mean((2, 3)), made.std((2, 3))], 1).float().cpu())
+        seen.append(_summary(made))
 
     blocks = (parts.unet.mid_block, *parts.unet.up_blocks)
     hooks = [block.register_forward_hook(keep) for block in blocks if block is not None]
@@ -205,22 +207,52 @@ def _features(parts: Any, pictures: Sequence[Pixels], prompts: Sequence[str]) ->
         hidden, _ = parts.encode_prompt(list(prompts), latents.device, 1, False)
         noise = torch.randn(latents.shape[1:], generator=torch.Generator().manual_seed(0))
         time = torch.tensor([NOISE_TIME], device=latents.device)
-        signal, spread = _levels(parts.scheduler)
-        noisy = signal * latents + spread * noise.to(latents.device)
-        parts.unet(noisy, time, encoder_hidden_states=hidden)
+        level = _Level.of(parts.scheduler)
+        noise = noise.to(latents.device)
+        noisy = level.signal * latents + level.spread * noise
+        predicted = parts.unet(noisy, time, encoder_hidden_states=hidden).sample
     finally:
         for hook in hooks:
             hook.remove()
-    return torch.cat(seen, 1).double().numpy()
+    off = (predicted - level.truth(latents, noise)).abs()
+    seen.append(torch.cat([off.mean((2, 3)), off.std((2, 3)), off.amax((2, 3))], 1))
+    return torch.cat([each.float().cpu() for each in seen], 1).double().numpy()
 
 
-def _levels(scheduler: Any) -> tuple[float, float]:
-    """Shares of picture and noise at ``NOISE_TIME``, as the model was trained."""
-    if scheduler.config.get("use_flow_sigmas", False):
-        spread = NOISE_TIME / scheduler.config.num_train_timesteps
-        return 1 - spread, spread
-    level = float(scheduler.alphas_cumprod[NOISE_TIME])
-    return level**0.5, (1 - level) ** 0.5
+def _summary(channels: "torch.Tensor") -> "torch.Tensor":
+    """Mean, deviation and the means of the quarters of (N, C, H, W), (N, 6 C)."""
+    import torch
+    from torch.nn.functional import adaptive_avg_pool2d
+
+    quarters = adaptive_avg_pool2d(channels, 2).flatten(1)
+    return torch.cat([channels.mean((2, 3)), channels.std((2, 3)), quarters], 1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Level:
+    """Shares of picture and noise at ``NOISE_TIME``, and what the model was trained to predict."""
+
+    signal: float
+    spread: float
+    predicts: str
+
+    @classmethod
+    def of(cls, scheduler: Any) -> "_Level":
+        if scheduler.config.get("use_flow_sigmas", False):
+            spread = NOISE_TIME / scheduler.config.num_train_timesteps
+            return cls(1 - spread, spread, "flow_prediction")
+        level = float(scheduler.alphas_cumprod[NOISE_TIME])
+        return cls(level**0.5, (1 - level) ** 0.5, scheduler.config.prediction_type)
+
+    def truth(self, latents: "torch.Tensor", noise: "torch.Tensor") -> "torch.Tensor":
+        """The right prediction for latents with this noise."""
+        answers: dict[str, Callable[[], torch.Tensor]] = {
+            "epsilon": lambda: noise,
+            "sample": lambda: latents,
+            "v_prediction": lambda: self.signal * noise - self.spread * latents,
+            "flow_prediction": lambda: noise - latents,
+        }
+        return answers[self.predicts]()
 
 
 def _latents(parts: Any, pictures: Sequence[Pixels]) -> "torch.Tensor":
