@@ -74,7 +74,7 @@ studio-model: $(READY) debian ## render the photos, train the studio model, meas
 	@$(STUDIO).evaluation.evaluate
 	@$(STUDIO).training.lettering
 	@$(STUDIO).training.cutout
-	@echo "Label pictures of the new model (data/eye/README.md), then: $(STUDIO).training.critic"
+	@echo "Judge pictures of the new model ($(STUDIO).evaluation.eye; data/eye/README.md), then: $(STUDIO).training.critic"
 
 lock: ## resolve the dependencies again
 	@$(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
