@@ -72,15 +72,41 @@ def sheet(prompts: Sequence[str], pictures: Sequence[Pixels]) -> Image.Image:
     return page
 
 
+def unjudged(tables: Mapping[Path, Sequence[Seen]], again: bool) -> list[Seen]:
+    """The rows that nobody judged yet, or all with ``again``.
+
+    Raises:
+        InputError: there are none, or one's name is another's, too.
+    """
+    rows = [row for rows in tables.values() for row in rows if again or not row.opinions]
+    if not rows:
+        raise InputError(
+            ", ".join(map(str, tables)), "have no unjudged picture", "Add wishes, or --again."
+        )
+    for name, times in Counter(row.picture for row in rows).items():
+        if times > 1:
+            raise InputError(f"picture {name}", f"is there {times} times", "Give it another name.")
+    return rows
+
+
+def make_empty(folder: Path) -> None:
+    """Make the folder, unless it is there and empty.
+
+    Raises:
+        InputError: something is in it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    if any(folder.iterdir()):
+        raise InputError(str(folder), "is not empty", "Name another --folder, or empty it.")
+
+
 def write_sheets(rows: Sequence[Seen], pictures: Sequence[Pixels], folder: Path) -> Places:
     """Write both judges' sheets of pictures (H, W, 3), and ``pictures.json``.
 
     Raises:
         InputError: the folder is not empty: verdicts on other sheets would count for these.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    if any(folder.iterdir()):
-        raise InputError(str(folder), "is not empty", "Name another --folder, or empty it.")
+    make_empty(folder)
     prompts = {row.picture: row.prompt for row in rows}
     pixels = {row.picture: drawn for row, drawn in zip(rows, pictures, strict=True)}
     places = places_of(list(prompts))
@@ -200,11 +226,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 print(f"{path}: {report([row for row in seen if row.picture in opinions])}")
                 write_table(path, seen)
             return
-        rows = [row for rows in tables.values() for row in rows if given.again or not row.opinions]
-        if not rows:
-            raise InputError(
-                ", ".join(map(str, tables)), "have no unjudged picture", "Add wishes, or --again."
-            )
+        rows = unjudged(tables, given.again)
+        make_empty(given.folder)
         model = load_settings(given.config).model
         places = write_sheets(rows, draw_again(rows, model), given.folder)
         print(f"{len(rows)} pictures; sheets a judge: {len(places[JUDGES[0]])}; in {given.folder}")

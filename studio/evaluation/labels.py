@@ -83,8 +83,8 @@ def read_table(path: Path) -> list[Seen]:
     """The rows of a table of wishes or labels.
 
     Raises:
-        InputError: there is no such file, a column is missing, or a verdict is not one of the three
-            words.
+        InputError: there is no such file, a column is missing, a seed is not a whole number, or a
+            verdict is not one of the three words.
     """
     try:
         with path.open(newline="", encoding="utf-8") as stream:
@@ -108,6 +108,8 @@ def _seen(row: dict[str, str], path: Path) -> Seen:
         for judge in JUDGES
         if row[f"eye_{judge}"]
     )
+    if not row["seed"].isdecimal():
+        raise InputError(f"{where}: {row['seed']!r}", "is no seed", "Give it a whole number.")
     return Seen(row["picture"], row["prompt"], row["view"], int(row["seed"]), opinions)
 
 

@@ -17,6 +17,7 @@ from studio.evaluation.eye import (
     main,
     read_opinions,
     report,
+    unjudged,
     with_opinions,
     write_sheets,
 )
@@ -163,7 +164,17 @@ def test_wishes_are_drawn_judged_and_labelled(
         main(["sheets", *command])
 
 
-def test_a_table_without_a_column_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "table.csv").write_text("picture,prompt,view\n")
+def test_a_table_without_a_column_or_a_seed_is_refused(tmp_path: Path) -> None:
+    table = tmp_path / "table.csv"
+    table.write_text("picture,prompt,view\n")
     with pytest.raises(InputError, match=r"table\.csv: seed"):
-        read_table(tmp_path / "table.csv")
+        read_table(table)
+    write_table(table, MANY[:1])
+    table.write_text(table.read_text().replace("packshot,0", "packshot,1.5"))
+    with pytest.raises(InputError, match=r"picture p00: '1\.5': is no seed"):
+        read_table(table)
+
+
+def test_two_pictures_of_one_name_are_not_drawn(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="picture p00: is there 2 times"):
+        unjudged({tmp_path / "a": MANY, tmp_path / "b": MANY[:1]}, again=False)
