@@ -1,13 +1,22 @@
 """The critic: its features, the model whose pictures it judges, and what it refuses."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from diffusers import DDIMScheduler, UniPCMultistepScheduler
 
 from catalog_gen.errors import ModelError
 from catalog_gen.judging.critics.critic import critic_of
-from catalog_gen.judging.critics.denoiser import DenoiserCritic, DenoiserFeatures, save_critic
+from catalog_gen.judging.critics.denoiser import (
+    NOISE_TIME,
+    DenoiserCritic,
+    DenoiserFeatures,
+    Level,
+    save_critic,
+)
 from catalog_gen.judging.probe import Probe
 from catalog_gen.settings.catalog import load_settings
 from catalog_gen.settings.judge import CriticSettings
@@ -34,6 +43,31 @@ def test_features_know_the_picture_and_the_prompt_and_no_neighbour(model: Path) 
     assert np.abs(together[0] - together[1]).max() > 1e-3
     asked_otherwise = denoiser.of(pictures[:1], ["something else altogether"])
     assert np.abs(together[0] - asked_otherwise[0]).max() > 1e-6
+
+
+@pytest.mark.parametrize("predicts", ["epsilon", "sample", "v_prediction"])
+def test_the_prediction_is_held_against_what_the_model_was_trained_for(predicts: str) -> None:
+    scheduler: Any = DDIMScheduler(prediction_type=predicts, clip_sample=False)
+    latents, noise = torch.randn(2, 1, 4, 8, 8, generator=torch.Generator().manual_seed(0))
+    time = torch.tensor([NOISE_TIME])
+    level = Level.of(scheduler)
+    noisy = scheduler.add_noise(latents, noise, time)
+    torch.testing.assert_close(level.signal * latents + level.spread * noise, noisy)
+    scheduler.set_timesteps(10)
+    # The scheduler's own idea of the clean picture, from a prediction that is right.
+    step = scheduler.step(level.truth(latents, noise), NOISE_TIME, noisy)
+    torch.testing.assert_close(step.pred_original_sample, latents, atol=1e-4, rtol=0)
+
+
+def test_a_flows_prediction_is_held_against_the_way_from_the_picture_to_noise() -> None:
+    latents, noise = torch.randn(2, 1, 4, 8, 8, generator=torch.Generator().manual_seed(0))
+    scheduler: Any = UniPCMultistepScheduler(
+        use_flow_sigmas=True, prediction_type="flow_prediction"
+    )
+    level = Level.of(scheduler)
+    noisy = level.signal * latents + level.spread * noise
+    back = noisy - NOISE_TIME / 1000 * level.truth(latents, noise)
+    torch.testing.assert_close(back, latents, atol=1e-5, rtol=0)
 
 
 def test_soundness_is_the_probes_answer(model: Path, tmp_path: Path) -> None:

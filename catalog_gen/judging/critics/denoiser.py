@@ -207,7 +207,7 @@ def _features(parts: Any, pictures: Sequence[Pixels], prompts: Sequence[str]) ->
         hidden, _ = parts.encode_prompt(list(prompts), latents.device, 1, False)
         noise = torch.randn(latents.shape[1:], generator=torch.Generator().manual_seed(0))
         time = torch.tensor([NOISE_TIME], device=latents.device)
-        level = _Level.of(parts.scheduler)
+        level = Level.of(parts.scheduler)
         noise = noise.to(latents.device)
         noisy = level.signal * latents + level.spread * noise
         predicted = parts.unet(noisy, time, encoder_hidden_states=hidden).sample
@@ -229,7 +229,7 @@ def _summary(channels: "torch.Tensor") -> "torch.Tensor":
 
 
 @dataclass(frozen=True, slots=True)
-class _Level:
+class Level:
     """Shares of picture and noise at ``NOISE_TIME``, and what the model was trained to predict."""
 
     signal: float
@@ -237,7 +237,7 @@ class _Level:
     predicts: str
 
     @classmethod
-    def of(cls, scheduler: Any) -> "_Level":
+    def of(cls, scheduler: Any) -> "Level":
         if scheduler.config.get("use_flow_sigmas", False):
             spread = NOISE_TIME / scheduler.config.num_train_timesteps
             return cls(1 - spread, spread, "flow_prediction")
