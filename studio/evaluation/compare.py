@@ -146,7 +146,8 @@ def train_arms(comparison: Comparison, stages: dict[str, GeneratorStage]) -> Non
     while True:
         until += comparison.round_minutes
         for name, stage in stages.items():
-            train_stage(stage, comparison.budget, comparison.work / name, until)
+            work = comparison.work / name
+            train_stage(stage, comparison.budget, work, until, stage.momentum)
         done = [_spent(comparison, name) for name in stages]
         if min(done) >= 1.0:
             return

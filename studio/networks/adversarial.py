@@ -25,7 +25,7 @@ from studio.photos.album import tokenize
 from studio.training.loop import warmed_average
 
 #: Weight of the squared slopes.
-PENALTY: Final[float] = 1.0
+PENALTY: Final[float] = 0.1
 #: Halvings of the latents' side, from 16 to 4.
 _LEVELS: Final[int] = 2
 
@@ -69,7 +69,9 @@ class _Residual(nn.Module):
 class AdversarialStage(GeneratorStage):
     """Generator, text encoder and critic in training, all three at each step."""
 
-    learning_rate = 5e-4
+    learning_rate = 1e-3
+    #: Each side would go on against what the other was some steps ago, and both diverge.
+    momentum = False
 
     def __init__(
         self,

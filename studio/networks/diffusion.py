@@ -146,6 +146,7 @@ class GeneratorStage:
     name = "unet"
     learning_rate = 2e-3
     weight_decay = 1e-3
+    momentum = True
     guidance = GUIDANCE
 
     def __init__(

@@ -110,18 +110,22 @@ def _gradients(
 
 
 def train_stage(
-    stage: Stage, budget: TrainingBudget, work: Path, until_minutes: float = math.inf
+    stage: Stage,
+    budget: TrainingBudget,
+    work: Path,
+    until_minutes: float = math.inf,
+    momentum: bool = True,
 ) -> int:
     """Train ``stage`` until its budget is spent, from its checkpoint if there is one.
 
     With ``until_minutes`` of training, over all runs, it stops earlier, on the budget's schedule
-    and without a last sheet.
+    and without a last sheet. ``momentum`` is the optimizer's.
 
     Writes ``work/checkpoints/NAME.pt``, ``work/logs/NAME.jsonl`` and ``work/sheets/NAME-*.png``.
     Returns the number of steps of the stage over all runs.
     """
     parameters = _parameters(stage)
-    optimizer = MuonAdamW(stage.network(), stage.learning_rate, stage.weight_decay)
+    optimizer = MuonAdamW(stage.network(), stage.learning_rate, stage.weight_decay, momentum)
     path = work / "checkpoints" / f"{stage.name}.pt"
     step, seconds = 0, 0.0
     if (found := load_checkpoint(path)) is not None:

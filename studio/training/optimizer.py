@@ -35,14 +35,20 @@ def orthogonalise(matrix: Tensor, rounds: int = 5) -> Tensor:
 
 
 class MuonAdamW(torch.optim.Optimizer):
-    """One learning rate and weight decay for all parameters; state as in the two papers."""
+    """One learning rate and weight decay for all parameters; state as in the two papers.
 
-    def __init__(self, network: nn.Module, lr: float, weight_decay: float) -> None:
+    Without ``momentum`` it is AdamW for all parameters, which follows each gradient as it comes.
+    """
+
+    def __init__(
+        self, network: nn.Module, lr: float, weight_decay: float, momentum: bool = True
+    ) -> None:
         # Embeddings are tables and not maps; a matrix with fewer than 8 rows gains nothing.
         matrices = [
             part.weight
             for part in network.modules()
-            if isinstance(part, nn.Conv2d | nn.Linear)
+            if momentum
+            and isinstance(part, nn.Conv2d | nn.Linear)
             and part.weight.requires_grad
             and min(part.weight.flatten(1).shape) >= 8
         ]
@@ -52,6 +58,7 @@ class MuonAdamW(torch.optim.Optimizer):
             [{"params": matrices, "muon": True}, {"params": rest, "muon": False}],
             {"lr": lr, "weight_decay": weight_decay},
         )
+        self._kept = 0.9 if momentum else 0.0
 
     def step(self, closure: Callable[[], Any] | None = None) -> None:  # type: ignore[override]
         """Changes every parameter that has a gradient."""
@@ -94,7 +101,7 @@ class MuonAdamW(torch.optim.Optimizer):
             state["square"] = torch.zeros_like(gradient)
         state["count"] += 1
         count = float(state["count"])
-        mean = state["mean"].lerp_(gradient, 0.1)
+        mean = state["mean"].lerp_(gradient, 1.0 - self._kept)
         square = state["square"].lerp_(gradient.square(), 0.01)
         deviation = (square / (1.0 - 0.99**count)).sqrt_().add_(1e-8)
-        parameter.addcdiv_(mean, deviation, value=-rate / (1.0 - 0.9**count))
+        parameter.addcdiv_(mean, deviation, value=-rate / (1.0 - self._kept**count))

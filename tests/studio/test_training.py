@@ -368,6 +368,24 @@ def test_picture_measures_have_known_values() -> None:
     assert not white_border(white)
 
 
+def test_without_momentum_all_parameters_follow_adamw() -> None:
+    torch.manual_seed(0)
+    ours = torch.nn.Sequential(torch.nn.Conv2d(8, 16, 3), torch.nn.GroupNorm(4, 16))
+    theirs = copy.deepcopy(ours)
+    optimizers = [
+        MuonAdamW(ours, 1e-2, 1e-2, momentum=False),
+        torch.optim.AdamW(theirs.parameters(), 1e-2, betas=(0.0, 0.99), weight_decay=1e-2),
+    ]
+    for _ in range(3):
+        pictures = torch.randn(2, 8, 6, 6)
+        for network, optimizer in zip((ours, theirs), optimizers, strict=True):
+            network.zero_grad()
+            network(pictures).square().mean().backward()
+            optimizer.step()
+    for one, other in zip(ours.parameters(), theirs.parameters(), strict=True):
+        torch.testing.assert_close(one, other)
+
+
 def test_a_pool_steps_to_the_same_weights() -> None:
     torch.manual_seed(0)
     alone = torch.nn.Sequential(torch.nn.Conv2d(8, 16, 3), torch.nn.GroupNorm(4, 16))
