@@ -20,7 +20,8 @@ from catalog_gen.judging.critics.denoiser import (
 from catalog_gen.judging.probe import Probe
 from catalog_gen.settings.catalog import load_settings
 from catalog_gen.settings.judge import CriticSettings
-from studio.evaluation.labels import Opinion, Seen, read_table, wish_of
+from studio.evaluation.labels import Opinion, Seen, draw_again, read_table, wish_of
+from studio.evaluation.measures import auroc
 from tests.judging.drawn import BLUE, product
 from tests.tiny_models import tiny_sd
 
@@ -119,3 +120,20 @@ def test_nothing_held_out_was_learned() -> None:
     assert len({wish_of(row.prompt) for row in held_out} - learned) == 120
     assert all(len(row.opinions) == 2 for row in held_out)
     assert len(held_out) == 720
+
+
+@pytest.mark.slow
+def test_the_samples_critic_tells_broken_from_fine_products_that_it_never_met() -> None:
+    settings = load_settings(DATA / "catalog.toml")
+    held_out = read_table(DATA / "eye" / "held-out.csv")
+
+    def agreed(word: str) -> list[Seen]:
+        return [row for row in held_out if {each.word for each in row.opinions} == {word}][:12]
+
+    fine, wrong = agreed("fine"), agreed("wrong")
+    rows = [*fine, *wrong]
+    critic = critic_of(settings.critic)
+    assert critic is not None
+    pictures = draw_again(rows, settings.model)
+    sound = np.array(critic.look(pictures, [row.prompt for row in rows]))
+    assert auroc(sound[: len(fine)], sound[len(fine) :]) >= 0.95
