@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from catalog_gen.diffusion.prediction import right_prediction
 from catalog_gen.fingerprint import sha256_json
 
 if TYPE_CHECKING:
@@ -66,13 +67,10 @@ class Practice:
         noise = torch.randn(clean.shape, generator=draw).to(clean)
         timesteps = timesteps.to(clean.device)
         kept = self._kept[timesteps].view(-1, 1, 1, 1)
-        noisy = kept.sqrt() * clean + (1 - kept).sqrt() * noise
+        signal, spread = kept.sqrt(), (1 - kept).sqrt()
+        noisy = signal * clean + spread * noise
         kind = self._model.scheduler.config.prediction_type
-        target = {
-            "epsilon": noise,
-            "sample": clean,
-            "v_prediction": kept.sqrt() * noise - (1 - kept).sqrt() * clean,
-        }[kind]
+        target = right_prediction(kind, clean, noise, signal, spread)
         return Shown(noisy, timesteps, target, tuple(photos.tolist()))
 
 

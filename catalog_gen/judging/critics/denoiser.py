@@ -11,7 +11,7 @@ whose pictures people judged, and refused for any other.
 
 import json
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 import numpy as np
 
 from catalog_gen.diffusion.model import find_model
+from catalog_gen.diffusion.prediction import right_prediction
 from catalog_gen.errors import ConfigError, ModelError
 from catalog_gen.fingerprint import sha256_file, sha256_json
 from catalog_gen.imaging.pixels import Pixels
@@ -246,13 +247,9 @@ class Level:
 
     def truth(self, latents: "torch.Tensor", noise: "torch.Tensor") -> "torch.Tensor":
         """The right prediction for latents with this noise."""
-        answers: dict[str, Callable[[], torch.Tensor]] = {
-            "epsilon": lambda: noise,
-            "sample": lambda: latents,
-            "v_prediction": lambda: self.signal * noise - self.spread * latents,
-            "flow_prediction": lambda: noise - latents,
-        }
-        return answers[self.predicts]()
+        if self.predicts == "flow_prediction":
+            return noise - latents
+        return right_prediction(self.predicts, latents, noise, self.signal, self.spread)
 
 
 def _latents(parts: Any, pictures: Sequence[Pixels]) -> "torch.Tensor":
