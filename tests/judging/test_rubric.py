@@ -133,6 +133,7 @@ def test_stored_signals_get_the_same_verdict(rubric: Rubric, signals: Signals) -
 BETTER = {
     "edge_width": (st.floats(1, 9), -1),
     "noise": (st.floats(0, 15), -1),
+    "grain": (st.floats(0, 15), -1),
     "level_use": (st.floats(0, 1), 1),
     "extra_parts": (st.integers(0, 5), -1),
     "fill": (st.floats(0, 1), 1),

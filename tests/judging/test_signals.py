@@ -19,6 +19,7 @@ from catalog_gen.judging.signals.duplicates import (
 from catalog_gen.judging.signals.exposure import luma_of
 from catalog_gen.judging.signals.identity import embedding_distance
 from catalog_gen.judging.signals.morphology import filled, grown, shrunk
+from catalog_gen.judging.signals.noise import fullest
 from tests.judging.drawn import BLUE, product
 
 #: L, a, b of two colours and their difference, from the table in Sharma, Wu and Dalal (2005).
@@ -151,6 +152,34 @@ def test_noise_is_estimated_in_levels(good: Signals) -> None:
     assert good["noise"] < 2
     assert measured["noise"] is not None
     assert 5 < measured["noise"] < 11
+
+
+@pytest.mark.parametrize("side", [640, 1024])
+def test_noise_of_a_large_picture_is_measured_where_it_shows(side: int) -> None:
+    clean = product(side=side)
+    noise = np.random.default_rng(3).normal(0, 8, (side, side, 1))
+    noisy = np.clip(clean + noise, 0, 255).astype(np.uint8)
+    assert measure(clean, asked=Asked("red"))["grain"] < 1
+    measured = measure(noisy, asked=Asked("red"))
+    assert measured["grain"] == pytest.approx(8, rel=0.1)
+    assert measured["noise"] < 0.6 * measured["grain"]
+
+
+def test_grain_of_a_small_picture_is_its_noise(good: Signals) -> None:
+    assert good["grain"] is None
+    assert good["noise"] is not None
+
+
+def test_the_window_for_grain_lies_on_the_subject() -> None:
+    picture = np.random.default_rng(0).normal(250, 20, (700, 2100, 3)).clip(0, 255).astype(np.uint8)
+    picture[100:600, 1500:2000] = product((60, 60, 60), size=1, side=500)
+    measured = measure(picture, asked=Asked("black"))
+    assert measured["grain"] < 2
+    mask = np.zeros((40, 120), bool)
+    mask[5:30, 90:110] = True
+    top, left = fullest(mask, 26, 26)
+    assert top <= 5 <= 30 <= top + 26
+    assert left <= 90 <= 110 <= left + 26
 
 
 def test_banding_leaves_levels_unused(good: Signals) -> None:

@@ -1,27 +1,16 @@
-"""Exposure signals: light, contrast, clipping, noise and banding of a picture."""
+"""Exposure signals: light, contrast, clipping and banding of a picture."""
 
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import scipy
 from numpy.typing import NDArray
 
-from catalog_gen.judging.signals.morphology import around, shrunk
 from catalog_gen.judging.signals.signal import Signal, Value
 
 if TYPE_CHECKING:
     from catalog_gen.judging.picture import Picture
 
-#: Second differences in both directions: zero on any plane (J. Immerkær, 1996).
-_SECOND_DIFFERENCE: Final = np.array([1, -2, 1], dtype=np.float32)
-#: Noise is estimated on this smoothest share of the subject, away from edges.
-_SMOOTH_SHARE: Final = 0.6
-#: It is estimated in patches of this side with at least this many smooth pixels, as this quantile
-#: of the patches: noise is everywhere, while texture such as cloth or grass is not.
-_PATCH, _FEW, _QUIET = 16, 30, 0.25
-#: Pixels that the filters for noise reach, one after another.
-_MARGIN: Final = 4
 #: A channel that spans fewer levels than this in the subject shows no bands.
 _SHORT_RANGE: Final = 24
 
@@ -38,8 +27,6 @@ class Exposure:
     """Share of the subject whose three channels are all 255, 0..1."""
     clipped_low: float | None
     """Share of the subject whose three channels are all at most 2, 0..1."""
-    noise: float | None
-    """Standard deviation of the noise on the subject's smooth parts, in levels of 255."""
     level_use: float | None
     """Share of the levels within the subject's range that occur, 0..1: banding leaves gaps."""
 
@@ -64,44 +51,8 @@ def exposure_of(
         contrast=float(luma.std()),
         clipped_high=float((subject.min(axis=1) == 255).mean()) if present else None,
         clipped_low=float((subject.max(axis=1) <= 2).mean()) if present else None,
-        noise=_noise(luma, mask) if present else None,
         level_use=_level_use(subject) if present else None,
     )
-
-
-def _noise(luma: NDArray[np.float32], mask: NDArray[np.bool_]) -> float | None:
-    """J. Immerkær, "Fast noise variance estimation" (1996), on the smooth parts of the subject.
-
-    The kernel's response to white noise of deviation s has a mean size of 6 s sqrt(2 / pi). It
-    also responds to edges, so only pixels of low slope in the quietest patches count.
-    """
-    inside = shrunk(mask, times=2)
-    if inside.sum() < _FEW:
-        return None
-    near = around(inside, _MARGIN, _PATCH)
-    luma, inside = luma[near], inside[near]
-    soft = scipy.ndimage.uniform_filter(luma, size=3, mode="nearest")
-    slope = np.hypot(
-        scipy.ndimage.sobel(soft, axis=0, mode="nearest"),
-        scipy.ndimage.sobel(soft, axis=1, mode="nearest"),
-    )
-    calm = inside & (slope <= np.quantile(slope[inside], _SMOOTH_SHARE))
-    answer = luma
-    for axis in (0, 1):
-        answer = scipy.ndimage.correlate1d(answer, _SECOND_DIFFERENCE, axis, mode="nearest")
-    answer = np.abs(answer)
-    places = _patches(calm)
-    sizes = np.bincount(places[calm])
-    sums = np.bincount(places[calm], weights=answer[calm])
-    large = sizes >= _FEW
-    found = sums[large] / sizes[large] if large.any() else [answer[calm].mean()]
-    return float(np.quantile(found, _QUIET) * np.sqrt(np.pi / 2) / 6)
-
-
-def _patches(calm: NDArray[np.bool_]) -> NDArray[np.intp]:
-    """The number of each pixel's patch, (H, W)."""
-    rows, columns = (np.arange(length) // _PATCH for length in calm.shape)
-    return np.asarray(rows[:, None] * (columns[-1] + 1) + columns[None])
 
 
 def _level_use(subject: NDArray[np.uint8]) -> float | None:
@@ -129,7 +80,6 @@ SIGNAL: Final = Signal(
         "contrast": "standard deviation of the luma, 0..127",
         "clipped_high": "share of the subject whose three channels are all 255, 0..1",
         "clipped_low": "share of the subject whose three channels are all at most 2, 0..1",
-        "noise": "standard deviation of the noise on the subject, in levels of 255",
         "level_use": "share of the levels within the subject's range that occur, 0..1",
     },
     measure=_measure,
