@@ -33,25 +33,35 @@ class _Widening(nn.Module):
 
 
 class LetteringNet(nn.Module):
-    """Fully convolutional: two halvings, then looks of growing reach over the cells."""
+    """Fully convolutional: two halvings to cells, and a third to look at what lies around them.
 
-    def __init__(self, width: int = 24) -> None:
+    Strokes alone look like twigs, slats and tiles; only their surroundings tell that they are
+    letters of a word (O. Ronneberger et al., "U-Net", 2015).
+    """
+
+    def __init__(self, width: int = 20) -> None:
         super().__init__()
-        self.stem = nn.Sequential(
-            nn.Conv2d(3, width // 2, 3, stride=2, padding=1, bias=False),
-            nn.BatchNorm2d(width // 2),
-            nn.ReLU(),
-            nn.Conv2d(width // 2, width, 3, stride=2, padding=1, bias=False),
-            nn.BatchNorm2d(width),
-            nn.ReLU(),
-        )
-        self.looks = nn.Sequential(*(_Widening(width, reach) for reach in (1, 2, 4, 1)))
+        self.stem = nn.Sequential(*_halved(3, width // 2), *_halved(width // 2, width))
+        self.near = nn.Sequential(*(_Widening(width, reach) for reach in (1, 2)))
+        self.halved = nn.Sequential(*_halved(width, 2 * width))
+        self.around = nn.Sequential(*(_Widening(2 * width, reach) for reach in (1, 2, 4, 1)))
+        self.narrowed = nn.Conv2d(2 * width, width, 1)
+        self.joined = _Widening(width, 1)
         self.head = nn.Conv2d(width, 1, 1)
 
     def forward(self, pictures: Tensor) -> Tensor:
         """Logits (B, H/4, W/4) of "letters here" for pictures (B, 3, H, W) in [-1, 1]."""
-        cells: Tensor = self.head(self.looks(self.stem(pictures)))
+        near = self.near(self.stem(pictures))
+        around = self.narrowed(self.around(self.halved(near)))
+        around = F.interpolate(around, size=near.shape[2:], mode="bilinear")
+        cells: Tensor = self.head(self.joined(near + around))
         return cells[:, 0]
+
+
+def _halved(given: int, width: int) -> list[nn.Module]:
+    """Features at half the resolution."""
+    halving = nn.Conv2d(given, width, 3, stride=2, padding=1, bias=False)
+    return [halving, nn.BatchNorm2d(width), nn.ReLU()]
 
 
 def score(cells: Tensor) -> Tensor:

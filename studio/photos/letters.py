@@ -51,7 +51,7 @@ def letter(picture: Pixels, faces: tuple[Path, ...], chance: random.Random) -> L
     """A copy of a picture (H, W, 3) with lettering planted into it."""
     height, width, _ = picture.shape
     ink = _ink(height, width, faces, chance)[..., None]
-    opacity = 1.0 if chance.random() < 0.35 else chance.uniform(0.25, 0.95)
+    opacity = 1.0 if chance.random() < 0.35 else chance.uniform(0.2, chance.choice((0.5, 0.95)))
     colour = np.array(_colour(chance), dtype=np.float32)
     mixed = picture * (1 - ink * opacity) + colour * ink * opacity
     drawn = np.asarray(np.clip(mixed, 0, 255), dtype=np.uint8)
@@ -110,8 +110,9 @@ def _text(chance: random.Random) -> str:
 
 
 def _colour(chance: random.Random) -> tuple[float, float, float]:
-    if chance.random() < 0.45:
-        level = chance.uniform(0, 255)
+    kind = chance.random()
+    if kind < 0.6:
+        level = 255.0 if kind < 0.2 else 0.0 if kind < 0.3 else chance.uniform(0, 255)
         return level, level, level
     return chance.uniform(0, 255), chance.uniform(0, 255), chance.uniform(0, 255)
 

@@ -26,13 +26,13 @@ from studio.photos.letters import find_faces, letter
 from studio.photos.negatives import load_photos
 from studio.photos.textures import photographs, textures
 
-BATCH: Final[int] = 48
+BATCH: Final[int] = 32
 #: Pixels a side of a crop; the network looks about as far.
-CROP: Final[int] = 64
+CROP: Final[int] = 96
 RATE: Final[float] = 3e-3
 #: Share of crops that are natural textures, and how many of those there are.
 NATURAL: Final[float] = 0.5
-TEXTURES: Final[int] = 4000
+TEXTURES: Final[int] = 8000
 
 
 def examples(
