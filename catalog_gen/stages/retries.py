@@ -1,8 +1,9 @@
 """The retry ladder: what to draw after every candidate of a look was rejected or of doubtful form.
 
-The first rung uses other seeds; each further one raises the guidance and adds to the negative
-prompt. After the last rung a person decides on what was rejected, and the best of the doubtful
-pictures stays.
+The first rung uses other seeds; each further one adds to the negative prompt, and raises the
+guidance for what was rejected, but not for doubtful forms, which more guidance makes worse
+(``docs/log.md``). After the last rung a person decides on what was rejected, and the best of the
+doubtful pictures stays.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -21,7 +22,8 @@ from catalog_gen.stages.views import CONCEPT_HASH
 from catalog_gen.store.ledger import PlannedItem, candidates
 from catalog_gen.store.retries import AllRejected, Unsettled, all_rejected, doubtful
 
-#: The factor on the view's guidance at the second rung, applied once more at every further one.
+#: The factor on the view's guidance at the second rung after rejections, and once more at every
+#: further one.
 STRICTER: Final = 1.3
 
 #: Why a look gets more candidates; the first word of its reason in plan and lineage.
@@ -79,13 +81,14 @@ def _next_rung(
     each: Unsettled, view: ViewSettings, budget: TokenBudget, model_hash: str, cause: Cause
 ) -> list[PlannedItem]:
     changes: Mapping[str, object] = {}
-    negative, reason = each.negative_prompt, f"{cause}: other seeds"
+    negative, changed = each.negative_prompt, "other seeds"
     if each.attempts > 1:
-        guidance = min(MAX_GUIDANCE, round(view.guidance * STRICTER ** (each.attempts - 1), 3))
-        changes = {"guidance": guidance}
         wanted = ", ".join(filter(None, (each.negative_prompt, view.retry_negative_prompt)))
         negative = budget.fit(wanted).text
-        reason = f"{cause}: guidance {guidance:g}, stronger negative prompt"
+        if cause == "rejected":
+            guidance = min(MAX_GUIDANCE, round(view.guidance * STRICTER ** (each.attempts - 1), 3))
+            changes, changed = {"guidance": guidance}, f"guidance {guidance:g}"
+        changed += ", stronger negative prompt"
     recipes = recipes_for(
         view.model_copy(update=changes),
         form=each.form,
@@ -103,5 +106,5 @@ def _next_rung(
         prompt_id=each.prompt_id,
         view=each.view,
         attempt=each.attempts,
-        reason=reason,
+        reason=f"{cause}: {changed}",
     )

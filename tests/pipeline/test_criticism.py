@@ -97,7 +97,7 @@ def test_a_doubtful_form_gets_more_candidates_within_the_budget(shop: Shop) -> N
     assert shop.query("SELECT DISTINCT attempt, drawn_because FROM lineage ORDER BY ALL") == [
         (0, "new"),
         (1, "doubtful: other seeds"),
-        (2, "doubtful: guidance 3.9, stronger negative prompt"),
+        (2, "doubtful: other seeds, stronger negative prompt"),
     ]
 
 
