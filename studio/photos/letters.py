@@ -111,8 +111,8 @@ def _text(chance: random.Random) -> str:
 
 def _colour(chance: random.Random) -> tuple[float, float, float]:
     kind = chance.random()
-    if kind < 0.45:
-        level = 255.0 if kind < 0.15 else 0.0 if kind < 0.2 else chance.uniform(0, 255)
+    if kind < 0.6:
+        level = 255.0 if kind < 0.2 else 0.0 if kind < 0.3 else chance.uniform(0, 255)
         return level, level, level
     return chance.uniform(0, 255), chance.uniform(0, 255), chance.uniform(0, 255)
 
