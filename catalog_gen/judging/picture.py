@@ -35,7 +35,8 @@ class Picture:
 
     ``reference`` has the picture's size; None: it was drawn from text alone. ``coverage`` is the
     product's mask in it, (H, W), 0..255, where the product was kept, and ``kept`` are the pixels
-    that had to stay the photo's, (H, W).
+    that had to stay the photo's, (H, W). ``full_size`` are the pixels of a picture that was
+    reduced, before that; None: these are its own.
 
     Raises:
         ValueError: another type or shape, under 16 pixels a side, or a photo of another size.
@@ -46,6 +47,7 @@ class Picture:
     reference: Pixels | None = None
     coverage: Pixels | None = None
     kept: NDArray[np.bool_] | None = None
+    full_size: Pixels | None = None
 
     def __post_init__(self) -> None:
         pixels, reference = self.pixels, self.reference
@@ -73,6 +75,7 @@ class Picture:
             reference=None if self.reference is None else _blocks(self.reference, factor),
             coverage=None if self.coverage is None else _blocks_of_one(self.coverage, factor),
             kept=None,
+            full_size=None if factor == 1 else self.pixels,
         )
 
     @cached_property

@@ -10,6 +10,7 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
+from catalog_gen.imaging.pixels import Pixels
 from catalog_gen.judging.signals.exposure import luma_of
 from catalog_gen.judging.signals.morphology import Mask, around, shrunk
 from catalog_gen.judging.signals.signal import Signal, Value
@@ -70,36 +71,35 @@ def _patches(calm: Mask) -> NDArray[np.intp]:
 def fullest(mask: Mask, rows: int, columns: int) -> tuple[int, int]:
     """Top row and left column of a window of these sizes that holds most of a mask (H, W)."""
     sums = np.pad(mask, ((1, 0), (1, 0))).cumsum(axis=0, dtype=np.int64).cumsum(axis=1)
-    within = sums[rows:, columns:] - sums[:-rows, columns:]
-    within = within - (sums[rows:, :-columns] - sums[:-rows, :-columns])
+    bands = sums[rows:] - sums[:-rows]
+    within = bands[:, columns:] - bands[:, :-columns]
     top, left = np.unravel_index(within.argmax(), within.shape)
     return int(top), int(left)
 
 
+def _grain(pixels: Pixels, mask: Mask) -> float | None:
+    """Noise in a window of a picture (H, W, 3) with the mask of its reduction (h, w)."""
+    (height, width), (high, wide) = pixels.shape[:2], mask.shape
+    tall, broad = min(_WINDOW, height), min(_WINDOW, width)
+    top, left = fullest(mask, tall * high // height, broad * wide // width)
+    rows = min(top * height // high, height - tall) + np.arange(tall)
+    columns = min(left * width // wide, width - broad) + np.arange(broad)
+    inside = mask[np.ix_(rows * high // height, columns * wide // width)]
+    return noise_of(luma_of(pixels[np.ix_(rows, columns)]), inside)
+
+
 def _measure(picture: "Picture") -> dict[str, Value]:
-    return {"noise": noise_of(picture.luma, picture.whole_mask)}
-
-
-def _measure_grain(picture: "Picture") -> dict[str, Value]:
-    height, width = picture.pixels.shape[:2]
-    if max(height, width) <= _WINDOW:
-        return {"grain": None}
-    rows, columns = min(_WINDOW, height), min(_WINDOW, width)
-    high, wide = picture.mask.shape
-    top, left = fullest(picture.mask, rows * high // height, columns * wide // width)
-    top, left = min(top * height // high, height - rows), min(left * width // wide, width - columns)
-    window = slice(top, top + rows), slice(left, left + columns)
-    return {"grain": noise_of(luma_of(picture.pixels[window]), picture.whole_mask[window])}
+    pixels = picture.full_size
+    return {
+        "noise": noise_of(picture.luma, picture.whole_mask),
+        "grain": None if pixels is None else _grain(pixels, picture.mask),
+    }
 
 
 SIGNAL: Final = Signal(
-    facts={"noise": "standard deviation of the noise on the subject, in levels of 255"},
-    measure=_measure,
-)
-GRAIN: Final = Signal(
     facts={
-        "grain": "the same at the picture's own size; none: noise was measured at that size",
+        "noise": "standard deviation of the noise on the subject, in levels of 255",
+        "grain": "that of the noise at the picture's own size; none: it was measured at that size",
     },
-    measure=_measure_grain,
-    at_full_size=True,
+    measure=_measure,
 )
